@@ -1,0 +1,127 @@
+"""What a check is, what it may look at, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from ucontact_appliance.planning.model import Plan, Role
+from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.site.secrets import Secrets
+from ucontact_appliance.state import StatePaths
+
+if TYPE_CHECKING:
+    from ucontact_appliance.facts.source import FactSource
+
+
+class Verdict(str, Enum):
+    """What a check concluded. `skip` is what can't be seen from here, never a pass."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIP = "skip"
+    ERROR = "error"
+
+
+class Severity(str, Enum):
+    """How much a failure hurts: critical stops calls, low is advice."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Stage(str, Enum):
+    """When a check runs."""
+
+    PREFLIGHT = "preflight"
+    DOCTOR = "doctor"
+    DEEP = "deep"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a check's function returns. `remedy` replaces the check's own when it knows better."""
+
+    verdict: Verdict
+    observed: str
+    required: str = ""
+    evidence: str = ""
+    remedy: str = ""
+
+
+def passed(observed: str, required: str = "", evidence: str = "") -> Judgement:
+    """The requirement was seen to hold."""
+    return Judgement(Verdict.PASS, observed, required, evidence)
+
+
+def warned(observed: str, required: str = "", evidence: str = "", remedy: str = "") -> Judgement:
+    """It works, but somebody should know."""
+    return Judgement(Verdict.WARN, observed, required, evidence, remedy)
+
+
+def failed(observed: str, required: str = "", evidence: str = "", remedy: str = "") -> Judgement:
+    """The requirement was seen not to hold."""
+    return Judgement(Verdict.FAIL, observed, required, evidence, remedy)
+
+
+def skipped(reason: str, required: str = "", evidence: str = "") -> Judgement:
+    """It can't be seen from here, or does not apply; the reason says which."""
+    return Judgement(Verdict.SKIP, reason, required, evidence)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything a check may look at, for one host of the site."""
+
+    site: Site
+    plan: Plan
+    host: Host
+    secrets: Secrets
+    state: StatePaths
+    facts: FactSource
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check is data and a function.
+
+    `role` says on which hosts it runs: those that carry the role, or every host when None.
+    `needs` are ids of checks without whose pass this one can't be judged. `timeout` is in seconds.
+    `remedy` is one command for the person at the machine that installs, with the placeholders
+    `{ssh}` (prefix that runs a command on the host; empty for a local one) and `{install}`
+    (`ucontact install --site F --yes`).
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    requirements: tuple[str, ...]
+    remedy: str
+    judge: Callable[[Subject], Judgement]
+    role: Role | None = None
+    stages: frozenset[Stage] = frozenset({Stage.DOCTOR})
+    needs: tuple[str, ...] = ()
+    timeout: float = 8.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's verdict on one host: the shape that doctor's JSON and the report carry."""
+
+    id: str
+    title: str
+    verdict: Verdict
+    severity: Severity
+    requirements: tuple[str, ...]
+    host: str
+    observed: str
+    required: str
+    evidence: str
+    remedy: str
+    blocked_by: str | None = None
+    seconds: float = 0.0

@@ -1,0 +1,47 @@
+"""Errors that reach a person: what happened, the evidence, and one command that helps.
+
+Each class fixes the exit code of the contract. Anything raised to the command line that is not an
+`ApplianceError` is a defect of the appliance and is reported as one, without a traceback.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FINDINGS = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+EXIT_PHASE_FAILED = 4
+
+
+class ApplianceError(Exception):
+    """A failure with an exit code, its evidence and a command that helps.
+
+    `what` is one sentence, `evidence` the raw message or the file, key and line it is about,
+    `helps` one command (or one act) that takes the reader further.
+    """
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, what: str, *, evidence: str = "", helps: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.evidence = evidence
+        self.helps = helps
+
+
+class UsageError(ApplianceError):
+    """Wrong usage, an invalid site file, or an input that can't be used. Exit code 2."""
+
+    exit_code = EXIT_USAGE
+
+
+class UnreachableError(ApplianceError):
+    """A host or a file that could not be reached. Exit code 3."""
+
+    exit_code = EXIT_UNREACHABLE
+
+
+class PhaseFailedError(ApplianceError):
+    """An install phase failed; running the same command again continues. Exit code 4."""
+
+    exit_code = EXIT_PHASE_FAILED

@@ -1,0 +1,1 @@
+"""Facts: what was read from a host, as frozen records. Nothing here judges or changes anything."""

@@ -1,0 +1,108 @@
+"""The plan: what install executes, and what doctor and report judge by."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Size(str, Enum):
+    """R12."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    BIG = "big"
+
+
+class Role(str, Enum):
+    """What a host can be asked to carry."""
+
+    TELEPHONY = "telephony"
+    BACKEND = "backend"
+    DATABASE = "database"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlannedHost(_Frozen):
+    """A host and its roles."""
+
+    name: str
+    address: str
+    roles: tuple[Role, ...]
+
+
+class Because(_Frozen):
+    """One figure of the plan, with its unit and the reason for it."""
+
+    figure: str
+    value: str
+    because: str
+
+
+class TelephonyTuning(_Frozen):
+    """Asterisk's limits."""
+
+    max_calls: int
+    session_limit: int
+    file_descriptors: int
+    rtp_start: int
+    rtp_end: int
+
+
+class DatabaseTuning(_Frozen):
+    """MySQL's limits."""
+
+    buffer_pool_mb: int
+    max_connections: int
+
+
+class BackendTuning(_Frozen):
+    """The Java service's limits."""
+
+    heap_mb: int
+
+
+class WebTuning(_Frozen):
+    """NGINX's limits."""
+
+    worker_connections: int
+    file_descriptors: int
+
+
+class StunTuning(_Frozen):
+    """coturn's relay range."""
+
+    relay_start: int
+    relay_end: int
+
+
+class Tuning(_Frozen):
+    """Every tuned value, all from one model."""
+
+    telephony: TelephonyTuning
+    database: DatabaseTuning
+    backend: BackendTuning
+    web: WebTuning
+    stun: StunTuning
+
+
+class Plan(_Frozen):
+    """The sizing decision with its reasons."""
+
+    size: Size
+    agents: int
+    hosts: tuple[PlannedHost, ...]
+    tuning: Tuning
+    reasons: tuple[Because, ...]
+
+    def carriers(self, role: Role) -> tuple[PlannedHost, ...]:
+        """The hosts that carry `role`."""
+        return tuple(host for host in self.hosts if role in host.roles)
+
+    def host(self, name: str) -> PlannedHost:
+        """The planned host of that name."""
+        return next(host for host in self.hosts if host.name == name)

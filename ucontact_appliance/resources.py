@@ -1,0 +1,24 @@
+"""Where the appliance's own files are, in a checkout as in an installed wheel."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PACKAGE = Path(str(resources.files(__package__)))
+_BUNDLE = PACKAGE / "_bundle"
+ROOT = _BUNDLE if _BUNDLE.is_dir() else PACKAGE.parent
+
+INSTALLER = ROOT / "installer"
+ROLES = ROOT / "roles"
+TEMPLATES = ROOT / "templates"
+INVENTORY = ROOT / "inventory"
+DATA = PACKAGE / "data"
+
+
+def load_data(name: str) -> Any:
+    """The parsed table `data/NAME.yml`."""
+    return yaml.safe_load((DATA / f"{name}.yml").read_text(encoding="utf-8"))

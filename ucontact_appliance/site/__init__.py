@@ -1,0 +1,1 @@
+"""The site file: its typed model, loading it with errors a person can act on, and its secrets."""

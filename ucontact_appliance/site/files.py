@@ -1,0 +1,53 @@
+"""Writing files that must never be half there: temp file, fsync, rename."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ucontact_appliance.errors import UnreachableError
+
+_PRIVATE_DIR = 0o700
+
+
+def private_dir(path: Path) -> Path:
+    """The folder, made with 0700 where it is missing."""
+    try:
+        path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreachableError(f"the folder {path} can't be made", evidence=str(error)) from error
+    return path
+
+
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Replace `path` in one step; after a crash it holds the old content or the new, no mixture."""
+    data = content.encode() if isinstance(content, str) else content
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+        temporary = None
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise UnreachableError(
+            f"{path} can't be written; what was there is unchanged", evidence=str(error)
+        ) from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_private(path: Path, content: str | bytes) -> None:
+    """`write_atomic` with 0600, in a 0700 folder."""
+    private_dir(path.parent)
+    write_atomic(path, content, 0o600)

@@ -1,0 +1,264 @@
+"""`site.yml` as a typed model: the one file a customer keeps.
+
+Unknown keys, wrong types and duplicate addresses are refused; `loader` turns each refusal into a
+message with the key, the line and the nearest right name. Every field's description is what the
+documentation and `ucontact init` show.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+LOCAL = "local"
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def _fqdn(value: str) -> str:
+    """A host name with at least one dot (RFC 1123 labels), in lower case."""
+    name = value.lower().rstrip(".")
+    labels = name.split(".")
+    if len(labels) < 2 or len(name) > 253 or not all(_LABEL.fullmatch(part) for part in labels):
+        raise ValueError(f"{value!r} is no full host name, such as contact.example.com")
+    if labels[-1].isdigit():
+        raise ValueError(f"{value!r} is an address; the portal needs a name")
+    return name
+
+
+def _name(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        raise ValueError(f"{value!r}: use small letters, digits and '-' only")
+    return value
+
+
+def _address(value: str) -> str:
+    if value == LOCAL:
+        return value
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is neither an IP address nor the word 'local'") from None
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no network such as 192.168.10.0/24 ({error})") from None
+
+
+def _extension(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{2,8}", value):
+        raise ValueError(f"{value!r}: an extension has 2 to 8 digits, in quotes")
+    return value
+
+
+Fqdn = Annotated[str, AfterValidator(_fqdn)]
+Name = Annotated[str, AfterValidator(_name)]
+Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
+Extension = Annotated[str, AfterValidator(_extension)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Host(_Model):
+    """One server and the way to it."""
+
+    name: Name = Field(description="short name of the server, its own hostname too")
+    address: Address = Field(
+        description="IP address, or 'local' when the machine that installs is the server"
+    )
+    user: str = Field("root", description="who to log in as over ssh; needs root's rights")
+    port: Port = Field(22, description="ssh port")
+    key: Path | None = Field(None, description="ssh private key; the agent's keys when left out")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the machine that installs is this server."""
+        return self.address == LOCAL
+
+
+class CertificateSource(str, Enum):
+    """Who signs the portal's certificate."""
+
+    PRIVATE_CA = "private-ca"
+    FILES = "files"
+
+
+class Certificate(_Model):
+    """The certificate for the portal (443) and for signalling (8089)."""
+
+    source: CertificateSource = Field(
+        CertificateSource.PRIVATE_CA,
+        description="'private-ca': made here, for closed sites; 'files': the customer's own",
+    )
+    chain: Path | None = Field(None, description="PEM: the certificate, then its intermediates")
+    key: Path | None = Field(None, description="PEM: the private key of the certificate")
+    ca: Path | None = Field(None, description="PEM: the root, when it is no public one")
+
+    @model_validator(mode="after")
+    def _files_belong_to_files(self) -> Certificate:
+        if self.source is CertificateSource.FILES and not (self.chain and self.key):
+            raise ValueError("source 'files' needs both 'chain' and 'key'")
+        if self.source is CertificateSource.PRIVATE_CA and (self.chain or self.key or self.ca):
+            raise ValueError("'chain', 'key' and 'ca' go with source 'files'")
+        return self
+
+
+class NetworkProfile(str, Enum):
+    """Where agents are: decides how media finds its way (R03)."""
+
+    LAN = "lan"
+    NAT = "nat"
+    PUBLIC = "public"
+
+
+class NetworkSettings(_Model):
+    """How agents, providers and administrators reach the site."""
+
+    profile: NetworkProfile = Field(
+        NetworkProfile.LAN,
+        description="'lan': agents reach the servers directly; 'nat': the servers are behind a "
+        "router that forwards to them; 'public': the servers have public addresses",
+    )
+    public_address: str | None = Field(None, description="the router's address, for 'nat'")
+    agents: tuple[Network, ...] = Field(
+        ("0.0.0.0/0",), description="networks that may use the portal, signalling and media"
+    )
+    providers: tuple[Network, ...] = Field(
+        ("0.0.0.0/0",), description="networks that SIP trunks and gateways call from"
+    )
+    admins: tuple[Network, ...] = Field(
+        ("0.0.0.0/0",), description="networks that may open ssh; the installer's is always kept"
+    )
+
+    @model_validator(mode="after")
+    def _nat_needs_an_address(self) -> NetworkSettings:
+        if self.profile is NetworkProfile.NAT and not self.public_address:
+            raise ValueError("profile 'nat' needs 'public_address'")
+        if self.public_address:
+            ipaddress.ip_address(self.public_address)
+        return self
+
+
+class TrunkTransport(str, Enum):
+    """How SIP travels to the provider (R04)."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+
+class Trunk(_Model):
+    """A line to the telephony provider (R04). Its password is `telephony.trunks.<name>`."""
+
+    name: Name = Field(description="short name; the password is the secret telephony.trunks.NAME")
+    host: str = Field(description="the provider's address or name")
+    port: Port | None = Field(None, description="5060, or 5061 for tls, when left out")
+    transport: TrunkTransport = Field(TrunkTransport.UDP, description="udp, tcp or tls")
+    username: str | None = Field(None, description="account name, when the provider gives one")
+    register_account: bool = Field(
+        False, alias="register", description="whether we register with the provider"
+    )
+    srtp: bool = Field(False, description="encrypt media to the provider (SDES)")
+    codecs: tuple[str, ...] = Field(("alaw", "ulaw"), description="in order of preference")
+    prefix: str = Field("9", description="digits that an agent dials before an outside number")
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True
+    )
+
+    @property
+    def effective_port(self) -> int:
+        """The port, or the transport's usual one (RFC 3261)."""
+        return self.port or (5061 if self.transport is TrunkTransport.TLS else 5060)
+
+
+class Telephony(_Model):
+    """Extensions and trunks."""
+
+    extensions: tuple[Extension, ...] = Field(
+        ("6001", "6002"), description="agents' numbers; each gets a secret of its own"
+    )
+    trunks: tuple[Trunk, ...] = Field((), description="lines to the telephony provider")
+
+    @model_validator(mode="after")
+    def _numbers_and_names_are_unique(self) -> Telephony:
+        for what, values in (
+            ("extension", list(self.extensions)),
+            ("trunk", [trunk.name for trunk in self.trunks]),
+        ):
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"{what} {twice[0]!r} stands there twice")
+        return self
+
+
+class Recordings(_Model):
+    """How long recordings are kept, and how many calls are video (R25)."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(90, description="days kept")
+    video_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="the part of the calls that are video calls, 0 to 1"
+    )
+
+
+class Web(_Model):
+    """Header values that a site may set for itself (R09, R10, R11)."""
+
+    hsts_max_age: Annotated[int, Field(ge=0)] = Field(
+        63072000, description="seconds that browsers insist on HTTPS (Mozilla's guideline)"
+    )
+    hpkp_max_age: Annotated[int, Field(ge=2592000, le=5184000)] = Field(
+        2592000, description="seconds of the retired key pin: 30 to 60 days"
+    )
+    xss_protection: Annotated[str, Field(pattern=r"^(0|1|1; mode=block)$")] = Field(
+        "1; mode=block", description="value of the retired X-XSS-Protection header"
+    )
+
+
+class DatabaseOn(str, Enum):
+    """Where the database of a medium site lives (R12)."""
+
+    BACKEND = "backend"
+    TELEPHONY = "telephony"
+
+
+class Site(_Model):
+    """The whole of `site.yml`."""
+
+    site: Name = Field(description="short name of the site, such as acme-montevideo")
+    fqdn: Fqdn = Field(description="the portal's name: agents open https://<fqdn> (R01)")
+    agents: Annotated[int, Field(ge=1, le=10000)] = Field(
+        description="how many agents work at the same time at most; decides the size (R12)"
+    )
+    hosts: tuple[Host, ...] = Field(min_length=1, max_length=3, description="the servers")
+    certificate: Certificate = Field(default_factory=Certificate)
+    network: NetworkSettings = Field(default_factory=NetworkSettings)
+    telephony: Telephony = Field(default_factory=Telephony)
+    recordings: Recordings = Field(default_factory=Recordings)
+    web: Web = Field(default_factory=Web)
+    database_on: DatabaseOn = Field(
+        DatabaseOn.BACKEND, description="medium sites: which server carries the database (R12)"
+    )
+    release: str = Field(
+        "evaluation", description="folder or archive of the release, or 'evaluation'"
+    )
+
+    @model_validator(mode="after")
+    def _hosts_are_distinct(self) -> Site:
+        for what in ("name", "address"):
+            values = [str(getattr(host, what)) for host in self.hosts]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"two hosts have the {what} {twice[0]!r}")
+        return self

@@ -1,0 +1,118 @@
+"""Generated secrets of one site: dotted names to values, kept in one 0600 file.
+
+Values never appear in a repr, a log or an error; `ucontact secrets show NAME` is the only place
+that prints one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets as random
+import string
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.model import Site
+
+# Letters and digits only: the same value must survive INI, SIP, SQL and shell configuration.
+_ALPHABET = string.ascii_letters + string.digits
+_LENGTH = 32  # 190 bits
+
+
+class Secrets(Mapping[str, str]):
+    """Dotted names to values, with a repr that shows neither."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} secrets>"
+
+    def tree(self) -> dict[str, Any]:
+        """Nested by the dots: the shape that playbooks get as `secrets`."""
+        root: dict[str, Any] = {}
+        for name, value in self._values.items():
+            *branches, leaf = name.split(".")
+            node = root
+            for branch in branches:
+                node = node.setdefault(branch, {})
+            node[leaf] = value
+        return root
+
+
+def required_names(site: Site) -> tuple[str, ...]:
+    """The secrets that this site has. Trunk passwords are the provider's: set, not generated."""
+    return (
+        "database.accounts.integra",
+        "database.accounts.asterisk",
+        "database.accounts.doctor",
+        "telephony.ami.ucontact",
+        "stun.turn",
+        "backend.users.supervisor",
+        *(f"telephony.extensions.{number}" for number in site.telephony.extensions),
+    )
+
+
+def provided_names(site: Site) -> tuple[str, ...]:
+    """The secrets that somebody else gives: passwords of trunks that have an account."""
+    return tuple(f"telephony.trunks.{t.name}" for t in site.telephony.trunks if t.username)
+
+
+def with_generated(site: Site, known: Mapping[str, str]) -> dict[str, str]:
+    """`known` and a fresh value for each required name that it lacks."""
+    values = dict(known)
+    for name in required_names(site):
+        if name not in values:
+            values[name] = "".join(random.choice(_ALPHABET) for _ in range(_LENGTH))
+    return values
+
+
+def load_secrets(path: Path) -> Secrets:
+    """The secrets in that file; none when there is no file yet."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Secrets({})
+    except PermissionError as error:
+        raise UnreachableError(
+            "the site's secrets can't be read", evidence=str(error), helps="run the command as root"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreachableError(f"the secrets file {path} can't be read", evidence=str(error)) from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError:
+        values = None  # the parser's message would quote the file
+    if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+        raise UsageError(
+            "the secrets file is damaged",
+            evidence=f"{path}: not a YAML mapping of names to texts",
+            helps=f"restore {path} from your backup",
+        )
+    return Secrets({str(name): value for name, value in values.items()})
+
+
+def save_secrets(path: Path, values: Mapping[str, str]) -> None:
+    """Replace the file in one step, 0600 from its first byte."""
+    header = "# Secrets of this site. Keep a copy in a safe place; never put them in a ticket.\n"
+    write_private(path, header + yaml.safe_dump(dict(sorted(values.items()))))
+
+
+def require_root() -> None:
+    """Refuse to go on as anybody but root."""
+    if os.geteuid() != 0:
+        raise UsageError("this command needs root", helps="run it again with sudo")

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 LOCAL = "local"
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
@@ -52,9 +62,16 @@ def _network(value: str) -> str:
         raise ValueError(f"{value!r} is no network such as 192.168.10.0/24 ({error})") from None
 
 
+def _quoted(value: object) -> object:
+    """Refuse a bare number: YAML reads 0100 as 64, so digits are safe only in quotes."""
+    if isinstance(value, int):
+        raise ValueError(f"write the digits in quotes, such as '6001' (it reads as {value})")
+    return value
+
+
 def _extension(value: str) -> str:
     if not re.fullmatch(r"[0-9]{2,8}", value):
-        raise ValueError(f"{value!r}: an extension has 2 to 8 digits, in quotes")
+        raise ValueError(f"{value!r}: an extension has 2 to 8 digits")
     return value
 
 
@@ -62,8 +79,19 @@ Fqdn = Annotated[str, AfterValidator(_fqdn)]
 Name = Annotated[str, AfterValidator(_name)]
 Address = Annotated[str, AfterValidator(_address)]
 Network = Annotated[str, AfterValidator(_network)]
-Extension = Annotated[str, AfterValidator(_extension)]
+Extension = Annotated[str, BeforeValidator(_quoted), AfterValidator(_extension)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
+    """Refuse a value that stands twice; `at` leads the loader to the second one's line."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise PydanticCustomError(
+                "repeated",
+                "{value} stands there twice",
+                {"value": repr(value), "at": (index, key) if key else (index,)},
+            )
 
 
 class _Model(BaseModel):
@@ -171,7 +199,9 @@ class Trunk(_Model):
     )
     srtp: bool = Field(False, description="encrypt media to the provider (SDES)")
     codecs: tuple[str, ...] = Field(("alaw", "ulaw"), description="in order of preference")
-    prefix: str = Field("9", description="digits that an agent dials before an outside number")
+    prefix: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9]{1,4}$")] = Field(
+        "9", description="digits that an agent dials before an outside number"
+    )
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True
@@ -191,16 +221,17 @@ class Telephony(_Model):
     )
     trunks: tuple[Trunk, ...] = Field((), description="lines to the telephony provider")
 
-    @model_validator(mode="after")
-    def _numbers_and_names_are_unique(self) -> Telephony:
-        for what, values in (
-            ("extension", list(self.extensions)),
-            ("trunk", [trunk.name for trunk in self.trunks]),
-        ):
-            twice = sorted({value for value in values if values.count(value) > 1})
-            if twice:
-                raise ValueError(f"{what} {twice[0]!r} stands there twice")
-        return self
+    @field_validator("extensions")
+    @classmethod
+    def _numbers_are_unique(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        _refuse_repeated(numbers)
+        return numbers
+
+    @field_validator("trunks")
+    @classmethod
+    def _trunk_names_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
+        _refuse_repeated([trunk.name for trunk in trunks], "name")
+        return trunks
 
 
 class Recordings(_Model):
@@ -238,7 +269,7 @@ class Site(_Model):
 
     site: Name = Field(description="short name of the site, such as acme-montevideo")
     fqdn: Fqdn = Field(description="the portal's name: agents open https://<fqdn> (R01)")
-    agents: Annotated[int, Field(ge=1, le=10000)] = Field(
+    agents: Annotated[int, Field(ge=1, le=10000, strict=True)] = Field(
         description="how many agents work at the same time at most; decides the size (R12)"
     )
     hosts: tuple[Host, ...] = Field(min_length=1, max_length=3, description="the servers")
@@ -254,11 +285,9 @@ class Site(_Model):
         "evaluation", description="folder or archive of the release, or 'evaluation'"
     )
 
-    @model_validator(mode="after")
-    def _hosts_are_distinct(self) -> Site:
-        for what in ("name", "address"):
-            values = [str(getattr(host, what)) for host in self.hosts]
-            twice = sorted({value for value in values if values.count(value) > 1})
-            if twice:
-                raise ValueError(f"two hosts have the {what} {twice[0]!r}")
-        return self
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_are_distinct(cls, hosts: tuple[Host, ...]) -> tuple[Host, ...]:
+        _refuse_repeated([host.name for host in hosts], "name")
+        _refuse_repeated([host.address for host in hosts], "address")
+        return hosts

@@ -1,0 +1,99 @@
+"""Ansible callback: one JSON line an event, written to the descriptor that the engine opened.
+
+It runs inside ansible-playbook, knows nothing of the appliance and decides nothing. Each line is
+`{"event": ..., ...}`; results of tasks marked no_log carry no message.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: ucontact_events
+type: aggregate
+short_description: one JSON line an event, for the program that runs the playbook
+description:
+  - Writes play, task and result events to the file descriptor in UCONTACT_EVENTS_FD.
+"""
+
+_MOST_CHARACTERS = 4000
+
+
+class CallbackModule(CallbackBase):
+    """Plays, tasks, results and the recap."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "ucontact_events"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self):
+        super().__init__()
+        self._stream = os.fdopen(int(os.environ["UCONTACT_EVENTS_FD"]), "w", encoding="utf-8")
+
+    def _send(self, event, **fields):
+        self._stream.write(json.dumps(dict(fields, event=event)) + "\n")
+        self._stream.flush()
+
+    def v2_playbook_on_play_start(self, play):
+        self._send("play", name=play.get_name())
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        self._send("task", name=task.get_name().strip(), path=_path(task))
+
+    def v2_playbook_on_handler_task_start(self, task):
+        self._send("task", name=task.get_name().strip(), path=_path(task))
+
+    def v2_runner_on_ok(self, result):
+        changed = bool(result._result.get("changed"))
+        self._send_result(result, "changed" if changed else "ok")
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._send_result(result, "ignored" if ignore_errors else "failed", _message(result._result))
+
+    def v2_runner_on_unreachable(self, result):
+        self._send_result(result, "unreachable", _message(result._result))
+
+    def v2_runner_on_skipped(self, result):
+        self._send_result(result, "skipped")
+
+    def v2_playbook_on_stats(self, stats):
+        hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        self._send("stats", hosts=hosts)
+
+    def _send_result(self, result, status, message=""):
+        self._send(
+            "result",
+            host=result._host.get_name(),
+            task=result._task.get_name().strip(),
+            path=_path(result._task),
+            status=status,
+            message=message,
+        )
+
+
+def _path(task):
+    """Where the task stands, from the folder of roles or playbooks on."""
+    path = task.get_path() or ""
+    for folder in ("/roles/", "/playbooks/"):
+        if folder in path:
+            return folder.strip("/") + "/" + path.split(folder, 1)[1]
+    return os.path.basename(path)
+
+
+def _message(result):
+    """The real message: what the command or the module said."""
+    if result.get("_ansible_no_log") or result.get("censored"):
+        return "the task handles secrets, so its output is not shown"
+    parts = [str(result.get("msg", "")).strip()]
+    for key in ("stderr", "module_stderr", "stdout", "module_stdout"):
+        text = str(result.get(key) or "").strip()
+        if text and text not in parts[0]:
+            parts.append(text)
+    for item in result.get("results", []):
+        if isinstance(item, dict) and item.get("failed"):
+            parts.append(_message(item))
+    return "\n".join(part for part in parts if part)[-_MOST_CHARACTERS:]

@@ -1,0 +1,1 @@
+"""The engine: order, journal, lock and running Ansible. It acts on plans that others decided."""

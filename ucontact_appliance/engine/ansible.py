@@ -1,0 +1,195 @@
+"""Running a playbook as a process, and reading its events as it goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskStarted
+from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.resources import INSTALLER
+
+_TMPFS = (Path("/run"), Path("/dev/shm"))  # noqa: S108: memory, so that no secret meets a disk
+
+
+@dataclass(frozen=True)
+class HostRecap:
+    """Ansible's recap of one host: how many tasks."""
+
+    ok: int = 0
+    changed: int = 0
+    failures: int = 0
+    unreachable: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class PlayResult:
+    """A finished playbook: its exit status, a recap a host, and the tasks that failed."""
+
+    status: int
+    hosts: dict[str, HostRecap]
+    failed: tuple[TaskResult, ...]
+    changed_tasks: tuple[TaskResult, ...] = ()
+    seen_tasks: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def changed(self) -> int:
+        """Tasks that changed something, over all hosts."""
+        return sum(host.changed for host in self.hosts.values())
+
+
+def run_playbook(
+    playbook: Path,
+    inventory: Mapping[str, Any],
+    secrets: Mapping[str, Any],
+    *,
+    observer: Observer,
+    log: Callable[[str], None],
+    check: bool = False,
+) -> PlayResult:
+    """Run it and wait; events go to `observer`, Ansible's own output to `log` line by line.
+
+    Inventory and secrets are files in memory (tmpfs, 0600 in a 0700 folder) for as long as the
+    process runs. Raises PhaseFailedError only when Ansible could not be started at all.
+    """
+    with tempfile.TemporaryDirectory(prefix="ucontact-", dir=_memory_folder()) as name:
+        folder = Path(name)
+        inventory_file = _private_json(folder / "inventory.json", inventory)
+        secrets_file = _private_json(folder / "secrets.json", {"secrets": secrets})
+        command = [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", str(inventory_file), "-e", f"@{secrets_file}"),
+            *(("--check",) if check else ()),
+            str(playbook),
+        ]
+        return _watch(command, _environment(folder), observer, log)
+
+
+def _memory_folder() -> Path:
+    return next(path for path in _TMPFS if path.is_dir() and os.access(path, os.W_OK))
+
+
+def _private_json(path: Path, content: Mapping[str, Any]) -> Path:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(content, stream)
+    return path
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    return kept | {
+        "ANSIBLE_CONFIG": str(INSTALLER / "ansible.cfg"),
+        "ANSIBLE_CALLBACKS_ENABLED": "ucontact_events",
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
+        "ANSIBLE_NOCOLOR": "1",
+        "PYTHONUNBUFFERED": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def _watch(
+    command: list[str],
+    environment: Mapping[str, str],
+    observer: Observer,
+    log: Callable[[str], None],
+) -> PlayResult:
+    reading, writing = os.pipe()
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**environment, "UCONTACT_EVENTS_FD": str(writing)},
+            pass_fds=(writing,),
+        )
+    except OSError as error:
+        os.close(reading)
+        raise PhaseFailedError("ansible-playbook can't be started", evidence=str(error)) from error
+    finally:
+        os.close(writing)
+    assert process.stdout is not None
+    output = threading.Thread(target=_copy, args=(process.stdout, log), daemon=True)
+    output.start()
+    try:
+        with os.fdopen(reading, encoding="utf-8") as events:
+            record = _collect(events, observer)
+        status = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        output.join(timeout=5)
+        process.stdout.close()
+    return PlayResult(status=status, **record)
+
+
+def _copy(stream: TextIO, log: Callable[[str], None]) -> None:
+    for line in stream:
+        log(line.rstrip("\n"))
+
+
+def _collect(events: TextIO, observer: Observer) -> dict[str, Any]:
+    failed: list[TaskResult] = []
+    changed: list[TaskResult] = []
+    tasks: list[str] = []
+    hosts: dict[str, HostRecap] = {}
+    for line in events:
+        record = json.loads(line)
+        if record["event"] == "stats":
+            hosts = {name: _recap(numbers) for name, numbers in record["hosts"].items()}
+            continue
+        event = parse_event(record)
+        if event is None:
+            continue
+        observer(event)
+        if isinstance(event, TaskStarted):
+            tasks.append(event.name)
+        elif isinstance(event, TaskResult) and event.status in ("failed", "unreachable"):
+            failed.append(event)
+        elif isinstance(event, TaskResult) and event.status == "changed":
+            changed.append(event)
+    return {
+        "hosts": hosts,
+        "failed": tuple(failed),
+        "changed_tasks": tuple(changed),
+        "seen_tasks": tuple(tasks),
+    }
+
+
+def _recap(numbers: Mapping[str, int]) -> HostRecap:
+    return HostRecap(
+        **{name: numbers.get(name, 0) for name in HostRecap.__dataclass_fields__}
+    )
+
+
+def parse_event(record: Mapping[str, Any]) -> Event | None:
+    """The event in one line of the callback; None for lines that only mark a play."""
+    match record["event"]:
+        case "task":
+            return TaskStarted(record["name"])
+        case "result":
+            return TaskResult(
+                host=record["host"],
+                task=record["task"],
+                path=record["path"],
+                status=record["status"],
+                message=record["message"],
+            )
+        case _:
+            return None

@@ -1,0 +1,72 @@
+"""What an install says while it runs; a screen, a log or a test listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PhaseStarted:
+    """A phase begins; `number` of `total`."""
+
+    id: str
+    title: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
+class PhaseSkipped:
+    """A phase that an earlier, interrupted run had already finished."""
+
+    id: str
+    title: str
+    number: int
+    total: int
+    because: str
+
+
+@dataclass(frozen=True)
+class PhaseFinished:
+    """A phase is through: how many tasks changed something, and its wall time in seconds."""
+
+    id: str
+    title: str
+    changed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PhaseFailed:
+    """A phase could not be finished."""
+
+    id: str
+    title: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TaskStarted:
+    """Ansible begins a task, or a phase a step of its own."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How a task ended on a host: ok, changed, skipped, failed, unreachable or ignored."""
+
+    host: str
+    task: str
+    path: str
+    status: str
+    message: str = ""
+
+
+Event = PhaseStarted | PhaseSkipped | PhaseFinished | PhaseFailed | TaskStarted | TaskResult
+Observer = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """An observer that looks away."""

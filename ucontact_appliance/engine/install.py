@@ -1,0 +1,266 @@
+"""The install: survey, plan, then the phases in order, journalled so that it can continue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ucontact_appliance import __version__
+from ucontact_appliance.engine.events import (
+    Observer,
+    PhaseFailed,
+    PhaseFinished,
+    PhaseSkipped,
+    PhaseStarted,
+)
+from ucontact_appliance.engine.job import Job
+from ucontact_appliance.engine.journal import (
+    Journal,
+    Progress,
+    entry,
+    inputs_diff,
+    load_journal,
+    save_journal,
+)
+from ucontact_appliance.engine.lock import install_lock
+from ucontact_appliance.engine.log import run_log
+from ucontact_appliance.engine.phases import INSTALL, Phase
+from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
+from ucontact_appliance.facts.network import peer_address
+from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.site.current import remember_site
+from ucontact_appliance.site.files import private_dir
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.secrets import (
+    Secrets,
+    load_secrets,
+    provided_names,
+    save_secrets,
+    with_generated,
+)
+from ucontact_appliance.state import StatePaths, state_paths
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A site with the first look at each host, and the plan made of both."""
+
+    site: Site
+    surveys: Mapping[str, Survey]
+    addresses: Mapping[str, str]
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class InstallResult:
+    """What a finished install leaves to say."""
+
+    changed: int
+    seconds: float
+    log: Path
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One phase of a dry run: how much it would change; None when that can't be told yet."""
+
+    id: str
+    title: str
+    changes: int | None
+
+
+def look(site: Site, paths: StatePaths) -> Surveyed:
+    """Survey every host and make the plan. Raises UnreachableError for a host out of reach."""
+    surveys: dict[str, Survey] = {}
+    addresses: dict[str, str] = {}
+    for host in site.hosts:
+        with runner_for(host, paths.known_hosts) as runner:
+            surveys[host.name] = survey(runner)
+        addresses[host.name] = peer_address(host)
+    plan = make_plan(site, {name: seen.memory_mb for name, seen in surveys.items()})
+    return Surveyed(site=site, surveys=surveys, addresses=addresses, plan=plan)
+
+
+def install(
+    seen: Surveyed,
+    site_file: Path,
+    release: ReleaseFiles,
+    observer: Observer,
+    *,
+    restart: bool = False,
+) -> InstallResult:
+    """Run the phases; continue an interrupted install at the phase that stopped it.
+
+    Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
+    an interrupted install is continued on other inputs (unless `restart`).
+    """
+    paths = state_paths(seen.site.site)
+    start = time.monotonic()
+    with install_lock(paths.lock):
+        secrets = _ensure_secrets(seen.site, paths)
+        journal = _opened_journal(
+            load_journal(paths.journal), _inputs(seen, release), site_file, restart=restart
+        )
+        with run_log(paths.logs, secrets.values()) as (log_path, log):
+            job = _job(seen, site_file, release, secrets, observer, log)
+            changed = _run_phases(job, journal, log_path)
+        remember_site(site_file)
+    return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
+
+
+def preview(
+    seen: Surveyed, site_file: Path, release: ReleaseFiles, observer: Observer
+) -> tuple[Preview, ...]:
+    """What an install would change; writes nothing here and changes nothing there.
+
+    Preflight is judged for real. A phase that was never through can't be told in numbers: its
+    tasks build on what earlier ones lay down.
+    """
+    paths = state_paths(seen.site.site)
+    journal = load_journal(paths.journal)
+    secrets = Secrets(with_generated(seen.site, load_secrets(paths.secrets)))
+    job = _job(seen, site_file, release, secrets, observer, lambda line: None)
+    rows: list[Preview] = []
+    for number, phase in enumerate(INSTALL, start=1):
+        observer(PhaseStarted(phase.id, phase.title, number, len(INSTALL)))
+        begin = time.monotonic()
+        known = phase.id == INSTALL[0].id or journal.finished(phase.id)
+        with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
+            changes = phase.preview(job) if known else None
+        observer(PhaseFinished(phase.id, phase.title, changes or 0, time.monotonic() - begin))
+        rows.append(Preview(phase.id, phase.title, changes))
+    return tuple(rows)
+
+
+def _job(
+    seen: Surveyed,
+    site_file: Path,
+    release: ReleaseFiles,
+    secrets: Secrets,
+    observer: Observer,
+    log: Callable[[str], None],
+) -> Job:
+    return Job(
+        site=seen.site,
+        site_file=site_file,
+        plan=seen.plan,
+        secrets=secrets,
+        paths=state_paths(seen.site.site),
+        surveys=seen.surveys,
+        addresses=seen.addresses,
+        release=release,
+        observer=observer,
+        log=log,
+    )
+
+
+def _ensure_secrets(site: Site, paths: StatePaths) -> Secrets:
+    private_dir(paths.etc)
+    private_dir(paths.var)
+    known = load_secrets(paths.secrets)
+    missing = [name for name in provided_names(site) if name not in known]
+    if missing:
+        raise UsageError(
+            "a trunk's password is not known yet",
+            evidence=", ".join(missing),
+            helps=f"ucontact secrets set {missing[0]}",
+        )
+    values = with_generated(site, known)
+    if values != dict(known):
+        save_secrets(paths.secrets, values)
+    return Secrets(values)
+
+
+def _inputs(seen: Surveyed, release: ReleaseFiles) -> dict[str, Any]:
+    return {
+        "appliance": __version__,
+        "release": release.sha256,
+        "site": seen.site.model_dump(mode="json"),
+        "plan": seen.plan.model_dump(mode="json", exclude={"reasons"}),
+    }
+
+
+def _opened_journal(
+    journal: Journal, inputs: dict[str, Any], site_file: Path, *, restart: bool
+) -> Journal:
+    """The journal to go on with: the interrupted one, or a fresh one."""
+    fresh = Journal(inputs=inputs, progress=Progress.STARTED)
+    if restart or not journal.interrupted:
+        return fresh
+    difference = inputs_diff(journal.inputs, inputs)
+    if difference:
+        raise UsageError(
+            "an install was interrupted, and its inputs have changed since",
+            evidence=difference,
+            helps=f"ucontact install --site {site_file} --restart   (all phases, on the new inputs)",
+        )
+    return journal.with_progress(Progress.STARTED)
+
+
+def _run_phases(job: Job, journal: Journal, log_path: Path) -> int:
+    total, changed = len(INSTALL), 0
+    save_journal(job.paths.journal, journal)
+    for number, phase in enumerate(INSTALL, start=1):
+        if _settled(phase, journal):
+            job.observer(
+                PhaseSkipped(phase.id, phase.title, number, total, "done before the interruption")
+            )
+            continue
+        job.observer(PhaseStarted(phase.id, phase.title, number, total))
+        job.log(f"phase {number} of {total}: {phase.title}")
+        begin = time.monotonic()
+        journal = journal.with_entry(entry(phase.id, Progress.STARTED))
+        save_journal(job.paths.journal, journal)
+        try:
+            with _failing(phase, job, begin, f"ucontact install --site {job.site_file}", log_path):
+                count = phase.run(job)
+        except ApplianceError as error:
+            seconds = time.monotonic() - begin
+            failed = entry(phase.id, Progress.FAILED, seconds=seconds, error=error.what)
+            journal = journal.with_entry(failed).with_progress(Progress.FAILED)
+            save_journal(job.paths.journal, journal)
+            raise
+        seconds = time.monotonic() - begin
+        changed += count
+        done = entry(phase.id, Progress.DONE, changed=count, seconds=seconds)
+        journal = journal.with_entry(done)
+        save_journal(job.paths.journal, journal)
+        job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={count}")
+        job.observer(PhaseFinished(phase.id, phase.title, count, seconds))
+    save_journal(job.paths.journal, journal.with_progress(Progress.DONE))
+    return changed
+
+
+def _settled(phase: Phase, journal: Journal) -> bool:
+    """Whether an earlier run has brought the phase behind it. Looking again costs nothing."""
+    return journal.finished(phase.id) and phase.id != INSTALL[0].id
+
+
+@contextmanager
+def _failing(
+    phase: Phase, job: Job, begin: float, command: str, log_path: Path | None = None
+) -> Iterator[None]:
+    """Say of any failure in which phase it was, and how to go on."""
+    try:
+        yield
+    except ApplianceError as error:
+        job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
+        job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
+        kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
+        remedy = f"{error.helps}\nthen: " if error.helps else ""
+        logged = f"\nlog: {log_path}" if log_path else ""
+        raise kind(
+            f"phase '{phase.title}' failed: {error.what}",
+            evidence=f"{error.evidence}{logged}",
+            helps=f"{remedy}{command}   (continues with this phase)",
+        ) from error
+
+

@@ -1,0 +1,60 @@
+"""Everything the phases of one install share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ucontact_appliance.engine.events import Observer
+from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
+from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.systems import supported_names, system_row
+from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.secrets import Secrets
+from ucontact_appliance.state import StatePaths
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the installer on one site."""
+
+    site: Site
+    site_file: Path
+    plan: Plan
+    secrets: Secrets
+    paths: StatePaths
+    surveys: Mapping[str, Survey]
+    addresses: Mapping[str, str]
+    release: ReleaseFiles
+    observer: Observer
+    log: Callable[[str], None]
+
+    def inventory(self) -> dict[str, Any]:
+        """The inventory of this run. Raises PhaseFailedError on a system without a row."""
+        return build_inventory(
+            self.site,
+            self.plan,
+            {host.name: self._inputs(host.name) for host in self.site.hosts},
+            ControllerInputs(
+                pki=self.paths.pki,
+                release=self.release.archive,
+                release_manifest=self.release.manifest,
+            ),
+            self.paths.known_hosts,
+        )
+
+    def _inputs(self, name: str) -> HostInputs:
+        seen = self.surveys[name]
+        row = system_row(seen.os_id, seen.os_version)
+        if row is None:
+            raise PhaseFailedError(
+                f"{name} runs {seen.os_name}, which is not supported",
+                evidence=f"supported: {supported_names()}",
+                helps="install a supported system on that server",
+            )
+        return HostInputs(system=row, peer_address=self.addresses[name])

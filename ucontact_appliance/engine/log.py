@@ -1,0 +1,34 @@
+"""A log file a run, with every secret replaced before it is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.report.redact import redact
+from ucontact_appliance.site.files import private_dir
+
+
+@contextmanager
+def run_log(folder: Path, secrets: Iterable[str]) -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """A new 0600 log file: its path, and a function that writes one line with the time (UTC)."""
+    private_dir(folder)
+    values = tuple(secrets)
+    now = datetime.now(timezone.utc)
+    path = folder / f"install-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise UnreachableError(f"the log {path} can't be opened", evidence=str(error)) from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+
+        def write(line: str) -> None:
+            stamp = datetime.now(timezone.utc).strftime("%H:%M:%S")
+            stream.write(f"{stamp} {redact(line, values)}\n")
+            stream.flush()
+
+        yield path, write

@@ -1,0 +1,175 @@
+"""Install as one readable list of phases, each with one intent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ucontact_appliance.checks.model import Finding, Stage, Verdict
+from ucontact_appliance.checks.run import run_checks
+from ucontact_appliance.engine.ansible import PlayResult, run_playbook
+from ucontact_appliance.engine.events import TaskResult, TaskStarted
+from ucontact_appliance.engine.job import Job
+from ucontact_appliance.engine.pki import ensure_pki
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.engine.reporting import file_report
+from ucontact_appliance.resources import INSTALLER
+
+
+class Phase(Protocol):
+    """One step of the install. `run` returns how many things it changed."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the journal."""
+
+    @property
+    def title(self) -> str:
+        """What a person sees."""
+
+    def run(self, job: Job) -> int:
+        """Do it, or find it done. Raises ApplianceError when it can't be finished."""
+
+    def preview(self, job: Job) -> int | None:
+        """How much `run` would change, without changing it; None when that can't be told."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Everything that can be known to fail is found before anything is changed."""
+
+    id: str = "preflight"
+    title: str = "Preflight checks"
+
+    def run(self, job: Job) -> int:
+        """Judge hosts and inputs; changes nothing."""
+        _demand(_checked(job, Stage.PREFLIGHT), "the servers are not ready for the installation")
+        return 0
+
+    def preview(self, job: Job) -> int | None:
+        """The same: it only looks."""
+        return self.run(job)
+
+
+@dataclass(frozen=True)
+class Play:
+    """A playbook that converges its roles."""
+
+    id: str
+    title: str
+
+    def run(self, job: Job) -> int:
+        """Run the playbook; the count of changed tasks."""
+        return _play(job, self.id, check=False).changed
+
+    def preview(self, job: Job) -> int | None:
+        """Ansible's check mode; only meaningful where the phase has been through before."""
+        return _play(job, self.id, check=True).changed
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Keys and certificates are made here, then laid down there."""
+
+    id: str = "certificates"
+    title: str = "Certificates"
+
+    def run(self, job: Job) -> int:
+        """Issue what is missing or near its end, then run the role."""
+        job.observer(TaskStarted("Issue certificates"))
+        issued = ensure_pki(job.site, job.plan, job.paths)
+        return len(issued.changed) + _play(job, self.id, check=False).changed
+
+    def preview(self, job: Job) -> int | None:
+        """Check mode of the role alone: nothing is issued."""
+        return _play(job, self.id, check=True).changed
+
+
+@dataclass(frozen=True)
+class Verify:
+    """The doctor's checks on what was just installed, and the evidence on disk either way."""
+
+    id: str = "verify"
+    title: str = "Health checks and report"
+
+    def run(self, job: Job) -> int:
+        """Raises PhaseFailedError naming what failed; the report is written before."""
+        findings = _checked(job, Stage.DOCTOR)
+        job.observer(TaskStarted("Write the compliance report"))
+        file_report(job.site, job.plan, job.surveys, findings, job.paths.reports)
+        _demand(findings, "the site is installed, but not healthy")
+        return 0
+
+    def preview(self, job: Job) -> int | None:
+        """Not to be told without an installed site."""
+        return None
+
+
+INSTALL: tuple[Phase, ...] = (
+    Preflight(),
+    Play("base", "Base system and firewall"),
+    Certificates(),
+    Play("database", "Database"),
+    Play("stun", "STUN and TURN"),
+    Play("telephony", "Telephony"),
+    Play("backend", "Backend and release"),
+    Play("web", "Web server"),
+    Verify(),
+)
+
+
+def _play(job: Job, name: str, *, check: bool) -> PlayResult:
+    playbook = INSTALLER / "playbooks" / f"{name}.yml"
+    result = run_playbook(
+        playbook,
+        job.inventory(),
+        job.secrets.tree(),
+        observer=job.observer,
+        log=job.log,
+        check=check,
+    )
+    if result.failed:
+        raise _failure(result.failed)
+    if result.status:
+        raise PhaseFailedError(
+            f"ansible-playbook ended with status {result.status} before its first task",
+            evidence="its own words are in the log",
+        )
+    return result
+
+
+def _failure(failed: tuple[TaskResult, ...]) -> Exception:
+    first = failed[0]
+    kind = UnreachableError if first.status == "unreachable" else PhaseFailedError
+    return kind(
+        f"host {first.host}: {first.task}",
+        evidence="\n".join(
+            f"{result.host}: {result.path}: {result.message}" for result in failed
+        ),
+    )
+
+
+def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
+    return run_checks(
+        job.site,
+        job.plan,
+        job.secrets,
+        job.paths,
+        job.site_file,
+        stage=stage,
+        on_finding=lambda finding: job.observer(TaskStarted(finding.title)),
+    )
+
+
+def _demand(findings: tuple[Finding, ...], what: str) -> None:
+    wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR)]
+    if wrong:
+        raise PhaseFailedError(
+            what,
+            evidence="\n".join(
+                f"{f.host}: {f.title}: {f.observed}"
+                + (f" (required: {f.required})" if f.required else "")
+                for f in wrong
+            ),
+            helps=wrong[0].remedy,
+        )

@@ -1,0 +1,26 @@
+"""Addresses of hosts as others see them."""
+
+from __future__ import annotations
+
+import netifaces
+
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.site.model import Host
+
+
+def peer_address(host: Host) -> str:
+    """The address at which agents and other hosts find it.
+
+    For the machine that installs: the address on the interface of its default route. Raises
+    UnreachableError when it has none.
+    """
+    if not host.is_local:
+        return host.address
+    default = netifaces.gateways().get("default", {}).get(netifaces.AF_INET)
+    if default is None:
+        raise UnreachableError(
+            "this machine has no default route, so its own address is not known",
+            helps=f"name the address of {host.name} in site.yml instead of 'local'",
+        )
+    addresses = netifaces.ifaddresses(default[1]).get(netifaces.AF_INET, [])
+    return str(addresses[0]["addr"])

@@ -1,0 +1,69 @@
+"""The port registry resolved for one host: what is open there, and to whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ucontact_appliance.planning.model import Plan, PlannedHost
+from ucontact_appliance.planning.tables import PortRow, ports
+from ucontact_appliance.site.model import Site
+
+EVERY = "every"
+LOOPBACK = "loopback"
+
+
+@dataclass(frozen=True)
+class OpenPort:
+    """One entry of a host's firewall; `sources` empty means loopback only."""
+
+    id: str
+    protocol: str
+    port: str
+    sources: tuple[str, ...]
+    purpose: str
+
+    @property
+    def first(self) -> int:
+        """The port, or the first of its range."""
+        return int(self.port.split("-")[0])
+
+
+def ports_for(site: Site, plan: Plan, host: PlannedHost) -> tuple[OpenPort, ...]:
+    """The registry's rows that concern this host, with numbers and networks filled in."""
+    return tuple(
+        OpenPort(
+            id=row.id,
+            protocol=row.protocol,
+            port=_number(row, site, plan, host),
+            sources=_sources(row, site, plan, host),
+            purpose=row.purpose,
+        )
+        for row in ports()
+        if row.role == EVERY or row.role in {role.value for role in host.roles}
+    )
+
+
+def _number(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> str:
+    tuning = plan.tuning
+    named = {
+        "ssh": str(next(h.port for h in site.hosts if h.name == host.name)),
+        "rtp": f"{tuning.telephony.rtp_start}-{tuning.telephony.rtp_end}",
+        "turn-relay": f"{tuning.stun.relay_start}-{tuning.stun.relay_end}",
+    }
+    return named[row.port] if isinstance(row.port, str) else str(row.port)
+
+
+def _sources(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> tuple[str, ...]:
+    networks = {
+        "agents": site.network.agents,
+        "providers": site.network.providers,
+        "admins": site.network.admins,
+        LOOPBACK: (),
+        "site": tuple(
+            f"{other.address}/{128 if ':' in other.address else 32}"
+            for other in plan.hosts
+            if other.name != host.name and set(other.roles) & set(row.peers)
+        ),
+    }
+    merged = [network for source in row.sources for network in networks[source]]
+    return tuple(dict.fromkeys(merged))

@@ -1,0 +1,36 @@
+"""How big a site is, and what a recording takes: R12 and R25 as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.planning.tables import SizeRow, sizes
+
+
+def size_for(agents: int) -> SizeRow:
+    """The row of R12 that serves so many agents."""
+    if agents < 1:
+        raise UsageError(
+            f"{agents} agents: a site has at least 1",
+            helps="ucontact plan --agents 10",
+        )
+    return next(row for row in sizes() if row.below is None or agents < row.below)
+
+
+def recording_mb(minutes: float, table: Mapping[int, float]) -> float:
+    """Megabytes of a recording of so many minutes (R25).
+
+    Between rows linear, from 0 to the first row as well; past the last row at the table's dearest
+    rate a minute.
+    """
+    if minutes <= 0:
+        return 0.0
+    rows = [(0, 0.0), *sorted(table.items())]
+    for (start, low), (end, high) in pairwise(rows):
+        if minutes <= end:
+            return low + (high - low) * (minutes - start) / (end - start)
+    longest, most = rows[-1]
+    dearest = max(size / length for length, size in rows[1:])
+    return most + (minutes - longest) * dearest

@@ -1,0 +1,112 @@
+"""The tables of the specification, parsed: what planning computes with."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ucontact_appliance.planning.model import Role, Size
+from ucontact_appliance.resources import load_data
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SizeRow(_Row):
+    """A row of R12, with the roles that share each server."""
+
+    size: Size
+    below: int | None
+    servers: dict[str, int]
+    groups: tuple[tuple[Role, ...], ...]
+    requirement: str
+
+
+class RecordingTable(_Row):
+    """R25: megabytes by minutes."""
+
+    requirement: str
+    audio_mb: dict[int, float]
+    video_mb: dict[int, float]
+
+
+class NetworkRow(_Row):
+    """R23 or R24: what one call needs of the network."""
+
+    id: str
+    requirement: str
+    bandwidth_kbps: int
+    latency_ms: int
+    jitter_ms: int
+    loss_percent: float
+    codecs: tuple[str, ...]
+
+
+class PortRow(_Row):
+    """A row of the port registry; `port` is a number or the name of a figure of the plan."""
+
+    id: str
+    protocol: str
+    port: int | str
+    role: str
+    sources: Annotated[tuple[str, ...], Field(alias="from")]
+    peers: tuple[Role, ...] = ()
+    purpose: Annotated[str, Field(alias="for")]
+    requirements: tuple[str, ...]
+
+
+class SystemRow(_Row):
+    """A supported operating system."""
+
+    id: str
+    version: str
+    name: str
+    eol: Any
+    tested: bool
+    python: str
+    nginx: str | None
+    asterisk: str | None
+    mysql: str | None
+    mysql_flavour: str | None
+    mysql_packages: tuple[str, ...]
+    java_package: str | None
+
+
+@cache
+def sizes() -> tuple[SizeRow, ...]:
+    """R12, smallest first."""
+    return tuple(SizeRow(**row) for row in load_data("sizing")["sizes"])
+
+
+@cache
+def recordings() -> RecordingTable:
+    """R25."""
+    return RecordingTable(**load_data("storage")["recordings"])
+
+
+@cache
+def network() -> dict[str, NetworkRow]:
+    """R23 ('video') and R24 ('voip')."""
+    return {row["id"]: NetworkRow(**row) for row in load_data("network")["profiles"]}
+
+
+@cache
+def ports() -> tuple[PortRow, ...]:
+    """The port registry."""
+    return tuple(PortRow(**row) for row in load_data("ports")["ports"])
+
+
+@cache
+def systems() -> tuple[SystemRow, ...]:
+    """The supported operating systems (R18 and newer)."""
+    return tuple(SystemRow(**row) for row in load_data("os")["systems"])
+
+
+@cache
+def tuning() -> dict[str, Any]:
+    """The factors that tuned values are made from."""
+    table: dict[str, Any] = load_data("tuning")
+    return table

@@ -1,0 +1,176 @@
+"""Loading `site.yml`: every mistake is told with its key, its line and the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.site.model import Site
+
+_MOST_BYTES = 1 << 20
+_HELP = "ucontact init   (writes a good site.yml)"
+
+
+def load_site(path: Path) -> Site:
+    """The site in that file; UsageError names what is wrong, where, and what to do."""
+    return parse_site(_read(path), str(path))
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"{path} is too big for a site file", helps=_HELP)
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UnreachableError(
+            f"there is no site file {path}", helps=f"ucontact init --site {path}"
+        ) from None
+    except OSError as error:
+        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"{path} is no text file",
+            evidence=f"line {line}: byte 0x{data[error.start]:02x} is not UTF-8",
+            helps=_HELP,
+        ) from error
+    if not text.strip():
+        raise UsageError(f"{path} is empty", helps=_HELP)
+    return text
+
+
+def parse_site(text: str, name: str = "site.yml") -> Site:
+    """The site in that text; `name` is what messages call it."""
+    root = _compose(text, name)
+    try:
+        return Site.model_validate(yaml.safe_load(text))
+    except ValidationError as error:
+        problems = [_explain(problem, root) for problem in error.errors()]
+        count = f"{len(problems)} mistakes" if len(problems) > 1 else "a mistake"
+        raise UsageError(
+            f"{name} has {count}",
+            evidence="\n".join(problems),
+            helps=f"mend the line{'s' if len(problems) > 1 else ''} named above in {name}",
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:  # it composes, but a value can't be made of it
+        raise UsageError(
+            f"{name} has a value that can't be read",
+            evidence=_yaml_message(error),
+            helps=f"put that value in quotes in {name}",
+        ) from None
+
+
+def _compose(text: str, name: str) -> yaml.Node:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise UsageError(
+            f"{name} is no valid YAML",
+            evidence=_yaml_message(error),
+            helps=f"mend the line named above in {name}",
+        ) from None
+    if not isinstance(root, yaml.MappingNode):
+        raise UsageError(f"{name} holds no keys", evidence="line 1: no 'key: value' lines", helps=_HELP)
+    twice = _repeated_key(root)
+    if twice is not None:
+        line = twice.start_mark.line + 1
+        raise UsageError(
+            f"{name} has a key twice",
+            evidence=f"line {line}: {twice.value}: stands there twice in one section",
+            helps=f"delete one of them in {name}",
+        )
+    return root
+
+
+def _yaml_message(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return str(error).splitlines()[0]
+
+
+def _repeated_key(node: yaml.Node) -> yaml.ScalarNode | None:
+    """The first key that a mapping has twice; YAML itself would silently keep the last."""
+    if isinstance(node, yaml.SequenceNode):
+        return next(filter(None, map(_repeated_key, node.value)), None)
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    seen: set[str] = set()
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+        if found := _repeated_key(value):
+            return found
+    return None
+
+
+def _line(root: yaml.Node, where: Sequence[Hashable]) -> int:
+    """The line of the deepest part of `where` that stands in the document, from 1."""
+    node, line = root, root.start_mark.line
+    for step in where:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(step)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            if step >= len(node.value):
+                break
+            node = node.value[step]
+            line = node.start_mark.line
+        else:
+            break
+    return line + 1
+
+
+def _known_keys(where: Sequence[Hashable]) -> list[str]:
+    """The keys that may stand in the section at `where`, read off the model."""
+    model: type[BaseModel] | None = Site
+    for step in where:
+        if isinstance(step, int) or model is None:
+            continue
+        model = next(
+            (
+                _model_in(field.annotation)
+                for name, field in model.model_fields.items()
+                if (field.alias or name) == step
+            ),
+            None,
+        )
+    if model is None:
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
+
+
+def _explain(problem: Any, root: yaml.Node) -> str:
+    where: tuple[Hashable, ...] = (*problem["loc"], *problem.get("ctx", {}).get("at", ()))
+    key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in where).lstrip(".")
+    prefix = f"line {_line(root, where)}: {key}" if key else f"line {_line(root, where)}"
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(where[:-1])
+        near = difflib.get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
+        advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"{prefix}: there is no such key; {advice}"
+    if problem["type"] == "missing":
+        return f"{prefix}: is missing"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    value = problem.get("input")
+    shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{prefix}: {message}{'' if repr(value) in message else shown}"

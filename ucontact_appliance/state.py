@@ -50,6 +50,11 @@ class StatePaths:
         return self.var / "journal.json"
 
     @property
+    def plan(self) -> Path:
+        """The plan that the newest install executed: what doctor and report judge by."""
+        return self.var / "plan.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one installer at work."""
         return self.var / "install.lock"

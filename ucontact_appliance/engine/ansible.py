@@ -17,7 +17,7 @@ from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskSt
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.resources import INSTALLER
 
-_TMPFS = (Path("/run"), Path("/dev/shm"))  # noqa: S108: memory, so that no secret meets a disk
+_TMPFS = (Path("/run"), Path("/dev/shm"))  # memory, so that no secret meets a disk
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,7 @@ def _collect(events: TextIO, observer: Observer) -> dict[str, Any]:
 
 
 def _recap(numbers: Mapping[str, int]) -> HostRecap:
-    return HostRecap(
-        **{name: numbers.get(name, 0) for name in HostRecap.__dataclass_fields__}
-    )
+    return HostRecap(**{name: numbers.get(name, 0) for name in HostRecap.__dataclass_fields__})
 
 
 def parse_event(record: Mapping[str, Any]) -> Event | None:

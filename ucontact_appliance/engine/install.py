@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ucontact_appliance.engine.events import (
     PhaseSkipped,
     PhaseStarted,
 )
+from ucontact_appliance.engine.installed import save_plan
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.journal import (
     Journal,
@@ -109,6 +110,7 @@ def install(
         journal = _opened_journal(
             load_journal(paths.journal), _inputs(seen, release), site_file, restart=restart
         )
+        save_plan(paths, seen.plan)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
             job = _job(seen, site_file, release, secrets, observer, log)
             changed = _run_phases(job, journal, log_path)
@@ -262,5 +264,3 @@ def _failing(
             evidence=f"{error.evidence}{logged}",
             helps=f"{remedy}{command}   (continues with this phase)",
         ) from error
-
-

@@ -77,14 +77,5 @@ def _share(site: Site, plan: Plan, host: Host, inputs: HostInputs) -> dict[str, 
         "host": planned.model_dump(mode="json"),
         "peer_address": inputs.peer_address,
         "os": inputs.system.model_dump(mode="json"),
-        "ports": [
-            {
-                "id": port.id,
-                "protocol": port.protocol,
-                "port": port.port,
-                "sources": list(port.sources),
-                "for": port.purpose,
-            }
-            for port in ports_for(site, plan, planned)
-        ],
+        "ports": [port.document() for port in ports_for(site, plan, planned)],
     }

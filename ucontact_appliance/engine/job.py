@@ -9,10 +9,10 @@ from typing import Any
 
 from ucontact_appliance.engine.events import Observer
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
+from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.systems import supported_names, system_row
-from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import Secrets

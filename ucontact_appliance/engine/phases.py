@@ -11,8 +11,8 @@ from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import TaskResult, TaskStarted
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.engine.reporting import file_report
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.resources import INSTALLER
 
 
@@ -143,9 +143,7 @@ def _failure(failed: tuple[TaskResult, ...]) -> Exception:
     kind = UnreachableError if first.status == "unreachable" else PhaseFailedError
     return kind(
         f"host {first.host}: {first.task}",
-        evidence="\n".join(
-            f"{result.host}: {result.path}: {result.message}" for result in failed
-        ),
+        evidence="\n".join(f"{result.host}: {result.path}: {result.message}" for result in failed),
     )
 
 

@@ -22,6 +22,16 @@ class OpenPort:
     sources: tuple[str, ...]
     purpose: str
 
+    def document(self) -> dict[str, object]:
+        """The port as playbooks and programs get it."""
+        return {
+            "id": self.id,
+            "protocol": self.protocol,
+            "port": self.port,
+            "sources": list(self.sources),
+            "for": self.purpose,
+        }
+
     @property
     def first(self) -> int:
         """The port, or the first of its range."""

@@ -8,12 +8,14 @@ from itertools import pairwise
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.planning.tables import SizeRow, sizes
 
+MOST_AGENTS = 10000
+
 
 def size_for(agents: int) -> SizeRow:
-    """The row of R12 that serves so many agents."""
-    if agents < 1:
+    """The row of R12 that serves so many agents. Raises UsageError outside 1 to MOST_AGENTS."""
+    if not 1 <= agents <= MOST_AGENTS:
         raise UsageError(
-            f"{agents} agents: a site has at least 1",
+            f"{agents} agents: a site has 1 to {MOST_AGENTS}",
             helps="ucontact plan --agents 10",
         )
     return next(row for row in sizes() if row.below is None or agents < row.below)

@@ -79,7 +79,9 @@ def _compose(text: str, name: str) -> yaml.Node:
             helps=f"mend the line named above in {name}",
         ) from None
     if not isinstance(root, yaml.MappingNode):
-        raise UsageError(f"{name} holds no keys", evidence="line 1: no 'key: value' lines", helps=_HELP)
+        raise UsageError(
+            f"{name} holds no keys", evidence="line 1: no 'key: value' lines", helps=_HELP
+        )
     twice = _repeated_key(root)
     if twice is not None:
         line = twice.start_mark.line + 1

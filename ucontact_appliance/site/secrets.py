@@ -6,7 +6,6 @@ that prints one.
 
 from __future__ import annotations
 
-import os
 import secrets as random
 import string
 from collections.abc import Iterator, Mapping
@@ -92,7 +91,9 @@ def load_secrets(path: Path) -> Secrets:
             "the site's secrets can't be read", evidence=str(error), helps="run the command as root"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreachableError(f"the secrets file {path} can't be read", evidence=str(error)) from error
+        raise UnreachableError(
+            f"the secrets file {path} can't be read", evidence=str(error)
+        ) from error
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -110,9 +111,3 @@ def save_secrets(path: Path, values: Mapping[str, str]) -> None:
     """Replace the file in one step, 0600 from its first byte."""
     header = "# Secrets of this site. Keep a copy in a safe place; never put them in a ticket.\n"
     write_private(path, header + yaml.safe_dump(dict(sorted(values.items()))))
-
-
-def require_root() -> None:
-    """Refuse to go on as anybody but root."""
-    if os.geteuid() != 0:
-        raise UsageError("this command needs root", helps="run it again with sudo")

@@ -1,0 +1,51 @@
+# Two commands do it all on a fresh Debian or Ubuntu machine with root and Python 3.10 or later:
+#   make demo   a rehearsal machine, installed, proven by a real call, with its report
+#   make test   all tests, those on rehearsal machines included
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint bench wheel clean
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+LAB_TOOLS := systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nft:nftables ip:iproute2 \
+             ssh:openssh-client ssh-keygen:openssh-client
+TEST_TOOLS := chromium:chromium
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.base: pyproject.toml installer/bootstrap
+	@installer/bootstrap venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.base ## a rehearsal machine, installed, proven by a real call, with its report
+	@installer/bootstrap tools $(LAB_TOOLS)
+	@$(BIN)/python installer/demo.py
+
+test: $(VENV)/.dev ## all tests; those on machines need root
+	@installer/bootstrap tools $(LAB_TOOLS) $(TEST_TOOLS)
+	@installer/run-tests $(BIN)
+
+unit: $(VENV)/.dev ## the tests that need no machine
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(VENV)/.dev ## ruff, mypy, import-linter, ansible-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	ANSIBLE_CONFIG=installer/ansible.cfg PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --strict roles installer/playbooks
+
+bench: $(VENV)/.dev ## speed and memory, as ratios taken in one run
+	$(BIN)/python -m tests.bench
+
+wheel: $(VENV)/.dev ## the installable wheel, in dist/
+	$(BIN)/python -m build --wheel
+
+clean: ## what make made, but for rehearsal machines (ucontact lab down)
+	rm -rf build dist $(VENV)

@@ -1,0 +1,104 @@
+"""`make demo`: a small site on a rehearsal machine, by the very commands that a customer's site gets.
+
+It only calls `ucontact` and writes the answers that `ucontact init` would ask for. Running it again
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ucontact_appliance.lab.layout import ssh_key
+from ucontact_appliance.resources import ROOT
+from ucontact_appliance.site.files import write_atomic
+from ucontact_appliance.site.render import render_site
+
+MACHINE = "demo"
+SUITE = "sid"
+FQDN = "demo.ucontact.test"
+EXTENSIONS = ("6001", "6002")
+BUILD = ROOT / "build"
+UCONTACT = Path(sys.executable).with_name("ucontact")
+
+
+def step(title: str, *words: str) -> None:
+    """Run one command, with its title and time; end the demo with its exit code when it fails."""
+    print(f"\n== {title}\n   ucontact {' '.join(words)}", flush=True)
+    start = time.monotonic()
+    status = subprocess.run([UCONTACT, *words], check=False).returncode
+    if status:
+        print(f"\nthe demo stops here: {title} ended with {status}", file=sys.stderr)
+        sys.exit(status)
+    print(f"   {time.monotonic() - start:.0f} s", flush=True)
+
+
+def machine_address() -> str:
+    """Where the rehearsal machine answers."""
+    listed = subprocess.run(
+        [UCONTACT, "lab", "list", "--json"], check=True, capture_output=True, text=True
+    ).stdout
+    return next(row["address"] for row in json.loads(listed) if row["name"] == MACHINE)
+
+
+def write_site(address: str) -> Path:
+    """The demo's site.yml; left alone when it says the same already."""
+    path = BUILD / "demo" / "site.yml"
+    text = render_site(
+        {
+            "site": "demo",
+            "fqdn": FQDN,
+            "agents": 10,
+            "hosts": [{"name": MACHINE, "address": address, "key": str(ssh_key())}],
+            "certificate": {"source": "private-ca"},
+            "network": {"profile": "lan", "public_address": None},
+            "extensions": EXTENSIONS,
+            "trunks": [],
+            "retention_days": 90,
+        }
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomic(path, text)
+    return path
+
+
+def main() -> None:
+    """Machine, release, install, doctor with a call, report."""
+    start = time.monotonic()
+    step("Rehearsal machine", "lab", "up", MACHINE, "--suite", SUITE)
+    address = machine_address()
+    step("Evaluation release", "release", "build-evaluation")
+    site = write_site(address)
+    step("Install", "install", "--site", str(site), "--yes")
+    step("Doctor, with a real call", "doctor", "--site", str(site), "--deep")
+    report = BUILD / "demo" / "report"
+    step("Compliance report", "report", "--site", str(site), "--out", str(report))
+    portal = f"https://{address}/uContact/"
+    document = {
+        "portal": portal,
+        "address": address,
+        "machine": MACHINE,
+        "site": str(site),
+        "report": str(report),
+        "extensions": [
+            {"number": number, "secret": f"telephony.extensions.{number}"} for number in EXTENSIONS
+        ],
+    }
+    write_atomic(BUILD / "demo.json", json.dumps(document, indent=2) + "\n")
+    print(
+        f"\nThe demo is ready ({time.monotonic() - start:.0f} s).\n\n"
+        f"  portal  {portal}   (open it in Chrome; the site's own CA signed it)\n"
+        f"  login   {EXTENSIONS[0]}, secret: ucontact secrets show "
+        f"telephony.extensions.{EXTENSIONS[0]}\n"
+        f"  try     dial *43 and hear yourself; {EXTENSIONS[1]} is the second extension\n"
+        f"  report  {report / 'report.html'}\n"
+        f"  end     ucontact lab down {MACHINE}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

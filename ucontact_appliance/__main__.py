@@ -1,0 +1,5 @@
+"""`python -m ucontact_appliance`."""
+
+from ucontact_appliance.cli.main import main
+
+main()

@@ -1,0 +1,89 @@
+"""`ucontact doctor`: the health checks, each with evidence and remedy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ucontact_appliance.checks.document import to_document, verdict_of
+from ucontact_appliance.checks.model import Finding, Stage, Verdict
+from ucontact_appliance.checks.run import run_checks
+from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
+from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
+from ucontact_appliance.engine.installed import load_installed
+from ucontact_appliance.errors import EXIT_FINDINGS
+
+
+def doctor(
+    site: SiteOption = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Place a real call too.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the health checks; exit 1 when one fails."""
+    require_root()
+    here = load_installed(site_file(site))
+    stages = (Stage.DOCTOR, Stage.DEEP) if deep else (Stage.DOCTOR,)
+    with err.status(f"looking at {here.site.site} …") as status:
+        findings = run_checks(
+            here.site,
+            here.plan,
+            here.secrets,
+            here.paths,
+            here.site_file,
+            stages=stages,
+            only=tuple(only or ()),
+            on_finding=lambda finding: status.update(f"{finding.id}"),
+        )
+    if as_json:
+        show_json(to_document(here.site, datetime.now(timezone.utc), findings))
+    else:
+        _show(findings)
+    if verdict_of(findings) is Verdict.FAIL:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _show(findings: tuple[Finding, ...]) -> None:
+    rows = table("", "check", "host", "observed", "s")
+    for finding in findings:
+        mark = f"[{VERDICT_STYLE[finding.verdict]}]{finding.verdict.value}[/]"
+        observed = f"blocked by {finding.blocked_by}" if finding.blocked_by else finding.observed
+        first_line = observed.splitlines()[0] if observed else ""
+        rows.add_row(
+            mark, finding.title, finding.host, escape(first_line), f"{finding.seconds:.1f}"
+        )
+    out.print(rows)
+    for finding in findings:
+        if finding.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.WARN):
+            _show_problem(finding)
+    out.print(f"\n{_summary(findings)}", highlight=False)
+
+
+def _show_problem(finding: Finding) -> None:
+    style = VERDICT_STYLE[finding.verdict]
+    out.print(
+        f"\n[{style}]{finding.verdict.value}[/] [bold]{finding.id}[/] on {finding.host}: "
+        f"{escape(finding.title)}",
+        highlight=False,
+    )
+    for label, text in (
+        ("observed", finding.observed),
+        ("required", finding.required),
+        ("remedy", finding.remedy),
+    ):
+        if text:
+            out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _summary(findings: tuple[Finding, ...]) -> str:
+    counts = {verdict: sum(f.verdict is verdict for f in findings) for verdict in Verdict}
+    return ", ".join(
+        f"[{VERDICT_STYLE[verdict]}]{count} {verdict.value}[/]"
+        for verdict, count in counts.items()
+        if count
+    )

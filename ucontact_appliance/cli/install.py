@@ -1,0 +1,74 @@
+"""`ucontact install`: preflight, the phases, the doctor's checks, the report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.cli.console import err, out, table
+from ucontact_appliance.cli.init import ask_for_site
+from ucontact_appliance.cli.options import SiteOption, require_root
+from ucontact_appliance.cli.plan import show_plan
+from ucontact_appliance.cli.progress import Progress
+from ucontact_appliance.engine.install import Surveyed, look, preview
+from ucontact_appliance.engine.install import install as run_install
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.release.store import ReleaseFiles, resolve_release
+from ucontact_appliance.site.current import SITE_FILE, find_site_file
+from ucontact_appliance.site.loader import load_site
+from ucontact_appliance.state import state_paths
+
+
+def install(
+    site: SiteOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before the first change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, change nothing.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="After an interruption: all phases, on new inputs.")
+    ] = False,
+) -> None:
+    """Install the site, continue an interrupted install, or find that nothing has to change."""
+    require_root()
+    path = (site or find_site_file() or ask_for_site(Path(SITE_FILE))).absolute()
+    loaded = load_site(path)
+    err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
+    seen = look(loaded, state_paths(loaded.site))
+    release = resolve_release(loaded.release, lambda text: err.print(text, highlight=False))
+    if dry_run:
+        _dry_run(seen, path, release)
+        return
+    if not yes:
+        show_plan(loaded, seen.plan)
+        _confirm()
+    with Progress(err) as progress:
+        done = run_install(seen, path, release, progress, restart=restart)
+    out.print(
+        f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s\n"
+        f"portal  https://{loaded.fqdn}/uContact/\n"
+        f"log     {done.log}\n"
+        f"reports {state_paths(loaded.site).reports}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody is there to confirm the plan", helps="ucontact install --yes   (no questions)"
+        )
+    typer.confirm("Install this plan?", abort=True)
+
+
+def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles) -> None:
+    show_plan(seen.site, seen.plan)
+    with Progress(err) as progress:
+        rows = preview(seen, path, release, progress)
+    shown = table("phase", "would change")
+    for row in rows:
+        told = "all of it: it was never through" if row.changes is None else str(row.changes)
+        shown.add_row(row.title, told)
+    out.print(shown, "\nnothing was changed")

@@ -1,0 +1,108 @@
+"""The `ucontact` command: mounts the subcommands and turns every error into one clear message."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import click
+import typer
+
+from ucontact_appliance import __version__
+from ucontact_appliance.cli import (
+    doctor,
+    init,
+    install,
+    lab,
+    plan,
+    profile,
+    release,
+    report,
+    secrets,
+)
+from ucontact_appliance.cli.console import show_error
+from ucontact_appliance.errors import (
+    EXIT_PHASE_FAILED,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    ApplianceError,
+)
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+app = typer.Typer(
+    name="ucontact",
+    help="Installs, proves and audits an on-premise uContact contact centre.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("profile")(profile.profile)
+app.command("plan")(plan.plan)
+app.command("init")(init.init)
+app.command("install")(install.install)
+app.command("doctor")(doctor.doctor)
+app.add_typer(report.app, name="report")
+app.add_typer(lab.app, name="lab")
+app.add_typer(release.app, name="release")
+app.add_typer(secrets.app, name="secrets")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ucontact {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the contract's code; never a traceback."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+    except ApplianceError as error:
+        show_error(error)
+        return error.exit_code
+    except click.exceptions.Abort:
+        show_error(ApplianceError("interrupted"))
+        return _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        show_error(ApplianceError("interrupted", helps="run the same command again to continue"))
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left, as `| head` does: nothing more to say, to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_USAGE
+    except OSError as error:
+        show_error(ApplianceError("the system refused an operation", evidence=str(error)))
+        return EXIT_UNREACHABLE
+    except Exception as error:  # a defect of the appliance: named, without a traceback
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        show_error(
+            ApplianceError(
+                "the appliance has a defect here; please report it",
+                evidence=f"{type(error).__name__} in {where.name}, line {where.lineno} of "
+                f"{Path(where.filename).name}",
+                helps="ucontact --version   (name it in the report)",
+            )
+        )
+        return EXIT_PHASE_FAILED
+    return code if isinstance(code, int) else 0

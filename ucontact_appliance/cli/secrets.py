@@ -1,0 +1,67 @@
+"""`ucontact secrets`: the only place that shows one."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.cli.console import err
+from ucontact_appliance.cli.options import SiteOption, require_root, site_file
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.site.loader import load_site
+from ucontact_appliance.site.secrets import load_secrets, provided_names, save_secrets
+from ucontact_appliance.state import state_paths
+
+app = typer.Typer(help="The site's generated secrets (root only).", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Dotted name, such as telephony.extensions.6001.")]
+
+
+@app.command()
+def show(name: Name, site: SiteOption = None) -> None:
+    """Print one secret."""
+    require_root()
+    found = load_site(site_file(site))
+    known = load_secrets(state_paths(found.site).secrets)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        raise UsageError(
+            f"the site {found.site} has no secret {name!r}",
+            evidence=f"near it: {', '.join(near)}" if near else f"it has {len(known)} secrets",
+            helps=f"ucontact secrets show {near[0]}" if near else "ucontact install",
+        )
+    typer.echo(known[name])
+
+
+@app.command("list")
+def list_names(site: SiteOption = None) -> None:
+    """Name the secrets, without their values."""
+    require_root()
+    for name in sorted(load_secrets(state_paths(load_site(site_file(site)).site).secrets)):
+        typer.echo(name)
+
+
+@app.command("set")
+def set_value(name: Name, site: SiteOption = None) -> None:
+    """Store a secret that somebody else gave, such as a trunk's password; read from stdin."""
+    require_root()
+    found = load_site(site_file(site))
+    if name not in provided_names(found):
+        allowed = ", ".join(provided_names(found)) or "none: no trunk has a 'username'"
+        raise UsageError(f"{name!r} is not a secret that is given", evidence=f"given: {allowed}")
+    if sys.stdin.isatty():
+        value = typer.prompt(name, hide_input=True)
+    else:
+        value = sys.stdin.readline().strip()
+    if (
+        not value
+        or any(character in value for character in "\"';\\\n\r")
+        or not value.isprintable()
+    ):
+        raise UsageError("the secret is empty, or has a quote, ';', '\\' or a control character")
+    path = state_paths(found.site).secrets
+    save_secrets(path, {**load_secrets(path), name: value})
+    err.print(f"{name} is stored; the next install lays it down")

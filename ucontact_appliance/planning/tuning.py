@@ -1,0 +1,98 @@
+"""Every tuned value, from the number of agents and the memory of the hosts, in one place.
+
+The factors and where they come from stand in `data/tuning.yml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ucontact_appliance.planning.model import (
+    BackendTuning,
+    DatabaseTuning,
+    StunTuning,
+    TelephonyTuning,
+    WebTuning,
+)
+from ucontact_appliance.planning.tables import tuning
+
+_ROUND_MB = 64
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a role can count on: its host's name and memory, and whether it is alone there."""
+
+    host: str
+    memory_mb: int
+    alone: bool
+
+
+def telephony(agents: int) -> TelephonyTuning:
+    """Asterisk's calls, WebSocket sessions, descriptors and RTP range."""
+    factors = _factors("telephony")
+    calls = max(factors["least_calls"], agents * factors["calls_per_agent"])
+    sessions = max(factors["least_sessions"], agents * factors["sessions_per_agent"])
+    used = factors["descriptors_idle"] + calls * factors["descriptors_per_call"] + sessions
+    ports = calls * factors["ports_per_call"]
+    return TelephonyTuning(
+        max_calls=calls,
+        session_limit=sessions,
+        file_descriptors=max(factors["least_descriptors"], used * factors["descriptors_headroom"]),
+        rtp_start=factors["rtp_first"],
+        rtp_end=min(factors["rtp_last"], factors["rtp_first"] + ports - 1),
+    )
+
+
+def database(agents: int, share: Share) -> DatabaseTuning:
+    """MySQL's buffer pool (MB) on a shared or an own host, and its connections."""
+    factors = _factors("database")
+    return DatabaseTuning(
+        buffer_pool_mb=_megabytes(share, factors),
+        max_connections=max(
+            factors["least_connections"], agents * factors["connections_per_agent"]
+        ),
+    )
+
+
+def backend(share: Share) -> BackendTuning:
+    """Java's heap (MB)."""
+    return BackendTuning(heap_mb=_megabytes(share, _factors("backend")))
+
+
+def web(agents: int) -> WebTuning:
+    """NGINX's connections a worker, and descriptors for both sides of each."""
+    factors = _factors("web")
+    connections = max(factors["least_connections"], agents * factors["connections_per_agent"])
+    return WebTuning(
+        worker_connections=connections,
+        file_descriptors=connections * factors["descriptors_per_connection"],
+    )
+
+
+def stun(agents: int) -> StunTuning:
+    """coturn's relay range."""
+    factors = _factors("stun")
+    relays = max(factors["least_relays"], agents * factors["relays_per_agent"])
+    last = factors["relay_first"] + relays - 1
+    return StunTuning(
+        relay_start=factors["relay_first"], relay_end=min(factors["relay_last"], last)
+    )
+
+
+def unknown_memory_mb() -> int:
+    """The memory of a host that nobody has looked at yet."""
+    return int(tuning()["memory_unknown_mb"])
+
+
+def _factors(role: str) -> Mapping[str, Any]:
+    factors: Mapping[str, Any] = tuning()[role]
+    return factors
+
+
+def _megabytes(share: Share, factors: Mapping[str, Any]) -> int:
+    part = factors["share_alone"] if share.alone else factors["share_beside"]
+    size = min(max(share.memory_mb * part, factors["least_mb"]), factors["most_mb"])
+    return int(size) // _ROUND_MB * _ROUND_MB

@@ -13,8 +13,9 @@ from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.options import SiteOption, require_root
 from ucontact_appliance.cli.plan import show_plan
 from ucontact_appliance.cli.progress import Progress
-from ucontact_appliance.engine.install import Surveyed, look, preview
 from ucontact_appliance.engine.install import install as run_install
+from ucontact_appliance.engine.install import look, preview
+from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.release.store import ReleaseFiles, resolve_release
 from ucontact_appliance.site.current import SITE_FILE, find_site_file

@@ -75,34 +75,34 @@ def main() -> NoReturn:
 def _run() -> int:
     try:
         code = app(standalone_mode=False)
-    except ApplianceError as error:
-        show_error(error)
-        return error.exit_code
-    except click.exceptions.Abort:
-        show_error(ApplianceError("interrupted"))
-        return _INTERRUPTED
     except click.ClickException as error:
         error.show()
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        show_error(ApplianceError("interrupted", helps="run the same command again to continue"))
-        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has left, as `| head` does: nothing more to say, to nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
-    except OSError as error:
-        show_error(ApplianceError("the system refused an operation", evidence=str(error)))
-        return EXIT_UNREACHABLE
-    except Exception as error:  # a defect of the appliance: named, without a traceback
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        show_error(
-            ApplianceError(
-                "the appliance has a defect here; please report it",
-                evidence=f"{type(error).__name__} in {where.name}, line {where.lineno} of "
-                f"{Path(where.filename).name}",
-                helps="ucontact --version   (name it in the report)",
-            )
-        )
-        return EXIT_PHASE_FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        told, code = _explained(error)
+        show_error(told)
     return code if isinstance(code, int) else 0
+
+
+def _explained(error: BaseException) -> tuple[ApplianceError, int]:
+    """What a person gets to read of the error, and the exit code."""
+    if isinstance(error, ApplianceError):
+        return error, error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+        helps = "run the same command again; it continues"
+        return ApplianceError("interrupted", helps=helps), _INTERRUPTED
+    if isinstance(error, OSError):
+        refused = ApplianceError("the system refused an operation", evidence=str(error))
+        return refused, EXIT_UNREACHABLE
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    defect = ApplianceError(
+        "the appliance has a defect here; please report it",
+        evidence=f"{type(error).__name__} in {where.name}, line {where.lineno} of "
+        f"{Path(where.filename).name}",
+        helps="ucontact --version   (name it in the report)",
+    )
+    return defect, EXIT_PHASE_FAILED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from ucontact_appliance.engine.events import (
     PhaseStarted,
 )
 from ucontact_appliance.engine.installed import save_plan
-from ucontact_appliance.engine.job import Job
+from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import (
     Journal,
     Progress,
@@ -34,7 +34,6 @@ from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageErr
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
-from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
@@ -48,16 +47,6 @@ from ucontact_appliance.site.secrets import (
     with_generated,
 )
 from ucontact_appliance.state import StatePaths, state_paths
-
-
-@dataclass(frozen=True)
-class Surveyed:
-    """A site with the first look at each host, and the plan made of both."""
-
-    site: Site
-    surveys: Mapping[str, Survey]
-    addresses: Mapping[str, str]
-    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -112,7 +101,7 @@ def install(
         )
         save_plan(paths, seen.plan)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
-            job = _job(seen, site_file, release, secrets, observer, log)
+            job = Job(seen, site_file, release, secrets, paths, observer, log)
             changed = _run_phases(job, journal, log_path)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
@@ -129,7 +118,7 @@ def preview(
     paths = state_paths(seen.site.site)
     journal = load_journal(paths.journal)
     secrets = Secrets(with_generated(seen.site, load_secrets(paths.secrets)))
-    job = _job(seen, site_file, release, secrets, observer, lambda line: None)
+    job = Job(seen, site_file, release, secrets, paths, observer, log=lambda line: None)
     rows: list[Preview] = []
     for number, phase in enumerate(INSTALL, start=1):
         observer(PhaseStarted(phase.id, phase.title, number, len(INSTALL)))
@@ -140,28 +129,6 @@ def preview(
         observer(PhaseFinished(phase.id, phase.title, changes or 0, time.monotonic() - begin))
         rows.append(Preview(phase.id, phase.title, changes))
     return tuple(rows)
-
-
-def _job(
-    seen: Surveyed,
-    site_file: Path,
-    release: ReleaseFiles,
-    secrets: Secrets,
-    observer: Observer,
-    log: Callable[[str], None],
-) -> Job:
-    return Job(
-        site=seen.site,
-        site_file=site_file,
-        plan=seen.plan,
-        secrets=secrets,
-        paths=state_paths(seen.site.site),
-        surveys=seen.surveys,
-        addresses=seen.addresses,
-        release=release,
-        observer=observer,
-        log=log,
-    )
 
 
 def _ensure_secrets(site: Site, paths: StatePaths) -> Secrets:
@@ -202,7 +169,7 @@ def _opened_journal(
         raise UsageError(
             "an install was interrupted, and its inputs have changed since",
             evidence=difference,
-            helps=f"ucontact install --site {site_file} --restart   (all phases, on the new inputs)",
+            helps=f"ucontact install --site {site_file} --restart   (all phases, as it is now)",
         )
     return journal.with_progress(Progress.STARTED)
 

@@ -20,19 +20,36 @@ from ucontact_appliance.state import StatePaths
 
 
 @dataclass(frozen=True)
+class Surveyed:
+    """A site with the first look at each host (by name), and the plan made of both."""
+
+    site: Site
+    surveys: Mapping[str, Survey]
+    addresses: Mapping[str, str]
+    plan: Plan
+
+
+@dataclass(frozen=True)
 class Job:
     """One run of the installer on one site."""
 
-    site: Site
+    seen: Surveyed
     site_file: Path
-    plan: Plan
+    release: ReleaseFiles
     secrets: Secrets
     paths: StatePaths
-    surveys: Mapping[str, Survey]
-    addresses: Mapping[str, str]
-    release: ReleaseFiles
     observer: Observer
     log: Callable[[str], None]
+
+    @property
+    def site(self) -> Site:
+        """The site that is being installed."""
+        return self.seen.site
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that is being executed."""
+        return self.seen.plan
 
     def inventory(self) -> dict[str, Any]:
         """The inventory of this run. Raises PhaseFailedError on a system without a row."""
@@ -49,7 +66,7 @@ class Job:
         )
 
     def _inputs(self, name: str) -> HostInputs:
-        seen = self.surveys[name]
+        seen = self.seen.surveys[name]
         row = system_row(seen.os_id, seen.os_version)
         if row is None:
             raise PhaseFailedError(
@@ -57,4 +74,4 @@ class Job:
                 evidence=f"supported: {supported_names()}",
                 helps="install a supported system on that server",
             )
-        return HostInputs(system=row, peer_address=self.addresses[name])
+        return HostInputs(system=row, peer_address=self.seen.addresses[name])

@@ -96,7 +96,7 @@ class Verify:
         """Raises PhaseFailedError naming what failed; the report is written before."""
         findings = _checked(job, Stage.DOCTOR)
         job.observer(TaskStarted("Write the compliance report"))
-        file_report(job.site, job.plan, job.surveys, findings, job.paths.reports)
+        file_report(job.site, job.plan, job.seen.surveys, findings, job.paths.reports)
         _demand(findings, "the site is installed, but not healthy")
         return 0
 

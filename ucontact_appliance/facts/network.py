@@ -16,7 +16,7 @@ def peer_address(host: Host) -> str:
     """
     if not host.is_local:
         return host.address
-    default = netifaces.gateways().get("default", {}).get(netifaces.AF_INET)
+    default = dict(netifaces.gateways()["default"]).get(netifaces.AF_INET)
     if default is None:
         raise UnreachableError(
             "this machine has no default route, so its own address is not known",

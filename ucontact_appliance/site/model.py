@@ -75,6 +75,16 @@ def _extension(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    """An IP address or a host name: nothing that could carry configuration with it."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        return _fqdn(value)
+
+
+Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{1,64}$")]
+HostName = Annotated[str, AfterValidator(_host)]
 Fqdn = Annotated[str, AfterValidator(_fqdn)]
 Name = Annotated[str, AfterValidator(_name)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -186,19 +196,29 @@ class TrunkTransport(str, Enum):
     TLS = "tls"
 
 
+class Codec(str, Enum):
+    """R06, the voice codecs that providers speak, and R24's."""
+
+    ALAW = "alaw"
+    ULAW = "ulaw"
+    OPUS = "opus"
+
+
 class Trunk(_Model):
     """A line to the telephony provider (R04). Its password is `telephony.trunks.<name>`."""
 
     name: Name = Field(description="short name; the password is the secret telephony.trunks.NAME")
-    host: str = Field(description="the provider's address or name")
+    host: HostName = Field(description="the provider's address or name")
     port: Port | None = Field(None, description="5060, or 5061 for tls, when left out")
     transport: TrunkTransport = Field(TrunkTransport.UDP, description="udp, tcp or tls")
-    username: str | None = Field(None, description="account name, when the provider gives one")
+    username: Account | None = Field(None, description="account name, when the provider gives one")
     register_account: bool = Field(
         False, alias="register", description="whether we register with the provider"
     )
     srtp: bool = Field(False, description="encrypt media to the provider (SDES)")
-    codecs: tuple[str, ...] = Field(("alaw", "ulaw"), description="in order of preference")
+    codecs: tuple[Codec, ...] = Field(
+        (Codec.ALAW, Codec.ULAW), description="in order of preference"
+    )
     prefix: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9]{1,4}$")] = Field(
         "9", description="digits that an agent dials before an outside number"
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+import yaml
 
 from ucontact_appliance.resources import TEMPLATES
 
@@ -23,10 +25,16 @@ def render_site(answers: Mapping[str, Any]) -> str:
         autoescape=False,  # YAML, not HTML; values pass through the filter below
         keep_trailing_newline=True,
     )
-    # JSON's scalars and lists are YAML's too; jinja's own filter would escape for HTML.
+    # Jinja's own filter of that name would escape for HTML.
     environment.filters["tojson"] = _yaml_scalar
     return environment.get_template("site.yml.j2").render(**answers)
 
 
 def _yaml_scalar(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """A text or a list of texts in double quotes; a number or a truth value as it is."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    quoted = yaml.safe_dump(
+        value, default_style='"', default_flow_style=True, allow_unicode=True, width=math.inf
+    )
+    return str(quoted).strip()

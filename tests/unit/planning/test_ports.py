@@ -1,0 +1,63 @@
+"""The one port registry, resolved for a host."""
+
+from __future__ import annotations
+
+from tests.unit.sites import small_site
+from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.planning.tables import ports
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.site.model import Site
+
+
+def medium_site() -> Site:
+    return small_site(
+        agents=100,
+        hosts=[{"name": "tel", "address": "192.0.2.1"}, {"name": "back", "address": "192.0.2.2"}],
+        network={"agents": ["198.51.100.0/24"], "admins": ["203.0.113.5/32"]},
+    )
+
+
+def test_ids_are_unique_and_every_row_names_a_requirement() -> None:
+    rows = ports()
+    assert len({row.id for row in rows}) == len(rows)
+    assert all(row.requirements for row in rows)
+
+
+def test_a_small_site_has_the_whole_registry_on_its_host() -> None:
+    site = small_site()
+    plan = make_plan(site, {})
+    assert {p.id for p in ports_for(site, plan, plan.hosts[0])} == {row.id for row in ports()}
+
+
+def test_the_database_is_open_to_no_network_on_a_small_site() -> None:
+    site = small_site()
+    plan = make_plan(site, {})
+    mysql = next(p for p in ports_for(site, plan, plan.hosts[0]) if p.id == "mysql")
+    assert mysql.sources == ()
+
+
+def test_between_hosts_only_the_peers_may_come() -> None:
+    site = medium_site()
+    plan = make_plan(site, {})
+    back = {p.id: p for p in ports_for(site, plan, plan.host("back"))}
+    tel = {p.id: p for p in ports_for(site, plan, plan.host("tel"))}
+    assert back["mysql"].sources == ("192.0.2.1/32",)
+    assert "mysql" not in tel
+    assert tel["wss"].sources == ("198.51.100.0/24", "192.0.2.2/32")
+
+
+def test_networks_of_the_site_file_decide_who_may_come() -> None:
+    site = medium_site()
+    plan = make_plan(site, {})
+    back = {p.id: p for p in ports_for(site, plan, plan.host("back"))}
+    assert back["https"].sources == ("198.51.100.0/24",)
+    assert back["ssh"].sources == ("203.0.113.5/32",)
+
+
+def test_ranges_come_from_the_plan() -> None:
+    site = small_site()
+    plan = make_plan(site, {})
+    rtp = next(p for p in ports_for(site, plan, plan.hosts[0]) if p.id == "rtp")
+    tuning = plan.tuning.telephony
+    assert rtp.port == f"{tuning.rtp_start}-{tuning.rtp_end}"
+    assert rtp.first == tuning.rtp_start

@@ -1,0 +1,140 @@
+"""Every mistake in site.yml is told with its key, its line and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.site.loader import load_site, parse_site
+
+GOOD = """\
+site: demo
+fqdn: contact.example.com
+agents: 10
+hosts:
+  - name: one
+    address: 192.0.2.10
+"""
+
+
+def mistake(text: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        parse_site(text)
+    return caught.value.evidence
+
+
+def test_a_good_file_is_a_site() -> None:
+    site = parse_site(GOOD)
+    assert (site.site, site.agents, site.hosts[0].address) == ("demo", 10, "192.0.2.10")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            GOOD + "telephny: {}\n",
+            "line 7: telephny: there is no such key; did you mean 'telephony'?",
+        ),
+        (
+            GOOD.replace("    address", "    adress"),
+            "line 6: hosts[0].adress: there is no such key; did you mean 'address'?",
+        ),
+        (GOOD + "network: {profil: lan}\n", "network.profil: there is no such key; did you mean"),
+        (
+            GOOD + "telephony:\n  trunks:\n    - {name: p, host: h, transprt: udp}\n",
+            "line 9: telephony.trunks[0].transprt: there is no such key; did you mean 'transport'?",
+        ),
+        (GOOD.replace("10\n", "many\n", 1), "line 3: agents: "),
+        (GOOD.replace("agents: 10\n", "agents: 0\n"), "line 3: agents: "),
+        (GOOD.replace("agents: 10\n", "agents: -1\n"), "line 3: agents: "),
+        (GOOD.replace("agents: 10\n", "agents: yes\n"), "line 3: agents: "),
+        (GOOD.replace("agents: 10\n", ""), "line 1: agents: is missing"),
+        (GOOD.replace("contact.example.com", "contact"), "line 2: fqdn: 'contact' is no full"),
+        (GOOD.replace("contact.example.com", "192.0.2.1"), "line 2: fqdn: '192.0.2.1' is an addr"),
+        (GOOD.replace("contact.example.com", "a_b.example.com"), "line 2: fqdn: "),
+        (GOOD.replace("192.0.2.10", "192.0.2.300"), "line 6: hosts[0].address: '192.0.2.300' is"),
+        (
+            GOOD + "  - name: two\n    address: 192.0.2.10\n",
+            "line 8: hosts[1].address: '192.0.2.10' stands there twice",
+        ),
+        (GOOD + "agents: 12\n", "line 7: agents: stands there twice"),
+        (GOOD + "telephony: {extensions: [6001]}\n", "write the digits in quotes"),
+        (
+            GOOD + "telephony:\n  extensions:\n    - '6001'\n    - '6001'\n",
+            "line 10: telephony.extensions[1]: '6001' stands there twice",
+        ),
+        (
+            GOOD + "telephony: {trunks: [{name: p, host: 'a.b\\n[x]'}]}\n",
+            "line 7: telephony.trunks[0].host: ",
+        ),
+        (
+            GOOD + "telephony: {trunks: [{name: p, host: a.example, username: 'x;y'}]}\n",
+            "line 7: telephony.trunks[0].username: ",
+        ),
+        (GOOD + "certificate: {source: files}\n", "needs both 'chain' and 'key'"),
+        (GOOD + "network: {profile: nat}\n", "profile 'nat' needs 'public_address'"),
+        (GOOD + "network: {agents: [10.0.0.1/8]}\n", "'10.0.0.1/8' is no network"),
+        (GOOD + "web: {hpkp_max_age: 60}\n", "web.hpkp_max_age"),
+        ("site: [", "line 1, column 8"),
+        ("just words", "line 1: no 'key: value' lines"),
+        ("- a list", "line 1: no 'key: value' lines"),
+        (GOOD + "release: 2026-99-99\n", "month must be in 1..12"),
+        (GOOD + "release: !!python/name:os.system\n", "line 7, column 10"),
+    ],
+)
+def test_a_mistake_names_key_line_and_way_out(text: str, told: str) -> None:
+    assert told in mistake(text)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    told = mistake("site: X\nfqdn: y\nagents: z\nhosts: []\n").splitlines()
+    assert [line.split(":")[0] for line in told] == ["line 1", "line 2", "line 3", "line 4"]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is empty"),
+        (b"\n  \n", "is empty"),
+        (b"site: x\n\xff\xfe\x00", "is no text file"),
+        (b"#" * (2 << 20), "is too big"),
+    ],
+)
+def test_a_file_that_is_no_site_file_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "site.yml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=what):
+        load_site(path)
+
+
+def test_a_file_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError, match="there is no site file"):
+        load_site(tmp_path / "site.yml")
+
+
+def test_a_folder_in_its_place_is_unreachable(tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError, match="can't be read"):
+        load_site(tmp_path)
+
+
+SHAPES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = st.sampled_from(["site", "fqdn", "agents", "hosts", "web", "zz"])
+
+
+@settings(deadline=None)
+@given(st.text(max_size=200) | st.dictionaries(KEYS, SHAPES).map(yaml.safe_dump))
+def test_no_content_ends_in_anything_but_a_clear_error(text: str) -> None:
+    with pytest.raises(ApplianceError) as caught:
+        parse_site(text)
+    assert caught.value.what

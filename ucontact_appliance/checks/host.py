@@ -1,0 +1,380 @@
+"""Checks of the machine itself: reach, rights, system, processor, memory, clock, name."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Stage,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts import host as facts
+from ucontact_appliance.facts import services
+from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role
+from ucontact_appliance.planning.systems import supported_names, system_row
+from ucontact_appliance.resources import load_data
+
+REACHABLE = "host.reachable"
+_ALWAYS = frozenset(Stage)
+_BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
+_PREFLIGHT = frozenset({Stage.PREFLIGHT})
+_TABLE: dict[str, Any] = load_data("hardware")
+
+
+def _greeting(reach: Reach) -> float:
+    return reach.runner.run(["true"], timeout=15).seconds
+
+
+def _reachable(subject: Subject) -> Judgement:
+    try:
+        seconds = subject.facts.get(_greeting)
+    except (UnreachableError, TimeoutError) as error:
+        what = error.what if isinstance(error, UnreachableError) else str(error)
+        evidence = error.evidence if isinstance(error, UnreachableError) else ""
+        return failed(what, "commands can be run on it", evidence)
+    way = "is this machine" if subject.host.is_local else f"answers over ssh in {seconds:.2f} s"
+    return passed(f"{subject.host.name} {way}", "commands can be run on it")
+
+
+def _root(subject: Subject) -> Judgement:
+    uid = subject.facts.get(facts.system).uid
+    required = "root's rights (user id 0)"
+    if uid == 0:
+        return passed("user id 0", required)
+    return failed(f"user {subject.host.user} has the user id {uid}", required)
+
+
+def judge_system(found: facts.System, today: date) -> Judgement:
+    """R18: a supported system, its maker's support and our own testing told as they are."""
+    required = f"one of {supported_names()} (R18 and newer releases)"
+    row = system_row(found.os_id, found.os_version)
+    if row is None:
+        return failed(found.os_name, required, found.evidence)
+    tested = "" if row.tested else "; this very system is not in the appliance's test suite"
+    if isinstance(row.eol, date) and row.eol < today:
+        return warned(
+            f"{found.os_name}: its maker's standard support ended on {row.eol}{tested}",
+            required,
+            found.evidence,
+            "plan the move to a newer release, or buy its maker's extended support",
+        )
+    until = f"supported by its maker until {row.eol}" if row.eol else "a rolling release"
+    return passed(f"{found.os_name}: {until}{tested}", required, found.evidence)
+
+
+def _system(subject: Subject) -> Judgement:
+    return judge_system(subject.facts.get(facts.system), date.today())
+
+
+def _architecture(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.hardware).architecture
+    allowed = _TABLE["architectures"]
+    required = " or ".join(allowed)
+    return passed(found, required) if found in allowed else failed(found, required)
+
+
+def _init(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.system).init
+    required = "systemd as process 1"
+    return passed(found, required) if found == "systemd" else failed(found or "unknown", required)
+
+
+def cores_needed(plan: Plan, host: PlannedHost) -> float:
+    """Processor cores that the plan's calls take on that host, with headroom."""
+    table = _TABLE["processor"]
+    calls = plan.tuning.telephony.max_calls if Role.TELEPHONY in host.roles else 0
+    return float(max(1.0, calls * table["cores_per_call"] * table["headroom"]))
+
+
+def _processor(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.hardware)
+    need = cores_needed(subject.plan, subject.plan.host(subject.host.name))
+    kind = "bare metal" if found.virtualisation == "none" else found.virtualisation
+    observed = f"{found.cpus} x {found.model or found.architecture} ({kind})"
+    required = f"{need:.1f} cores for {subject.plan.tuning.telephony.max_calls} calls"
+    judge = passed if found.cpus >= need else failed
+    return judge(observed, required, found.evidence)
+
+
+def memory_needed_mb(plan: Plan, host: PlannedHost) -> int:
+    """Megabytes that the plan's tuned values and the roles around them take on that host."""
+    table, tuning = _TABLE["memory"], plan.tuning
+    need = float(table["system_mb"])
+    if Role.TELEPHONY in host.roles:
+        need += table["telephony_mb"]
+        need += tuning.telephony.max_calls * table["telephony_mb_per_call"]
+    if Role.DATABASE in host.roles:
+        need += table["database_mb"]
+        need += tuning.database.buffer_pool_mb * table["database_per_buffer_pool"]
+    if Role.BACKEND in host.roles:
+        need += table["backend_mb"] + tuning.backend.heap_mb * table["backend_per_heap"]
+    return round(need)
+
+
+def _memory(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.hardware)
+    need = memory_needed_mb(subject.plan, subject.plan.host(subject.host.name))
+    vendor = _TABLE["memory"]["vendor_mb"]
+    observed = f"{found.memory_mb} MB ({found.memory_kb / 1024:.0f} MB usable)"
+    required = f"{need} MB for this plan; the vendor's pages name {vendor} MB"
+    # Nominal against needed: firmware's share is no reason to refuse a server.
+    if found.memory_mb < need:
+        return failed(observed, required, found.evidence)
+    if found.memory_mb < vendor:
+        return warned(observed, required, found.evidence)
+    return passed(observed, required, found.evidence)
+
+
+def _python(subject: Subject) -> Judgement:
+    system = subject.facts.get(facts.system)
+    row = system_row(system.os_id, system.os_version)
+    if row is None:
+        return skipped("unknown for a system that is not supported")
+    found = subject.facts.get(facts.python, row.python)
+    least = {version[0]: tuple(version) for version in _TABLE["python"]["least"]}
+    required = f"{row.python}, {' or '.join(f'{a}.{b}+' for a, b in least.values())}"
+    if not found.version:
+        return failed(
+            f"{row.python} is missing",
+            required,
+            remedy=f"{{ssh}} apt-get install -y {row.python.rsplit('/', 1)[-1]}",
+        )
+    observed = ".".join(map(str, found.version))
+    major = found.version[0]
+    good = major in least and found.version >= least[major]
+    return passed(observed, required) if good else failed(observed, required)
+
+
+def judge_hostname(found: facts.System) -> Judgement:
+    """Asterisk looks its own name up in every call: it has to resolve without a name server."""
+    required = "the host's own name resolves"
+    if found.hostname_resolves_to:
+        return passed(
+            f"{found.hostname} is {found.hostname_resolves_to.split()[0]}",
+            required,
+            found.hostname_resolves_to,
+        )
+    return failed(
+        f"{found.hostname} does not resolve", required, f"$ getent hosts {found.hostname}"
+    )
+
+
+def _hostname(subject: Subject) -> Judgement:
+    return judge_hostname(subject.facts.get(facts.system))
+
+
+def judge_clock(found: facts.Clock) -> Judgement:
+    """The host's clock against this machine's."""
+    table = _TABLE["clock"]
+    most, near = table["most_seconds"], table["warn_seconds"]
+    direction = "ahead of" if found.ahead > 0 else "behind"
+    observed = (
+        f"{abs(found.ahead):.1f} s {direction} this machine (to within {found.uncertainty:.2f} s)"
+    )
+    required = f"less than {most} s"
+    off = max(0.0, abs(found.ahead) - found.uncertainty)
+    if off >= most:
+        return failed(observed, required)
+    return warned(observed, required) if off >= near else passed(observed, required)
+
+
+def _clock(subject: Subject) -> Judgement:
+    if subject.host.is_local:
+        return passed("the same clock: the host is this machine", "less than 300 s")
+    return judge_clock(subject.facts.get(facts.clock))
+
+
+def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
+    """Call records and certificates need a disciplined clock."""
+    required = "chrony or systemd-timesyncd runs and is synchronised"
+    if container:
+        return skipped(
+            "not verifiable here: a container has its host's clock", required, found.evidence
+        )
+    if not found.service:
+        return failed("nothing disciplines the clock", required, found.evidence)
+    if not found.synchronised:
+        return warned(f"{found.service} runs, not synchronised yet", required, found.evidence)
+    return passed(f"{found.service} runs, synchronised", required, found.evidence)
+
+
+def _time_sync(subject: Subject) -> Judgement:
+    container = subject.facts.get(facts.hardware).container
+    return judge_time_sync(subject.facts.get(facts.time_sync), container)
+
+
+def _reboot(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.system).reboot_required
+    required = "no update waits for a restart"
+    if found:
+        return warned("an update waits for a restart", required, found)
+    return passed("no restart is asked for", required)
+
+
+def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
+    """Packages have to come from somewhere."""
+    required = "every package archive of apt's configuration answers"
+    evidence = "\n".join(
+        f"{'reached' if a.reached else 'NOT reached'} {a.release_file} {a.said}".rstrip()
+        for a in found
+    )
+    if not found:
+        return failed("apt has no package archive configured", required)
+    missing = [archive for archive in found if not archive.reached]
+    if not missing:
+        return passed(f"{len(found)} answered", required, evidence)
+    observed = f"{len(missing)} of {len(found)} did not answer: {missing[0].release_file}"
+    # Security updates may be missing for a while; without any archive nothing can be installed.
+    return (failed if len(missing) == len(found) else warned)(observed, required, evidence)
+
+
+def _archives(subject: Subject) -> Judgement:
+    return judge_archives(subject.facts.get(services.archives))
+
+
+def _packages(subject: Subject) -> Judgement:
+    found = subject.facts.get(services.unfinished_packages)
+    required = "no half-installed package"
+    if found:
+        return failed(found.splitlines()[0], required, found)
+    return passed("none is half installed", required)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id=REACHABLE,
+        title="The host can be reached",
+        severity=Severity.CRITICAL,
+        requirements=("C05",),
+        remedy="{ssh} true",
+        judge=_reachable,
+        stages=_ALWAYS,
+        timeout=20,
+    ),
+    Check(
+        id="host.root",
+        title="The login has root's rights",
+        severity=Severity.CRITICAL,
+        requirements=("C05",),
+        remedy="name a login with root's rights under hosts: user: in {site}",
+        judge=_root,
+        stages=_BOTH,
+    ),
+    Check(
+        id="host.system",
+        title="The operating system is supported",
+        severity=Severity.CRITICAL,
+        requirements=("R18",),
+        remedy="install Ubuntu 24.04 or 22.04 on the server, then: {install}",
+        judge=_system,
+        stages=_BOTH,
+    ),
+    Check(
+        id="host.architecture",
+        title="The processor's architecture has packages",
+        severity=Severity.CRITICAL,
+        requirements=("R12",),
+        remedy="use a server with a 64-bit Intel, AMD or ARM processor",
+        judge=_architecture,
+        stages=_PREFLIGHT,
+    ),
+    Check(
+        id="host.init",
+        title="systemd runs the services",
+        severity=Severity.CRITICAL,
+        requirements=("R18",),
+        remedy="{ssh} systemctl is-system-running",
+        judge=_init,
+        stages=_PREFLIGHT,
+    ),
+    Check(
+        id="host.processor",
+        title="The processor carries the planned calls",
+        severity=Severity.HIGH,
+        requirements=("R12", "C04"),
+        remedy="give the server more cores, or lower 'agents' in {site}, then: {install}",
+        judge=_processor,
+        stages=_BOTH,
+    ),
+    Check(
+        id="host.memory",
+        title="Memory carries the plan",
+        severity=Severity.HIGH,
+        requirements=("R12", "C04"),
+        remedy="give the server more memory, then: {install}",
+        judge=_memory,
+        stages=_BOTH,
+    ),
+    Check(
+        id="host.python",
+        title="Python for the installer's tasks is there",
+        severity=Severity.CRITICAL,
+        requirements=("C05",),
+        remedy="{ssh} apt-get install -y python3",
+        judge=_python,
+        stages=_PREFLIGHT,
+        needs=("host.system",),
+    ),
+    Check(
+        id="host.archive",
+        title="Package archives can be reached",
+        severity=Severity.CRITICAL,
+        requirements=("C05",),
+        remedy="{ssh} apt-get update",
+        judge=_archives,
+        stages=_PREFLIGHT,
+        timeout=45,
+    ),
+    Check(
+        id="host.packages",
+        title="The package manager has nothing unfinished",
+        severity=Severity.HIGH,
+        requirements=("C05",),
+        remedy="{ssh} dpkg --configure -a",
+        judge=_packages,
+        stages=_BOTH,
+    ),
+    Check(
+        id="host.hostname",
+        title="The host's own name resolves",
+        severity=Severity.MEDIUM,
+        requirements=("R19",),
+        remedy="{install}",
+        judge=_hostname,
+    ),
+    Check(
+        id="host.clock",
+        title="The host's clock agrees with this machine's",
+        severity=Severity.HIGH,
+        requirements=("R01",),
+        remedy="{ssh} date -u; date -u   (then set the one that is wrong)",
+        judge=_clock,
+        stages=_BOTH,
+    ),
+    Check(
+        id="host.time_sync",
+        title="Something keeps the clock right",
+        severity=Severity.MEDIUM,
+        requirements=("R01", "C05"),
+        remedy="{ssh} systemctl restart chrony",
+        judge=_time_sync,
+    ),
+    Check(
+        id="host.restart",
+        title="No update waits for a restart",
+        severity=Severity.LOW,
+        requirements=("R18",),
+        remedy="{ssh} systemctl reboot   (outside working hours: it ends all calls)",
+        judge=_reboot,
+    ),
+)

@@ -1,0 +1,181 @@
+"""Checks of the port registry: each port that should listen does, and only those do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Stage,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts.sockets import Listener, listeners
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.ports import EVERY, OpenPort, ports_for
+from ucontact_appliance.planning.tables import PortRow, ports
+from ucontact_appliance.resources import load_data
+
+_TABLE: dict[str, Any] = load_data("listeners")
+_HOLDERS: dict[str, tuple[str, ...]] = {
+    name: tuple(holders) for name, holders in _TABLE["listeners"].items()
+}
+_UNITS: dict[str, str] = _TABLE["units"]
+_IGNORED = frozenset((row["protocol"], row["port"]) for row in _TABLE["ignored"])
+_CRITICAL = frozenset({"https", "wss"})
+
+
+def _registry(subject: Subject) -> tuple[OpenPort, ...]:
+    return ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
+
+
+def _holds(listener: Listener, port: OpenPort) -> bool:
+    return listener.protocol == port.protocol and listener.port == port.first
+
+
+def judge_listening(
+    port: OpenPort, found: tuple[Listener, ...], holders: tuple[str, ...]
+) -> Judgement:
+    """The port has a listener, of the right process, where others can reach it if they should."""
+    name = f"{port.protocol}/{port.first}"
+    required = f"{holders[0]} listens on {name} ({port.purpose})"
+    here = [listener for listener in found if _holds(listener, port)]
+    evidence = "\n".join(listener.line for listener in here) or f"$ ss -lntup: nothing on {name}"
+    if not here:
+        return failed(f"nothing listens on {name}", required, evidence)
+    strangers = [
+        listener
+        for listener in here
+        if listener.processes and not set(listener.processes) & set(holders)
+    ]
+    if strangers:
+        return failed(
+            f"{', '.join(strangers[0].processes)} listens on {name}",
+            required,
+            evidence,
+            f"{{ssh}} ss -lntup 'sport = :{port.first}'   (stop what should not be there)",
+        )
+    if port.sources and all(listener.loopback for listener in here):
+        return failed(f"{name} listens on the loopback only", required, evidence)
+    where = ", ".join(dict.fromkeys(listener.address for listener in here))
+    return passed(f"{holders[0]} listens on {where} port {port.first}", required, evidence)
+
+
+def _listening(row: PortRow) -> Check:
+    """The check of one row; the registry is the table that the catalogue is made from."""
+    holders = _HOLDERS[row.id]
+    unit = _UNITS[holders[0]]
+
+    def judge(subject: Subject) -> Judgement:
+        port = next((port for port in _registry(subject) if port.id == row.id), None)
+        if port is None:
+            return skipped("not a port of this host")
+        if row.id == "ssh" and subject.host.is_local:
+            return skipped("the host is this machine: nothing needs ssh")
+        return judge_listening(port, subject.facts.get(listeners), holders)
+
+    return Check(
+        id=f"ports.{row.id}",
+        title=f"{row.purpose[:1].upper()}{row.purpose[1:]} is listening ({row.id})",
+        severity=Severity.CRITICAL if row.id in _CRITICAL else Severity.HIGH,
+        requirements=row.requirements,
+        remedy=f"{{ssh}} systemctl restart {unit}",
+        judge=judge,
+        role=None if row.role == EVERY else Role(row.role),
+    )
+
+
+def judge_private(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
+    """Ports without sources are for the host itself: nothing but the loopback holds them."""
+    private = [port for port in registry if not port.sources]
+    required = f"loopback only: {', '.join(f'{p.protocol}/{p.first}' for p in private)}"
+    open_ones = [
+        listener
+        for listener in found
+        if not listener.loopback and any(_holds(listener, port) for port in private)
+    ]
+    if open_ones:
+        told = ", ".join(f"{one.protocol}/{one.port} on {one.address}" for one in open_ones)
+        return failed(told, required, "\n".join(one.line for one in open_ones))
+    return passed("nothing of it is reachable from outside", required)
+
+
+def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
+    """What listens towards the network without a row in the registry."""
+    required = "only the registry's ports listen towards the network"
+    odd = [
+        listener
+        for listener in found
+        if not listener.loopback
+        and (listener.protocol, listener.port) not in _IGNORED
+        and not any(_covers(port, listener) for port in registry)
+    ]
+    if odd:
+        told = ", ".join(
+            f"{one.protocol}/{one.port} ({', '.join(one.processes) or 'unknown'})" for one in odd
+        )
+        return warned(told, required, "\n".join(one.line for one in odd))
+    return passed("nothing else listens", required)
+
+
+def _covers(port: OpenPort, listener: Listener) -> bool:
+    first, _, last = port.port.partition("-")
+    return (
+        port.protocol == listener.protocol and int(first) <= listener.port <= int(last or first)
+        # A port of the registry that is private is judged by ports.private.
+    )
+
+
+def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
+    """Before an install: no stranger sits on a port that the services are going to need."""
+    required = "the registry's ports are free, or held by the services themselves"
+    taken = [
+        listener
+        for listener in found
+        for port in registry
+        if _holds(listener, port)
+        and port.id in _HOLDERS
+        and not set(listener.processes) & set(_HOLDERS[port.id])
+    ]
+    if taken:
+        told = ", ".join(
+            f"{one.protocol}/{one.port} is held by {', '.join(one.processes) or 'unknown'}"
+            for one in taken
+        )
+        return failed(told, required, "\n".join(one.line for one in taken))
+    return passed("free, or held by the services", required)
+
+
+CHECKS: tuple[Check, ...] = (
+    *(_listening(row) for row in ports() if row.id in _HOLDERS),
+    Check(
+        id="ports.private",
+        title="Private ports are on the loopback only",
+        severity=Severity.CRITICAL,
+        requirements=("R01", "C05"),
+        remedy="{install}",
+        judge=lambda subject: judge_private(_registry(subject), subject.facts.get(listeners)),
+    ),
+    Check(
+        id="ports.unexpected",
+        title="Nothing unexpected listens towards the network",
+        severity=Severity.MEDIUM,
+        requirements=("C05",),
+        remedy="{ssh} ss -lntup   (stop and disable what nobody needs)",
+        judge=lambda subject: judge_unexpected(_registry(subject), subject.facts.get(listeners)),
+    ),
+    Check(
+        id="ports.free",
+        title="No other program holds a port that is needed",
+        severity=Severity.CRITICAL,
+        requirements=("C05",),
+        remedy="{ssh} ss -lntup   (stop and disable the program that is named)",
+        judge=lambda subject: judge_free(_registry(subject), subject.facts.get(listeners)),
+        stages=frozenset({Stage.PREFLIGHT}),
+    ),
+)

@@ -1,0 +1,344 @@
+"""Running checks: all hosts at once, each check on its own, one finding a check and host.
+
+The caller's thread is the only scheduler; judges run in daemon threads, so that one that never
+returns holds up neither the run nor the end of the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import queue
+import re
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Finding,
+    Judgement,
+    Stage,
+    Subject,
+    Verdict,
+)
+from ucontact_appliance.checks.registry import CHECKS, REACHABLE
+from ucontact_appliance.errors import ApplianceError, UsageError
+from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.report.redact import redact
+from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.site.secrets import Secrets
+from ucontact_appliance.state import StatePaths
+
+# sshd allows 10 sessions a connection (MaxSessions, sshd_config(5)); two are left for tunnels.
+AT_ONCE_PER_HOST = 8
+
+Key = tuple[str, str]  # host name, check id
+Observer = Callable[[Finding], None]
+_BROKEN = (Verdict.FAIL, Verdict.ERROR)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check on one host, with the tasks whose pass it builds on."""
+
+    check: Check
+    subject: Subject
+    needs: tuple[Key, ...]
+
+    @property
+    def key(self) -> Key:
+        """Its place in the run."""
+        return self.subject.host.name, self.check.id
+
+
+@dataclass(frozen=True)
+class _Running:
+    task: Task
+    started: float
+    deadline: float
+
+
+@dataclass(frozen=True)
+class _Ended:
+    key: Key
+    judgement: Judgement
+
+
+def run_checks(
+    site: Site,
+    plan: Plan,
+    secrets: Secrets,
+    state: StatePaths,
+    site_file: Path,
+    *,
+    stages: Sequence[Stage],
+    only: Sequence[str] = (),
+    on_finding: Observer | None = None,
+    catalogue: Sequence[Check] = CHECKS,
+) -> tuple[Finding, ...]:
+    """Every selected check on every host that it concerns: hosts as in site.yml, then catalogue.
+
+    `only` holds ids or their beginnings (`tls`, `tls.chain`); what they need runs too.
+    `on_finding` is called in the caller's thread as each finding comes. Raises UsageError for an
+    unknown id; a host out of reach is a finding, not an error.
+    """
+    chosen = select(catalogue, stages, only)
+    with ExitStack() as stack:
+        subjects = []
+        for host in site.hosts:
+            runner = stack.enter_context(runner_for(host, state.known_hosts))
+            facts = FactSource(Reach(site, host, runner))
+            subjects.append(Subject(site, plan, host, secrets, state, facts))
+        wording = _Wording(site_file, tuple(secrets.values()))
+        return run_tasks(
+            tasks_for(chosen, subjects),
+            wording.worded,
+            on_finding or (lambda finding: None),
+        )
+
+
+def select(
+    catalogue: Sequence[Check], stages: Sequence[Stage], only: Sequence[str] = ()
+) -> tuple[Check, ...]:
+    """The checks of those stages, or those of them that `only` names with all they need.
+
+    Raises UsageError when an entry of `only` names no check, or none of these stages.
+    """
+    staged = [check for check in catalogue if check.stages & set(stages)]
+    if not only:
+        return tuple(staged)
+    wanted: set[str] = set()
+    for name in only:
+        named = [check for check in catalogue if _names(name, check.id)]
+        if not named:
+            raise _unknown(name, catalogue)
+        here = {check.id for check in named if check in staged}
+        if not here:
+            raise UsageError(
+                f"{name}: belongs to another stage",
+                evidence=f"{named[0].id}: {', '.join(sorted(s.value for s in named[0].stages))}",
+                helps=f"ucontact doctor --deep --only {name}",
+            )
+        wanted |= here
+    known = {check.id: check for check in catalogue}
+    return tuple(check for check in catalogue if check.id in _with_needs(wanted, known))
+
+
+def _names(name: str, check_id: str) -> bool:
+    return check_id == name or check_id.startswith(name.rstrip(".") + ".")
+
+
+def _unknown(name: str, catalogue: Sequence[Check]) -> UsageError:
+    ids = [check.id for check in catalogue]
+    subjects = sorted({check_id.partition(".")[0] for check_id in ids})
+    near = difflib.get_close_matches(name, [*ids, *subjects], n=3, cutoff=0.5)
+    return UsageError(
+        f"there is no check {name!r}",
+        evidence=f"nearest: {', '.join(near)}" if near else f"subjects: {', '.join(subjects)}",
+        helps=f"ucontact doctor --only {near[0] if near else subjects[0]}",
+    )
+
+
+def _with_needs(ids: Iterable[str], known: Mapping[str, Check]) -> set[str]:
+    found: set[str] = set()
+    queued = list(ids)
+    while queued:
+        check_id = queued.pop()
+        if check_id not in found:
+            found.add(check_id)
+            queued.extend(need for need in known[check_id].needs if need in known)
+    return found
+
+
+def tasks_for(checks: Sequence[Check], subjects: Sequence[Subject]) -> tuple[Task, ...]:
+    """The checks on the hosts they concern, with needs resolved to tasks.
+
+    A need is met on the same host where it runs there, else on the hosts where it does (the
+    backend's REST check needs the database, which may be elsewhere). Everything needs its host to
+    be reachable.
+    """
+    places = {check.id: [s for s in subjects if _concerns(check, s)] for check in checks}
+
+    def resolved(need: str, host: Host) -> list[Key]:
+        hosts = [subject.host.name for subject in places.get(need, ())]
+        return [(name, need) for name in ([host.name] if host.name in hosts else hosts)]
+
+    return tuple(
+        Task(
+            check,
+            subject,
+            tuple(
+                key
+                for need in dict.fromkeys((REACHABLE, *check.needs))
+                if need != check.id
+                for key in resolved(need, subject.host)
+            ),
+        )
+        for subject in subjects
+        for check in checks
+        if subject in places[check.id]
+    )
+
+
+def _concerns(check: Check, subject: Subject) -> bool:
+    return check.role is None or check.role in subject.plan.host(subject.host.name).roles
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    worded: Callable[[Finding, Host], Finding],
+    on_finding: Observer,
+    at_once: int = AT_ONCE_PER_HOST,
+) -> tuple[Finding, ...]:
+    """Run them in the order that their needs allow; one finding a task, in the tasks' order."""
+    waiting = {task.key: task for task in tasks}
+    running: dict[Key, _Running] = {}
+    findings: dict[Key, Finding] = {}
+    ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
+
+    def settle(task: Task, judgement: Judgement, seconds: float, root: str | None = None) -> None:
+        finding = worded(_finding(task, judgement, seconds, root), task.subject.host)
+        findings[task.key] = finding
+        on_finding(finding)
+
+    while waiting or running:
+        progressed = False
+        for task in list(waiting.values()):
+            if any(need not in findings for need in task.needs):
+                continue
+            root = _root_of(task, findings)
+            if root is None and _busy(running, task) >= at_once:
+                continue
+            del waiting[task.key]
+            progressed = True
+            if root is not None:
+                settle(task, _blocked(root), 0.0, root)
+                continue
+            now = time.monotonic()
+            running[task.key] = _Running(task, now, now + task.check.timeout)
+            threading.Thread(
+                target=lambda task=task: ended.put(_Ended(task.key, _judge(task))), daemon=True
+            ).start()
+        if progressed and waiting:
+            continue  # a blocked task may have released others
+        if waiting and not running:
+            raise ValueError(f"checks need each other in a circle: {sorted(waiting)}")
+        _settle_ended(running, ended, settle)
+    return tuple(findings[task.key] for task in tasks)
+
+
+def _settle_ended(
+    running: dict[Key, _Running],
+    ended: queue.SimpleQueue[_Ended],
+    settle: Callable[[Task, Judgement, float], None],
+) -> None:
+    """Wait for the next judgement or the next time limit, whichever comes first."""
+    if not running:
+        return
+    wait = min(entry.deadline for entry in running.values()) - time.monotonic()
+    with contextlib.suppress(queue.Empty):
+        done = ended.get(timeout=max(wait, 0.0))
+        entry = running.pop(done.key, None)  # None: it came after its time limit
+        if entry is not None:
+            settle(entry.task, done.judgement, time.monotonic() - entry.started)
+    now = time.monotonic()
+    for key, entry in list(running.items()):
+        if entry.deadline <= now:
+            del running[key]
+            limit = f"no answer within {entry.task.check.timeout:g} s"
+            settle(entry.task, Judgement(Verdict.ERROR, limit), now - entry.started)
+
+
+def _busy(running: Mapping[Key, _Running], task: Task) -> int:
+    return sum(host == task.subject.host.name for host, _ in running)
+
+
+def _root_of(task: Task, findings: Mapping[Key, Finding]) -> str | None:
+    """The check whose failure stands at the beginning of what blocks this one."""
+    for need in task.needs:
+        found = findings[need]
+        if found.blocked_by is not None:
+            return found.blocked_by
+        if found.verdict in _BROKEN:
+            return found.id
+    return None
+
+
+def _judge(task: Task) -> Judgement:
+    try:
+        return task.check.judge(task.subject)
+    except ApplianceError as error:
+        return Judgement(Verdict.ERROR, error.what, evidence=error.evidence, remedy=error.helps)
+    except TimeoutError as error:
+        return Judgement(Verdict.ERROR, str(error) or "no answer in time")
+    except Exception as error:
+        # A defect of one check must not take the others' findings with it.
+        return Judgement(Verdict.ERROR, f"{type(error).__name__}: {error}")
+
+
+def _blocked(root: str) -> Judgement:
+    return Judgement(Verdict.SKIP, f"not judged, blocked by {root}")
+
+
+def _finding(task: Task, judgement: Judgement, seconds: float, root: str | None) -> Finding:
+    check = task.check
+    return Finding(
+        id=check.id,
+        title=check.title,
+        verdict=judgement.verdict,
+        severity=check.severity,
+        requirements=check.requirements,
+        host=task.subject.host.name,
+        observed=judgement.observed,
+        required=judgement.required,
+        evidence=judgement.evidence,
+        remedy=judgement.remedy or check.remedy,
+        blocked_by=root,
+        seconds=round(seconds, 3),
+    )
+
+
+@dataclass(frozen=True)
+class _Wording:
+    """Fills the placeholders of remedies in, and takes every secret's value out."""
+
+    site_file: Path
+    secrets: tuple[str, ...]
+
+    def worded(self, finding: Finding, host: Host) -> Finding:
+        """The finding as a person may see it; a remedy only where something is to be done."""
+        silent = finding.verdict in (Verdict.PASS, Verdict.SKIP)
+        return replace(
+            finding,
+            observed=redact(finding.observed, self.secrets),
+            required=redact(finding.required, self.secrets),
+            evidence=redact(finding.evidence, self.secrets),
+            remedy="" if silent else redact(self._remedy(finding.remedy, host), self.secrets),
+        )
+
+    def _remedy(self, text: str, host: Host) -> str:
+        # Not str.format: a remedy may hold braces of its own (JSON, shell).
+        site = shlex.quote(str(self.site_file))
+        for name, value in (
+            ("{ssh}", ssh_prefix(host)),
+            ("{install}", f"ucontact install --site {site} --yes"),
+            ("{site}", site),
+        ):
+            text = text.replace(name, value)
+        return re.sub(r" {2,}", " ", text).strip()
+
+
+def ssh_prefix(host: Host) -> str:
+    """What stands before a command so that it runs on the host; empty for this machine."""
+    if host.is_local:
+        return ""
+    key = ["-i", str(host.key)] if host.key else []
+    port = ["-p", str(host.port)] if host.port != 22 else []
+    return shlex.join(["ssh", *key, *port, f"{host.user}@{host.address}"]) + " "

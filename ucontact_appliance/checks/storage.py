@@ -1,0 +1,215 @@
+"""Checks of disks and memory in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Stage,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts.storage import FileSystem, Memory, file_system, memory
+from ucontact_appliance.planning.model import Plan, Role
+from ucontact_appliance.resources import load_data
+
+RECORDINGS = "/var/spool/asterisk/monitor"
+_ROOT = "/"
+_KB_PER_GB = 1_000_000_000 / 1024
+_BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
+_DISK: dict[str, Any] = load_data("hardware")["disk"]
+_MEMORY: dict[str, Any] = load_data("hardware")["memory"]
+
+
+def _gb(kilobytes: float) -> float:
+    return kilobytes / _KB_PER_GB
+
+
+def _told(found: FileSystem) -> str:
+    return (
+        f"{_gb(found.free_kb):.1f} GB of {_gb(found.size_kb):.1f} GB free on {found.mount} "
+        f"({found.free_percent:.0f} %)"
+    )
+
+
+def judge_writable(found: FileSystem) -> Judgement:
+    """The kernel remounts a file system read-only when its disk fails."""
+    required = f"{found.mount} is writable"
+    if found.read_only:
+        return failed(f"{found.mount} ({found.kind}) is mounted read-only", required)
+    return passed(f"{found.mount} ({found.kind}) is writable", required)
+
+
+def judge_room(found: FileSystem) -> Judgement:
+    """Before an install: what it is about to lay down fits."""
+    need = _DISK["install_gb"]
+    required = f"{need} GB free for the installation"
+    judge = passed if _gb(found.free_kb) >= need else failed
+    return judge(_told(found), required, found.evidence)
+
+
+def judge_size(found: FileSystem) -> Judgement:
+    """The vendor's figure for the disk, as advice."""
+    need = _DISK["vendor_gb"]
+    required = f"the vendor's pages name a disk of {need} GB"
+    # Disks are sold by the decimal GB, and file systems keep some for themselves.
+    judge = passed if _gb(found.size_kb) >= need * 0.9 else warned
+    return judge(f"{_gb(found.size_kb):.0f} GB on {found.mount}", required, found.evidence)
+
+
+def judge_space(found: FileSystem) -> Judgement:
+    """In service: a full disk stops recordings, the database and then everything."""
+    required = f"{_DISK['low_percent']} % or more free, and {_DISK['low_gb']} GB"
+    free, percent = _gb(found.free_kb), found.free_percent
+    if free < _DISK["least_gb"] or percent < _DISK["least_percent"]:
+        return failed(_told(found), required, found.evidence)
+    if free < _DISK["low_gb"] or percent < _DISK["low_percent"]:
+        return warned(_told(found), required, found.evidence)
+    return passed(_told(found), required, found.evidence)
+
+
+def judge_inodes(found: FileSystem) -> Judgement:
+    """Many small files fill a file system that still shows free space."""
+    required = f"{_DISK['low_percent']} % or more of the inodes free"
+    if not found.inodes:
+        return passed(f"{found.kind} on {found.mount} has no limit", required)
+    percent = found.inodes_free_percent
+    observed = f"{found.inodes_free} of {found.inodes} free on {found.mount} ({percent:.0f} %)"
+    if percent < _DISK["least_percent"]:
+        return failed(observed, required, found.evidence)
+    judge = warned if percent < _DISK["low_percent"] else passed
+    return judge(observed, required, found.evidence)
+
+
+def judge_recordings(found: FileSystem, plan: Plan) -> Judgement:
+    """R25: the disk holds the recordings of the whole retention."""
+    figure = next((row for row in plan.reasons if row.figure == "recordings kept"), None)
+    if figure is None:
+        return skipped("the plan has no figure for recordings")
+    need = float(figure.value.split()[0])
+    required = f"{figure.value} for recordings ({figure.because})"
+    observed = f"{_told(found)}, for {found.path}"
+    # What is already recorded is part of the need, and no longer free.
+    if _gb(found.size_kb) < need:
+        return warned(observed, required, found.evidence)
+    return passed(observed, required, found.evidence)
+
+
+def judge_memory(found: Memory) -> Judgement:
+    """In service: memory that can be had without swapping."""
+    percent = found.available_percent
+    observed = f"{found.available_kb // 1024} MB of {found.total_kb // 1024} MB available"
+    required = f"{_MEMORY['low_percent']} % or more available"
+    if percent < _MEMORY["least_percent"]:
+        return failed(observed, required, found.evidence)
+    judge = warned if percent < _MEMORY["low_percent"] else passed
+    return judge(observed, required, found.evidence)
+
+
+def judge_kills(found: Memory) -> Judgement:
+    """The kernel ends processes when memory runs out: calls drop, the database restarts."""
+    required = "no process was killed for want of memory since the start"
+    if found.oom_kills is None:
+        return skipped("not verifiable here: the kernel shows no counter", required)
+    if found.oom_kills:
+        return warned(f"{found.oom_kills} killed", required, found.evidence)
+    return passed("none", required)
+
+
+def _root(subject: Subject) -> FileSystem:
+    found = subject.facts.get(file_system, _ROOT)
+    if found is None:
+        raise RuntimeError("df says nothing of /")
+    return found
+
+
+def _recordings(subject: Subject) -> Judgement:
+    found = subject.facts.get(file_system, RECORDINGS)
+    if found is None:
+        return failed(f"{RECORDINGS} is missing", "the recordings tree (R05)")
+    if found.read_only:
+        return failed(f"{found.mount} is mounted read-only", "the recordings tree is writable")
+    space = judge_space(found)
+    return space if space.verdict.value == "fail" else judge_recordings(found, subject.plan)
+
+
+_LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / | sort -rh | head -20"
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="disk.writable",
+        title="The root file system is writable",
+        severity=Severity.CRITICAL,
+        requirements=("R12",),
+        remedy="{ssh} journalctl -k --grep 'error|remount' --no-pager -n 50",
+        judge=lambda subject: judge_writable(_root(subject)),
+        stages=_BOTH,
+    ),
+    Check(
+        id="disk.room",
+        title="The disk has room for the installation",
+        severity=Severity.CRITICAL,
+        requirements=("R12",),
+        remedy=_LARGEST,
+        judge=lambda subject: judge_room(_root(subject)),
+        stages=frozenset({Stage.PREFLIGHT}),
+    ),
+    Check(
+        id="disk.size",
+        title="The disk is as large as the vendor advises",
+        severity=Severity.LOW,
+        requirements=("R12", "R25"),
+        remedy="give the server a larger disk before recordings fill it",
+        judge=lambda subject: judge_size(_root(subject)),
+        stages=frozenset({Stage.PREFLIGHT}),
+        role=Role.TELEPHONY,
+    ),
+    Check(
+        id="disk.space",
+        title="The disk has free space",
+        severity=Severity.CRITICAL,
+        requirements=("R12", "R25"),
+        remedy=_LARGEST,
+        judge=lambda subject: judge_space(_root(subject)),
+    ),
+    Check(
+        id="disk.inodes",
+        title="The file system has free inodes",
+        severity=Severity.HIGH,
+        requirements=("R12",),
+        remedy="{ssh} du -x --inodes --max-depth=3 / | sort -rn | head -20",
+        judge=lambda subject: judge_inodes(_root(subject)),
+        stages=_BOTH,
+    ),
+    Check(
+        id="disk.recordings",
+        title="The disk holds the recordings of the retention",
+        severity=Severity.HIGH,
+        requirements=("R05", "R25"),
+        remedy="{install}   (or lower recordings: retention_days in {site} first)",
+        judge=_recordings,
+        role=Role.TELEPHONY,
+    ),
+    Check(
+        id="memory.available",
+        title="Memory is not exhausted",
+        severity=Severity.HIGH,
+        requirements=("R12",),
+        remedy="{ssh} ps -eo rss,comm --sort=-rss | head -10",
+        judge=lambda subject: judge_memory(subject.facts.get(memory)),
+    ),
+    Check(
+        id="memory.kills",
+        title="No process was killed for want of memory",
+        severity=Severity.MEDIUM,
+        requirements=("R12",),
+        remedy="{ssh} journalctl --grep 'oom-kill|Out of memory' --no-pager -n 20",
+        judge=lambda subject: judge_kills(subject.facts.get(memory)),
+    ),
+)

@@ -1,0 +1,182 @@
+"""Checks of what runs on a host: units, kernel settings, ssh, and our secrets on this machine."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts import host, services
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.state import StatePaths
+
+# Mounting huge pages is the host's affair: in a container the unit fails and nothing is lost.
+_HARMLESS_IN_CONTAINERS = {"dev-hugepages.mount": "huge pages belong to the container's host"}
+
+
+def judge_units(names: tuple[str, ...], container: bool) -> Judgement:
+    """Units that systemd gave up on."""
+    harmless = {n: why for n, why in _HARMLESS_IN_CONTAINERS.items() if container and n in names}
+    evidence = "\n".join(f"{name}: harmless here, {why}" for name, why in harmless.items())
+    bad = [name for name in names if name not in harmless]
+    required = "no unit is in the state 'failed'"
+    if bad:
+        return warned(
+            f"failed: {', '.join(bad)}",
+            required,
+            "\n".join([*bad, evidence]).strip(),
+            f"{{ssh}} systemctl status --no-pager {bad[0]}",
+        )
+    told = f"none, but for {', '.join(harmless)} (harmless in a container)" if harmless else "none"
+    return passed(told, required, evidence)
+
+
+def _units(subject: Subject) -> Judgement:
+    return judge_units(
+        subject.facts.get(services.failed_units), subject.facts.get(host.hardware).container
+    )
+
+
+def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) -> Judgement:
+    """What the baseline's file asks of the kernel is what the kernel has."""
+    required = "every value of /etc/sysctl.d/60-ucontact.conf is in force"
+    if found is None:
+        return failed("/etc/sysctl.d/60-ucontact.conf is missing", required)
+    evidence = "\n".join(f"{s.key}: wanted {s.wanted}, found {s.found}" for s in found)
+    hidden = [s for s in found if s.found is None]
+    wrong = [s for s in found if s.found is not None and s.found != s.wanted]
+    if wrong and container:
+        # A container may be denied some of the kernel's settings although it sees them.
+        return skipped(
+            f"not verifiable here: {len(wrong) + len(hidden)} of {len(found)} values are the "
+            "container's host's",
+            required,
+            evidence,
+        )
+    if wrong:
+        first = wrong[0]
+        return failed(f"{first.key} is {first.found}, not {first.wanted}", required, evidence)
+    if hidden and container:
+        return skipped(
+            f"not verifiable here: {len(hidden)} of {len(found)} values are hidden from containers",
+            required,
+            evidence,
+        )
+    if hidden:
+        return failed(f"the kernel has no {hidden[0].key}", required, evidence)
+    return passed(f"{len(found)} values in force", required, evidence)
+
+
+def _settings(subject: Subject) -> Judgement:
+    return judge_settings(
+        subject.facts.get(services.kernel_settings), subject.facts.get(host.hardware).container
+    )
+
+
+def judge_sshd(settings: dict[str, str] | None) -> Judgement:
+    """Root by password is what every scanner on a network tries first."""
+    required = "root logs in by key only"
+    if settings is None:
+        return skipped("no ssh server here to ask")
+    root = settings.get("permitrootlogin", "")
+    by_password = settings.get("passwordauthentication") == "yes"
+    interactive = (
+        "kbdinteractiveauthentication" if "kbdinteractiveauthentication" in settings else ""
+    )
+    asked = by_password or settings.get(interactive) == "yes"
+    evidence = "\n".join(
+        f"{key} {settings[key]}"
+        for key in ("permitrootlogin", "passwordauthentication", "kbdinteractiveauthentication")
+        if key in settings
+    )
+    if root == "yes" and asked:
+        return warned("root may log in with a password", required, evidence)
+    return passed(f"permitrootlogin {root}", required, evidence)
+
+
+def _sshd(subject: Subject) -> Judgement:
+    return judge_sshd(subject.facts.get(services.sshd_settings))
+
+
+def open_to_others(paths: StatePaths) -> tuple[str, ...]:
+    """Files of this machine with secrets or keys that somebody but their owner can read.
+
+    Each as `path: mode`; a missing file is no finding.
+    """
+    keys = sorted(paths.pki.glob("*.key")) if paths.pki.is_dir() else []
+    private = [paths.etc, paths.var, paths.secrets, paths.plan, paths.journal, *keys]
+    return tuple(
+        f"{path}: {mode:04o}"
+        for path in private
+        if (mode := _mode(path)) is not None and mode & 0o077
+    )
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def _secrets(subject: Subject) -> Judgement:
+    required = "secrets and keys on this machine are readable by their owner only"
+    exposed = open_to_others(subject.state)
+    if exposed:
+        path = exposed[0].rpartition(":")[0]
+        return failed(
+            f"{len(exposed)} open to others: {exposed[0]}",
+            required,
+            "\n".join(exposed),
+            f"chmod go= {path}",
+        )
+    if not subject.state.secrets.exists():
+        return failed(f"{subject.state.secrets} is missing", required, remedy="{install}")
+    return passed(f"{subject.state.etc} and its keys are private", required)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="system.units",
+        title="No unit has failed",
+        severity=Severity.MEDIUM,
+        requirements=("C06",),
+        remedy="{ssh} systemctl --failed --no-pager",
+        judge=_units,
+    ),
+    Check(
+        id="system.settings",
+        title="The kernel has the settings of the baseline",
+        severity=Severity.MEDIUM,
+        requirements=("C05",),
+        remedy="{ssh} sysctl --system",
+        judge=_settings,
+    ),
+    Check(
+        id="system.ssh",
+        title="root logs in by key only",
+        severity=Severity.LOW,
+        requirements=("C05",),
+        remedy="{ssh} sh -c 'echo PermitRootLogin prohibit-password > "
+        "/etc/ssh/sshd_config.d/60-root.conf && systemctl reload ssh'",
+        judge=_sshd,
+    ),
+    Check(
+        id="controller.secrets",
+        title="Secrets on the installing machine are private",
+        severity=Severity.HIGH,
+        requirements=("C07",),
+        remedy="{install}",
+        judge=_secrets,
+        role=Role.TELEPHONY,  # exactly one host carries it: once a site
+    ),
+)

@@ -1,0 +1,203 @@
+"""What kind of machine a host is: processor, memory, system, clock, name.
+
+Each probe is one command and a pure parser from its output to a frozen record.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+
+from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.survey import nominal_mb, parse_mem_total_kb, parse_os_release
+
+_MARK = "---- "
+
+
+def sections(text: str) -> dict[str, str]:
+    """The parts of a compound command's output, each behind a line `---- NAME`."""
+    parts: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(_MARK):
+            lines = parts.setdefault(line[len(_MARK) :].strip(), [])
+        else:
+            lines.append(line)
+    return {name: "\n".join(part) for name, part in parts.items()}
+
+
+def script(**commands: str) -> str:
+    """One shell script that runs each command behind its marker: one round trip for many."""
+    return "\n".join(f"echo '{_MARK}{name}'; {command}" for name, command in commands.items())
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Processors, nominal memory in MB, the machine's name for its architecture, and what it is.
+
+    `virtualisation` is systemd-detect-virt(1)'s word: `none` on bare metal.
+    """
+
+    cpus: int
+    model: str
+    memory_mb: int
+    memory_kb: int
+    architecture: str
+    virtualisation: str
+    container: bool
+    evidence: str
+
+
+_HARDWARE = script(
+    cpus="nproc",
+    arch="uname -m",
+    model="grep -m1 '^model name' /proc/cpuinfo || true",
+    virt="systemd-detect-virt || true",
+    container="systemd-detect-virt --container >/dev/null && echo yes || echo no",
+    memory="grep -E '^(MemTotal|SwapTotal):' /proc/meminfo",
+)
+
+
+def hardware(reach: Reach) -> Hardware:
+    """Probe the machine."""
+    return parse_hardware(reach.runner.run(["sh", "-c", _HARDWARE]).stdout)
+
+
+def parse_hardware(text: str) -> Hardware:
+    """The record from the output of the probe's script."""
+    part = sections(text)
+    memory = parse_mem_total_kb(part["memory"])
+    return Hardware(
+        cpus=int(part["cpus"]),
+        model=part["model"].partition(":")[2].strip(),
+        memory_mb=nominal_mb(memory),
+        memory_kb=memory,
+        architecture=part["arch"].strip(),
+        virtualisation=part["virt"].strip() or "unknown",
+        container=part["container"].strip() == "yes",
+        evidence=text.strip(),
+    )
+
+
+@dataclass(frozen=True)
+class System:
+    """The operating system as os-release(5) names it, and what the installer stands on there."""
+
+    os_id: str
+    os_version: str
+    os_name: str
+    kernel: str
+    uid: int
+    init: str
+    hostname: str
+    hostname_resolves_to: str
+    reboot_required: str
+    evidence: str
+
+
+_SYSTEM = script(
+    release="cat /etc/os-release",
+    kernel="uname -r",
+    uid="id -u",
+    init="cat /proc/1/comm",
+    hostname="hostname",
+    resolves='getent hosts "$(hostname)" || true',
+    reboot="[ ! -e /run/reboot-required ] || "
+    "cat /run/reboot-required /run/reboot-required.pkgs 2>/dev/null || true",
+)
+
+
+def system(reach: Reach) -> System:
+    """Probe the system."""
+    return parse_system(reach.runner.run(["sh", "-c", _SYSTEM]).stdout)
+
+
+def parse_system(text: str) -> System:
+    """The record from the output of the probe's script."""
+    part = sections(text)
+    release = parse_os_release(part["release"])
+    return System(
+        os_id=release.get("ID", ""),
+        os_version=release.get("VERSION_ID", ""),
+        os_name=release.get("PRETTY_NAME", release.get("ID", "unknown")),
+        kernel=part["kernel"].strip(),
+        uid=int(part["uid"]),
+        init=part["init"].strip(),
+        hostname=part["hostname"].strip(),
+        hostname_resolves_to=part["resolves"].strip(),
+        reboot_required=part["reboot"].strip(),
+        evidence=text.strip(),
+    )
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How far the host's clock is ahead of this machine's, in seconds, to `uncertainty`."""
+
+    ahead: float
+    uncertainty: float
+
+
+def clock(reach: Reach) -> Clock:
+    """Compare the clocks: the host's answer against the middle of the question's way."""
+    before = time.time()
+    done = reach.runner.run(["date", "+%s.%N"])
+    after = time.time()
+    return Clock(float(done.stdout) - (before + after) / 2, (after - before) / 2)
+
+
+@dataclass(frozen=True)
+class TimeSync:
+    """What disciplines the clock: the running service, and whether it says synchronised."""
+
+    service: str
+    synchronised: bool
+    evidence: str
+
+
+_TIME_SYNC = script(
+    units="systemctl is-active chrony chronyd systemd-timesyncd ntp ntpd ntpsec || true",
+    status="timedatectl show -p NTPSynchronized --value 2>/dev/null"
+    " || timedatectl status 2>/dev/null | grep -i synchronized || true",
+    tracking="chronyc -n tracking 2>/dev/null || true",
+)
+_TIME_SERVICES = ("chrony", "chronyd", "systemd-timesyncd", "ntp", "ntpd", "ntpsec")
+
+
+def time_sync(reach: Reach) -> TimeSync:
+    """Probe time synchronisation."""
+    return parse_time_sync(reach.runner.run(["sh", "-c", _TIME_SYNC]).stdout)
+
+
+def parse_time_sync(text: str) -> TimeSync:
+    """The record from the output of the probe's script.
+
+    Ubuntu 16.04's timedatectl knows no `show`: there its status line stands instead.
+    """
+    part = sections(text)
+    states = dict(zip(_TIME_SERVICES, part["units"].split(), strict=False))
+    service = next((name for name, state in states.items() if state == "active"), "")
+    tracked = "Leap status     : Normal" in part["tracking"]
+    return TimeSync(service, tracked or "yes" in part["status"].lower(), text.strip())
+
+
+@dataclass(frozen=True)
+class PythonFound:
+    """The interpreter that Ansible is going to use: its version, empty when it is missing."""
+
+    path: str
+    version: tuple[int, ...]
+
+
+def python(reach: Reach, path: str) -> PythonFound:
+    """Ask the interpreter at `path` for its version."""
+    words = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = reach.runner.run(["sh", "-c", shlex.join([path, "-c", words]) + " 2>/dev/null || true"])
+    return PythonFound(path, parse_version(done.stdout))
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """`3.14` as numbers; nothing when there are none."""
+    words = text.strip().split(".")
+    return tuple(int(word) for word in words) if all(word.isdigit() for word in words) else ()

@@ -1,0 +1,125 @@
+"""What systemd, the package manager, the kernel's settings and sshd say of a host."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from ucontact_appliance.facts.host import sections
+from ucontact_appliance.facts.source import Reach
+
+
+def failed_units(reach: Reach) -> tuple[str, ...]:
+    """Names of the units in the state `failed`."""
+    done = reach.runner.run(
+        ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"]
+    )
+    return parse_failed_units(done.stdout)
+
+
+def parse_failed_units(text: str) -> tuple[str, ...]:
+    """The first word of each line; older releases put a dot before it."""
+    rows = (line.replace("●", " ").split() for line in text.splitlines())
+    return tuple(words[0] for words in rows if words)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One release of a package archive in apt's configuration, and whether it answered."""
+
+    release_file: str
+    reached: bool
+    said: str
+
+
+# apt's own helper uses apt's own proxy, credentials and certificates; what it fetches is thrown
+# away at once.
+_FETCH = (
+    "folder=$(mktemp -d) || exit 1; trap 'rm -rf \"$folder\"' EXIT; i=0; "
+    "apt-get indextargets --format '$(BASE_URI)' 2>/dev/null | sort -u | while read -r base; do "
+    "i=$((i+1)); "
+    "if said=$(/usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=6 "
+    '-o Acquire::https::Timeout=6 download-file "${base}InRelease" "$folder/$i" 2>&1); '
+    'then echo "yes ${base}InRelease"; '
+    'else echo "no ${base}InRelease $(echo "$said" | tail -n 1)"; fi; done'
+)
+
+
+def archives(reach: Reach) -> tuple[Archive, ...]:
+    """Ask each package archive of the host's apt configuration for its release file."""
+    return parse_archives(reach.runner.run(["sh", "-c", _FETCH], timeout=40).stdout)
+
+
+def parse_archives(text: str) -> tuple[Archive, ...]:
+    """A record a line: `yes URL`, or `no URL what apt said`."""
+    found = []
+    for line in text.splitlines():
+        reached, _, rest = line.partition(" ")
+        url, _, said = rest.partition(" ")
+        found.append(Archive(url, reached == "yes", said))
+    return tuple(found)
+
+
+def unfinished_packages(reach: Reach) -> str:
+    """What `dpkg --audit` complains of: packages that an interrupted run left half-way."""
+    return reach.runner.run(["dpkg", "--audit"]).stdout.strip()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A kernel setting that our file asks for, and what the kernel has; None: not visible here."""
+
+    key: str
+    wanted: str
+    found: str | None
+
+
+_SETTINGS_FILE = "/etc/sysctl.d/60-ucontact.conf"
+
+
+def kernel_settings(reach: Reach) -> tuple[Setting, ...] | None:
+    """The settings of the baseline's file with the kernel's values; None without that file."""
+    read = reach.runner.run(["cat", _SETTINGS_FILE])
+    if read.status:
+        return None
+    wanted = parse_settings(read.stdout)
+    if not wanted:
+        return ()
+    keys = " ".join(shlex.quote(key) for key in wanted)
+    text = reach.runner.run(
+        [
+            "sh",
+            "-c",
+            f'for key in {keys}; do echo "---- $key"; sysctl -n "$key" 2>/dev/null; done; true',
+        ]
+    ).stdout
+    found = sections(text)
+    return tuple(
+        Setting(key, value, " ".join(found.get(key, "").split()) or None)
+        for key, value in wanted.items()
+    )
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """The assignments of a sysctl.d(5) file, blanks in values made one."""
+    pairs = (line.partition("=") for line in text.splitlines() if line.strip()[:1] not in "#;")
+    return {
+        key.strip().lstrip("-").replace("/", "."): " ".join(value.split())
+        for key, mark, value in pairs
+        if mark
+    }
+
+
+def sshd_settings(reach: Reach) -> dict[str, str] | None:
+    """sshd's effective settings in small letters; None when there is no sshd to ask."""
+    done = reach.runner.run(["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; sshd -T 2>/dev/null"])
+    return None if done.status else parse_sshd_settings(done.stdout)
+
+
+def parse_sshd_settings(text: str) -> dict[str, str]:
+    """`keyword value` lines; of a repeated keyword the first counts, as in sshd_config(5)."""
+    settings: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        settings.setdefault(key.lower(), value.strip().lower())
+    return settings

@@ -1,0 +1,135 @@
+"""File systems and memory pressure of a host."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from ucontact_appliance.facts.host import script, sections
+from ucontact_appliance.facts.source import Reach
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """The file system that a path is on. Sizes in kB (1024 bytes), as df(1) counts.
+
+    `inodes` is 0 where the file system has no fixed number of them (btrfs).
+    """
+
+    path: str
+    mount: str
+    kind: str
+    size_kb: int
+    free_kb: int
+    inodes: int
+    inodes_free: int
+    read_only: bool
+    evidence: str
+
+    @property
+    def free_percent(self) -> float:
+        """Free space that ordinary processes can use, of all that they can see."""
+        return 100.0 * self.free_kb / self.size_kb if self.size_kb else 0.0
+
+    @property
+    def inodes_free_percent(self) -> float:
+        """Free inodes; 100 where there is no limit."""
+        return 100.0 * self.inodes_free / self.inodes if self.inodes else 100.0
+
+
+def file_system(reach: Reach, path: str) -> FileSystem | None:
+    """The file system of `path`, or None when the path does not exist."""
+    where = shlex.quote(path)
+    text = reach.runner.run(
+        [
+            "sh",
+            "-c",
+            script(space=f"df -PkT {where}", inodes=f"df -Pi {where}", mounts="cat /proc/mounts"),
+        ]
+    ).stdout
+    return parse_file_system(text, path)
+
+
+def parse_file_system(text: str, path: str) -> FileSystem | None:
+    """The record from the output of the probe's script (df -P: one line a file system)."""
+    part = sections(text)
+    space, inodes = part["space"].splitlines()[1:], part["inodes"].splitlines()[1:]
+    if not space or not inodes:
+        return None
+    _, kind, size, _, free, _, mount = space[0].split(None, 6)
+    _, all_inodes, _, free_inodes, _, _ = inodes[0].split(None, 5)
+    options = [
+        line.split()[3].split(",")
+        for line in part["mounts"].splitlines()
+        if line.split()[1].replace("\\040", " ") == mount
+    ]
+    return FileSystem(
+        path=path,
+        mount=mount,
+        kind=kind,
+        size_kb=int(size),
+        free_kb=int(free),
+        inodes=_count(all_inodes),
+        inodes_free=_count(free_inodes),
+        read_only=bool(options) and "ro" in options[-1],
+        evidence=f"{part['space']}\n{part['inodes']}",
+    )
+
+
+def _count(word: str) -> int:
+    return int(word) if word.isdigit() else 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory in use, and processes that the kernel killed for want of it since the start."""
+
+    total_kb: int
+    available_kb: int
+    swap_total_kb: int
+    swap_free_kb: int
+    oom_kills: int | None
+    evidence: str
+
+    @property
+    def available_percent(self) -> float:
+        """What can be had without swapping, of the whole."""
+        return 100.0 * self.available_kb / self.total_kb if self.total_kb else 0.0
+
+
+_SERVICES_EVENTS = "/sys/fs/cgroup/system.slice/memory.events"
+_MEMORY = script(
+    meminfo="cat /proc/meminfo",
+    # The services' own counter (cgroup v2): a container shares the kernel's with its neighbours.
+    services=f"cat {_SERVICES_EVENTS} 2>/dev/null || true",
+    kernel="systemd-detect-virt --container >/dev/null || grep oom_kill /proc/vmstat || true",
+)
+
+
+def memory(reach: Reach) -> Memory:
+    """Probe memory."""
+    return parse_memory(reach.runner.run(["sh", "-c", _MEMORY]).stdout)
+
+
+def parse_memory(text: str) -> Memory:
+    """The record from the output of the probe's script."""
+    part = sections(text)
+    known = {
+        line.split(":")[0]: int(line.split()[1])
+        for line in part["meminfo"].splitlines()
+        if ":" in line and len(line.split()) > 1
+    }
+    counters = {
+        words[0]: int(words[1])
+        for line in (*part["kernel"].splitlines(), *part["services"].splitlines())
+        if len(words := line.split()) == 2 and words[1].isdigit()
+    }
+    shown = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
+    return Memory(
+        total_kb=known.get("MemTotal", 0),
+        available_kb=known.get("MemAvailable", 0),
+        swap_total_kb=known.get("SwapTotal", 0),
+        swap_free_kb=known.get("SwapFree", 0),
+        oom_kills=counters.get("oom_kill"),
+        evidence="\n".join(f"{name}: {known.get(name, 0)} kB" for name in shown),
+    )

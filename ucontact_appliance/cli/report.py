@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +11,10 @@ from ucontact_appliance.checks.model import Stage
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.cli.console import err, out
 from ucontact_appliance.cli.options import SiteOption, require_root, site_file
+from ucontact_appliance.engine.install import look
 from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.engine.reporting import file_report
+from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.report.verify import verify_folder
 
 app = typer.Typer(help="Compliance evidence for the auditor.", invoke_without_command=True)
 
@@ -34,6 +35,7 @@ def report(
     here = load_installed(site_file(site))
     stages = (Stage.DOCTOR, Stage.DEEP) if deep else (Stage.DOCTOR,)
     with err.status("gathering evidence …") as status:
+        surveys = look(here.site, here.paths).surveys
         findings = run_checks(
             here.site,
             here.plan,
@@ -43,4 +45,15 @@ def report(
             stages=stages,
             on_finding=lambda finding: status.update(finding.id),
         )
-    print(folder, findings, file_report, datetime, timezone, out)
+    target = folder or new_folder(here.paths.reports)
+    file_report(here.site, here.plan, surveys, findings, target)
+    out.print(f"report  {target / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A report's folder.", metavar="DIR")],
+) -> None:
+    """Check that no file of a report was altered."""
+    verify_folder(folder)
+    out.print(f"[green]intact[/]  {folder}", highlight=False)

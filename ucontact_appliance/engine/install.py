@@ -86,6 +86,7 @@ def install(
     observer: Observer,
     *,
     restart: bool = False,
+    phases: tuple[Phase, ...] = INSTALL,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
 
@@ -102,13 +103,18 @@ def install(
         save_plan(paths, seen.plan)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
             job = Job(seen, site_file, release, secrets, paths, observer, log)
-            changed = _run_phases(job, journal, log_path)
+            changed = _run_phases(job, journal, log_path, phases)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
 
 
 def preview(
-    seen: Surveyed, site_file: Path, release: ReleaseFiles, observer: Observer
+    seen: Surveyed,
+    site_file: Path,
+    release: ReleaseFiles,
+    observer: Observer,
+    *,
+    phases: tuple[Phase, ...] = INSTALL,
 ) -> tuple[Preview, ...]:
     """What an install would change; writes nothing here and changes nothing there.
 
@@ -120,10 +126,10 @@ def preview(
     secrets = Secrets(with_generated(seen.site, load_secrets(paths.secrets)))
     job = Job(seen, site_file, release, secrets, paths, observer, log=lambda line: None)
     rows: list[Preview] = []
-    for number, phase in enumerate(INSTALL, start=1):
-        observer(PhaseStarted(phase.id, phase.title, number, len(INSTALL)))
+    for number, phase in enumerate(phases, start=1):
+        observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
         begin = time.monotonic()
-        known = phase.id == INSTALL[0].id or journal.finished(phase.id)
+        known = number == 1 or journal.finished(phase.id)
         with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
             changes = phase.preview(job) if known else None
         observer(PhaseFinished(phase.id, phase.title, changes or 0, time.monotonic() - begin))
@@ -174,11 +180,11 @@ def _opened_journal(
     return journal.with_progress(Progress.STARTED)
 
 
-def _run_phases(job: Job, journal: Journal, log_path: Path) -> int:
-    total, changed = len(INSTALL), 0
+def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...]) -> int:
+    total, changed = len(phases), 0
     save_journal(job.paths.journal, journal)
-    for number, phase in enumerate(INSTALL, start=1):
-        if _settled(phase, journal):
+    for number, phase in enumerate(phases, start=1):
+        if number > 1 and journal.finished(phase.id):  # the first only looks, and looks again
             job.observer(
                 PhaseSkipped(phase.id, phase.title, number, total, "done before the interruption")
             )
@@ -206,11 +212,6 @@ def _run_phases(job: Job, journal: Journal, log_path: Path) -> int:
         job.observer(PhaseFinished(phase.id, phase.title, count, seconds))
     save_journal(job.paths.journal, journal.with_progress(Progress.DONE))
     return changed
-
-
-def _settled(phase: Phase, journal: Journal) -> bool:
-    """Whether an earlier run has brought the phase behind it. Looking again costs nothing."""
-    return journal.finished(phase.id) and phase.id != INSTALL[0].id
 
 
 @contextmanager

@@ -154,7 +154,7 @@ def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
         job.secrets,
         job.paths,
         job.site_file,
-        stage=stage,
+        stages=(stage,),
         on_finding=lambda finding: job.observer(TaskStarted(finding.title)),
     )
 

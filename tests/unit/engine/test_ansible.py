@@ -1,0 +1,108 @@
+"""Real playbooks on this machine: events, failures and secrets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ucontact_appliance.engine.ansible import PlayResult, run_playbook
+from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
+
+INVENTORY = {
+    "all": {
+        "hosts": {
+            "here": {
+                "ansible_connection": "local",
+                "ansible_python_interpreter": "/usr/bin/python3",
+            }
+        }
+    }
+}
+SECRET = "canary-4711"
+
+
+def copy_to(target: Path) -> str:
+    return (
+        "    - name: Make it\n"
+        f"      ansible.builtin.copy: {{dest: {target}, content: x, mode: '600'}}\n"
+    )
+
+
+def play(folder: Path, tasks: str, *, check: bool = False) -> tuple[PlayResult, list[Event], str]:
+    playbook = folder / "play.yml"
+    playbook.write_text(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}")
+    events: list[Event] = []
+    lines: list[str] = []
+    result = run_playbook(
+        playbook,
+        INVENTORY,
+        {"canary": SECRET},
+        observer=events.append,
+        log=lines.append,
+        check=check,
+    )
+    return result, events, "\n".join(lines)
+
+
+def test_changes_are_counted_and_named(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    task = copy_to(target)
+    first, events, _ = play(tmp_path, task)
+    assert (first.status, first.changed) == (0, 1)
+    assert TaskStarted("Make it") in events
+    second, _, _ = play(tmp_path, task)
+    assert second.changed == 0
+
+
+def test_check_mode_counts_without_doing(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    task = copy_to(target)
+    result, _, _ = play(tmp_path, task, check=True)
+    assert result.changed == 1
+    assert not target.exists()
+
+
+def test_a_failure_carries_the_real_message(tmp_path: Path) -> None:
+    task = "    - {name: Break, ansible.builtin.command: sh -c 'echo the reason >&2; exit 3'}\n"
+    result, events, log = play(tmp_path, task)
+    assert result.status != 0
+    assert [f.task for f in result.failed] == ["Break"]
+    assert "the reason" in result.failed[0].message
+    assert "the reason" in log
+    assert any(isinstance(e, TaskResult) and e.status == "failed" for e in events)
+
+
+def test_a_task_that_handles_secrets_shows_nothing_when_it_fails(tmp_path: Path) -> None:
+    task = (
+        "    - name: Break\n"
+        "      ansible.builtin.command: sh -c 'echo {{ secrets.canary }}; exit 3'\n"
+        "      no_log: true\n"
+    )
+    result, _, log = play(tmp_path, task)
+    assert result.failed
+    assert SECRET not in result.failed[0].message
+    assert SECRET not in log
+
+
+def test_a_playbook_that_does_not_parse_is_a_status_without_hosts(tmp_path: Path) -> None:
+    result, _, log = play(tmp_path, "    - {name: Odd, no.such.module: {}}\n")
+    assert result.status != 0
+    assert "no.such.module" in log
+
+
+def test_nothing_is_left_in_memory_or_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "no_such_callback")
+    before = set(Path("/run").glob("ucontact-*"))
+    task = (
+        "    - name: Look\n      ansible.builtin.command: env\n      register: seen\n"
+        "    - name: Judge\n      ansible.builtin.assert:\n"
+        "        that: \"'canary-4711' not in seen.stdout\"\n"
+    )
+    result, _, _ = play(tmp_path, task)
+    assert result.status == 0
+    assert set(Path("/run").glob("ucontact-*")) == before
+    assert SECRET not in str(dict(os.environ))

@@ -1,0 +1,176 @@
+"""The order of phases: journalled, continued, refused on changed inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.unit.sites import small_site
+from ucontact_appliance.engine.events import Event, PhaseFailed, PhaseFinished, PhaseSkipped, nobody
+from ucontact_appliance.engine.install import install, preview
+from ucontact_appliance.engine.job import Job, Surveyed
+from ucontact_appliance.engine.journal import load_journal
+from ucontact_appliance.engine.phases import Phase
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
+from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.state import state_paths
+
+RELEASE = ReleaseFiles(archive=Path("a.tar.gz"), manifest=Path("manifest.json"), sha256="0" * 64)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A phase that writes down that it ran."""
+
+    id: str
+    ran: list[str]
+    act: Callable[[Job], int] = lambda job: 1
+    title: str = "A phase"
+
+    def run(self, job: Job) -> int:
+        self.ran.append(self.id)
+        return self.act(job)
+
+    def preview(self, job: Job) -> int | None:
+        return 7
+
+
+def fail(job: Job) -> int:
+    raise PhaseFailedError("host one: Start it", evidence="the real message")
+
+
+@pytest.fixture
+def site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UCONTACT_ETC", str(tmp_path / "etc"))
+    monkeypatch.setenv("UCONTACT_VAR", str(tmp_path / "var"))
+    path = tmp_path / "site.yml"
+    path.write_text("site: demo\n")
+    return path
+
+
+def seen(agents: int = 10) -> Surveyed:
+    site = small_site(agents=agents)
+    survey = Survey("debian", "", "Debian sid", 8192)
+    return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
+
+
+def run(
+    site_file: Path, phases: tuple[Phase, ...], agents: int = 10, **options: bool
+) -> list[Event]:
+    events: list[Event] = []
+    install(seen(agents), site_file, RELEASE, events.append, phases=phases, **options)
+    return events
+
+
+def test_phases_run_in_order_and_are_journalled(site_file: Path) -> None:
+    ran: list[str] = []
+    events = run(site_file, (Recorded("a", ran), Recorded("b", ran)))
+    assert ran == ["a", "b"]
+    assert [e.changed for e in events if isinstance(e, PhaseFinished)] == [1, 1]
+    journal = load_journal(state_paths("demo").journal)
+    assert not journal.interrupted
+    assert [e.id for e in journal.phases] == ["a", "b"]
+
+
+def test_a_second_install_runs_everything_again(site_file: Path) -> None:
+    ran: list[str] = []
+    for _ in range(2):
+        run(site_file, (Recorded("a", ran), Recorded("b", ran)))
+    assert ran == ["a", "b", "a", "b"]
+
+
+def test_a_failure_tells_phase_message_log_and_the_command_that_continues(site_file: Path) -> None:
+    ran: list[str] = []
+    with pytest.raises(PhaseFailedError) as caught:
+        run(site_file, (Recorded("a", ran), Recorded("b", ran, fail, "Second phase")))
+    error = caught.value
+    assert "Second phase" in error.what
+    assert "host one: Start it" in error.what
+    assert "the real message" in error.evidence
+    assert f"log: {state_paths('demo').logs}" in error.evidence
+    assert f"ucontact install --site {site_file}" in error.helps
+
+
+def test_an_interrupted_install_continues_with_the_phase_that_stopped_it(site_file: Path) -> None:
+    ran: list[str] = []
+    first, second, third = Recorded("look", ran), Recorded("b", ran), Recorded("c", ran, fail)
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (first, second, third))
+    events = run(site_file, (first, second, Recorded("c", ran)))
+    # The first phase only looks, and looks again.
+    assert ran == ["look", "b", "c", "look", "c"]
+    assert [e.id for e in events if isinstance(e, PhaseSkipped)] == ["b"]
+
+
+def test_a_kill_leaves_a_journal_that_continues(site_file: Path) -> None:
+    ran: list[str] = []
+
+    def killed(job: Job) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(site_file, (Recorded("look", ran), Recorded("b", ran), Recorded("c", ran, killed)))
+    journal = load_journal(state_paths("demo").journal)
+    assert journal.interrupted
+    run(site_file, (Recorded("look", ran), Recorded("b", ran), Recorded("c", ran)))
+    assert ran == ["look", "b", "c", "look", "c"]
+
+
+def test_changed_inputs_are_refused_with_a_diff_and_taken_with_restart(site_file: Path) -> None:
+    ran: list[str] = []
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (Recorded("a", ran, fail),))
+    with pytest.raises(UsageError) as caught:
+        run(site_file, (Recorded("a", ran),), agents=12)
+    assert "+  agents: 12" in caught.value.evidence
+    assert "--restart" in caught.value.helps
+    run(site_file, (Recorded("a", ran),), agents=12, restart=True)
+    assert ran == ["a", "a"]
+
+
+def test_a_host_out_of_reach_keeps_its_exit_code(site_file: Path) -> None:
+    def unreachable(job: Job) -> int:
+        raise UnreachableError("host one can't be reached")
+
+    with pytest.raises(UnreachableError, match="A phase"):
+        run(site_file, (Recorded("a", [], unreachable),))
+
+
+def test_secrets_are_made_once_and_never_logged(site_file: Path) -> None:
+    values: list[str] = []
+
+    def tell(job: Job) -> int:
+        values.append(job.secrets["stun.turn"])
+        job.log(f"password {job.secrets['stun.turn']}")
+        return 0
+
+    for _ in range(2):
+        run(site_file, (Recorded("a", [], tell),))
+    assert len(set(values)) == 1
+    logs = "".join(path.read_text() for path in state_paths("demo").logs.iterdir())
+    assert "password" in logs
+    assert values[0] not in logs
+    assert values[0] not in json.dumps(load_journal(state_paths("demo").journal).inputs)
+
+
+def test_a_preview_writes_nothing(site_file: Path) -> None:
+    ran: list[str] = []
+    rows = preview(
+        seen(), site_file, RELEASE, nobody, phases=(Recorded("a", ran), Recorded("b", ran))
+    )
+    assert [row.changes for row in rows] == [7, None]
+    assert ran == []
+    assert sorted(p.name for p in site_file.parent.iterdir()) == ["site.yml"]
+
+
+def test_a_failed_phase_is_seen_by_the_observer(site_file: Path) -> None:
+    events: list[Event] = []
+    with pytest.raises(PhaseFailedError):
+        install(seen(), site_file, RELEASE, events.append, phases=(Recorded("a", [], fail),))
+    assert any(isinstance(e, PhaseFailed) for e in events)

@@ -1,0 +1,17 @@
+"""The documentation of site.yml is the model's own."""
+
+from __future__ import annotations
+
+from ucontact_appliance.resources import ROOT
+from ucontact_appliance.site.reference import reference
+
+
+def test_the_page_in_docs_is_up_to_date() -> None:
+    # mend it with: python -m ucontact_appliance.site.reference > docs/site-file.md
+    assert (ROOT / "docs" / "site-file.md").read_text(encoding="utf-8") == reference()
+
+
+def test_every_key_is_explained() -> None:
+    rows = [line for line in reference().splitlines() if line.startswith("| `")]
+    assert len(rows) > 30
+    assert not [row for row in rows if row.endswith("|  |")]

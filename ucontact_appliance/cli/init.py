@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import click
 import typer
+from pydantic import Field, FilePath, IPvAnyAddress, TypeAdapter, ValidationError
 
 from ucontact_appliance.cli.console import err, out
 from ucontact_appliance.cli.plan import show_plan
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.planning.sizing import size_for
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.sizing import MOST_AGENTS, size_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.current import SITE_FILE
 from ucontact_appliance.site.files import write_atomic
 from ucontact_appliance.site.loader import parse_site
+from ucontact_appliance.site.model import (
+    Address,
+    CertificateSource,
+    Fqdn,
+    HostName,
+    Name,
+    NetworkProfile,
+    TrunkTransport,
+)
 from ucontact_appliance.site.render import render_site
+
+AgentCount = Annotated[int, Field(ge=1, le=MOST_AGENTS)]
+Days = Annotated[int, Field(ge=1, le=3650)]
 
 
 def init(
@@ -30,8 +46,16 @@ def init(
 
 
 def ask_for_site(path: Path) -> Path:
-    """Ask, show the plan, write the file; gives back its path. Needs a terminal or answers."""
-    answers = _ask()
+    """Ask, show the plan, write the file; gives back its path. Answers may come by a pipe."""
+    try:
+        answers = _ask()
+    except click.exceptions.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UsageError(
+            "nobody is there to answer the questions",
+            helps=f"ucontact init --site {path}   (in a terminal)",
+        ) from None
     text = render_site(answers)
     site = parse_site(text, str(path))
     show_plan(site, make_plan(site, {}))
@@ -41,56 +65,70 @@ def ask_for_site(path: Path) -> Path:
 
 
 def _ask() -> dict[str, Any]:
-    if sys.stdin.isatty():
-        err.print("A few questions; Enter takes what is in brackets.\n")
-    name = _prompt("Short name of the site", "contact")
-    fqdn = _prompt("Name that agents open in Chrome", f"{name}.example.com")
-    agents = _prompt_number("Agents at work at the same time", 20)
-    hosts = []
+    err.print("A few questions; Enter takes what is in brackets.\n")
+    name = _prompt("Short name of the site", "contact", Name)
+    fqdn = _prompt("Name that agents open in Chrome", f"{name}.example.com", Fqdn)
+    agents = int(_prompt("Agents at work at the same time", "20", AgentCount))
     groups = size_for(agents).groups
-    for number, group in enumerate(groups, start=1):
-        roles = " + ".join(role.value for role in group)
-        default = "local" if len(groups) == 1 else f"192.168.1.{10 + number}"
-        address = _prompt(f"Address of server {number} ({roles}), or 'local'", default)
-        hosts.append({"name": _prompt("Its short name", group[0].value), "address": address})
-    certificate = _ask_certificate()
-    profile = _prompt("Agents reach it over lan, nat or public", "lan")
-    public = _prompt("The router's public address") if profile == "nat" else None
+    profile = _prompt("Agents reach it over lan, nat or public", "lan", NetworkProfile)
     return {
         "site": name,
         "fqdn": fqdn,
         "agents": agents,
-        "hosts": hosts,
-        "certificate": certificate,
-        "network": {"profile": profile, "public_address": public},
-        "extensions": [str(6001 + index) for index in range(max(2, min(agents, 1000)))],
+        "hosts": [_ask_host(number, group, groups) for number, group in enumerate(groups)],
+        "certificate": _ask_certificate(),
+        "network": {
+            "profile": profile,
+            "public_address": _prompt("The router's public address", None, IPvAnyAddress)
+            if profile == NetworkProfile.NAT.value
+            else None,
+        },
+        "extensions": [str(6001 + index) for index in range(max(2, agents))],
         "trunks": _ask_trunk(),
-        "retention_days": _prompt_number("Days that recordings are kept", 90),
+        "retention_days": int(_prompt("Days that recordings are kept", "90", Days)),
     }
 
 
+def _ask_host(
+    index: int, group: tuple[Role, ...], groups: tuple[tuple[Role, ...], ...]
+) -> dict[str, str]:
+    alone = len(groups) == 1
+    roles = " + ".join(role.value for role in group)
+    default = "local" if alone else None
+    where = _prompt(f"Address of server {index + 1} ({roles}), or 'local'", default, Address)
+    return {"name": _prompt("Its short name", group[0].value, Name), "address": where}
+
+
 def _ask_certificate() -> dict[str, str]:
-    source = _prompt("Certificate: private-ca (made here) or files (yours)", "private-ca")
-    if source != "files":
+    question = "Certificate: private-ca (made here) or files (yours)"
+    source = _prompt(question, "private-ca", CertificateSource)
+    if source != CertificateSource.FILES.value:
         return {"source": source}
     return {
         "source": source,
-        "chain": _prompt("PEM file with certificate and intermediates"),
-        "key": _prompt("PEM file with its key"),
+        "chain": _prompt("PEM file with certificate and intermediates", None, FilePath),
+        "key": _prompt("PEM file with its key", None, FilePath),
     }
 
 
 def _ask_trunk() -> list[dict[str, str]]:
-    host = _prompt("Provider's SIP address (Enter: none yet)", "")
-    if not host:
+    host = _prompt("Provider's SIP address, or none", "none", HostName | Literal["none"])
+    if host == "none":
         return []
-    transport = _prompt("Its transport: udp, tcp or tls", "udp")
+    transport = _prompt("Its transport: udp, tcp or tls", "udp", TrunkTransport)
     return [{"name": "provider", "host": host, "transport": transport}]
 
 
-def _prompt(question: str, default: str | None = None) -> str:
-    return str(typer.prompt(question, default=default, show_default=bool(default), err=True))
+def _prompt(question: str, default: str | None, kind: Any) -> str:
+    """Ask until the answer is one that site.yml would take; `kind` is its type there."""
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
+    def judged(answer: str) -> str:
+        try:
+            value = adapter.validate_python(answer.strip())
+        except ValidationError as error:
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise typer.BadParameter(message) from None
+        return str(value.value) if isinstance(value, Enum) else str(value)
 
-def _prompt_number(question: str, default: int) -> int:
-    return int(typer.prompt(question, default=default, type=int, err=True))
+    return str(typer.prompt(question, default=default, value_proc=judged, err=True))

@@ -1,0 +1,16 @@
+# Runs over a new connection: the candidate rules let us in, so they become the ones of the disk.
+set -eu
+run=/run/ucontact-firewall
+table=/etc/nftables.d/ucontact.nft
+systemctl stop ucontact-firewall-rollback.timer
+# Taken back already: then this connection proves nothing.
+if [ "$(unshare --net sh -c "nft -f $run/candidate.nft && nft list table inet ucontact")" != \
+  "$(nft list table inet ucontact)" ]; then
+  echo 'the new rules were taken back before a new connection came; nothing was changed' >&2
+  exit 1
+fi
+mkdir -p /etc/nftables.d
+install -m 0600 -o root -g root "$run/candidate.nft" "$table.new"
+sync "$table.new" 2>/dev/null || sync
+mv -f "$table.new" "$table"
+rm -f "$run/candidate.nft" "$run/previous.nft" "$run/rollback.sh"

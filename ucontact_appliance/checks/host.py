@@ -155,22 +155,16 @@ def _python(subject: Subject) -> Judgement:
     return passed(observed, required) if good else failed(observed, required)
 
 
-def judge_hostname(found: facts.System) -> Judgement:
+def judge_hostname(found: facts.OwnName) -> Judgement:
     """Asterisk looks its own name up in every call: it has to resolve without a name server."""
     required = "the host's own name resolves"
-    if found.hostname_resolves_to:
-        return passed(
-            f"{found.hostname} is {found.hostname_resolves_to.split()[0]}",
-            required,
-            found.hostname_resolves_to,
-        )
-    return failed(
-        f"{found.hostname} does not resolve", required, f"$ getent hosts {found.hostname}"
-    )
+    if found.address:
+        return passed(f"{found.name} is {found.address}", required, found.evidence)
+    return failed(f"{found.name} does not resolve", required, found.evidence)
 
 
 def _hostname(subject: Subject) -> Judgement:
-    return judge_hostname(subject.facts.get(facts.system))
+    return judge_hostname(subject.facts.get(facts.own_name))
 
 
 def judge_clock(found: facts.Clock) -> Judgement:

@@ -13,7 +13,14 @@ from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
 
 if TYPE_CHECKING:
+    from ucontact_appliance.facts.call import CallTraces
+    from ucontact_appliance.facts.runner import Runner
     from ucontact_appliance.facts.source import FactSource
+
+    # Removes what the doctor's own call left, by ways to the telephony and the database host; the
+    # last argument says whether there is a row. Handed in by who may act (the engine): checks only
+    # ask for it.
+    Tidy = Callable[[Runner, Runner, CallTraces, bool], None]
 
 
 class Verdict(str, Enum):
@@ -84,6 +91,7 @@ class Subject:
     secrets: Secrets
     state: StatePaths
     facts: FactSource
+    tidy: Tidy | None = None
 
 
 @dataclass(frozen=True)

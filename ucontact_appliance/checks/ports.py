@@ -27,6 +27,7 @@ _HOLDERS: dict[str, tuple[str, ...]] = {
 }
 _UNITS: dict[str, str] = _TABLE["units"]
 _IGNORED = frozenset((row["protocol"], row["port"]) for row in _TABLE["ignored"])
+_EPHEMERAL = (32768, 60999)  # ip_local_port_range's default, ip(7)
 _CRITICAL = frozenset({"https", "wss"})
 
 
@@ -114,6 +115,7 @@ def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]
         if not listener.loopback
         and (listener.protocol, listener.port) not in _IGNORED
         and not any(_covers(port, listener) for port in registry)
+        and not _ephemeral(listener)
     ]
     if odd:
         told = ", ".join(
@@ -123,12 +125,16 @@ def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]
     return passed("nothing else listens", required)
 
 
+def _ephemeral(listener: Listener) -> bool:
+    """A UDP socket that one of our services asks others from: the firewall lets no stranger in."""
+    ours = {holder for holders in _HOLDERS.values() for holder in holders}
+    in_range = _EPHEMERAL[0] <= listener.port <= _EPHEMERAL[1]
+    return listener.protocol == "udp" and in_range and bool(set(listener.processes) & ours)
+
+
 def _covers(port: OpenPort, listener: Listener) -> bool:
     first, _, last = port.port.partition("-")
-    return (
-        port.protocol == listener.protocol and int(first) <= listener.port <= int(last or first)
-        # A port of the registry that is private is judged by ports.private.
-    )
+    return port.protocol == listener.protocol and int(first) <= listener.port <= int(last or first)
 
 
 def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:

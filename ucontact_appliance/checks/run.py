@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ucontact_appliance.checks.model import (
     Check,
@@ -35,6 +36,9 @@ from ucontact_appliance.report.redact import redact
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
+
+if TYPE_CHECKING:
+    from ucontact_appliance.checks.model import Tidy
 
 # sshd allows 10 sessions a connection (MaxSessions, sshd_config(5)); two are left for tunnels.
 AT_ONCE_PER_HOST = 8
@@ -81,13 +85,15 @@ def run_checks(
     stages: Sequence[Stage],
     only: Sequence[str] = (),
     on_finding: Observer | None = None,
+    tidy: Tidy | None = None,
     catalogue: Sequence[Check] = CHECKS,
 ) -> tuple[Finding, ...]:
     """Every selected check on every host that it concerns: hosts as in site.yml, then catalogue.
 
     `only` holds ids or their beginnings (`tls`, `tls.chain`); what they need runs too.
-    `on_finding` is called in the caller's thread as each finding comes. Raises UsageError for an
-    unknown id; a host out of reach is a finding, not an error.
+    `on_finding` is called in the caller's thread as each finding comes. `tidy` removes what the
+    deep stage's call left (`engine.traces.remove_call_traces`). Raises UsageError for an unknown
+    id; a host out of reach is a finding, not an error.
     """
     chosen = select(catalogue, stages, only)
     with ExitStack() as stack:
@@ -95,7 +101,7 @@ def run_checks(
         for host in site.hosts:
             runner = stack.enter_context(runner_for(host, state.known_hosts))
             facts = FactSource(Reach(site, host, runner))
-            subjects.append(Subject(site, plan, host, secrets, state, facts))
+            subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
         wording = _Wording(site_file, tuple(secrets.values()))
         return run_tasks(
             tasks_for(chosen, subjects),
@@ -128,7 +134,8 @@ def select(
             )
         wanted |= here
     known = {check.id: check for check in catalogue}
-    return tuple(check for check in catalogue if check.id in _with_needs(wanted, known))
+    needed = _with_needs({REACHABLE, *wanted}, known)
+    return tuple(check for check in catalogue if check.id in needed)
 
 
 def _names(name: str, check_id: str) -> bool:
@@ -148,7 +155,7 @@ def _unknown(name: str, catalogue: Sequence[Check]) -> UsageError:
 
 def _with_needs(ids: Iterable[str], known: Mapping[str, Check]) -> set[str]:
     found: set[str] = set()
-    queued = list(ids)
+    queued = [check_id for check_id in ids if check_id in known]
     while queued:
         check_id = queued.pop()
         if check_id not in found:
@@ -214,7 +221,9 @@ def run_tasks(
             if any(need not in findings for need in task.needs):
                 continue
             root = _root_of(task, findings)
-            if root is None and _busy(running, task) >= at_once:
+            if root is None and (
+                _busy(running, task) >= at_once or _disturbed(task, waiting, running)
+            ):
                 continue
             del waiting[task.key]
             progressed = True
@@ -258,6 +267,18 @@ def _settle_ended(
 
 def _busy(running: Mapping[Key, _Running], task: Task) -> int:
     return sum(host == task.subject.host.name for host, _ in running)
+
+
+def _disturbed(task: Task, waiting: Mapping[Key, Task], running: Mapping[Key, _Running]) -> bool:
+    """A real call is measured in real time: it waits until the shorter checks are through."""
+    if not _deep(task):
+        return False
+    others = (*waiting.values(), *(entry.task for entry in running.values()))
+    return not all(_deep(other) for other in others)
+
+
+def _deep(task: Task) -> bool:
+    return task.check.stages == {Stage.DEEP}
 
 
 def _root_of(task: Task, findings: Mapping[Key, Finding]) -> str | None:
@@ -330,6 +351,7 @@ class _Wording:
             ("{ssh}", ssh_prefix(host)),
             ("{install}", f"ucontact install --site {site} --yes"),
             ("{site}", site),
+            ("{address}", "127.0.0.1" if host.is_local else host.address),
         ):
             text = text.replace(name, value)
         return re.sub(r" {2,}", " ", text).strip()

@@ -90,8 +90,6 @@ class System:
     kernel: str
     uid: int
     init: str
-    hostname: str
-    hostname_resolves_to: str
     reboot_required: str
     evidence: str
 
@@ -101,8 +99,6 @@ _SYSTEM = script(
     kernel="uname -r",
     uid="id -u",
     init="cat /proc/1/comm",
-    hostname="hostname",
-    resolves='getent hosts "$(hostname)" || true',
     reboot="[ ! -e /run/reboot-required ] || "
     "cat /run/reboot-required /run/reboot-required.pkgs 2>/dev/null || true",
 )
@@ -124,11 +120,39 @@ def parse_system(text: str) -> System:
         kernel=part["kernel"].strip(),
         uid=int(part["uid"]),
         init=part["init"].strip(),
-        hostname=part["hostname"].strip(),
-        hostname_resolves_to=part["resolves"].strip(),
         reboot_required=part["reboot"].strip(),
         evidence=text.strip(),
     )
+
+
+@dataclass(frozen=True)
+class OwnName:
+    """The host's name, and the address it resolves to there; empty when it does not."""
+
+    name: str
+    address: str
+    evidence: str
+
+
+# The addresses are asked for by family: `getent hosts` would ask a name server for the family that
+# /etc/hosts does not have, and wait for it where there is none.
+_OWN_NAME = script(
+    name="hostname",
+    resolves='timeout 4 getent ahostsv4 "$(hostname)" || timeout 2 getent ahostsv6 "$(hostname)"'
+    " || true",
+)
+
+
+def own_name(reach: Reach) -> OwnName:
+    """Probe the host's own name."""
+    return parse_own_name(reach.runner.run(["sh", "-c", _OWN_NAME]).stdout)
+
+
+def parse_own_name(text: str) -> OwnName:
+    """The record from the output of the probe's script."""
+    part = sections(text)
+    found = part["resolves"].split()
+    return OwnName(part["name"].strip(), found[0] if found else "", text.strip())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,345 @@
+"""The deep check: one real call by WebRTC to the echo test, judged from every side.
+
+All checks here look at the same call, placed once. The call registers beside the extension's own
+phone, and takes its registration back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Stage,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.clients import webrtc
+from ucontact_appliance.facts.call import (
+    HERTZ,
+    SECONDS,
+    Attempt,
+    CallRow,
+    CallTraces,
+    Recording,
+    call_row,
+    call_row_now,
+    echo_call,
+    recording,
+    recording_path,
+    runner_of,
+)
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.tables import network
+
+_DEEP = frozenset({Stage.DEEP})
+# RFC 3551 and RFC 7587 name them so; the other column is R06's.
+_R06 = {"opus": "opus", "pcmu": "ulaw", "pcma": "alaw"}
+_LEAST_SHARE = 0.8  # of the tone's time; the rest is the start of the call
+_LEAST_DBFS = -30.0  # sent at -13.5 dBFS
+
+
+def _call(subject: Subject) -> Attempt:
+    number = subject.site.telephony.extensions[0]
+    return subject.facts.get(
+        echo_call,
+        number,
+        subject.secrets[f"telephony.extensions.{number}"],
+        str(subject.state.pki / "portal-ca.pem"),
+    )
+
+
+def _missed(attempt: Attempt, *steps: str) -> bool:
+    return attempt.record is None and attempt.missed in steps
+
+
+def _timed(attempt: Attempt, step: str) -> str:
+    seconds = dict(attempt.steps).get(step)
+    return "" if seconds is None else f" in {seconds * 1000:.0f} ms"
+
+
+def judge_register(attempt: Attempt) -> Judgement:
+    """R01, R02: verified TLS and digest as a browser does it."""
+    required = "TLS verified for the portal's name, WebSocket /ws, SIP REGISTER answered 200"
+    if _missed(attempt, webrtc.CONNECTED_TLS, webrtc.REGISTERED):
+        return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
+    observed = f"registered{_timed(attempt, webrtc.REGISTERED)}"
+    return passed(observed, required, attempt.evidence)
+
+
+def judge_answer(attempt: Attempt) -> Judgement:
+    """The echo test answers."""
+    required = "*43 is answered"
+    if _missed(attempt, webrtc.GATHERED, webrtc.ANSWERED):
+        return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
+    return passed(f"answered{_timed(attempt, webrtc.ANSWERED)}", required, attempt.evidence)
+
+
+def judge_dtls(attempt: Attempt) -> Judgement:
+    """R03: ICE finds a way, and media is encrypted with keys agreed by DTLS."""
+    required = "ICE connects, and DTLS-SRTP (RFC 5764) protects the media"
+    record = attempt.record
+    if record is None:
+        if _missed(attempt, webrtc.CONNECTED_MEDIA):
+            return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
+        return passed(
+            f"connected{_timed(attempt, webrtc.CONNECTED_MEDIA)}", required, attempt.evidence
+        )
+    if record.dtls != "connected" or not record.srtp:
+        return failed(f"DTLS {record.dtls}, no SRTP profile", required, attempt.evidence)
+    observed = f"{record.srtp}{_timed(attempt, webrtc.CONNECTED_MEDIA)}"
+    return passed(observed, required, f"{attempt.evidence}\n{record.fingerprint}")
+
+
+def judge_codec(attempt: Attempt) -> Judgement:
+    """R06: what was answered is what the product names."""
+    required = f"one of {', '.join(_R06.values())} (R06)"
+    record = attempt.record
+    if record is None:
+        return skipped("the call did not live long enough to tell", required)
+    strange = [name for name in record.answered if name not in _R06]
+    names = ", ".join(_R06.get(name, name) for name in record.answered)
+    evidence = f"offered {', '.join(record.offered)}\nanswered {', '.join(record.answered)}"
+    if strange or not record.answered:
+        return failed(f"answered {names or 'no codec'}", required, evidence)
+    return passed(f"{_R06[record.answered[0]]} (answered {names})", required, evidence)
+
+
+def judge_tone(attempt: Attempt) -> Judgement:
+    """R03: media runs both ways."""
+    required = f"the tone of {HERTZ:g} Hz comes back for {SECONDS:g} s"
+    record = attempt.record
+    if record is None:
+        return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
+    heard = record.heard
+    observed = f"{HERTZ:g} Hz for {heard.seconds:.1f} s at {heard.level_dbfs:.1f} dBFS"
+    if heard.seconds < SECONDS * _LEAST_SHARE:
+        return failed(observed, required, attempt.evidence)
+    if heard.level_dbfs < _LEAST_DBFS:
+        return warned(f"{observed}: faint", required, attempt.evidence)
+    return passed(observed, required, attempt.evidence)
+
+
+def judge_quality(attempt: Attempt) -> Judgement:
+    """R24 on the way between this machine and the telephony server."""
+    limit = network()["voip"]
+    required = (
+        f"round trip below {limit.latency_ms} ms, jitter below {limit.jitter_ms} ms, "
+        f"loss below {limit.loss_percent:g} %"
+    )
+    if attempt.record is None:
+        return skipped("the call did not live long enough to tell", required)
+    media = attempt.record.media
+    there = media.lost_there or 0
+    back = 100.0 * media.lost / max(media.received + media.lost, 1)
+    out = 100.0 * there / max(media.sent, 1)
+    trip_ms = None if media.round_trip is None else media.round_trip * 1000
+    jitter_ms = media.jitter * 1000
+    observed = (
+        f"{media.received} packets back, {media.lost} lost ({back:.1f} %), {there} lost on the "
+        f"way there; jitter {jitter_ms:.1f} ms; round trip "
+        f"{'not reported' if trip_ms is None else f'{trip_ms:.1f} ms'}"
+    )
+    if trip_ms is not None:
+        observed += f" (one way about {trip_ms / 2:.1f} ms)"
+    bad = (
+        back >= limit.loss_percent
+        or out >= limit.loss_percent
+        or jitter_ms >= limit.jitter_ms
+        or (trip_ms or 0.0) >= limit.latency_ms
+    )
+    return (failed if bad else passed)(observed, required, attempt.evidence)
+
+
+def judge_recording(found: Recording | None) -> Judgement:
+    """R05, R25: the call's recording is on the telephony server and holds what was said."""
+    required = "a .gsm recording of the call, with the tone in it"
+    if found is None:
+        return failed("no recording of the call was written", required)
+    evidence = f"{found.path}: {found.size} bytes"
+    if found.heard is None:
+        return failed(f"unreadable: {found.problem}", required, evidence)
+    heard = found.heard
+    observed = f"{heard.total_seconds:.1f} s of GSM, the tone in {heard.seconds:.1f} s of it"
+    evidence = f"{evidence}\n{observed}, {heard.level_dbfs:.1f} dBFS"
+    if heard.seconds < SECONDS * _LEAST_SHARE:
+        return failed(observed, required, evidence)
+    return passed(observed, required, evidence)
+
+
+def judge_row(found: CallRow) -> Judgement:
+    """The call is in the call records."""
+    required = "a row in ccdata.cdr: answered, with its seconds"
+    if found.missing:
+        return skipped(f"not verifiable here: {found.evidence}", required)
+    if not found.columns:
+        return failed("no row for the call", required, found.evidence)
+    disposition = found.columns.get("disposition", "")
+    seconds = found.columns.get("billsec", "")
+    observed = f"{disposition or 'no disposition'}, {seconds or 'no'} s"
+    judge = passed if disposition == "ANSWERED" and seconds not in ("", "0") else failed
+    return judge(observed, required, found.evidence)
+
+
+def _recording(subject: Subject) -> Recording | None:
+    return subject.facts.get(recording, _call(subject).uniqueid)
+
+
+def _row(subject: Subject) -> CallRow:
+    name = subject.plan.carriers(Role.DATABASE)[0].name
+    known_hosts = str(subject.state.known_hosts)
+    return subject.facts.get(call_row, name, known_hosts, _call(subject).uniqueid)
+
+
+def _known(subject: Subject, judge: Callable[[Subject], Judgement]) -> Judgement:
+    """Judge what the call left, if Asterisk told which call it was."""
+    if not _call(subject).uniqueid:
+        return failed(
+            "Asterisk showed no channel of the call",
+            "the call's unique id in 'core show channels'",
+            _call(subject).evidence,
+        )
+    return judge(subject)
+
+
+def _cleaned(subject: Subject) -> Judgement:
+    """Ask for the traces' removal, then look whether they are gone.
+
+    The recording and the row are read first (by the very facts that their own checks judge), so
+    that nothing is taken away under another check.
+    """
+    required = "no recording, no call record and no registration of the call is left"
+    attempt, found, row = _call(subject), _recording(subject), _row(subject)
+    record = attempt.record
+    left = [uri for uri in attempt.contacts_after if record and record.contact_host in uri]
+    gone = [uri for uri in attempt.contacts_before if uri not in attempt.contacts_after]
+    if left:
+        return failed(f"still registered as {left[0]}", required)
+    if gone:
+        return failed(f"the call displaced the registration {gone[0]}", required)
+    if subject.tidy is None:
+        return skipped("the call's recording and record were left: removing is not asked for here")
+    traces = CallTraces(attempt.uniqueid, found.path if found else "")
+    name = subject.plan.carriers(Role.DATABASE)[0].name
+    with runner_of(subject.facts.reach, name, str(subject.state.known_hosts)) as database:
+        subject.tidy(subject.facts.reach.runner, database, traces, bool(row.columns))
+        still = call_row_now(database, attempt.uniqueid).columns if row.columns else {}
+    path = recording_path(subject.facts.reach, attempt.uniqueid)
+    if path or still:
+        return failed(f"still there: {path or 'the row in ccdata.cdr'}", required)
+    removed = [found.path if found else "no recording", "its row" if row.columns else "no row"]
+    return passed("registration, recording and call record are gone", required, "\n".join(removed))
+
+
+_WATCH = "{ssh} asterisk -rx 'pjsip set logger on' && {ssh} journalctl -u asterisk -n 50 --no-pager"
+
+
+def _check(
+    name: str,
+    title: str,
+    *,
+    requirements: tuple[str, ...],
+    judge: Callable[[Subject], Judgement],
+    needs: tuple[str, ...],
+    remedy: str,
+    severity: Severity = Severity.CRITICAL,
+) -> Check:
+    return Check(
+        id=f"call.{name}",
+        title=title,
+        severity=severity,
+        requirements=requirements,
+        remedy=remedy,
+        judge=judge,
+        role=Role.TELEPHONY,
+        stages=_DEEP,
+        needs=needs,
+        # The first one that runs waits for the whole call.
+        timeout=60,
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    _check(
+        "register",
+        "A WebRTC phone registers over verified TLS",
+        requirements=("R01", "R02"),
+        judge=lambda subject: judge_register(_call(subject)),
+        needs=("ports.wss",),
+        remedy="{ssh} asterisk -rx 'pjsip show endpoints'",
+    ),
+    _check(
+        "answer",
+        "The echo test answers a real call",
+        requirements=("R02", "R19"),
+        judge=lambda subject: judge_answer(_call(subject)),
+        needs=("call.register",),
+        remedy="{ssh} asterisk -rx 'dialplan show *43@internal'",
+    ),
+    _check(
+        "dtls",
+        "Media is connected by ICE and encrypted by DTLS-SRTP",
+        requirements=("R03",),
+        judge=lambda subject: judge_dtls(_call(subject)),
+        needs=("call.answer",),
+        remedy="{ssh} asterisk -rx 'rtp set debug ice on' && {ssh} nft list table inet ucontact",
+    ),
+    _check(
+        "codec",
+        "The codec is one of the product's",
+        requirements=("R06",),
+        judge=lambda subject: judge_codec(_call(subject)),
+        needs=("call.dtls",),
+        remedy="{install}",
+        severity=Severity.HIGH,
+    ),
+    _check(
+        "tone",
+        "A tone sent into the call comes back",
+        requirements=("R03", "R24"),
+        judge=lambda subject: judge_tone(_call(subject)),
+        needs=("call.dtls",),
+        remedy="{ssh} asterisk -rx 'rtp set debug on' && {ssh} nft list table inet ucontact",
+    ),
+    _check(
+        "quality",
+        "Loss, jitter and round trip are those of a good call",
+        requirements=("R24",),
+        judge=lambda subject: judge_quality(_call(subject)),
+        needs=("call.tone",),
+        remedy="ping -c 50 -i 0.2 {address}   (from an agent's desk too)",
+        severity=Severity.HIGH,
+    ),
+    _check(
+        "recording",
+        "The call was recorded, and the recording holds the tone",
+        requirements=("R05", "R25"),
+        judge=lambda subject: _known(subject, lambda s: judge_recording(_recording(s))),
+        needs=("call.tone",),
+        remedy="{ssh} ls -ld /var/spool/asterisk/monitor && {install}",
+        severity=Severity.HIGH,
+    ),
+    _check(
+        "record",
+        "The call is in the call records",
+        requirements=("R16", "R19"),
+        judge=lambda subject: _known(subject, lambda s: judge_row(_row(s))),
+        needs=("call.answer", "ports.mysql"),
+        remedy="{ssh} asterisk -rx 'odbc show' && {ssh} asterisk -rx 'cdr show status'",
+        severity=Severity.HIGH,
+    ),
+    _check(
+        "cleanup",
+        "The call left no trace",
+        requirements=("C06",),
+        judge=lambda subject: _known(subject, _cleaned),
+        needs=("call.answer",),
+        remedy="{ssh} find /var/spool/asterisk/monitor -name '*_*43_*' -newermt '-1 hour'",
+        severity=Severity.MEDIUM,
+    ),
+)

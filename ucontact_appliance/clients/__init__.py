@@ -1,0 +1,1 @@
+"""Clients that probe a running site from outside, as its users do."""

@@ -1,0 +1,460 @@
+"""A small SIP user agent over secure WebSockets (RFC 3261, RFC 7118), as a softphone speaks it.
+
+Registers, places one call and hangs up. Answers what a server asks meanwhile (OPTIONS, BYE).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import re
+import secrets
+import ssl
+import string
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.typing import Subprotocol
+
+from ucontact_appliance.errors import UnreachableError
+
+_BREAK = "\r\n"
+_BRANCH = "z9hG4bK"  # RFC 3261 8.1.1.7
+_USER_AGENT = "uContact appliance doctor"
+_ALGORITHMS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+_PARAMETER = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_HEADER_NAMES = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "c": "content-type", "l": "content-length"}  # fmt: skip # noqa: E501
+_ANSWER_SECONDS = 8.0
+
+
+class SipRefusedError(Exception):
+    """The server's final answer was not a success: its status and reason."""
+
+    def __init__(self, method: str, status: int, reason: str) -> None:
+        super().__init__(f"{method} was answered {status} {reason}")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Message:
+    """A SIP request or response: start line, headers in order (names in small letters), body."""
+
+    start: str
+    headers: tuple[tuple[str, str], ...]
+    body: str = ""
+
+    def header(self, name: str) -> str:
+        """The first value of the header; empty when it is missing."""
+        return next((value for key, value in self.headers if key == name), "")
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of the header, in order."""
+        return tuple(value for key, value in self.headers if key == name)
+
+    @property
+    def status(self) -> int:
+        """The status of a response; 0 for a request."""
+        return int(self.start.split()[1]) if self.start.startswith("SIP/2.0 ") else 0
+
+    @property
+    def reason(self) -> str:
+        """The words behind the status."""
+        return " ".join(self.start.split()[2:])
+
+    @property
+    def method(self) -> str:
+        """The method of a request, or the one that a response answers."""
+        return self.header("cseq").split()[-1] if self.status else self.start.split()[0]
+
+    def text(self) -> str:
+        """As it goes over the wire."""
+        length = len(self.body.encode())
+        lines = [self.start, *(f"{_shown(k)}: {v}" for k, v in self.headers)]
+        return _BREAK.join([*lines, f"Content-Length: {length}", "", self.body])
+
+
+def _shown(name: str) -> str:
+    special = {"call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Authenticate"}
+    return special.get(name, name.title())
+
+
+def parse_message(text: str) -> Message:
+    """A message from its text. Raises ValueError when it is none."""
+    head, _, body = text.partition(_BREAK * 2)
+    start, *lines = head.split(_BREAK)
+    if "SIP/2.0" not in start:
+        raise ValueError(f"no SIP message: {start[:80]!r}")
+    headers: list[tuple[str, str]] = []
+    for line in lines:
+        if line[:1] in " \t" and headers:  # a folded line (RFC 3261 7.3.1)
+            name, value = headers[-1]
+            headers[-1] = (name, f"{value} {line.strip()}")
+            continue
+        name, _, value = line.partition(":")
+        key = name.strip().lower()
+        headers.append((_HEADER_NAMES.get(key, key), value.strip()))
+    wanted = ("content-length",)
+    return Message(start, tuple(pair for pair in headers if pair[0] not in wanted), body)
+
+
+def parse_challenge(value: str) -> dict[str, str]:
+    """The parameters of a Digest challenge, names in small letters."""
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() != "digest":
+        return {}
+    return {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
+
+
+def digest_answer(
+    challenge: Mapping[str, str],
+    credentials: tuple[str, str],
+    request: tuple[str, str],
+    cnonce: str,
+    count: int = 1,
+) -> str:
+    """The Authorization header's value (RFC 7616).
+
+    `credentials` are user and password, `request` is method and URI. Raises ValueError for an
+    algorithm that is neither MD5 nor SHA-256.
+    """
+    user, password = credentials
+    method, uri = request
+    algorithm = challenge.get("algorithm", "MD5")
+    if algorithm.upper() not in _ALGORITHMS:
+        raise ValueError(f"digest algorithm {algorithm} is not known")
+    make = _ALGORITHMS[algorithm.upper()]
+
+    def hashed(text: str) -> str:
+        return make(text.encode()).hexdigest()
+
+    realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
+    secret, act = hashed(f"{user}:{realm}:{password}"), hashed(f"{method}:{uri}")
+    fields = {"username": user, "realm": realm, "nonce": nonce, "uri": uri}
+    plain = {"algorithm": algorithm}
+    if "auth" in [word.strip() for word in challenge.get("qop", "").split(",")]:
+        counted = f"{count:08x}"
+        fields["response"] = hashed(f"{secret}:{nonce}:{counted}:{cnonce}:auth:{act}")
+        fields["cnonce"] = cnonce
+        plain |= {"qop": "auth", "nc": counted}
+    else:
+        fields["response"] = hashed(f"{secret}:{nonce}:{act}")
+    if "opaque" in challenge:
+        fields["opaque"] = challenge["opaque"]
+    words = [f'{k}="{v}"' for k, v in fields.items()] + [f"{k}={v}" for k, v in plain.items()]
+    return "Digest " + ", ".join(words)
+
+
+def choose_challenge(values: tuple[str, ...]) -> dict[str, str]:
+    """The first challenge that can be answered: the server's order is its preference."""
+    parsed = (parse_challenge(value) for value in values)
+    known = (c for c in parsed if c and c.get("algorithm", "MD5").upper() in _ALGORITHMS)
+    chosen = next(known, None)
+    if chosen is None:
+        raise ValueError("no digest challenge that can be answered")
+    return chosen
+
+
+@dataclass(frozen=True)
+class Account:
+    """An extension at a site: SIP domain, number and secret."""
+
+    domain: str
+    number: str
+    secret: str = field(repr=False)
+
+    @property
+    def uri(self) -> str:
+        """The address of record."""
+        return f"sip:{self.number}@{self.domain}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """An answered call: what BYE needs, and the answer's SDP."""
+
+    call_id: str
+    local: str
+    remote: str
+    target: str
+    route: tuple[str, ...]
+    sequence: int
+    answer: str
+
+
+def _token(length: int = 12) -> str:
+    return "".join(random.choices(string.ascii_lowercase + string.digits, k=length))
+
+
+class SipLine:
+    """One WebSocket connection to a SIP server, for one account. Use `open_line`."""
+
+    def __init__(self, socket: ClientConnection, account: Account) -> None:
+        self.account = account
+        self.contact_host = f"{_token()}.invalid"  # RFC 7118 5: the client has no address to give
+        self._socket = socket
+        self._tag = _token()
+        self._register_id = f"{_token(20)}@{self.contact_host}"
+        self._sequence = random.randint(1, 1000)
+        self._answers: asyncio.Queue[Message] = asyncio.Queue()
+        self.hung_up = asyncio.Event()
+
+    @property
+    def contact(self) -> str:
+        """Where the server is to find us: over this very connection."""
+        return f"<sip:{self.account.number}@{self.contact_host};transport=ws>"
+
+    async def register(self, expires: int = 120) -> Message:
+        """Register, or with `expires` 0 take the registration back. Raises SipRefusedError."""
+        return await self._transact(
+            "REGISTER",
+            f"sip:{self.account.domain}",
+            (
+                ("from", f"<{self.account.uri}>;tag={self._tag}"),
+                ("to", f"<{self.account.uri}>"),
+                ("call-id", self._register_id),
+                ("contact", f"{self.contact};expires={expires}"),
+                ("expires", str(expires)),
+            ),
+        )
+
+    async def call(self, number: str, offer: str, seconds: float = _ANSWER_SECONDS) -> Call:
+        """Call `number` with that SDP. Raises SipRefusedError, TimeoutError without an answer."""
+        target = f"sip:{number}@{self.account.domain}"
+        call_id = f"{_token(20)}@{self.contact_host}"
+        local = f"<{self.account.uri}>;tag={_token()}"
+        answer = await self._transact(
+            "INVITE",
+            target,
+            (
+                ("from", local),
+                ("to", f"<{target}>"),
+                ("call-id", call_id),
+                ("contact", self.contact),
+                ("allow", "INVITE, ACK, CANCEL, BYE, OPTIONS"),
+                ("content-type", "application/sdp"),
+            ),
+            offer,
+            seconds,
+        )
+        call = Call(
+            call_id=call_id,
+            local=local,
+            remote=answer.header("to"),
+            target=_uri_of(answer.header("contact")) or target,
+            route=tuple(reversed(answer.all("record-route"))),
+            sequence=int(answer.header("cseq").split()[0]),
+            answer=answer.body,
+        )
+        await self._send(self._in_call("ACK", call, call.sequence))
+        return call
+
+    async def hang_up(self, call: Call) -> None:
+        """End the call; fine when the other side has already."""
+        if self.hung_up.is_set():
+            return
+        self._sequence = max(self._sequence, call.sequence) + 1
+        await self._send(self._in_call("BYE", call, self._sequence))
+        with contextlib.suppress(SipRefusedError):
+            await self._final("BYE", call.call_id, self._sequence, _ANSWER_SECONDS)
+
+    def _in_call(self, method: str, call: Call, sequence: int) -> Message:
+        return Message(
+            f"{method} {call.target} SIP/2.0",
+            (
+                self._via(),
+                ("max-forwards", "70"),
+                *(("route", hop) for hop in call.route),
+                ("from", call.local),
+                ("to", call.remote),
+                ("call-id", call.call_id),
+                ("cseq", f"{sequence} {method}"),
+                ("user-agent", _USER_AGENT),
+            ),
+        )
+
+    def _via(self) -> tuple[str, str]:
+        return "via", f"SIP/2.0/WSS {self.contact_host};branch={_BRANCH}{_token(16)};rport"
+
+    async def _transact(
+        self,
+        method: str,
+        uri: str,
+        headers: tuple[tuple[str, str], ...],
+        body: str = "",
+        seconds: float = _ANSWER_SECONDS,
+    ) -> Message:
+        """Send it, answer one challenge, return the final success."""
+        known = dict(headers)
+        authorization: tuple[tuple[str, str], ...] = ()
+        for _ in range(2):
+            self._sequence += 1
+            request = Message(
+                f"{method} {uri} SIP/2.0",
+                (
+                    self._via(),
+                    ("max-forwards", "70"),
+                    *headers,
+                    ("cseq", f"{self._sequence} {method}"),
+                    ("user-agent", _USER_AGENT),
+                    *authorization,
+                ),
+                body,
+            )
+            await self._send(request)
+            try:
+                return await self._final(method, known["call-id"], self._sequence, seconds, request)
+            except _ChallengedError as challenge:
+                if authorization:
+                    raise SipRefusedError(
+                        method, challenge.answer.status, challenge.answer.reason
+                    ) from None
+                authorization = (self._authorization(challenge.answer, method, uri),)
+        raise AssertionError("unreachable: the second challenge is a refusal")
+
+    def _authorization(self, answer: Message, method: str, uri: str) -> tuple[str, str]:
+        proxy = answer.status == 407
+        asked = answer.all("proxy-authenticate" if proxy else "www-authenticate")
+        value = digest_answer(
+            choose_challenge(asked),
+            (self.account.number, self.account.secret),
+            (method, uri),
+            secrets.token_hex(8),
+        )
+        return ("proxy-authorization" if proxy else "authorization"), value
+
+    async def _final(
+        self,
+        method: str,
+        call_id: str,
+        sequence: int,
+        seconds: float,
+        request: Message | None = None,
+    ) -> Message:
+        answer = await asyncio.wait_for(self._awaited(method, call_id, sequence), seconds)
+        if answer.status >= 300 and method == "INVITE" and request is not None:
+            await self._send(_ack_of(request, answer))
+        if answer.status in (401, 407):
+            raise _ChallengedError(answer)
+        if answer.status >= 300:
+            raise SipRefusedError(method, answer.status, answer.reason)
+        return answer
+
+    async def _awaited(self, method: str, call_id: str, sequence: int) -> Message:
+        """The next final answer to that request; provisional ones and strays are dropped."""
+        while True:
+            answer = await self._answers.get()
+            key = (answer.header("call-id"), answer.header("cseq").split())
+            if key == (call_id, [str(sequence), method]) and answer.status >= 200:
+                return answer
+
+    async def _send(self, message: Message) -> None:
+        await self._socket.send(message.text())
+
+    async def listen(self) -> None:
+        """Sort what comes in until the connection ends: answers to who waits, requests answered."""
+        with contextlib.suppress(ConnectionClosed):
+            async for frame in self._socket:
+                text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+                if not text.strip():
+                    continue  # a keep-alive (RFC 7118 6)
+                message = parse_message(text)
+                if message.status:
+                    self._answers.put_nowait(message)
+                elif message.method != "ACK":
+                    await self._send(self._reply(message))
+
+    def _reply(self, request: Message) -> Message:
+        if request.method == "BYE":
+            self.hung_up.set()
+        status = "486 Busy Here" if request.method == "INVITE" else "200 OK"
+        copied = ("via", "from", "to", "call-id", "cseq")
+        return Message(
+            f"SIP/2.0 {status}",
+            tuple(
+                (
+                    name,
+                    f"{value};tag={self._tag}" if name == "to" and ";tag=" not in value else value,
+                )
+                for name, value in request.headers
+                if name in copied
+            ),
+        )
+
+
+class _ChallengedError(Exception):
+    def __init__(self, answer: Message) -> None:
+        super().__init__(answer.start)
+        self.answer = answer
+
+
+def _ack_of(request: Message, answer: Message) -> Message:
+    """The ACK of a refused INVITE: same transaction (RFC 3261 17.1.1.3)."""
+    sequence = request.header("cseq").split()[0]
+    return Message(
+        request.start.replace("INVITE", "ACK", 1),
+        (
+            ("via", request.header("via")),
+            ("max-forwards", "70"),
+            ("from", request.header("from")),
+            ("to", answer.header("to")),
+            ("call-id", request.header("call-id")),
+            ("cseq", f"{sequence} ACK"),
+        ),
+    )
+
+
+def _uri_of(contact: str) -> str:
+    found = re.search(r"<([^>]+)>", contact)
+    return found.group(1) if found else contact.partition(";")[0].strip()
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where the SIP server listens: its name, the address to connect to, and its trust anchor."""
+
+    name: str
+    address: str
+    port: int
+    path: str
+    ca_file: str
+
+
+@asynccontextmanager
+async def open_line(door: Door, account: Account, seconds: float = 8.0) -> AsyncIterator[SipLine]:
+    """A line over verified TLS: the certificate must be for `door.name` whatever the address.
+
+    Raises UnreachableError when the connection, TLS or the WebSocket handshake fails.
+    """
+    context = ssl.create_default_context(cafile=door.ca_file)
+    url = f"wss://{door.name}:{door.port}{door.path}"
+    try:
+        socket = await connect(
+            url,
+            host=door.address,
+            port=door.port,
+            ssl=context,
+            server_hostname=door.name,
+            subprotocols=[Subprotocol("sip")],
+            proxy=None,
+            open_timeout=seconds,
+            close_timeout=2,
+        )
+    except (OSError, ssl.SSLError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
+        raise UnreachableError(
+            f"no secure WebSocket to {url} at {door.address}",
+            evidence=f"{type(error).__name__}: {error}",
+        ) from error
+    line = SipLine(socket, account)
+    listener = asyncio.create_task(line.listen())
+    try:
+        yield line
+    finally:
+        await socket.close()
+        listener.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listener

@@ -1,0 +1,99 @@
+"""`ucontact lab`: rehearsal machines."""
+
+from __future__ import annotations
+
+import subprocess
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.cli.console import err, out, show_json, table
+from ucontact_appliance.cli.options import JsonOption
+from ucontact_appliance.lab import machines
+from ucontact_appliance.planning.model import Size
+from ucontact_appliance.planning.tables import sizes
+
+app = typer.Typer(
+    help="Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",
+    no_args_is_help=True,
+)
+
+
+class Ubuntu(str, Enum):
+    """The Ubuntu releases that a machine can say it is."""
+
+    XENIAL = "16.04"
+    BIONIC = "18.04"
+    FOCAL = "20.04"
+    JAMMY = "22.04"
+    NOBLE = "24.04"
+
+
+Names = Annotated[list[str] | None, typer.Argument(help="Names; a size has its own.")]
+Name = Annotated[str, typer.Argument(help="The machine's name.")]
+
+
+def _say(text: str) -> None:
+    err.print(text, highlight=False)
+
+
+@app.command()
+def up(
+    names: Names = None,
+    size: Annotated[Size, typer.Option(help="As many machines as that size has servers.")] = (
+        Size.SMALL
+    ),
+    suite: Annotated[str, typer.Option(help="bullseye, bookworm, trixie or sid.")] = "sid",
+    ubuntu: Annotated[
+        Ubuntu | None, typer.Option(help="Let it say that it is this Ubuntu (it stays Debian).")
+    ] = None,
+) -> None:
+    """Make and boot machines; those that run already are left alone."""
+    for name in names or _names_of(size):
+        spec = machines.Spec(name, suite, ubuntu.value if ubuntu else None)
+        machine = machines.up(spec, _say)
+        out.print(f"{machine.name}  {machine.address}  {machine.suite}", highlight=False)
+
+
+@app.command()
+def down(names: Names = None) -> None:
+    """Throw machines away, all when none is named; the last one takes the network along."""
+    gone = machines.down(names or [], _say)
+    _say(f"removed {', '.join(gone)}" if gone else "there was no machine")
+
+
+@app.command("list")
+def list_machines(as_json: JsonOption = False) -> None:
+    """Show the machines."""
+    found = machines.listed()
+    if as_json:
+        keys = ("name", "address", "suite", "state")
+        show_json([{key: getattr(machine, key) for key in keys} for machine in found])
+        return
+    rows = table("name", "address", "suite", "state")
+    for machine in found:
+        rows.add_row(machine.name, machine.address, machine.suite, machine.state)
+    out.print(rows)
+
+
+@app.command()
+def shell(
+    name: Name,
+    command: Annotated[list[str] | None, typer.Argument(help="Words to run there.")] = None,
+) -> None:
+    """Open a shell in a machine, or run one command there."""
+    words = [*machines.ssh_command(machines.find(name).address), *(command or [])]
+    raise typer.Exit(subprocess.run(words, check=False).returncode)
+
+
+@app.command()
+def reset(name: Name) -> None:
+    """Make a machine fresh again, under the same name and address."""
+    machine = machines.reset(name, _say)
+    out.print(f"{machine.name}  {machine.address}  {machine.suite}", highlight=False)
+
+
+def _names_of(size: Size) -> tuple[str, ...]:
+    row = next(row for row in sizes() if row.size is size)
+    return tuple(f"{size.value}-{group[0].value}" for group in row.groups)

@@ -1,0 +1,54 @@
+"""Running the host's tools, and naming the ones that are missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from ucontact_appliance.errors import UnreachableError, UsageError
+
+# command: the package that brings it
+TOOLS = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "mount": "mount",
+}
+
+
+def require_tools() -> None:
+    """Raises UsageError naming the missing packages with the command that installs them."""
+    if os.geteuid() != 0:
+        raise UsageError("rehearsal machines need root", helps="run it again with sudo")
+    missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+    if missing:
+        raise UsageError(
+            f"the lab needs {', '.join(missing)}",
+            helps=f"apt-get install --no-install-recommends {' '.join(missing)}",
+        )
+
+
+def run(argv: Sequence[str], *, timeout: float = 60, stdin: str = "") -> str:
+    """Its output. Raises UnreachableError with its words when it fails."""
+    try:
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UnreachableError(f"{argv[0]} gave no answer in {timeout:g} s") from error
+    if done.returncode:
+        raise UnreachableError(
+            f"{argv[0]} failed with exit status {done.returncode}",
+            evidence=f"$ {' '.join(argv)}\n{done.stderr.strip() or done.stdout.strip()}",
+        )
+    return done.stdout
+
+
+def succeeds(argv: Sequence[str]) -> bool:
+    """Whether the command ends with 0; for questions, not for acts."""
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,61 @@
+"""The lab's bridge, its masquerade rule and the one sysctl that it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.lab import layout
+from ucontact_appliance.lab.commands import run, succeeds
+
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_RULES = """\
+table ip {table} {{
+  chain postrouting {{
+    type nat hook postrouting priority srcnat;
+    ip saddr {network} ip daddr != {network} masquerade
+  }}
+}}
+"""
+
+
+def bring_up() -> None:
+    """Bridge, forwarding and masquerade; what is there already stays."""
+    if not bridge_exists():
+        _refuse_foreign_route()
+        run(["ip", "link", "add", layout.BRIDGE, "type", "bridge"])
+        address = f"{layout.GATEWAY}/{layout.NETWORK.prefixlen}"
+        run(["ip", "address", "add", address, "dev", layout.BRIDGE])
+    run(["ip", "link", "set", layout.BRIDGE, "up"])
+    if _FORWARDING.read_text().strip() == "0":
+        layout.saved_forwarding().write_text("0")
+        _FORWARDING.write_text("1")
+    if not succeeds(["nft", "list", "table", "ip", layout.NFT_TABLE]):
+        rules = _RULES.format(table=layout.NFT_TABLE, network=layout.NETWORK)
+        run(["nft", "-f", "-"], stdin=rules)
+
+
+def tear_down() -> None:
+    """Take away exactly what `bring_up` made."""
+    if bridge_exists():
+        run(["ip", "link", "delete", layout.BRIDGE])
+    if succeeds(["nft", "list", "table", "ip", layout.NFT_TABLE]):
+        run(["nft", "delete", "table", "ip", layout.NFT_TABLE])
+    saved = layout.saved_forwarding()
+    if saved.exists():
+        _FORWARDING.write_text(saved.read_text())
+        saved.unlink()
+
+
+def bridge_exists() -> bool:
+    """Whether the lab's bridge is there."""
+    return Path(f"/sys/class/net/{layout.BRIDGE}").exists()
+
+
+def _refuse_foreign_route() -> None:
+    """A range that somebody else uses here is never taken over."""
+    taken = run(["ip", "route", "show", "root", str(layout.NETWORK)]).strip()
+    if taken:
+        raise UnreachableError(
+            f"the lab's range {layout.NETWORK} is in use on this machine", evidence=taken
+        )

@@ -1,6 +1,6 @@
-# Owner, mode and hash of each file named on stdin below $CERTIFICATES. Reads only.
+# Owner, mode and hash of each of the files "$@" below $CERTIFICATES. Reads only.
 cd "$CERTIFICATES" 2>/dev/null || exit 0
-while IFS= read -r file; do
+for file; do
   [ -f "$file" ] || continue
   echo "$file $(stat -c '%U:%G %a' "$file") $(sha256sum <"$file" | cut -d' ' -f1)"
 done

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Makes running services take changed files over, each by the narrowest way there is.
+#   asterisk-apply.sh SECONDS-TO-WAIT-FOR-CALLS
+# What was taken over last is kept in a file, so a run that was interrupted between writing a file
+# and loading it is made good by the next one. Prints one line for each thing it did.
+set -eu
+patience=$1
+stamps=/var/lib/ucontact-telephony/applied
+conf=/etc/asterisk
+mkdir -p "${stamps%/*}"
+touch "$stamps"
+
+fingerprint() { cat -- "$@" | sha256sum | cut -d ' ' -f 1; }
+# The certificate's fingerprint stands in comments: it alone is no reason for a restart.
+start_fingerprint() {
+    cat $conf/asterisk.conf $conf/modules.conf $conf/pjsip.conf \
+        /etc/systemd/system/asterisk.service.d/ucontact.conf \
+        | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
+}
+is_new() { ! grep -qx "$1 $2" "$stamps"; }
+remember() {
+    { grep -v "^$1 " "$stamps" || [ $? -eq 1 ]; } > "$stamps.new"
+    echo "$1 $2" >> "$stamps.new"
+    mv "$stamps.new" "$stamps"
+}
+ask() {
+    answer=$(asterisk -rx "$1" 2>&1) || { echo "asterisk -rx '$1': $answer" >&2; exit 1; }
+}
+
+# name, what to tell Asterisk (";" between commands), files
+reloads() {
+    cat <<TABLE
+http|module reload http|$conf/http.conf
+logger|logger reload|$conf/logger.conf
+rtp|module reload res_rtp_asterisk.so|$conf/rtp.conf
+pjsip|module reload res_pjsip.so res_pjsip_authenticator_digest.so res_pjsip_endpoint_identifier_ip.so res_pjsip_outbound_registration.so|$conf/pjsip.conf $conf/pjsip_extensions.conf $conf/pjsip_trunks.conf
+dialplan|dialplan reload|$conf/extensions.conf
+ami|module reload manager|$conf/manager.conf
+cdr|module reload res_odbc.so;module reload cdr_odbc.so;module reload cdr|$conf/res_odbc.conf $conf/cdr_odbc.conf $conf/cdr.conf /etc/odbc.ini
+TABLE
+}
+
+each_reload() {  # $1: "tell" does it where something is new; "note" remembers all
+    reloads | while IFS='|' read -r name commands files; do
+        sum=$(fingerprint $files)
+        if [ "$1" = tell ]; then
+            is_new "$name" "$sum" || continue
+            echo "$commands" | tr ';' '\n' | while read -r command; do ask "$command"; done
+            echo "applied: $name reloaded"
+        fi
+        remember "$name" "$sum"
+    done
+}
+
+calls_end() {
+    while [ "$patience" -gt 0 ]; do
+        asterisk -rx 'core show channels count' 2>&1 | grep -Eq '^[1-9][0-9]* active call' || return 0
+        patience=$((patience - 5))
+        sleep 5
+    done
+}
+
+sum=$(start_fingerprint)
+if is_new asterisk "$sum" || ! systemctl --quiet is-active asterisk.service; then
+    calls_end
+    systemctl daemon-reload
+    systemctl restart asterisk.service
+    each_reload note
+    remember asterisk "$sum"
+    echo "applied: asterisk.service restarted"
+else
+    each_reload tell
+fi
+
+for unit in ucontact-qos fail2ban; do
+    case $unit in
+        ucontact-qos) files="/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/ucontact-qos.service" ;;
+        fail2ban) files="/etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/jail.d/ucontact.conf" ;;
+    esac
+    sum=$(fingerprint $files)
+    if is_new $unit "$sum" || ! systemctl --quiet is-active $unit.service; then
+        systemctl daemon-reload
+        systemctl restart $unit.service
+        remember $unit "$sum"
+        echo "applied: $unit.service restarted"
+    fi
+done

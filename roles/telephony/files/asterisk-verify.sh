@@ -1,0 +1,35 @@
+#!/bin/sh
+# Asks the running Asterisk whether it took its configuration over.
+#   asterisk-verify.sh "TRANSPORT ..." "ENDPOINT ..." WSS-PORT
+# Exit status 1 with what is missing, and what Asterisk itself said about it.
+transports=$1 endpoints=$2 wss_port=$3
+missing=""
+ask() { asterisk -rx "$1" 2>&1; }
+
+attempts=0
+until ask "core show uptime" | grep -q "System uptime"; do
+    attempts=$((attempts + 1))
+    if [ "$attempts" -ge 20 ]; then
+        echo "Asterisk does not answer: $(ask 'core show uptime')"
+        systemctl --no-pager --full status asterisk.service | tail -n 12
+        exit 1
+    fi
+    sleep 0.5
+done
+
+loaded=$(ask "pjsip show transports")
+for name in $transports; do
+    printf '%s\n' "$loaded" | grep -q "^Transport: *$name " || missing="$missing transport $name,"
+done
+loaded=$(ask "pjsip show endpoints")
+for name in $endpoints; do
+    printf '%s\n' "$loaded" | grep -Eq "^ *Endpoint: *$name[ /]" || missing="$missing endpoint $name,"
+done
+ask "http show status" | grep -q "HTTPS Server Enabled.*:$wss_port" \
+    || missing="$missing HTTPS on port $wss_port,"
+ask "dialplan show *43@from-extensions" | grep -q "Echo()" || missing="$missing echo test *43,"
+
+[ -z "$missing" ] && exit 0
+echo "Asterisk did not load:${missing%,}. Its own words:"
+grep -E "ERROR|WARNING" /var/log/asterisk/messages.log | tail -n 15
+exit 1

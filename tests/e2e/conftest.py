@@ -37,6 +37,7 @@ def machine_factory() -> Iterator[MachineFactory]:
         return machine
 
     yield make
-    if made:
-        machines.down(made, lambda text: None)
+    left = {machine.name for machine in machines.listed()} & set(made)
+    if left:
+        machines.down(sorted(left), lambda text: None)
     assert not {machine.name for machine in machines.listed()} & set(made)

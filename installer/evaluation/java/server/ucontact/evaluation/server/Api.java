@@ -1,0 +1,79 @@
+package ucontact.evaluation.server;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The REST API under {@code /Integra/resources}: three answers, and a clean no to the rest. */
+final class Api implements HttpHandler {
+
+    private static final String ROOT = "/Integra/resources";
+
+    private final Health health;
+    private final Login login;
+    private final AtomicInteger underWay = new AtomicInteger();
+    private volatile boolean closing;
+
+    Api(Health health, Login login) {
+        this.health = health;
+        this.login = login;
+    }
+
+    @Override
+    public void handle(HttpExchange exchange) throws IOException {
+        long begun = System.nanoTime();
+        underWay.incrementAndGet();
+        try {
+            Reply reply = safely(exchange);
+            reply.send(exchange);
+            Log.info(exchange.getRequestMethod() + " " + exchange.getRequestURI().getRawPath() + " "
+                    + reply.status() + " " + (System.nanoTime() - begun) / 1_000_000 + " ms");
+        } finally {
+            underWay.decrementAndGet();
+            exchange.close();
+        }
+    }
+
+    /** Refuses new work, and waits for what is under way, {@code seconds} at the most. */
+    void close(int seconds) throws InterruptedException {
+        closing = true;
+        long end = System.nanoTime() + seconds * 1_000_000_000L;
+        while (underWay.get() > 0 && end - System.nanoTime() > 0) {
+            Thread.sleep(20);
+        }
+    }
+
+    private Reply safely(HttpExchange exchange) {
+        try {
+            return closing ? Reply.problem(503, "the server is stopping") : answer(exchange);
+        } catch (IOException | RuntimeException error) {
+            Log.error("answering " + exchange.getRequestURI().getRawPath(), error);
+            return Reply.problem(500, "internal error");
+        }
+    }
+
+    private Reply answer(HttpExchange exchange) throws IOException {
+        switch (exchange.getRequestURI().getPath()) {
+            case ROOT + "/health":
+                return allowed(exchange, "GET", "HEAD") ? health.answer() : refused("GET, HEAD");
+            case ROOT + "/auth/UserLogin":
+                return allowed(exchange, "POST") ? login.login(exchange) : refused("POST");
+            case ROOT + "/auth/UserInfo":
+                return allowed(exchange, "GET", "HEAD") ? login.info(exchange) : refused("GET, HEAD");
+            default:
+                return Reply.problem(404, "the evaluation release has no such resource");
+        }
+    }
+
+    private static boolean allowed(HttpExchange exchange, String... methods) {
+        List<String> known = Arrays.asList(methods);
+        return known.contains(exchange.getRequestMethod());
+    }
+
+    private static Reply refused(String allowed) {
+        return Reply.problem(405, "method not allowed").header("Allow", allowed);
+    }
+}

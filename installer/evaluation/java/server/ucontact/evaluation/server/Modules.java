@@ -1,0 +1,52 @@
+package ucontact.evaluation.server;
+
+import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.TreeMap;
+import java.util.Map;
+import ucontact.evaluation.module.Module;
+
+/** The modules of {@code server/}: one a folder (R22). */
+final class Modules {
+
+    static final List<String> FOLDERS =
+            Collections.unmodifiableList(Arrays.asList("jasper", "jdbc", "mail", "others", "ssh", "ws"));
+
+    private Modules() {}
+
+    /** Loads every jar of the folders, then asks each for its module; keyed by module name. */
+    static Map<String, Module> load(Path server) throws IOException {
+        List<URL> jars = new ArrayList<>();
+        for (String folder : FOLDERS) {
+            Path path = server.resolve(folder);
+            if (Files.isDirectory(path)) {
+                try (DirectoryStream<Path> found = Files.newDirectoryStream(path, "*.jar")) {
+                    for (Path jar : found) {
+                        jars.add(jar.toUri().toURL());
+                    }
+                }
+            }
+        }
+        ClassLoader loader = new URLClassLoader(jars.toArray(new URL[0]), Modules.class.getClassLoader());
+        Map<String, Module> modules = new TreeMap<>();
+        for (Module module : ServiceLoader.load(Module.class, loader)) {
+            modules.put(module.name(), module);
+        }
+        return modules;
+    }
+
+    /** The version in the manifest of the jar that brought the module. */
+    static String version(Module module) {
+        String version = module.getClass().getPackage().getImplementationVersion();
+        return version == null ? "unknown" : version;
+    }
+}

@@ -1,0 +1,79 @@
+"""`ucontact release`: build the evaluation release, verify one, list what is stored here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ucontact_appliance.cli.console import err, out, show_json, table
+from ucontact_appliance.cli.options import JsonOption, require_root
+from ucontact_appliance.release.manifest import Manifest
+from ucontact_appliance.release.store import (
+    ensure_evaluation,
+    releases_folder,
+    stored_releases,
+    verify_release,
+)
+
+app = typer.Typer(help="Releases: what a site gets laid down.", no_args_is_help=True)
+_KB = 1000
+
+
+@app.command("build-evaluation")
+def build_evaluation(as_json: JsonOption = False) -> None:
+    """Build the evaluation release on a rehearsal machine, unless it is built already."""
+    require_root()
+    release = ensure_evaluation(lambda text: err.print(text, highlight=False))
+    if as_json:
+        show_json({"archive": str(release.archive), "sha256": release.sha256})
+        return
+    out.print(f"[green]built[/] {release.archive}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="The archive or the folder of a release.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Verify signature and every file of a release; changes nothing."""
+    manifest = verify_release(path)
+    if as_json:
+        show_json(_row(manifest))
+        return
+    note = " (evaluation)" if manifest.evaluation else ""
+    out.print(
+        f"[green]verified[/] {manifest.title}{note}: signature and {len(manifest.files)} files",
+        highlight=False,
+    )
+
+
+@app.command("list")
+def list_releases(as_json: JsonOption = False) -> None:
+    """List the verified releases that are stored on this machine."""
+    require_root()
+    stored = stored_releases()
+    if as_json:
+        show_json([{**_row(one.manifest), "archive": str(one.archive)} for one in stored])
+        return
+    if not stored:
+        err.print(f"no release in {releases_folder()}", highlight=False)
+        return
+    shown = table("name", "version", "evaluation", "files", "kB", "archive")
+    for one in stored:
+        row = _row(one.manifest)
+        yes = "yes" if row["evaluation"] else "no"
+        size = str(round(row["bytes"] / _KB))
+        shown.add_row(row["name"], row["version"], yes, str(row["files"]), size, str(one.archive))
+    out.print(shown)
+
+
+def _row(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "evaluation": manifest.evaluation,
+        "files": len(manifest.files),
+        "bytes": manifest.total_bytes,
+    }

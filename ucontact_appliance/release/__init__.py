@@ -1,0 +1,1 @@
+"""Releases: what one consists of, whether it is what was signed, and the evaluation's."""

@@ -1,0 +1,163 @@
+"""Building the evaluation release on a rehearsal machine: this one acts."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.lab import machines
+from ucontact_appliance.lab.machines import Spec
+from ucontact_appliance.release.evaluation import (
+    HEALTH,
+    MODULES,
+    NAME,
+    SOURCES,
+    Compiled,
+    release_files,
+    version_of,
+)
+from ucontact_appliance.release.manifest import Manifest, sign
+from ucontact_appliance.release.pack import file_entry
+from ucontact_appliance.release.store import ReleaseFiles, Say, store_release
+from ucontact_appliance.release.trust import build_key
+
+PACKAGES = ("openjdk-8-jdk-headless", "libmariadb-java", "nodejs", "npm", "ca-certificates")
+_SOURCES = "/var/tmp/evaluation"
+_OUT = "/var/tmp/evaluation-built"
+_MACHINE = "release-build"
+_SUITE = "sid"  # the suite that carries JDK 8
+_CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_MOST_SECONDS = 1200
+_TAIL_LINES = 15
+# How this machine reaches the package registry, which the build machine then does as well.
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+class BuildMachine(Protocol):
+    """What a build needs of a machine: a root file system to copy to, and commands."""
+
+    @property
+    def root(self) -> Path:
+        """Its root, as this machine sees it."""
+
+    def ssh(self, argv: Sequence[str], timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run words in its shell as root."""
+
+
+def build_evaluation(sources: str, say: Say) -> ReleaseFiles:
+    """Build on a machine that is made for it and thrown away; the release in the store.
+
+    Raises UsageError when rehearsal machines can't be made here, naming what is missing, and
+    PhaseFailedError when the build fails.
+    """
+    started = time.monotonic()
+    machine = machines.up(Spec(_MACHINE, _SUITE), say)
+    try:
+        compiled = compile_on(machine, say)
+    finally:
+        machines.down([_MACHINE], lambda text: None)
+    release = pack_evaluation(compiled, sources)
+    say(f"built the evaluation release in {time.monotonic() - started:.0f} s")
+    return release
+
+
+def compile_on(machine: BuildMachine, say: Say) -> Compiled:
+    """Install the tools on the machine, compile the sources there, and collect the results.
+
+    Raises PhaseFailedError with the end of what a failing command printed.
+    """
+    _copy_sources(machine.root)
+    say(f"installing {', '.join(PACKAGES)}")
+    _run(machine, ["apt-get", "update", "-qq"], {})
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES]
+    _run(machine, install, {"DEBIAN_FRONTEND": "noninteractive"})
+    say("compiling the backend and bundling the softphone")
+    _run(machine, [f"{_SOURCES}/compile.sh", _SOURCES, _OUT], _npm_environment())
+    built = machine.root / _OUT.lstrip("/")
+    return Compiled(
+        classes={name: _contents(built / "classes" / name) for name in ("server", *MODULES)},
+        softphone=_contents(built / "softphone"),
+        drivers=_contents(built / "drivers"),
+    )
+
+
+def pack_evaluation(compiled: Compiled, sources: str) -> ReleaseFiles:
+    """Assemble the release, sign it with this machine's key, and put it into the store."""
+    version = version_of(sources)
+    files = release_files(compiled, version)
+    manifest = Manifest(
+        name=NAME,
+        version=version,
+        evaluation=True,
+        sources=sources,
+        health=HEALTH,
+        files={path: file_entry(content) for path, content in files.items()},
+    )
+    key = build_key(make=True)
+    assert key is not None  # it was to be made
+    return store_release(sign(manifest, key), files)
+
+
+def _copy_sources(root: Path) -> None:
+    target = root / _SOURCES.lstrip("/")
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(SOURCES, target, ignore=shutil.ignore_patterns("node_modules", "dist", ".*"))
+
+
+def _npm_environment() -> dict[str, str]:
+    """This machine's registry and proxies, where it has any of its own, for npm over there."""
+    environment = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    environment["NODE_EXTRA_CA_CERTS"] = environment["npm_config_cafile"] = _CA_BUNDLE
+    # npm's own spelling
+    registry = os.environ.get("npm_config_registry") or _configured_registry()  # noqa: SIM112
+    if registry:
+        environment["npm_config_registry"] = registry
+    return environment
+
+
+def _configured_registry() -> str:
+    """What npm on this machine is set to; empty where there is no npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return ""
+    asked = subprocess.run(
+        [npm, "config", "get", "registry"], capture_output=True, text=True, check=False, cwd="/"
+    )
+    return asked.stdout.strip() if asked.returncode == 0 else ""
+
+
+def _run(machine: BuildMachine, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    words = ["env", *(f"{name}={value}" for name, value in environment.items()), *argv]
+    try:
+        done = machine.ssh([shlex.join(words)], timeout=_MOST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise PhaseFailedError(
+            f"a step of the build was not through after {_MOST_SECONDS} s",
+            evidence=f"$ {shlex.join(argv)}",
+            helps="ucontact release build-evaluation   (tries again)",
+        ) from error
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        raise PhaseFailedError(
+            "the evaluation release can't be built",
+            evidence="\n".join([f"$ {shlex.join(argv)}", *lines[-_TAIL_LINES:]]),
+            helps="ucontact release build-evaluation   (tries again)",
+        )
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    found = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+    if not found:
+        raise PhaseFailedError("the build left nothing", evidence=f"{folder.name} is empty")
+    return found

@@ -1,0 +1,165 @@
+"""The manifest of a release: which files it consists of, and the signature over that list.
+
+`manifest.json` is the first member of the archive (or lies in the folder). Signed is the canonical
+JSON of everything but the signature itself: keys sorted, no white space, ASCII only. The signature
+is Ed25519 (RFC 8032).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ucontact_appliance.errors import UsageError
+
+MANIFEST = "manifest.json"
+TOP_FOLDERS = ("web", "server", "reports")  # R22
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+MAX_FILES = 50_000
+MAX_TOTAL_BYTES = 8 * 1024**3
+_PATH = re.compile(r"[A-Za-z0-9._@+~ ()\[\],='!&#%$-]+(/[A-Za-z0-9._@+~ ()\[\],='!&#%$-]+)*")
+
+
+def _safe_path(path: str) -> str:
+    """A relative path under web/, server/ or reports/ that can't lead anywhere else."""
+    parts = path.split("/")
+    if not _PATH.fullmatch(path) or len(path) > 512:
+        raise ValueError(f"{path!r} is no plain relative path")
+    if any(part in ("", ".", "..") or len(part) > 200 for part in parts):
+        raise ValueError(f"{path!r} leads out of the release")
+    if parts[0] not in TOP_FOLDERS or len(parts) < 2:
+        raise ValueError(f"{path!r} is not under {', '.join(TOP_FOLDERS)}")
+    return path
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SafePath = Annotated[str, AfterValidator(_safe_path)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class FileEntry(_Frozen):
+    """One file: the SHA-256 of its content and its size in bytes."""
+
+    sha256: Sha256
+    size: Annotated[int, Field(ge=0, le=MAX_TOTAL_BYTES, strict=True)]
+
+
+class Signature(_Frozen):
+    """Who signed, as the SHA-256 of the raw public key, and the signature in base64."""
+
+    key: Sha256
+    value: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
+
+
+class Manifest(_Frozen):
+    """The list of a release's files. `health` is the path of the backend's health resource."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~-]{0,60}$")]
+    evaluation: Annotated[bool, Field(strict=True)] = False
+    sources: Sha256 | None = None
+    health: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/._-]{1,100}$")] | None = None
+    files: dict[SafePath, FileEntry] = Field(min_length=1, max_length=MAX_FILES)
+    signature: Signature | None = None
+
+    @model_validator(mode="after")
+    def _fits_on_a_disk(self) -> Manifest:
+        if self.version.endswith((".partial", ".replaced")):
+            raise ValueError("a version must not end in .partial or .replaced")
+        if self.total_bytes > MAX_TOTAL_BYTES:
+            raise ValueError(f"the files are {self.total_bytes} bytes, {MAX_TOTAL_BYTES} at most")
+        folders = {str(parent) for path in self.files for parent in PurePosixPath(path).parents}
+        both = sorted(folders & self.files.keys())
+        if both:
+            raise ValueError(f"{both[0]!r} is a file and a folder at once")
+        return self
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all files together."""
+        return sum(entry.size for entry in self.files.values())
+
+    @property
+    def title(self) -> str:
+        """The release as people call it."""
+        return f"{self.name} {self.version}"
+
+    def signed_bytes(self) -> bytes:
+        """What the signature is over."""
+        return _canonical(self.model_dump(mode="json", exclude={"signature"}))
+
+    def document(self) -> bytes:
+        """The content of manifest.json."""
+        dumped = self.model_dump(mode="json")
+        return (json.dumps(dumped, indent=1, sort_keys=True, ensure_ascii=True) + "\n").encode()
+
+
+def _canonical(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def parse_manifest(text: bytes, source: str) -> Manifest:
+    """The manifest in `text`; `source` names it in errors. Raises UsageError."""
+    if len(text) > MAX_MANIFEST_BYTES:
+        raise _refused(source, f"it is larger than {MAX_MANIFEST_BYTES} bytes")
+    try:
+        document = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
+        return Manifest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _refused(source, f"{where}: {first['msg']}".lstrip(": ")) from error
+    except (ValueError, RecursionError) as error:
+        raise _refused(source, str(error) or "not JSON") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON lets a key stand twice, and readers differ in which one they believe."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _refused(source: str, why: str) -> UsageError:
+    return UsageError(
+        "the release's manifest can't be used",
+        evidence=f"{source}: {why}",
+        helps="ask the publisher for the release again   (nothing was changed)",
+    )
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """The name a signature calls its key by."""
+    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
+
+
+def sign(manifest: Manifest, key: Ed25519PrivateKey) -> Manifest:
+    """The same manifest with the signature of `key`."""
+    value = base64.b64encode(key.sign(manifest.signed_bytes())).decode()
+    signature = Signature(key=key_id(key.public_key()), value=value)
+    return manifest.model_copy(update={"signature": signature})
+
+
+def is_signed_by(manifest: Manifest, key: Ed25519PublicKey) -> bool:
+    """Whether the signature is there, names `key`, and is right."""
+    if manifest.signature is None or manifest.signature.key != key_id(key):
+        return False
+    try:
+        key.verify(base64.b64decode(manifest.signature.value), manifest.signed_bytes())
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""The releases on this machine: verified copies, each with its manifest beside it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ucontact_appliance.errors import ApplianceError, UnreachableError
+from ucontact_appliance.release.evaluation import NAME as EVALUATION
+from ucontact_appliance.release.evaluation import sources_hash, version_of
+from ucontact_appliance.release.manifest import Manifest, parse_manifest
+from ucontact_appliance.release.pack import write_archive
+from ucontact_appliance.release.trust import Trust, load_trust
+from ucontact_appliance.release.verify import verify_archive, verify_folder
+from ucontact_appliance.site.files import private_dir, write_atomic, write_private
+from ucontact_appliance.state import StatePaths, var_root
+
+Say = Callable[[str], None]
+_ARCHIVE = ".tar.gz"
+_MANIFEST = ".manifest.json"
+_REMEMBERED = "release.manifest.json"
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ReleaseFiles:
+    """A verified release in the store: its archive, its manifest, and the archive's SHA-256."""
+
+    archive: Path
+    manifest: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A release in the store and what its manifest says."""
+
+    archive: Path
+    manifest: Manifest
+
+
+def releases_folder() -> Path:
+    """Where verified releases are kept on the machine that installs."""
+    return var_root() / "releases"
+
+
+def resolve_release(name: str, say: Say) -> ReleaseFiles:
+    """The release that `site.yml` names: 'evaluation', an archive or a folder; verified, stored.
+
+    The evaluation release is built when this version of it was not built here yet. Raises
+    UsageError for anything that is not what its publisher signed.
+    """
+    if name == EVALUATION:
+        return ensure_evaluation(say)
+    source = Path(name).expanduser()
+    if not source.exists():
+        raise UnreachableError(
+            "the release can't be found",
+            evidence=f"there is no {source}",
+            helps="name its archive or folder in site.yml as 'release:', or 'evaluation'",
+        )
+    say(f"verifying the release {source}")
+    return _store(source, load_trust())
+
+
+def verify_release(source: Path) -> Manifest:
+    """The manifest of an archive or folder that is what was signed; stores nothing."""
+    verify = verify_folder if source.is_dir() else verify_archive
+    return verify(source, load_trust())
+
+
+def ensure_evaluation(say: Say) -> ReleaseFiles:
+    """The evaluation release of these very sources: from the store, or built on a machine."""
+    sources = sources_hash()
+    archive = archive_path(EVALUATION, version_of(sources))
+    with (private_dir(releases_folder()) / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # who comes second finds what the first has built
+        if archive.exists():
+            try:
+                return _listed(archive, verify_archive(archive, load_trust()))
+            except ApplianceError as error:
+                say(f"building the evaluation release anew: {error.evidence}")
+        # Only who builds needs the rehearsal machines' code.
+        from ucontact_appliance.release.build import build_evaluation  # noqa: PLC0415
+
+        return build_evaluation(sources, say)
+
+
+def archive_path(name: str, version: str) -> Path:
+    """Where the release of that name and version lies in the store."""
+    return releases_folder() / f"ucontact-{name}-{version}{_ARCHIVE}"
+
+
+def manifest_path(archive: Path) -> Path:
+    """The manifest beside an archive of the store."""
+    return archive.with_name(archive.name.removesuffix(_ARCHIVE) + _MANIFEST)
+
+
+def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
+    """Put a release made here into the store, in one step."""
+    target = archive_path(manifest.name, manifest.version)
+    with _incoming() as incoming:
+        with incoming.open("wb") as out:
+            write_archive(out, manifest, files.__getitem__)
+        incoming.replace(target)
+    return _listed(target, manifest)
+
+
+def stored_releases() -> tuple[Stored, ...]:
+    """The releases in the store, by name and version. A manifest that can't be read is an error."""
+    folder = releases_folder()
+    found = sorted(folder.glob(f"*{_ARCHIVE}")) if folder.is_dir() else []
+    return tuple(Stored(archive, _read_manifest(manifest_path(archive))) for archive in found)
+
+
+def remember_release(paths: StatePaths, release: ReleaseFiles) -> None:
+    """Keep the manifest of what a site gets: checks judge its hosts by this copy."""
+    write_private(paths.var / _REMEMBERED, release.manifest.read_bytes())
+
+
+def remembered_manifest(paths: StatePaths) -> Manifest | None:
+    """The manifest of the release that the newest install laid down; None before the first."""
+    path = paths.var / _REMEMBERED
+    return _read_manifest(path) if path.exists() else None
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        return parse_manifest(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
+
+
+def _store(source: Path, trust: Trust) -> ReleaseFiles:
+    """Copy first, then verify the copy: what was verified is what will be installed."""
+    with _incoming() as incoming:
+        try:
+            if source.is_dir():
+                manifest = verify_folder(source, trust)
+                with incoming.open("wb") as out:
+                    write_archive(out, manifest, lambda name: (source / name).read_bytes())
+            else:
+                shutil.copyfile(source, incoming)
+        except OSError as error:
+            raise UnreachableError(
+                "the release can't be copied", evidence=f"{source}: {error}"
+            ) from error
+        manifest = verify_archive(incoming, trust)
+        target = archive_path(manifest.name, manifest.version)
+        incoming.replace(target)
+    return _listed(target, manifest)
+
+
+@contextmanager
+def _incoming() -> Iterator[Path]:
+    """A place in the store for what is not a release yet; gone afterwards unless it was renamed."""
+    folder = private_dir(releases_folder())
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".incoming-") as temporary:
+        yield Path(temporary) / "release"
+
+
+def _listed(archive: Path, manifest: Manifest) -> ReleaseFiles:
+    """The stored archive, its manifest beside it brought up to date."""
+    beside = manifest_path(archive)
+    document = manifest.document()
+    if not beside.exists() or beside.read_bytes() != document:
+        write_atomic(beside, document, 0o600)
+    with archive.open("rb") as stream:
+        digest = hashlib.sha256()
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return ReleaseFiles(archive, beside, digest.hexdigest())

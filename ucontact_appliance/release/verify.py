@@ -1,0 +1,216 @@
+"""Whether an archive or a folder is exactly the release that its signed manifest lists.
+
+Nothing is unpacked: the archive is read once as a stream, and every refusal comes before a byte
+beyond the manifest's own promise is held in memory. Both functions raise UsageError with the first
+thing that is wrong, and UnreachableError for what can't be read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import stat
+import tarfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.release.manifest import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    FileEntry,
+    Manifest,
+    parse_manifest,
+)
+from ucontact_appliance.release.trust import Trust, demand_signature
+from ucontact_appliance.resources import load_data
+
+_CHUNK = 1024 * 1024
+_TAR_OVERHEAD_PER_FILE = 4096  # a header, its long name, and the padding of the content
+_TAR_OVERHEAD = 64 * 1024
+
+
+class _BoundedReader:
+    """Reads a stream up to `limit` bytes, and refuses what would come after them."""
+
+    def __init__(self, stream: gzip.GzipFile, source: str, limit: int) -> None:
+        self._stream = stream
+        self._source = source
+        self.limit = limit
+        self._seen = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """As a file's `read`. Raises UsageError past the limit."""
+        left = self.limit - self._seen + 1
+        data = self._stream.read(left if size < 0 else min(size, left))
+        self._seen += len(data)
+        if self._seen > self.limit:
+            raise _refused(self._source, "unpacked, it is larger than its manifest says")
+        return data
+
+
+def verify_archive(path: Path, trust: Trust) -> Manifest:
+    """The manifest of a `.tar.gz` whose every member is as the manifest says."""
+    source = str(path)
+    try:
+        with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as stream:
+            return _verify_stream(_BoundedReader(stream, source, MAX_MANIFEST_BYTES), source, trust)
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        raise _refused(source, f"no intact .tar.gz archive ({error})") from error
+    except OSError as error:
+        raise _unreadable(source, error) from error
+
+
+def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifest:
+    stream: Any = reader  # tarfile asks for no more than `read` in stream mode
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        first = archive.next()
+        if first is None or first.name != MANIFEST or not _is_plain(first):
+            raise _refused(source, f"its first member is not {MANIFEST}")
+        manifest = parse_manifest(_content(archive, first).read(), source)
+        demand_signature(manifest, trust, source)
+        demand_tree(manifest, source)
+        reader.limit += (
+            manifest.total_bytes + _TAR_OVERHEAD_PER_FILE * len(manifest.files) + _TAR_OVERHEAD
+        )
+        seen: set[str] = set()
+        folders = _folders(manifest)
+        # Not `for member in archive`: that would begin with the first one again.
+        while member := archive.next():
+            if member.isdir() and member.name in folders:
+                continue
+            if not _is_plain(member):
+                raise _refused(source, f"{member.name!r} is a link or a device, not a file")
+            if member.name in seen:
+                raise _refused(source, f"{member.name!r} stands there twice")
+            entry = manifest.files.get(member.name)
+            if entry is None:
+                raise _refused(source, f"{member.name!r} is not in the manifest")
+            if member.size != entry.size:
+                raise _changed(source, member.name)
+            seen.add(member.name)
+            _demand_content(source, member.name, entry, _content(archive, member))
+    while rest := reader.read(_CHUNK):
+        if rest.strip(b"\0"):
+            raise _refused(source, "there is something behind its end")
+    _demand_all(source, manifest, seen)
+    return manifest
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    content = archive.extractfile(member)
+    assert content is not None  # only links and devices have none
+    return content
+
+
+def verify_folder(path: Path, trust: Trust) -> Manifest:
+    """The manifest of a folder whose every file is as the manifest says."""
+    source = str(path)
+    try:
+        with (path / MANIFEST).open("rb") as stream:
+            manifest = parse_manifest(stream.read(MAX_MANIFEST_BYTES + 1), source)
+        demand_signature(manifest, trust, source)
+        demand_tree(manifest, source)
+        seen = {MANIFEST}
+        folders = _folders(manifest)
+        for name, is_folder in _walk(path, source):
+            if is_folder:
+                if name not in folders:
+                    raise _refused(source, f"the folder {name!r} is not in the manifest")
+            elif name != MANIFEST:
+                _demand_file(path, source, name, manifest)
+                seen.add(name)
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    _demand_all(source, manifest, seen - {MANIFEST})
+    return manifest
+
+
+def _demand_file(path: Path, source: str, name: str, manifest: Manifest) -> None:
+    entry = manifest.files.get(name)
+    if entry is None:
+        raise _refused(source, f"{name!r} is not in the manifest")
+    # A file that becomes a link between the look and the reading is not followed.
+    with os.fdopen(os.open(path / name, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+        if os.fstat(stream.fileno()).st_size != entry.size:
+            raise _changed(source, name)
+        _demand_content(source, name, entry, stream)
+
+
+def _walk(path: Path, source: str) -> Iterable[tuple[str, bool]]:
+    """Every file and folder below, by its path with slashes; refuses links and devices."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for folder, folders, files in os.walk(path, onerror=fail):
+        for entry in sorted(folders + files):
+            full = Path(folder) / entry
+            mode = full.lstat().st_mode
+            name = full.relative_to(path).as_posix()
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise _refused(source, f"{name!r} is a link or a device, not a file")
+            yield name, stat.S_ISDIR(mode)
+
+
+def _folders(manifest: Manifest) -> set[str]:
+    parents = (PurePosixPath(name).parents for name in manifest.files)
+    return {str(parent) for above in parents for parent in above} - {"."}
+
+
+def demand_tree(manifest: Manifest, source: str) -> None:
+    """Raises UsageError when a place of R22 would stay empty. Rows: data/tree.yml."""
+    for row in load_data("tree")["paths"]:
+        path, kind = row["path"], row["kind"]
+        below = [name for name in manifest.files if name.startswith(f"{path}/")]
+        missing = (
+            (kind == "release" and path not in manifest.files)
+            or (kind == "pages" and not below)
+            or (kind == "jars" and not any(name.endswith(".jar") for name in below))
+        )
+        if missing:
+            raise _refused(
+                source, f"it has no {path}, which every release has ({row['requirement']})"
+            )
+
+
+def _demand_content(source: str, name: str, entry: FileEntry, stream: IO[bytes]) -> None:
+    digest = hashlib.sha256()
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+    if digest.hexdigest() != entry.sha256:
+        raise _changed(source, name)
+
+
+def _demand_all(source: str, manifest: Manifest, seen: set[str]) -> None:
+    missing = sorted(manifest.files.keys() - seen)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise _refused(source, f"{missing[0]!r}{more} is missing")
+
+
+def _changed(source: str, name: str) -> UsageError:
+    return _refused(source, f"{name!r} is not what was signed")
+
+
+def _refused(source: str, why: str) -> UsageError:
+    return UsageError(
+        "the release is not what its publisher signed",
+        evidence=f"{source}: {why}",
+        helps="ask the publisher for the release again   (nothing was changed)",
+    )
+
+
+def _unreadable(source: str, error: OSError) -> UnreachableError:
+    return UnreachableError(
+        "the release can't be read",
+        evidence=f"{source}: {error.strerror or error}",
+        helps="name the archive or the folder of the release in site.yml, as 'release:'",
+    )

@@ -1,0 +1,115 @@
+"""One HTTP request to a server found at an address and asked for by name, and its whole answer.
+
+Certificates are not verified here: whether one can be trusted is judged by `clients.tls`, and a
+server with a bad one must still be looked at. So nothing secret may be sent with this client.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import httpx
+
+from ucontact_appliance.errors import UnreachableError
+
+_SECONDS = 5.0
+_BODY_CHARS = 4096
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked. `name` goes into Host and SNI, `address` is where the server is found."""
+
+    address: str
+    name: str
+    path: str
+    scheme: str = "https"
+    method: str = "GET"
+    form: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def url(self) -> str:
+        """As a person would write it."""
+        return f"{self.scheme}://{self.name}{self.path}"
+
+    @property
+    def command(self) -> str:
+        """The curl(1) command that asks the same."""
+        port = 443 if self.scheme == "https" else 80
+        data = [word for key, value in self.form for word in ("-d", f"{key}={value}")]
+        method = [] if self.method == "GET" or data else ["-X", self.method]
+        where = f"{self.name}:{port}:{self.address}"
+        return shlex.join(["curl", "-isk", "--resolve", where, *method, *data, self.url])
+
+
+@dataclass(frozen=True)
+class Response:
+    """The answer: status, protocol (`HTTP/2`), headers in order, and the body's beginning."""
+
+    request: Request
+    status: int
+    protocol: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of the header, whatever the case of its name."""
+        return tuple(value for key, value in self.headers if key.lower() == name.lower())
+
+    @property
+    def evidence(self) -> str:
+        """The exchange as curl would show it, without cookies."""
+        lines = [f"$ {self.request.command}", f"{self.protocol} {self.status}"]
+        lines += [f"{k}: {v}" for k, v in self.headers if k.lower() != "set-cookie"]
+        return "\n".join(lines)
+
+
+def fetch(
+    request: Request, *, headers: Mapping[str, str] = _NOTHING, seconds: float = _SECONDS
+) -> Response:
+    """Ask once; redirects are not followed.
+
+    Raises UnreachableError when no answer came, TimeoutError when it took too long.
+    """
+    host = f"[{request.address}]" if ":" in request.address else request.address
+    try:
+        with (
+            httpx.Client(http2=True, verify=False, timeout=seconds, trust_env=False) as client,
+            client.stream(
+                request.method,
+                f"{request.scheme}://{host}{request.path}",
+                headers={"Host": request.name, **headers},
+                data=dict(request.form) or None,
+                extensions={"sni_hostname": request.name},
+            ) as answer,
+        ):
+            body = _beginning(answer)
+    except httpx.TimeoutException as error:
+        raise TimeoutError(f"{request.url}: no answer within {seconds:g} s") from error
+    except httpx.HTTPError as error:
+        raise UnreachableError(
+            f"{request.url} gives no answer",
+            evidence=f"$ {request.command}\n{error}",
+            helps=request.command,
+        ) from error
+    return Response(
+        request=request,
+        status=answer.status_code,
+        protocol=answer.http_version,
+        headers=tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in answer.headers.raw),
+        body=body,
+    )
+
+
+def _beginning(answer: httpx.Response) -> str:
+    """As much of the body as is ever judged: a large file is not read to its end."""
+    text = ""
+    for piece in answer.iter_text():
+        text += piece
+        if len(text) >= _BODY_CHARS:
+            break
+    return text[:_BODY_CHARS]

@@ -1,0 +1,243 @@
+"""What a server's TLS is like, seen from outside: handshakes and what it accepts (R01, R08).
+
+Everything is tried with this machine's OpenSSL. What that can't offer itself is told as
+`Offer.UNTESTABLE`, never taken for a refusal.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from ucontact_appliance.errors import UnreachableError
+
+_SECONDS = 5.0
+_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+# Below level 1 OpenSSL still offers old protocols and ciphers: how else to see whether they are on?
+_ANYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server is found, and the name that it is asked for (SNI and verification)."""
+
+    address: str
+    port: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.port} at {self.address}"
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """A finished handshake: what was agreed on, and the server's own certificate in DER.
+
+    `problem` says why the certificate did not verify; empty when it did.
+    """
+
+    version: str
+    cipher: str
+    alpn: str
+    certificate: bytes
+    problem: str
+
+
+class Offer(str, Enum):
+    """What came of offering a protocol version, a group of ciphers or a curve."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNTESTABLE = "not testable here"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One offer and what came of it; `agreed` is the cipher when it was accepted."""
+
+    offered: str
+    offer: Offer
+    agreed: str = ""
+
+    @property
+    def line(self) -> str:
+        """For evidence."""
+        return f"{self.offered}: {self.offer.value}{f' ({self.agreed})' if self.agreed else ''}"
+
+
+def handshake(
+    endpoint: Endpoint, roots: Path | None, alpn: Sequence[str] = (), seconds: float = _SECONDS
+) -> Handshake:
+    """Shake hands as a client does that verifies; if that fails, once more without verifying.
+
+    `roots` are the trusted roots in PEM, None the system's. Only the chain and its dates are
+    verified: whom the certificate speaks for is the caller's to judge. Raises UnreachableError
+    when there is no TLS server at all, or the roots can't be read.
+    """
+    problem = ""
+    try:
+        with _connected(endpoint, _verifying(roots), alpn, seconds) as tls:
+            return _record(tls, problem)
+    except ssl.SSLCertVerificationError as error:
+        problem = error.verify_message or str(error)
+    except ssl.SSLError as error:
+        raise UnreachableError(f"no TLS with {endpoint}", evidence=str(error)) from error
+    try:
+        with _connected(endpoint, _any_certificate(), alpn, seconds) as tls:
+            return _record(tls, problem)
+    except ssl.SSLError as error:
+        raise UnreachableError(f"no TLS with {endpoint}", evidence=str(error)) from error
+
+
+def offer_version(endpoint: Endpoint, version: str, seconds: float = _SECONDS) -> Answer:
+    """Offer one protocol version alone (`TLSv1` to `TLSv1.3`), with every cipher there is."""
+    try:
+        context = _only(version)
+        context.set_ciphers(_ANYTHING)
+    except (ssl.SSLError, ValueError):
+        return Answer(version, Offer.UNTESTABLE)
+    return _offered(endpoint, version, context, seconds)
+
+
+def offer_ciphers(
+    endpoint: Endpoint, title: str, ciphers: str, seconds: float = _SECONDS
+) -> Answer:
+    """Offer a group of TLS 1.2 ciphers, as an OpenSSL cipher string, and nothing else."""
+    context = _only("TLSv1.2")
+    try:
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    except ssl.SSLError:  # none of the group was compiled in
+        return Answer(title, Offer.UNTESTABLE)
+    return _offered(endpoint, title, context, seconds)
+
+
+def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> Answer:
+    """Offer one curve for the key exchange, by the openssl(1) program: Python can't yet."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        return Answer(curve, Offer.UNTESTABLE)
+    where = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
+    try:
+        done = subprocess.run(
+            [
+                *(openssl, "s_client", "-connect", f"{where}:{endpoint.port}"),
+                *("-servername", endpoint.name, "-groups", curve),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{endpoint}: no answer to curve {curve}") from error
+    return parse_s_client(curve, done.stdout, done.stderr)
+
+
+def parse_s_client(curve: str, out: str, err: str) -> Answer:
+    """The verdict on a curve from what `openssl s_client` printed."""
+    if "Cipher is " in out and "Cipher is (NONE)" not in out:
+        line = next(line for line in out.splitlines() if "Cipher is " in line)
+        return Answer(curve, Offer.ACCEPTED, line.rpartition("Cipher is ")[2].strip())
+    if "CONNECTED" in out:
+        return Answer(curve, Offer.REFUSED)
+    if "connect:" in err or "Connection refused" in err:
+        raise UnreachableError("no connection", evidence=err.strip())
+    # Nothing was sent at all: this OpenSSL does not know the curve.
+    return Answer(curve, Offer.UNTESTABLE)
+
+
+def agreed_cipher(endpoint: Endpoint, ciphers: Sequence[str], seconds: float = _SECONDS) -> str:
+    """The cipher that a TLS 1.2 server chose from this list in this order; empty for none."""
+    return offer_ciphers(endpoint, ":".join(ciphers), ":".join(ciphers), seconds).agreed
+
+
+def _offered(endpoint: Endpoint, title: str, context: ssl.SSLContext, seconds: float) -> Answer:
+    if not _can_greet(context):
+        return Answer(title, Offer.UNTESTABLE)
+    try:
+        with _connected(endpoint, context, (), seconds) as tls:
+            return Answer(title, Offer.ACCEPTED, _record(tls, "").cipher)
+    except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
+        return Answer(title, Offer.REFUSED)
+
+
+def _can_greet(context: ssl.SSLContext) -> bool:
+    """Whether this OpenSSL makes a ClientHello of it: the first step without any network."""
+    outgoing = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_side=False).do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.pending > 0
+    except ssl.SSLError:
+        return False
+    return False
+
+
+def _verifying(roots: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=roots)
+    except (OSError, ssl.SSLError) as error:
+        raise UnreachableError(f"{roots} can't be read", evidence=str(error)) from error
+    context.check_hostname = False
+    return context
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """For looking at a server whatever its certificate: what it says must not be believed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _only(version: str) -> ssl.SSLContext:
+    context = _any_certificate()
+    with warnings.catch_warnings():
+        # Offering deprecated versions is the point here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = _VERSIONS[version]
+    return context
+
+
+def _connected(
+    endpoint: Endpoint, context: ssl.SSLContext, alpn: Sequence[str], seconds: float
+) -> ssl.SSLSocket:
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    try:
+        plain = socket.create_connection((endpoint.address, endpoint.port), timeout=seconds)
+    except OSError as error:
+        raise UnreachableError(f"no connection to {endpoint}", evidence=str(error)) from error
+    try:
+        return context.wrap_socket(plain, server_hostname=endpoint.name)
+    except TimeoutError as error:
+        plain.close()
+        raise TimeoutError(f"{endpoint}: no answer within {seconds:g} s") from error
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _record(tls: ssl.SSLSocket, problem: str) -> Handshake:
+    cipher = tls.cipher()
+    return Handshake(
+        version=tls.version() or "",
+        cipher=cipher[0] if cipher else "",
+        alpn=tls.selected_alpn_protocol() or "",
+        certificate=tls.getpeercert(binary_form=True) or b"",
+        problem=problem,
+    )

@@ -1,0 +1,71 @@
+"""What the host's TLS services are like from here: one record a service and question (R08)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_der_x509_certificate
+
+from ucontact_appliance.clients import tls, wss
+from ucontact_appliance.clients.tls import Answer, Endpoint, Handshake
+from ucontact_appliance.clients.wss import Upgrade
+from ucontact_appliance.facts.source import Reach
+
+
+def endpoint(reach: Reach, port: int) -> Endpoint:
+    """The host's service on that port, asked for by the portal's name."""
+    return Endpoint(reach.address, port, reach.site.fqdn)
+
+
+def greeting(reach: Reach, port: int, roots: str, alpn: tuple[str, ...] = ()) -> Handshake:
+    """A handshake that verifies against the roots in that file."""
+    return tls.handshake(endpoint(reach, port), Path(roots), alpn)
+
+
+def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:
+    """What comes of offering each protocol version."""
+    return tuple(tls.offer_version(endpoint(reach, port), name) for name in names)
+
+
+def cipher_groups(
+    reach: Reach, port: int, groups: tuple[tuple[str, str], ...]
+) -> tuple[Answer, ...]:
+    """What comes of offering each group of ciphers: pairs of title and OpenSSL cipher string."""
+    return tuple(
+        tls.offer_ciphers(endpoint(reach, port), title, ciphers) for title, ciphers in groups
+    )
+
+
+def curves(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:
+    """What comes of offering each curve."""
+    return tuple(tls.offer_curve(endpoint(reach, port), name) for name in names)
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What a server chose of a list in its own order, and of the same list backwards."""
+
+    offered: tuple[str, ...]
+    forwards: str
+    backwards: str
+
+
+def preference(reach: Reach, port: int, certificate: bytes, ciphers: tuple[str, ...]) -> Preference:
+    """Offer the ciphers that go with the certificate's kind of key, in both orders."""
+    key = load_der_x509_certificate(certificate).public_key()
+    kind = "ECDSA" if isinstance(key, ec.EllipticCurvePublicKey) else "RSA"
+    # ChaCha20 is left out: a server may rightly put it first for a client that does.
+    offered = tuple(c for c in ciphers if f"-{kind}-" in c and "CHACHA20" not in c)
+    where = endpoint(reach, port)
+    return Preference(
+        offered=offered,
+        forwards=tls.agreed_cipher(where, offered),
+        backwards=tls.agreed_cipher(where, offered[::-1]),
+    )
+
+
+def sip_upgrade(reach: Reach, port: int, path: str, roots: str) -> Upgrade:
+    """Open the SIP WebSocket on that port (R02)."""
+    return wss.upgrade(endpoint(reach, port), path, Path(roots))

@@ -1,0 +1,130 @@
+"""What NGINX says of itself on a host, and what it answers (R01, R17, R22)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ucontact_appliance.clients.http import Request, Response, fetch
+from ucontact_appliance.facts.host import script, sections
+from ucontact_appliance.facts.source import Reach
+
+UNIT = "nginx.service"
+# Touched by the unit at each start and reload (role web): what is newer has not been loaded.
+_STAMP = "/run/nginx-loaded"
+_READ = (
+    "/etc/nginx",
+    "/etc/ssl/ucontact/portal.pem",
+    "/etc/ssl/ucontact/portal-ca.pem",
+    "/etc/ssl/ucontact/private/portal.key",
+)
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """The service, its version, and whether its files are good and loaded.
+
+    `version` is empty when NGINX is not installed. `unloaded` are files changed since NGINX last
+    read them; None when that can't be told. `problem` is what `nginx -t` complained of.
+    """
+
+    active: str
+    enabled: str
+    version: str
+    problem: str
+    unloaded: tuple[str, ...] | None
+    evidence: str
+
+
+_NGINX = "PATH=$PATH:/usr/sbin:/sbin\n" + script(
+    unit=f"systemctl show {UNIT} -p ActiveState -p SubState -p UnitFileState",
+    version="nginx -v 2>&1",
+    test="nginx -t 2>&1 && echo good",
+    unloaded=f"find {' '.join(_READ)} -type f -newer {_STAMP} 2>&1 && echo told",
+)
+
+
+def nginx(reach: Reach) -> Nginx:
+    """Probe the service."""
+    return parse_nginx(reach.runner.run(["sh", "-c", _NGINX]).stdout)
+
+
+def parse_nginx(text: str) -> Nginx:
+    """The record from the output of the probe's script."""
+    part = sections(text)
+    unit = dict(line.split("=", 1) for line in part["unit"].splitlines() if "=" in line)
+    version = re.search(r"nginx/([0-9.]+)", part["version"])
+    tested = part["test"].splitlines()
+    newer = part["unloaded"].splitlines()
+    return Nginx(
+        active=unit.get("ActiveState", "unknown"),
+        enabled=unit.get("UnitFileState", ""),
+        version=version.group(1) if version else "",
+        problem="" if tested[-1:] == ["good"] else "\n".join(tested),
+        unloaded=tuple(newer[:-1]) if newer[-1:] == ["told"] else None,
+        evidence=text.strip(),
+    )
+
+
+@dataclass(frozen=True)
+class HeaderLine:
+    """An `add_header` of the configuration: its name, and the contexts it stands in."""
+
+    name: str
+    contexts: tuple[str, ...]
+
+
+def header_lines(reach: Reach) -> tuple[HeaderLine, ...]:
+    """Every `add_header` of the whole configuration, as `nginx -T` prints it."""
+    command = ["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; nginx -T 2>/dev/null"]
+    return parse_header_lines(reach.runner.run(command).stdout)
+
+
+# A word in quotes, a comment, one of the three marks of the grammar, or a bare word.
+_TOKEN = re.compile(
+    r"""\s*("(?:\\.|[^"])*"|'(?:\\.|[^'])*'|\#[^\n]*|[{};]|(?:\\.|[^\s{};"'\#])+)"""
+)
+
+
+def parse_header_lines(text: str) -> tuple[HeaderLine, ...]:
+    """The `add_header` directives of a configuration, files being read in where they are included.
+
+    `nginx -T` prints included files one after the other, not in place. A file of ours is included
+    in `http`, so top-level directives of a file other than the main one count as of `http`.
+    """
+    return tuple(_header_lines(text))
+
+
+def _header_lines(text: str) -> Iterator[HeaderLine]:
+    contexts: list[str] = []
+    words: list[str] = []
+    for match in _TOKEN.finditer(text):
+        token = match.group(1)
+        if token.startswith("#"):
+            continue
+        if token == "{":
+            contexts.append(" ".join(words))
+            words = []
+        elif token == "}":
+            contexts = contexts[:-1]
+            words = []
+        elif token == ";":
+            if words[:1] == ["add_header"] and len(words) > 1:
+                yield HeaderLine(words[1], tuple(contexts))
+            words = []
+        else:
+            words.append(token)
+
+
+def page(
+    reach: Reach, path: str, scheme: str = "https", method: str = "GET", name: str = ""
+) -> Response:
+    """What the host's web server answers to the portal's name, or to another one."""
+    return fetch(Request(reach.address, name or reach.site.fqdn, path, scheme, method))
+
+
+def login(reach: Reach, path: str, user: str, password: str) -> Response:
+    """The answer to a login; never to be asked with a real password (nothing is verified)."""
+    form = (("user", user), ("password", password))
+    return fetch(Request(reach.address, reach.site.fqdn, path, "https", "POST", form))

@@ -27,7 +27,7 @@ for name in $endpoints; do
 done
 ask "http show status" | grep -q "HTTPS Server Enabled.*:$wss_port" \
     || missing="$missing HTTPS on port $wss_port,"
-ask "dialplan show *43@from-extensions" | grep -q "Echo()" || missing="$missing echo test *43,"
+ask "dialplan show *43@internal" | grep -q "Echo()" || missing="$missing echo test *43,"
 
 [ -z "$missing" ] && exit 0
 echo "Asterisk did not load:${missing%,}. Its own words:"

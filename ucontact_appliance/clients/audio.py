@@ -84,6 +84,8 @@ def decode_gsm(data: bytes) -> tuple[array[int], int]:
                     samples.frombytes(mono_bytes(even))
     except av.FFmpegError as error:
         raise ValueError(f"no GSM 06.10 audio: {error}") from error
+    if not samples:
+        raise ValueError("no GSM 06.10 audio: nothing in it")
     return samples, rate
 
 

@@ -208,6 +208,11 @@ class SipLine:
         """Where the server is to find us: over this very connection."""
         return f"<sip:{self.account.number}@{self.contact_host};transport=ws>"
 
+    @property
+    def local_port(self) -> int:
+        """The TCP port of our end of the connection."""
+        return int(self._socket.local_address[1])
+
     async def register(self, expires: int = 120) -> Message:
         """Register, or with `expires` 0 take the registration back. Raises SipRefusedError."""
         return await self._transact(

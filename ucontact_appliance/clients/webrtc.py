@@ -69,13 +69,14 @@ class Media:
 class CallRecord:
     """Everything that was seen of one call.
 
-    `steps` are (name, seconds) in order; `during` is what the caller's own look at the server
+    `local_port` is our end of the connection, by which servers list a registration. `steps` are
+    (name, seconds) in order; `during` is what the caller's own look at the server
     during the call returned. `dtls` is the state and `srtp` the negotiated profile (RFC 7714,
     RFC 5764).
     """
 
     number: str
-    contact_host: str
+    local_port: int
     steps: tuple[tuple[str, float], ...]
     offered: tuple[str, ...]
     answered: tuple[str, ...]
@@ -259,7 +260,7 @@ async def _call(
     watch.step(ENDED)
     return CallRecord(
         number=request.number,
-        contact_host=line.contact_host,
+        local_port=line.local_port,
         steps=tuple(watch.steps),
         offered=audio_codecs(offer),
         answered=answered,

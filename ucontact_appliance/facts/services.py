@@ -32,17 +32,23 @@ class Archive:
     said: str
 
 
-# apt's own helper uses apt's own proxy, credentials and certificates; what it fetches is thrown
+# `update --print-uris` changes nothing, and names the archives of a machine whose lists are still
+# empty. apt's own helper uses apt's proxy, credentials and certificates; what it fetches is thrown
 # away at once.
-_FETCH = (
-    "folder=$(mktemp -d) || exit 1; trap 'rm -rf \"$folder\"' EXIT; i=0; "
-    "apt-get indextargets --format '$(BASE_URI)' 2>/dev/null | sort -u | while read -r base; do "
-    "i=$((i+1)); "
-    "if said=$(/usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=6 "
-    '-o Acquire::https::Timeout=6 download-file "${base}InRelease" "$folder/$i" 2>&1); '
-    'then echo "yes ${base}InRelease"; '
-    'else echo "no ${base}InRelease $(echo "$said" | tail -n 1)"; fi; done'
-)
+_FETCH = r"""
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+number=0
+apt-get update --print-uris 2>/dev/null | sed -n "s/^'\([^']*InRelease\)'.*/\1/p" | sort -u |
+while read -r url; do
+  number=$((number+1))
+  if said=$(/usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=6 \
+      -o Acquire::https::Timeout=6 download-file "$url" "$folder/$number" 2>&1)
+  then echo "yes $url"
+  else echo "no $url $(echo "$said" | tail -n 1)"
+  fi
+done
+"""
 
 
 def archives(reach: Reach) -> tuple[Archive, ...]:

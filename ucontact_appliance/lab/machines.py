@@ -271,6 +271,7 @@ def _boot(folder: Path, spec: Spec, image: Path, address: str) -> None:
     images.personalise(root, spec.name, address)
     if spec.ubuntu:
         images.pretend_ubuntu(root, spec.ubuntu)
+    network.forget_neighbour(address)
     processes.spawn(spec.name, root, folder / "console.log")
     _wait_for_ssh(folder, address)
 

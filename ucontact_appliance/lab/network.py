@@ -47,6 +47,11 @@ def tear_down() -> None:
         saved.unlink()
 
 
+def forget_neighbour(address: str) -> None:
+    """Drop what the host remembers of the machine that had this address before."""
+    run(["ip", "neighbour", "flush", "to", address, "dev", layout.BRIDGE])
+
+
 def bridge_exists() -> bool:
     """Whether the lab's bridge is there."""
     return Path(f"/sys/class/net/{layout.BRIDGE}").exists()

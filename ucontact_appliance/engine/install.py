@@ -35,6 +35,7 @@ from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
 from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
@@ -101,6 +102,7 @@ def install(
             load_journal(paths.journal), _inputs(seen, release), site_file, restart=restart
         )
         save_plan(paths, seen.plan)
+        remember_manifest(paths, release.manifest)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
             job = Job(seen, site_file, release, secrets, paths, observer, log)
             changed = _run_phases(job, journal, log_path, phases)

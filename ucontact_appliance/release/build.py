@@ -76,7 +76,10 @@ def compile_on(machine: BuildMachine, say: Say) -> Compiled:
     _copy_sources(machine.root)
     say(f"installing {', '.join(PACKAGES)}")
     _run(machine, ["apt-get", "update", "-qq"], {})
-    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES]
+    # npm comes in hundreds of small packages, and nothing of a machine that is thrown away has to
+    # survive a power cut: without a sync a file that takes a third of the time.
+    unsynced = ["-o", "DPkg::Options::=--force-unsafe-io"]
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *unsynced, *PACKAGES]
     _run(machine, install, {"DEBIAN_FRONTEND": "noninteractive"})
     say("compiling the backend and bundling the softphone")
     _run(machine, [f"{_SOURCES}/compile.sh", _SOURCES, _OUT], _npm_environment())

@@ -14,17 +14,17 @@ from pathlib import Path
 from ucontact_appliance.errors import ApplianceError, UnreachableError
 from ucontact_appliance.release.evaluation import NAME as EVALUATION
 from ucontact_appliance.release.evaluation import sources_hash, version_of
-from ucontact_appliance.release.manifest import Manifest, parse_manifest
+from ucontact_appliance.release.manifest import Manifest
 from ucontact_appliance.release.pack import write_archive
+from ucontact_appliance.release.remembered import read_manifest
 from ucontact_appliance.release.trust import Trust, load_trust
 from ucontact_appliance.release.verify import verify_archive, verify_folder
-from ucontact_appliance.site.files import private_dir, write_atomic, write_private
-from ucontact_appliance.state import StatePaths, var_root
+from ucontact_appliance.site.files import private_dir, write_atomic
+from ucontact_appliance.state import var_root
 
 Say = Callable[[str], None]
 _ARCHIVE = ".tar.gz"
 _MANIFEST = ".manifest.json"
-_REMEMBERED = "release.manifest.json"
 _CHUNK = 1024 * 1024
 
 
@@ -116,25 +116,7 @@ def stored_releases() -> tuple[Stored, ...]:
     """The releases in the store, by name and version. A manifest that can't be read is an error."""
     folder = releases_folder()
     found = sorted(folder.glob(f"*{_ARCHIVE}")) if folder.is_dir() else []
-    return tuple(Stored(archive, _read_manifest(manifest_path(archive))) for archive in found)
-
-
-def remember_release(paths: StatePaths, release: ReleaseFiles) -> None:
-    """Keep the manifest of what a site gets: checks judge its hosts by this copy."""
-    write_private(paths.var / _REMEMBERED, release.manifest.read_bytes())
-
-
-def remembered_manifest(paths: StatePaths) -> Manifest | None:
-    """The manifest of the release that the newest install laid down; None before the first."""
-    path = paths.var / _REMEMBERED
-    return _read_manifest(path) if path.exists() else None
-
-
-def _read_manifest(path: Path) -> Manifest:
-    try:
-        return parse_manifest(path.read_bytes(), str(path))
-    except OSError as error:
-        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
+    return tuple(Stored(archive, read_manifest(manifest_path(archive))) for archive in found)
 
 
 def _store(source: Path, trust: Trust) -> ReleaseFiles:

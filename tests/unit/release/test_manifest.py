@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.release.samples import FILES, KEY, STRANGER, manifest_of
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.release.manifest import is_signed_by, parse_manifest, sign
+
+
+def spoiled(**changes: object) -> bytes:
+    return json.dumps({**json.loads(manifest_of().document()), **changes}).encode()
+
+
+def entry(path: str) -> dict[str, object]:
+    return {path: {"sha256": "0" * 64, "size": 1}}
+
+
+def test_it_survives_writing_and_reading() -> None:
+    manifest = manifest_of()
+    assert parse_manifest(manifest.document(), "x") == manifest
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../etc/passwd",
+        "/etc/passwd",
+        "web/../../etc/passwd",
+        "web/./x",
+        "web//x",
+        "web/",
+        "web",
+        "etc/passwd",
+        "web\\x",
+        "web/x\n",
+        "web/\x00",
+        "web/" + "x" * 300,
+    ],
+)
+def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_manifest(spoiled(files=entry(path)), "a.tar.gz")
+    assert refused.value.evidence.startswith("a.tar.gz: files")
+
+
+@pytest.mark.parametrize(
+    ("document", "names"),
+    [
+        (b"", "Expecting value"),
+        (b"\xff\xfe\x00", "utf-8"),
+        (b"[]", "dictionary"),
+        (b"[" * 100_000, ""),
+        (b'{"name": "a", "name": "b"}', "twice"),
+        (spoiled(version="../x"), "version"),
+        (spoiled(version="1.partial"), ".partial"),
+        (spoiled(name=""), "name"),
+        (spoiled(evaluation="yes"), "evaluation"),
+        (spoiled(signatur=1), "signatur"),
+        (spoiled(files={}), "files"),
+        (spoiled(files={"web/x": {"sha256": "0" * 63, "size": 1}}), "sha256"),
+        (spoiled(files={"web/x": {"sha256": "0" * 64, "size": -1}}), "size"),
+        (spoiled(files={"web/x": {"sha256": "0" * 64, "size": 2**63}}), "size"),
+        (spoiled(files={**entry("web/x"), **entry("web/x/y")}), "file and a folder"),
+        (spoiled(health="http://elsewhere/"), "health"),
+    ],
+)
+def test_anything_else_that_is_no_manifest_is_refused_by_name(document: bytes, names: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_manifest(document, "source")
+    assert names in refused.value.evidence
+
+
+def test_too_many_bytes_together_are_refused() -> None:
+    many = {f"web/{n}": {"sha256": "0" * 64, "size": 2**32} for n in range(3)}
+    with pytest.raises(UsageError, match="can't be used") as refused:
+        parse_manifest(spoiled(files=many), "x")
+    assert "at most" in refused.value.evidence
+
+
+def test_the_signature_is_over_everything_else() -> None:
+    signed = manifest_of()
+    assert is_signed_by(signed, KEY.public_key())
+    assert not is_signed_by(signed, STRANGER.public_key())
+    assert not is_signed_by(manifest_of(key=None), KEY.public_key())
+    for change in ({"version": "5.2"}, {"evaluation": True}, {"health": None}, {"name": "other"}):
+        assert not is_signed_by(signed.model_copy(update=change), KEY.public_key())
+    less = {path: entry for path, entry in signed.files.items() if path != "web/uContact/js/app.js"}
+    assert not is_signed_by(signed.model_copy(update={"files": less}), KEY.public_key())
+
+
+def test_a_signature_that_borrows_a_known_keys_name_is_wrong() -> None:
+    forged = sign(manifest_of(key=None), STRANGER)
+    assert forged.signature is not None
+    known = manifest_of().signature
+    assert known is not None
+    borrowed = forged.signature.model_copy(update={"key": known.key})
+    assert not is_signed_by(forged.model_copy(update={"signature": borrowed}), KEY.public_key())
+
+
+def test_the_total_is_the_files() -> None:
+    assert manifest_of().total_bytes == sum(map(len, FILES.values()))

@@ -1,0 +1,226 @@
+"""Checks of the Java backend: its unit, its runtime, its heap, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts.backend import (
+    BackendHealth,
+    BackendService,
+    backend_health,
+    backend_service,
+)
+from ucontact_appliance.planning.model import Role
+
+SERVICE = "backend.service"
+HEALTH = "backend.health"
+_JAVA = "1.8."  # R21: how Java 8 calls itself
+_SCHEMAS = ("ccrepo", "ccdata")
+_MANY_RESTARTS = 3
+_EVIDENCE = 4000
+
+
+def judge_service(found: BackendService) -> Judgement:
+    """The unit runs, and will after a reboot."""
+    required = "integraserver.service is active and enabled"
+    if found.loaded != "loaded":
+        return failed(f"the unit is {found.loaded or 'missing'}", required)
+    if found.active != "active":
+        return failed(
+            f"{found.active} ({found.result})",
+            required,
+            remedy="{ssh} journalctl -u integraserver -n 50 --no-pager; {install}",
+        )
+    if found.enabled != "enabled":
+        return failed(f"active, but {found.enabled}: it won't come back after a reboot", required)
+    return passed(f"active since {found.since}", required)
+
+
+def judge_java(found: BackendService) -> Judgement:
+    """R21."""
+    required = "Java 8 (1.8)"
+    if not found.java:
+        return skipped("the version of the running Java can't be seen", required)
+    if not found.java.startswith(_JAVA):
+        return failed(f"the backend runs on Java {found.java}", required)
+    return passed(found.java, required)
+
+
+def judge_heap(found: BackendService, planned_mb: int) -> Judgement:
+    """The plan's heap, no other."""
+    required = f"-Xmx of {planned_mb} MB, as planned for this host"
+    if found.heap_mb != planned_mb:
+        seen = "no -Xmx" if found.heap_mb is None else f"{found.heap_mb} MB"
+        return failed(seen, required)
+    return passed(f"{found.heap_mb} MB", required)
+
+
+def judge_restarts(found: BackendService) -> Judgement:
+    """A service that ends by itself now and then works, but somebody should know."""
+    required = f"fewer than {_MANY_RESTARTS} restarts by systemd since the last start by hand"
+    if found.restarts >= _MANY_RESTARTS:
+        return warned(
+            f"{found.restarts} restarts",
+            required,
+            remedy="{ssh} journalctl -u integraserver -n 100 --no-pager",
+        )
+    return passed(f"{found.restarts} restarts", required)
+
+
+def judge_health(found: BackendHealth) -> Judgement:
+    """Everything of the backend but the database, which has a check of its own."""
+    required = "GET /Integra/resources/health answers, and every part but the database is UP"
+    evidence = _evidence(found)
+    if found.status not in (200, 503) or not found.document:
+        seen = f"HTTP {found.status}" if found.status else f"no answer: {found.error}"
+        return failed(seen, required, evidence)
+    modules, checks = _mapping(found, "modules"), _mapping(found, "checks")
+    bad = [
+        f"{name} is {part['status']}"
+        for name, part in modules.items()
+        if isinstance(part, dict) and part.get("status") != "UP" and name != "jdbc"
+    ]
+    if "jdbc" in modules and modules["jdbc"].get("status") == "MISSING":
+        bad.append("jdbc is MISSING")
+    bad += [
+        f"{name} is {state}"
+        for name, state in checks.items()
+        if state != "UP" and name not in _SCHEMAS
+    ]
+    if bad:
+        return failed("; ".join(bad), required, evidence)
+    kind = "evaluation" if found.document.get("evaluation") else "release"
+    return passed(f"{kind} {found.document.get('version', '?')}", required, evidence)
+
+
+def judge_schemas(found: BackendHealth) -> Judgement:
+    """Both schemas over JDBC with TLS, as the backend itself sees them."""
+    required = "ccrepo and ccdata are UP over JDBC with TLS"
+    checks = _mapping(found, "checks")
+    bad = [
+        f"{name} is {checks.get(name, 'not asked')}"
+        for name in _SCHEMAS
+        if checks.get(name) != "UP"
+    ]
+    if bad:
+        return failed(
+            "; ".join(bad),
+            required,
+            _evidence(found),
+            "{ssh} journalctl -u integraserver -n 20 --no-pager; {ssh} systemctl status mysql",
+        )
+    tls = _mapping(found, "modules").get("jdbc", {}).get("tls", "")
+    return passed(f"both UP{f' over {tls}' if tls else ''}", required, _evidence(found))
+
+
+def _mapping(found: BackendHealth, key: str) -> dict[str, Any]:
+    value = found.document.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _evidence(found: BackendHealth) -> str:
+    text = json.dumps(found.document, indent=1) if found.document else found.error
+    return f"HTTP {found.status}\n{text}"[:_EVIDENCE]
+
+
+def _service(subject: Subject) -> Judgement:
+    return judge_service(subject.facts.get(backend_service))
+
+
+def _java(subject: Subject) -> Judgement:
+    return judge_java(subject.facts.get(backend_service))
+
+
+def _heap(subject: Subject) -> Judgement:
+    planned = subject.plan.tuning.backend.heap_mb
+    return judge_heap(subject.facts.get(backend_service), planned)
+
+
+def _restarts(subject: Subject) -> Judgement:
+    return judge_restarts(subject.facts.get(backend_service))
+
+
+def _health(subject: Subject) -> Judgement:
+    return judge_health(subject.facts.get(backend_health))
+
+
+def _schemas(subject: Subject) -> Judgement:
+    return judge_schemas(subject.facts.get(backend_health))
+
+
+_TIMEOUT = 25.0
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id=SERVICE,
+        title="The backend runs",
+        severity=Severity.CRITICAL,
+        requirements=("R21", "C06"),
+        remedy="{ssh} systemctl enable --now integraserver",
+        judge=_service,
+        role=Role.BACKEND,
+    ),
+    Check(
+        id="backend.java",
+        title="The backend runs on Java 8",
+        severity=Severity.MEDIUM,
+        requirements=("R21",),
+        remedy="{install}",
+        judge=_java,
+        role=Role.BACKEND,
+        needs=(SERVICE,),
+    ),
+    Check(
+        id="backend.heap",
+        title="Java's heap is as planned",
+        severity=Severity.MEDIUM,
+        requirements=("R12", "R21"),
+        remedy="{install}",
+        judge=_heap,
+        role=Role.BACKEND,
+        needs=(SERVICE,),
+    ),
+    Check(
+        id="backend.restarts",
+        title="The backend does not end by itself",
+        severity=Severity.MEDIUM,
+        requirements=("R21",),
+        remedy="{ssh} systemctl reset-failed integraserver",
+        judge=_restarts,
+        role=Role.BACKEND,
+        needs=(SERVICE,),
+    ),
+    Check(
+        id=HEALTH,
+        title="The backend is healthy",
+        severity=Severity.CRITICAL,
+        requirements=("R01", "R21", "C06"),
+        remedy="{ssh} systemctl restart integraserver",
+        judge=_health,
+        role=Role.BACKEND,
+        needs=(SERVICE,),
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="backend.schemas",
+        title="The backend reaches both schemas",
+        severity=Severity.CRITICAL,
+        requirements=("R16", "R21"),
+        remedy="{install}",
+        judge=_schemas,
+        role=Role.BACKEND,
+        needs=(HEALTH,),
+        timeout=_TIMEOUT,
+    ),
+)

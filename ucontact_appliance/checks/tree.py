@@ -1,0 +1,244 @@
+"""Checks of the tree under /etc/IntegraServer (R22), judged by the release that was installed.
+
+The manifest on the host is never believed by itself: the copy on the machine that installs says
+what should be there, so that spoiling a file and the host's manifest together is seen as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+)
+from ucontact_appliance.facts.tree import Entry, InstalledTree, installed_tree
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.release.manifest import MANIFEST, Manifest
+from ucontact_appliance.release.remembered import remembered_manifest
+from ucontact_appliance.resources import load_data
+
+RELEASE = "tree.release"
+FILES = "tree.files"
+_TREE: dict[str, Any] = load_data("tree")
+_ROWS: tuple[dict[str, Any], ...] = tuple(_TREE["paths"])
+_WRITABLE = tuple(row["path"] for row in _ROWS if row["kind"] == "writable")
+_KINDS = {"f": "a file", "d": "a folder", "l": "a link"}
+_IS = {"release": "f", "jars": "d", "pages": "d", "link": "l", "folder": "d", "settings": "f"}
+_MOST_NAMED = 3
+_MOST_LINES = 40
+
+
+def state_path(path: str) -> str:
+    """Where a writable path's content lives, outside of releases."""
+    return f"{_TREE['state']}/{PurePosixPath(path).name}"
+
+
+def judge_release(wanted: Manifest | None, found: InstalledTree) -> Judgement:
+    """The release in use is the one installed from here, and its manifest there is ours."""
+    if wanted is None:
+        return failed(
+            "this machine has no record of the release that it installed",
+            "the release in use is known, file by file",
+        )
+    required = f"{_TREE['root']}/current leads to releases/{wanted.version}, with our manifest"
+    if found.current != f"releases/{wanted.version}":
+        seen = f"leads to {found.current}" if found.current else "is missing"
+        return failed(f"{_TREE['root']}/current {seen}", required)
+    if found.manifest != wanted.document().decode().strip():
+        what = "differs from ours" if found.manifest else "is missing"
+        return failed(f"{MANIFEST} of the release on the host {what}", required)
+    return passed(f"{wanted.title}, {len(wanted.files)} files", required)
+
+
+def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
+    """Every file of the release is there, as it was signed, and nothing else is."""
+    required = f"the {len(wanted.files)} files of {wanted.title}, and no others"
+    expected = _expected(wanted)
+    missing = sorted(expected.keys() - found.files.keys())
+    foreign = sorted(found.files.keys() - expected.keys())
+    changed = sorted(
+        path
+        for path in expected.keys() & found.files.keys()
+        if not _is_as(expected[path], found.files[path])
+    )
+    lines = [
+        *(f"missing: {path}" for path in missing),
+        *(f"changed: {path}" for path in changed),
+        *(f"foreign: {path}" for path in foreign),
+    ]
+    if lines:
+        return failed(_named(lines), required, _evidence(lines))
+    return passed(f"{len(expected)} files, folders and links as signed", required)
+
+
+def _expected(wanted: Manifest) -> dict[str, Entry]:
+    """Path to kind and content; owners and modes are the other check's."""
+    inside = [path for path in wanted.files if not _is_writable(path)]
+    expected = {path: Entry("f", "", "", "", "", wanted.files[path].sha256) for path in inside}
+    expected[MANIFEST] = Entry("f", "", "", "")
+    for path in _WRITABLE:
+        expected[path] = Entry("l", "", "", "", state_path(path))
+    for path in list(expected):
+        for folder in list(PurePosixPath(path).parents)[:-1]:
+            expected[str(folder)] = Entry("d", "", "", "")
+    return expected
+
+
+def _is_writable(path: str) -> bool:
+    return any(path.startswith(f"{folder}/") for folder in _WRITABLE)
+
+
+def _is_as(wanted: Entry, found: Entry) -> bool:
+    """Kind, link target and content agree; a manifest's content is the release check's matter."""
+    content = not wanted.sha256 or wanted.sha256 == found.sha256
+    return wanted.kind == found.kind and wanted.target == found.target and content
+
+
+def judge_owners(found: InstalledTree) -> Judgement:
+    """Whose everything is, and who may read and write it."""
+    rights = _TREE["release"]
+    required = (
+        f"releases {rights['owner']}:{rights['group']} {rights['file_mode']}, folders "
+        f"{rights['folder_mode']}; the site's own as in R22's table"
+    )
+    lines = [line for path, entry in sorted(found.files.items()) if (line := _wrong(path, entry))]
+    for row in _ROWS:
+        if "mode" not in row:
+            continue
+        path = state_path(row["path"]) if row["kind"] == "writable" else _full(row["path"])
+        entry = found.places.get(path)
+        wanted = (row["owner"], row["group"], row["mode"])
+        if entry and (entry.owner, entry.group, entry.mode) != wanted:
+            lines.append(
+                f"{path}: {_rights(entry)}, not {row['owner']}:{row['group']} {row['mode']}"
+            )
+    if lines:
+        return failed(_named(lines), required, _evidence(lines))
+    return passed(f"{len(found.files)} paths of the release and the site's own", required)
+
+
+def _wrong(path: str, entry: Entry) -> str:
+    rights = _TREE["release"]
+    modes = {"f": rights["file_mode"], "d": rights["folder_mode"]}
+    mode = modes.get(entry.kind, entry.mode)  # a link's own mode means nothing
+    if (entry.owner, entry.group, entry.mode) == (rights["owner"], rights["group"], mode):
+        return ""
+    return f"{path}: {_rights(entry)}, not {rights['owner']}:{rights['group']} {mode}"
+
+
+def _rights(entry: Entry) -> str:
+    return f"{entry.owner}:{entry.group} {entry.mode}"
+
+
+def judge_places(found: InstalledTree) -> Judgement:
+    """Every path of R22 leads to what it should."""
+    lines = []
+    for row in _ROWS:
+        path = _full(row["path"])
+        if row["kind"] == "writable":
+            lines += _place(found.places, path, "l", state_path(row["path"]))
+            lines += _place(found.places, state_path(row["path"]), "d", "")
+        else:
+            lines += _place(found.places, path, _IS[row["kind"]], row.get("target", ""))
+    required = f"the {len(_ROWS)} paths of {_TREE['root']} that R22 names, and the site's own"
+    if lines:
+        return failed(_named(lines), required, _evidence(lines))
+    return passed(f"{len(_ROWS)} paths in place", required)
+
+
+def _place(places: Mapping[str, Entry], path: str, kind: str, target: str) -> list[str]:
+    entry = places.get(path)
+    if entry is None:
+        return [f"missing: {path}"]
+    if entry.kind != kind:
+        return [f"{path} is {_KINDS.get(entry.kind, 'something else')}, not {_KINDS[kind]}"]
+    if entry.target != target:
+        return [f"{path} leads to {entry.target}, not {target}"]
+    return []
+
+
+def _full(path: str) -> str:
+    return f"{_TREE['root']}/{path}"
+
+
+def _named(lines: Sequence[str]) -> str:
+    more = f" and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else ""
+    return "; ".join(lines[:_MOST_NAMED]) + more
+
+
+def _evidence(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*lines[:_MOST_LINES], *more])
+
+
+def _release(subject: Subject) -> Judgement:
+    return judge_release(remembered_manifest(subject.state), subject.facts.get(installed_tree))
+
+
+def _files(subject: Subject) -> Judgement:
+    wanted = remembered_manifest(subject.state)
+    assert wanted is not None  # tree.release passed
+    return judge_files(wanted, subject.facts.get(installed_tree))
+
+
+def _owners(subject: Subject) -> Judgement:
+    return judge_owners(subject.facts.get(installed_tree))
+
+
+def _places(subject: Subject) -> Judgement:
+    return judge_places(subject.facts.get(installed_tree))
+
+
+_TIMEOUT = 60.0  # hashing a large release from a slow disk
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id=RELEASE,
+        title="The release in use is the one that was installed",
+        severity=Severity.HIGH,
+        requirements=("R22",),
+        remedy="{install}",
+        judge=_release,
+        role=Role.BACKEND,
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id=FILES,
+        title="Every file of the release is as it was signed",
+        severity=Severity.HIGH,
+        requirements=("R22", "C05"),
+        remedy="{install}",
+        judge=_files,
+        role=Role.BACKEND,
+        needs=(RELEASE,),
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="tree.owners",
+        title="Owners and modes of the tree",
+        severity=Severity.MEDIUM,
+        requirements=("R22",),
+        remedy="{install}",
+        judge=_owners,
+        role=Role.BACKEND,
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="tree.places",
+        title="Every path of /etc/IntegraServer is in its place",
+        severity=Severity.HIGH,
+        requirements=("R22",),
+        remedy="{install}",
+        judge=_places,
+        role=Role.BACKEND,
+        needs=(FILES,),
+        timeout=_TIMEOUT,
+    ),
+)

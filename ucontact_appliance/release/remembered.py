@@ -1,0 +1,31 @@
+"""The manifest of the release that a site got, as the machine that installs remembers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.release.manifest import Manifest, parse_manifest
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.state import StatePaths
+
+_NAME = "release.manifest.json"
+
+
+def remember_manifest(paths: StatePaths, manifest: Path) -> None:
+    """Keep a copy of the verified manifest: checks judge the site's hosts by it."""
+    write_private(paths.var / _NAME, manifest.read_bytes())
+
+
+def remembered_manifest(paths: StatePaths) -> Manifest | None:
+    """The manifest of the newest installed release; None before the first installation."""
+    path = paths.var / _NAME
+    return read_manifest(path) if path.exists() else None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in that file. Raises UnreachableError, or UsageError when it is damaged."""
+    try:
+        return parse_manifest(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error

@@ -26,6 +26,7 @@ _HOLDERS: dict[str, tuple[str, ...]] = {
     name: tuple(holders) for name, holders in _TABLE["listeners"].items()
 }
 _UNITS: dict[str, str] = _TABLE["units"]
+_RUNS: dict[str, str] = _TABLE["checks"]
 _IGNORED = frozenset((row["protocol"], row["port"]) for row in _TABLE["ignored"])
 _EPHEMERAL = (32768, 60999)  # ip_local_port_range's default, ip(7)
 _CRITICAL = frozenset({"https", "wss"})
@@ -88,6 +89,7 @@ def _listening(row: PortRow) -> Check:
         remedy=f"{{ssh}} systemctl restart {unit}",
         judge=judge,
         role=None if row.role == EVERY else Role(row.role),
+        needs=(_RUNS[holders[0]],) if holders[0] in _RUNS else (),
     )
 
 

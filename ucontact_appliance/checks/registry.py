@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ucontact_appliance.checks import call, host, ports, storage, system
+from ucontact_appliance.checks import call, host, ports, storage, system, tls, web
 from ucontact_appliance.checks.model import Check
 
 REACHABLE = host.REACHABLE
@@ -12,5 +12,7 @@ CHECKS: tuple[Check, ...] = (
     *storage.CHECKS,
     *system.CHECKS,
     *ports.CHECKS,
+    *tls.CHECKS,
+    *web.CHECKS,
     *call.CHECKS,
 )

@@ -288,7 +288,15 @@ def _ensure_portal(job: _Job, authority: _Authority) -> None:
     key = job.folder.key("portal.key")
     if key is None:
         # Deleted, because compromised: the backup key is the one that browsers have pinned.
-        key = job.folder.key("hpkp-backup.key") or _new_key()
+        key = job.folder.key("hpkp-backup.key")
+        if key is None and job.folder.read("hpkp-backup.pub.pem"):
+            raise UsageError(
+                "the portal has no key, and the backup key is kept elsewhere",
+                evidence=f"{job.folder.path / 'portal.key'} is missing",
+                helps=f"put hpkp-backup.key back into {job.folder.path}, or, if it is lost, "
+                f"delete {job.folder.path / 'hpkp-backup.pub.pem'}; then install again",
+            )
+        key = key or _new_key()
     names = _unique([job.site.fqdn, *front, *_public(job.site)])
     _ensure_leaf(job, authority, _Leaf("portal", key, names, (ExtendedKeyUsageOID.SERVER_AUTH,)))
     job.folder.put("portal-ca.pem", _pem(authority.certificate))
@@ -337,23 +345,25 @@ def _ensure_leaf(job: _Job, authority: _Authority, leaf: _Leaf) -> None:
 def _ensure_pins(folder: _Folder) -> None:
     """The backup key pair, different from the served key, and the file the web role reads."""
     served = spki_pin(folder.read("portal.pem") or b"")
-    backup = folder.key("hpkp-backup.key")
-    if backup is None or _pin_of(backup.public_key()) == served:
-        backup = _new_key()
-    public = backup.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    folder.put("hpkp-backup.key", _key_pem(backup), private=True)
-    folder.put("hpkp-backup.pub.pem", public)
+    backup, public = folder.key("hpkp-backup.key"), folder.read("hpkp-backup.pub.pem")
+    # The key may have been taken to a safe place: its public half is enough to pin it.
+    if backup or public is None or spki_pin(public) == served:
+        if backup is None or _pin_of(backup.public_key()) == served:
+            backup = _new_key()
+        public = _public_pem(backup.public_key())
+        folder.put("hpkp-backup.key", _key_pem(backup), private=True)
+        folder.put("hpkp-backup.pub.pem", public)
     document = json.dumps({"served": served, "backup": spki_pin(public)}, indent=2) + "\n"
     folder.put("pins.json", document.encode())
 
 
 def _pin_of(key: CertificatePublicKeyTypes) -> str:
-    return spki_pin(
-        key.public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+    return spki_pin(_public_pem(key))
+
+
+def _public_pem(key: CertificatePublicKeyTypes) -> bytes:
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
 

@@ -118,14 +118,43 @@ def judge_chain(
     coherence is judged. `names` are the host names and addresses that clients will ask for.
     `now` is an aware time.
     """
+    key, problems = _read_key(key_pem)
+    public = None if key is None else key.public_key()
+    return (*problems, *_judge(chain_pem, public, ca_pem, names, now))
+
+
+def judge_served(
+    chain_pem: bytes, public_pem: bytes, ca_pem: bytes | None, names: Sequence[str], now: datetime
+) -> tuple[Problem, ...]:
+    """`judge_chain` for a server's files: its key stays there, only the public half is known."""
+    try:
+        public = serialization.load_pem_public_key(public_pem)
+    except (ValueError, UnsupportedAlgorithm):
+        return (
+            Problem(
+                "no private key can be read from it",
+                _PLACES["key"],
+                "Lay it down again by an install",
+                "key",
+            ),
+        )
+    return _judge(chain_pem, public, ca_pem, names, now)
+
+
+def _judge(
+    chain_pem: bytes,
+    public: PublicKeyTypes | None,
+    ca_pem: bytes | None,
+    names: Sequence[str],
+    now: datetime,
+) -> tuple[Problem, ...]:
     certificates, problems = _read_certificates(chain_pem, "chain")
-    key, key_problems = _read_key(key_pem)
     roots, root_problems = (None, []) if ca_pem is None else _read_certificates(ca_pem, "ca")
-    problems = [*problems, *key_problems, *root_problems]
+    problems = [*problems, *root_problems]
     if certificates:
         leaf_first = True
-        if key is not None:
-            leaf_first, match_problems = _judge_match(certificates, key)
+        if public is not None:
+            leaf_first, match_problems = _judge_match(certificates, public)
             problems += match_problems
         if leaf_first:
             problems += _judge_links(certificates, roots)
@@ -224,10 +253,10 @@ def _is_text(data: bytes) -> bool:
 
 
 def _judge_match(
-    certificates: Sequence[x509.Certificate], key: PrivateKeyTypes
+    certificates: Sequence[x509.Certificate], public: PublicKeyTypes
 ) -> tuple[bool, list[Problem]]:
     """Whether the first certificate can be taken as the server's, and what is wrong if not."""
-    mine = public_der(key.public_key())
+    mine = public_der(public)
     matching = [n for n, c in enumerate(certificates) if public_der(c.public_key()) == mine]
     if matching and matching[0] == 0:
         return True, []

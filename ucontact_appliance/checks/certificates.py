@@ -1,0 +1,255 @@
+"""Checks of the keys and certificates on a server's disk, and that they are what is served."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timezone
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts import tls
+from ucontact_appliance.facts.certificates import (
+    FOLDER,
+    KeyFile,
+    Mode,
+    Pair,
+    modes,
+    pair,
+    web_keys,
+)
+from ucontact_appliance.planning.certificates import days_left, judge_served, names_of, spki_pin
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.tables import ports
+
+_WARN_DAYS = 30
+_FAIL_DAYS = 7
+_GROUP = "ucontact-tls"
+_PORTAL = ("portal", "portal-ca")
+_INTERNAL = ("internal", "ca")
+_PORTAL_PAIR = "certificates.portal"
+_INTERNAL_PAIR = "certificates.internal"
+_BACKUP_KEY = "hpkp-backup.key"
+# Who serves the portal's certificate: row of the port registry, the check that it listens, the
+# role, and what makes it read the file again without cutting a call.
+_SERVERS = (
+    ("https", Role.BACKEND, "systemctl reload nginx.service", "R01"),
+    ("wss", Role.TELEPHONY, "asterisk -rx 'module reload http'", "R02"),
+    ("sip-tls", Role.TELEPHONY, "asterisk -rx 'core restart when convenient'", "R04"),
+    ("turn-tls", Role.TELEPHONY, "systemctl kill -s USR2 coturn.service", "R03"),
+)
+
+
+def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
+    """Chain, key, names and dates of a pair on disk are sound."""
+    required = f"key, chain and dates are sound, for {', '.join(names)}"
+    if not found.chain.strip():
+        return failed("there is no certificate", required, found.evidence)
+    problems = judge_served(
+        found.chain.encode(), found.public.encode(), found.roots.encode(), names, now
+    )
+    if problems:
+        return failed(problems[0].what, required, "\n".join(str(problem) for problem in problems))
+    leaf = _leaf(found)
+    return passed(
+        f"issued by {leaf.issuer.rfc4514_string()} for {', '.join(names_of(leaf))}", required
+    )
+
+
+def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
+    """Days until the first certificate of any chain on disk, or its root, expires."""
+    required = f"no certificate expires within {_WARN_DAYS} days"
+    certificates = [
+        certificate
+        for one in found
+        for text in (one.chain, one.roots)
+        for certificate in x509.load_pem_x509_certificates(text.encode())
+    ]
+    first = min(certificates, key=lambda certificate: certificate.not_valid_after_utc)
+    left = math.floor(days_left(first, now))
+    evidence = "\n".join(
+        f"{certificate.not_valid_after_utc:%Y-%m-%d} {certificate.subject.rfc4514_string()}"
+        for certificate in dict.fromkeys(certificates)
+    )
+    title = first.subject.rfc4514_string() or ", ".join(names_of(first))
+    told = f"{title}: {left} days left"
+    if left < _FAIL_DAYS:
+        return failed(told, required, evidence)
+    if left < _WARN_DAYS:
+        return warned(told, required, evidence)
+    return passed(told, required, evidence)
+
+
+def judge_current(found: Pair, served: bytes, port: int) -> Judgement:
+    """What the service hands out is what lies on disk."""
+    required = f"port {port} serves {FOLDER}/portal.pem"
+    on_disk = _leaf(found)
+    live = x509.load_der_x509_certificate(served)
+    evidence = f"on disk: {_told(on_disk)}\nserved: {_told(live)}"
+    if served != on_disk.public_bytes(Encoding.DER):
+        return failed("another certificate is served", required, evidence)
+    return passed(f"serial {live.serial_number:x}", required, evidence)
+
+
+def judge_modes(found: tuple[Mode, ...]) -> Judgement:
+    """Private keys are for root and the services' group, and nobody else can write anything."""
+    required = f"private keys -rw-r----- root:{_GROUP}, folders and certificates root's alone"
+    if not found:
+        return failed(f"{FOLDER} is missing", required)
+    evidence = "\n".join(one.line for one in found)
+    wrong = [one for one in found if not _is_safe(one)]
+    if wrong:
+        return failed("; ".join(one.line for one in wrong), required, evidence)
+    return passed("as required", required, evidence)
+
+
+def _is_safe(one: Mode) -> bool:
+    private = one.path.startswith(f"{FOLDER}/private")
+    others, group_writes = one.mode[7:10], one.mode[5] == "w"
+    if one.owner != "root" or group_writes or others[1] == "w":
+        return False
+    if one.path.endswith(".key") and not private:
+        return False
+    return not private or (others == "---" and one.group in {_GROUP, "root"})
+
+
+def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Judgement:
+    """R10: the key of the backup pin is nowhere on the web server.
+
+    `local_copy` is the backup key's path when the machine that installs is the web server itself
+    and still holds it; empty otherwise.
+    """
+    required = "the backup pin's private key is kept off the web server"
+    evidence = "\n".join(f"{one.pin} {one.path}" for one in found)
+    on_server = [one.path for one in found if one.pin == backup]
+    if on_server:
+        return failed(f"it lies in {on_server[0]}", required, evidence)
+    if local_copy:
+        return warned(
+            f"this machine serves the portal and holds {local_copy} (0600)",
+            required,
+            evidence,
+            f"mv {local_copy} /media/SAFE/   (an offline medium; installs go on without it)",
+        )
+    return passed(f"none of the {len(found)} private keys there is it", required, evidence)
+
+
+def _leaf(found: Pair) -> x509.Certificate:
+    return x509.load_pem_x509_certificates(found.chain.encode())[0]
+
+
+def _told(certificate: x509.Certificate) -> str:
+    until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+    return f"serial {certificate.serial_number:x}, until {until}"
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _serves_portal(subject: Subject) -> bool:
+    roles = subject.plan.host(subject.host.name).roles
+    return Role.TELEPHONY in roles or Role.BACKEND in roles
+
+
+def _portal_pair(subject: Subject) -> Judgement:
+    if not _serves_portal(subject):
+        return skipped("this host does not serve the portal")
+    return judge_pair(subject.facts.get(pair, *_PORTAL), (subject.site.fqdn,), _now())
+
+
+def _internal_pair(subject: Subject) -> Judgement:
+    names = (subject.host.name, "localhost", "127.0.0.1")
+    return judge_pair(subject.facts.get(pair, *_INTERNAL), names, _now())
+
+
+def _dates(subject: Subject) -> Judgement:
+    names = (_PORTAL, _INTERNAL) if _serves_portal(subject) else (_INTERNAL,)
+    return judge_dates(tuple(subject.facts.get(pair, *name) for name in names), _now())
+
+
+def _backup(subject: Subject) -> Judgement:
+    public = subject.state.pki / "hpkp-backup.pub.pem"
+    if not public.exists():
+        return failed("no backup pin was made", f"{public} exists")
+    key = subject.state.pki / _BACKUP_KEY
+    local_copy = str(key) if subject.host.is_local and key.exists() else ""
+    return judge_backup(subject.facts.get(web_keys), spki_pin(public.read_bytes()), local_copy)
+
+
+def _current(port_id: str, role: Role, reload: str, requirement: str) -> Check:
+    port = int(next(row.port for row in ports() if row.id == port_id))
+
+    def judge(subject: Subject) -> Judgement:
+        roots = str(subject.state.pki / "portal-ca.pem")
+        served = subject.facts.get(tls.greeting, port, roots).certificate
+        return judge_current(subject.facts.get(pair, *_PORTAL), served, port)
+
+    return Check(
+        id=f"certificates.served.{port_id}",
+        title=f"Port {port} serves the certificate that lies on disk",
+        severity=Severity.HIGH,
+        requirements=(requirement,),
+        remedy=f"{{ssh}} {reload}",
+        judge=judge,
+        role=role,
+        needs=(_PORTAL_PAIR, f"ports.{port_id}"),
+        timeout=15.0,
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id=_PORTAL_PAIR,
+        title="The portal's key and certificate on disk are sound",
+        severity=Severity.CRITICAL,
+        requirements=("R01", "R02"),
+        remedy="{install}",
+        judge=_portal_pair,
+    ),
+    Check(
+        id=_INTERNAL_PAIR,
+        title="The internal key and certificate on disk are sound",
+        severity=Severity.HIGH,
+        requirements=("R16",),
+        remedy="{install}",
+        judge=_internal_pair,
+    ),
+    Check(
+        id="certificates.dates",
+        title="No certificate is about to expire",
+        severity=Severity.HIGH,
+        requirements=("R01",),
+        remedy="{install}   (with source 'files': put the renewed chain and key in place first)",
+        judge=_dates,
+        needs=(_PORTAL_PAIR, _INTERNAL_PAIR),
+    ),
+    *(_current(*server) for server in _SERVERS),
+    Check(
+        id="certificates.modes",
+        title="Private keys are readable by their services alone",
+        severity=Severity.CRITICAL,
+        requirements=("R01",),
+        remedy="{install}",
+        judge=lambda subject: judge_modes(subject.facts.get(modes)),
+    ),
+    Check(
+        id="certificates.backup",
+        title="The backup pin's key is kept off the web server",
+        severity=Severity.MEDIUM,
+        requirements=("R10",),
+        remedy="{ssh} shred -u FILE   (the named file; the key is kept on the installing machine)",
+        judge=_backup,
+        role=Role.BACKEND,
+    ),
+)

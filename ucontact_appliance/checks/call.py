@@ -280,7 +280,7 @@ CHECKS: tuple[Check, ...] = (
         "A WebRTC phone registers over verified TLS",
         requirements=("R01", "R02"),
         judge=lambda subject: judge_register(_call(subject)),
-        needs=("ports.wss",),
+        needs=("ports.wss", "tls.wss.trust", "tls.wss.name"),
         remedy="{ssh} asterisk -rx 'pjsip show endpoints'",
     ),
     _check(

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from ucontact_appliance.checks import call, host, ports, storage, system, tls, web
+from ucontact_appliance.checks import (
+    asterisk,
+    backend,
+    call,
+    certificates,
+    firewall,
+    host,
+    ports,
+    storage,
+    system,
+    tls,
+    tree,
+    web,
+)
 from ucontact_appliance.checks.model import Check
 
 REACHABLE = host.REACHABLE
@@ -12,7 +25,12 @@ CHECKS: tuple[Check, ...] = (
     *storage.CHECKS,
     *system.CHECKS,
     *ports.CHECKS,
+    *firewall.CHECKS,
+    *certificates.CHECKS,
     *tls.CHECKS,
     *web.CHECKS,
+    *tree.CHECKS,
+    *backend.CHECKS,
+    *asterisk.CHECKS,
     *call.CHECKS,
 )

@@ -195,6 +195,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}   (or lower recordings: retention_days in {site} first)",
         judge=_recordings,
         role=Role.TELEPHONY,
+        needs=("asterisk.recordings",),
     ),
     Check(
         id="memory.available",

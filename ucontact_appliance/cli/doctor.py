@@ -14,6 +14,7 @@ from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
 from ucontact_appliance.engine.installed import load_installed
+from ucontact_appliance.engine.traces import remove_call_traces
 from ucontact_appliance.errors import EXIT_FINDINGS
 
 
@@ -39,6 +40,7 @@ def doctor(
             stages=stages,
             only=tuple(only or ()),
             on_finding=lambda finding: status.update(f"{finding.id}"),
+            tidy=remove_call_traces,
         )
     if as_json:
         show_json(to_document(here.site, datetime.now(timezone.utc), findings))

@@ -14,6 +14,7 @@ from ucontact_appliance.cli.options import SiteOption, require_root, site_file
 from ucontact_appliance.engine.install import look
 from ucontact_appliance.engine.installed import load_installed
 from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.engine.traces import remove_call_traces
 from ucontact_appliance.report.verify import verify_folder
 
 app = typer.Typer(help="Compliance evidence for the auditor.", invoke_without_command=True)
@@ -44,6 +45,7 @@ def report(
             here.site_file,
             stages=stages,
             on_finding=lambda finding: status.update(finding.id),
+            tidy=remove_call_traces,
         )
     target = folder or new_folder(here.paths.reports)
     file_report(here.site, here.plan, surveys, findings, target)

@@ -54,7 +54,8 @@ each_reload() {  # $1: "tell" does it where something is new; "note" remembers a
 
 calls_end() {
     while [ "$patience" -gt 0 ]; do
-        asterisk -rx 'core show channels count' 2>&1 | grep -Eq '^[1-9][0-9]* active call' || return 0
+        asterisk -rx 'core show channels count' 2>&1 \
+            | grep -Eq '^[1-9][0-9]* (of [0-9]+ max )?active call' || return 0
         patience=$((patience - 5))
         sleep 5
     done

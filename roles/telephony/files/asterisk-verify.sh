@@ -29,6 +29,11 @@ ask "http show status" | grep -q "HTTPS Server Enabled.*:$wss_port" \
     || missing="$missing HTTPS on port $wss_port,"
 ask "dialplan show *43@internal" | grep -q "Echo()" || missing="$missing echo test *43,"
 
+# A provider is asked at once whether it is there, not within the next minute.
+for name in $endpoints; do
+    case $name in trunk-*) ask "pjsip qualify $name" > /dev/null ;; esac
+done
+
 [ -z "$missing" ] && exit 0
 echo "Asterisk did not load:${missing%,}. Its own words:"
 grep -E "ERROR|WARNING" /var/log/asterisk/messages.log | tail -n 15

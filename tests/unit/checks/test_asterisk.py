@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.facts.outputs import recorded
+from ucontact_appliance.checks import asterisk as checks
+from ucontact_appliance.checks.model import Judgement, Verdict
+from ucontact_appliance.facts.asterisk import (
+    VENDOR_APPLICATIONS,
+    Contact,
+    Jail,
+    RecordingsFolder,
+    RecordsPath,
+    Service,
+    Settings,
+    Snapshot,
+    parse_settings,
+    parse_snapshot,
+)
+from ucontact_appliance.facts.host import sections
+from ucontact_appliance.planning.model import TelephonyTuning
+from ucontact_appliance.site.model import Trunk
+
+TUNING = TelephonyTuning(
+    max_calls=60, session_limit=120, file_descriptors=8192, rtp_start=10000, rtp_end=10800
+)
+WANTED = {"wss": 8089, "udp": 5060, "tcp": 5060, "tls": 5061}
+MARKS = "tcp sport 8089 meta priority set 0:3\ntcp sport 8089 ip dscp set cs3 counter"
+CARRIER = Trunk(name="carrier", host="10.215.0.12")
+
+
+@pytest.fixture(params=["sid", "bullseye"])
+def found(request: pytest.FixtureRequest) -> Snapshot:
+    return parse_snapshot(sections(recorded(f"asterisk_snapshot-{request.param}")))
+
+
+@pytest.fixture(params=["sid", "bullseye"])
+def endpoints(request: pytest.FixtureRequest) -> dict[str, Settings]:
+    parts = sections(recorded(f"asterisk_endpoints-{request.param}"))
+    return {name: parse_settings(text) for name, text in parts.items()}
+
+
+def fails(judgement: Judgement, word: str) -> None:
+    assert judgement.verdict is Verdict.FAIL
+    assert word in judgement.observed
+
+
+JUDGES: dict[str, Callable[[Snapshot], Judgement]] = {
+    "transports": lambda s: checks.judge_transports(s, WANTED),
+    "endpoints": lambda s: checks.judge_endpoints(s, ("6001", "6002")),
+    "anonymous": checks.judge_anonymous,
+    "dialplan": checks.judge_dialplan,
+    "drivers": checks.judge_drivers,
+    "qos_text": lambda s: checks.judge_qos_text(s, MARKS),
+    "sessions": lambda s: checks.judge_sessions(s, TUNING),
+    "descriptors": lambda s: checks.judge_descriptors(s, TUNING),
+    "rtp": lambda s: checks.judge_rtp(s, TUNING),
+    "http": lambda s: checks.judge_http(s, 8089),
+    "ami": checks.judge_ami,
+    "security_log": checks.judge_security_log,
+    "records": lambda s: checks.judge_records(s, RecordsPath(True, "")),
+}
+
+# A fault, and the one check that it makes fail.
+FAULTS: dict[str, tuple[str, Callable[[Snapshot], Snapshot]]] = {
+    "a transport is lost": ("transports", lambda s: replace(s, transports=s.transports[1:])),
+    "an extension is lost": ("endpoints", lambda s: replace(s, endpoints=s.endpoints[1:])),
+    "an anonymous endpoint": (
+        "anonymous",
+        lambda s: replace(s, endpoints=(*s.endpoints, "anonymous")),
+    ),
+    "the module for anonymous callers": (
+        "anonymous",
+        lambda s: replace(s, modules=(*s.modules, "res_pjsip_endpoint_identifier_anonymous.so")),
+    ),
+    "an example context": ("dialplan", lambda s: replace(s, contexts=(*s.contexts, "demo"))),
+    "no echo test": (
+        "dialplan",
+        lambda s: replace(s, texts={**s.texts, "dialplan": ""}),
+    ),
+    "chan_sip": ("drivers", lambda s: replace(s, modules=(*s.modules, "chan_sip.so"))),
+    "no chan_pjsip": ("drivers", lambda s: replace(s, modules=())),
+    "unmarked transports": (
+        "qos_text",
+        lambda s: replace(s, transports=tuple(replace(t, tos=0) for t in s.transports)),
+    ),
+    "too few sessions": ("sessions", lambda s: replace(s, session_limit=100)),
+    "the default of sessions": ("sessions", lambda s: replace(s, session_limit=None)),
+    "too few descriptors": ("descriptors", lambda s: replace(s, descriptors=1024)),
+    "other RTP ports": ("rtp", lambda s: replace(s, rtp=(10000, 20000))),
+    "HTTPS off": ("http", lambda s: replace(s, https="")),
+    "plain HTTP for all": ("http", lambda s: replace(s, plain_http="0.0.0.0:8088")),
+    "AMI for all": ("ami", lambda s: replace(s, ami="0.0.0.0:5038")),
+    "AMI off": ("ami", lambda s: replace(s, ami="")),
+    "no security log": ("security_log", lambda s: replace(s, security_log="")),
+    "no ODBC backend": ("records", lambda s: replace(s, cdr_backends=("csv",))),
+}
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_a_good_server_passes(name: str, found: Snapshot) -> None:
+    judgement = JUDGES[name](found)
+    assert judgement.verdict is Verdict.PASS, judgement.observed
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_fails_its_own_check_only(fault: str, found: Snapshot) -> None:
+    guilty, spoil = FAULTS[fault]
+    spoilt = spoil(found)
+    failing = {name for name, judge in JUDGES.items() if judge(spoilt).verdict is Verdict.FAIL}
+    assert failing == {guilty}
+
+
+def test_every_judge_has_a_fault() -> None:
+    assert {guilty for guilty, _ in FAULTS.values()} == set(JUDGES)
+
+
+def test_unmarked_websockets(found: Snapshot) -> None:
+    fails(checks.judge_qos_text(found, ""), "WSS")
+
+
+def test_stock_asterisk_is_named(found: Snapshot) -> None:
+    judgement = checks.judge_build(found)
+    assert judgement.verdict is Verdict.WARN
+    assert found.version in judgement.observed
+
+
+def test_the_vendors_build_is_known_by_its_applications(found: Snapshot) -> None:
+    vendor = replace(found, applications=(*found.applications, *VENDOR_APPLICATIONS))
+    assert checks.judge_build(vendor).verdict is Verdict.PASS
+    broken = replace(vendor, applications=tuple(a for a in vendor.applications if a != "GUID"))
+    fails(checks.judge_build(broken), "GUID")
+
+
+def test_service() -> None:
+    good = Service("active", "enabled", "System uptime: 3 minutes", "")
+    assert checks.judge_service(good).verdict is Verdict.PASS
+    fails(checks.judge_service(replace(good, state="inactive")), "inactive")
+    fails(checks.judge_service(replace(good, uptime="Unable to connect")), "answer")
+    fails(checks.judge_service(replace(good, enabled="disabled")), "boot")
+
+
+def test_settings_of_endpoints(endpoints: dict[str, Settings]) -> None:
+    extension = {"6001": endpoints["6001"]}
+    assert checks.judge_codecs(extension, ["opus", "alaw"], ["vp8"]).verdict is Verdict.PASS
+    assert checks.judge_media(extension).verdict is Verdict.PASS
+    assert checks.judge_qos(endpoints).verdict is Verdict.PASS
+    fails(checks.judge_codecs(extension, ["g722"], []), "6001 lacks g722")
+
+
+@pytest.mark.parametrize("option", ["tos_audio", "cos_audio", "tos_video", "cos_video"])
+def test_an_unmarked_trunk(option: str, endpoints: dict[str, Settings]) -> None:
+    trunk = next(name for name in endpoints if name.startswith("trunk-"))
+    spoilt = {**endpoints, trunk: {**endpoints[trunk], option: "0"}}
+    fails(checks.judge_qos(spoilt), f"{trunk}: {option} is 0")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("media_encryption", "no"),
+        ("ice_support", "false"),
+        ("rtcp_mux", "false"),
+        ("dtls_cert_file", ""),
+    ],
+)
+def test_unprotected_media(option: str, value: str, endpoints: dict[str, Settings]) -> None:
+    fails(checks.judge_media({"6001": {**endpoints["6001"], option: value}}), "6001")
+
+
+def test_an_unknown_endpoint_has_no_codecs() -> None:
+    fails(checks.judge_codecs({"6001": {}}, ["opus"], []), "6001 lacks opus")
+
+
+def test_jail() -> None:
+    good = Jail(True, "/var/log/asterisk/security", 0, "")
+    assert checks.judge_jail(good).verdict is Verdict.PASS
+    fails(checks.judge_jail(replace(good, active=False)), "not active")
+    fails(checks.judge_jail(replace(good, log_file="/var/log/messages")), "/var/log/messages")
+
+
+def test_records_out_of_reach(found: Snapshot) -> None:
+    fails(checks.judge_records(found, RecordsPath(False, "no server")), "reached")
+
+
+def test_recordings() -> None:
+    good = RecordingsFolder("750", "asterisk", True, "")
+    assert checks.judge_recordings(good).verdict is Verdict.PASS
+    fails(checks.judge_recordings(replace(good, writable=False)), "write")
+    fails(checks.judge_recordings(replace(good, mode="755")), "755")
+
+
+def test_trunks() -> None:
+    found = parse_snapshot(sections(recorded("asterisk_snapshot-sid")))
+    assert checks.judge_trunks(found, ()).verdict is Verdict.SKIP
+    assert checks.judge_trunks(found, (CARRIER,)).verdict is Verdict.PASS
+    gone = replace(found, contacts=(Contact("trunk-carrier", "sip:10.215.0.12:5060", "Unavail"),))
+    fails(checks.judge_trunks(gone, (CARRIER,)), "carrier is unavail")
+    new = replace(found, contacts=(Contact("trunk-carrier", "sip:10.215.0.12:5060", "NonQual"),))
+    assert checks.judge_trunks(new, (CARRIER,)).verdict is Verdict.WARN
+    account = CARRIER.model_copy(update={"username": "100", "register_account": True})
+    fails(checks.judge_trunks(found, (account,)), "not registered")
+    registered = replace(found, registrations={"trunk-carrier": "Registered"})
+    assert checks.judge_trunks(registered, (account,)).verdict is Verdict.PASS
+
+
+def test_many_extensions_are_sampled() -> None:
+    names = [str(number) for number in range(6001, 6501)]
+    looked_at = checks.spread(names)
+    assert len(looked_at) == 5
+    assert (looked_at[0], looked_at[-1]) == ("6001", "6500")
+    assert checks.spread(names[:3]) == ("6001", "6002", "6003")
+
+
+def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
+    alone = {"asterisk.service", "asterisk.jail", "asterisk.recordings"}
+    for check in checks.CHECKS:
+        assert ("asterisk.service" in check.needs) == (check.id not in alone), check.id

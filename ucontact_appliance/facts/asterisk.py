@@ -1,0 +1,373 @@
+"""What the running Asterisk says of itself, by its command line, and what the system says of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ucontact_appliance.facts.host import script, sections
+from ucontact_appliance.facts.source import Reach
+
+RECORDINGS = "/var/spool/asterisk/monitor"
+SECURITY_LOG = "/var/log/asterisk/security"
+JAIL = "ucontact-asterisk"
+DSN = "ucontact-ccdata"
+_SECONDS = 12.0
+_NUMBER = re.compile(r"[A-Za-z0-9-]+")
+
+
+def _ask(command: str) -> str:
+    """The shell command that asks Asterisk; without a terminal its answer has no colours."""
+    return f"asterisk -rx {shlex.quote(command)} 2>&1 || true"
+
+
+def _compound(reach: Reach, text: str) -> dict[str, str]:
+    done = reach.runner.run(["sh", "-c", text], timeout=_SECONDS)
+    if done.status:
+        raise RuntimeError(done.evidence)
+    return sections(done.stdout)
+
+
+@dataclass(frozen=True)
+class Service:
+    """The unit as systemd sees it, and what Asterisk answers when it is asked how long it runs."""
+
+    state: str
+    enabled: str
+    uptime: str
+    evidence: str
+
+    @property
+    def answers(self) -> bool:
+        """Whether a running Asterisk answered."""
+        return "System uptime" in self.uptime
+
+
+_SERVICE = script(
+    unit="systemctl show asterisk.service -p ActiveState -p SubState -p UnitFileState -p Result",
+    uptime=_ask("core show uptime"),
+)
+
+
+def service(reach: Reach) -> Service:
+    """Whether Asterisk runs."""
+    return parse_service(_compound(reach, _SERVICE))
+
+
+def parse_service(parts: Mapping[str, str]) -> Service:
+    """From the properties of `systemctl show` and the answer to `core show uptime`."""
+    unit = dict(line.split("=", 1) for line in parts.get("unit", "").splitlines() if "=" in line)
+    uptime = parts.get("uptime", "").strip()
+    return Service(
+        state=unit.get("ActiveState", "unknown"),
+        enabled=unit.get("UnitFileState", ""),
+        uptime=uptime,
+        evidence=f"{parts.get('unit', '').strip()}\n{uptime}".strip(),
+    )
+
+
+@dataclass(frozen=True)
+class Transport:
+    """One of PJSIP's transports, with its QoS marks as numbers (TOS byte, 802.1p priority)."""
+
+    name: str
+    protocol: str
+    cos: int
+    tos: int
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A place where an endpoint is reached, and what its last OPTIONS told (`Avail`, …)."""
+
+    owner: str
+    uri: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What Asterisk says in one round trip; `texts` are the answers by topic, for evidence."""
+
+    version: str
+    transports: tuple[Transport, ...]
+    endpoints: tuple[str, ...]
+    contacts: tuple[Contact, ...]
+    registrations: Mapping[str, str]
+    rtp: tuple[int, int] | None
+    plain_http: str
+    https: str
+    ami: str
+    security_log: str
+    cdr_backends: tuple[str, ...]
+    applications: tuple[str, ...]
+    modules: tuple[str, ...]
+    contexts: tuple[str, ...]
+    descriptors: int | None
+    session_limit: int | None
+    texts: Mapping[str, str]
+
+
+# The applications that tell the vendor's build from stock Asterisk (R19).
+VENDOR_APPLICATIONS = (
+    "AMDEarlyMedia",
+    "GUID",
+    "JSON",
+    "ParseJSON",
+    "ParseXML",
+    "XML",
+    "Socket",
+    "SystemExec",
+    "VirtualHold",
+)
+
+_SNAPSHOT = script(
+    version=_ask("core show version"),
+    transports=_ask("pjsip show transports"),
+    endpoints=_ask("pjsip show endpoints"),
+    contacts=_ask("pjsip show contacts"),
+    registrations=_ask("pjsip show registrations"),
+    rtp=_ask("rtp show settings"),
+    http=_ask("http show status"),
+    ami=_ask("manager show settings"),
+    logger=_ask("logger show channels"),
+    cdr=_ask("cdr show status"),
+    applications=_ask("core show applications"),
+    modules=_ask("module show"),
+    dialplan=_ask("dialplan show"),
+    limits=(
+        "cat /proc/$(systemctl show asterisk.service -p MainPID | cut -d= -f2)/limits 2>&1 || true"
+    ),
+    sessions="grep -E '^ *sessionlimit' /etc/asterisk/http.conf || true",
+)
+
+
+def snapshot(reach: Reach) -> Snapshot:
+    """Everything that the checks look at, but the endpoints' own settings."""
+    return parse_snapshot(_compound(reach, _SNAPSHOT))
+
+
+def parse_snapshot(parts: Mapping[str, str]) -> Snapshot:
+    """From the answers of Asterisk 13 to 22 by topic."""
+
+    def text(topic: str) -> str:
+        return parts.get(topic, "").strip()
+
+    http = text("http")
+    return Snapshot(
+        version=parse_version(text("version")),
+        transports=parse_transports(text("transports")),
+        endpoints=parse_endpoints(text("endpoints")),
+        contacts=parse_contacts(text("contacts")),
+        registrations=parse_registrations(text("registrations")),
+        rtp=parse_rtp(text("rtp")),
+        plain_http=_found(r"^Server Enabled and Bound to (\S+)", http),
+        https=_found(r"^HTTPS Server Enabled and Bound to (\S+)", http),
+        ami=parse_ami(text("ami")),
+        security_log=parse_security_log(text("logger")),
+        cdr_backends=parse_backends(text("cdr")),
+        applications=parse_applications(text("applications")),
+        modules=parse_modules(text("modules")),
+        contexts=tuple(re.findall(r"^\[ Context '([^']+)'", text("dialplan"), re.MULTILINE)),
+        descriptors=_number(r"^Max open files\s+(\d+)", text("limits")),
+        session_limit=_number(r"^\s*sessionlimit\s*=>?\s*(\d+)", text("sessions")),
+        texts={topic: text(topic) for topic in parts},
+    )
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, re.MULTILINE)
+    return match.group(1) if match else ""
+
+
+def _number(pattern: str, text: str) -> int | None:
+    found = _found(pattern, text)
+    return int(found) if found else None
+
+
+def parse_version(text: str) -> str:
+    """The version of `core show version`, such as 22.10.1+dfsg; UNKNOWN… for the vendor's."""
+    return _found(r"^Asterisk (\S+)", text)
+
+
+def parse_transports(text: str) -> tuple[Transport, ...]:
+    """Rows of `pjsip show transports`."""
+    rows = re.findall(r"^Transport:\s+([^<\s]\S*)\s+(\w+)\s+(\d+)\s+(\d+)\s+(\S+)$", text, re.M)
+    return tuple(
+        Transport(
+            name, protocol, int(cos), int(tos), at.rpartition(":")[0], int(at.rpartition(":")[2])
+        )
+        for name, protocol, cos, tos, at in rows
+    )
+
+
+def parse_endpoints(text: str) -> tuple[str, ...]:
+    """Names in `pjsip show endpoints`, without the caller ids behind them."""
+    return tuple(re.findall(r"^ *Endpoint:\s+([^<\s/]+)", text, re.MULTILINE))
+
+
+def parse_contacts(text: str) -> tuple[Contact, ...]:
+    """Rows of `pjsip show contacts`: owner and URI, hash, status, round trip."""
+    rows = re.findall(r"^ *Contact:\s+([^<\s/]+)/(\S+)\s+\S+\s+(\w+)", text, re.MULTILINE)
+    return tuple(Contact(owner, uri, status) for owner, uri, status in rows)
+
+
+def parse_registrations(text: str) -> dict[str, str]:
+    """Our registrations with others: name to state (`Registered`, `Rejected`, …)."""
+    rows = re.findall(r"^ *([^<\s/]+)/sips?:\S+\s+\S+\s+(\w+)", text, re.MULTILINE)
+    return dict(rows)
+
+
+def parse_rtp(text: str) -> tuple[int, int] | None:
+    """First and last port of `rtp show settings`."""
+    first, last = _number(r"Port start:\s+(\d+)", text), _number(r"Port end:\s+(\d+)", text)
+    return None if first is None or last is None else (first, last)
+
+
+def parse_ami(text: str) -> str:
+    """The address and port of the manager interface; empty when it is off."""
+    if not re.search(r"Manager \(AMI\):\s+Yes", text):
+        return ""
+    return _found(r"TCP Bindaddress:\s+(\S+)", text)
+
+
+def parse_security_log(text: str) -> str:
+    """The file that takes the level SECURITY, if it is enabled."""
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] and words[0].startswith("/") and "Enabled" in words and "SECURITY" in words:
+            return words[0]
+    return ""
+
+
+def parse_backends(text: str) -> tuple[str, ...]:
+    """The backends of `cdr show status` that are not suspended, in small letters."""
+    _, _, listed = text.partition("Registered Backends")
+    names = (line.strip().lower() for line in listed.splitlines())
+    return tuple(name for name in names if re.fullmatch(r"[\w -]+", name) and name.strip("-"))
+
+
+def parse_applications(text: str) -> tuple[str, ...]:
+    """Names of `core show applications`."""
+    return tuple(re.findall(r"^\s*([A-Za-z]\w*): ", text, re.MULTILINE))
+
+
+def parse_modules(text: str) -> tuple[str, ...]:
+    """The modules of `module show` that run."""
+    return tuple(re.findall(r"^(\S+\.so)\s.*(?<!Not )\bRunning\b", text, re.MULTILINE))
+
+
+Settings = Mapping[str, str]
+
+
+def endpoint_settings(reach: Reach, names: tuple[str, ...]) -> dict[str, Settings]:
+    """The settings of each of these endpoints; an unknown one has none."""
+    strange = [name for name in names if not _NUMBER.fullmatch(name)]
+    if strange:
+        raise ValueError(f"no name of an endpoint: {strange[0]!r}")
+    commands = "\n".join(
+        f"echo '---- {name}'; {_ask(f'pjsip show endpoint {name}')}" for name in names
+    )
+    parts = _compound(reach, commands)
+    return {name: parse_settings(parts.get(name, "")) for name in names}
+
+
+def parse_settings(text: str) -> Settings:
+    """The parameters of `pjsip show endpoint`."""
+    rows = re.findall(r"^ (\w+)\s+: (.*)$", text, re.MULTILINE)
+    return {name: value.strip() for name, value in rows if name != "ParameterName"}
+
+
+def wss_marks(reach: Reach) -> str:
+    """The nftables table that marks signalling over WebSockets; empty when there is none."""
+    done = reach.runner.run(["nft", "list", "table", "inet", "ucontact_qos"])
+    return "" if done.status else done.stdout
+
+
+@dataclass(frozen=True)
+class Jail:
+    """What fail2ban says of its jail; `active` when the jail is there and its unit will start."""
+
+    active: bool
+    log_file: str
+    banned: int
+    evidence: str
+
+
+_JAIL = script(
+    jail=f"fail2ban-client status {JAIL} 2>&1 || true",
+    unit="systemctl is-enabled fail2ban.service 2>&1 || true",
+    log=f"stat -c 'written %y, %s bytes' {SECURITY_LOG} 2>&1 || true",
+)
+
+
+def jail(reach: Reach) -> Jail:
+    """The jail for refused logins."""
+    return parse_jail(_compound(reach, _JAIL))
+
+
+def parse_jail(parts: Mapping[str, str]) -> Jail:
+    """From `fail2ban-client status JAIL` and `systemctl is-enabled`."""
+    text = parts.get("jail", "")
+    enabled = parts.get("unit", "").strip() == "enabled"
+    return Jail(
+        active="Status for the jail" in text and enabled,
+        log_file=_found(r"File list:\s*(\S+)", text),
+        banned=_number(r"Currently banned:\s*(\d+)", text) or 0,
+        evidence="\n".join(part.strip() for part in parts.values()),
+    )
+
+
+@dataclass(frozen=True)
+class RecordsPath:
+    """Whether Asterisk's account reaches the table of call records by its own ODBC settings."""
+
+    reached: bool
+    evidence: str
+
+
+def records_path(reach: Reach) -> RecordsPath:
+    """Read one row of the call records as Asterisk would write one: same account, DSN and TLS."""
+    done = reach.runner.run(
+        ["runuser", "-u", "asterisk", "--", "isql", "-b", "-v", DSN],
+        stdin="select count(*) from cdr where 1=0;\n",
+        timeout=_SECONDS,
+    )
+    return RecordsPath(done.status == 0, f"{done.stdout.strip()}\n{done.stderr.strip()}".strip())
+
+
+@dataclass(frozen=True)
+class RecordingsFolder:
+    """The recordings tree: mode and owner as `stat` shows them, and whether Asterisk may write."""
+
+    mode: str
+    owner: str
+    writable: bool
+    evidence: str
+
+
+_FOLDER = script(
+    stat=f"stat -c '%a %U' {RECORDINGS} 2>&1 || true",
+    write=f"runuser -u asterisk -- test -w {RECORDINGS} && echo yes || echo no",
+)
+
+
+def recordings_folder(reach: Reach) -> RecordingsFolder:
+    """The root of the recordings tree."""
+    return parse_folder(_compound(reach, _FOLDER))
+
+
+def parse_folder(parts: Mapping[str, str]) -> RecordingsFolder:
+    """From `stat` and a try with `test -w` as Asterisk's account."""
+    words = parts.get("stat", "").split()
+    known = len(words) == 2
+    return RecordingsFolder(
+        mode=words[0] if known else "",
+        owner=words[1] if known else "",
+        writable=parts.get("write", "").strip() == "yes",
+        evidence="\n".join(part.strip() for part in parts.values()),
+    )

@@ -245,6 +245,7 @@ def _ensure_authority(job: _Job) -> _Authority:
         and days_left(known, job.now) > _RENEW_CA_DAYS
         and _permits(known, dns, networks)
     ):
+        folder.put("ca.key", _key_pem(key), private=True)  # mends its mode, too
         return _Authority(known, key)
     key = key or _new_key()
     # The same key and subject again: PCs that trust the older root still trust what it signs.

@@ -71,7 +71,10 @@ def without(name: str) -> list[Member]:
         (without("web/IntegraPortalWS.war"), "'web/IntegraPortalWS.war' is missing"),
         (without(MANIFEST), "its first member is not manifest.json"),
         (members(manifest_of(), {**FILES, "reports/calls.jrxml": b"<jasperRepork/>"}), "not what"),
-        (members(manifest_of(), {**FILES, "reports/calls.jrxml": b"<longer content/>"}), "not what"),
+        (
+            members(manifest_of(), {**FILES, "reports/calls.jrxml": b"<longer content/>"}),
+            "not what",
+        ),
         ([], "its first member is not manifest.json"),
         ([special(MANIFEST, tarfile.SYMTYPE, "/etc/passwd")], "its first member"),
     ],

@@ -364,9 +364,9 @@ def judge_rest(answer: Response) -> Judgement:
 
 def judge_login(answer: Response) -> Judgement:
     """A wrong password is refused."""
-    required = "401 for a wrong password"
-    if answer.status == 401:
-        return passed("401", required, answer.evidence)
+    required = "401 for a wrong password, or 429 after many"
+    if answer.status in (401, 429):
+        return passed(str(answer.status), required, answer.evidence)
     if answer.status < 400:
         return failed(f"{answer.status}: let in with a wrong password", required, answer.evidence)
     return failed(f"HTTP {answer.status}", required, answer.evidence)
@@ -488,7 +488,7 @@ CHECKS: tuple[Check, ...] = (
             _pages(subject, *(f"/{folder}/" for folder in _FOLDERS))
         ),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(SERVICE, "tree.files"),
     ),
     Check(
         id="web.portal",
@@ -498,7 +498,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_portal,
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(SERVICE, "tree.files"),
     ),
     Check(
         id="web.private",

@@ -22,7 +22,10 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. `name` goes into Host and SNI, `address` is where the server is found."""
+    """What is asked. `name` goes into Host and SNI, `address` is where the server is found.
+
+    `port` is the scheme's own when it is left out.
+    """
 
     address: str
     name: str
@@ -30,16 +33,18 @@ class Request:
     scheme: str = "https"
     method: str = "GET"
     form: tuple[tuple[str, str], ...] = ()
+    port: int | None = None
 
     @property
     def url(self) -> str:
         """As a person would write it."""
-        return f"{self.scheme}://{self.name}{self.path}"
+        port = f":{self.port}" if self.port else ""
+        return f"{self.scheme}://{self.name}{port}{self.path}"
 
     @property
     def command(self) -> str:
         """The curl(1) command that asks the same."""
-        port = 443 if self.scheme == "https" else 80
+        port = self.port or (443 if self.scheme == "https" else 80)
         data = [word for key, value in self.form for word in ("-d", f"{key}={value}")]
         method = [] if self.method == "GET" or data else ["-X", self.method]
         where = f"{self.name}:{port}:{self.address}"
@@ -76,12 +81,13 @@ def fetch(
     Raises UnreachableError when no answer came, TimeoutError when it took too long.
     """
     host = f"[{request.address}]" if ":" in request.address else request.address
+    port = f":{request.port}" if request.port else ""
     try:
         with (
             httpx.Client(http2=True, verify=False, timeout=seconds, trust_env=False) as client,
             client.stream(
                 request.method,
-                f"{request.scheme}://{host}{request.path}",
+                f"{request.scheme}://{host}{port}{request.path}",
                 headers={"Host": request.name, **headers},
                 data=dict(request.form) or None,
                 extensions={"sni_hostname": request.name},

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.release.manifest import Manifest, is_signed_by
 from ucontact_appliance.site.files import write_private
-from ucontact_appliance.state import etc_root
+from ucontact_appliance.state import etc_root, var_root
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,11 @@ def publishers_folder() -> Path:
 
 
 def build_key_path() -> Path:
-    """This machine's key for the evaluation releases that it builds, 0600."""
-    return etc_root() / "release-build.key"
+    """This machine's key for the evaluation releases that it builds, 0600.
+
+    It lies beside them: what it signed and it are of use together alone.
+    """
+    return var_root() / "releases" / "build.key"
 
 
 def load_trust() -> Trust:

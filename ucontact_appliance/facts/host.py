@@ -99,8 +99,9 @@ _SYSTEM = script(
     kernel="uname -r",
     uid="id -u",
     init="cat /proc/1/comm",
-    reboot="[ ! -e /run/reboot-required ] || "
-    "cat /run/reboot-required /run/reboot-required.pkgs 2>/dev/null || true",
+    # The file may be empty: that it is there is what counts.
+    reboot="ls /run/reboot-required 2>/dev/null"
+    " && cat /run/reboot-required /run/reboot-required.pkgs 2>/dev/null || true",
 )
 
 

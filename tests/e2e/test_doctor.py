@@ -1,0 +1,223 @@
+"""Doctor on an installed site: healthy, then one fault at a time, each named by its own check."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MachineFactory
+from ucontact_appliance.lab import layout
+from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.state import var_root
+
+pytestmark = pytest.mark.machine
+
+_BAD = ("fail", "error", "warn")
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A machine with a small site on it, and the command line that installed it."""
+
+    machine: Machine
+    site_file: Path
+    environment: dict[str, str]
+
+    def ucontact(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ucontact_appliance", *words, "--site", str(self.site_file)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1200,
+        )
+
+    def doctor(self, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
+        """The exit status, and the findings by id."""
+        done = self.ucontact("doctor", "--json", *words)
+        assert done.stdout, done.stderr
+        findings = json.loads(done.stdout)["findings"]
+        return done.returncode, {finding["id"]: finding for finding in findings}
+
+    def sh(self, script: str) -> None:
+        done = self.machine.ssh([script])
+        assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def installed(
+    machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installed]:
+    machine = machine_factory("sid")
+    folder = tmp_path_factory.mktemp("site")
+    site_file = folder / "site.yml"
+    site_file.write_text(
+        f"site: {machine.name}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"
+        f"  - {{name: {machine.name}, address: {machine.address}, key: {layout.ssh_key()}}}\n"
+    )
+    site = Installed(machine, site_file, {**os.environ, "UCONTACT_ETC": str(folder / "etc")})
+    try:
+        done = site.ucontact("install", "--yes")
+        assert done.returncode == 0, done.stderr[-4000:]
+        yield site
+    finally:
+        shutil.rmtree(var_root() / machine.name, ignore_errors=True)
+
+
+def _bad(findings: dict[str, dict[str, Any]]) -> set[str]:
+    return {check_id for check_id, found in findings.items() if found["verdict"] in _BAD}
+
+
+# Stock Asterisk where the vendor's belongs: said of every rehearsal machine.
+_USUAL = {"asterisk.build"}
+
+
+def test_a_fresh_site_is_healthy_and_its_call_leaves_no_trace(installed: Installed) -> None:
+    status, findings = installed.doctor("--deep")
+    assert _bad(findings) == _USUAL
+    assert status == 0
+    call = {check_id for check_id in findings if check_id.startswith("call.")}
+    assert len(call) == 9
+    assert all(findings[check_id]["verdict"] == "pass" for check_id in call)
+    installed.sh('test -z "$(find /var/spool/asterisk/monitor -type f)"')
+    installed.sh("test \"$(mysql -Ne 'select count(*) from ccdata.cdr')\" = 0")
+    installed.sh("asterisk -rx 'pjsip show contacts' | grep -q 'No objects found'")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing broken: how, how it is mended, and exactly the checks that name it."""
+
+    name: str
+    do: str
+    undo: str
+    names: frozenset[str]
+    deep: bool = False
+
+
+def _stopped(unit: str, *names: str) -> Fault:
+    return Fault(
+        f"{unit} stopped", f"systemctl stop {unit}", f"systemctl start {unit}", frozenset(names)
+    )
+
+
+_LISTEN = (
+    "import socket,time; s=socket.socket(); s.setsockopt(1, 2, 1); s.bind(('{}', {})); "
+    "s.listen(); time.sleep(600)"
+)
+
+
+def _listener(address: str, port: int, *names: str) -> Fault:
+    code = _LISTEN.format(address, port)
+    return Fault(
+        f"a stranger listens on {port}",
+        f'systemd-run -q --unit=stranger python3 -c "{code}" && sleep 0.5',
+        "systemctl stop stranger",
+        frozenset(names),
+    )
+
+
+_EXTENSIONS = "/etc/asterisk/extensions.conf"
+_MONITOR = "/var/spool/asterisk/monitor"
+
+FAULTS = (
+    _stopped("asterisk", "asterisk.service"),
+    _stopped("nginx", "web.service"),
+    _stopped("integraserver", "backend.service"),
+    Fault(
+        "own name unknown",
+        'cp -a /etc/hosts /root/hosts && sed -i "/$(hostname)/d" /etc/hosts',
+        "mv /root/hosts /etc/hosts",
+        frozenset({"host.hostname"}),
+    ),
+    Fault(
+        "half-installed package",
+        "cp -a /var/lib/dpkg/status /root/status && sed -i "
+        "'/^Package: hostname$/,/^$/s/^Status: .*/Status: install ok half-configured/' "
+        "/var/lib/dpkg/status",
+        "mv /root/status /var/lib/dpkg/status",
+        frozenset({"host.packages"}),
+    ),
+    Fault(
+        "restart pending",
+        "touch /run/reboot-required",
+        "rm /run/reboot-required",
+        frozenset({"host.restart"}),
+    ),
+    Fault(
+        "a unit failed",
+        "! systemd-run -q --wait --unit=broken false",
+        "systemctl reset-failed broken",
+        frozenset({"system.units"}),
+    ),
+    Fault(
+        "root by password",
+        "printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\n' "
+        "> /etc/ssh/sshd_config.d/00-test.conf",
+        "rm /etc/ssh/sshd_config.d/00-test.conf",
+        frozenset({"system.ssh"}),
+    ),
+    _listener("0.0.0.0", 9999, "ports.unexpected"),
+    Fault(
+        "recordings disk full",
+        f"mount -t tmpfs -o size=20m,uid=$(id -u asterisk),gid=$(id -g asterisk),mode=$(stat -c %a "
+        f"{_MONITOR}) tmpfs {_MONITOR} && ! dd if=/dev/zero of={_MONITOR}/full bs=1M 2>/dev/null",
+        f"umount {_MONITOR}",
+        frozenset({"disk.recordings"}),
+    ),
+    Fault(
+        "no echo test",
+        f"cp -a {_EXTENSIONS} /root/e && sed -i 's/\\*43/*44/' {_EXTENSIONS} && "
+        "asterisk -rx 'dialplan reload'",
+        f"mv /root/e {_EXTENSIONS} && asterisk -rx 'dialplan reload'",
+        frozenset({"asterisk.dialplan"}),
+        deep=True,
+    ),
+    Fault(
+        "media blocked",
+        "nft add table inet blocker && "
+        "nft 'add chain inet blocker input { type filter hook input priority -5; }' && "
+        "nft add rule inet blocker input udp dport 10000-20000 drop",
+        "nft delete table inet blocker",
+        frozenset({"call.dtls"}),
+        deep=True,
+    ),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_is_named_by_its_check_and_no_other(installed: Installed, fault: Fault) -> None:
+    installed.sh(fault.do)
+    try:
+        status, findings = installed.doctor(*(["--deep"] if fault.deep else []))
+    finally:
+        installed.sh(fault.undo)
+    assert _bad(findings) - _USUAL == fault.names
+    for check_id in fault.names:
+        assert findings[check_id]["observed"]
+        assert findings[check_id]["remedy"]
+    blocked = {f["blocked_by"] for f in findings.values() if f["blocked_by"]}
+    assert blocked <= fault.names
+    hard = any(findings[check_id]["verdict"] in ("fail", "error") for check_id in fault.names)
+    assert status == (1 if hard else 0)
+
+
+def test_after_all_faults_are_mended_the_site_is_healthy_again(installed: Installed) -> None:
+    _, findings = installed.doctor()
+    assert _bad(findings) == _USUAL
+
+
+def test_an_unknown_check_is_wrong_usage_with_the_nearest_name(installed: Installed) -> None:
+    done = installed.ucontact("doctor", "--only", "host.hostnam")
+    assert done.returncode == 2
+    assert "host.hostname" in done.stderr

@@ -1,5 +1,7 @@
-# Owner, mode and hash of each of the files "$@" below $CERTIFICATES. Reads only.
+# Owner and mode of the folders, and owner, mode and hash of each of the files "$@" below
+# $CERTIFICATES. Reads only.
 cd "$CERTIFICATES" 2>/dev/null || exit 0
+stat -c "%n %U:%G %a" . private 2>/dev/null
 for file; do
   [ -f "$file" ] || continue
   echo "$file $(stat -c '%U:%G %a' "$file") $(sha256sum <"$file" | cut -d' ' -f1)"

@@ -1,0 +1,76 @@
+"""A small site on one machine, with the inventory that the engine would make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.support import Applied, apply_playbook
+from tests.unit.sites import small_site
+from ucontact_appliance.checks.model import Check, Judgement, Subject
+from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
+from ucontact_appliance.engine.pki import ensure_pki
+from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.lab import layout
+from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.planning.systems import system_row
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.resources import INSTALLER
+from ucontact_appliance.site.secrets import Secrets
+from ucontact_appliance.state import StatePaths
+
+
+@dataclass(frozen=True)
+class Small:
+    """The machine, its site, and all that doctor would know of it."""
+
+    machine: Machine
+    inventory: dict[str, Any]
+    subject: Subject
+
+    def play(self, name: str, *, check: bool = False, expect_failure: bool = False) -> Applied:
+        """Run one of the install's playbooks."""
+        return apply_playbook(
+            INSTALLER / "playbooks" / f"{name}.yml",
+            self.inventory,
+            check=check,
+            expect_failure=expect_failure,
+        )
+
+    def sh(self, script: str) -> str:
+        """What a script says on the machine; it must succeed."""
+        done = self.machine.ssh([script])
+        assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def judge(self, checks: tuple[Check, ...]) -> dict[str, Judgement]:
+        """Each check's judgement by its id, on facts gathered anew."""
+        subject = self.subject
+        with runner_for(subject.host, subject.state.known_hosts) as runner:
+            facts = FactSource(Reach(subject.site, subject.host, runner))
+            now = replace(subject, facts=facts)
+            return {check.id: check.judge(now) for check in checks}
+
+
+def small(machine: Machine, folder: Path, **changes: Any) -> Small:
+    """A small site on that machine, its certificates issued; nothing installed yet."""
+    paths = StatePaths(etc=folder / "etc", var=folder / "var")
+    paths.etc.mkdir()
+    host = {"name": machine.name, "address": machine.address, "key": str(layout.ssh_key())}
+    site = small_site(hosts=[host], **changes)
+    plan = make_plan(site, {machine.name: 4096})
+    row = system_row("debian", "11" if machine.suite == "bullseye" else "sid")
+    assert row is not None
+    ensure_pki(site, plan, paths)
+    inventory = build_inventory(
+        site,
+        plan,
+        {machine.name: HostInputs(row, machine.address)},
+        ControllerInputs(paths.pki, folder / "none", folder / "none"),
+        paths.known_hosts,
+    )
+    with runner_for(site.hosts[0], paths.known_hosts) as runner:
+        facts = FactSource(Reach(site, site.hosts[0], runner))
+    return Small(machine, inventory, Subject(site, plan, site.hosts[0], Secrets({}), paths, facts))

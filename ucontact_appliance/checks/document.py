@@ -31,11 +31,12 @@ def to_document(site: Site, time: datetime, findings: Sequence[Finding]) -> dict
         "site": site.site,
         "time": time.astimezone(timezone.utc).isoformat(timespec="seconds"),
         "verdict": verdict_of(findings).value,
-        "findings": [_row(finding) for finding in findings],
+        "findings": [finding_row(finding) for finding in findings],
     }
 
 
-def _row(finding: Finding) -> dict[str, Any]:
+def finding_row(finding: Finding) -> dict[str, Any]:
+    """A finding as other programs read it."""
     return {
         "id": finding.id,
         "title": finding.title,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ucontact_appliance.checks import (
+    appliance,
     asterisk,
     backend,
     call,
@@ -21,6 +22,7 @@ from ucontact_appliance.checks.model import Check
 REACHABLE = host.REACHABLE
 
 CHECKS: tuple[Check, ...] = (
+    *appliance.CHECKS,
     *host.CHECKS,
     *storage.CHECKS,
     *system.CHECKS,

@@ -9,12 +9,11 @@ import typer
 from rich.markup import escape
 
 from ucontact_appliance.checks.document import to_document, verdict_of
-from ucontact_appliance.checks.model import Finding, Stage, Verdict
-from ucontact_appliance.checks.run import run_checks
+from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
+from ucontact_appliance.engine.examination import examine
 from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.engine.traces import remove_call_traces
 from ucontact_appliance.errors import EXIT_FINDINGS
 
 
@@ -29,18 +28,12 @@ def doctor(
     """Run the health checks; exit 1 when one fails."""
     require_root()
     here = load_installed(site_file(site))
-    stages = (Stage.DOCTOR, Stage.DEEP) if deep else (Stage.DOCTOR,)
     with err.status(f"looking at {here.site.site} …") as status:
-        findings = run_checks(
-            here.site,
-            here.plan,
-            here.secrets,
-            here.paths,
-            here.site_file,
-            stages=stages,
+        findings = examine(
+            here,
+            deep=deep,
             only=tuple(only or ()),
-            on_finding=lambda finding: status.update(f"{finding.id}"),
-            tidy=remove_call_traces,
+            on_finding=lambda finding: status.update(finding.title),
         )
     if as_json:
         show_json(to_document(here.site, datetime.now(timezone.utc), findings))

@@ -11,7 +11,7 @@ from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import TaskResult, TaskStarted
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.engine.reporting import file_report
+from ucontact_appliance.engine.reporting import file_report, new_folder
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.resources import INSTALLER
 
@@ -96,7 +96,8 @@ class Verify:
         """Raises PhaseFailedError naming what failed; the report is written before."""
         findings = _checked(job, Stage.DOCTOR)
         job.observer(TaskStarted("Write the compliance report"))
-        file_report(job.site, job.plan, job.seen.surveys, findings, job.paths.reports)
+        folder = new_folder(job.paths.reports)
+        file_report(job.site, job.plan, job.seen.surveys, findings, folder)
         _demand(findings, "the site is installed, but not healthy")
         return 0
 

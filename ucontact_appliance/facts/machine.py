@@ -9,6 +9,7 @@ from pathlib import Path
 import netifaces
 import psutil
 
+from ucontact_appliance.facts.network import default_gateway
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.survey import nominal_mb, survey
 
@@ -72,7 +73,7 @@ def machine(runner: Runner) -> Machine:
     """This machine's profile; `runner` runs here."""
     seen = survey(runner)
     memory = int(psutil.virtual_memory().total)
-    route, interface = _default_route()
+    route, interface = default_gateway() or ("", "")
     return Machine(
         hostname=platform.node(),
         os=seen.os_name,
@@ -139,9 +140,3 @@ def _nics() -> tuple[Nic, ...]:
         for name in netifaces.interfaces()
         if name != "lo" and not name.startswith(_PSEUDO) and name in stats
     )
-
-
-def _default_route() -> tuple[str, str]:
-    """Gateway and interface of the IPv4 default route; empty texts when there is none."""
-    default = dict(netifaces.gateways()["default"]).get(netifaces.AF_INET)
-    return (str(default[0]), str(default[1])) if default else ("", "")

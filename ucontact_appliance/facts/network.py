@@ -8,6 +8,13 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.site.model import Host
 
 
+def default_gateway() -> tuple[str, str] | None:
+    """Gateway and interface of this machine's IPv4 default route."""
+    default = netifaces.gateways().get("default")
+    found = default.get(netifaces.AF_INET) if isinstance(default, dict) else None
+    return (str(found[0]), str(found[1])) if found else None
+
+
 def peer_address(host: Host) -> str:
     """The address at which agents and other hosts find it.
 
@@ -16,7 +23,7 @@ def peer_address(host: Host) -> str:
     """
     if not host.is_local:
         return host.address
-    default = dict(netifaces.gateways()["default"]).get(netifaces.AF_INET)
+    default = default_gateway()
     if default is None:
         raise UnreachableError(
             "this machine has no default route, so its own address is not known",

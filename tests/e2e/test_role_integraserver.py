@@ -135,6 +135,17 @@ def test_the_user_logs_in_by_the_generated_secret_alone(installed: Installed) ->
     assert installed.sh(wrong) == "401"
 
 
+def test_the_rest_api_refuses_cleanly(installed: Installed) -> None:
+    status = "curl -s -o /dev/null -w '%{http_code}'"
+    assert installed.sh(f"{status} http://127.0.0.1:8080/Integra/resources/nothing") == "404"
+    assert installed.sh(f"{status} -X DELETE {HEALTH}") == "405"
+    assert installed.sh(f"{status} -d user=supervisor {LOGIN}") == "400"
+    # As the web server does, with an address that nobody else has in these tests.
+    tries = f"-H 'X-Real-IP: 192.0.2.7' -d user=supervisor -d password=guess {LOGIN}"
+    assert installed.sh(f"for i in 1 2 3 4 5 6 7 8 9 10; do {status} {tries}; done") == "401" * 10
+    assert installed.sh(f"{status} {tries}") == "429"
+
+
 def test_no_secret_is_readable_by_others_or_in_the_journal(installed: Installed) -> None:
     stat = installed.sh("stat -c '%a %U %G' /etc/IntegraServer/integraserver.properties")
     assert stat.strip() == "640 root integra"

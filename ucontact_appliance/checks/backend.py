@@ -35,13 +35,11 @@ def judge_service(found: BackendService) -> Judgement:
     """The unit runs, and will after a reboot."""
     required = "integraserver.service is active and enabled"
     if found.loaded != "loaded":
-        return failed(f"the unit is {found.loaded or 'missing'}", required)
+        return failed(f"the unit is {found.loaded or 'missing'}", required, remedy="{install}")
     if found.active != "active":
-        return failed(
-            f"{found.active} ({found.result})",
-            required,
-            remedy="{ssh} journalctl -u integraserver -n 50 --no-pager; {install}",
-        )
+        # Somebody stopped it: starting helps. It ended by itself: its files or settings are wrong.
+        remedy = "" if found.active == "inactive" else "{install}"
+        return failed(f"{found.active} ({found.result})", required, remedy=remedy)
     if found.enabled != "enabled":
         return failed(f"active, but {found.enabled}: it won't come back after a reboot", required)
     return passed(f"active since {found.since}", required)
@@ -114,12 +112,7 @@ def judge_schemas(found: BackendHealth) -> Judgement:
         if checks.get(name) != "UP"
     ]
     if bad:
-        return failed(
-            "; ".join(bad),
-            required,
-            _evidence(found),
-            "{ssh} journalctl -u integraserver -n 20 --no-pager; {ssh} systemctl status mysql",
-        )
+        return failed("; ".join(bad), required, _evidence(found))
     tls = _mapping(found, "modules").get("jdbc", {}).get("tls", "")
     return passed(f"both UP{f' over {tls}' if tls else ''}", required, _evidence(found))
 

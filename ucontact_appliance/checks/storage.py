@@ -21,6 +21,7 @@ from ucontact_appliance.resources import load_data
 
 RECORDINGS = "/var/spool/asterisk/monitor"
 _ROOT = "/"
+_RELEASE = "/etc/IntegraServer/current"  # R22's tree, once a release lies there
 _KB_PER_GB = 1_000_000_000 / 1024
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _DISK: dict[str, Any] = load_data("hardware")["disk"]
@@ -46,10 +47,10 @@ def judge_writable(found: FileSystem) -> Judgement:
     return passed(f"{found.mount} ({found.kind}) is writable", required)
 
 
-def judge_room(found: FileSystem) -> Judgement:
+def judge_room(found: FileSystem, installed: bool) -> Judgement:
     """Before an install: what it is about to lay down fits."""
-    need = _DISK["install_gb"]
-    required = f"{need} GB free for the installation"
+    need = _DISK["update_gb"] if installed else _DISK["install_gb"]
+    required = f"{need} GB free for the {'next' if installed else 'first'} installation"
     judge = passed if _gb(found.free_kb) >= need else failed
     return judge(_told(found), required, found.evidence)
 
@@ -129,6 +130,11 @@ def _root(subject: Subject) -> FileSystem:
     return found
 
 
+def _room(subject: Subject) -> Judgement:
+    installed = subject.facts.get(file_system, _RELEASE) is not None
+    return judge_room(_root(subject), installed)
+
+
 def _recordings(subject: Subject) -> Judgement:
     found = subject.facts.get(file_system, RECORDINGS)
     if found is None:
@@ -157,7 +163,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R12",),
         remedy=_LARGEST,
-        judge=lambda subject: judge_room(_root(subject)),
+        judge=_room,
         stages=frozenset({Stage.PREFLIGHT}),
     ),
     Check(

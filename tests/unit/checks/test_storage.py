@@ -44,9 +44,17 @@ def test_space(size: float, free: float, verdict: Verdict) -> None:
     assert f"{free:.1f} GB of {size:.1f} GB free on /" in judged.observed
 
 
-@pytest.mark.parametrize(("free", "verdict"), [(6.1, Verdict.PASS), (5.9, Verdict.FAIL)])
-def test_room_for_the_installation(free: float, verdict: Verdict) -> None:
-    assert judge_room(_disk(500, free)).verdict is verdict
+@pytest.mark.parametrize(
+    ("free", "installed", "verdict"),
+    [
+        (6.1, False, Verdict.PASS),
+        (5.9, False, Verdict.FAIL),
+        (1.1, True, Verdict.PASS),
+        (0.9, True, Verdict.FAIL),
+    ],
+)
+def test_room_for_the_installation(free: float, installed: bool, verdict: Verdict) -> None:
+    assert judge_room(_disk(500, free), installed).verdict is verdict
 
 
 @pytest.mark.parametrize(

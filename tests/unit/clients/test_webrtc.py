@@ -1,0 +1,119 @@
+"""Where a call stops is told by its step: against a WSS server with a certificate of a real CA."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from tests.unit.sites import small_site
+from ucontact_appliance.clients.sip import Account, Door, Message, parse_message
+from ucontact_appliance.clients.webrtc import (
+    ANSWERED,
+    CONNECTED_TLS,
+    GATHERED,
+    REGISTERED,
+    CallFailedError,
+    Request,
+    place_call,
+)
+from ucontact_appliance.engine.pki import ensure_pki
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.state import StatePaths
+
+Respond = Callable[[Message], str]
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pki")
+    paths = StatePaths(folder / "etc", folder / "var")
+    ensure_pki(small_site(), make_plan(small_site(), {}), paths)
+    return paths.pki
+
+
+def _call(
+    pki: Path,
+    respond: Respond,
+    *,
+    name: str = "contact.example.com",
+    ca_file: str = "portal-ca.pem",
+    subprotocols: tuple[str, ...] = ("sip",),
+) -> tuple[CallFailedError, list[Message]]:
+    """Call through that server; the failure, and what the server was asked."""
+    got: list[Message] = []
+
+    async def handle(socket: ServerConnection) -> None:
+        async for frame in socket:
+            request = parse_message(str(frame))
+            got.append(request)
+            status = respond(request)
+            if status and request.method != "ACK":
+                kept = tuple(
+                    pair
+                    for pair in request.headers
+                    if pair[0] in ("via", "from", "to", "call-id", "cseq")
+                )
+                await socket.send(Message(f"SIP/2.0 {status}", kept).text())
+
+    async def go() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pki / "portal.pem", pki / "portal.key")
+        names = [Subprotocol(one) for one in subprotocols]
+        async with serve(handle, "127.0.0.1", 0, ssl=context, subprotocols=names) as server:
+            port = int(next(iter(server.sockets)).getsockname()[1])
+            door = Door(name, "127.0.0.1", port, "/ws", str(pki / ca_file))
+            account = Account("contact.example.com", "6001", "hunter2hunter2")
+            await place_call(Request(door, account, "*43", 440.0, 0.1, ("PCMU",)))
+
+    with pytest.raises(CallFailedError) as caught:
+        asyncio.run(go())
+    return caught.value, got
+
+
+def _refuse(method: str, status: str) -> Respond:
+    return lambda request: status if request.method == method else "200 OK"
+
+
+def test_a_certificate_for_another_name_is_not_accepted(pki: Path) -> None:
+    failure, got = _call(pki, lambda request: "200 OK", name="other.example.com")
+    assert failure.step == CONNECTED_TLS
+    assert "CERTIFICATE_VERIFY_FAILED" in failure.why
+    assert got == []
+
+
+def test_a_certificate_of_an_unknown_ca_is_not_accepted(pki: Path) -> None:
+    stranger = pki / "stranger.pem"
+    other = StatePaths(pki / "other", pki / "other")
+    ensure_pki(small_site(site="other"), make_plan(small_site(), {}), other)
+    stranger.write_bytes((other.pki / "portal-ca.pem").read_bytes())
+    failure, got = _call(pki, lambda request: "200 OK", ca_file="stranger.pem")
+    assert failure.step == CONNECTED_TLS
+    assert "CERTIFICATE_VERIFY_FAILED" in failure.why
+    assert got == []
+
+
+def test_a_refused_registration(pki: Path) -> None:
+    failure, got = _call(pki, _refuse("REGISTER", "403 Forbidden"))
+    assert failure.step == REGISTERED
+    assert failure.why == "REGISTER was answered 403 Forbidden"
+    assert [name for name, _ in failure.steps] == [CONNECTED_TLS]
+    assert len(got) == 1
+
+
+def test_a_refused_call_takes_its_registration_back(pki: Path) -> None:
+    failure, got = _call(pki, _refuse("INVITE", "404 Not Found"))
+    assert failure.step == ANSWERED
+    assert [name for name, _ in failure.steps] == [CONNECTED_TLS, REGISTERED, GATHERED]
+    last = got[-1]
+    assert last.method == "REGISTER"
+    assert last.header("expires") == "0"
+    assert last.header("contact").endswith(";expires=0")
+    offered = next(request for request in got if request.method == "INVITE").body
+    assert "a=fingerprint:sha-256" in offered
+    assert "PCMU/8000" in offered
+    assert "opus" not in offered
+    assert all("hunter2" not in request.text() for request in got)

@@ -62,7 +62,8 @@ def sources_hash() -> str:
     digest = hashlib.sha256(__version__.encode())
     for path in source_files():
         content = path.read_bytes()
-        name = path.name if path.is_relative_to(PACKAGE) else path.relative_to(SOURCES).as_posix()
+        # The same in a checkout as in an installed wheel, where the sources lie in the package.
+        name = path.relative_to(SOURCES).as_posix() if SOURCES in path.parents else path.name
         digest.update(f"\0{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()

@@ -1,0 +1,241 @@
+"""Checks of STUN and TURN (R03): who gets a relay, and where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts.stun import (
+    FORBIDDEN_PEERS,
+    Answer,
+    Relay,
+    bound,
+    bound_by_tls,
+    relay_for_agent,
+    relay_for_nobody,
+    relay_for_stranger,
+)
+from ucontact_appliance.facts.unit import Unit, unit
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.ports import ports_for
+
+SERVICE = "stun.service"
+_UNIT = "coturn.service"
+_SECRET = "stun.turn"
+_UNAUTHORIZED = 401  # RFC 8489 9.2.4
+_FORBIDDEN = 403  # RFC 8656 9.2
+_TIMEOUT = 12.0
+
+
+def judge_service(found: Unit) -> Judgement:
+    """The unit runs, and will after a reboot."""
+    required = f"{found.name} is active and enabled"
+    if found.loaded != "loaded":
+        words = f"{found.name} is {found.loaded or 'missing'}"
+        return failed(words, required, found.evidence, "{install}")
+    if found.active != "active":
+        return failed(f"{found.name} is {found.active} ({found.sub})", required, found.evidence)
+    if found.enabled != "enabled":
+        return failed(
+            f"active, but {found.enabled}: it won't come back after a reboot",
+            required,
+            found.evidence,
+            f"{{ssh}} systemctl enable {found.name}",
+        )
+    return passed("active and enabled", required, found.evidence)
+
+
+def judge_binding(found: Answer) -> Judgement:
+    """The server answers, and tells us our own address."""
+    required = "a STUN binding with the address that we come from"
+    if found.binding is None:
+        return failed("no answer", required, found.error)
+    seen = f"{found.binding.mapped} in {found.binding.milliseconds:.1f} ms"
+    evidence = f"{found.server} sees us as {found.binding.mapped}; we are {found.binding.local}"
+    if found.binding.mapped != found.binding.local:
+        # True behind a router, wrong without one: from here that can't be told.
+        return warned(f"{seen}, and we think we are {found.binding.local}", required, evidence)
+    return passed(seen, required, evidence)
+
+
+def judge_tls(found: Answer, fqdn: str) -> Judgement:
+    """The same over TLS, with the portal's certificate."""
+    required = f"a STUN binding over TLS, with a certificate for {fqdn} that can be verified"
+    if found.binding is None:
+        return failed("no binding over TLS", required, found.error)
+    return passed(f"answered in {found.binding.milliseconds:.1f} ms", required, found.server)
+
+
+def judge_refused(found: Relay, who: str) -> Judgement:
+    """No relay for those without a right to it."""
+    required = f"error {_UNAUTHORIZED} for {who}"
+    if found.allocation is None:
+        return failed("no answer", required, found.error)
+    if found.allocation.error == 0:
+        return failed(f"a relay on {found.allocation.relayed}", required, found.server)
+    if found.allocation.error != _UNAUTHORIZED:
+        return warned(f"error {found.allocation.error}", required, found.server)
+    return passed(f"error {_UNAUTHORIZED}", required, found.server)
+
+
+def judge_relay(found: Relay) -> Judgement:
+    """A relay for an agent's credential, that reaches the telephony server."""
+    required = "a relay for a time-limited credential, with permission for the telephony server"
+    if found.allocation is None:
+        return failed("no answer", required, found.error)
+    if found.allocation.error:
+        return failed(f"error {found.allocation.error}", required, found.server)
+    relayed = found.allocation.relayed
+    refused = dict(found.allocation.permissions).get(relayed, 0)
+    if refused:
+        return failed(
+            f"a relay on {relayed}, but error {refused} for the server itself",
+            required,
+            _permissions(found),
+        )
+    return passed(f"a relay on {relayed}", required, _permissions(found))
+
+
+def judge_peers(found: Relay) -> Judgement:
+    """A relay leads nowhere else."""
+    required = f"error {_FORBIDDEN} for each of {', '.join(FORBIDDEN_PEERS)}"
+    if found.allocation is None or found.allocation.error:
+        return skipped("there is no relay to ask with", required, found.error)
+    got = dict(found.allocation.permissions)
+    wrong = [peer for peer in FORBIDDEN_PEERS if got.get(peer) != _FORBIDDEN]
+    if wrong:
+        return failed(f"relayed to {', '.join(wrong)}", required, _permissions(found))
+    return passed(f"all {len(FORBIDDEN_PEERS)} refused", required, _permissions(found))
+
+
+def _permissions(found: Relay) -> str:
+    given = found.allocation.permissions if found.allocation else ()
+    lines = [f"{peer}: {'permitted' if code == 0 else f'error {code}'}" for peer, code in given]
+    return "\n".join([found.server, *lines])
+
+
+def _port(subject: Subject, port_id: str) -> int:
+    registry = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
+    return next(port for port in registry if port.id == port_id).first
+
+
+def _with_secret(judge: Callable[[Relay], Judgement]) -> Callable[[Subject], Judgement]:
+    def judged(subject: Subject) -> Judgement:
+        if _SECRET not in subject.secrets:
+            return skipped(f"the secret {_SECRET} is not on this machine")
+        port = _port(subject, "stun-udp")
+        return judge(subject.facts.get(relay_for_agent, port, subject.secrets[_SECRET]))
+
+    return judged
+
+
+def _service(subject: Subject) -> Judgement:
+    return judge_service(subject.facts.get(unit, _UNIT))
+
+
+def _binding(subject: Subject) -> Judgement:
+    return judge_binding(subject.facts.get(bound, _port(subject, "stun-udp")))
+
+
+def _tls(subject: Subject) -> Judgement:
+    roots = str(subject.state.pki / "portal-ca.pem")
+    answer = subject.facts.get(bound_by_tls, _port(subject, "turn-tls"), roots)
+    return judge_tls(answer, subject.site.fqdn)
+
+
+def _nobody(subject: Subject) -> Judgement:
+    relay = subject.facts.get(relay_for_nobody, _port(subject, "stun-udp"))
+    return judge_refused(relay, "those without a credential")
+
+
+def _stranger(subject: Subject) -> Judgement:
+    relay = subject.facts.get(relay_for_stranger, _port(subject, "stun-udp"))
+    return judge_refused(relay, "a credential from another secret")
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id=SERVICE,
+        title="The STUN and TURN server runs",
+        severity=Severity.HIGH,
+        requirements=("R03", "C06"),
+        remedy="{ssh} systemctl restart coturn",
+        judge=_service,
+        role=Role.TELEPHONY,
+    ),
+    Check(
+        id="stun.binding",
+        title="STUN tells clients their address",
+        severity=Severity.HIGH,
+        requirements=("R03",),
+        remedy="{install}",
+        judge=_binding,
+        role=Role.TELEPHONY,
+        needs=(SERVICE,),
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="stun.tls",
+        title="STUN and TURN answer over TLS",
+        severity=Severity.MEDIUM,
+        requirements=("R03", "R08"),
+        remedy="{install}",
+        judge=_tls,
+        role=Role.TELEPHONY,
+        needs=(SERVICE,),
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="stun.anonymous",
+        title="TURN relays for nobody without a credential",
+        severity=Severity.HIGH,
+        requirements=("R03",),
+        remedy="{install}",
+        judge=_nobody,
+        role=Role.TELEPHONY,
+        needs=(SERVICE,),
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="stun.credential",
+        title="TURN refuses a wrong credential",
+        severity=Severity.HIGH,
+        requirements=("R03",),
+        remedy="{install}",
+        judge=_stranger,
+        role=Role.TELEPHONY,
+        needs=(SERVICE,),
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="stun.relay",
+        title="TURN relays to the telephony server",
+        severity=Severity.HIGH,
+        requirements=("R03",),
+        remedy="{install}",
+        judge=_with_secret(judge_relay),
+        role=Role.TELEPHONY,
+        needs=(SERVICE,),
+        timeout=_TIMEOUT,
+    ),
+    Check(
+        id="stun.peers",
+        title="TURN relays to no special address",
+        severity=Severity.HIGH,
+        requirements=("R03",),
+        remedy="{install}",
+        judge=_with_secret(judge_peers),
+        role=Role.TELEPHONY,
+        needs=(SERVICE, "stun.relay"),
+        timeout=_TIMEOUT,
+    ),
+)

@@ -1,0 +1,95 @@
+"""coturn as its clients find it: bindings, and relays with good, bad and no credentials."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ucontact_appliance.clients.stun import (
+    Allocation,
+    Binding,
+    Credential,
+    Server,
+    allocation,
+    binding,
+    time_limited,
+)
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.source import Reach
+
+T = TypeVar("T")
+
+_USER = "doctor"
+# Nobody must reach these by a relay (RFC 6890): the server itself, a cloud's metadata service, a
+# group, this network, and an address beyond any site (TEST-NET-1). A permission sends nothing.
+FORBIDDEN_PEERS = ("127.0.0.1", "169.254.169.254", "224.0.0.1", "0.0.0.0", "192.0.2.1")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A binding, or the words of the failure in `error`."""
+
+    server: str
+    binding: Binding | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Relay:
+    """An allocation, or the words of the failure in `error`."""
+
+    server: str
+    allocation: Allocation | None
+    error: str = ""
+
+
+def bound(reach: Reach, port: int) -> Answer:
+    """A STUN binding over UDP."""
+    server = Server(reach.address, port)
+    found, error = _tried(lambda: binding(server))
+    return Answer(server.label, found, error)
+
+
+def bound_by_tls(reach: Reach, port: int, roots: str) -> Answer:
+    """A STUN binding over TLS, verified as the portal's name by the roots in that PEM file."""
+    try:
+        context = ssl.create_default_context(cafile=roots)
+    except OSError as error:
+        raise UnreachableError(f"{roots} can't be read", evidence=str(error)) from error
+    server = Server(reach.address, port, context, reach.site.fqdn)
+    found, error_words = _tried(lambda: binding(server))
+    return Answer(server.label, found, error_words)
+
+
+def relay_for_nobody(reach: Reach, port: int) -> Relay:
+    """Ask for a relay without any credential."""
+    return _relay(Server(reach.address, port), None)
+
+
+def relay_for_stranger(reach: Reach, port: int) -> Relay:
+    """Ask for a relay with a credential that was made from another secret."""
+    return _relay(Server(reach.address, port), time_limited("not the secret", _USER))
+
+
+def relay_for_agent(reach: Reach, port: int, secret: str) -> Relay:
+    """Ask for a relay as an agent, with permission for the server's address and forbidden ones."""
+    return _relay(Server(reach.address, port), time_limited(secret, _USER), with_peers=True)
+
+
+def _relay(server: Server, credential: Credential | None, *, with_peers: bool = False) -> Relay:
+    def peers(relayed: str) -> tuple[str, ...]:
+        return (relayed, *FORBIDDEN_PEERS) if with_peers else ()
+
+    found, error = _tried(lambda: allocation(server, credential, peers=peers))
+    return Relay(server.label, found, error)
+
+
+def _tried(ask: Callable[[], T]) -> tuple[T | None, str]:
+    try:
+        return ask(), ""
+    except TimeoutError as error:
+        return None, str(error)
+    except UnreachableError as error:
+        return None, f"{error.what}: {error.evidence}"

@@ -54,6 +54,7 @@ def compose(
         groups=dict(table["groups"]),
         assessments=tuple(assess(requirement, findings) for requirement in requirements()),
         findings=tuple(findings),
+        versions=tuple(finding for finding in findings if finding.id in table["versions"]),
         limits=tuple(table["limits"]),
     )
 

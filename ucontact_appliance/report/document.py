@@ -24,6 +24,10 @@ def to_json(report: Report) -> str:
         "time": report.time,
         "verdict": report.verdict,
         "hosts": [asdict(host) for host in report.hosts],
+        "versions": [
+            {"check": finding.id, "host": finding.host, "observed": finding.observed}
+            for finding in report.versions
+        ],
         "requirements": [_row(assessment) for assessment in report.assessments],
         "findings": [finding_row(finding) for finding in report.findings],
         "limits": list(report.limits),

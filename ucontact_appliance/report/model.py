@@ -59,4 +59,5 @@ class Report:
     groups: dict[str, str]
     assessments: tuple[Assessment, ...]
     findings: tuple[Finding, ...]
+    versions: tuple[Finding, ...]
     limits: tuple[str, ...]

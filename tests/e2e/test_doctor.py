@@ -133,6 +133,7 @@ _MONITOR = "/var/spool/asterisk/monitor"
 FAULTS = (
     _stopped("asterisk", "asterisk.service"),
     _stopped("nginx", "web.service"),
+    _stopped("coturn", "stun.service"),
     _stopped("integraserver", "backend.service"),
     Fault(
         "own name unknown",

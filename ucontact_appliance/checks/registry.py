@@ -12,6 +12,7 @@ from ucontact_appliance.checks import (
     host,
     ports,
     storage,
+    stun,
     system,
     tls,
     tree,
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     *web.CHECKS,
     *tree.CHECKS,
     *backend.CHECKS,
+    *stun.CHECKS,
     *asterisk.CHECKS,
     *call.CHECKS,
 )

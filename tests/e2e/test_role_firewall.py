@@ -78,9 +78,9 @@ def test_all_checks_pass(site: Small) -> None:
 def test_signalling_is_marked_on_the_wire(site: Small) -> None:
     site.sh("systemd-run --quiet --unit=t8089 python3 -m http.server 8089")
     site.sh(
-        "nft 'add table inet seen; add chain inet seen out "
+        "nft 'add table inet seen; add chain inet seen marked "
         "{ type filter hook output priority 100; }; "
-        "add rule inet seen out tcp sport 8089 ip dscp cs3 counter'"
+        "add rule inet seen marked tcp sport 8089 ip dscp cs3 counter'"
     )
     with socket.create_connection((site.machine.address, 8089), timeout=5) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")

@@ -27,4 +27,6 @@ pair() {
 
 pair internal.pem private/internal.key ca.pem "$FQDN"
 [ "$PORTAL" = true ] && pair portal.pem private/portal.key portal-ca.pem "$FQDN"
-exit $wrong
+# Keys that nothing uses are not left lying about.
+[ "$wrong" = 0 ] || rm -r "$STAGED"
+exit "$wrong"

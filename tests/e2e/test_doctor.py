@@ -134,6 +134,7 @@ FAULTS = (
     _stopped("asterisk", "asterisk.service"),
     _stopped("nginx", "web.service"),
     _stopped("coturn", "stun.service"),
+    _stopped("mysql", "mysql.service"),
     _stopped("integraserver", "backend.service"),
     Fault(
         "own name unknown",

@@ -213,7 +213,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_schemas,
         role=Role.BACKEND,
-        needs=(HEALTH,),
+        needs=(HEALTH, "mysql.schemas"),
         timeout=_TIMEOUT,
     ),
 )

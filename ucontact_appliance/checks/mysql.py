@@ -43,6 +43,8 @@ _TIMEOUT = 15.0
 _LEAST = (5, 7)  # R16
 # The server rounds its buffer pool up to chunks: never to less, never to much more.
 _ROUNDED_UP = 1.1
+# The file may be right and the running server not: SET GLOBAL lasts until a restart.
+_AFRESH = "{install} && {ssh} systemctl restart mysql"
 _SOCKET_ONLY = "auth_socket"
 _UNCHECKED_SCHEMAS = ("information_schema", "performance_schema")
 
@@ -66,7 +68,7 @@ def judge_version(found: ServerView, today: date) -> Judgement:
     if release is None:
         return passed(f"{found.version} (its maker's support is not known here)", required)
     until = release["until"]
-    if until and until < today:
+    if until and date.fromisoformat(until) < today:
         return passed(f"{found.version}, past its maker's support since {until}", required)
     return passed(f"{found.version}, supported{f' until {until}' if until else ''}", required)
 
@@ -358,7 +360,7 @@ CHECKS: tuple[Check, ...] = (
         title="The buffer pool is as planned",
         severity=Severity.MEDIUM,
         requirements=("R12", "R16"),
-        remedy="{install}",
+        remedy=_AFRESH,
         judge=_viewed(_memory),
         role=Role.DATABASE,
         needs=(LOGIN,),
@@ -369,7 +371,7 @@ CHECKS: tuple[Check, ...] = (
         title="The number of connections is as planned",
         severity=Severity.MEDIUM,
         requirements=("R12", "R16"),
-        remedy="{install}",
+        remedy=_AFRESH,
         judge=_viewed(_connections),
         role=Role.DATABASE,
         needs=(LOGIN,),
@@ -380,7 +382,7 @@ CHECKS: tuple[Check, ...] = (
         title="MySQL is hardened",
         severity=Severity.MEDIUM,
         requirements=("R16",),
-        remedy="{install}",
+        remedy=_AFRESH,
         judge=_viewed(lambda _, found: judge_settings(found)),
         role=Role.DATABASE,
         needs=(LOGIN,),

@@ -15,6 +15,7 @@ from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
 
 MANUAL = "manual"
+PARTIAL = "partial"
 # The worst first: a requirement is as good as its worst finding.
 _ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
 
@@ -63,5 +64,10 @@ def assess(requirement: Requirement, findings: Sequence[Finding]) -> Assessment:
     """The requirement with its findings, and the verdict over them."""
     mine = tuple(finding for finding in findings if requirement.id in finding.requirements)
     seen = {finding.verdict for finding in mine}
-    verdict = next((verdict.value for verdict in _ORDER if verdict in seen), MANUAL)
-    return Assessment(requirement, verdict, mine)
+    worst = next((verdict for verdict in _ORDER if verdict in seen), None)
+    if worst is None:
+        return Assessment(requirement, MANUAL, mine)
+    unseen = Verdict.SKIP in seen or bool(requirement.manual)
+    return Assessment(
+        requirement, PARTIAL if worst is Verdict.PASS and unseen else worst.value, mine
+    )

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 
 import jinja2
 
+from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.resources import TEMPLATES
 
-# What a verdict is called on the page, best reading order for a summary.
+# What a verdict over a requirement is called on the page, in reading order.
 VERDICTS = {
     "pass": "met",
+    "partial": "met as far as seen",
     "warn": "met with a remark",
     "fail": "not met",
     "error": "could not be judged",
     "skip": "not verifiable here",
-    "manual": "to be looked at by a person",
+    "manual": "for a person to look at",
 }
+STATUSES = {"effective": "effective", "retired": "retired", "past-support": "past support"}
+_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # the worst first
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The report in one sentence, with the verdict that colours it."""
+
+    verdict: str
+    text: str
 
 
 def to_html(report: Report) -> str:
@@ -29,15 +44,42 @@ def to_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    counts = Counter(assessment.verdict for assessment in report.assessments)
     return environment.get_template("report.html.j2").render(
         report=report,
+        time=spoken(report.time),
         verdicts=VERDICTS,
-        counts=Counter(assessment.verdict for assessment in report.assessments),
+        statuses=STATUSES,
+        headline=headline(counts),
+        counts=counts,
         check_counts=Counter(finding.verdict.value for finding in report.findings),
         sections=_sections(report),
-        problems=[f for f in report.findings if f.verdict.value in ("fail", "error", "warn")],
-        skipped=[f for f in report.findings if f.verdict.value == "skip"],
+        aged=[a for a in report.assessments if a.requirement.status != "effective"],
+        problems=[f for verdict in _PROBLEMS for f in report.findings if f.verdict is verdict],
+        skipped=[f for f in report.findings if f.verdict is Verdict.SKIP],
+        evidence=_once(report.findings),
     )
+
+
+def headline(counts: Mapping[str, int]) -> Headline:
+    """The sentence for these numbers of requirements by verdict."""
+    texts = {
+        "fail": "Not every requirement is met",
+        "error": "Not every requirement could be judged",
+        "warn": "Every requirement that could be verified is met, with remarks",
+        "partial": "Every requirement that could be verified is met",
+        "pass": "Every requirement that could be verified is met",
+    }
+    for verdict, text in texts.items():
+        if counts.get(verdict):
+            return Headline("pass" if verdict == "partial" else verdict, text)
+    return Headline("skip", "Nothing could be verified")
+
+
+def spoken(time: str) -> str:
+    """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
+    moment = datetime.fromisoformat(time).astimezone(timezone.utc)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
 def _sections(report: Report) -> list[tuple[str, list[Assessment]]]:
@@ -46,3 +88,13 @@ def _sections(report: Report) -> list[tuple[str, list[Assessment]]]:
         (title, [a for a in report.assessments if a.requirement.group == group])
         for group, title in report.groups.items()
     ]
+
+
+def _once(findings: Sequence[Finding]) -> list[tuple[Finding, Finding | None]]:
+    """Each finding, with the earlier one of its host that brought the very same evidence."""
+    first: dict[tuple[str, str], Finding] = {}
+    rows: list[tuple[Finding, Finding | None]] = []
+    for finding in findings:
+        earlier = first.setdefault((finding.host, finding.evidence), finding)
+        rows.append((finding, earlier if finding.evidence and earlier is not finding else None))
+    return rows

@@ -12,12 +12,15 @@ from ucontact_appliance.report.model import Report
 from ucontact_appliance.site.files import private_dir, write_private
 
 MANIFEST = "manifest.json"
+PAGE = "report.html"
+DOCUMENT = "report.json"
+FILES = (PAGE, DOCUMENT)
 
 
 def write_report(report: Report, folder: Path) -> None:
     """Write report.html, report.json and manifest.json, each in one step, 0600."""
     private_dir(folder)
-    files = {"report.html": to_html(report), "report.json": to_json(report)}
+    files = {PAGE: to_html(report), DOCUMENT: to_json(report)}
     for name, text in files.items():
         write_private(folder / name, text)
     digests = {

@@ -11,7 +11,7 @@ from ucontact_appliance.report.html import headline, spoken, to_html
 class _Page(HTMLParser):
     """What a page refers to, its anchors, and its tags that were never closed."""
 
-    _VOID = frozenset({"meta", "br", "img", "link", "hr", "input"})
+    _VOID = frozenset({"col", "meta", "br", "img", "link", "hr", "input"})
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -114,19 +114,23 @@ def judge_accounts(found: Audit) -> Judgement:
     evidence = "\n".join(_row(account) for account in found.accounts)
     if found.error:
         return failed("the accounts can't be read as root", required, found.error)
+    ours = {"", *_SERVICES, *_TABLE["own_accounts"]}
     wrong = [fault for account in found.accounts for fault in _faults(account)]
     there = {account.user for account in found.accounts}
-    wrong += [f"{name} is missing" for name in _SERVICES if name not in there]
-    if wrong:
-        return failed("; ".join(wrong), required, evidence)
-    known = {*_SERVICES, *_TABLE["own_accounts"]}
-    others = [account.label for account in found.accounts if account.user not in known]
+    missing = [f"{name} is missing" for name in _SERVICES if name not in there]
+    if wrong or missing:
+        # The installation mends its own accounts; somebody else's are for the operator to judge.
+        strange = [a for a in found.accounts if a.user not in ours and _faults(a)]
+        only = strange and not missing and len(strange) == len(wrong)
+        remedy = _statement(strange[0], "ALTER USER", " REQUIRE SSL") if only else ""
+        return failed("; ".join(wrong + missing), required, evidence, remedy)
+    others = [account for account in found.accounts if account.user not in ours]
     if others:
         return warned(
-            f"not made by the appliance: {', '.join(others)}",
+            f"not made by the appliance: {', '.join(account.label for account in others)}",
             required,
             evidence,
-            f'{{ssh}} mysql -e "SHOW GRANTS FOR {others[0]}"',
+            _statement(others[0], "SHOW GRANTS FOR"),
         )
     return passed(f"{', '.join(sorted(there & set(_SERVICES)))} by TLS", required, evidence)
 
@@ -139,12 +143,18 @@ def _faults(account: Account) -> list[str]:
         return [] if local else [f"{account.label} by {account.plugin}"]
     if account.user in _TABLE["own_accounts"]:
         return []
-    faults = [] if account.ssl_type else [f"{account.label} may come without TLS"]
+    secure = account.ssl_type or (account.locked and account.user not in _SERVICES)
+    faults = [] if secure else [f"{account.label} may come without TLS"]
     if account.user in _SERVICES and "%" in account.host:
         faults.append(f"{account.label} may come from anywhere")
     if account.user in _SERVICES and account.locked:
         faults.append(f"{account.label} is locked")
     return faults
+
+
+def _statement(account: Account, verb: str, rest: str = "") -> str:
+    # By standard input, so that it means the same with ssh before it and without.
+    return f"echo \"{verb} '{account.user}'@'{account.host}'{rest}\" | {{ssh}} mysql"
 
 
 def _row(account: Account) -> str:

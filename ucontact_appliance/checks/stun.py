@@ -202,7 +202,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_nobody,
         role=Role.TELEPHONY,
-        needs=(SERVICE,),
+        needs=(SERVICE, "stun.binding"),
         timeout=_TIMEOUT,
     ),
     Check(
@@ -213,7 +213,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_stranger,
         role=Role.TELEPHONY,
-        needs=(SERVICE,),
+        needs=(SERVICE, "stun.binding", "stun.anonymous"),
         timeout=_TIMEOUT,
     ),
     Check(
@@ -224,7 +224,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_with_secret(judge_relay),
         role=Role.TELEPHONY,
-        needs=(SERVICE,),
+        needs=(SERVICE, "stun.binding"),
         timeout=_TIMEOUT,
     ),
     Check(

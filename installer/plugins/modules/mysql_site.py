@@ -111,11 +111,11 @@ changes:
   elements: str
 """
 
-import hashlib
-import re
+import hashlib  # noqa: E402
+import re  # noqa: E402
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.converters import to_bytes
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils.common.text.converters import to_bytes  # noqa: E402
 
 SCHEMA_OPTIONS = "CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
 NAME = re.compile(r"^[A-Za-z0-9_]{1,64}$")
@@ -129,7 +129,7 @@ GRANT = re.compile(r"^GRANT (?P<what>.+?) ON (?P<on>\S+) TO ", re.S)
 GRANTED_ROLE = re.compile(r"^GRANT (?P<roles>`.+) TO ", re.S)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Input that is never sent to the server."""
 
 
@@ -166,21 +166,21 @@ class Client(object):
 def identifier(name):
     """The name in backticks."""
     if not NAME.match(name):
-        raise Refused("%r is no name for a schema, table or column" % name)
+        raise RefusedError("%r is no name for a schema, table or column" % name)
     return "`%s`" % name
 
 
 def text(value):
     """The value as an SQL text."""
     if any(ord(char) < 32 for char in value):
-        raise Refused("a text with control characters is not sent to the server")
+        raise RefusedError("a text with control characters is not sent to the server")
     return "'%s'" % value.replace("\\", "\\\\").replace("'", "''")
 
 
 def account_of(name, host):
     """'name'@'host'."""
     if not NAME.match(name) or not HOST.match(host):
-        raise Refused("%r@%r is no account" % (name, host))
+        raise RefusedError("%r@%r is no account" % (name, host))
     return "%s@%s" % (text(name), text(host))
 
 
@@ -230,7 +230,7 @@ def wanted_grants(grants):
     for grant in grants:
         for privilege in grant["privileges"]:
             if not PRIVILEGE.match(privilege):
-                raise Refused("%r is no privilege" % privilege)
+                raise RefusedError("%r is no privilege" % privilege)
         found = privileges_of(", ".join(grant["privileges"]))
         wanted.setdefault(target_of(grant["target"]), set()).update(found)
     return wanted
@@ -272,7 +272,7 @@ class Site(object):
 
     def schemas(self, names):
         """Add the missing ones."""
-        known = set(row[0] for row in self.client.query("SHOW DATABASES"))
+        known = {row[0] for row in self.client.query("SHOW DATABASES")}
         for name in names:
             if name not in known:
                 self.change(
@@ -301,7 +301,7 @@ class Site(object):
                 % (where, body, SCHEMA_OPTIONS),
             )
             return
-        for column, definition in zip(table["columns"], columns):
+        for column, definition in zip(table["columns"], columns, strict=False):
             if column["name"].lower() not in known:
                 self.change(
                     "column %s.%s added" % (label, column["name"]),
@@ -311,7 +311,7 @@ class Site(object):
     def row(self, row):
         """Insert it unless its key is there."""
         where = "%s.%s" % (identifier(row["schema"]), identifier(row["table"]))
-        values = dict((name, text("%s" % value)) for name, value in row["values"].items())
+        values = {name: text("%s" % value) for name, value in row["values"].items()}
         key = row["key"]
         label = "%s.%s %s" % (row["schema"], row["table"], values[key])
         exists = self.client.query(
@@ -361,7 +361,7 @@ class Site(object):
             "SELECT host, plugin, ssl_type, account_locked FROM mysql.user WHERE user = %s"
             % text(account["name"])
         )
-        known = dict((row[0], row[1:]) for row in rows)
+        known = {row[0]: row[1:] for row in rows}
         for host in account["hosts"]:
             self.one_account(account, host, known.get(host))
         for host in known:
@@ -395,8 +395,16 @@ class Site(object):
                 self.change("TLS required of %s" % label, "ALTER USER %s REQUIRE SSL" % who)
             if locked != "N":
                 self.change("account %s unlocked" % label, "ALTER USER %s ACCOUNT UNLOCK" % who)
-            found = parse_grants(row[0] for row in self.client.query("SHOW GRANTS FOR %s" % who))
-        self.grants(who, label, found, wanted_grants(account["grants"]))
+            found = self.found_grants(who)
+        wanted = wanted_grants(account["grants"])
+        # Revoking everywhere may take what was granted on one schema with it: look again.
+        if self.revoke(who, label, found, wanted) and not self.module.check_mode:
+            found = self.found_grants(who)
+        self.grant(who, label, found, wanted)
+
+    def found_grants(self, who):
+        """The account's grants, by target."""
+        return parse_grants(row[0] for row in self.client.query("SHOW GRANTS FOR %s" % who))
 
     def stored(self, who):
         """The server's hash of an account, in hex: its salt may hold a tab or a line break."""
@@ -424,22 +432,26 @@ class Site(object):
             proof = '{"%s": "%s"}' % (FINGERPRINT, fingerprint(password, self.stored(who)))
             self.client.query("ALTER USER %s ATTRIBUTE %s" % (who, text(proof)))
 
-    def grants(self, who, label, found, wanted):
-        """Grant what is missing, revoke what is too much."""
-        for on in sorted(set(found) | set(wanted)):
-            missing = wanted.get(on, set()) - found.get(on, set())
-            extra = found.get(on, set()) - wanted.get(on, set())
-            if on == "":
-                self.change(
-                    "roles of %s revoked" % label,
-                    *["REVOKE %s FROM %s" % (roles, who) for roles in sorted(extra)],
-                )
-                continue
-            if extra:
+    def revoke(self, who, label, found, wanted):
+        """Take away what is too much; whether there was any."""
+        revoked = False
+        for on in sorted(found):
+            extra = found[on] - wanted.get(on, set())
+            if extra and on == "":
+                statements = ["REVOKE %s FROM %s" % (roles, who) for roles in sorted(extra)]
+                self.change("roles of %s revoked" % label, *statements)
+            elif extra:
                 self.change(
                     "%s lost %s on %s" % (label, ", ".join(sorted(extra)), on),
                     "REVOKE %s ON %s FROM %s" % (listed(extra), on, who),
                 )
+            revoked = revoked or bool(extra)
+        return revoked
+
+    def grant(self, who, label, found, wanted):
+        """Give what is missing."""
+        for on in sorted(wanted):
+            missing = wanted[on] - found.get(on, set())
             if missing:
                 self.change(
                     "%s got %s on %s" % (label, ", ".join(sorted(missing)), on),
@@ -474,59 +486,59 @@ def listed(privileges):
 
 def main():
     """Run the module."""
-    text_option = dict(type="str", required=True)
+    text_option = {"type": "str", "required": True}
     module = AnsibleModule(
-        argument_spec=dict(
-            socket=dict(type="path", required=True),
-            schemas=dict(type="list", elements="str", default=[]),
-            tables=dict(
-                type="list",
-                elements="dict",
-                default=[],
-                options=dict(
-                    schema=text_option,
-                    name=text_option,
-                    columns=dict(
-                        type="list",
-                        elements="dict",
-                        required=True,
-                        options=dict(name=text_option, type=text_option),
-                    ),
-                    keys=dict(type="list", elements="str", default=[], no_log=False),
-                ),
-            ),
-            rows=dict(
-                type="list",
-                elements="dict",
-                default=[],
-                options=dict(
-                    schema=text_option,
-                    table=text_option,
-                    key=dict(type="str", required=True, no_log=False),
-                    values=dict(type="dict", required=True),
-                ),
-            ),
-            accounts=dict(
-                type="list",
-                elements="dict",
-                default=[],
-                options=dict(
-                    name=text_option,
-                    hosts=dict(type="list", elements="str", required=True),
-                    password=dict(type="str", required=True, no_log=True),
-                    grants=dict(
-                        type="list",
-                        elements="dict",
-                        required=True,
-                        options=dict(
-                            target=text_option,
-                            privileges=dict(type="list", elements="str", required=True),
-                        ),
-                    ),
-                ),
-            ),
-            certificate=dict(type="path"),
-        ),
+        argument_spec={
+            "socket": {"type": "path", "required": True},
+            "schemas": {"type": "list", "elements": "str", "default": []},
+            "tables": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "schema": text_option,
+                    "name": text_option,
+                    "columns": {
+                        "type": "list",
+                        "elements": "dict",
+                        "required": True,
+                        "options": {"name": text_option, "type": text_option},
+                    },
+                    "keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+                },
+            },
+            "rows": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "schema": text_option,
+                    "table": text_option,
+                    "key": {"type": "str", "required": True, "no_log": False},
+                    "values": {"type": "dict", "required": True},
+                },
+            },
+            "accounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": text_option,
+                    "hosts": {"type": "list", "elements": "str", "required": True},
+                    "password": {"type": "str", "required": True, "no_log": True},
+                    "grants": {
+                        "type": "list",
+                        "elements": "dict",
+                        "required": True,
+                        "options": {
+                            "target": text_option,
+                            "privileges": {"type": "list", "elements": "str", "required": True},
+                        },
+                    },
+                },
+            },
+            "certificate": {"type": "path"},
+        },
         supports_check_mode=True,
     )
     client = Client(module, module.params["socket"])
@@ -544,7 +556,7 @@ def main():
             site.account(account)
         if module.params["certificate"]:
             site.certificate(module.params["certificate"])
-    except Refused as refusal:
+    except RefusedError as refusal:
         module.fail_json(msg=str(refusal))
     module.exit_json(changed=bool(site.changes), changes=site.changes)
 

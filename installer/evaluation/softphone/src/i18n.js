@@ -140,7 +140,7 @@ const ES = {
   dialPad: "Teclado",
   call: "Llamar",
   videoCall: "Videollamada",
-  echoTest: "Prueba de eco",
+  echoTest: "Probar eco",
   answer: "Atender",
   answerVideo: "Atender con video",
   decline: "Rechazar",

@@ -27,6 +27,17 @@ ask() {
     answer=$(asterisk -rx "$1" 2>&1) || { echo "asterisk -rx '$1': $answer" >&2; exit 1; }
 }
 
+# What Asterisk has written to its log about files it refused, since the mark: it keeps the old
+# objects then and says no word to who asked for the reload. Values of secrets are left out.
+log=/var/log/asterisk/messages.log
+mark() { stat -c %s $log 2>/dev/null || echo 0; }
+refusals() {  # $1: the mark
+    sleep 0.5
+    tail -c "+$(($1 + 1))" $log \
+        | grep -E 'ERROR\[.*(res_sorcery_config|config_options|pbx_config|config)\.c:' \
+        | sed -E 's/((password|secret)[a-z_]* *=).*/\1 (hidden)/I' || true
+}
+
 # name, what to tell Asterisk (";" between commands), files
 reloads() {
     cat <<TABLE
@@ -45,7 +56,14 @@ each_reload() {  # $1: "tell" does it where something is new; "note" remembers a
         sum=$(fingerprint $files)
         if [ "$1" = tell ]; then
             is_new "$name" "$sum" || continue
+            start=$(mark)
             echo "$commands" | tr ';' '\n' | while read -r command; do ask "$command"; done
+            refused=$(refusals "$start")
+            if [ -n "$refused" ]; then
+                printf 'Asterisk refused what is new in %s and keeps what it had:\n%s\n' \
+                    "$files" "$refused" >&2
+                exit 1
+            fi
             echo "applied: $name reloaded"
         fi
         remember "$name" "$sum"

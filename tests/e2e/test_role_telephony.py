@@ -1,0 +1,451 @@
+"""The role telephony on Asterisk 22 (sid) and 16 (bullseye), with real calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.e2e.conftest import MachineFactory
+from tests.e2e.support import Applied, apply_role
+from ucontact_appliance.clients.audio import ToneHeard, find_tone
+from ucontact_appliance.clients.sip import Account, Door, Message, SipLine
+from ucontact_appliance.clients.webrtc import (
+    CallFailedError,
+    CallRecord,
+    Request,
+    _Ear,
+    _ToneTrack,
+    place_call,
+)
+from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
+from ucontact_appliance.facts.runner import SshRunner
+from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.lab import layout
+from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.site.model import Host, Site
+
+pytestmark = pytest.mark.machine
+
+FQDN = "demo.ucontact.test"
+SUITES = ("sid", "bullseye")
+SECRETS = {"6001": "one-secret-of-6001", "6002": "one;secret of 6002"}
+# A prefix for each transport: all lead to the other machine.
+PREFIXES = {"udp": "7", "tcp": "8", "tls": "9"}
+RECORDINGS = "/var/spool/asterisk/monitor"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A machine with the role on it, and what the first and the second run did."""
+
+    machine: Machine
+    roots: Path
+    parameters: dict[str, Any]
+    first: Applied
+    second: Applied
+
+    def door(self) -> Door:
+        return Door(FQDN, self.machine.address, 8089, "/ws", str(self.roots))
+
+    def sh(self, script: str) -> str:
+        done = self.machine.ssh(["sh", "-c", shlex.quote(script)])
+        assert done.returncode == 0, done.stdout + done.stderr
+        return str(done.stdout)
+
+    def ask(self, command: str) -> str:
+        return self.sh(f"asterisk -rx {shlex.quote(command)}")
+
+
+def certify(machines: list[Machine], folder: Path) -> Path:
+    """A throw-away certificate on each machine, all trusted by all; the roots' file here."""
+    made = []
+    for machine in machines:
+        script = f"""
+        set -e
+        getent group ucontact-tls >/dev/null || groupadd -r ucontact-tls
+        install -d -m 0750 -g ucontact-tls /etc/ssl/ucontact /etc/ssl/ucontact/private
+        chmod 0755 /etc/ssl/ucontact
+        cd /etc/ssl/ucontact
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+            -subj /CN={FQDN} -addext subjectAltName=DNS:{FQDN},IP:{machine.address} \
+            -keyout private/portal.key -out portal.pem 2>/dev/null
+        chgrp ucontact-tls private/portal.key && chmod 0640 private/portal.key
+        cp portal.pem ca.pem
+        cat portal.pem
+        """
+        done = machine.ssh(["sh", "-c", shlex.quote(script)])
+        assert done.returncode == 0, done.stderr
+        made.append(done.stdout)
+    roots = folder / "roots.pem"
+    roots.write_text("".join(made), encoding="utf-8")
+    for machine in machines:
+        done = subprocess.run(
+            ["ssh", *_ssh(machine), "cat > /etc/ssl/ucontact/roots.pem"],
+            input=roots.read_text(encoding="utf-8"),
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0
+    return roots
+
+
+def _ssh(machine: Machine) -> list[str]:
+    return [
+        *("-i", str(layout.ssh_key()), "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"),
+        *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+        f"root@{machine.address}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def servers(
+    machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Server]:
+    """One server a suite, each with three trunks to the other one."""
+    folder = tmp_path_factory.mktemp("telephony")
+    machines = {suite: machine_factory(suite=suite) for suite in SUITES}
+    roots = certify(list(machines.values()), folder)
+    made = {}
+    for suite, machine in machines.items():
+        other = next(m for name, m in machines.items() if name != suite)
+        parameters = {
+            "telephony_extensions": [{"number": n, "secret": s} for n, s in SECRETS.items()],
+            "telephony_ami_secret": "some-ami-secret",
+            # Nobody listens there: Asterisk has to do without its database.
+            "telephony_database_password": "some-password",
+            "telephony_trunk_roots": "/etc/ssl/ucontact/roots.pem",
+            "telephony_trunks": [
+                {"name": f"by-{by}", "host": other.address, "transport": by, "prefix": prefix}
+                | {"codecs": ["alaw", "ulaw"]}
+                for by, prefix in PREFIXES.items()
+            ],
+            "telephony_ring_seconds": 8,
+        }
+        first = apply_role(machine, "telephony", parameters, folder)
+        second = apply_role(machine, "telephony", parameters, folder)
+        made[suite] = Server(machine, roots, parameters, first, second)
+    return made
+
+
+@pytest.fixture(params=SUITES)
+def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
+    return servers[request.param]
+
+
+class Phone(SipLine):
+    """A line that rings and can take the call."""
+
+    def __init__(self, sock: ClientConnection, account: Account) -> None:
+        super().__init__(sock, account)
+        self.invites: asyncio.Queue[Message] = asyncio.Queue()
+
+    def _reply(self, request: Message) -> Message:
+        reply = super()._reply(request)
+        if request.method != "INVITE":
+            return reply
+        self.invites.put_nowait(request)
+        return Message("SIP/2.0 180 Ringing", reply.headers)
+
+    async def take_call(self, hertz: float) -> _Ear:
+        """Answer the next call with a tone; what is heard gathers in the ear."""
+        invite = await asyncio.wait_for(self.invites.get(), 10)
+        peer, ear = RTCPeerConnection(RTCConfiguration(iceServers=[])), _Ear()
+        self.listening: list[asyncio.Task[None]] = []
+        peer.on("track", lambda t: self.listening.append(asyncio.create_task(ear.listen(t))))
+        await peer.setRemoteDescription(RTCSessionDescription(invite.body, "offer"))
+        peer.addTrack(_ToneTrack(hertz))
+        await peer.setLocalDescription(await peer.createAnswer())
+        headers = (("contact", self.contact), ("content-type", "application/sdp"))
+        ringing = super()._reply(invite)
+        await self._send(
+            Message("SIP/2.0 200 OK", ringing.headers + headers, peer.localDescription.sdp)
+        )
+        await asyncio.wait_for(self.hung_up.wait(), 20)
+        await peer.close()
+        return ear
+
+
+@asynccontextmanager
+async def a_phone(door: Door, number: str) -> AsyncIterator[Phone]:
+    context = ssl.create_default_context(cafile=door.ca_file)
+    async with connect(
+        f"wss://{door.name}:{door.port}{door.path}",
+        host=door.address,
+        port=door.port,
+        ssl=context,
+        server_hostname=door.name,
+        subprotocols=[Subprotocol("sip")],
+        proxy=None,
+    ) as sock:
+        phone = Phone(sock, Account(FQDN, number, SECRETS[number]))
+        listener = asyncio.create_task(phone.listen())
+        try:
+            await phone.register()
+            yield phone
+            await phone.register(expires=0)
+        finally:
+            listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listener
+
+
+def a_request(server: Server, number: str, hertz: float = 440.0, secret: str = "") -> Request:
+    account = Account(FQDN, "6001", secret or SECRETS["6001"])
+    return Request(server.door(), account, number, hertz, 2.0, ("opus", "PCMU", "PCMA"))
+
+
+async def talk(caller: Server, callee: Server, number: str) -> tuple[CallRecord, ToneHeard]:
+    """6001 calls `number`, 6002 of `callee` takes it: what each of them heard."""
+    async with a_phone(callee.door(), "6002") as phone:
+        taken = asyncio.create_task(phone.take_call(660.0))
+        # 6001 sends 440 Hz and listens for it; the other's tone is looked for by hand.
+        record = await place_call(a_request(caller, number))
+        ear = await taken
+        return record, find_tone(ear.samples, ear.rate, 440.0)
+
+
+def recordings(server: Server) -> set[str]:
+    found = server.sh(f"find {RECORDINGS} -name '*.gsm' -size +1k -printf '%P\\n'")
+    return set(found.split())
+
+
+def test_the_second_run_changes_nothing(server: Server) -> None:
+    assert server.first.changed > 0
+    assert server.second.changed == 0, server.second.changed_names
+
+
+def test_no_secret_in_the_output(server: Server) -> None:
+    output = server.first.output + server.second.output
+    for secret in (*SECRETS.values(), "some-ami-secret", "some-password"):
+        assert secret not in output
+
+
+def test_files_with_secrets_are_closed(server: Server) -> None:
+    files = (
+        "/etc/odbc.ini /etc/asterisk/pjsip_extensions.conf /etc/asterisk/pjsip_trunks.conf "
+        "/etc/asterisk/manager.conf"
+    )
+    assert set(server.sh(f"stat -c '%a %U:%G' {files}").splitlines()) == {"640 root:asterisk"}
+
+
+def test_the_echo_test_is_recorded_though_the_database_is_away(server: Server) -> None:
+    before = recordings(server)
+    record = asyncio.run(place_call(a_request(server, "*43")))
+    assert record.media.lost == 0
+    assert record.dtls == "connected"
+    assert record.answered[0] == "opus"
+    assert record.heard.seconds > 1.5
+    (new,) = recordings(server) - before
+    assert "_6001_43_" in new
+    end = time.monotonic() + 15
+    while "*43" not in (rows := server.sh("cat /var/log/asterisk/cdr-csv/Master.csv || true")):
+        assert time.monotonic() < end, "no call record in the local file"
+        time.sleep(1)
+    assert new in rows
+    assert "Number of active connections: 0" in server.ask("odbc show")
+
+
+def test_extensions_call_each_other(server: Server) -> None:
+    before = recordings(server)
+    record, heard = asyncio.run(talk(server, server, "6002"))
+    assert heard.seconds > 1.0
+    assert record.media.lost == 0
+    assert record.media.received > 50
+    (new,) = recordings(server) - before
+    assert "_6001_6002_" in new
+
+
+@pytest.mark.parametrize(("number", "status"), [("6002", 480), ("1234", 404), ("*44", 404)])
+def test_a_call_that_nobody_can_take(server: Server, number: str, status: int) -> None:
+    with pytest.raises(CallFailedError, match=str(status)):
+        asyncio.run(place_call(a_request(server, number)))
+
+
+def test_a_busy_extension(server: Server) -> None:
+    async def call_the_busy_one() -> None:
+        async with a_phone(server.door(), "6002") as phone:
+            phone._reply = lambda request: SipLine._reply(phone, request)  # type: ignore[method-assign]
+            await place_call(a_request(server, "6002"))
+
+    with pytest.raises(CallFailedError, match="486"):
+        asyncio.run(call_the_busy_one())
+
+
+@pytest.mark.parametrize("by", PREFIXES)
+@pytest.mark.parametrize(("here", "there"), [("sid", "bullseye"), ("bullseye", "sid")])
+def test_a_trunk_carries_a_call(servers: dict[str, Server], by: str, here: str, there: str) -> None:
+    caller, callee = servers[here], servers[there]
+    before = recordings(caller), recordings(callee)
+    record, heard = asyncio.run(talk(caller, callee, f"{PREFIXES[by]}6002"))
+    assert heard.seconds > 1.0
+    assert record.media.lost == 0
+    (out,) = recordings(caller) - before[0]
+    (into,) = recordings(callee) - before[1]
+    assert "_6001_6002_" in out
+    assert "_6002_" in into
+
+
+def test_nobody_comes_in_without_an_account(server: Server) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(3)
+        sock.connect((server.machine.address, 5060))
+        here = f"{sock.getsockname()[0]}:{sock.getsockname()[1]}"
+        lines = (
+            f"INVITE sip:*43@{server.machine.address} SIP/2.0",
+            f"Via: SIP/2.0/UDP {here};branch=z9hG4bKstranger;rport",
+            "Max-Forwards: 70",
+            f"From: <sip:anonymous@{here}>;tag=1",
+            f"To: <sip:*43@{server.machine.address}>",
+            "Call-ID: stranger",
+            "CSeq: 1 INVITE",
+            f"Contact: <sip:anonymous@{here}>",
+            "Content-Length: 0",
+        )
+        sock.send("\r\n".join([*lines, "", ""]).encode())
+        assert sock.recv(4096).decode().startswith("SIP/2.0 401 ")
+
+
+def offers(address: str, port: int, *options: str) -> bool:
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", f"{address}:{port}", *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    return "Cipher is" in done.stdout and "Cipher is (NONE)" not in done.stdout
+
+
+@pytest.mark.parametrize(("port", "versions"), [(8089, {"tls1_2", "tls1_3"}), (5061, {"tls1_2"})])
+def test_tls_has_forward_secrecy_only(server: Server, port: int, versions: set[str]) -> None:
+    address = server.machine.address
+    weak = ("-cipher", "ALL:@SECLEVEL=0")
+    spoken = {
+        version
+        for version in ("tls1", "tls1_1", "tls1_2", "tls1_3")
+        if offers(address, port, f"-{version}", *weak)
+    }
+    assert spoken == versions
+    for ciphers in ("kRSA", "ECDHE+SHA1:ECDHE+SHA256:ECDHE+SHA384", "aNULL", "DHE"):
+        assert not offers(address, port, "-tls1_2", "-cipher", f"{ciphers}:@SECLEVEL=0"), ciphers
+
+
+def test_doctor_sees_what_was_planned(server: Server, tmp_path: Path) -> None:
+    site = Site.model_validate(
+        {
+            "site": "t",
+            "fqdn": FQDN,
+            "agents": 10,
+            "hosts": [
+                {"name": "t", "address": server.machine.address, "key": str(layout.ssh_key())}
+            ],
+        }
+    )
+    runner = SshRunner(Host.model_validate(site.hosts[0].model_dump()), tmp_path / "k", tmp_path)
+    try:
+        reach = Reach(site, site.hosts[0], runner)
+        found = snapshot(reach)
+        assert {t.protocol for t in found.transports} == {"udp", "tcp", "tls", "wss"}
+        assert found.endpoints == ("6001", "6002", *(f"trunk-by-{by}" for by in sorted(PREFIXES)))
+        assert {c.status for c in found.contacts} == {"Avail"}
+        assert (found.rtp, found.descriptors, found.session_limit) == ((10000, 10800), 8192, 100)
+        marks = endpoint_settings(reach, ("6001", "trunk-by-tls"))
+        for settings in marks.values():
+            assert (settings["tos_audio"], settings["cos_audio"]) == ("184", "5")
+            assert (settings["tos_video"], settings["cos_video"]) == ("136", "4")
+    finally:
+        runner.close()
+
+
+@pytest.fixture
+def unbanned(server: Server) -> Iterator[Server]:
+    yield server
+    server.sh("fail2ban-client unban --all")
+
+
+def test_guessing_passwords_bans(unbanned: Server) -> None:
+    server = unbanned
+    end = time.monotonic() + 40
+    with pytest.raises(CallFailedError) as last:  # noqa: PT012
+        while time.monotonic() < end:
+            try:
+                asyncio.run(place_call(a_request(server, "*43", secret="guess")))
+            except CallFailedError as error:
+                if error.step != "registered":
+                    raise
+    assert last.value.step == "connected over TLS"
+    assert "Currently banned:\t1" in server.sh("fail2ban-client status ucontact-asterisk")
+
+
+def test_a_changed_extension_is_reloaded_not_restarted(server: Server, tmp_path: Path) -> None:
+    started = server.sh("systemctl show asterisk -p ExecMainStartTimestampMonotonic")
+    more = [*server.parameters["telephony_extensions"], {"number": "6003", "secret": "third"}]
+    changed = {**server.parameters, "telephony_extensions": more}
+    assert apply_role(server.machine, "telephony", changed, tmp_path).changed > 0
+    assert "6003" in server.ask("pjsip show endpoints")
+    assert "6003" in server.ask("dialplan show 6003@internal")
+    assert server.sh("systemctl show asterisk -p ExecMainStartTimestampMonotonic") == started
+
+
+def test_an_interrupted_run_is_made_good(server: Server, tmp_path: Path) -> None:
+    server.sh(
+        "sed -i 's/^minimum_expiration.*/minimum_expiration = 77/' "
+        "/etc/asterisk/pjsip_extensions.conf && asterisk -rx 'module reload res_pjsip.so'"
+    )
+    assert ": 77" in server.ask("pjsip show aor 6001")
+    # As after a run that was killed between writing the file and loading it.
+    again = apply_role(server.machine, "telephony", server.parameters, tmp_path)
+    assert again.changed > 0
+    assert ": 60" in server.ask("pjsip show aor 6001")
+    assert apply_role(server.machine, "telephony", server.parameters, tmp_path).changed == 0
+
+
+def test_what_asterisk_would_misread_is_refused(server: Server, tmp_path: Path) -> None:
+    wrong = {**server.parameters, "telephony_tos_audio": "ef\nnonsense"}
+    failed = apply_role(server.machine, "telephony", wrong, tmp_path, expect_failure=True)
+    assert failed.result.status != 0
+    assert "nonsense" not in server.sh("cat /etc/asterisk/pjsip_extensions.conf")
+
+
+def test_what_asterisk_skips_is_told(server: Server, tmp_path: Path) -> None:
+    wrong = {**server.parameters, "telephony_tos_audio": "loud"}
+    failed = apply_role(server.machine, "telephony", wrong, tmp_path, expect_failure=True)
+    assert failed.result.status != 0
+    assert "loud" in failed.output
+    assert "6001" in server.ask("pjsip show endpoints")
+    assert apply_role(server.machine, "telephony", server.parameters, tmp_path).changed > 0
+
+
+def test_a_trunk_carries_an_encrypted_call(servers: dict[str, Server], tmp_path: Path) -> None:
+    # One trunk to one address: Asterisk knows a caller by its address, so all of an address's
+    # trunks have to agree on encryption.
+    for server in servers.values():
+        trunks = server.parameters["telephony_trunks"]
+        secured = [{**trunk, "srtp": True} for trunk in trunks if trunk["transport"] == "tls"]
+        apply_role(
+            server.machine,
+            "telephony",
+            {**server.parameters, "telephony_trunks": secured},
+            tmp_path,
+        )
+    caller, callee = servers["sid"], servers["bullseye"]
+    record, heard = asyncio.run(talk(caller, callee, f"{PREFIXES['tls']}6002"))
+    assert heard.seconds > 1.0
+    assert record.media.lost == 0
+    assert "sdes" in caller.ask("pjsip show endpoint trunk-by-tls")

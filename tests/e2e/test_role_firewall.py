@@ -75,7 +75,10 @@ def test_all_checks_pass(site: Small) -> None:
     assert {check: j for check, j in told.items() if j.verdict is not Verdict.PASS} == {}
 
 
-def test_signalling_is_marked_on_the_wire(site: Small) -> None:
+def test_marks_are_seen_on_the_wire(site: Small, tmp_path: Path) -> None:
+    mark = {"protocol": "tcp", "source_port": 8089, "dscp": "cs3"}
+    wss = {"id": "wss", "protocol": "tcp", "port": "8089", "sources": ["0.0.0.0/0"]}
+    role(site, tmp_path, [SSH, wss], firewall_marks=[mark])
     site.sh("systemd-run --quiet --unit=t8089 python3 -m http.server 8089")
     site.sh(
         "nft 'add table inet seen; add chain inet seen marked "
@@ -88,6 +91,7 @@ def test_signalling_is_marked_on_the_wire(site: Small) -> None:
     counter = site.sh("nft list table inet seen")
     site.sh("nft delete table inet seen; systemctl stop t8089")
     found = re.search(r"counter packets (\d+)", counter)
+    site.play("base")
     assert found is not None
     assert int(found[1]) > 2
 

@@ -24,7 +24,6 @@ from ucontact_appliance.facts.firewall import (
     knocks,
     own_address,
 )
-from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import OpenPort, ports_for
 
 _TCP = "tcp"
@@ -32,7 +31,6 @@ _LOADED = "firewall.loaded"
 _REMEDY_LOAD = f"{{ssh}} systemctl restart {UNIT}"
 _SSH = "ssh"
 _DHCP = frozenset({("udp", "68"), ("udp", "546")})  # a host's own leases (RFC 2131, RFC 8415)
-_SIGNALLING = ("tcp", 8089, "cs3")  # R02, R07; the firewall role's default
 
 
 def _registry(subject: Subject) -> tuple[OpenPort, ...]:
@@ -122,17 +120,6 @@ def _is_for(port: OpenPort, source: str) -> bool:
     )
 
 
-def judge_marks(found: Firewall) -> Judgement:
-    """R07: signalling over WebSockets is marked by the kernel, because PJSIP can't."""
-    protocol, port, dscp = _SIGNALLING
-    required = f"packets from {protocol}/{port} carry DSCP {dscp}"
-    lines = [f"{protocol} sport {port} {ip} dscp set {dscp}" for ip in ("ip", "ip6")]
-    missing = [line for line in lines if line not in found.kernel]
-    if missing:
-        return failed("not marked", required, f"missing in the table: {'; '.join(missing)}")
-    return passed(f"marked {dscp}", required, "\n".join(lines))
-
-
 def _reach(subject: Subject) -> Judgement:
     if subject.host.is_local:
         return skipped("the host is this machine: its own connections do not pass the firewall")
@@ -181,16 +168,6 @@ CHECKS: tuple[Check, ...] = (
         requirements=("C05",),
         remedy="{install}",
         judge=_reach,
-        needs=(_LOADED,),
-    ),
-    Check(
-        id="firewall.marks",
-        title="Signalling over WebSockets is marked for QoS",
-        severity=Severity.LOW,
-        requirements=("R07",),
-        remedy="{install}",
-        judge=lambda subject: judge_marks(subject.facts.get(firewall)),
-        role=Role.TELEPHONY,
         needs=(_LOADED,),
     ),
 )

@@ -11,9 +11,7 @@ def firewall_matches(sources):
     matches = []
     networks = [ipaddress.ip_network(source) for source in sources]
     for version, word in ((4, "ip"), (6, "ip6")):
-        merged = list(
-            ipaddress.collapse_addresses(n for n in networks if n.version == version)
-        )
+        merged = list(ipaddress.collapse_addresses(n for n in networks if n.version == version))
         if any(network.prefixlen == 0 for network in merged):
             matches.append(f"meta nfproto ipv{version} ")
         elif merged:

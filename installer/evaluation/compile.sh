@@ -22,5 +22,6 @@ cp /usr/share/doc/libmariadb-java/copyright "$out/drivers/LICENSE-mariadb-java-c
 
 cd "$sources/softphone"
 npm ci --no-audit --no-fund --no-progress
+npm test
 npm run build
 cp -R dist/. "$out/softphone/"

@@ -102,7 +102,7 @@ def run_checks(
             runner = stack.enter_context(runner_for(host, state.known_hosts))
             facts = FactSource(Reach(site, host, runner))
             subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
-        wording = _Wording(site_file, tuple(secrets.values()))
+        wording = _Wording(site_file, tuple(secrets.values()), state.known_hosts)
         return run_tasks(
             tasks_for(chosen, subjects),
             wording.worded,
@@ -332,6 +332,7 @@ class _Wording:
 
     site_file: Path
     secrets: tuple[str, ...]
+    known_hosts: Path
 
     def worded(self, finding: Finding, host: Host) -> Finding:
         """The finding as a person may see it; a remedy only where something is to be done."""
@@ -348,7 +349,7 @@ class _Wording:
         # Not str.format: a remedy may hold braces of its own (JSON, shell).
         site = shlex.quote(str(self.site_file))
         for name, value in (
-            ("{ssh}", ssh_prefix(host)),
+            ("{ssh}", ssh_prefix(host, self.known_hosts)),
             ("{install}", f"ucontact install --site {site} --yes"),
             ("{site}", site),
             ("{address}", "127.0.0.1" if host.is_local else host.address),
@@ -357,10 +358,12 @@ class _Wording:
         return re.sub(r" {2,}", " ", text).strip()
 
 
-def ssh_prefix(host: Host) -> str:
-    """What stands before a command so that it runs on the host; empty for this machine."""
+def ssh_prefix(host: Host, known_hosts: Path) -> str:
+    """What stands before a command so that it runs on the host as root; empty for this machine."""
     if host.is_local:
         return ""
     key = ["-i", str(host.key)] if host.key else []
     port = ["-p", str(host.port)] if host.port != 22 else []
-    return shlex.join(["ssh", *key, *port, f"{host.user}@{host.address}"]) + " "
+    pinned = ["-o", f"UserKnownHostsFile={known_hosts}"]
+    words = ["ssh", *key, *port, *pinned, f"{host.user}@{host.address}", *host.as_root]
+    return shlex.join(words) + " "

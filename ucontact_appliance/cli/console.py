@@ -7,15 +7,23 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.errors import ApplianceError
 
-out = Console()
-err = Console(stderr=True)
+# Without a terminal nobody sees the edge of a screen: tables get room instead of folds.
+_PLAIN_WIDTH = 160
+
+
+def _console(*, stderr: bool = False) -> Console:
+    made = Console(stderr=stderr)
+    return made if made.is_terminal else Console(stderr=stderr, width=_PLAIN_WIDTH)
+
+
+out = _console()
+err = _console(stderr=True)
 
 VERDICT_STYLE = {
     Verdict.PASS: "green",
@@ -28,14 +36,17 @@ VERDICT_STYLE = {
 
 def show_error(error: ApplianceError) -> None:
     """What happened, the evidence, and one command that helps, on stderr."""
-    err.print(f"[bold red]error:[/] {escape(error.what)}", highlight=False)
-    if error.evidence:
-        err.print(Padding(escape(error.evidence), (0, 0, 0, 2)), highlight=False, soft_wrap=True)
-    if error.helps:
-        label, *more = error.helps.splitlines()
-        err.print(f"[bold]try:[/]   [cyan]{escape(label)}[/]", highlight=False, soft_wrap=True)
-        for line in more:
-            err.print(f"       [cyan]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    _say("error:", "bold red", error.what)
+    for line in error.evidence.splitlines():
+        _say("", "", f"  {line}")
+    for index, line in enumerate(error.helps.splitlines()):
+        _say("" if index else "try:", "bold", line, "cyan")
+
+
+def _say(label: str, label_style: str, text: str, style: str = "") -> None:
+    """One line as it is: wrapped by the terminal, never cut, never taken for markup."""
+    shown = Text.assemble((label, label_style), " " if label else "", (text, style))
+    err.print(shown, soft_wrap=True, highlight=False)
 
 
 def show_json(document: Any) -> None:

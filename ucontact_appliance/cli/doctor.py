@@ -10,11 +10,12 @@ from rich.markup import escape
 
 from ucontact_appliance.checks.document import to_document, verdict_of
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
 from ucontact_appliance.engine.examination import examine
 from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.errors import EXIT_FINDINGS
+from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE
 
 
 def doctor(
@@ -25,7 +26,7 @@ def doctor(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the health checks; exit 1 when one fails."""
+    """Run the health checks; exit 1 when one fails, 3 when a host is out of reach."""
     require_root()
     here = load_installed(site_file(site))
     with err.status(f"looking at {here.site.site} …") as status:
@@ -40,7 +41,8 @@ def doctor(
     else:
         _show(findings)
     if verdict_of(findings) is Verdict.FAIL:
-        raise typer.Exit(EXIT_FINDINGS)
+        lost = any(f.id == REACHABLE and f.verdict is Verdict.FAIL for f in findings)
+        raise typer.Exit(EXIT_UNREACHABLE if lost else EXIT_FINDINGS)
 
 
 def _show(findings: tuple[Finding, ...]) -> None:

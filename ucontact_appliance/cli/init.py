@@ -27,6 +27,7 @@ from ucontact_appliance.site.model import (
     HostName,
     Name,
     NetworkProfile,
+    SiteName,
     TrunkTransport,
 )
 from ucontact_appliance.site.render import render_site
@@ -66,7 +67,7 @@ def ask_for_site(path: Path) -> Path:
 
 def _ask() -> dict[str, Any]:
     err.print("A few questions; Enter takes what is in brackets.\n")
-    name = _prompt("Short name of the site", "contact", Name)
+    name = _prompt("Short name of the site", "contact", SiteName)
     fqdn = _prompt("Name that agents open in Chrome", f"{name}.example.com", Fqdn)
     agents = int(_prompt("Agents at work at the same time", "20", AgentCount))
     groups = size_for(agents).groups

@@ -51,4 +51,9 @@ def verify(
         out.print(f"[bold red]altered[/]  {folder / name}", highlight=False, soft_wrap=True)
     if altered:
         raise typer.Exit(EXIT_FINDINGS)
-    out.print(f"[green]intact[/]   {folder}", highlight=False, soft_wrap=True)
+    out.print(
+        f"[green]intact[/]   {folder}\n"
+        "not signed: this shows no change since the manifest was made, not who made it",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -35,7 +35,6 @@ from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
 from ucontact_appliance.planning.topology import make_plan
-from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
@@ -102,7 +101,6 @@ def install(
             load_journal(paths.journal), _inputs(seen, release), site_file, restart=restart
         )
         save_plan(paths, seen.plan)
-        remember_manifest(paths, release.manifest)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
             job = Job(seen, site_file, release, secrets, paths, observer, log)
             changed = _run_phases(job, journal, log_path, phases)
@@ -197,7 +195,7 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
         journal = journal.with_entry(entry(phase.id, Progress.STARTED))
         save_journal(job.paths.journal, journal)
         try:
-            with _failing(phase, job, begin, f"ucontact install --site {job.site_file}", log_path):
+            with _failing(phase, job, begin, f"ucontact install --site {job.site_file} --yes", log_path):
                 count = phase.run(job)
         except ApplianceError as error:
             seconds = time.monotonic() - begin

@@ -13,6 +13,7 @@ from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.engine.reporting import file_report, new_folder
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.resources import INSTALLER
 
 
@@ -77,11 +78,29 @@ class Certificates:
     def run(self, job: Job) -> int:
         """Issue what is missing or near its end, then run the role."""
         job.observer(TaskStarted("Issue certificates"))
-        issued = ensure_pki(job.site, job.plan, job.paths)
+        issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         return len(issued.changed) + _play(job, self.id, check=False).changed
 
     def preview(self, job: Job) -> int | None:
         """Check mode of the role alone: nothing is issued."""
+        return _play(job, self.id, check=True).changed
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The release and the service that runs it; from then on checks know what should lie there."""
+
+    id: str = "backend"
+    title: str = "Backend and release"
+
+    def run(self, job: Job) -> int:
+        """Run the playbook, then remember the manifest of what it laid down."""
+        changed = _play(job, self.id, check=False).changed
+        remember_manifest(job.paths, job.release.manifest)
+        return changed
+
+    def preview(self, job: Job) -> int | None:
+        """Check mode."""
         return _play(job, self.id, check=True).changed
 
 
@@ -113,7 +132,7 @@ INSTALL: tuple[Phase, ...] = (
     Play("database", "Database"),
     Play("stun", "STUN and TURN"),
     Play("telephony", "Telephony"),
-    Play("backend", "Backend and release"),
+    Backend(),
     Play("web", "Web server"),
     Verify(),
 )

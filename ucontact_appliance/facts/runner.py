@@ -114,7 +114,8 @@ class SshRunner:
         self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
     ) -> Completed:
         """Run it there."""
-        done = _run(argv, self._ssh(self._target, "--", shlex.join(argv)), timeout, stdin)
+        words = shlex.join([*self.host.as_root, *argv])
+        done = _run(argv, self._ssh(self._target, "--", words), timeout, stdin)
         if done.status == _SSH_FAILED:
             raise UnreachableError(
                 f"host {self.host.name} ({self.host.address}) can't be reached over ssh",

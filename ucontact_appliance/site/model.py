@@ -46,6 +46,13 @@ def _name(value: str) -> str:
     return value
 
 
+def _site_name(value: str) -> str:
+    """A name that is no folder of the appliance's own state."""
+    if value in ("lab", "releases", "publishers"):
+        raise ValueError(f"{value!r} is a name that the appliance keeps for itself")
+    return _name(value)
+
+
 def _address(value: str) -> str:
     if value == LOCAL:
         return value
@@ -87,6 +94,7 @@ Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{1,64}$")]
 HostName = Annotated[str, AfterValidator(_host)]
 Fqdn = Annotated[str, AfterValidator(_fqdn)]
 Name = Annotated[str, AfterValidator(_name)]
+SiteName = Annotated[str, AfterValidator(_site_name)]
 Address = Annotated[str, AfterValidator(_address)]
 Network = Annotated[str, AfterValidator(_network)]
 Extension = Annotated[str, BeforeValidator(_quoted), AfterValidator(_extension)]
@@ -123,6 +131,11 @@ class Host(_Model):
     def is_local(self) -> bool:
         """Whether the machine that installs is this server."""
         return self.address == LOCAL
+
+    @property
+    def as_root(self) -> tuple[str, ...]:
+        """Words before a command that give its login root's rights."""
+        return () if self.user == "root" else ("sudo", "-n", "--")
 
 
 class CertificateSource(str, Enum):
@@ -287,7 +300,7 @@ class DatabaseOn(str, Enum):
 class Site(_Model):
     """The whole of `site.yml`."""
 
-    site: Name = Field(description="short name of the site, such as acme-montevideo")
+    site: SiteName = Field(description="short name of the site, such as acme-montevideo")
     fqdn: Fqdn = Field(description="the portal's name: agents open https://<fqdn> (R01)")
     agents: Annotated[int, Field(ge=1, le=10000, strict=True)] = Field(
         description="how many agents work at the same time at most; decides the size (R12)"

@@ -296,12 +296,12 @@ def test_an_error_of_the_appliance_keeps_its_words() -> None:
     ("host", "prefix"),
     [
         (Host(name="a", address="local"), ""),
-        (Host(name="a", address="192.0.2.1"), "ssh root@192.0.2.1 "),
+        (Host(name="a", address="192.0.2.1"), "ssh -o UserKnownHostsFile=/n root@192.0.2.1 "),
         (
             Host(name="a", address="192.0.2.1", user="ops", port=2222, key=Path("/k")),
-            "ssh -i /k -p 2222 ops@192.0.2.1 ",
+            "ssh -i /k -p 2222 -o UserKnownHostsFile=/n ops@192.0.2.1 sudo -n -- ",
         ),
     ],
 )
-def test_ssh_prefix(host: Host, prefix: str) -> None:
-    assert ssh_prefix(host) == prefix
+def test_a_remedy_runs_on_the_host_as_root(host: Host, prefix: str) -> None:
+    assert ssh_prefix(host, Path("/n")) == prefix

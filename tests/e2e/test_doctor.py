@@ -2,76 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import MachineFactory
-from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
-from ucontact_appliance.state import var_root
+from tests.e2e.installed import Installed
 
 pytestmark = pytest.mark.machine
 
 _BAD = ("fail", "error", "warn")
-
-
-@dataclass(frozen=True)
-class Installed:
-    """A machine with a small site on it, and the command line that installed it."""
-
-    machine: Machine
-    site_file: Path
-    environment: dict[str, str]
-
-    def ucontact(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ucontact_appliance", *words, "--site", str(self.site_file)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=1200,
-        )
-
-    def doctor(self, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
-        """The exit status, and the findings by id."""
-        done = self.ucontact("doctor", "--json", *words)
-        assert done.stdout, done.stderr
-        findings = json.loads(done.stdout)["findings"]
-        return done.returncode, {finding["id"]: finding for finding in findings}
-
-    def sh(self, script: str) -> None:
-        done = self.machine.ssh([script])
-        assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
-
-
-@pytest.fixture(scope="module")
-def installed(
-    machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installed]:
-    machine = machine_factory("sid")
-    folder = tmp_path_factory.mktemp("site")
-    site_file = folder / "site.yml"
-    site_file.write_text(
-        f"site: {machine.name}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"
-        f"  - {{name: {machine.name}, address: {machine.address}, key: {layout.ssh_key()}}}\n"
-    )
-    site = Installed(machine, site_file, {**os.environ, "UCONTACT_ETC": str(folder / "etc")})
-    try:
-        done = site.ucontact("install", "--yes")
-        assert done.returncode == 0, done.stderr[-4000:]
-        yield site
-    finally:
-        shutil.rmtree(var_root() / machine.name, ignore_errors=True)
 
 
 def _bad(findings: dict[str, dict[str, Any]]) -> set[str]:

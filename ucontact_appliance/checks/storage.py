@@ -21,6 +21,7 @@ from ucontact_appliance.resources import load_data
 
 RECORDINGS = "/var/spool/asterisk/monitor"
 _ROOT = "/"
+_VAR = "/var"
 _RELEASE = "/etc/IntegraServer/current"  # R22's tree, once a release lies there
 _KB_PER_GB = 1_000_000_000 / 1024
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
@@ -130,9 +131,15 @@ def _root(subject: Subject) -> FileSystem:
     return found
 
 
+def _fullest(subject: Subject) -> FileSystem:
+    """Of the file systems that everything is laid down on, the one with the least room."""
+    var = subject.facts.get(file_system, _VAR)
+    return min(filter(None, (_root(subject), var)), key=lambda found: found.free_kb)
+
+
 def _room(subject: Subject) -> Judgement:
     installed = subject.facts.get(file_system, _RELEASE) is not None
-    return judge_room(_root(subject), installed)
+    return judge_room(_fullest(subject), installed)
 
 
 def _recordings(subject: Subject) -> Judgement:
@@ -182,7 +189,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R12", "R25"),
         remedy=_LARGEST,
-        judge=lambda subject: judge_space(_root(subject)),
+        judge=lambda subject: judge_space(_fullest(subject)),
     ),
     Check(
         id="disk.inodes",

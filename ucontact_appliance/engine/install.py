@@ -182,6 +182,7 @@ def _opened_journal(
 
 def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...]) -> int:
     total, changed = len(phases), 0
+    command = f"ucontact install --site {job.site_file} --yes"
     save_journal(job.paths.journal, journal)
     for number, phase in enumerate(phases, start=1):
         if number > 1 and journal.finished(phase.id):  # the first only looks, and looks again
@@ -195,7 +196,7 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
         journal = journal.with_entry(entry(phase.id, Progress.STARTED))
         save_journal(job.paths.journal, journal)
         try:
-            with _failing(phase, job, begin, f"ucontact install --site {job.site_file} --yes", log_path):
+            with _failing(phase, job, begin, command, log_path):
                 count = phase.run(job)
         except ApplianceError as error:
             seconds = time.monotonic() - begin
@@ -225,10 +226,11 @@ def _failing(
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
         kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
-        remedy = f"{error.helps}\nthen: " if error.helps else ""
+        continues = f"{command}   (continues with this phase)"
+        told = error.helps and command not in error.helps
         logged = f"\nlog: {log_path}" if log_path else ""
         raise kind(
             f"phase '{phase.title}' failed: {error.what}",
             evidence=f"{error.evidence}{logged}",
-            helps=f"{remedy}{command}   (continues with this phase)",
+            helps=f"{error.helps}\nthen: {continues}" if told else continues,
         ) from error

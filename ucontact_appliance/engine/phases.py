@@ -185,8 +185,8 @@ def _demand(findings: tuple[Finding, ...], what: str) -> None:
         raise PhaseFailedError(
             what,
             evidence="\n".join(
-                f"{f.host}: {f.title}: {f.observed}"
-                + (f" (required: {f.required})" if f.required else "")
+                f"{f.host}: {f.id}: {f.observed}"
+                + (f"; required: {f.required}" if f.required else "")
                 for f in wrong
             ),
             helps=wrong[0].remedy,

@@ -1,0 +1,196 @@
+"""The installed small site, as its three users and a browser meet it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.e2e.installed import Installed
+
+pytestmark = pytest.mark.machine
+
+_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    # The site's own CA is not in the browser's store; what it signed is judged by the TLS tests.
+    "--ignore-certificate-errors",
+)
+_CALL_MS = 5000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+def sign_in(browser: Browser, site: Installed, extension: str) -> Page:
+    context = browser.new_context(ignore_https_errors=True, locale="en-US")
+    page = context.new_page()
+    page.goto(f"https://{site.machine.address}/uContact/")
+    page.get_by_test_id("login-extension").fill(extension)
+    page.get_by_test_id("login-secret").fill(site.secret(f"telephony.extensions.{extension}"))
+    page.get_by_test_id("login-submit").click()
+    expect(page.get_by_test_id("registration-status")).to_have_attribute(
+        "data-state", "registered", timeout=15000
+    )
+    return page
+
+
+def figure(page: Page, name: str) -> int:
+    return int(page.get_by_test_id(f"stat-{name}").inner_text())
+
+
+def in_call(page: Page) -> None:
+    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "active", timeout=15000)
+
+
+def recordings(site: Installed) -> set[str]:
+    return set(site.sh("find /var/spool/asterisk/monitor -type f -name '*.gsm'").split())
+
+
+def new_recording(site: Installed, before: set[str]) -> str:
+    """The one recording that came; its file is complete once it stops growing."""
+    deadline = time.monotonic() + 15
+    while not (fresh := recordings(site) - before):
+        assert time.monotonic() < deadline, "no recording appeared"
+        time.sleep(0.5)
+    assert len(fresh) == 1
+    return fresh.pop()
+
+
+def test_a_second_install_changes_nothing(installed: Installed) -> None:
+    done = installed.ucontact("install", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "changed=0" in done.stdout
+
+
+def test_a_dry_run_finds_nothing_to_change(installed: Installed) -> None:
+    done = installed.ucontact("install", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "nothing was changed" in done.stdout
+
+
+def test_the_softphone_hears_itself_on_the_echo_test(
+    browser: Browser, installed: Installed
+) -> None:
+    before = recordings(installed)
+    page = sign_in(browser, installed, "6001")
+    page.get_by_test_id("echo-button").click()
+    in_call(page)
+    page.wait_for_timeout(_CALL_MS)
+    assert figure(page, "received") > 100
+    assert figure(page, "lost") == 0
+    assert "opus" in page.get_by_test_id("stat-codec").inner_text()
+    assert "DTLS-SRTP" in page.get_by_test_id("stat-encryption").inner_text()
+    page.get_by_test_id("hangup-button").click()
+    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "none")
+    page.context.close()
+    recording = new_recording(installed, before)
+    # GSM 06.10: 33 bytes each 20 ms
+    assert int(installed.sh(f"stat -c %s {recording}")) > 33 * 50 * 3
+
+
+def test_two_extensions_hear_each_other(browser: Browser, installed: Installed) -> None:
+    before = recordings(installed)
+    one, two = sign_in(browser, installed, "6001"), sign_in(browser, installed, "6002")
+    one.get_by_test_id("number-input").fill("6002")
+    one.get_by_test_id("call-button").click()
+    two.get_by_test_id("answer-button").click(timeout=15000)
+    in_call(one)
+    in_call(two)
+    one.wait_for_timeout(_CALL_MS)
+    for page in (one, two):
+        assert figure(page, "received") > 100
+    one.get_by_test_id("hangup-button").click()
+    expect(two.get_by_test_id("call")).to_have_attribute("data-state", "none")
+    for page in (one, two):
+        page.context.close()
+    new_recording(installed, before)
+
+
+def test_a_wrong_secret_is_told_and_lets_nobody_in(browser: Browser, installed: Installed) -> None:
+    page = browser.new_context(ignore_https_errors=True).new_page()
+    page.goto(f"https://{installed.machine.address}/uContact/")
+    page.get_by_test_id("login-extension").fill("6001")
+    page.get_by_test_id("login-secret").fill("not-the-secret")
+    page.get_by_test_id("login-submit").click()
+    message = page.get_by_test_id("message")
+    expect(message).to_have_attribute("data-key", "wrongSecret", timeout=15000)
+    page.context.close()
+
+
+def test_a_deleted_file_is_named_and_the_printed_remedy_brings_it_back(
+    installed: Installed,
+) -> None:
+    installed.sh("rm /etc/IntegraServer/web/IntegraChannels.war")
+    status, findings = installed.doctor()
+    assert status == 1
+    named = [f for f in findings.values() if "IntegraChannels.war" in f["observed"]]
+    assert named
+    words = named[0]["remedy"].split()
+    assert words[:2] == ["ucontact", "install"]
+    assert installed.ucontact("install", "--yes").returncode == 0
+    status, _ = installed.doctor()
+    assert status == 0
+
+
+def test_the_remedy_of_a_stopped_service_works_as_it_is_printed(installed: Installed) -> None:
+    installed.sh("systemctl stop asterisk")
+    status, findings = installed.doctor("--only", "asterisk.service")
+    assert status == 1
+    remedy = findings["asterisk.service"]["remedy"]
+    subprocess.run(remedy, shell=True, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    status, _ = installed.doctor("--only", "asterisk.service")
+    assert status == 0
+
+
+def test_the_report_is_whole_intact_and_without_secrets(
+    installed: Installed, tmp_path: Path
+) -> None:
+    done = installed.ucontact("report", "--out", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "report" / "report.json").read_text())
+    ids = {row["id"] for row in document["requirements"]}
+    assert ids == {f"R{n:02}" for n in range(1, 26)} | {f"C{n:02}" for n in range(1, 8)}
+    assert not [row["id"] for row in document["requirements"] if row["verdict"] == "fail"]
+    names = installed.ucontact("secrets", "list").stdout.split()
+    assert len(names) > 5
+    everything = "".join(path.read_text() for path in (tmp_path / "report").iterdir())
+    for name in names:
+        assert installed.secret(name) not in everything, name
+
+
+def test_no_log_or_journal_of_the_installation_holds_a_secret(installed: Installed) -> None:
+    state = Path(installed.environment.get("UCONTACT_VAR", "/var/lib/ucontact"))
+    here = "".join(
+        path.read_text(errors="replace")
+        for path in (state / installed.machine.name).rglob("*")
+        if path.is_file()
+    )
+    there = installed.sh(
+        "journalctl --no-pager -o cat; cat /var/log/asterisk/messages* | head -c 9000000"
+    )
+    for name in installed.ucontact("secrets", "list").stdout.split():
+        secret = installed.secret(name)
+        assert secret not in here, name
+        assert secret not in there, name
+
+
+def test_extensions_have_long_secrets_of_their_own(installed: Installed) -> None:
+    secret = installed.secret("telephony.extensions.6001")
+    assert len(secret) >= 24
+    assert secret != installed.secret("telephony.extensions.6002")

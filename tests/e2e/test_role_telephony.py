@@ -139,6 +139,14 @@ def servers(
         first = apply_role(machine, "telephony", parameters, folder)
         second = apply_role(machine, "telephony", parameters, folder)
         made[suite] = Server(machine, roots, parameters, first, second)
+    # The first server asked the other one before that was there: not again until the next OPTIONS.
+    for server in made.values():
+        end = time.monotonic() + 60
+        while (seen := server.ask("pjsip show contacts")).count(" Avail ") < len(PREFIXES):
+            assert time.monotonic() < end, seen
+            for by in PREFIXES:
+                server.ask(f"pjsip qualify trunk-by-{by}")
+            time.sleep(1)
     return made
 
 
@@ -214,7 +222,12 @@ async def talk(caller: Server, callee: Server, number: str) -> tuple[CallRecord,
     async with a_phone(callee.door(), "6002") as phone:
         taken = asyncio.create_task(phone.take_call(660.0))
         # 6001 sends 440 Hz and listens for it; the other's tone is looked for by hand.
-        record = await place_call(a_request(caller, number))
+        try:
+            record = await place_call(a_request(caller, number))
+        except CallFailedError as error:
+            taken.cancel()
+            look = "asterisk -rx 'pjsip show contacts'; tail -n 20 /var/log/asterisk/messages.log"
+            raise AssertionError(f"{error}\n{caller.sh(look)}\n{callee.sh(look)}") from error
         ear = await taken
         return record, find_tone(ear.samples, ear.rate, 440.0)
 

@@ -149,6 +149,13 @@ def test_bad_configuration_never_replaces_a_good_one(database: Service) -> None:
     assert database.faults() == set()
 
 
+def test_interrupted_installation_is_finished(database: Service) -> None:
+    database.site.sh("touch /etc/mysql/ucontact.cnf")  # written, and MySQL not restarted
+    assert len(database.play().changed_names) == 1
+    assert database.play().changed == 0
+    assert database.faults() == set()
+
+
 def test_new_certificate_is_served_without_a_restart(database: Service) -> None:
     started = "systemctl show -p ExecMainStartTimestampMonotonic mysql"
     before = database.site.sh(started)

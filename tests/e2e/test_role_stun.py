@@ -66,6 +66,14 @@ def test_spoilt_configuration_is_mended(coturn: Service) -> None:
     assert "stun.anonymous" in coturn.faults()
     assert coturn.play().changed == 2  # the file, and the restart for it
     assert coturn.faults() == set()
+    assert coturn.play().changed == 0
+
+
+def test_interrupted_installation_is_finished(coturn: Service) -> None:
+    coturn.site.sh(f"sed -i s/^realm=.*/realm=old/ {CONFIG} && {RESTART}")
+    coturn.site.sh(f"sed -i s/^realm=.*/realm={coturn.site.subject.site.fqdn}/ {CONFIG}")
+    assert coturn.play().changed_names == ["Run coturn"]
+    assert coturn.play().changed == 0
 
 
 def test_stopped_service_is_named_with_what_helps(coturn: Service) -> None:

@@ -1,4 +1,4 @@
-"""`make demo`: a small site on a rehearsal machine, by the very commands that a customer's site gets.
+"""`make demo`: a small site on a rehearsal machine, by the commands that a customer's site gets.
 
 It only calls `ucontact` and writes the answers that `ucontact init` would ask for. Running it again
 changes nothing.

@@ -52,7 +52,8 @@ class CallbackModule(CallbackBase):
         self._send_result(result, "changed" if changed else "ok")
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        self._send_result(result, "ignored" if ignore_errors else "failed", _message(result._result))
+        status = "ignored" if ignore_errors else "failed"
+        self._send_result(result, status, _message(result._result))
 
     def v2_runner_on_unreachable(self, result):
         self._send_result(result, "unreachable", _message(result._result))

@@ -7,7 +7,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import click
 import typer
 from pydantic import Field, FilePath, IPvAnyAddress, TypeAdapter, ValidationError
 
@@ -50,7 +49,7 @@ def ask_for_site(path: Path) -> Path:
     """Ask, show the plan, write the file; gives back its path. Answers may come by a pipe."""
     try:
         answers = _ask()
-    except click.exceptions.Abort:
+    except typer.Abort:
         if sys.stdin.isatty():
             raise
         raise UsageError(

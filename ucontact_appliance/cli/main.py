@@ -8,7 +8,6 @@ import traceback
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import click
 import typer
 
 from ucontact_appliance import __version__
@@ -29,8 +28,12 @@ from ucontact_appliance.errors import (
     EXIT_UNREACHABLE,
     EXIT_USAGE,
     ApplianceError,
+    UsageError,
 )
 
+# What Typer raises for wrong words, whether click comes with it or apart: the class that
+# BadParameter and all its siblings inherit from.
+_WrongUsage = typer.BadParameter.__mro__[2]
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(
@@ -75,9 +78,6 @@ def main() -> NoReturn:
 def _run() -> int:
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return EXIT_USAGE
     except BrokenPipeError:
         # The reader of our output has left, as `| head` does: nothing more to say, to nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,9 +92,12 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
     """What a person gets to read of the error, and the exit code."""
     if isinstance(error, ApplianceError):
         return error, error.exit_code
-    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
         helps = "run the same command again; it continues"
         return ApplianceError("interrupted", helps=helps), _INTERRUPTED
+    if isinstance(error, _WrongUsage):
+        said = str(getattr(error, "message", error))
+        return UsageError(said, helps="ucontact --help"), EXIT_USAGE
     if isinstance(error, OSError):
         refused = ApplianceError("the system refused an operation", evidence=str(error))
         return refused, EXIT_UNREACHABLE

@@ -15,7 +15,14 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.facts.storage import FileSystem, Memory, file_system, memory
+from ucontact_appliance.facts.storage import (
+    FileSystem,
+    Memory,
+    Retention,
+    file_system,
+    memory,
+    retention,
+)
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.resources import load_data
 
@@ -101,6 +108,15 @@ def judge_recordings(found: FileSystem, plan: Plan) -> Judgement:
     if _gb(found.size_kb) < need:
         return warned(observed, required, found.evidence)
     return passed(observed, required, found.evidence)
+
+
+def judge_retention(found: Retention, days: int) -> Judgement:
+    """Recordings go when site.yml says so: not earlier, and not never."""
+    required = f"recordings older than {days} days are deleted at night"
+    if found.timer != "active":
+        return failed(f"the timer is {found.timer or 'missing'}", required, found.evidence)
+    judge = passed if found.days == days else failed
+    return judge(f"{found.days} days are kept", required, found.evidence)
 
 
 def judge_memory(found: Memory) -> Judgement:
@@ -209,6 +225,17 @@ CHECKS: tuple[Check, ...] = (
         judge=_recordings,
         role=Role.TELEPHONY,
         needs=("asterisk.recordings",),
+    ),
+    Check(
+        id="disk.retention",
+        title="Old recordings are deleted",
+        severity=Severity.MEDIUM,
+        requirements=("R25",),
+        remedy="{install}",
+        judge=lambda subject: judge_retention(
+            subject.facts.get(retention), subject.site.recordings.retention_days
+        ),
+        role=Role.TELEPHONY,
     ),
     Check(
         id="memory.available",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -48,6 +49,37 @@ def file_system(reach: Reach, path: str) -> FileSystem | None:
         ]
     ).stdout
     return parse_file_system(text, path)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """The nightly deletion of recordings: its timer's state, and the days it keeps (0: none)."""
+
+    timer: str
+    days: int
+    evidence: str
+
+
+def retention(reach: Reach) -> Retention:
+    """What the host's retention timer is set to."""
+    done = reach.runner.run(
+        [
+            "sh",
+            "-c",
+            script(
+                timer="systemctl is-active ucontact-retention.timer",
+                command="systemctl show -p ExecStart --value ucontact-retention.service",
+            ),
+        ]
+    )
+    return parse_retention(done.stdout)
+
+
+def parse_retention(text: str) -> Retention:
+    """The record from the state of the timer and the command of its service."""
+    part = sections(text)
+    days = re.search(r"-type f -mtime \+(\d+) -delete", part.get("command", ""))
+    return Retention(part.get("timer", "").strip(), int(days[1]) if days else 0, text.strip())
 
 
 def parse_file_system(text: str, path: str) -> FileSystem | None:

@@ -91,16 +91,17 @@ else
     each_reload tell
 fi
 
-for unit in ucontact-qos fail2ban; do
+for unit in ucontact-qos.service fail2ban.service ucontact-retention.timer; do
     case $unit in
-        ucontact-qos) files="/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/ucontact-qos.service" ;;
-        fail2ban) files="/etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/jail.d/ucontact.conf" ;;
+        ucontact-qos.service) files="/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/ucontact-qos.service" ;;
+        fail2ban.service) files="/etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/jail.d/ucontact.conf" ;;
+        ucontact-retention.timer) files="/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer" ;;
     esac
     sum=$(fingerprint $files)
-    if is_new $unit "$sum" || ! systemctl --quiet is-active $unit.service; then
+    if is_new $unit "$sum" || ! systemctl --quiet is-active $unit; then
         systemctl daemon-reload
-        systemctl restart $unit.service
+        systemctl restart $unit
         remember $unit "$sum"
-        echo "applied: $unit.service restarted"
+        echo "applied: $unit restarted"
     fi
 done

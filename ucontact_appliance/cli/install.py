@@ -17,6 +17,7 @@ from ucontact_appliance.engine.install import install as run_install
 from ucontact_appliance.engine.install import look, preview
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.planning.model import Plan, Size
 from ucontact_appliance.release.store import ReleaseFiles, resolve_release
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
@@ -37,6 +38,7 @@ def install(
     loaded = load_site(path)
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
+    _refuse_untried(seen.plan)
     release = resolve_release(loaded.release, lambda text: err.print(text, highlight=False))
     if dry_run:
         _dry_run(seen, path, release)
@@ -54,6 +56,17 @@ def install(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _refuse_untried(plan: Plan) -> None:
+    """Sites on several servers are planned, but their installation was never tried."""
+    if plan.size is not Size.SMALL:
+        raise UsageError(
+            f"{plan.agents} agents make a {plan.size.value} site, and this version installs small "
+            "ones only",
+            evidence=f"servers: {', '.join(host.name for host in plan.hosts)}",
+            helps=f"ucontact plan --agents {plan.agents}",
+        )
 
 
 def _confirm() -> None:

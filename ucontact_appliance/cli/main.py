@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -96,7 +96,7 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
         helps = "run the same command again; it continues"
         return ApplianceError("interrupted", helps=helps), _INTERRUPTED
     if isinstance(error, _WrongUsage):
-        said = str(getattr(error, "message", error))
+        said = cast("Any", error).format_message()
         return UsageError(said, helps="ucontact --help"), EXIT_USAGE
     if isinstance(error, OSError):
         refused = ApplianceError("the system refused an operation", evidence=str(error))

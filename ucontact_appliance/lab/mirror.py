@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab.commands import run
+
+_LIST = "mirror+file:"
 
 
 def debian_mirror() -> str:
     """The URI of the Debian archive that the host itself uses."""
     listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)"])
-    return choose_mirror(listed)
+    uri = choose_mirror(listed)
+    if uri.startswith(_LIST):  # as Debian's cloud images have it
+        path = Path(uri.removeprefix(_LIST).rstrip("/"))
+        return first_of_list(path.read_text(encoding="utf-8"))
+    return uri
+
+
+def first_of_list(text: str) -> str:
+    """The first mirror of apt's mirror list: a URI a line, options after a tab, `#` comments.
+
+    Raises UsageError when it names none.
+    """
+    found = re.search(r"^\s*([a-z+]+://\S+)", text, re.MULTILINE)
+    if found is None:
+        raise UsageError("the host's list of mirrors names none", evidence=text.strip())
+    return found[1].rstrip("/") + "/"
 
 
 def choose_mirror(listed: str) -> str:

@@ -46,8 +46,11 @@ def host_keys() -> Path:
 
 
 def saved_forwarding() -> Path:
-    """The value of net.ipv4.ip_forward before the lab changed it."""
-    return lab_root() / "ip_forward.before"
+    """The value of net.ipv4.ip_forward before the lab changed it.
+
+    In /run, because a reboot of the host takes both the change and the need to undo it away.
+    """
+    return Path(f"/run/{BRIDGE}.ip_forward.before")
 
 
 def lab_lock() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
@@ -9,6 +10,7 @@ from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.commands import run, succeeds
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_PORTS_SECONDS = 3.0
 _RULES = """\
 table ip {table} {{
   chain postrouting {{
@@ -24,8 +26,9 @@ def bring_up() -> None:
     if not bridge_exists():
         _refuse_foreign_route()
         run(["ip", "link", "add", layout.BRIDGE, "type", "bridge"])
-        address = f"{layout.GATEWAY}/{layout.NETWORK.prefixlen}"
-        run(["ip", "address", "add", address, "dev", layout.BRIDGE])
+    # Also on a bridge that is there: a killed `up` may have left it without its address.
+    address = f"{layout.GATEWAY}/{layout.NETWORK.prefixlen}"
+    run(["ip", "address", "replace", address, "dev", layout.BRIDGE])
     run(["ip", "link", "set", layout.BRIDGE, "up"])
     if _FORWARDING.read_text().strip() == "0":
         layout.saved_forwarding().write_text("0")
@@ -36,7 +39,12 @@ def bring_up() -> None:
 
 
 def tear_down() -> None:
-    """Take away exactly what `bring_up` made."""
+    """Take away exactly what `bring_up` made; while a machine hangs on the bridge, nothing.
+
+    Such a machine is of another lab folder (UCONTACT_VAR), which shares the network.
+    """
+    if _in_use():
+        return
     if bridge_exists():
         run(["ip", "link", "delete", layout.BRIDGE])
     if succeeds(["nft", "list", "table", "ip", layout.NFT_TABLE]):
@@ -55,6 +63,17 @@ def forget_neighbour(address: str) -> None:
 def bridge_exists() -> bool:
     """Whether the lab's bridge is there."""
     return Path(f"/sys/class/net/{layout.BRIDGE}").exists()
+
+
+def _in_use() -> bool:
+    """Whether the bridge keeps a port; that of a machine that has just ended goes in a moment."""
+    ports = Path(f"/sys/class/net/{layout.BRIDGE}/brif")
+    deadline = time.monotonic() + _PORTS_SECONDS
+    while ports.is_dir() and any(ports.iterdir()):
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _refuse_foreign_route() -> None:

@@ -18,13 +18,19 @@ TOOLS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "mount": "mount",
+    "unshare": "util-linux",
 }
+
+
+def require_root() -> None:
+    """Raises UsageError for anybody else: the lab's folder is root's."""
+    if os.geteuid() != 0:
+        raise UsageError("rehearsal machines need root", helps="run it again with sudo")
 
 
 def require_tools() -> None:
     """Raises UsageError naming the missing packages with the command that installs them."""
-    if os.geteuid() != 0:
-        raise UsageError("rehearsal machines need root", helps="run it again with sudo")
+    require_root()
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
     if missing:
         raise UsageError(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ucontact_appliance.errors import UsageError
-from ucontact_appliance.lab import layout
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.lab import layout, processes
 from ucontact_appliance.lab.commands import run
 from ucontact_appliance.lab.mirror import debian_mirror
 
 Observer = Callable[[str], None]
 
+_HALF = ".half-"
+
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
+# Where a machine's own name lies, below its root.
+HOSTNAME = "etc/hostname"
 # What a freshly installed server has; everything else is the appliance's to bring.
 PACKAGES = (
     "apt",
@@ -31,6 +34,8 @@ PACKAGES = (
     "systemd-sysv",
     "tzdata",
 )
+# To be raised with every change of `_configure`: images are made anew then.
+_EDITION = "2"
 _BUILD_SECONDS = 600
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _RESOLVER = Path("/etc/resolv.conf")
@@ -52,40 +57,58 @@ def base_image(suite: str, on_event: Observer) -> Path:
     if image.is_dir():
         return image
     on_event(f"making the base image of {suite} (once, about half a minute)")
-    half = layout.images() / f".{image.name}.partial"
-    _remove(half)
+    drop_halves()
+    half = layout.images() / f"{_HALF}{image.name}"
     half.parent.mkdir(parents=True, exist_ok=True)
-    _bootstrap(suite, half)
-    _configure(half)
+    try:
+        _bootstrap(suite, half)
+        _configure(half)
+    except BaseException:
+        drop_halves()
+        raise
     half.rename(image)
     return image
 
 
+def drop_halves() -> None:
+    """Take away images that were never finished, and what a killed `up` left building them."""
+    processes.end_builders(layout.images())
+    for half in layout.images().glob(f"{_HALF}*"):
+        _remove(half)
+
+
 def recipe(suite: str) -> str:
     """A hash of everything that decides what the image holds."""
-    parts = (suite, *PACKAGES, _APT, layout.ssh_key().with_suffix(".pub").read_text())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    keys = [layout.ssh_key().with_suffix(".pub"), *sorted(layout.host_keys().glob("*.pub"))]
+    trust = [_CA_BUNDLE] if _CA_BUNDLE.exists() else []
+    files = [path.read_bytes() for path in (*keys, *trust)]
+    words = "\n".join((_EDITION, suite, *PACKAGES, _APT))
+    return hashlib.sha256(b"\n".join([words.encode(), *files])).hexdigest()[:12]
 
 
 def ensure_keys() -> None:
     """The lab's own ssh key, and the host keys of its machines."""
     layout.lab_root().mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not layout.ssh_key().exists():
-        _keygen(layout.ssh_key(), "ucontact rehearsal machines")
+    _ensure_key(layout.ssh_key(), "ucontact rehearsal machines")
     layout.host_keys().mkdir(mode=0o700, exist_ok=True)
     for kind in ("ed25519", "ecdsa"):
-        path = layout.host_keys() / f"ssh_host_{kind}_key"
-        if not path.exists():
-            _keygen(path, "rehearsal machine", kind)
+        _ensure_key(layout.host_keys() / f"ssh_host_{kind}_key", "rehearsal machine", kind)
 
 
-def _keygen(path: Path, comment: str, kind: str = "ed25519") -> None:
+def _ensure_key(path: Path, comment: str, kind: str = "ed25519") -> None:
+    public = path.with_name(f"{path.name}.pub")
+    if public.exists():  # written last: without it the pair was cut off half-way
+        return
+    path.unlink(missing_ok=True)
     run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", comment, "-f", str(path)])
 
 
 def _bootstrap(suite: str, target: Path) -> None:
     run(
         [
+            # A PID namespace: whatever ends this build ends all that it started, dpkg and hooks
+            # included, and its mounts are seen by nobody else.
+            *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
             "mmdebstrap",
             "--variant=minbase",
             "--mode=root",
@@ -116,7 +139,7 @@ def _configure(root: Path) -> None:
         shutil.copy2(_CA_BUNDLE, root / "etc/ssl/certs/ca-certificates.crt")
     copy_resolver(root)
     # The host's own name would win over --hostname once systemd is up.
-    (root / "etc/hostname").unlink(missing_ok=True)
+    (root / HOSTNAME).unlink(missing_ok=True)
     run(["systemctl", "--root", str(root), "enable", "systemd-networkd.service", "ssh.service"])
     # A rehearsal machine that is up is reachable: nothing to wait for.
     run(["systemctl", "--root", str(root), "mask", "systemd-networkd-wait-online.service"])
@@ -126,37 +149,56 @@ def copy_resolver(root: Path) -> None:
     """The host's resolver; where that is on the loopback, what systemd-resolved asks itself."""
     upstream = Path("/run/systemd/resolve/resolv.conf")
     stub = "127.0.0.53" in _RESOLVER.read_text()
-    target = root / "etc/resolv.conf"
-    target.unlink(missing_ok=True)
-    shutil.copyfile(upstream if stub and upstream.exists() else _RESOLVER, target)
+    source = upstream if stub and upstream.exists() else _RESOLVER
+    _put(root, "etc/resolv.conf", source.read_text())
 
 
 def personalise(root: Path, name: str, address: str) -> None:
-    """Name and address of one machine, written to its own layer."""
-    (root / "etc/hostname").write_text(f"{name}\n")
+    """Name and address of one machine, written to its own layer, its name last."""
     # Empty: systemd makes one, and does not take this for a first boot with questions to ask.
-    (root / "etc/machine-id").write_text("")
-    (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{address} {name}\n")
-    network = root / "etc/systemd/network/10-host0.network"
-    network.parent.mkdir(parents=True, exist_ok=True)
-    network.write_text(
-        _NETWORKD.format(address=f"{address}/{layout.NETWORK.prefixlen}", gateway=layout.GATEWAY)
+    _put(root, "etc/machine-id", "")
+    _put(root, "etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{address} {name}\n")
+    network = _NETWORKD.format(
+        address=f"{address}/{layout.NETWORK.prefixlen}", gateway=layout.GATEWAY
     )
+    _put(root, "etc/systemd/network/10-host0.network", network)
+    _put(root, HOSTNAME, f"{name}\n")
 
 
 def pretend_ubuntu(root: Path, version: str) -> None:
     """Make /etc/os-release say Ubuntu: what it is stays Debian, and it says that too."""
-    release = root / "etc/os-release"
-    if release.is_symlink() or release.exists():
-        release.unlink()
-    release.write_text(
+    _put(
+        root,
+        "etc/os-release",
         f'PRETTY_NAME="Ubuntu {version} (a rehearsal machine made of Debian)"\nNAME="Ubuntu"\n'
-        f'VERSION_ID="{version}"\nID=ubuntu\nID_LIKE=debian\n'
+        f'VERSION_ID="{version}"\nID=ubuntu\nID_LIKE=debian\n',
     )
 
 
+def _put(root: Path, path: str, text: str) -> None:
+    """Write one file of a machine, never through a link of its own that leads out to the host."""
+    target = root / path
+    if not target.parent.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            f"{target.parent} leads out of the machine",
+            helps=f"ucontact lab reset {root.parent.name}",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    target.write_text(text, encoding="utf-8")
+
+
 def _remove(path: Path) -> None:
-    if path.exists():
-        if os.path.ismount(path):
-            raise UsageError(f"{path} is a mount point; it is left alone")
-        shutil.rmtree(path)
+    """Remove a folder that no file system is mounted in: what is mounted may be the host's."""
+    inside = mounts_below(path)
+    if inside:
+        raise UnreachableError(f"{path} is left alone: {inside[0]} is mounted there")
+    shutil.rmtree(path)
+
+
+def mounts_below(path: Path) -> list[str]:
+    """What is mounted at or below the folder, deepest first."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    mounts = [line.split()[4] for line in lines]
+    real = path.resolve()
+    return sorted((m for m in mounts if Path(m).is_relative_to(real)), reverse=True)

@@ -14,15 +14,18 @@ from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.lab import images, layout, network, processes
-from ucontact_appliance.lab.commands import require_tools, run
+from ucontact_appliance.lab.commands import require_root, require_tools, run
 from ucontact_appliance.site.files import private_dir, write_atomic
 
 Observer = Callable[[str], None]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
-_UP_SECONDS = 40.0
+# One or two seconds on an idle host. A machine that ends is not waited for.
+_UP_SECONDS = 90.0
+_ANSWER_SECONDS = 15.0
+_UNMOUNT_SECONDS = 5.0
 _MOST = layout.NETWORK.num_addresses - layout.FIRST_MACHINE - 1
 
 
@@ -69,10 +72,13 @@ def ssh_command(address: str) -> list[str]:
 
 
 def up(spec: Spec, on_event: Observer) -> Machine:
-    """The machine, made and booted where it isn't yet; what a failure left half is taken back."""
+    """The machine, made and booted where it isn't yet; what a failure left half is taken back.
+
+    A machine that was stopped boots as it was left, on the image that it was made on.
+    """
     require_tools()
     _refuse_bad_name(spec.name)
-    with _lock():
+    with _lock(on_event):
         folder = layout.machines() / spec.name
         if folder.exists():
             _refuse_other(spec, _read_spec(folder))
@@ -83,15 +89,16 @@ def up(spec: Spec, on_event: Observer) -> Machine:
         on_event(f"booting {spec.name} ({spec.suite})")
         made = not folder.exists()
         try:
-            image = images.base_image(spec.suite, on_event)
+            image = _image_of(folder) or images.base_image(spec.suite, on_event)
+            layers = _layer_folders(image, spec)
             network.bring_up()
-            address = _address(folder) if not made else _free_address()
-            _create(folder, spec, address)
-            _boot(folder, spec, image, address)
+            # A crash may have come before the address was written.
+            address = _address(folder) or _free_address()
+            _create(folder, spec, address, image)
+            _boot(folder, spec, layers, address)
         except BaseException:
-            if made:
-                _remove(folder)
-                _tidy_network()
+            _remove(folder) if made else _halt(folder)
+            _tidy_network()
             raise
         return _machine(folder)
 
@@ -102,7 +109,7 @@ def down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
     With the last machine the bridge, the rule and the sysctl go too.
     """
     require_tools()
-    with _lock():
+    with _lock(on_event):
         known = _names()
         unknown = sorted(set(names) - set(known))
         if unknown:
@@ -112,72 +119,108 @@ def down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
                 helps="ucontact lab list",
             )
         gone = tuple(names or known)
+        failures = []
         for name in gone:
             on_event(f"removing {name}")
-            _remove(layout.machines() / name)
+            try:
+                _remove(layout.machines() / name)
+            except ApplianceError as error:  # one that does not go must not keep the others
+                failures.append(error)
+        images.drop_halves()
         _tidy_network()
+        if failures:
+            raise failures[0]
     return gone
 
 
 def reset(name: str, on_event: Observer) -> Machine:
-    """The same machine, fresh: same name, address, suite and layers."""
+    """The same machine, fresh: same name, address, suite and layers.
+
+    Where it does not come up again it stays, stopped.
+    """
     require_tools()
-    with _lock():
+    with _lock(on_event):
         folder = _existing(name)
-        spec, address = _read_spec(folder), _address(folder)
-        image = images.base_image(spec.suite, on_event)
+        spec, address = _read_spec(folder), _address(folder) or _free_address()
+        # With layers on the image that they were made on; else on the newest.
+        kept = _image_of(folder) if spec.layers else None
+        image = kept or images.base_image(spec.suite, on_event)
+        layers = _layer_folders(image, spec)
         on_event(f"resetting {name}")
         _remove(folder)
         network.bring_up()
-        _create(folder, spec, address)
-        _boot(folder, spec, image, address)
+        _create(folder, spec, address, image)
+        try:
+            _boot(folder, spec, layers, address)
+        except BaseException:
+            _halt(folder)
+            raise
         return _machine(folder)
 
 
-def freeze(name: str, layer: str, on_event: Observer) -> str:
+def freeze(name: str, layer: str, on_event: Observer) -> tuple[str, ...]:
     """Keep what the machine has become as a read-only layer for others, and throw it away.
 
-    Gives back the layer's name, for `Spec.layers`.
+    Gives back what `Spec.layers` of another machine has to be: the layers that this machine stood
+    on, and the new one. A layer belongs to the image that it was made on. The machine is ended as
+    by a power cut after a sync: stop its services first where that matters.
     """
     require_tools()
     _refuse_bad_name(layer)
-    with _lock():
+    with _lock(on_event):
         folder = _existing(name)
-        target = layout.images() / f"layer-{layer}"
-        if target.exists():
+        if _folders_of(layer):
             raise UsageError(f"there is a layer {layer!r} already")
+        spec = _read_spec(folder)
+        image = _image_of(folder) or images.base_image(spec.suite, on_event)
+        target = _layer_folder(image, layer)
         on_event(f"freezing {name} as {layer}")
         init = processes.leader(folder / "root")
         if init is not None:
             run(["nsenter", "-t", str(init), "-a", "sync"])
-        processes.stop(folder / "root")
-        _unmount(folder)
+        _halt(folder)
         (folder / "upper").rename(target)
         _remove(folder)
         _tidy_network()
-    return layer
+    return (*spec.layers, layer)
 
 
-def drop_layer(layer: str) -> None:
-    """Forget a frozen layer."""
-    shutil.rmtree(layout.images() / f"layer-{layer}")
+def drop_layer(layer: str, on_event: Observer) -> None:
+    """Forget a frozen layer. Raises UsageError while a machine stands on it."""
+    require_root()
+    with _lock(on_event):
+        for name in _names():
+            if layer in _read_spec(layout.machines() / name).layers:
+                raise UsageError(
+                    f"the machine {name} stands on the layer {layer}",
+                    helps=f"ucontact lab down {name}",
+                )
+        for folder in _folders_of(layer):
+            shutil.rmtree(folder)
 
 
 def listed() -> tuple[Machine, ...]:
     """All machines, by name."""
+    require_root()
     return tuple(_machine(layout.machines() / name) for name in _names())
 
 
 def find(name: str) -> Machine:
     """The machine of that name. Raises UsageError when there is none."""
+    require_root()
     return _machine(_existing(name))
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
+def _lock(on_event: Observer) -> Iterator[None]:
+    """Held by one at a time; the kernel lets go of it when its holder is killed."""
     private_dir(layout.lab_root())
     with layout.lab_lock().open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_event("waiting for another ucontact that is at work on the lab")
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
@@ -252,44 +295,89 @@ def choose_address(taken: set[str]) -> str:
     raise UsageError("the lab is full", helps="ucontact lab down")
 
 
-def _create(folder: Path, spec: Spec, address: str) -> None:
+def _image_of(folder: Path) -> Path | None:
+    """The image that the machine was made on; None where that is not written (yet).
+
+    Another image than that one must not get under what the machine has become.
+    """
+    try:
+        name = (folder / "image").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    image = layout.images() / name
+    if not image.is_dir():
+        raise UsageError(
+            f"the image that {folder.name} was made on is gone",
+            evidence=str(image),
+            helps=f"ucontact lab down {folder.name}",
+        )
+    return image
+
+
+def _layer_folder(image: Path, layer: str) -> Path:
+    return layout.images() / f"{image.name}+{layer}"
+
+
+def _folders_of(layer: str) -> list[Path]:
+    return list(layout.images().glob(f"*+{layer}"))
+
+
+def _layer_folders(image: Path, spec: Spec) -> list[Path]:
+    """What the machine stands on, uppermost first, as overlay wants it."""
+    for layer in spec.layers:
+        if not _layer_folder(image, layer).is_dir():
+            there = ", ".join(path.name for path in _folders_of(layer)) or "no layer of that name"
+            raise UsageError(
+                f"there is no layer {layer!r} on the image {image.name}", evidence=there
+            )
+    return [*(_layer_folder(image, layer) for layer in reversed(spec.layers)), image]
+
+
+def _create(folder: Path, spec: Spec, address: str, image: Path) -> None:
     for part in ("upper", "work", "root"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     values = {**asdict(spec), "address": address}
+    write_atomic(folder / "image", f"{image.name}\n")
     write_atomic(folder / "spec.json", json.dumps(values, indent=2) + "\n")
 
 
-def _boot(folder: Path, spec: Spec, image: Path, address: str) -> None:
+def _boot(folder: Path, spec: Spec, layers: Sequence[Path], address: str) -> None:
     root = folder / "root"
-    lower = ":".join(
-        [*(str(layout.images() / f"layer-{layer}") for layer in reversed(spec.layers)), str(image)]
-    )
+    lower = ":".join(str(layer) for layer in layers)
     options = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     if not root.is_mount():
         run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)])
     images.copy_resolver(root)
-    images.personalise(root, spec.name, address)
-    if spec.ubuntu:
-        images.pretend_ubuntu(root, spec.ubuntu)
+    # Once: a machine that boots again keeps its /etc/hosts and its machine-id, as a server does.
+    if not (folder / "upper" / images.HOSTNAME).exists():
+        if spec.ubuntu:
+            images.pretend_ubuntu(root, spec.ubuntu)
+        images.personalise(root, spec.name, address)
     network.forget_neighbour(address)
-    processes.spawn(spec.name, root, folder / "console.log")
-    _wait_for_ssh(folder, address)
+    _wait_for_ssh(folder, address, processes.spawn(spec.name, root, folder / "console.log"))
 
 
-def _wait_for_ssh(folder: Path, address: str) -> None:
+def _wait_for_ssh(folder: Path, address: str, boot: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _UP_SECONDS
     said = ""
     while time.monotonic() < deadline:
-        answer = subprocess.run(
-            [*ssh_command(address), "true"], capture_output=True, text=True, check=False
-        )
+        try:
+            answer = subprocess.run(
+                [*ssh_command(address), "true"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_ANSWER_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            said = f"ssh gave no answer in {_ANSWER_SECONDS:g} s"
+            continue
         if answer.returncode == 0:
             return
         said = answer.stderr.strip()
-        if not processes.supervisors(folder / "root"):
-            time.sleep(0.2)
-            if not processes.supervisors(folder / "root"):
-                break
+        if boot.poll() is not None:
+            break
         time.sleep(0.2)
     console = (folder / "console.log").read_text(encoding="utf-8", errors="replace")
     raise UnreachableError(
@@ -299,20 +387,22 @@ def _wait_for_ssh(folder: Path, address: str) -> None:
 
 
 def _remove(folder: Path) -> None:
-    processes.stop(folder / "root")
-    _unmount(folder)
+    _halt(folder)
     if folder.exists():
         shutil.rmtree(folder)
 
 
-def _unmount(folder: Path) -> None:
-    """Whatever is mounted at or below the machine's root, deepest first."""
-    mounts = [
-        line.split()[4]
-        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    ]
-    for mount in sorted((m for m in mounts if Path(m).is_relative_to(folder)), reverse=True):
-        run(["umount", mount])
+def _halt(folder: Path) -> None:
+    """End the machine and unmount its root; what it has become stays in its own layer."""
+    processes.stop(folder / "root")
+    deadline = time.monotonic() + _UNMOUNT_SECONDS
+    while mounts := images.mounts_below(folder):
+        try:
+            run(["umount", mounts[0]])
+        except UnreachableError:  # busy: somebody looks into it this moment
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _tidy_network() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
@@ -15,20 +16,30 @@ _STOP_SECONDS = 15.0
 _SYSTEMD_IS_INIT = Path("/run/systemd/system")
 
 
-def spawn(name: str, root: Path, console: Path) -> int:
-    """Boot the machine, detached; the process id of what was started."""
-    command = [
+def boot_command(name: str, root: Path, *, own_scope: bool) -> list[str]:
+    """The words that boot a machine.
+
+    `own_scope`: where systemd is the host's init, the machine needs a cgroup of its own to manage.
+    The scope has no name of ours: it outlives its machine by a moment, and a machine that is reset
+    would find the name taken.
+    """
+    nspawn = [
         "systemd-nspawn",
         *("--machine", f"{layout.MACHINE_PREFIX}{name}", "--directory", str(root), "--boot"),
         *("--register=no", "--keep-unit", f"--network-bridge={layout.BRIDGE}"),
         *("--hostname", name, "--link-journal=no", "--console=pipe"),
     ]
-    if _SYSTEMD_IS_INIT.is_dir():
-        # Where systemd is the host's init, the machine needs a cgroup of its own to manage.
-        scope = f"--unit=ucontact-lab-{name}"
-        command = ["systemd-run", "--scope", "--quiet", scope, "-pDelegate=yes", *command]
+    if not own_scope:
+        return nspawn
+    what = f"--description=rehearsal machine {name}"
+    return ["systemd-run", "--scope", "--quiet", "--collect", what, "-pDelegate=yes", *nspawn]
+
+
+def spawn(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
+    """Boot the machine, detached; the process that ends when it does."""
+    command = boot_command(name, root, own_scope=_SYSTEMD_IS_INIT.is_dir())
     with console.open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -36,19 +47,30 @@ def spawn(name: str, root: Path, console: Path) -> int:
             start_new_session=True,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
         )
-    return process.pid
 
 
 def supervisors(root: Path) -> tuple[int, ...]:
     """The systemd-nspawn processes whose machine lives in `root`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        words = _words(entry / "cmdline")
-        if words and Path(words[0]).name == "systemd-nspawn" and str(root) in words:
-            found.append(int(entry.name))
-    return tuple(found)
+    return tuple(
+        pid
+        for pid, words in _processes()
+        if Path(words[0]).name == "systemd-nspawn" and str(root) in words
+    )
+
+
+def end_builders(images: Path) -> None:
+    """End what still builds an image below `images`; with the lock held, a killed `up` left it.
+
+    A builder is the first process of a PID namespace, so that everything it started ends with it.
+    """
+    left = [pid for pid, words in _processes() if _builds_below(words, images)]
+    for pid in left:
+        _signal(pid, signal.SIGKILL)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while any(_alive(pid) for pid in left):
+        if time.monotonic() > deadline:
+            raise UnreachableError(f"what builds an image in {images} does not stop")
+        time.sleep(0.05)
 
 
 def leader(root: Path) -> int | None:
@@ -78,6 +100,31 @@ def stop(root: Path) -> None:
             if init is None:
                 _signal(pid, signal.SIGKILL)
         time.sleep(0.05)
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    """All processes with the words they were started with; kernel threads have none."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            words = _words(entry / "cmdline")
+            if words and words[0]:
+                yield int(entry.name), words
+
+
+def _builds_below(words: list[str], images: Path) -> bool:
+    paths = [Path(word) for word in words]
+    return any(path.name == "mmdebstrap" for path in paths) and any(
+        path.parent == images for path in paths
+    )
+
+
+def _alive(pid: int) -> bool:
+    """Whether it runs still; a zombie does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 def _words(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 
 from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption
+from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab import machines
 from ucontact_appliance.planning.model import Size
 from ucontact_appliance.planning.tables import sizes
@@ -77,13 +78,17 @@ def list_machines(as_json: JsonOption = False) -> None:
     out.print(rows)
 
 
-@app.command()
+# What follows the name belongs to the command there, its options too.
+@app.command(context_settings={"allow_interspersed_args": False})
 def shell(
     name: Name,
     command: Annotated[list[str] | None, typer.Argument(help="Words to run there.")] = None,
 ) -> None:
     """Open a shell in a machine, or run one command there."""
-    words = [*machines.ssh_command(machines.find(name).address), *(command or [])]
+    machine = machines.find(name)
+    if machine.state != "running":
+        raise UsageError(f"the machine {name} is {machine.state}", helps=f"ucontact lab up {name}")
+    words = [*machines.ssh_command(machine.address), *(command or [])]
     raise typer.Exit(subprocess.run(words, check=False).returncode)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import MachineFactory
-from ucontact_appliance.errors import UsageError
-from ucontact_appliance.lab import layout, machines, network, processes
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.lab import images, layout, machines, network, processes
 from ucontact_appliance.lab.machines import Spec
 
 pytestmark = pytest.mark.machine
@@ -43,7 +45,7 @@ def test_up_again_finds_it_up(machine_factory: MachineFactory) -> None:
     machine = machine_factory()
     told: list[str] = []
     assert machines.up(Spec(machine.name), told.append) == machine
-    assert "is up already" in told[0]
+    assert any("is up already" in text for text in told)
 
 
 def test_another_machine_under_the_same_name_is_refused(machine_factory: MachineFactory) -> None:
@@ -62,26 +64,46 @@ def test_reset_forgets_what_was_done_and_keeps_name_and_address(
     assert fresh.ssh(["test", "-e", "/root/mark"]).returncode == 1
 
 
-def test_a_stopped_machine_boots_again_with_what_was_done(machine_factory: MachineFactory) -> None:
+def test_a_stopped_machine_boots_again_as_it_was_left(machine_factory: MachineFactory) -> None:
     machine = machine_factory()
-    machine.ssh(["sh", "-c", "'echo kept > /root/mark; sync'"])
+    before = machine.ssh(["cat", "/etc/machine-id"]).stdout
+    machine.ssh(["sh", "-c", "'echo 192.0.2.1 peer >> /etc/hosts; sync'"])
     processes.stop(machine.root)
     assert machines.find(machine.name).state == "stopped"
     again = machines.up(Spec(machine.name), quiet)
-    assert again.ssh(["cat", "/root/mark"]).stdout.strip() == "kept"
+    assert "192.0.2.1 peer" in again.ssh(["cat", "/etc/hosts"]).stdout
+    assert again.ssh(["cat", "/etc/machine-id"]).stdout == before
 
 
-def test_a_frozen_layer_carries_over(machine_factory: MachineFactory) -> None:
+def test_a_frozen_layer_carries_over(
+    machine_factory: MachineFactory, request: pytest.FixtureRequest
+) -> None:
     machine = machine_factory()
-    machine.ssh(["sh", "-c", "'echo frozen > /root/mark'"])
-    layer = machines.freeze(machine.name, f"{machine.name}-layer", quiet)
-    copy = machine_factory(layers=(layer,))
-    try:
-        assert copy.ssh(["cat", "/root/mark"]).stdout.strip() == "frozen"
-        assert copy.ssh(["hostname"]).stdout.strip() == copy.name
-    finally:
-        machines.down([copy.name], quiet)
-        machines.drop_layer(layer)
+    machine.ssh(["sh", "-c", "'echo first > /root/mark'"])
+    first = f"{machine.name}-first"
+    request.addfinalizer(lambda: machines.drop_layer(first, quiet))
+    layers = machines.freeze(machine.name, first, quiet)
+    assert layers == (first,)
+
+    middle = machine_factory(layers=layers)
+    middle.ssh(["sh", "-c", "'echo second > /root/second'"])
+    second = f"{machine.name}-second"
+    request.addfinalizer(lambda: machines.drop_layer(second, quiet))
+    layers = machines.freeze(middle.name, second, quiet)
+
+    top = machine_factory(layers=layers)
+    request.addfinalizer(lambda: machines.down([top.name], quiet))
+    assert top.ssh(["cat", "/root/mark", "/root/second"]).stdout.split() == ["first", "second"]
+    assert top.ssh(["hostname"]).stdout.strip() == top.name
+    with pytest.raises(UsageError, match="stands on the layer"):
+        machines.drop_layer(first, quiet)
+
+
+def test_a_layer_that_is_not_there_is_told_and_nothing_is_made() -> None:
+    name = f"t-none-{os.getpid()}"
+    with pytest.raises(UsageError, match="there is no layer 'absent'"):
+        machines.up(Spec(name, layers=("absent",)), quiet)
+    assert not (layout.machines() / name).exists()
 
 
 def test_a_machine_can_say_that_it_is_ubuntu(machine_factory: MachineFactory) -> None:
@@ -89,38 +111,155 @@ def test_a_machine_can_say_that_it_is_ubuntu(machine_factory: MachineFactory) ->
     assert 'VERSION_ID="20.04"' in machine.ssh(["cat", "/etc/os-release"]).stdout
 
 
-def test_a_crashed_up_is_cleaned_by_down() -> None:
-    name = f"t-crash-{os.getpid()}"
-    code = (
-        "from ucontact_appliance.lab import machines, processes\n"
-        f"machines.up(machines.Spec({name!r}), print)\n"
+@pytest.fixture
+def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A lab in a folder, on a bridge and in a range of its own, with the images made already.
+
+    What it leaves behind can be seen whatever other machines run here. Its forwarding switch is a
+    file, because the real one is shared.
+    """
+    images.base_image("sid", quiet)
+    shared = layout.lab_root()
+    monkeypatch.setenv("UCONTACT_VAR", str(tmp_path))
+    shutil.copytree(
+        shared, layout.lab_root(), ignore=shutil.ignore_patterns("machines", "images", "lock")
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-    root = layout.machines() / name / "root"
+    layout.images().mkdir()
+    for image in (shared / "images").glob("sid-*"):
+        (layout.images() / image.name).symlink_to(image)
+    number = 100 + os.getpid() % 100
+    network_of_its_own = ipaddress.IPv4Network(f"10.204.{number}.0/24")
+    monkeypatch.setattr(layout, "NETWORK", network_of_its_own)
+    monkeypatch.setattr(layout, "GATEWAY", network_of_its_own[1])
+    monkeypatch.setattr(layout, "BRIDGE", f"uctest{number}")
+    monkeypatch.setattr(layout, "NFT_TABLE", f"uctest{number}")
+    forwarding = tmp_path / "ip_forward"
+    forwarding.write_text("0")
+    monkeypatch.setattr(network, "_FORWARDING", forwarding)
+    yield tmp_path
+    machines.down([], quiet)
+
+
+def left_by(lab: Path) -> list[str]:
+    """What is still there once an ssh whose starter was killed has run into its own time-out."""
+    deadline = time.monotonic() + 10
+    while traces(lab) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return traces(lab)
+
+
+def traces(lab: Path) -> list[str]:
+    """All that a lab of its own has left on the host; its cached images and keys may stay."""
+    tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True)
+    commands = [
+        path.read_bytes().decode(errors="replace").replace("\0", " ")
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if _is_there(path)
+    ]
+    return [
+        *(mount for mount in mounts() if str(lab) in mount),
+        *(words for words in commands if str(lab) in words),
+        *(path.name for path in (lab / "lab/machines").glob("*")),
+        *(path.name for path in (lab / "lab/images").glob(".*")),
+        *([layout.BRIDGE] if network.bridge_exists() else []),
+        *([layout.NFT_TABLE] if layout.NFT_TABLE in tables.stdout else []),
+        *([str(layout.saved_forwarding())] if layout.saved_forwarding().exists() else []),
+        *(["forwarding"] if (lab / "ip_forward").read_text() != "0" else []),
+    ]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.read_bytes()
+    except OSError:  # it ended while we looked
+        return False
+    return True
+
+
+def killed_when(seen: Callable[[], bool], act: Callable[[], object], how: signal.Signals) -> int:
+    """Do it in a process of its own and kill that as soon as `seen`; its raw exit status."""
+    pid = os.fork()
+    if not pid:
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            act()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
     deadline = time.monotonic() + 60
-    while not processes.supervisors(root):
-        assert time.monotonic() < deadline, "the machine never started to boot"
+    while not seen():
+        assert time.monotonic() < deadline, "it never came to the point where it was to be killed"
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "it ended before it was to be killed"
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    machines.down([name], quiet)
-    assert processes.supervisors(root) == ()
-    assert not [mount for mount in mounts() if name in mount]
-    assert not (layout.machines() / name).exists()
+    os.kill(pid, how)
+    return os.waitpid(pid, 0)[1]
 
 
-def test_the_network_lives_as_long_as_the_machines() -> None:
-    name = f"t-net-{os.getpid()}"
-    others = bool(machines.listed())
-    machines.up(Spec(name), quiet)
+def test_the_network_lives_as_long_as_the_machines(own_lab: Path) -> None:
+    machines.up(Spec("one"), quiet)
+    machines.up(Spec("two"), quiet)
+    assert (own_lab / "ip_forward").read_text() == "1"
+    machines.down(["one"], quiet)
     assert network.bridge_exists()
-    machines.down([name], quiet)
-    if not others and not machines.listed():
-        assert not network.bridge_exists()
-        tables = subprocess.run(
-            ["nft", "list", "tables"], capture_output=True, text=True, check=True
-        )
-        assert layout.NFT_TABLE not in tables.stdout
+    assert machines.find("two").ssh(["true"]).returncode == 0
+    machines.down([], quiet)
+    assert left_by(own_lab) == []
+
+
+def test_a_network_that_another_lab_folder_uses_stays(
+    own_lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = machines.up(Spec("one"), quiet)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
+        assert machines.down([], quiet) == ()
+    assert machine.ssh(["true"]).returncode == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_up_cut_off_in_its_boot_leaves_nothing(own_lab: Path, how: signal.Signals) -> None:
+    root = layout.machines() / "cut" / "root"
+    booting = lambda: bool(processes.supervisors(root))  # noqa: E731
+    assert killed_when(booting, lambda: machines.up(Spec("cut"), quiet), how)
+    if how is signal.SIGKILL:  # nobody was left to clean up
+        assert traces(own_lab) != []
+        machines.down([], quiet)
+    assert left_by(own_lab) == []
+
+
+def test_an_up_killed_while_it_makes_an_image_leaves_nothing(own_lab: Path) -> None:
+    def building() -> bool:
+        return any((half / "var/lib/dpkg").exists() for half in layout.images().glob(".half-*"))
+
+    up = lambda: machines.up(Spec("cut", "trixie"), quiet)  # noqa: E731
+    assert killed_when(building, up, signal.SIGKILL)
+    assert any("mmdebstrap" in trace for trace in traces(own_lab))
+    machines.down([], quiet)
+    assert left_by(own_lab) == []
+
+
+def test_a_machine_that_does_not_come_up_is_taken_back(
+    own_lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "boot_command", lambda *a, **k: ["sh", "-c", "echo no; exit 1"])
+    with pytest.raises(UnreachableError, match="did not come up") as caught:
+        machines.up(Spec("one"), quiet)
+    assert "no" in caught.value.evidence
+    assert left_by(own_lab) == []
+
+
+def test_a_stopped_machine_that_does_not_come_up_stays_stopped(
+    own_lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = machines.up(Spec("one"), quiet)
+    processes.stop(machine.root)
+    with monkeypatch.context() as broken:
+        broken.setattr(processes, "boot_command", lambda *a, **k: ["false"])
+        with pytest.raises(UnreachableError):
+            machines.up(Spec("one"), quiet)
+    assert machines.find("one").state == "stopped"
+    assert not [mount for mount in mounts() if str(own_lab) in mount]
+    assert machines.up(Spec("one"), quiet).ssh(["true"]).returncode == 0
 
 
 def test_down_of_an_unknown_machine_names_the_known_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.lab import commands, images, layout
+from ucontact_appliance.lab import commands, images, layout, processes
 from ucontact_appliance.lab.machines import Spec, choose_address, up
-from ucontact_appliance.lab.mirror import choose_mirror
+from ucontact_appliance.lab.mirror import choose_mirror, first_of_list
 
 # Recorded from apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)', hosts replaced.
 RECORDED = """\
@@ -31,6 +32,77 @@ def test_the_mirror_is_the_hosts_own_main_archive() -> None:
 def test_without_a_debian_archive_the_error_says_what_there_is(listed: str) -> None:
     with pytest.raises(UsageError, match="names no Debian archive"):
         choose_mirror(listed)
+
+
+def test_of_a_list_of_mirrors_the_first_is_taken() -> None:
+    text = (
+        "# mirrors of this cloud\nhttps://mirror.example.net/debian\tpriority:1\nhttps://b/debian\n"
+    )
+    assert first_of_list(text) == "https://mirror.example.net/debian/"
+    with pytest.raises(UsageError, match="names none"):
+        first_of_list("# nothing\n")
+
+
+def test_a_machine_gets_a_cgroup_of_its_own_where_systemd_is_init() -> None:
+    root = Path("/lab/machines/one/root")
+    plain = processes.boot_command("one", root, own_scope=False)
+    assert plain[0] == "systemd-nspawn"
+    assert plain[plain.index("--directory") + 1] == str(root)
+    assert f"--network-bridge={layout.BRIDGE}" in plain
+    scoped = processes.boot_command("one", root, own_scope=True)
+    assert scoped[:2] == ["systemd-run", "--scope"]
+    assert "-pDelegate=yes" in scoped
+    assert scoped[-len(plain) :] == plain
+
+
+def lab_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UCONTACT_VAR", str(folder))
+    layout.host_keys().mkdir(parents=True)
+    (layout.lab_root() / "key.pub").write_text("ssh-ed25519 AAAA one")
+
+
+def test_a_changed_recipe_makes_another_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab_in(tmp_path, monkeypatch)
+    bundle = tmp_path / "bundle.crt"
+    monkeypatch.setattr(images, "_CA_BUNDLE", bundle)
+    seen = [images.recipe("sid")]
+    assert images.recipe("sid") == seen[0]
+    seen.append(images.recipe("bullseye"))
+    bundle.write_text("a CA that the host trusts")
+    seen.append(images.recipe("sid"))
+    (layout.lab_root() / "key.pub").write_text("ssh-ed25519 BBBB another")
+    seen.append(images.recipe("sid"))
+    (layout.host_keys() / "ssh_host_ed25519_key.pub").write_text("ssh-ed25519 CCCC")
+    seen.append(images.recipe("sid"))
+    monkeypatch.setattr(images, "PACKAGES", (*images.PACKAGES, "vim"))
+    seen.append(images.recipe("sid"))
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_machine_is_never_written_through_its_own_links(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "hosts").write_text("the host's own")
+    root = tmp_path / "machine" / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/hosts").symlink_to(outside / "hosts")
+    images.personalise(root, "one", "192.0.2.1")
+    assert (outside / "hosts").read_text() == "the host's own"
+    assert "192.0.2.1 one" in (root / "etc/hosts").read_text()
+
+    other = tmp_path / "other" / "root"
+    other.mkdir(parents=True)
+    (other / "etc").symlink_to(outside)
+    with pytest.raises(UsageError, match="leads out of the machine"):
+        images.personalise(other, "two", "192.0.2.2")
+    assert [path.name for path in outside.iterdir()] == ["hosts"]
+
+
+def test_addresses_come_from_the_one_range_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "NETWORK", ipaddress.IPv4Network("192.0.2.0/24"))
+    assert choose_address(set()) == f"192.0.2.{layout.FIRST_MACHINE}"
 
 
 @given(st.sets(st.integers(layout.FIRST_MACHINE, 250)))

@@ -13,7 +13,7 @@ CONFIG = "/etc/turnserver.conf"
 RESTART = "systemctl restart coturn && sleep 1"
 
 
-@pytest.fixture(scope="module", params=["sid", "bullseye", "trixie"])
+@pytest.fixture(scope="module", params=["sid", "trixie"])
 def coturn(
     request: pytest.FixtureRequest,
     machine_factory: MachineFactory,

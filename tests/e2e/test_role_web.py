@@ -137,7 +137,7 @@ def _lay_down(root: Path, path: str, content: bytes, mode: int = 0o644) -> None:
     target.chmod(mode)
 
 
-@pytest.fixture(scope="module", params=["sid", "trixie", "bullseye"])
+@pytest.fixture(scope="module", params=["sid", "bullseye"])
 def front(
     request: pytest.FixtureRequest,
     machine_factory: Callable[..., Machine],

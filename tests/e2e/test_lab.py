@@ -151,15 +151,12 @@ def left_by(lab: Path) -> list[str]:
 def traces(lab: Path) -> list[str]:
     """All that a lab of its own has left on the host; its cached images and keys may stay."""
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True)
-    commands = [
-        path.read_bytes().decode(errors="replace").replace("\0", " ")
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if _is_there(path)
-    ]
+    commands = [_command(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
     return [
         *(mount for mount in mounts() if str(lab) in mount),
         *(words for words in commands if str(lab) in words),
         *(path.name for path in (lab / "lab/machines").glob("*")),
+        *(str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{layout.BRIDGE}")),
         *(path.name for path in (lab / "lab/images").glob(".*")),
         *([layout.BRIDGE] if network.bridge_exists() else []),
         *([layout.NFT_TABLE] if layout.NFT_TABLE in tables.stdout else []),
@@ -168,12 +165,11 @@ def traces(lab: Path) -> list[str]:
     ]
 
 
-def _is_there(path: Path) -> bool:
+def _command(cmdline: Path) -> str:
     try:
-        path.read_bytes()
+        return cmdline.read_bytes().decode(errors="replace").replace("\0", " ")
     except OSError:  # it ended while we looked
-        return False
-    return True
+        return ""
 
 
 def killed_when(seen: Callable[[], bool], act: Callable[[], object], how: signal.Signals) -> int:
@@ -204,6 +200,18 @@ def test_the_network_lives_as_long_as_the_machines(own_lab: Path) -> None:
     assert machines.find("two").ssh(["true"]).returncode == 0
     machines.down([], quiet)
     assert left_by(own_lab) == []
+
+
+def test_a_service_killed_in_one_machine_lives_on_in_another(own_lab: Path) -> None:
+    one, two = (machines.up(Spec(name), quiet) for name in ("one", "two"))
+    for machine in (one, two):
+        assert machine.ssh(["systemd-run", "--unit=same", "sleep", "1000"]).returncode == 0
+    # A signal to a whole unit goes by its cgroup, which must not be the other machine's as well.
+    assert one.ssh(["systemctl", "kill", "--signal=KILL", "same"]).returncode == 0
+    deadline = time.monotonic() + 10
+    while one.ssh(["systemctl", "is-active", "same"]).stdout.strip() != "failed":
+        assert time.monotonic() < deadline, "the unit was not killed at all"
+    assert two.ssh(["systemctl", "is-active", "same"]).stdout.strip() == "active"
 
 
 def test_a_network_that_another_lab_folder_uses_stays(

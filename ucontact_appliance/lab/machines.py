@@ -395,6 +395,7 @@ def _remove(folder: Path) -> None:
 def _halt(folder: Path) -> None:
     """End the machine and unmount its root; what it has become stays in its own layer."""
     processes.stop(folder / "root")
+    processes.drop_group(folder.name)
     deadline = time.monotonic() + _UNMOUNT_SECONDS
     while mounts := images.mounts_below(folder):
         try:

@@ -14,14 +14,16 @@ from ucontact_appliance.lab import layout
 
 _STOP_SECONDS = 15.0
 _SYSTEMD_IS_INIT = Path("/run/systemd/system")
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
-def boot_command(name: str, root: Path, *, own_scope: bool) -> list[str]:
-    """The words that boot a machine.
+def boot_command(name: str, root: Path, *, group: Path | None) -> list[str]:
+    """The words that boot a machine in a cgroup of its own to manage.
 
-    `own_scope`: where systemd is the host's init, the machine needs a cgroup of its own to manage.
-    The scope has no name of ours: it outlives its machine by a moment, and a machine that is reset
-    would find the name taken.
+    In a shared one the machines' services of one name would be one group: stopping it in one
+    machine waits for, and kills, those of the others. `group` is that cgroup; None where systemd
+    is the host's init, which gives a scope. The scope has no name of ours: it outlives its machine
+    by a moment, and a machine that is reset would find the name taken.
     """
     nspawn = [
         "systemd-nspawn",
@@ -29,15 +31,20 @@ def boot_command(name: str, root: Path, *, own_scope: bool) -> list[str]:
         *("--register=no", "--keep-unit", f"--network-bridge={layout.BRIDGE}"),
         *("--hostname", name, "--link-journal=no", "--console=pipe"),
     ]
-    if not own_scope:
-        return nspawn
-    what = f"--description=rehearsal machine {name}"
-    return ["systemd-run", "--scope", "--quiet", "--collect", what, "-pDelegate=yes", *nspawn]
+    if group is None:
+        what = f"--description=rehearsal machine {name}"
+        return ["systemd-run", "--scope", "--quiet", "--collect", what, "-pDelegate=yes", *nspawn]
+    join = 'echo $$ > "$0" && exec "$@"'
+    return ["sh", "-c", join, str(group / "cgroup.procs"), *nspawn]
 
 
 def spawn(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
     """Boot the machine, detached; the process that ends when it does."""
-    command = boot_command(name, root, own_scope=_SYSTEMD_IS_INIT.is_dir())
+    group = None
+    if not _SYSTEMD_IS_INIT.is_dir():
+        group = _group_root() / _group_of(name)
+        group.mkdir(parents=True, exist_ok=True)
+    command = boot_command(name, root, group=group)
     with console.open("ab") as log:
         return subprocess.Popen(
             command,
@@ -47,6 +54,62 @@ def spawn(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
         )
+
+
+def drop_group(name: str) -> None:
+    """Take away the cgroups of a machine that has ended, in each hierarchy that has them."""
+    for mount in cgroup_mounts(_MOUNTS.read_text(encoding="utf-8")).values():
+        group = mount / _group_of(name)
+        for folder, _, _ in os.walk(group, topdown=False):
+            _drop(Path(folder))
+        if group.parent.is_dir() and not any(path.is_dir() for path in group.parent.iterdir()):
+            _drop(group.parent)
+
+
+def cgroup_mounts(mountinfo: str) -> dict[str, Path]:
+    """Where the hierarchies that systemd manages are mounted, by kind: `cgroup2` and `named`.
+
+    `mountinfo` is /proc/self/mountinfo, see proc(5): the mount point is its fifth field, the type
+    the first one after the dash.
+    """
+    found: dict[str, Path] = {}
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        if right.startswith("cgroup2 "):
+            found.setdefault("cgroup2", Path(left.split()[4]))
+        elif right.startswith("cgroup ") and "name=systemd" in right:
+            found.setdefault("named", Path(left.split()[4]))
+    return found
+
+
+def _group_root() -> Path:
+    mounts = cgroup_mounts(_MOUNTS.read_text(encoding="utf-8"))
+    if "cgroup2" not in mounts:
+        raise UnreachableError(
+            "rehearsal machines need the cgroup2 file system",
+            helps="mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified",
+        )
+    return mounts["cgroup2"]
+
+
+def _group_of(name: str) -> str:
+    return f"{layout.BRIDGE}/{name}"
+
+
+def _drop(group: Path) -> None:
+    """Remove one empty cgroup; a process that has just been killed leaves its own in a moment."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while True:
+        try:
+            group.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise UnreachableError(f"{group} can't be removed", evidence=str(error)) from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def supervisors(root: Path) -> tuple[int, ...]:

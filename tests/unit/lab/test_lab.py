@@ -43,16 +43,36 @@ def test_of_a_list_of_mirrors_the_first_is_taken() -> None:
         first_of_list("# nothing\n")
 
 
-def test_a_machine_gets_a_cgroup_of_its_own_where_systemd_is_init() -> None:
+def test_a_machine_boots_in_a_cgroup_of_its_own() -> None:
     root = Path("/lab/machines/one/root")
-    plain = processes.boot_command("one", root, own_scope=False)
-    assert plain[0] == "systemd-nspawn"
-    assert plain[plain.index("--directory") + 1] == str(root)
-    assert f"--network-bridge={layout.BRIDGE}" in plain
-    scoped = processes.boot_command("one", root, own_scope=True)
+    scoped = processes.boot_command("one", root, group=None)
     assert scoped[:2] == ["systemd-run", "--scope"]
     assert "-pDelegate=yes" in scoped
-    assert scoped[-len(plain) :] == plain
+    nspawn = scoped[scoped.index("systemd-nspawn") :]
+    assert nspawn[nspawn.index("--directory") + 1] == str(root)
+    assert f"--network-bridge={layout.BRIDGE}" in nspawn
+    joined = processes.boot_command("one", root, group=Path("/cgroup/lab/one"))
+    assert joined[joined.index("systemd-nspawn") :] == nspawn
+    assert "/cgroup/lab/one/cgroup.procs" in joined
+
+
+# Recorded from /proc/self/mountinfo of a host with both hierarchies, and of one with cgroup2 only.
+HYBRID = """\
+31 23 0:27 / /sys/fs/cgroup rw,relatime shared:5 - tmpfs tmpfs rw,mode=755
+40 31 0:36 / /sys/fs/cgroup/pids rw,relatime shared:14 - cgroup cgroup rw,pids
+41 31 0:37 / /sys/fs/cgroup/systemd rw,relatime shared:15 - cgroup cgroup rw,name=systemd
+42 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:16 - cgroup2 cgroup2 rw
+"""
+UNIFIED = "30 23 0:26 / /sys/fs/cgroup rw,nosuid,relatime shared:4 - cgroup2 cgroup2 rw\n"
+
+
+def test_the_hierarchies_of_systemd_are_found_wherever_they_are_mounted() -> None:
+    assert processes.cgroup_mounts(HYBRID) == {
+        "named": Path("/sys/fs/cgroup/systemd"),
+        "cgroup2": Path("/sys/fs/cgroup/unified"),
+    }
+    assert processes.cgroup_mounts(UNIFIED) == {"cgroup2": Path("/sys/fs/cgroup")}
+    assert processes.cgroup_mounts("") == {}
 
 
 def lab_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,67 @@
+"""An installed wheel works as well as a checkout: everything travels in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ucontact_appliance.checks.appliance import PARTS
+from ucontact_appliance.resources import ROOT
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
+    done = subprocess.run([*build, str(ROOT)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    target = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(next(out.glob("*.whl"))) as wheel:
+        wheel.extractall(target)
+    return target
+
+
+def run(unpacked: Path, code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(unpacked)},
+        cwd=unpacked,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_it_finds_its_own_parts(unpacked: Path) -> None:
+    code = f"from ucontact_appliance.facts.distribution import *; print(missing_parts({PARTS!r}))"
+    assert run(unpacked, code) == "()"
+
+
+def test_it_runs_from_its_own_files(unpacked: Path) -> None:
+    root = run(unpacked, "from ucontact_appliance.resources import ROOT; print(ROOT)")
+    assert root == str(unpacked / "ucontact_appliance" / "_bundle")
+
+
+def test_it_carries_every_file_of_the_checkouts_trees(unpacked: Path) -> None:
+    bundle = unpacked / "ucontact_appliance" / "_bundle"
+    listed = subprocess.run(
+        ["git", "ls-files", "installer", "roles", "templates", "inventory"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert listed
+    assert [name for name in listed if not (bundle / name).is_file()] == []
+
+
+def test_it_carries_no_build_leftovers(unpacked: Path) -> None:
+    assert not list(unpacked.rglob("node_modules"))
+    assert not list(unpacked.rglob("__pycache__"))

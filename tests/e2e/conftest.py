@@ -17,15 +17,10 @@ from ucontact_appliance.state import var_root
 MachineFactory = Callable[..., Machine]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a machine run on one worker; without root none claims to have run."""
+    """Without root no machine can be booted: the tests say so, and the run claims nothing."""
     for item in items:
-        marker = item.get_closest_marker("machine")
-        shared = "installed" in getattr(item, "fixturenames", ())
-        group = "installed" if shared else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-        if marker and os.geteuid() != 0:
+        if item.get_closest_marker("machine") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="not run: rehearsal machines need root"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -94,18 +93,6 @@ def test_a_dry_run_on_a_fresh_server_changes_nothing(
     changed = machine.ssh([snapshot]).stdout.split()
     assert [path for path in changed if not path.startswith(("/run/", "/sys/"))] == []
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "etc") == ["site.yml"]
-
-
-def test_without_root() -> None:
-    code = "import os; os.setuid(65534); from ucontact_appliance.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "doctor"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={k: v for k, v in os.environ.items() if k != "UCONTACT_ETC"},
-    )
-    refused(done, 2, "needs root")
 
 
 def packages(machine: Machine) -> str:

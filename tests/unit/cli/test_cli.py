@@ -188,6 +188,19 @@ def test_only_secrets_that_are_given_can_be_set(ucontact: Command, tmp_path: Pat
     assert ucontact("secrets", "set", "stun.turn").code == 2
 
 
+@pytest.mark.parametrize(
+    "words", [["install", "--yes"], ["doctor"], ["report"], ["secrets", "list"]]
+)
+def test_without_root_a_site_is_not_touched(
+    ucontact: Command, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.delenv("UCONTACT_ETC")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    answer = ucontact(*words)
+    assert answer.code == 2
+    assert "needs root" in answer.err
+
+
 def test_a_defect_is_reported_without_its_values(
     ucontact: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,6 @@ Each class fixes the exit code of the contract. Anything raised to the command l
 
 from __future__ import annotations
 
-EXIT_OK = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3

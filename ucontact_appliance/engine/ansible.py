@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -39,7 +39,6 @@ class PlayResult:
     hosts: dict[str, HostRecap]
     failed: tuple[TaskResult, ...]
     changed_tasks: tuple[TaskResult, ...] = ()
-    seen_tasks: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def changed(self) -> int:
@@ -147,7 +146,6 @@ def _copy(stream: TextIO, log: Callable[[str], None]) -> None:
 def _collect(events: TextIO, observer: Observer) -> dict[str, Any]:
     failed: list[TaskResult] = []
     changed: list[TaskResult] = []
-    tasks: list[str] = []
     hosts: dict[str, HostRecap] = {}
     for line in events:
         record = json.loads(line)
@@ -158,9 +156,7 @@ def _collect(events: TextIO, observer: Observer) -> dict[str, Any]:
         if event is None:
             continue
         observer(event)
-        if isinstance(event, TaskStarted):
-            tasks.append(event.name)
-        elif isinstance(event, TaskResult) and event.status in ("failed", "unreachable"):
+        if isinstance(event, TaskResult) and event.status in ("failed", "unreachable"):
             failed.append(event)
         elif isinstance(event, TaskResult) and event.status == "changed":
             changed.append(event)
@@ -168,7 +164,6 @@ def _collect(events: TextIO, observer: Observer) -> dict[str, Any]:
         "hosts": hosts,
         "failed": tuple(failed),
         "changed_tasks": tuple(changed),
-        "seen_tasks": tuple(tasks),
     }
 
 

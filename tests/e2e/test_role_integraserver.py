@@ -60,9 +60,10 @@ class Installed:
             facts = FactSource(Reach(self.subject.site, self.subject.host, runner))
             subject = Subject(**{**self.subject.__dict__, "facts": facts})
             found: dict[str, Verdict] = {}
+            asked = {check.id for check in sum(modules, ())}
             for check in sum(modules, ()):
-                # What builds on a failed check is not judged.
-                if all(found.get(need) is Verdict.PASS for need in check.needs):
+                # What builds on a failed check is not judged; what others ask is left to them.
+                if all(found.get(need) is Verdict.PASS for need in asked.intersection(check.needs)):
                     found[check.id] = check.judge(subject).verdict
             return found
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +14,23 @@ from tests.e2e.conftest import MachineFactory
 from tests.e2e.installed import ucontact
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.state import var_root
 
 pytestmark = pytest.mark.machine
 
+SITE = "wrong-input"
+
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "UCONTACT_ETC": str(tmp_path / "etc")}
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    yield {**os.environ, "UCONTACT_ETC": str(tmp_path / "etc")}
+    shutil.rmtree(var_root() / SITE, ignore_errors=True)
 
 
-def write_site(folder: Path, address: str, key: object = None, name: str = "wrong-input") -> Path:
+def write_site(folder: Path, address: str, key: object = None) -> Path:
     path = folder / "site.yml"
     path.write_text(
-        f"site: {name}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"
+        f"site: {SITE}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"
         f"  - {{name: server, address: {address}, key: {key or layout.ssh_key()}}}\n"
     )
     return path

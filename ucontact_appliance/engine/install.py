@@ -97,9 +97,10 @@ def install(
     start = time.monotonic()
     with install_lock(paths.lock):
         secrets = _ensure_secrets(seen.site, paths)
-        journal = _opened_journal(
-            load_journal(paths.journal), _inputs(seen, release), site_file, restart=restart
-        )
+        journal = load_journal(paths.journal)
+        # A run that only looked has changed nothing: there is nothing to continue.
+        anew = restart or not journal.interrupted or not journal.begun_beyond(phases[0].id)
+        journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         save_plan(paths, seen.plan)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
             job = Job(seen, site_file, release, secrets, paths, observer, log)
@@ -164,11 +165,11 @@ def _inputs(seen: Surveyed, release: ReleaseFiles) -> dict[str, Any]:
 
 
 def _opened_journal(
-    journal: Journal, inputs: dict[str, Any], site_file: Path, *, restart: bool
+    journal: Journal, inputs: dict[str, Any], site_file: Path, *, anew: bool
 ) -> Journal:
     """The journal to go on with: the interrupted one, or a fresh one."""
     fresh = Journal(inputs=inputs, progress=Progress.STARTED)
-    if restart or not journal.interrupted:
+    if anew:
         return fresh
     difference = inputs_diff(journal.inputs, inputs)
     if difference:

@@ -124,14 +124,23 @@ def test_a_kill_leaves_a_journal_that_continues(site_file: Path) -> None:
 
 def test_changed_inputs_are_refused_with_a_diff_and_taken_with_restart(site_file: Path) -> None:
     ran: list[str] = []
+    look = Recorded("look", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (Recorded("a", ran, fail),))
+        run(site_file, (look, Recorded("a", ran, fail)))
     with pytest.raises(UsageError) as caught:
-        run(site_file, (Recorded("a", ran),), agents=12)
+        run(site_file, (look, Recorded("a", ran)), agents=12)
     assert "+  agents: 12" in caught.value.evidence
     assert "--restart" in caught.value.helps
-    run(site_file, (Recorded("a", ran),), agents=12, restart=True)
-    assert ran == ["a", "a"]
+    run(site_file, (look, Recorded("a", ran)), agents=12, restart=True)
+    assert ran == ["look", "a", "look", "a"]
+
+
+def test_inputs_mended_after_a_failed_preflight_need_no_restart(site_file: Path) -> None:
+    ran: list[str] = []
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (Recorded("look", ran, fail), Recorded("a", ran)))
+    run(site_file, (Recorded("look", ran), Recorded("a", ran)), agents=12)
+    assert ran == ["look", "look", "a"]
 
 
 def test_a_host_out_of_reach_keeps_its_exit_code(site_file: Path) -> None:

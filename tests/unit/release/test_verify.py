@@ -94,7 +94,11 @@ def test_a_file_that_is_no_whole_archive(tmp_path: Path, cut: int) -> None:
     )
 
 
-@pytest.mark.parametrize("content", [b"plain text", os.urandom(5000), gzip.compress(b"no tar")])
+@pytest.mark.parametrize(
+    "content",
+    [b"plain text", os.urandom(5000), gzip.compress(b"no tar")],
+    ids=["text", "noise", "gzip"],
+)
 def test_other_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
     assert str(tmp_path / "x") in refusal(tmp_path / "x")

@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sites import small_site
-from ucontact_appliance.engine.events import Event, PhaseFailed, PhaseFinished, PhaseSkipped,
-    PhaseStarted, nobody
+from ucontact_appliance.engine.events import (
+    Event,
+    PhaseFailed,
+    PhaseFinished,
+    PhaseSkipped,
+    PhaseStarted,
+    nobody,
+)
 from ucontact_appliance.engine.install import install, preview
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import load_journal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -57,8 +58,10 @@ def test_a_browser_calls_by_the_portals_name(
     with chromium() as browser:
         echo_call(sign_in(browser, backend.address, "6001", secret))
     new_recording(shell, before)
-    rows = sh(backend, "mysql -Ne 'select count(*) from ccdata.cdr'")
-    assert rows.strip() == "1"
+    deadline = time.monotonic() + 20
+    while sh(backend, "mysql -Ne 'select count(*) from ccdata.cdr'").strip() != "1":
+        assert time.monotonic() < deadline, "no call record on the backend's server"
+        time.sleep(0.5)
 
 
 def test_a_second_install_changes_nothing(site: Several) -> None:

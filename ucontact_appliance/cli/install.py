@@ -33,6 +33,10 @@ def install(
     restart: Annotated[
         bool, typer.Option("--restart", help="After an interruption: all phases, on new inputs.")
     ] = False,
+    abandon: Annotated[
+        list[Role] | None,
+        typer.Option(help="Its old server is gone for good: start this role without its data."),
+    ] = None,
 ) -> None:
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
@@ -40,7 +44,8 @@ def install(
     loaded = load_site(path)
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
-    _announce(pending_moves(seen), loaded.fqdn)
+    abandoned = frozenset(abandon or ())
+    _announce(pending_moves(seen, abandoned), loaded.fqdn)
     release = resolve_release(loaded.release, lambda text: err.print(text, highlight=False))
     if dry_run:
         _dry_run(seen, path, release)
@@ -49,7 +54,7 @@ def install(
         show_plan(loaded, seen.plan)
         _confirm()
     with Progress(err) as progress:
-        done = run_install(seen, path, release, progress, restart=restart)
+        done = run_install(seen, path, release, progress, restart=restart, abandoned=abandoned)
     out.print(
         f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s\n"
         f"portal  https://{loaded.fqdn}/uContact/\n"

@@ -35,6 +35,7 @@ from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageErr
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
@@ -89,6 +90,7 @@ def install(
     observer: Observer,
     *,
     restart: bool = False,
+    abandoned: frozenset[Role] = frozenset(),
     phases: tuple[Phase, ...] = INSTALL,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
@@ -105,8 +107,9 @@ def install(
         anew = restart or not journal.interrupted or not journal.begun_beyond(phases[0].id)
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         save_plan(paths, seen.plan)
+        moves = pending_moves(seen, abandoned)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
-            job = Job(seen, site_file, release, secrets, paths, observer, log, pending_moves(seen))
+            job = Job(seen, site_file, release, secrets, paths, observer, log, moves)
             changed = _run_phases(job, journal, log_path, phases)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
@@ -143,9 +146,15 @@ def preview(
     return tuple(rows)
 
 
-def pending_moves(seen: Surveyed) -> tuple[Move, ...]:
-    """What an install of this site would carry from one server to another; changes nothing."""
-    return moves_for(seen.site, seen.plan, load_places(state_paths(seen.site.site).places))
+def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> tuple[Move, ...]:
+    """What an install of this site would carry from one server to another; changes nothing.
+
+    `abandoned` are roles whose old server is gone for good: they start without their data.
+    """
+    places = load_places(state_paths(seen.site.site).places)
+    machines = {name: found.machine_id for name, found in seen.surveys.items()}
+    moves = moves_for(seen.site, seen.plan, places, machines)
+    return tuple(move for move in moves if move.role not in abandoned)
 
 
 def _ensure_secrets(site: Site, paths: StatePaths) -> Secrets:

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from ucontact_appliance.engine.stores import Store
+from ucontact_appliance.engine.stores import Store, store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.runner import Completed, Runner, runner_for
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import Move
+from ucontact_appliance.planning.moves import Move, Place
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Host, Site
 
-_PLACES = TypeAdapter(dict[Role, Host])
+_PLACES = TypeAdapter(dict[Role, Place])
 _SHORT = 60.0
 _LONG = 6 * 3600.0  # hashing years of recordings takes its time
 _SAID = 4000
@@ -39,7 +39,7 @@ class Ends:
     writing: tuple[Runner, ...]
 
 
-def load_places(path: Path) -> Mapping[Role, Host]:
+def load_places(path: Path) -> Mapping[Role, Place]:
     """Where each role's data is; nothing before the first install. Raises UnreachableError."""
     try:
         return _PLACES.validate_json(path.read_bytes())
@@ -53,10 +53,29 @@ def load_places(path: Path) -> Mapping[Role, Host]:
         ) from error
 
 
-def settle(path: Path, role: Role, host: Host) -> None:
-    """Remember that the role's data is on that host from now on."""
-    places = {**load_places(path), role: host}
+def settle(path: Path, role: Role, place: Place) -> None:
+    """Remember that the role's data is there from now on."""
+    places = {**load_places(path), role: place}
     write_private(path, _PLACES.dump_json(places, indent=2) + b"\n")
+
+
+def demand_sources(moves: Sequence[Move], known_hosts: Path) -> None:
+    """Before anything is changed: the servers that data is to come from can be reached.
+
+    Raises UnreachableError, which says what to do when one is gone for good.
+    """
+    for move in moves:
+        try:
+            with runner_for(move.source, known_hosts) as runner:
+                runner.run(["true"])
+        except (UnreachableError, TimeoutError) as error:
+            raise UnreachableError(
+                f"{store_of(move.role).title} is on {move.source.name} ({move.source.address}), "
+                "which can't be reached",
+                evidence=str(error),
+                helps="bring that server back; if it is gone for good, its data is lost: "
+                f"ucontact install --abandon {move.role.value}",
+            ) from error
 
 
 def carry(
@@ -83,8 +102,6 @@ def carry(
 
 
 def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) -> str:
-    if _machine_id(ends.source) == _machine_id(ends.target):
-        return f"{store.title}: {move.source.name} and {move.target.name} are one server"
     if _shell(ends.source, store.there).status:
         return f"{store.title}: there is none on {move.source.name}"
     used_mb = _demand_room(ends, move, store)
@@ -107,12 +124,6 @@ def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) ->
     tell(f"Retire {store.title} on {move.source.name}")
     _demand(_shell(ends.source, _each_there(store.units, "systemctl disable --now"), _LONG))
     return f"{store.title}: moved from {move.source.name} to {move.target.name}, and proved"
-
-
-def _machine_id(runner: Runner) -> str:
-    done = runner.run(["cat", "/etc/machine-id"])
-    _demand(done)
-    return done.stdout.strip()
 
 
 def _demand_room(ends: Ends, move: Move, store: Store) -> int:

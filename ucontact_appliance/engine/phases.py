@@ -10,13 +10,13 @@ from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import TaskResult, TaskStarted
 from ucontact_appliance.engine.job import Job
-from ucontact_appliance.engine.moves import carry, settle
+from ucontact_appliance.engine.moves import carry, demand_sources, settle
 from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.engine.reporting import file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import carrier
+from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.resources import INSTALLER
 
@@ -59,6 +59,7 @@ class Preflight(_Always):
 
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
+        demand_sources(job.moves, job.paths.known_hosts)
         _demand(_checked(job, Stage.PREFLIGHT), "the servers are not ready for the installation")
         return 0
 
@@ -149,7 +150,7 @@ class Carry:
                     lambda text: job.observer(TaskStarted(text)),
                 )
                 job.log(done)
-                settle(job.paths.places, self.role, move.target)
+                settle(job.paths.places, self.role, _place(job, self.role))
         return 1 + _play(job, store.phase, check=False).changed
 
     def preview(self, job: Job) -> int | None:
@@ -197,7 +198,12 @@ INSTALL: tuple[Phase, ...] = (
 def _settled(job: Job, role: Role) -> None:
     """The role's data is where it now runs, unless it is still to be moved there."""
     if all(move.role is not role for move in job.moves):
-        settle(job.paths.places, role, carrier(job.site, job.plan, role))
+        settle(job.paths.places, role, _place(job, role))
+
+
+def _place(job: Job, role: Role) -> Place:
+    host = carrier(job.site, job.plan, role)
+    return Place(host, job.seen.surveys[host.name].machine_id)
 
 
 def _play(job: Job, name: str, *, check: bool) -> PlayResult:

@@ -14,6 +14,14 @@ from ucontact_appliance.site.model import Host, Site
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a role's data is: the host as site.yml named it, and the server's machine-id(5)."""
+
+    host: Host
+    machine: str
+
+
+@dataclass(frozen=True)
 class Move:
     """A role's data has to get from `source`, which site.yml may no longer name, to `target`."""
 
@@ -28,15 +36,18 @@ def carrier(site: Site, plan: Plan, role: Role) -> Host:
     return next(host for host in site.hosts if host.name == name)
 
 
-def moves_for(site: Site, plan: Plan, places: Mapping[Role, Host]) -> tuple[Move, ...]:
-    """The moves that the plan asks for, in the order of `Role`; `places`: where the data is.
+def moves_for(
+    site: Site, plan: Plan, places: Mapping[Role, Place], machines: Mapping[str, str]
+) -> tuple[Move, ...]:
+    """The moves that the plan asks for, in the order of `Role`.
 
-    A host is known by its address: a new name alone moves nothing, and what never was anywhere
-    does not move.
+    `places` is where the data is, `machines` the machine-id of each of the site's hosts by name: a
+    server under a new name or address is the same server, and what never was anywhere does not
+    move.
     """
     wanted = {role: carrier(site, plan, role) for role in Role}
     return tuple(
-        Move(role, places[role], wanted[role])
+        Move(role, places[role].host, wanted[role])
         for role in Role
-        if role in places and places[role].address != wanted[role].address
+        if role in places and places[role].machine != machines[wanted[role].name]
     )

@@ -70,8 +70,8 @@ def demand_sources(moves: Sequence[Move], known_hosts: Path) -> None:
                 runner.run(["true"])
         except (UnreachableError, TimeoutError) as error:
             raise UnreachableError(
-                f"{store_of(move.role).title} is on {move.source.name} ({move.source.address}), "
-                "which can't be reached",
+                f"{move.source.name} ({move.source.address}) can't be reached, and it holds "
+                f"{store_of(move.role).title}",
                 evidence=str(error),
                 helps="bring that server back; if it is gone for good, its data is lost: "
                 f"ucontact install --abandon {move.role.value}",

@@ -60,22 +60,25 @@ def settle(path: Path, role: Role, place: Place) -> None:
 
 
 def demand_sources(moves: Sequence[Move], known_hosts: Path) -> None:
-    """Before anything is changed: the servers that data is to come from can be reached.
+    """Before anything is changed: the servers that data is to come from are there, and the same.
 
     Raises UnreachableError, which says what to do when one is gone for good.
     """
     for move in moves:
         try:
             with runner_for(move.source, known_hosts) as runner:
-                runner.run(["true"])
+                found = runner.run(["cat", "/etc/machine-id"]).stdout.strip()
+            told = f"its machine-id is {found}, and was {move.machine}"
         except (UnreachableError, TimeoutError) as error:
+            found, told = "", str(error)
+        if found != move.machine:
             raise UnreachableError(
-                f"{move.source.name} ({move.source.address}) can't be reached, and it holds "
-                f"{store_of(move.role).title}",
-                evidence=str(error),
+                f"{store_of(move.role).title} can't be fetched: the server {move.source.name} "
+                f"({move.source.address}) {'is another one now' if found else 'is out of reach'}",
+                evidence=told,
                 helps="bring that server back; if it is gone for good, its data is lost: "
                 f"ucontact install --abandon {move.role.value}",
-            ) from error
+            )
 
 
 def carry(

@@ -23,10 +23,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Move:
-    """A role's data has to get from `source`, which site.yml may no longer name, to `target`."""
+    """A role's data has to get from `source`, which site.yml may no longer name, to `target`.
+
+    `machine` is the machine-id(5) that the source must still have.
+    """
 
     role: Role
     source: Host
+    machine: str
     target: Host
 
 
@@ -42,12 +46,14 @@ def moves_for(
     """The moves that the plan asks for, in the order of `Role`.
 
     `places` is where the data is, `machines` the machine-id of each of the site's hosts by name: a
-    server under a new name or address is the same server, and what never was anywhere does not
-    move.
+    server under a new name or address is the same server, one that was installed anew in its place
+    has nothing of the old one, and what never was anywhere does not move.
     """
     wanted = {role: carrier(site, plan, role) for role in Role}
     return tuple(
-        Move(role, places[role].host, wanted[role])
+        Move(role, places[role].host, places[role].machine, wanted[role])
         for role in Role
-        if role in places and places[role].machine != machines[wanted[role].name]
+        if role in places
+        and places[role].machine != machines[wanted[role].name]
+        and places[role].host.address != wanted[role].address
     )

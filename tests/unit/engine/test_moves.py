@@ -18,7 +18,7 @@ from ucontact_appliance.site.model import Host
 
 ONE = Host(name="one", address="192.0.2.1")
 TWO = Host(name="two", address="192.0.2.2")
-MOVE = Move(Role.TELEPHONY, ONE, TWO)
+MOVE = Move(Role.TELEPHONY, ONE, "a", TWO)
 ENDS = Ends(LocalRunner(), LocalRunner(), (LocalRunner(),))
 
 
@@ -100,8 +100,14 @@ def test_a_server_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> None:
     gone = replace(MOVE, source=Host(name="one", address="127.0.0.1", port=1))
     with pytest.raises(UnreachableError) as caught:
         demand_sources([gone], tmp_path / "known_hosts")
-    assert "it holds the recordings" in caught.value.what
+    assert caught.value.what.endswith("(127.0.0.1) is out of reach")
     assert "--abandon telephony" in caught.value.helps
+
+
+def test_another_server_in_the_old_ones_place_is_told(tmp_path: Path) -> None:
+    here = replace(MOVE, source=Host(name="one", address="local"), machine="of another server")
+    with pytest.raises(UnreachableError, match="is another one now"):
+        demand_sources([here], tmp_path / "known_hosts")
 
 
 def test_places_are_remembered_one_by_one(tmp_path: Path) -> None:

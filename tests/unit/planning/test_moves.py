@@ -63,6 +63,11 @@ def test_a_server_under_a_new_name_or_address_is_the_same_server() -> None:
     assert moves_for(renamed, make_plan(renamed, {}), places(SMALL), same) == ()
 
 
+def test_a_server_installed_anew_in_its_place_has_nothing_to_move() -> None:
+    anew = {"one": "another machine"}
+    assert moves_for(SMALL, make_plan(SMALL, {}), places(SMALL), anew) == ()
+
+
 def test_a_replaced_telephony_server_takes_the_recordings_along() -> None:
     assert moved(MEDIUM, site_of(100, ("192.0.2.9", "192.0.2.2"))) == [("telephony", "one", "one")]
 

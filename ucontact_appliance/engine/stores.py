@@ -12,7 +12,10 @@ from ucontact_appliance.planning.model import Role
 
 _SOCKET = "--no-defaults --socket=/run/mysqld/mysqld.sock --user=root"
 _SCHEMAS = "ccrepo ccdata"
-_DUMP = f"mysqldump {_SOCKET} --single-transaction --quick --hex-blob --no-tablespaces"
+_DUMP = (
+    f"mysqldump {_SOCKET} --single-transaction --quick --hex-blob --no-tablespaces "
+    "--set-gtid-purged=OFF"
+)
 # One row a line, in the order of the primary keys: the same text whatever version wrote it.
 _ROWS = (
     f"{_DUMP} --no-create-info --skip-triggers --compact --skip-extended-insert "
@@ -53,8 +56,7 @@ STORES: tuple[Store, ...] = (
         there="test -d /var/lib/mysql/ccdata",
         room="/var/lib/mysql",
         ready="systemctl start mysql.service",
-        pack=f"{_DUMP} --routines --triggers --events --set-gtid-purged=OFF "
-        f"--databases {_SCHEMAS} | gzip -1",
+        pack=f"{_DUMP} --routines --triggers --events --databases {_SCHEMAS} | gzip -1",
         unpack=f"gunzip | mysql {_SOCKET}",
         proof=_ROWS,
         verify=f'test "$({_ROWS})" = "$(cat)"',

@@ -15,6 +15,7 @@ from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.resources import INSTALLER
@@ -60,7 +61,7 @@ def small(machine: Machine, folder: Path, **changes: Any) -> Small:
     paths.etc.mkdir()
     host = {"name": machine.name, "address": machine.address, "key": str(layout.ssh_key())}
     site = small_site(hosts=[host], **changes)
-    plan = make_plan(site, {machine.name: 4096})
+    plan = make_plan(site, {machine.name: Iron(memory_mb=4096)})
     row = system_row("debian", "11" if machine.suite == "bullseye" else "sid")
     assert row is not None
     ensure_pki(site, plan, paths)

@@ -21,6 +21,7 @@ from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.remembered import remember_manifest
@@ -79,7 +80,7 @@ def installed(
     site = small_site(
         hosts=[{"name": machine.name, "address": machine.address, "key": str(layout.ssh_key())}]
     )
-    plan = make_plan(site, {machine.name: 4096})
+    plan = make_plan(site, {machine.name: Iron(memory_mb=4096)})
     row = system_row("debian", "sid")
     assert row is not None
     ensure_pki(site, plan, paths)

@@ -26,6 +26,7 @@ from ucontact_appliance.clients.tls import Endpoint, handshake
 from ucontact_appliance.engine.pki import ensure_pki, pins
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.topology import make_plan
@@ -159,7 +160,7 @@ def front(
             ],
         }
     )
-    plan = make_plan(site, {machine.name: 8192})
+    plan = make_plan(site, {machine.name: Iron(memory_mb=8192)})
     state = StatePaths(etc=here / "etc", var=here / "var")
     state.etc.mkdir()
     ensure_pki(site, plan, state)

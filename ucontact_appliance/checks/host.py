@@ -20,7 +20,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts import host as facts
 from ucontact_appliance.facts import services
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.planning.model import Plan, PlannedHost, Role
+from ucontact_appliance.planning.demand import calls_carried, cores_needed, memory_needed_mb
 from ucontact_appliance.planning.systems import supported_names, system_row
 from ucontact_appliance.resources import load_data
 
@@ -89,13 +89,6 @@ def _init(subject: Subject) -> Judgement:
     return passed(found, required) if found == "systemd" else failed(found or "unknown", required)
 
 
-def cores_needed(plan: Plan, host: PlannedHost) -> float:
-    """Processor cores that the plan's calls take on that host, with headroom."""
-    table = _TABLE["processor"]
-    calls = plan.tuning.telephony.max_calls if Role.TELEPHONY in host.roles else 0
-    return float(max(1.0, calls * table["cores_per_call"] * table["headroom"]))
-
-
 def _processor(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.hardware)
     need = cores_needed(subject.plan, subject.plan.host(subject.host.name))
@@ -105,29 +98,13 @@ def _processor(subject: Subject) -> Judgement:
     if found.cpus >= need:
         return passed(observed, required, found.evidence)
     # It works until the peak comes: whether that ever comes, the customer knows better.
-    table = _TABLE["processor"]
-    carried = int(found.cpus / (table["cores_per_call"] * table["headroom"]))
+    carried = calls_carried(found.cpus)
     return warned(f"{observed}: enough for {carried} calls", required, found.evidence)
-
-
-def memory_needed_mb(plan: Plan, host: PlannedHost) -> int:
-    """Megabytes that the plan's tuned values and the roles around them take on that host."""
-    table, tuning = _TABLE["memory"], plan.tuning
-    need = float(table["system_mb"])
-    if Role.TELEPHONY in host.roles:
-        need += table["telephony_mb"]
-        need += tuning.telephony.max_calls * table["telephony_mb_per_call"]
-    if Role.DATABASE in host.roles:
-        need += table["database_mb"]
-        need += tuning.database.buffer_pool_mb * table["database_per_buffer_pool"]
-    if Role.BACKEND in host.roles:
-        need += table["backend_mb"] + tuning.backend.heap_mb * table["backend_per_heap"]
-    return round(need)
 
 
 def _memory(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.hardware)
-    need = memory_needed_mb(subject.plan, subject.plan.host(subject.host.name))
+    need = memory_needed_mb(subject.plan.tuning, subject.plan.host(subject.host.name).roles)
     vendor = _TABLE["memory"]["vendor_mb"]
     observed = f"{found.memory_mb} MB ({found.memory_kb / 1024:.0f} MB usable)"
     required = f"{need} MB for this plan; the vendor's pages name {vendor} MB"

@@ -11,7 +11,7 @@ import typer
 from pydantic import Field, FilePath, IPvAnyAddress, TypeAdapter, ValidationError
 
 from ucontact_appliance.cli.console import err, out
-from ucontact_appliance.cli.plan import show_plan
+from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.sizing import MOST_AGENTS, size_for

@@ -11,15 +11,16 @@ import typer
 from ucontact_appliance.cli.console import err, out, table
 from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.options import SiteOption, require_root
-from ucontact_appliance.cli.plan import show_plan
+from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
 from ucontact_appliance.engine.install import install as run_install
-from ucontact_appliance.engine.install import look, pending_moves, preview
+from ucontact_appliance.engine.install import iron_of, look, pending_moves, preview
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
+from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
 from ucontact_appliance.release.store import ReleaseFiles, resolve_release
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
@@ -44,6 +45,7 @@ def install(
     loaded = load_site(path)
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
+    short = _short(seen)
     abandoned = frozenset(abandon or ())
     _announce(pending_moves(seen, abandoned), loaded.fqdn)
     release = resolve_release(loaded.release, lambda text: err.print(text, highlight=False))
@@ -51,7 +53,7 @@ def install(
         _dry_run(seen, path, release)
         return
     if not yes:
-        show_plan(loaded, seen.plan)
+        show_plan(loaded, seen.plan, short)
         _confirm()
     with Progress(err) as progress:
         done = run_install(seen, path, release, progress, restart=restart, abandoned=abandoned)
@@ -63,6 +65,20 @@ def install(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _short(seen: Surveyed) -> tuple[Shortfall, ...]:
+    """What the servers are short of. Raises UsageError for what keeps services from starting."""
+    short = shortfalls(seen.site, seen.plan, iron_of(seen.surveys))
+    refusing = [found for found in short if found.weight is Weight.REFUSES]
+    if refusing:
+        first = refusing[0]
+        raise UsageError(
+            f"{first.host}: {first.what}",
+            evidence=f"needed: {first.needed}; there: {first.there}",
+            helps="\n".join(first.ways_out),
+        )
+    return short
 
 
 def _announce(moves: tuple[Move, ...], fqdn: str) -> None:

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.cli.console import out, show_json, table
+from ucontact_appliance.cli.console import err, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
-from ucontact_appliance.errors import UsageError
-from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.planning.ports import ports_for
-from ucontact_appliance.planning.topology import make_plan, plan_for_agents, site_for_agents
+from ucontact_appliance.cli.plan_view import document, show_comparison, show_plan
+from ucontact_appliance.engine.install import iron_of, look_at_hosts
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.shortfall import Weight, shortfalls
+from ucontact_appliance.planning.topology import make_plan, site_for_agents
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Site
+from ucontact_appliance.state import state_paths
 
 
 def plan(
@@ -21,45 +24,51 @@ def plan(
         int | None, typer.Option(help="Agents at work at the same time.", show_default=False)
     ] = None,
     site: SiteOption = None,
+    what_if: Annotated[
+        str | None, typer.Option(help="Other numbers of agents beside it, such as 25,60,600.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Size a site: topology, roles, bandwidth, recordings, ports and tuned values."""
     if site is not None:
         loaded = load_site(site)
+        iron = _look(loaded)
         if agents is not None:
             loaded = loaded.model_copy(update={"agents": agents})
-        made = make_plan(loaded, {})
     elif agents is not None:
-        loaded, made = site_for_agents(agents), plan_for_agents(agents)
+        loaded, iron = site_for_agents(agents), {}
     else:
         raise UsageError("how many agents?", helps="ucontact plan --agents 20")
+    others = [site_for_agents(number) for number in _numbers(what_if)]
+    if what_if is not None:
+        # Compared as bare sites: other numbers may take other servers than site.yml names.
+        sites = [site_for_agents(loaded.agents), *others]
+        show_comparison([(other, make_plan(other, {})) for other in sites], as_json=as_json)
+        return
+    made = make_plan(loaded, iron)
+    short = shortfalls(loaded, made, iron)
     if as_json:
-        show_json(_document(loaded, made))
+        show_json(document(loaded, made, short, iron))
     else:
-        show_plan(loaded, made)
+        show_plan(loaded, made, short)
+    if any(found.weight is Weight.REFUSES for found in short):
+        raise typer.Exit(1)
 
 
-def show_plan(site: Site, made: Plan) -> None:
-    """The plan as tables for a person."""
-    out.print(f"\n[bold]{made.size.value.capitalize()} site[/] for {made.agents} agents\n")
-    hosts = table("server", "address", "carries")
-    for host in made.hosts:
-        hosts.add_row(host.name, host.address, ", ".join(role.value for role in host.roles))
-    out.print(hosts)
-    figures = table("figure", "value", "because")
-    for reason in made.reasons:
-        figures.add_row(reason.figure, f"[bold]{reason.value}[/]", reason.because)
-    out.print("", figures, "")
-    ports = table("server", "port", "open to", "for")
-    for host in made.hosts:
-        for port in ports_for(site, made, host):
-            who = ", ".join(port.sources) or "this server only"
-            ports.add_row(host.name, f"{port.port}/{port.protocol}", who, port.purpose)
-    out.print(ports, "")
+def _numbers(what_if: str | None) -> list[int]:
+    try:
+        return [int(word) for word in (what_if or "").split(",") if word.strip()]
+    except ValueError:
+        raise UsageError(
+            f"--what-if {what_if}: no numbers of agents",
+            helps="ucontact plan --agents 20 --what-if 25,60,600",
+        ) from None
 
 
-def _document(site: Site, made: Plan) -> dict[str, object]:
-    document = made.model_dump(mode="json")
-    for host, planned in zip(document["hosts"], made.hosts, strict=True):
-        host["ports"] = [port.document() for port in ports_for(site, made, planned)]
-    return document
+def _look(site: Site) -> dict[str, Iron]:
+    """What can be seen of the hosts; of the others assumptions, and this is said."""
+    found = look_at_hosts(site, state_paths(site.site))
+    for name, seen in found.items():
+        if isinstance(seen, UnreachableError):
+            err.print(f"[yellow]{name} is planned on assumptions[/]: {seen.what}", highlight=False)
+    return iron_of({n: s for n, s in found.items() if not isinstance(s, UnreachableError)})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,17 +32,23 @@ from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase
-from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
+from ucontact_appliance.errors import (
+    ApplianceError,
+    PhaseFailedError,
+    UnreachableError,
+    UsageError,
+)
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
-from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import (
     Secrets,
     load_secrets,
@@ -73,14 +80,41 @@ class Preview:
 def look(site: Site, paths: StatePaths) -> Surveyed:
     """Survey every host and make the plan. Raises UnreachableError for a host out of reach."""
     surveys: dict[str, Survey] = {}
-    addresses: dict[str, str] = {}
-    for host in site.hosts:
-        with runner_for(host, paths.known_hosts) as runner:
-            surveys[host.name] = survey(runner)
-        addresses[host.name] = peer_address(host)
-    plan = make_plan(site, {name: seen.memory_mb for name, seen in surveys.items()})
-    plan = plan.with_peers(addresses)
+    for name, found in look_at_hosts(site, paths).items():
+        if isinstance(found, UnreachableError):
+            raise found
+        surveys[name] = found
+    addresses = {host.name: peer_address(host) for host in site.hosts}
+    plan = make_plan(site, iron_of(surveys)).with_peers(addresses)
     return Surveyed(site=site, surveys=surveys, addresses=addresses, plan=plan)
+
+
+def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | UnreachableError]:
+    """All hosts at once, in the order of site.yml: what each is, or why that can't be told."""
+
+    def one(host: Host) -> Survey | UnreachableError:
+        try:
+            with runner_for(host, paths.known_hosts) as runner:
+                return survey(runner)
+        except UnreachableError as error:
+            return error
+        except TimeoutError as error:
+            return UnreachableError(
+                f"host {host.name} ({host.address}) let us in, and then gave no answer",
+                evidence=str(error),
+                helps=f"ucontact plan --site FILE   (once {host.name} answers again)",
+            )
+
+    with ThreadPoolExecutor(max_workers=len(site.hosts)) as pool:
+        return dict(zip([host.name for host in site.hosts], pool.map(one, site.hosts), strict=True))
+
+
+def iron_of(surveys: Mapping[str, Survey]) -> dict[str, Iron]:
+    """What planning needs of each host, by name."""
+    return {
+        name: Iron(found.memory_mb, found.threads, found.disk_free_mb, found.disk_total_mb)
+        for name, found in surveys.items()
+    }
 
 
 def install(

@@ -17,9 +17,10 @@ _NOMINAL_MB = 512  # firmware and kernel keep some: 7.6 GiB are sold, and counte
 
 @dataclass(frozen=True)
 class Survey:
-    """A host's operating system as /etc/os-release names it, and its nominal memory in MB.
+    """A host's operating system as /etc/os-release names it, and how much of it there is.
 
-    `machine_id` (machine-id(5)) tells one server from another, whatever its name and address.
+    Nominal memory in MB, processor threads, and the filesystem that /var is on, in MB. `machine_id`
+    (machine-id(5)) tells one server from another, whatever its name and address.
     """
 
     os_id: str
@@ -27,22 +28,39 @@ class Survey:
     os_name: str
     memory_mb: int
     machine_id: str = ""
+    threads: int = 0
+    disk_free_mb: int = 0
+    disk_total_mb: int = 0
+
+
+_SCRIPT = f"; echo {_MARK}; ".join(
+    (f"cat {_OS_RELEASE}", f"cat {_MEMINFO}", f"cat {_MACHINE_ID}", "nproc", "df -Pk /var")
+)
 
 
 def survey(runner: Runner) -> Survey:
     """Look at the host. Raises UnreachableError when it can't be reached or read."""
-    script = f"cat {_OS_RELEASE}; echo {_MARK}; cat {_MEMINFO}; echo {_MARK}; cat {_MACHINE_ID}"
-    done = runner.run(["sh", "-c", script], timeout=20)
+    done = runner.run(["sh", "-c", _SCRIPT], timeout=20)
     if done.status:
         raise UnreachableError("the host can't be looked at", evidence=done.evidence)
-    release, memory, machine_id = done.stdout.split(f"{_MARK}\n")
+    return parse_survey(done.stdout)
+
+
+def parse_survey(text: str) -> Survey:
+    """The record from the output of the probe's script."""
+    release, memory, machine_id, threads, disk = text.split(f"{_MARK}\n")
     names = parse_os_release(release)
+    # df -P: device, 1024-blocks, used, available, capacity, mount; one line, whatever its length
+    blocks = disk.splitlines()[1].split()
     return Survey(
         os_id=names.get("ID", ""),
         os_version=names.get("VERSION_ID", ""),
         os_name=names.get("PRETTY_NAME", names.get("ID", "unknown")),
         memory_mb=nominal_mb(parse_mem_total_kb(memory)),
         machine_id=machine_id.strip(),
+        threads=int(threads),
+        disk_free_mb=int(blocks[3]) // 1024,
+        disk_total_mb=int(blocks[1]) // 1024,
     )
 
 

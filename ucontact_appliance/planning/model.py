@@ -43,11 +43,13 @@ class PlannedHost(_Frozen):
 
 
 class Because(_Frozen):
-    """One figure of the plan, with its unit and the reason for it."""
+    """One figure of the plan and the reason for it; `number` and `unit` are for programs."""
 
     figure: str
     value: str
     because: str
+    number: float | None = None
+    unit: str = ""
 
 
 class TelephonyTuning(_Frozen):

@@ -2,114 +2,229 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Because, Size, Tuning
-from ucontact_appliance.planning.sizing import recording_mb
+from ucontact_appliance.planning.sizing import codec_mb, recording_mb
 from ucontact_appliance.planning.tables import network, recordings, sizes, tuning
 from ucontact_appliance.planning.tuning import Share
 from ucontact_appliance.site.model import Site
 
 
-def explain(site: Site, size: Size, made: Tuning, base: Share, java: Share) -> tuple[Because, ...]:
-    """Each figure with its value and reason, sizing first, then the roles' tuned values."""
-    factors: dict[str, Any] = tuning()
+@dataclass(frozen=True)
+class Sized:
+    """A site with all that was decided: size, tuned values, and whose memory MySQL and Java get."""
+
+    site: Site
+    size: Size
+    made: Tuning
+    base: Share
+    java: Share
+
+
+def explain(sized: Sized, telephony: Iron) -> tuple[Because, ...]:
+    """Each figure with its value and reason, sizing first, then the roles' tuned values.
+
+    `telephony` is the server that keeps the recordings.
+    """
     return (
-        *_sizing(site, size),
-        *_recordings(site, factors["usage"]),
-        *_telephony(made, factors["telephony"], site.agents),
-        Because(
-            figure="MySQL buffer pool",
-            value=f"{made.database.buffer_pool_mb} MB",
-            because=_of_memory(base),
-        ),
-        Because(
-            figure="MySQL connections",
-            value=str(made.database.max_connections),
-            because=f"{factors['database']['connections_per_agent']} an agent, at least "
-            f"{factors['database']['least_connections']}",
-        ),
-        Because(figure="Java heap", value=f"{made.backend.heap_mb} MB", because=_of_memory(java)),
-        Because(
-            figure="NGINX connections a worker",
-            value=str(made.web.worker_connections),
-            because=f"{factors['web']['connections_per_agent']} an agent, both sides of the proxy, "
-            f"at least {factors['web']['least_connections']}",
-        ),
-        Because(
-            figure="TURN relay ports",
-            value=f"{made.stun.relay_start}-{made.stun.relay_end}",
-            because=f"{factors['stun']['relays_per_agent']} an agent, at least "
-            f"{factors['stun']['least_relays']}",
-        ),
+        _size(sized),
+        *_network(sized.site),
+        *_recordings(sized.site, telephony),
+        *_telephony(sized),
+        *_database(sized),
+        _figure("Java heap", sized.made.backend.heap_mb, "MB", _of_memory(sized.java)),
+        *_web(sized),
+        *_turn(sized),
     )
 
 
-def _sizing(site: Site, size: Size) -> tuple[Because, ...]:
+def _figure(figure: str, number: float, unit: str, because: str) -> Because:
+    shown = f"{number:g}" if isinstance(number, int) else f"{number:.2f}"
+    value = f"{shown} {unit}".strip()
+    return Because(figure=figure, value=value, because=because, number=number, unit=unit)
+
+
+def _range(figure: str, first: int, last: int, because: str) -> Because:
+    ports = last - first + 1
+    return Because(
+        figure=figure, value=f"{first}-{last}", because=because, number=ports, unit="ports"
+    )
+
+
+def _size(sized: Sized) -> Because:
     edges = ", ".join(
         f"{row.size.value} below {row.below}" if row.below else f"{row.size.value} from there on"
         for row in sizes()
     )
-    voip = network()["voip"]
-    return (
-        Because(figure="size", value=size.value, because=f"{site.agents} agents ({edges}; R12)"),
-        Because(
-            figure="network for voice",
-            value=f"{site.agents * voip.bandwidth_kbps / 1000:g} Mbit/s",
-            because=f"{site.agents} agents x {voip.bandwidth_kbps} kbit/s a call "
-            f"({voip.requirement})",
-        ),
+    return Because(
+        figure="size",
+        value=sized.size.value,
+        because=f"{sized.site.agents} agents ({edges}; R12)",
+        number=sized.site.agents,
+        unit="agents",
     )
 
 
-def _recordings(site: Site, usage: dict[str, Any]) -> tuple[Because, ...]:
-    table, minutes = recordings(), usage["call_minutes"]
+def _network(site: Site) -> tuple[Because, ...]:
+    voip, video = network()["voip"], network()["video"]
+    seeing = site.agents * site.recordings.video_share
+    voice = (site.agents - seeing) * voip.bandwidth_kbps / 1000
+    rows = [
+        _figure(
+            "network for voice",
+            voice,
+            "Mbit/s",
+            f"{site.agents - seeing:g} agents x {voip.bandwidth_kbps} kbit/s a call "
+            f"({voip.requirement}), each way",
+        )
+    ]
+    if seeing:
+        rows += [
+            _figure(
+                "network for video",
+                seeing * video.bandwidth_kbps / 1000,
+                "Mbit/s",
+                f"{seeing:g} agents in video calls x {video.bandwidth_kbps} kbit/s "
+                f"({video.requirement}), each way",
+            )
+        ]
+    return tuple(rows)
+
+
+def recorded_mb_a_day(site: Site) -> float:
+    """Megabytes of recordings that a day brings by R25's table."""
+    usage = tuning()["usage"]
+    minutes, table = usage["call_minutes"], recordings()
     calls = site.agents * usage["talk_minutes_a_day"] / minutes
     audio = recording_mb(minutes, table.audio_mb)
-    video = recording_mb(minutes, table.video_mb) * site.recordings.video_share
-    day_mb = calls * (audio + video)
-    return (
-        Because(
-            figure="recordings a day",
-            value=f"{day_mb / 1000:.2f} GB",
-            because=f"{calls:g} calls of {minutes} min at {audio + video:.2f} MB "
-            f"({table.requirement}): {usage['talk_minutes_a_day']} min of talk an agent",
+    return float(
+        calls * (audio + recording_mb(minutes, table.video_mb) * site.recordings.video_share)
+    )
+
+
+def _recordings(site: Site, telephony: Iron) -> tuple[Because, ...]:
+    usage, days = tuning()["usage"], site.recordings.retention_days
+    minutes = usage["call_minutes"]
+    calls = site.agents * usage["talk_minutes_a_day"] / minutes
+    day_mb = recorded_mb_a_day(site)
+    audio = calls * codec_mb(minutes)
+    rows = [
+        _figure(
+            "recordings a day",
+            day_mb / 1000,
+            "GB",
+            f"{calls:g} calls of {minutes} min at {day_mb / calls:.2f} MB (R25): "
+            f"{usage['talk_minutes_a_day']} min of talk an agent; GSM 06.10 itself writes "
+            f"{audio / 1000:.2f} GB of audio",
         ),
-        Because(
-            figure="recordings kept",
-            value=f"{day_mb * site.recordings.retention_days / 1000:.1f} GB",
-            because=f"{site.recordings.retention_days} days of retention",
+        _figure("recordings kept", day_mb * days / 1000, "GB", f"{days} days of retention"),
+    ]
+    if telephony.free_mb is None:
+        return tuple(rows)
+    # df's megabytes are of 1024 x 1024 bytes, R25's of 1000 x 1000.
+    last = telephony.free_mb * 1.048576 / day_mb
+    kept = "before the oldest are deleted" if last >= days else f"and {days} are to be kept"
+    return (
+        *rows,
+        _figure(
+            "days until the disk is full",
+            int(last),
+            "days",
+            f"{telephony.free_mb / 1024:.0f} GiB are free on /var, {kept}",
         ),
     )
 
 
-def _telephony(made: Tuning, factors: dict[str, Any], agents: int) -> tuple[Because, ...]:
+def _telephony(sized: Sized) -> tuple[Because, ...]:
+    factors, made = _factors("telephony"), sized.made.telephony
+    agents, ports = sized.site.agents, factors["ports_per_call"]
     return (
-        Because(
-            figure="calls at the same time",
-            value=str(made.telephony.max_calls),
-            because=f"{agents} agents x {factors['calls_per_agent']}: one talking, one queued or "
+        _figure(
+            "calls at the same time",
+            made.max_calls,
+            "",
+            f"{agents} agents x {factors['calls_per_agent']}: one talking, one queued or "
             f"ringing; at least {factors['least_calls']}",
         ),
-        Because(
-            figure="Asterisk sessionlimit",
-            value=str(made.telephony.session_limit),
-            because=f"{factors['sessions_per_agent']} WebSockets an agent, at least "
+        _figure(
+            "Asterisk sessionlimit",
+            made.session_limit,
+            "",
+            f"{factors['sessions_per_agent']} WebSockets an agent, at least "
             f"{factors['least_sessions']}; each softphone holds one",
         ),
-        Because(
-            figure="Asterisk file descriptors",
-            value=str(made.telephony.file_descriptors),
-            because=f"{factors['descriptors_idle']}, {factors['descriptors_per_call']} a bridged "
+        _figure(
+            "Asterisk file descriptors",
+            made.file_descriptors,
+            "",
+            f"{factors['descriptors_idle']}, {factors['descriptors_per_call']} a bridged "
             f"call (measured), 1 a WebSocket, x {factors['descriptors_headroom']}; at least "
             f"{factors['least_descriptors']}",
         ),
-        Because(
-            figure="RTP ports",
-            value=f"{made.telephony.rtp_start}-{made.telephony.rtp_end}",
-            because=f"{factors['ports_per_call']} a call: RTP and RTCP, two legs, audio and video",
+        _range(
+            "RTP ports",
+            made.rtp_start,
+            made.rtp_end,
+            f"{ports} a call: RTP and RTCP, two legs, audio and video"
+            if made.rtp_end < factors["rtp_last"]
+            else f"all below TURN's; {made.max_calls} calls with video would take "
+            f"{made.max_calls * ports}",
         ),
     )
+
+
+def _database(sized: Sized) -> tuple[Because, ...]:
+    factors = _factors("database")
+    return (
+        _figure(
+            "MySQL buffer pool", sized.made.database.buffer_pool_mb, "MB", _of_memory(sized.base)
+        ),
+        _figure(
+            "MySQL connections",
+            sized.made.database.max_connections,
+            "",
+            f"{factors['connections_per_agent']} an agent, at least {factors['least_connections']}",
+        ),
+    )
+
+
+def _web(sized: Sized) -> tuple[Because, ...]:
+    factors = _factors("web")
+    return (
+        _figure(
+            "NGINX connections a worker",
+            sized.made.web.worker_connections,
+            "",
+            f"{factors['connections_per_agent']} an agent, both sides of the proxy, at least "
+            f"{factors['least_connections']}; a worker for each processor",
+        ),
+        _figure(
+            "NGINX file descriptors",
+            sized.made.web.file_descriptors,
+            "",
+            f"{factors['descriptors_per_connection']} a connection",
+        ),
+    )
+
+
+def _turn(sized: Sized) -> tuple[Because, ...]:
+    factors, made = _factors("stun"), sized.made.stun
+    return (
+        _range(
+            "TURN relay ports",
+            made.relay_start,
+            made.relay_end,
+            f"{factors['relays_per_agent']} an agent, at least {factors['least_relays']}",
+        ),
+    )
+
+
+def _factors(role: str) -> dict[str, Any]:
+    factors: dict[str, Any] = tuning()[role]
+    return factors
 
 
 def _of_memory(share: Share) -> str:

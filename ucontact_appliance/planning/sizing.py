@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.planning.tables import SizeRow, sizes
+from ucontact_appliance.planning.tables import SizeRow, gsm_frame, sizes
 
 MOST_AGENTS = 10000
 
@@ -36,3 +36,9 @@ def recording_mb(minutes: float, table: Mapping[int, float]) -> float:
     longest, most = rows[-1]
     dearest = max(size / length for length, size in rows[1:])
     return most + (minutes - longest) * dearest
+
+
+def codec_mb(minutes: float) -> float:
+    """Megabytes that GSM 06.10 itself writes in so many minutes (ETSI EN 300 961)."""
+    frame = gsm_frame()
+    return minutes * 60_000 / frame.milliseconds * frame.bytes / 1e6

@@ -33,6 +33,13 @@ class RecordingTable(_Row):
     video_mb: dict[int, float]
 
 
+class GsmFrame(_Row):
+    """A frame of GSM 06.10."""
+
+    bytes: int
+    milliseconds: int
+
+
 class NetworkRow(_Row):
     """R23 or R24: what one call needs of the network."""
 
@@ -86,6 +93,12 @@ def sizes() -> tuple[SizeRow, ...]:
 def recordings() -> RecordingTable:
     """R25."""
     return RecordingTable(**load_data("storage")["recordings"])
+
+
+@cache
+def gsm_frame() -> GsmFrame:
+    """The codec of audio recordings."""
+    return GsmFrame(**load_data("storage")["gsm_frame"])
 
 
 @cache

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.planning import tuning
+from ucontact_appliance.planning.iron import UNSEEN, Iron
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Size, Tuning
-from ucontact_appliance.planning.reasons import explain
+from ucontact_appliance.planning.reasons import Sized, explain
 from ucontact_appliance.planning.sizing import size_for
 from ucontact_appliance.site.model import DatabaseOn, Host, Site
 
 
-def make_plan(site: Site, memory_mb: Mapping[str, int]) -> Plan:
-    """The plan of that site; `memory_mb` by host name, a nominal value where one is missing."""
+def make_plan(site: Site, iron: Mapping[str, Iron]) -> Plan:
+    """The plan of that site; `iron` by host name, assumptions for a host that is missing there."""
     row = size_for(site.agents)
     groups = _groups(row.size, row.groups, site.database_on)
     if len(site.hosts) != len(groups):
@@ -27,7 +28,7 @@ def make_plan(site: Site, memory_mb: Mapping[str, int]) -> Plan:
         PlannedHost(name=host.name, address=host.address, roles=group)
         for host, group in zip(site.hosts, groups, strict=True)
     )
-    return _plan(site, row.size, hosts, memory_mb)
+    return _plan(site, row.size, hosts, iron)
 
 
 def site_for_agents(agents: int) -> Site:
@@ -53,10 +54,8 @@ def _groups(
     return groups
 
 
-def _plan(
-    site: Site, size: Size, hosts: tuple[PlannedHost, ...], memory_mb: Mapping[str, int]
-) -> Plan:
-    base, java = _share(Role.DATABASE, hosts, memory_mb), _share(Role.BACKEND, hosts, memory_mb)
+def _plan(site: Site, size: Size, hosts: tuple[PlannedHost, ...], iron: Mapping[str, Iron]) -> Plan:
+    base, java = _share(Role.DATABASE, hosts, iron), _share(Role.BACKEND, hosts, iron)
     made = Tuning(
         telephony=tuning.telephony(site.agents),
         database=tuning.database(site.agents, base),
@@ -69,16 +68,17 @@ def _plan(
         agents=site.agents,
         hosts=hosts,
         tuning=made,
-        reasons=explain(site, size, made, base, java),
+        reasons=explain(
+            Sized(site, size, made, base, java),
+            iron.get(next(host.name for host in hosts if Role.TELEPHONY in host.roles), UNSEEN),
+        ),
     )
 
 
-def _share(
-    role: Role, hosts: tuple[PlannedHost, ...], memory_mb: Mapping[str, int]
-) -> tuning.Share:
+def _share(role: Role, hosts: tuple[PlannedHost, ...], iron: Mapping[str, Iron]) -> tuning.Share:
     host = next(host for host in hosts if role in host.roles)
     return tuning.Share(
         host=host.name,
-        memory_mb=memory_mb.get(host.name, tuning.unknown_memory_mb()),
+        memory_mb=iron.get(host.name, UNSEEN).planned_memory_mb,
         alone=len(host.roles) == 1,
     )

@@ -82,11 +82,6 @@ def stun(agents: int) -> StunTuning:
     )
 
 
-def unknown_memory_mb() -> int:
-    """The memory of a host that nobody has looked at yet."""
-    return int(tuning()["memory_unknown_mb"])
-
-
 def _factors(role: str) -> Mapping[str, Any]:
     factors: Mapping[str, Any] = tuning()[role]
     return factors

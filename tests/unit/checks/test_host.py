@@ -7,17 +7,17 @@ from tests.unit.checks.subjects import big_site
 from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.host import (
-    cores_needed,
     judge_archives,
     judge_clock,
     judge_hostname,
     judge_system,
     judge_time_sync,
-    memory_needed_mb,
 )
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.facts.host import Clock, OwnName, System, TimeSync, parse_system
 from ucontact_appliance.facts.services import Archive
+from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
+from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.topology import make_plan
 
 _TODAY = date(2026, 11, 23)
@@ -109,8 +109,8 @@ def test_archives(found: tuple[Archive, ...], verdict: Verdict) -> None:
 
 
 def test_a_small_site_fits_into_the_memory_that_the_vendor_names() -> None:
-    plan = make_plan(small_site(agents=29), {"one": 8192})
-    assert memory_needed_mb(plan, plan.hosts[0]) < 8192
+    plan = make_plan(small_site(agents=29), {"one": Iron(memory_mb=8192)})
+    assert memory_needed_mb(plan.tuning, plan.hosts[0].roles) < 8192
     assert cores_needed(plan, plan.hosts[0]) <= 2
 
 
@@ -118,5 +118,5 @@ def test_a_hosts_needs_are_those_of_its_roles() -> None:
     plan = make_plan(big_site(), {})
     telephony, backend, database = plan.hosts
     assert cores_needed(plan, telephony) > cores_needed(plan, backend) == 1.0
-    assert memory_needed_mb(plan, database) > plan.tuning.database.buffer_pool_mb
-    assert memory_needed_mb(plan, backend) > plan.tuning.backend.heap_mb
+    assert memory_needed_mb(plan.tuning, database.roles) > plan.tuning.database.buffer_pool_mb
+    assert memory_needed_mb(plan.tuning, backend.roles) > plan.tuning.backend.heap_mb

@@ -207,7 +207,7 @@ def test_a_defect_is_reported_without_its_values(
     def broken(agents: int) -> None:
         raise RuntimeError("hush")
 
-    monkeypatch.setattr("ucontact_appliance.cli.plan.plan_for_agents", broken)
+    monkeypatch.setattr("ucontact_appliance.cli.plan.site_for_agents", broken)
     answer = ucontact("plan", "--agents", "3")
     assert answer.code == 4
     assert "RuntimeError in broken" in answer.err

@@ -1,4 +1,4 @@
-"""R12 and R25, figure by figure from SPEC."""
+"""R12, R23 to R25, figure by figure from the specification."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.unit.sites import small_site
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.planning.model import Role, Size
+from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.model import Because, Plan, Role, Size
 from ucontact_appliance.planning.sizing import MOST_AGENTS, recording_mb, size_for
 from ucontact_appliance.planning.tables import recordings
 from ucontact_appliance.planning.topology import make_plan, plan_for_agents
@@ -94,8 +95,51 @@ def test_the_database_of_a_medium_site_can_move_to_telephony() -> None:
 
 
 def test_memory_decides_buffer_pool_and_heap() -> None:
-    little = make_plan(small_site(), {"one": 2048}).tuning
-    much = make_plan(small_site(), {"one": 65536}).tuning
+    little = make_plan(small_site(), {"one": Iron(memory_mb=2048)}).tuning
+    much = make_plan(small_site(), {"one": Iron(memory_mb=65536)}).tuning
     assert little.database.buffer_pool_mb < much.database.buffer_pool_mb
     assert little.backend.heap_mb >= 256
     assert little.database.buffer_pool_mb + little.backend.heap_mb < 2048 / 2
+
+
+def reason(plan: Plan, figure: str) -> Because:
+    return next(row for row in plan.reasons if row.figure == figure)
+
+
+def test_figures_of_a_hundred_agents_by_hand() -> None:
+    plan = plan_for_agents(100)
+    # R24: 100 x 256 kbit/s. R25: 100 agents talk 300 min a day in calls of 5 min at 0.5 MB.
+    assert reason(plan, "network for voice").number == 25.6
+    assert reason(plan, "recordings a day").number == 3.0
+    assert reason(plan, "recordings kept").value == "270.00 GB"
+    # GSM 06.10: 33 bytes each 20 ms, 99 kB a minute; 30000 minutes.
+    assert "2.97 GB" in reason(plan, "recordings a day").because
+    assert reason(plan, "calls at the same time").number == 200
+
+
+def test_video_calls_take_what_r23_and_r25_say() -> None:
+    site = small_site(recordings={"video_share": 0.5})
+    plan = make_plan(site, {})
+    assert reason(plan, "network for video").number == 40.0  # 5 agents x 8 Mbit/s
+    assert reason(plan, "network for voice").number == 1.28
+    # 600 calls of 5 min: 0.5 MB of sound and, of half of them, 1.5 + (20 - 1.5) x 4 / 9 MB.
+    assert reason(plan, "recordings a day").number == pytest.approx(3.217, abs=0.001)
+
+
+def test_the_last_day_of_the_disk_is_told_where_it_was_seen() -> None:
+    seen = make_plan(small_site(), {"one": Iron(free_mb=25 * 1024)})
+    assert reason(seen, "days until the disk is full").number == 89
+    figures = {row.figure for row in make_plan(small_site(), {}).reasons}
+    assert "days until the disk is full" not in figures
+
+
+@given(st.integers(1, 10000))
+def test_media_and_relays_never_share_a_port(agents: int) -> None:
+    tuning = plan_for_agents(agents).tuning
+    assert tuning.telephony.rtp_end < tuning.stun.relay_start
+    assert tuning.stun.relay_end <= 65535
+
+
+@given(st.integers(1, 10000))
+def test_every_number_of_a_plan_is_for_programs_too(agents: int) -> None:
+    assert all(row.number is not None for row in plan_for_agents(agents).reasons)

@@ -1,0 +1,71 @@
+"""The topology of a plan as a drawing: who comes to which server, by which ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ucontact_appliance.planning.model import Plan, PlannedHost
+from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.planning.tables import PortRow, ports
+from ucontact_appliance.site.model import Site
+
+_WIDTH = 100
+_SIDES = {"agents": "agents' browsers", "providers": "provider"}
+
+
+def draw(site: Site, plan: Plan, *, arrow: str = "▶") -> RenderableType:
+    """Agents on the left, servers with their roles, the provider on the right.
+
+    Ports come from the port registry. `arrow` is for screens without Unicode.
+    """
+    servers = [_server(site, plan, host, arrow) for host in plan.hosts]
+    drawn = Table.grid(padding=(0, 1))
+    drawn.add_column(vertical="middle")
+    drawn.add_column(min_width=52)
+    drawn.add_column(vertical="middle")
+    drawn.add_row(
+        Panel(Text(f"{plan.agents} agents\nChrome", justify="center"), box=box.ROUNDED),
+        Group(*servers),
+        Panel(Text("telephony\nprovider", justify="center"), box=box.ROUNDED),
+    )
+    return drawn
+
+
+def _server(site: Site, plan: Plan, host: PlannedHost, arrow: str) -> Panel:
+    numbers = {port.id: port.port for port in ports_for(site, plan, host)}
+    here = [row for row in ports() if row.id in numbers]
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(justify="right", style="bold")
+    lines.add_column()
+    for source, name in _SIDES.items():
+        if opened := _named(here, source, numbers):
+            lines.add_row(f"{name} {arrow}", opened)
+    for other in plan.hosts:
+        peers = [row for row in here if set(row.peers) & set(other.roles)]
+        if other.name != host.name and peers:
+            lines.add_row(f"{other.name} {arrow}", _named(peers, "site", numbers))
+    roles = " + ".join(role.value for role in host.roles)
+    return Panel(
+        lines,
+        title=f"[bold]{host.name}[/]  {roles}",
+        title_align="left",
+        subtitle=host.peer_address,
+        subtitle_align="right",
+        box=box.HEAVY,
+        width=_WIDTH - 40,
+    )
+
+
+def _named(rows: Iterable[PortRow], source: str, numbers: dict[str, str]) -> str:
+    """The ports that are open to that source, udp and tcp of one number as one."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if source in row.sources:
+            found.setdefault(numbers[row.id], []).append(row.protocol)
+    return ", ".join(f"{number}/{'+'.join(kinds)}" for number, kinds in found.items())

@@ -1,0 +1,42 @@
+"""What a plan demands of each server: processor, memory, disk. Factors in `data/hardware.yml`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Tuning
+from ucontact_appliance.resources import load_data
+
+
+def hardware() -> dict[str, Any]:
+    """The table of `data/hardware.yml`."""
+    table: dict[str, Any] = load_data("hardware")
+    return table
+
+
+def cores_needed(plan: Plan, host: PlannedHost) -> float:
+    """Processor cores that the plan's calls take on that host, with headroom."""
+    table = hardware()["processor"]
+    calls = plan.tuning.telephony.max_calls if Role.TELEPHONY in host.roles else 0
+    return float(max(1.0, calls * table["cores_per_call"] * table["headroom"]))
+
+
+def calls_carried(cores: int) -> int:
+    """Recorded calls at the same time that so many cores carry with that headroom."""
+    table = hardware()["processor"]
+    return int(cores / (table["cores_per_call"] * table["headroom"]))
+
+
+def memory_needed_mb(tuning: Tuning, roles: tuple[Role, ...]) -> int:
+    """Megabytes that the tuned values of these roles and the roles themselves take on one host."""
+    table = hardware()["memory"]
+    need = float(table["system_mb"])
+    if Role.TELEPHONY in roles:
+        need += table["telephony_mb"]
+        need += tuning.telephony.max_calls * table["telephony_mb_per_call"]
+    if Role.DATABASE in roles:
+        need += table["database_mb"]
+        need += tuning.database.buffer_pool_mb * table["database_per_buffer_pool"]
+    if Role.BACKEND in roles:
+        need += table["backend_mb"] + tuning.backend.heap_mb * table["backend_per_heap"]
+    return round(need)

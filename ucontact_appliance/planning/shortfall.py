@@ -1,0 +1,194 @@
+"""What a plan's servers can't carry: by how much, and three ways out of it.
+
+A shortfall that keeps the services from starting refuses the installation; one that only shows at
+the peak, or on a day to come, is a warning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+
+from pydantic import BaseModel, ConfigDict
+
+from ucontact_appliance.planning.demand import (
+    calls_carried,
+    cores_needed,
+    hardware,
+    memory_needed_mb,
+)
+from ucontact_appliance.planning.iron import UNSEEN, Iron
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role
+from ucontact_appliance.planning.reasons import recorded_mb_a_day
+from ucontact_appliance.planning.tables import sizes, tuning
+from ucontact_appliance.site.model import Site
+
+_DECIMAL = 1.048576  # df's megabytes are of 1024 x 1024 bytes, R25's of 1000 x 1000
+
+
+class Weight(str, Enum):
+    """What a shortfall does to an installation."""
+
+    REFUSES = "refuses"
+    WARNS = "warns"
+
+
+class Shortfall(BaseModel):
+    """One thing that a server has too little of; `ways_out` are three sentences."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    host: str
+    weight: Weight
+    what: str
+    needed: str
+    there: str
+    ways_out: tuple[str, str, str]
+
+
+def shortfalls(site: Site, plan: Plan, iron: Mapping[str, Iron]) -> tuple[Shortfall, ...]:
+    """All shortfalls, host by host; of a server that nobody looked at nothing is said."""
+    return tuple(
+        found
+        for host in plan.hosts
+        for judge in (_memory, _processor, _disk, _rtp, _relays)
+        if (found := judge(site, plan, host, iron.get(host.name, UNSEEN))) is not None
+    )
+
+
+def _memory(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+    if iron.memory_mb is None:
+        return None
+    needed = memory_needed_mb(plan.tuning, host.roles)
+    if iron.memory_mb >= needed:
+        return None
+    return Shortfall(
+        id="memory",
+        host=host.name,
+        weight=Weight.REFUSES,
+        what="too little memory for its roles",
+        needed=f"{needed} MB",
+        there=f"{iron.memory_mb} MB",
+        ways_out=(
+            f"give {host.name} {needed - iron.memory_mb} MB more",
+            _apart(plan, host),
+            "let fewer agents work at the same time: each takes "
+            f"{_memory_of_an_agent():.1f} MB on the telephony server",
+        ),
+    )
+
+
+def _apart(plan: Plan, host: PlannedHost) -> str:
+    """Another server for one of its roles, where it has several; the next size has one more."""
+    if len(host.roles) == 1:
+        return f"put {host.roles[0].value} on a larger server"
+    larger = next((row for row in sizes() if len(row.groups) > len(plan.hosts)), None)
+    if larger is None:
+        return f"put {host.roles[-1].value} on a server of its own"
+    least = min(row.below for row in sizes() if row.below and row.below > plan.agents)
+    return (
+        f"take {len(larger.groups)} servers, as a {larger.size.value} site has: plan for "
+        f"{least} agents"
+    )
+
+
+def _memory_of_an_agent() -> float:
+    calls = tuning()["telephony"]["calls_per_agent"]
+    return float(calls * hardware()["memory"]["telephony_mb_per_call"])
+
+
+def _processor(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+    needed = cores_needed(plan, host)
+    if iron.threads is None or iron.threads >= needed:
+        return None
+    calls = calls_carried(iron.threads)
+    return Shortfall(
+        id="processor",
+        host=host.name,
+        weight=Weight.WARNS,
+        what=f"the processor carries {calls} recorded calls at the same time, not "
+        f"{plan.tuning.telephony.max_calls}",
+        needed=f"{needed:.1f} cores",
+        there=f"{iron.threads} cores",
+        ways_out=(
+            f"give {host.name} {math.ceil(needed)} cores",
+            f"plan for {_agents_for(calls)} agents",
+            "make two sites of it, each with its own telephony server",
+        ),
+    )
+
+
+def _disk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+    if iron.free_mb is None or Role.TELEPHONY not in host.roles:
+        return None
+    a_day = recorded_mb_a_day(site)
+    needed = a_day * site.recordings.retention_days
+    free = iron.free_mb * _DECIMAL
+    if free >= needed:
+        return None
+    return Shortfall(
+        id="disk",
+        host=host.name,
+        weight=Weight.WARNS,
+        what=f"the disk is full after {int(free / a_day)} days of recordings, and "
+        f"{site.recordings.retention_days} are to be kept",
+        needed=f"{needed / 1000:.1f} GB free on /var",
+        there=f"{free / 1000:.1f} GB",
+        ways_out=(
+            f"give /var on {host.name} {(needed - free) / 1000:.1f} GB more",
+            f"keep recordings for {max(1, int(free / a_day))} days (recordings.retention_days)",
+            f"plan for {max(1, int(site.agents * free / needed))} agents",
+        ),
+    )
+
+
+def _rtp(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+    if Role.TELEPHONY not in host.roles:
+        return None
+    made, factors = plan.tuning.telephony, tuning()["telephony"]
+    calls = (made.rtp_end - made.rtp_start + 1) // factors["least_ports_per_call"]
+    if calls >= made.max_calls:
+        return None
+    return Shortfall(
+        id="rtp",
+        host=host.name,
+        weight=Weight.WARNS,
+        what=f"the RTP ports hold {calls} bridged calls, not {made.max_calls}",
+        needed=f"{made.max_calls * factors['least_ports_per_call']} ports",
+        there=f"{made.rtp_end - made.rtp_start + 1} ports",
+        ways_out=(
+            f"plan for {_agents_for(calls)} agents",
+            "make two sites of it, each with its own telephony server",
+            "let agents be where the servers are (network.profile: lan), so that no port is taken "
+            "by a relay, and accept that the last calls of a peak are refused",
+        ),
+    )
+
+
+def _relays(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+    if Role.TELEPHONY not in host.roles:
+        return None
+    made, factors = plan.tuning.stun, tuning()["stun"]
+    there, needed = made.relay_end - made.relay_start + 1, site.agents * factors["relays_per_agent"]
+    if there >= needed:
+        return None
+    agents = there // factors["relays_per_agent"]
+    return Shortfall(
+        id="relays",
+        host=host.name,
+        weight=Weight.WARNS,
+        what=f"TURN relays for {agents} agents at the same time, not {site.agents}",
+        needed=f"{needed} ports",
+        there=f"{there} ports",
+        ways_out=(
+            "nothing, where no more than that many agents work from behind a relay",
+            f"plan for {agents} agents",
+            "make two sites of it, each with its own telephony server",
+        ),
+    )
+
+
+def _agents_for(calls: int) -> int:
+    return max(1, int(calls // tuning()["telephony"]["calls_per_agent"]))

@@ -13,7 +13,7 @@ from ucontact_appliance.cli.options import JsonOption
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab import machines
 from ucontact_appliance.planning.model import Size
-from ucontact_appliance.planning.tables import sizes
+from ucontact_appliance.planning.rehearsal import machine_names
 
 app = typer.Typer(
     help="Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",
@@ -51,7 +51,7 @@ def up(
     ] = None,
 ) -> None:
     """Make and boot machines; those that run already are left alone."""
-    for name in names or _names_of(size):
+    for name in names or machine_names(size):
         spec = machines.Spec(name, suite, ubuntu.value if ubuntu else None)
         machine = machines.up(spec, _say)
         out.print(f"{machine.name}  {machine.address}  {machine.suite}", highlight=False)
@@ -97,8 +97,3 @@ def reset(name: Name) -> None:
     """Make a machine fresh again, under the same name and address."""
     machine = machines.reset(name, _say)
     out.print(f"{machine.name}  {machine.address}  {machine.suite}", highlight=False)
-
-
-def _names_of(size: Size) -> tuple[str, ...]:
-    row = next(row for row in sizes() if row.size is size)
-    return tuple(f"{size.value}-{group[0].value}" for group in row.groups)

@@ -46,6 +46,11 @@ def telephony(agents: int) -> TelephonyTuning:
     )
 
 
+def descriptors_headroom() -> float:
+    """By how much the planned descriptors exceed what the planned calls take."""
+    return float(_factors("telephony")["descriptors_headroom"])
+
+
 def database(agents: int, share: Share) -> DatabaseTuning:
     """MySQL's buffer pool (MB) on a shared or an own host, and its connections."""
     factors = _factors("database")

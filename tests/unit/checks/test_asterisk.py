@@ -219,3 +219,8 @@ def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
     alone = {"asterisk.service", "asterisk.jail", "asterisk.recordings"}
     for check in checks.CHECKS:
         assert ("asterisk.service" in check.needs) == (check.id not in alone), check.id
+
+
+def test_a_ceiling_below_the_plan_warns_while_the_calls_fit(found: Snapshot) -> None:
+    ceiling = replace(found, descriptors=5000)
+    assert checks.judge_descriptors(ceiling, TUNING).verdict is Verdict.WARN

@@ -301,7 +301,8 @@ class Site(object):
                 % (where, body, SCHEMA_OPTIONS),
             )
             return
-        for column, definition in zip(table["columns"], columns, strict=False):
+        # B905: zip has no `strict` before Python 3.10, and this runs on the target's.
+        for column, definition in zip(table["columns"], columns):  # noqa: B905
             if column["name"].lower() not in known:
                 self.change(
                     "column %s.%s added" % (label, column["name"]),

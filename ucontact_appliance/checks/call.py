@@ -246,9 +246,6 @@ def _cleaned(subject: Subject) -> Judgement:
     return passed("registration, recording and call record are gone", required, "\n".join(removed))
 
 
-_WATCH = "{ssh} asterisk -rx 'pjsip set logger on' && {ssh} journalctl -u asterisk -n 50 --no-pager"
-
-
 def _check(
     name: str,
     title: str,
@@ -322,7 +319,7 @@ CHECKS: tuple[Check, ...] = (
         requirements=("R24",),
         judge=lambda subject: judge_quality(_call(subject)),
         needs=("call.tone",),
-        remedy="ping -c 50 -i 0.2 {address}   (from an agent's desk too)",
+        remedy="ping -c 50 -i 0.2 {address}  # from an agent's desk too",
         severity=Severity.HIGH,
     ),
     _check(

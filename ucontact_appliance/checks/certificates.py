@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from datetime import datetime, timezone
 
 from cryptography import x509
@@ -133,13 +134,15 @@ def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Ju
     evidence = "\n".join(f"{one.pin} {one.path}" for one in found)
     on_server = [one.path for one in found if one.pin == backup]
     if on_server:
-        return failed(f"it lies in {on_server[0]}", required, evidence)
+        remedy = f"{{ssh}} shred -u {shlex.quote(on_server[0])}  # the installing machine keeps it"
+        return failed(f"it lies in {on_server[0]}", required, evidence, remedy)
     if local_copy:
         return warned(
             f"this machine serves the portal and holds {local_copy} (0600)",
             required,
             evidence,
-            f"mv {local_copy} /media/SAFE/   (an offline medium; installs go on without it)",
+            f"mv {shlex.quote(local_copy)} /media/SAFE/"
+            "  # an offline medium; installs go on without it",
         )
     return passed(f"none of the {len(found)} private keys there is it", required, evidence)
 
@@ -230,7 +233,7 @@ CHECKS: tuple[Check, ...] = (
         title="No certificate is about to expire",
         severity=Severity.HIGH,
         requirements=("R01",),
-        remedy="{install}   (with source 'files': put the renewed chain and key in place first)",
+        remedy="{install}  # with source 'files': put the renewed chain and key in place first",
         judge=_dates,
         needs=(_PORTAL_PAIR, _INTERNAL_PAIR),
     ),
@@ -248,7 +251,7 @@ CHECKS: tuple[Check, ...] = (
         title="The backup pin's key is kept off the web server",
         severity=Severity.MEDIUM,
         requirements=("R10",),
-        remedy="{ssh} shred -u FILE   (the named file; the key is kept on the installing machine)",
+        remedy="{install}",
         judge=_backup,
         role=Role.BACKEND,
     ),

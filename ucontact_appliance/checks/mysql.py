@@ -18,6 +18,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.checks.stun import judge_service
+from ucontact_appliance.checks.wording import quoted
 from ucontact_appliance.clients.mysql import Refusal
 from ucontact_appliance.facts.mysql import (
     Account,
@@ -154,7 +155,8 @@ def _faults(account: Account) -> list[str]:
 
 def _statement(account: Account, verb: str, rest: str = "") -> str:
     # By standard input, so that it means the same with ssh before it and without.
-    return f"echo \"{verb} '{account.user}'@'{account.host}'{rest}\" | {{ssh}} mysql"
+    words = f"{verb} '{account.user}'@'{account.host}'{rest}"
+    return f"echo {quoted(words)} | {{ssh}} mysql"
 
 
 def _row(account: Account) -> str:

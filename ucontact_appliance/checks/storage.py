@@ -161,13 +161,17 @@ def _room(subject: Subject) -> Judgement:
 def _recordings(subject: Subject) -> Judgement:
     found = subject.facts.get(file_system, RECORDINGS)
     if found is None:
-        return failed(f"{RECORDINGS} is missing", "the recordings tree (R05)")
+        return failed(f"{RECORDINGS} is missing", "the recordings tree (R05)", remedy="{install}")
     if found.read_only:
         return failed(f"{found.mount} is mounted read-only", "the recordings tree is writable")
     space = judge_space(found)
     return space if space.verdict.value == "fail" else judge_recordings(found, subject.plan)
 
 
+_LARGER = (
+    f"{{ssh}} df -h {RECORDINGS}  # give it a larger disk, or lower recordings: retention_days in "
+    "{site}, then: {install}"
+)
 _LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / | sort -rh | head -20"
 
 CHECKS: tuple[Check, ...] = (
@@ -194,7 +198,7 @@ CHECKS: tuple[Check, ...] = (
         title="The disk is as large as the vendor advises",
         severity=Severity.LOW,
         requirements=("R12", "R25"),
-        remedy="give the server a larger disk before recordings fill it",
+        remedy="{ssh} df -h /  # give the server a larger disk before recordings fill it",
         judge=lambda subject: judge_size(_root(subject)),
         stages=frozenset({Stage.PREFLIGHT}),
         role=Role.TELEPHONY,
@@ -221,7 +225,7 @@ CHECKS: tuple[Check, ...] = (
         title="The disk holds the recordings of the retention",
         severity=Severity.HIGH,
         requirements=("R05", "R25"),
-        remedy="{install}   (or lower recordings: retention_days in {site} first)",
+        remedy=_LARGER,
         judge=_recordings,
         role=Role.TELEPHONY,
         needs=("asterisk.recordings",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ucontact_appliance.checks.health import by_health
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -76,9 +77,9 @@ def judge_restarts(found: BackendService) -> Judgement:
     return passed(f"{found.restarts} restarts", required)
 
 
-def judge_health(found: BackendHealth) -> Judgement:
+def judge_health(found: BackendHealth, path: str) -> Judgement:
     """Everything of the backend but the database, which has a check of its own."""
-    required = "GET /Integra/resources/health answers, and every part but the database is UP"
+    required = f"GET {path} answers, and every part but the database is UP"
     evidence = _evidence(found)
     if found.status not in (200, 503) or not found.document:
         seen = f"HTTP {found.status}" if found.status else f"no answer: {found.error}"
@@ -144,12 +145,12 @@ def _restarts(subject: Subject) -> Judgement:
     return judge_restarts(subject.facts.get(backend_service))
 
 
-def _health(subject: Subject) -> Judgement:
-    return judge_health(subject.facts.get(backend_health))
+def _health(subject: Subject, path: str) -> Judgement:
+    return judge_health(subject.facts.get(backend_health, path), path)
 
 
-def _schemas(subject: Subject) -> Judgement:
-    return judge_schemas(subject.facts.get(backend_health))
+def _schemas(subject: Subject, path: str) -> Judgement:
+    return judge_schemas(subject.facts.get(backend_health, path))
 
 
 _TIMEOUT = 25.0
@@ -200,7 +201,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R01", "R21", "C06"),
         remedy="{ssh} systemctl restart integraserver",
-        judge=_health,
+        judge=by_health(_health),
         role=Role.BACKEND,
         needs=(SERVICE,),
         timeout=_TIMEOUT,
@@ -211,7 +212,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R16", "R21"),
         remedy="{install}",
-        judge=_schemas,
+        judge=by_health(_schemas),
         role=Role.BACKEND,
         needs=(HEALTH, "mysql.schemas"),
         timeout=_TIMEOUT,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ucontact_appliance.checks.health import by_health
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -41,7 +42,6 @@ _PRIVATE = (
     "/uContact/IntegraPortalWS.war", "/WEB-INF/web.xml", "/.git/config", "/uContact/.env",
     "/server/IntegraServer.jar", "/integraserver.properties",
 )  # fmt: skip
-_HEALTH = "/Integra/resources/health"
 _LOGIN = "/Integra/resources/auth/UserLogin"
 _WSS_PATH = "/ws"
 _STRANGER = "stranger.invalid"  # RFC 6761: belongs to nobody
@@ -351,7 +351,7 @@ def judge_names(answers: tuple[Response, ...]) -> Judgement:
 
 def judge_rest(answer: Response) -> Judgement:
     """The backend answers through the front door; how it feels is other checks' subject."""
-    required = f"the backend's own answer at {_HEALTH}"
+    required = f"the backend's own answer at {answer.request.path}"
     try:
         found = json.loads(answer.body)
     except ValueError:
@@ -526,7 +526,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R01", "R21"),
         remedy="{install}",
-        judge=lambda subject: judge_rest(_pages(subject, _HEALTH)[0]),
+        judge=by_health(lambda subject, path: judge_rest(_pages(subject, path)[0])),
         role=Role.BACKEND,
         needs=(SERVICE, "ports.backend"),
     ),

@@ -31,6 +31,7 @@ GOOD = BackendService(
     java="1.8.0_504",
     heap_mb=614,
 )
+PATH = "/Integra/resources/health"
 MODULES = ("jasper", "jdbc", "mail", "others", "ssh", "ws")
 
 
@@ -59,7 +60,7 @@ def verdicts(service: BackendService, health: BackendHealth) -> dict[str, Verdic
         "java": judge_java(service).verdict,
         "heap": judge_heap(service, 614).verdict,
         "restarts": judge_restarts(service).verdict,
-        "health": judge_health(health).verdict,
+        "health": judge_health(health, PATH).verdict,
         "schemas": judge_schemas(health).verdict,
     }
 
@@ -111,7 +112,7 @@ def test_each_fault_fails_its_check_alone(
     ],
 )
 def test_bad_health_is_named(found: BackendHealth, said: str) -> None:
-    judgement = judge_health(found)
+    judgement = judge_health(found, PATH)
     assert judgement.verdict is Verdict.FAIL
     assert said in judgement.observed
 

@@ -19,10 +19,12 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts import host as facts
 from ucontact_appliance.facts import services
+from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.demand import calls_carried, cores_needed, memory_needed_mb
 from ucontact_appliance.planning.systems import supported_names, system_row
 from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import Host
 
 REACHABLE = "host.reachable"
 _ALWAYS = frozenset(Stage)
@@ -31,19 +33,28 @@ _PREFLIGHT = frozenset({Stage.PREFLIGHT})
 _TABLE: dict[str, Any] = load_data("hardware")
 
 
-def _greeting(reach: Reach) -> float:
-    return reach.runner.run(["true"], timeout=15).seconds
+def _greeting(reach: Reach) -> Completed:
+    return reach.runner.run(["true"], timeout=15)
 
 
 def _reachable(subject: Subject) -> Judgement:
     try:
-        seconds = subject.facts.get(_greeting)
+        done = subject.facts.get(_greeting)
     except (UnreachableError, TimeoutError) as error:
         what = error.what if isinstance(error, UnreachableError) else str(error)
         evidence = error.evidence if isinstance(error, UnreachableError) else ""
         return failed(what, "commands can be run on it", evidence)
-    way = "is this machine" if subject.host.is_local else f"answers over ssh in {seconds:.2f} s"
-    return passed(f"{subject.host.name} {way}", "commands can be run on it")
+    return judge_greeting(done, subject.host)
+
+
+def judge_greeting(done: Completed, host: Host) -> Judgement:
+    """The host answers, and runs what it is told: not so where sudo asks for a password."""
+    required = "commands can be run on it"
+    if done.status:
+        told = f"{host.name} answers, but runs no command (exit status {done.status})"
+        return failed(told, required, done.evidence)
+    way = "is this machine" if host.is_local else f"answers over ssh in {done.seconds:.2f} s"
+    return passed(f"{host.name} {way}", required)
 
 
 def _root(subject: Subject) -> Judgement:

@@ -3,22 +3,27 @@ from datetime import date
 
 import pytest
 
-from tests.unit.checks.subjects import big_site
+from tests.unit.checks.subjects import big_site, subjects
 from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.host import (
+    CHECKS,
+    REACHABLE,
     judge_archives,
     judge_clock,
+    judge_greeting,
     judge_hostname,
     judge_system,
     judge_time_sync,
 )
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.facts.host import Clock, OwnName, System, TimeSync, parse_system
+from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.services import Archive
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.site.model import Host
 
 _TODAY = date(2026, 11, 23)
 
@@ -81,6 +86,32 @@ def test_clock(ahead: float, uncertainty: float, verdict: Verdict) -> None:
 )
 def test_time_sync(service: str, synchronised: bool, container: bool, verdict: Verdict) -> None:
     assert judge_time_sync(TimeSync(service, synchronised, ""), container).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "address", "verdict", "words"),
+    [
+        (0, "192.0.2.1", Verdict.PASS, "one answers over ssh in 0.25 s"),
+        (0, "local", Verdict.PASS, "one is this machine"),
+        (1, "192.0.2.1", Verdict.FAIL, "one answers, but runs no command (exit status 1)"),
+        (127, "local", Verdict.FAIL, "exit status 127"),
+    ],
+)
+def test_a_host_is_reached_when_it_runs_what_it_is_told(
+    status: int, address: str, verdict: Verdict, words: str
+) -> None:
+    refusal = "sudo: a password is required" if status else ""
+    done = Completed(("true",), status, "", refusal, 0.25)
+    found = judge_greeting(done, Host(name="one", address=address))
+    assert found.verdict is verdict
+    assert words in found.observed
+    assert refusal in found.evidence
+
+
+def test_the_host_that_asks_for_a_password_blocks_what_builds_on_it() -> None:
+    reachable = next(check for check in CHECKS if check.id == REACHABLE)
+    (one,) = subjects(answer=lambda argv: Completed(tuple(argv), 1, "", "sudo: no", 0.0))
+    assert reachable.judge(one).verdict is Verdict.FAIL
 
 
 def test_hostname() -> None:

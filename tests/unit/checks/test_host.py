@@ -19,7 +19,7 @@ from ucontact_appliance.checks.host import (
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.facts.host import Clock, OwnName, System, TimeSync, parse_system
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.services import Archive
+from ucontact_appliance.facts.services import Archive, parse_archives
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.topology import make_plan
@@ -137,6 +137,21 @@ def test_archives(found: tuple[Archive, ...], verdict: Verdict) -> None:
     assert judged.verdict is verdict
     if _BAD in found:
         assert "E: refused" in judged.evidence
+
+
+def test_the_login_of_a_mirror_is_not_shown() -> None:
+    text = (
+        "yes https://bob:t0ken@a.example/debian/dists/sid/InRelease\n"
+        "no http://t0ken@b.example:8080/x/InRelease Err http://t0ken@b.example:8080/x 401\n"
+        "no https://c.example/InRelease E: mail root@c.example\n"
+    )
+    found = parse_archives(text)
+    assert "t0ken" not in repr(judge_archives(found))
+    assert found[0].release_file == "https://a.example/debian/dists/sid/InRelease"
+    assert found[1] == Archive(
+        "http://b.example:8080/x/InRelease", False, "Err http://b.example:8080/x 401"
+    )
+    assert found[2].said == "E: mail root@c.example"
 
 
 def test_a_small_site_fits_into_the_memory_that_the_vendor_names() -> None:

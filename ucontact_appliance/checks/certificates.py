@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ucontact_appliance.checks.expiry import WARN_DAYS, verdict_on
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -33,8 +34,6 @@ from ucontact_appliance.planning.certificates import days_left, judge_served, na
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.tables import ports
 
-_WARN_DAYS = 30
-_FAIL_DAYS = 7
 _GROUP = "ucontact-tls"
 _PORTAL = ("portal", "portal-ca")
 _INTERNAL = ("internal", "ca")
@@ -69,7 +68,7 @@ def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
 
 def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     """Days until the first certificate of any chain on disk, or its root, expires."""
-    required = f"no certificate expires within {_WARN_DAYS} days"
+    required = f"no certificate expires within {WARN_DAYS} days"
     certificates = [
         certificate
         for one in found
@@ -84,11 +83,7 @@ def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     )
     title = first.subject.rfc4514_string() or ", ".join(names_of(first))
     told = f"{title}: {left} days left"
-    if left < _FAIL_DAYS:
-        return failed(told, required, evidence)
-    if left < _WARN_DAYS:
-        return warned(told, required, evidence)
-    return passed(told, required, evidence)
+    return Judgement(verdict_on(left), told, required, evidence)
 
 
 def judge_current(found: Pair, served: bytes, port: int) -> Judgement:

@@ -10,6 +10,7 @@ from ucontact_appliance.checks import (
     certificates,
     firewall,
     host,
+    media,
     mysql,
     ports,
     storage,
@@ -38,5 +39,6 @@ CHECKS: tuple[Check, ...] = (
     *backend.CHECKS,
     *stun.CHECKS,
     *asterisk.CHECKS,
+    *media.CHECKS,
     *call.CHECKS,
 )

@@ -33,7 +33,7 @@ from ucontact_appliance.site.model import Site
 
 SERVICE = "web.service"
 _LEAST_VERSION = "1.17.0"  # R17
-_HEADERS: tuple[dict[str, Any], ...] = tuple(load_data("headers")["headers"])
+HEADERS: tuple[dict[str, Any], ...] = tuple(load_data("headers")["headers"])
 _PORTAL = "/uContact/"
 _CONFIG = "/uContact/config.json"
 _FOLDERS = ("uContact", "forms", "images", "workflowdesigner", "formsdesigner", "tmp", "webchatclient")  # fmt: skip # noqa: E501
@@ -131,10 +131,13 @@ class Sample:
     name: str = ""
 
 
-# 200, 301, 404, 405, 421 and a redirect of plain HTTP. A 502 can't be seen while the backend is
-# well: it takes its headers from the same place as these, which `web.header.inherited` holds.
+# 200, 301, 404, 405, 421 and a redirect of plain HTTP, and two paths with values of their own. A
+# 502 can't be seen while the backend is well: it takes its headers from the same place as these,
+# which `web.header.inherited` holds.
 _SAMPLES = (
     Sample(_PORTAL),
+    Sample(_CONFIG),
+    Sample("/webchatclient/"),
     Sample("/"),
     Sample("/no-such-page"),
     Sample(_PORTAL, method="POST"),
@@ -147,7 +150,8 @@ def _answer(subject: Subject, sample: Sample) -> Response:
     return subject.facts.get(facts.page, sample.path, sample.scheme, sample.method, sample.name)
 
 
-def _answers(subject: Subject) -> tuple[Response, ...]:
+def sampled(subject: Subject) -> tuple[Response, ...]:
+    """An answer of each kind."""
     return tuple(_answer(subject, sample) for sample in _SAMPLES)
 
 
@@ -241,7 +245,7 @@ def pins_differ(found: tuple[str, ...], served: str, backup: str | None) -> str:
     return ""
 
 
-def _pins(subject: Subject, row: Mapping[str, Any]) -> Judgement:
+def _pins(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...]) -> Judgement:
     shown = subject.facts.get(tls_facts.greeting, _port("https"), roots_file(subject))
     served = spki_pin(ssl.DER_cert_to_PEM_cert(shown.certificate))
     backup = _known_pins(subject).get("backup")
@@ -253,9 +257,7 @@ def _pins(subject: Subject, row: Mapping[str, Any]) -> Judgement:
     def differs(found: tuple[str, ...], wanted: str) -> str:
         return pins_differ(found, served, backup) if wanted else _differs(found, wanted)
 
-    return judge_header(
-        row, _answers(subject), lambda answer: expected_value(row, answer, values), differs
-    )
+    return judge_header(row, answers, lambda answer: expected_value(row, answer, values), differs)
 
 
 def _known_pins(subject: Subject) -> dict[str, str]:
@@ -267,14 +269,17 @@ def _known_pins(subject: Subject) -> dict[str, str]:
     return {str(key): str(value) for key, value in found.items()}
 
 
+def judge_row(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...]) -> Judgement:
+    """The header of a row of data/headers.yml, on each of the answers."""
+    if row["id"] == "hpkp":
+        return _pins(subject, row, answers)
+    values = header_values(subject.site)
+    return judge_header(row, answers, lambda answer: expected_value(row, answer, values))
+
+
 def _header(row: dict[str, Any]) -> Check:
     def judge(subject: Subject) -> Judgement:
-        if row["id"] == "hpkp":
-            return _pins(subject, row)
-        values = header_values(subject.site)
-        return judge_header(
-            row, _answers(subject), lambda answer: expected_value(row, answer, values)
-        )
+        return judge_row(subject, row, sampled(subject))
 
     retired = row["status"] == "retired"
     return Check(
@@ -480,7 +485,7 @@ CHECKS: tuple[Check, ...] = (
         role=Role.BACKEND,
         needs=("web.config",),
     ),
-    *(_header(row) for row in _HEADERS),
+    *(_header(row) for row in HEADERS),
     Check(
         id="web.folders",
         title="The web folders are served",

@@ -301,6 +301,7 @@ class Site(object):
                 % (where, body, SCHEMA_OPTIONS),
             )
             return
+        # B905: zip has no `strict` before Python 3.10, and this runs on the target's.
         for column, definition in zip(table["columns"], columns):  # noqa: B905
             if column["name"].lower() not in known:
                 self.change(

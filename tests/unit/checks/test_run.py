@@ -168,7 +168,7 @@ def test_a_circle_of_needs_is_refused_instead_of_waited_for() -> None:
         _one([check("a", passed_, "b"), check("b", passed_, "a")])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_every_check_yields_one_finding_and_blocked_ones_name_a_failed_root(
     data: st.DataObject,

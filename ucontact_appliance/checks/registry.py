@@ -11,6 +11,7 @@ from ucontact_appliance.checks import (
     firewall,
     host,
     mysql,
+    packages,
     ports,
     storage,
     stun,
@@ -26,6 +27,7 @@ REACHABLE = host.REACHABLE
 CHECKS: tuple[Check, ...] = (
     *appliance.CHECKS,
     *host.CHECKS,
+    *packages.CHECKS,
     *storage.CHECKS,
     *system.CHECKS,
     *ports.CHECKS,

@@ -1,5 +1,4 @@
 from datetime import date
-from pathlib import Path
 
 import pytest
 import yaml
@@ -32,6 +31,7 @@ from ucontact_appliance.planning.tables import (
 )
 from ucontact_appliance.resources import ROLES, ROOT
 
+_DOCS = ROOT / "docs"
 _TODAY = date(2026, 11, 23)
 _DIGITS = st.lists(st.integers(0, 999), min_size=1, max_size=4)
 
@@ -194,7 +194,25 @@ def test_the_widest_ansible_drives_every_supported_system() -> None:
 
 
 def test_the_package_asks_for_the_ansible_that_the_table_says() -> None:
-    project = (Path(ROOT) / "pyproject.toml").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     core, last = old_targets().core, old_targets().controller[-1]
     major, minor = map(int, last.split("."))
     assert f"\"ansible-core>={core}.14,<2.17; python_version < '{major}.{minor + 1}'\"" in project
+
+
+@pytest.mark.parametrize("found", systems(), ids=lambda found: found.name)
+def test_the_documents_table_is_this_one(found: SystemRow) -> None:
+    text = (_DOCS / "architecture.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {found.name} |")]
+    _, _, python, telephony, backend, database, _, _ = line.split("|")
+    assert python.split()[0] == found.python_version
+    for cell, role in (
+        (telephony, Role.TELEPHONY),
+        (backend, Role.BACKEND),
+        (database, Role.DATABASE),
+    ):
+        assert cell.strip().startswith("no: ") is bool(lacking(found, [role]))
+    carried = {"asterisk": telephony, "nginx": backend, "mysql": database}
+    for name, cell in carried.items():
+        version = brought(component(name), found)
+        assert version is None or version in cell or "no: no " in cell

@@ -151,7 +151,8 @@ class Controller:
 def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controller) -> Judgement:
     """Whether this machine's ansible-core can work with the Python of that system."""
     name = row.python.rsplit("/", 1)[-1]
-    lowest = " or ".join(f"{least}+" for least in drivable(controller.ansible))
+    targets = drivable(controller.ansible)
+    lowest = " or ".join([*targets[:-1], *(f"{newest} or later" for newest in targets[-1:])])
     required = f"{row.python}: Python {lowest} for ansible-core {controller.ansible}"
     install = f"{{ssh}} apt-get install -y {' '.join(row.python_packages)}"
     if not found.version:
@@ -176,7 +177,7 @@ def _another_ansible(controller: Controller) -> str:
     old = old_targets()
     core, (*some, last) = old.core, old.controller
     if ".".join(map(str, controller.python)) in old.controller:
-        return f"{controller.program} -m pip install 'ansible-core=={core}.*'   (then: {{install}})"
+        return f"{controller.program} -m pip install 'ansible-core=={core}.*'"
     return (
         f"install from a machine with Python {', '.join(some)} or {last}, which gets ansible-core "
         f"{core}: python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install "

@@ -29,8 +29,6 @@ from ucontact_appliance.planning.systems import (
 )
 from ucontact_appliance.planning.tables import ComponentRow, SystemRow, components
 
-_CHOICES = 3  # systems that a remedy names, the newest ones of each maker
-
 
 @dataclass(frozen=True)
 class Place:
@@ -78,7 +76,7 @@ def _required(component: ComponentRow) -> str:
 
 
 def remedy(component: ComponentRow, place: Place) -> str:
-    """The ways out: an archive that brings it, or a system that has it, and how to go on."""
+    """The ways out: an archive that brings it, or a system that has it."""
     ways = []
     own = brought(component, place.system)
     if own is not None and reaches(own, component.least):
@@ -89,14 +87,12 @@ def remedy(component: ComponentRow, place: Place) -> str:
     if component.maker is not None:
         ways.append(f"add {component.maker} to the server's apt")
     ways.append(f"use a server with {_choice(place)} for it")
-    return f"{', or '.join(ways)}; then: {{install}}"
+    return ", or ".join(ways)
 
 
 def _choice(place: Place) -> str:
     """The systems that bring all that this server's roles need, the newest first."""
-    names = [row.name for row in reversed(suited(place.roles, place.today))]
-    named = sorted(names[: _CHOICES + 1], key=lambda name: name.startswith("Debian"))[:_CHOICES]
-    return " or ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+    return " or ".join(row.name for row in reversed(suited(place.roles, place.today)))
 
 
 def _judging(component: ComponentRow) -> Callable[[Subject], Judgement]:

@@ -90,12 +90,15 @@ def lacking(system: SystemRow, roles: Iterable[Role]) -> tuple[ComponentRow, ...
 
 
 def suited(roles: Iterable[Role], today: date) -> tuple[SystemRow, ...]:
-    """Systems that bring all that these roles need, their makers' support not ended by `today`."""
+    """Systems that bring all that these roles need, their makers' support not ended by `today`.
+
+    A rolling release is none to advise: what it has today, it may not have tomorrow.
+    """
     carried = tuple(roles)
     return tuple(
         row
         for row in systems()
-        if not lacking(row, carried) and (row.eol is None or row.eol >= today)
+        if row.eol is not None and row.eol >= today and not lacking(row, carried)
     )
 
 

@@ -100,7 +100,7 @@ def test_the_ansible_here_must_drive_the_python_there(
 def test_a_python_that_is_too_old_for_this_ansible_is_answered_by_another_machine() -> None:
     told = _python("18.04", (3, 6), _NEW_ANSIBLE)
     assert told.observed == ("Python 3.6, which ansible-core 2.21.4 of this machine does not drive")
-    assert told.required == "/usr/bin/python3: Python 3.9+ for ansible-core 2.21.4"
+    assert told.required == "/usr/bin/python3: Python 3.9 or later for ansible-core 2.21.4"
     assert "Python 3.10, 3.11 or 3.12, which gets ansible-core 2.16" in told.remedy
     assert "python3.12 -m venv" in told.remedy
 

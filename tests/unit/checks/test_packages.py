@@ -71,15 +71,12 @@ def test_an_old_version_is_said_with_what_is_asked_and_why() -> None:
     assert "Candidate: 1.14.0-1" in found.evidence
     assert "nginx.org" in found.remedy
     assert "Ubuntu 24.04" in found.remedy
-    assert found.remedy.endswith("then: {install}")
 
 
 def test_a_missing_package_is_said_with_the_systems_that_have_it() -> None:
     found = judged("debian", "12", roles=[Role.DATABASE])["mysql"]
     assert found.observed == "apt knows no package mysql-server for Debian 12"
-    assert found.remedy == (
-        "use a server with Ubuntu 24.04, Ubuntu 22.04 or Debian sid for it; then: {install}"
-    )
+    assert found.remedy == "use a server with Ubuntu 24.04 or Ubuntu 22.04 for it"
 
 
 def test_the_vendors_archive_is_a_way_out_for_telephony() -> None:

@@ -55,6 +55,11 @@ class StatePaths:
         return self.var / "plan.json"
 
     @property
+    def places(self) -> Path:
+        """Which server each role's data is on."""
+        return self.var / "places.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one installer at work."""
         return self.var / "install.lock"

@@ -4,72 +4,35 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.installed import Installed
+from tests.e2e.softphone import (
+    CALL_MS,
+    chromium,
+    figure,
+    in_call,
+    new_recording,
+    recordings,
+    sign_in,
+)
 
 pytestmark = pytest.mark.machine
-
-_CHROMIUM = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    # The site's own CA is not in the browser's store; what it signed is judged by the TLS tests.
-    "--ignore-certificate-errors",
-)
-_CALL_MS = 5000
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_CHROMIUM)
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
-def sign_in(browser: Browser, site: Installed, extension: str) -> Page:
-    context = browser.new_context(ignore_https_errors=True, locale="en-US")
-    page = context.new_page()
-    page.goto(f"https://{site.machine.address}/uContact/")
-    page.get_by_test_id("login-extension").fill(extension)
-    page.get_by_test_id("login-secret").fill(site.secret(f"telephony.extensions.{extension}"))
-    page.get_by_test_id("login-submit").click()
-    expect(page.get_by_test_id("registration-status")).to_have_attribute(
-        "data-state", "registered", timeout=15000
-    )
-    return page
-
-
-def figure(page: Page, name: str) -> int:
-    return int(page.get_by_test_id(f"stat-{name}").inner_text())
-
-
-def in_call(page: Page) -> None:
-    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "active", timeout=15000)
-
-
-def recordings(site: Installed) -> set[str]:
-    return set(site.sh("find /var/spool/asterisk/monitor -type f -name '*.gsm'").split())
-
-
-def new_recording(site: Installed, before: set[str]) -> str:
-    """The one recording that came; its file is complete once it stops growing."""
-    deadline = time.monotonic() + 15
-    while not (fresh := recordings(site) - before):
-        assert time.monotonic() < deadline, "no recording appeared"
-        time.sleep(0.5)
-    assert len(fresh) == 1
-    return fresh.pop()
+def signed_in(browser: Browser, site: Installed, extension: str) -> Page:
+    secret = site.secret(f"telephony.extensions.{extension}")
+    return sign_in(browser, site.machine.address, extension, secret)
 
 
 def test_a_second_install_changes_nothing(installed: Installed) -> None:
@@ -87,11 +50,11 @@ def test_a_dry_run_finds_nothing_to_change(installed: Installed) -> None:
 def test_the_softphone_hears_itself_on_the_echo_test(
     browser: Browser, installed: Installed
 ) -> None:
-    before = recordings(installed)
-    page = sign_in(browser, installed, "6001")
+    before = recordings(installed.sh)
+    page = signed_in(browser, installed, "6001")
     page.get_by_test_id("echo-button").click()
     in_call(page)
-    page.wait_for_timeout(_CALL_MS)
+    page.wait_for_timeout(CALL_MS)
     assert figure(page, "received") > 100
     assert figure(page, "lost") == 0
     assert "opus" in page.get_by_test_id("stat-codec").inner_text()
@@ -99,27 +62,27 @@ def test_the_softphone_hears_itself_on_the_echo_test(
     page.get_by_test_id("hangup-button").click()
     expect(page.get_by_test_id("call")).to_have_attribute("data-state", "none")
     page.context.close()
-    recording = new_recording(installed, before)
+    recording = new_recording(installed.sh, before)
     # GSM 06.10: 33 bytes each 20 ms
     assert int(installed.sh(f"stat -c %s {recording}")) > 33 * 50 * 3
 
 
 def test_two_extensions_hear_each_other(browser: Browser, installed: Installed) -> None:
-    before = recordings(installed)
-    one, two = sign_in(browser, installed, "6001"), sign_in(browser, installed, "6002")
+    before = recordings(installed.sh)
+    one, two = signed_in(browser, installed, "6001"), signed_in(browser, installed, "6002")
     one.get_by_test_id("number-input").fill("6002")
     one.get_by_test_id("call-button").click()
     two.get_by_test_id("answer-button").click(timeout=15000)
     in_call(one)
     in_call(two)
-    one.wait_for_timeout(_CALL_MS)
+    one.wait_for_timeout(CALL_MS)
     for page in (one, two):
         assert figure(page, "received") > 100
     one.get_by_test_id("hangup-button").click()
     expect(two.get_by_test_id("call")).to_have_attribute("data-state", "none")
     for page in (one, two):
         page.context.close()
-    new_recording(installed, before)
+    new_recording(installed.sh, before)
 
 
 def test_a_wrong_secret_is_told_and_lets_nobody_in(browser: Browser, installed: Installed) -> None:

@@ -98,7 +98,8 @@ class Subject:
 class Check:
     """A check is data and a function.
 
-    `role` says on which hosts it runs: those that carry the role, or every host when None.
+    `role` says on which hosts it runs: those that carry the role, or every host when None; hosts
+    that carry `without` too are left out.
     `needs` are ids of checks without whose pass this one can't be judged. `timeout` is in seconds.
     `remedy` is one command for the person at the machine that installs, with the placeholders
     `{ssh}` (prefix that runs a command on the host; empty for a local one) and `{install}`
@@ -112,6 +113,7 @@ class Check:
     remedy: str
     judge: Callable[[Subject], Judgement]
     role: Role | None = None
+    without: Role | None = None
     stages: frozenset[Stage] = frozenset({Stage.DOCTOR})
     needs: tuple[str, ...] = ()
     timeout: float = 8.0

@@ -74,9 +74,7 @@ def _listening(row: PortRow) -> Check:
     unit = _UNITS[holders[0]]
 
     def judge(subject: Subject) -> Judgement:
-        port = next((port for port in _registry(subject) if port.id == row.id), None)
-        if port is None:
-            return skipped("not a port of this host")
+        port = next(port for port in _registry(subject) if port.id == row.id)
         if row.id == "ssh" and subject.host.is_local:
             return skipped("the host is this machine: nothing needs ssh")
         return judge_listening(port, subject.facts.get(listeners), holders)
@@ -89,6 +87,7 @@ def _listening(row: PortRow) -> Check:
         remedy=f"{{ssh}} systemctl restart {unit}",
         judge=judge,
         role=None if row.role == EVERY else Role(row.role),
+        without=row.without,
         needs=(_RUNS[holders[0]],) if holders[0] in _RUNS else (),
     )
 

@@ -195,7 +195,8 @@ def tasks_for(checks: Sequence[Check], subjects: Sequence[Subject]) -> tuple[Tas
 
 
 def _concerns(check: Check, subject: Subject) -> bool:
-    return check.role is None or check.role in subject.plan.host(subject.host.name).roles
+    roles = subject.plan.host(subject.host.name).roles
+    return (check.role is None or check.role in roles) and check.without not in roles
 
 
 def run_tasks(

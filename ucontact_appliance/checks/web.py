@@ -560,4 +560,15 @@ CHECKS: tuple[Check, ...] = (
         role=Role.BACKEND,
         needs=(SERVICE, "tls.https.trust", "tls.https.name", "wss.direct"),
     ),
+    Check(
+        id="wss.name",
+        title="SIP over secure WebSockets opens on 8089 by the portal's name",
+        severity=Severity.CRITICAL,
+        requirements=("R01", "R02"),
+        remedy="{install}",
+        judge=lambda subject: _upgrade(subject, "wss-portal"),
+        role=Role.BACKEND,
+        without=Role.TELEPHONY,
+        needs=("ports.wss-portal", "wss.direct"),
+    ),
 )

@@ -14,10 +14,12 @@ from ucontact_appliance.cli.options import SiteOption, require_root
 from ucontact_appliance.cli.plan import show_plan
 from ucontact_appliance.cli.progress import Progress
 from ucontact_appliance.engine.install import install as run_install
-from ucontact_appliance.engine.install import look, preview
+from ucontact_appliance.engine.install import look, pending_moves, preview
 from ucontact_appliance.engine.job import Surveyed
+from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.planning.model import Plan, Size
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.release.store import ReleaseFiles, resolve_release
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
@@ -31,6 +33,10 @@ def install(
     restart: Annotated[
         bool, typer.Option("--restart", help="After an interruption: all phases, on new inputs.")
     ] = False,
+    abandon: Annotated[
+        list[Role] | None,
+        typer.Option(help="Its old server is gone for good: start this role without its data."),
+    ] = None,
 ) -> None:
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
@@ -38,7 +44,8 @@ def install(
     loaded = load_site(path)
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
-    _refuse_untried(seen.plan)
+    abandoned = frozenset(abandon or ())
+    _announce(pending_moves(seen, abandoned), loaded.fqdn)
     release = resolve_release(loaded.release, lambda text: err.print(text, highlight=False))
     if dry_run:
         _dry_run(seen, path, release)
@@ -47,7 +54,7 @@ def install(
         show_plan(loaded, seen.plan)
         _confirm()
     with Progress(err) as progress:
-        done = run_install(seen, path, release, progress, restart=restart)
+        done = run_install(seen, path, release, progress, restart=restart, abandoned=abandoned)
     out.print(
         f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s\n"
         f"portal  https://{loaded.fqdn}/uContact/\n"
@@ -58,15 +65,23 @@ def install(
     )
 
 
-def _refuse_untried(plan: Plan) -> None:
-    """Sites on several servers are planned, but their installation was never tried."""
-    if plan.size is not Size.SMALL:
-        raise UsageError(
-            f"{plan.agents} agents make a {plan.size.value} site, and this version installs small "
-            "ones only",
-            evidence=f"servers: {', '.join(host.name for host in plan.hosts)}",
-            helps=f"ucontact plan --agents {plan.agents}",
-        )
+def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
+    """Before anything is done: what changes servers, and what that means for those who work."""
+    if not moves:
+        return
+    rows = table("moves", "from", "to")
+    for move in moves:
+        source, target = (f"{host.name} ({host.address})" for host in (move.source, move.target))
+        rows.add_row(store_of(move.role).title, source, target)
+    err.print(
+        rows,
+        "No calls from the first move until the end of the installation: what writes is stopped, "
+        "each part is copied and proved, and the old server keeps its copy.",
+        highlight=False,
+    )
+    for move in moves:
+        if move.role is Role.BACKEND:
+            err.print(f"Let {fqdn} lead to {move.target.address} from then on.", highlight=False)
 
 
 def _confirm() -> None:

@@ -29,11 +29,14 @@ from ucontact_appliance.engine.journal import (
 )
 from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
+from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase
 from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.moves import Move, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
@@ -76,6 +79,7 @@ def look(site: Site, paths: StatePaths) -> Surveyed:
             surveys[host.name] = survey(runner)
         addresses[host.name] = peer_address(host)
     plan = make_plan(site, {name: seen.memory_mb for name, seen in surveys.items()})
+    plan = plan.with_peers(addresses)
     return Surveyed(site=site, surveys=surveys, addresses=addresses, plan=plan)
 
 
@@ -86,6 +90,7 @@ def install(
     observer: Observer,
     *,
     restart: bool = False,
+    abandoned: frozenset[Role] = frozenset(),
     phases: tuple[Phase, ...] = INSTALL,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
@@ -102,8 +107,9 @@ def install(
         anew = restart or not journal.interrupted or not journal.begun_beyond(phases[0].id)
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         save_plan(paths, seen.plan)
+        moves = pending_moves(seen, abandoned)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
-            job = Job(seen, site_file, release, secrets, paths, observer, log)
+            job = Job(seen, site_file, release, secrets, paths, observer, log, moves)
             changed = _run_phases(job, journal, log_path, phases)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
@@ -125,7 +131,9 @@ def preview(
     paths = state_paths(seen.site.site)
     journal = load_journal(paths.journal)
     secrets = Secrets(with_generated(seen.site, load_secrets(paths.secrets)))
-    job = Job(seen, site_file, release, secrets, paths, observer, log=lambda line: None)
+    moves = pending_moves(seen)
+    job = Job(seen, site_file, release, secrets, paths, observer, lambda line: None, moves)
+    phases = tuple(phase for phase in phases if phase.needed(job))
     rows: list[Preview] = []
     for number, phase in enumerate(phases, start=1):
         observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
@@ -136,6 +144,17 @@ def preview(
         observer(PhaseFinished(phase.id, phase.title, changes or 0, time.monotonic() - begin))
         rows.append(Preview(phase.id, phase.title, changes))
     return tuple(rows)
+
+
+def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> tuple[Move, ...]:
+    """What an install of this site would carry from one server to another; changes nothing.
+
+    `abandoned` are roles whose old server is gone for good: they start without their data.
+    """
+    places = load_places(state_paths(seen.site.site).places)
+    machines = {name: found.machine_id for name, found in seen.surveys.items()}
+    moves = moves_for(seen.site, seen.plan, places, machines)
+    return tuple(move for move in moves if move.role not in abandoned)
 
 
 def _ensure_secrets(site: Site, paths: StatePaths) -> Secrets:
@@ -182,6 +201,7 @@ def _opened_journal(
 
 
 def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...]) -> int:
+    phases = tuple(phase for phase in phases if phase.needed(job))
     total, changed = len(phases), 0
     command = f"ucontact install --site {job.site_file} --yes"
     save_journal(job.paths.journal, journal)

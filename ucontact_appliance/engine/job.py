@@ -12,6 +12,7 @@ from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, bu
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.systems import supported_names, system_row
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.model import Site
@@ -40,6 +41,7 @@ class Job:
     paths: StatePaths
     observer: Observer
     log: Callable[[str], None]
+    moves: tuple[Move, ...] = ()
 
     @property
     def site(self) -> Site:

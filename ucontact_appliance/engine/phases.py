@@ -10,9 +10,13 @@ from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import TaskResult, TaskStarted
 from ucontact_appliance.engine.job import Job
+from ucontact_appliance.engine.moves import carry, demand_sources, settle
 from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.resources import INSTALLER
 
@@ -28,6 +32,9 @@ class Phase(Protocol):
     def title(self) -> str:
         """What a person sees."""
 
+    def needed(self, job: Job) -> bool:
+        """Whether this run has anything for it to do or to look at."""
+
     def run(self, job: Job) -> int:
         """Do it, or find it done. Raises ApplianceError when it can't be finished."""
 
@@ -35,8 +42,16 @@ class Phase(Protocol):
         """How much `run` would change, without changing it; None when that can't be told."""
 
 
+class _Always:
+    """A phase of every install."""
+
+    def needed(self, job: Job) -> bool:
+        """In every run."""
+        return True
+
+
 @dataclass(frozen=True)
-class Preflight:
+class Preflight(_Always):
     """Everything that can be known to fail is found before anything is changed."""
 
     id: str = "preflight"
@@ -44,6 +59,7 @@ class Preflight:
 
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
+        demand_sources(job.moves, job.paths.known_hosts)
         _demand(_checked(job, Stage.PREFLIGHT), "the servers are not ready for the installation")
         return 0
 
@@ -53,15 +69,19 @@ class Preflight:
 
 
 @dataclass(frozen=True)
-class Play:
-    """A playbook that converges its roles."""
+class Play(_Always):
+    """A playbook that converges its roles; `keeps` is the role whose data it makes room for."""
 
     id: str
     title: str
+    keeps: Role | None = None
 
     def run(self, job: Job) -> int:
         """Run the playbook; the count of changed tasks."""
-        return _play(job, self.id, check=False).changed
+        changed = _play(job, self.id, check=False).changed
+        if self.keeps is not None:
+            _settled(job, self.keeps)
+        return changed
 
     def preview(self, job: Job) -> int | None:
         """Ansible's check mode; only meaningful where the phase has been through before."""
@@ -69,7 +89,7 @@ class Play:
 
 
 @dataclass(frozen=True)
-class Certificates:
+class Certificates(_Always):
     """Keys and certificates are made here, then laid down there."""
 
     id: str = "certificates"
@@ -87,7 +107,7 @@ class Certificates:
 
 
 @dataclass(frozen=True)
-class Backend:
+class Backend(_Always):
     """The release and the service that runs it; from then on checks know what should lie there."""
 
     id: str = "backend"
@@ -97,6 +117,7 @@ class Backend:
         """Run the playbook, then remember the manifest of what it laid down."""
         changed = _play(job, self.id, check=False).changed
         remember_manifest(job.paths, job.release.manifest)
+        _settled(job, Role.BACKEND)
         return changed
 
     def preview(self, job: Job) -> int | None:
@@ -105,7 +126,40 @@ class Backend:
 
 
 @dataclass(frozen=True)
-class Verify:
+class Carry:
+    """What a role keeps follows it to its new server, where the role already runs."""
+
+    id: str
+    title: str
+    role: Role
+
+    def needed(self, job: Job) -> bool:
+        """Only when the role changes servers."""
+        return any(move.role is self.role for move in job.moves)
+
+    def run(self, job: Job) -> int:
+        """Move it, then let the role's playbook look at what came; how many things changed."""
+        store = store_of(self.role)
+        for move in job.moves:
+            if move.role is self.role:
+                done = carry(
+                    move,
+                    store,
+                    job.site,
+                    job.paths.known_hosts,
+                    lambda text: job.observer(TaskStarted(text)),
+                )
+                job.log(done)
+                settle(job.paths.places, self.role, _place(job, self.role))
+        return 1 + _play(job, store.phase, check=False).changed
+
+    def preview(self, job: Job) -> int | None:
+        """Not to be told before the role is on its new server."""
+        return None
+
+
+@dataclass(frozen=True)
+class Verify(_Always):
     """The doctor's checks on what was just installed, and the evidence on disk either way."""
 
     id: str = "verify"
@@ -129,13 +183,27 @@ INSTALL: tuple[Phase, ...] = (
     Preflight(),
     Play("base", "Base system and firewall"),
     Certificates(),
-    Play("database", "Database"),
+    Play("database", "Database", Role.DATABASE),
+    Carry("move-database", "Move the database", Role.DATABASE),
     Play("stun", "STUN and TURN"),
-    Play("telephony", "Telephony"),
+    Play("telephony", "Telephony", Role.TELEPHONY),
+    Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
     Backend(),
+    Carry("move-files", "Move the portal's own files", Role.BACKEND),
     Play("web", "Web server"),
     Verify(),
 )
+
+
+def _settled(job: Job, role: Role) -> None:
+    """The role's data is where it now runs, unless it is still to be moved there."""
+    if all(move.role is not role for move in job.moves):
+        settle(job.paths.places, role, _place(job, role))
+
+
+def _place(job: Job, role: Role) -> Place:
+    host = carrier(job.site, job.plan, role)
+    return Place(host, job.seen.surveys[host.name].machine_id)
 
 
 def _play(job: Job, name: str, *, check: bool) -> PlayResult:

@@ -48,6 +48,9 @@ class Runner(Protocol):
     ) -> Completed:
         """Run it there. Raises TimeoutError, or UnreachableError when there is no way there."""
 
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The command line of this machine that runs it there, for streams."""
+
     def forward(self, port: int) -> AbstractContextManager[int]:
         """A local TCP port that leads to 127.0.0.1:`port` of the host, while in the context."""
 
@@ -81,7 +84,11 @@ class LocalRunner:
         self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
     ) -> Completed:
         """Run it here."""
-        return _run(argv, argv, timeout, stdin)
+        return _run(argv, self.command(argv), timeout, stdin)
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The words themselves."""
+        return list(argv)
 
     @contextmanager
     def forward(self, port: int) -> Iterator[int]:
@@ -114,8 +121,7 @@ class SshRunner:
         self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
     ) -> Completed:
         """Run it there."""
-        words = shlex.join([*self.host.as_root, *argv])
-        done = _run(argv, self._ssh(self._target, "--", words), timeout, stdin)
+        done = _run(argv, self.command(argv), timeout, stdin)
         if done.status == _SSH_FAILED:
             raise UnreachableError(
                 f"host {self.host.name} ({self.host.address}) can't be reached over ssh",
@@ -123,6 +129,10 @@ class SshRunner:
                 helps=f"ssh {shlex.join(self._options)} {self._target}",
             )
         return done
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """ssh over the shared connection."""
+        return self._ssh(self._target, "--", shlex.join([*self.host.as_root, *argv]))
 
     @contextmanager
     def forward(self, port: int) -> Iterator[int]:

@@ -10,33 +10,39 @@ from ucontact_appliance.facts.runner import Runner
 
 _OS_RELEASE = "/etc/os-release"
 _MEMINFO = "/proc/meminfo"
+_MACHINE_ID = "/etc/machine-id"
 _MARK = "----"
 _NOMINAL_MB = 512  # firmware and kernel keep some: 7.6 GiB are sold, and counted, as 8
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A host's operating system as /etc/os-release names it, and its nominal memory in MB."""
+    """A host's operating system as /etc/os-release names it, and its nominal memory in MB.
+
+    `machine_id` (machine-id(5)) tells one server from another, whatever its name and address.
+    """
 
     os_id: str
     os_version: str
     os_name: str
     memory_mb: int
+    machine_id: str = ""
 
 
 def survey(runner: Runner) -> Survey:
     """Look at the host. Raises UnreachableError when it can't be reached or read."""
-    script = f"cat {_OS_RELEASE}; echo {_MARK}; cat {_MEMINFO}"
+    script = f"cat {_OS_RELEASE}; echo {_MARK}; cat {_MEMINFO}; echo {_MARK}; cat {_MACHINE_ID}"
     done = runner.run(["sh", "-c", script], timeout=20)
     if done.status:
         raise UnreachableError("the host can't be looked at", evidence=done.evidence)
-    release, _, memory = done.stdout.partition(f"{_MARK}\n")
+    release, memory, machine_id = done.stdout.split(f"{_MARK}\n")
     names = parse_os_release(release)
     return Survey(
         os_id=names.get("ID", ""),
         os_version=names.get("VERSION_ID", ""),
         os_name=names.get("PRETTY_NAME", names.get("ID", "unknown")),
         memory_mb=nominal_mb(parse_mem_total_kb(memory)),
+        machine_id=machine_id.strip(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from pydantic import BaseModel, ConfigDict
@@ -28,11 +29,17 @@ class _Frozen(BaseModel):
 
 
 class PlannedHost(_Frozen):
-    """A host and its roles."""
+    """A host and its roles; `peer` is where others find one whose address is `local`."""
 
     name: str
     address: str
     roles: tuple[Role, ...]
+    peer: str = ""
+
+    @property
+    def peer_address(self) -> str:
+        """The address by which other hosts and agents find it."""
+        return self.peer or self.address
 
 
 class Because(_Frozen):
@@ -102,6 +109,11 @@ class Plan(_Frozen):
     def carriers(self, role: Role) -> tuple[PlannedHost, ...]:
         """The hosts that carry `role`."""
         return tuple(host for host in self.hosts if role in host.roles)
+
+    def with_peers(self, addresses: Mapping[str, str]) -> Plan:
+        """The plan with the addresses, by host name, at which hosts find one another."""
+        hosts = tuple(host.model_copy(update={"peer": addresses[host.name]}) for host in self.hosts)
+        return self.model_copy(update={"hosts": hosts})
 
     def host(self, name: str) -> PlannedHost:
         """The planned host of that name."""

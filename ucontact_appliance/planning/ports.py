@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ucontact_appliance.planning.model import Plan, PlannedHost
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.tables import PortRow, ports
 from ucontact_appliance.site.model import Site
 
@@ -49,8 +49,13 @@ def ports_for(site: Site, plan: Plan, host: PlannedHost) -> tuple[OpenPort, ...]
             purpose=row.purpose,
         )
         for row in ports()
-        if row.role == EVERY or row.role in {role.value for role in host.roles}
+        if _concerns(row, host)
     )
+
+
+def _concerns(row: PortRow, host: PlannedHost) -> bool:
+    carried = row.role == EVERY or Role(row.role) in host.roles
+    return carried and row.without not in host.roles
 
 
 def _number(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> str:
@@ -70,7 +75,7 @@ def _sources(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> tuple[s
         "admins": site.network.admins,
         LOOPBACK: (),
         "site": tuple(
-            f"{other.address}/{128 if ':' in other.address else 32}"
+            f"{other.peer_address}/{128 if ':' in other.peer_address else 32}"
             for other in plan.hosts
             if other.name != host.name and set(other.roles) & set(row.peers)
         ),

@@ -53,6 +53,7 @@ class PortRow(_Row):
     protocol: str
     port: int | str
     role: str
+    without: Role | None = None
     sources: Annotated[tuple[str, ...], Field(alias="from")]
     peers: tuple[Role, ...] = ()
     purpose: Annotated[str, Field(alias="for")]

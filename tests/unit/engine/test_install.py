@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sites import small_site
-from ucontact_appliance.engine.events import Event, PhaseFailed, PhaseFinished, PhaseSkipped, nobody
+from ucontact_appliance.engine.events import (
+    Event,
+    PhaseFailed,
+    PhaseFinished,
+    PhaseSkipped,
+    PhaseStarted,
+    nobody,
+)
 from ucontact_appliance.engine.install import install, preview
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import load_journal
@@ -32,6 +39,10 @@ class Recorded:
     ran: list[str]
     act: Callable[[Job], int] = lambda job: 1
     title: str = "A phase"
+    wanted: bool = True
+
+    def needed(self, job: Job) -> bool:
+        return self.wanted
 
     def run(self, job: Job) -> int:
         self.ran.append(self.id)
@@ -166,6 +177,13 @@ def test_secrets_are_made_once_and_never_logged(site_file: Path) -> None:
     assert "password" in logs
     assert values[0] not in logs
     assert values[0] not in json.dumps(load_journal(state_paths("demo").journal).inputs)
+
+
+def test_a_phase_that_is_not_needed_is_neither_run_nor_numbered(site_file: Path) -> None:
+    ran: list[str] = []
+    events = run(site_file, (Recorded("a", ran), Recorded("b", ran, wanted=False)))
+    assert ran == ["a"]
+    assert [e.total for e in events if isinstance(e, PhaseStarted)] == [1]
 
 
 def test_a_preview_writes_nothing(site_file: Path) -> None:

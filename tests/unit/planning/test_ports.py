@@ -26,7 +26,26 @@ def test_ids_are_unique_and_every_row_names_a_requirement() -> None:
 def test_a_small_site_has_the_whole_registry_on_its_host() -> None:
     site = small_site()
     plan = make_plan(site, {})
-    assert {p.id for p in ports_for(site, plan, plan.hosts[0])} == {row.id for row in ports()}
+    everything = {row.id for row in ports() if row.without is None}
+    assert {p.id for p in ports_for(site, plan, plan.hosts[0])} == everything
+
+
+def test_the_portals_server_passes_signalling_on_where_telephony_is_elsewhere() -> None:
+    site = medium_site()
+    plan = make_plan(site, {})
+    back = {p.id: p for p in ports_for(site, plan, plan.host("back"))}
+    assert (back["wss-portal"].port, back["wss-portal"].sources) == ("8089", ("198.51.100.0/24",))
+    assert "wss-portal" not in {p.id for p in ports_for(site, plan, plan.host("tel"))}
+
+
+def test_a_server_that_installs_is_known_to_the_others_by_its_address() -> None:
+    site = small_site(
+        agents=100,
+        hosts=[{"name": "tel", "address": "local"}, {"name": "back", "address": "192.0.2.2"}],
+    )
+    plan = make_plan(site, {}).with_peers({"tel": "192.0.2.1", "back": "192.0.2.2"})
+    back = {p.id: p for p in ports_for(site, plan, plan.host("back"))}
+    assert back["mysql"].sources == ("192.0.2.1/32",)
 
 
 def test_the_database_is_open_to_no_network_on_a_small_site() -> None:

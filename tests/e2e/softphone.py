@@ -1,0 +1,86 @@
+"""The bundled softphone in a real browser, and what its calls leave on the telephony server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+Shell = Callable[[str], str]
+"""Runs a script on the telephony server and gives what it says."""
+
+_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    # The site's own CA is not in the browser's store; what it signed is judged by the TLS tests.
+    "--ignore-certificate-errors",
+)
+CALL_MS = 5000
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser with a fake microphone."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_CHROMIUM)
+        yield started
+        started.close()
+
+
+def sign_in(browser: Browser, address: str, extension: str, secret: str) -> Page:
+    """The softphone of the portal at that address, registered."""
+    context = browser.new_context(ignore_https_errors=True, locale="en-US")
+    page = context.new_page()
+    page.goto(f"https://{address}/uContact/")
+    page.get_by_test_id("login-extension").fill(extension)
+    page.get_by_test_id("login-secret").fill(secret)
+    page.get_by_test_id("login-submit").click()
+    expect(page.get_by_test_id("registration-status")).to_have_attribute(
+        "data-state", "registered", timeout=15000
+    )
+    return page
+
+
+def figure(page: Page, name: str) -> int:
+    """One figure of the call that is up."""
+    return int(page.get_by_test_id(f"stat-{name}").inner_text())
+
+
+def in_call(page: Page) -> None:
+    """Wait until a call is up."""
+    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "active", timeout=15000)
+
+
+def echo_call(page: Page) -> None:
+    """Call the echo test, hear it, hang up and leave."""
+    page.get_by_test_id("echo-button").click()
+    in_call(page)
+    page.wait_for_timeout(CALL_MS)
+    assert figure(page, "received") > 100
+    # A machine busy with other tests may be late for some packets.
+    assert figure(page, "lost") < figure(page, "received") / 10
+    page.get_by_test_id("hangup-button").click()
+    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "none")
+    page.context.close()
+
+
+def recordings(sh: Shell) -> set[str]:
+    """The recordings on the telephony server."""
+    return set(sh("find /var/spool/asterisk/monitor -type f -name '*.gsm'").split())
+
+
+def new_recording(sh: Shell, before: set[str]) -> str:
+    """The one recording that came; its file is complete once it stops growing."""
+    deadline = time.monotonic() + 15
+    while not (fresh := recordings(sh) - before):
+        assert time.monotonic() < deadline, "no recording appeared"
+        time.sleep(0.5)
+    assert len(fresh) == 1
+    return fresh.pop()

@@ -1,0 +1,68 @@
+"""A medium site of two systems: telephony on Debian 11 with Asterisk 16, the rest on sid."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import MachineFactory
+from tests.e2e.several import Several, sh, told
+from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
+from ucontact_appliance.lab.machines import Machine
+
+pytestmark = pytest.mark.machine
+
+
+@pytest.fixture(scope="module")
+def telephony(machine_factory: MachineFactory) -> Machine:
+    return machine_factory("bullseye")
+
+
+@pytest.fixture(scope="module")
+def backend(machine_factory: MachineFactory) -> Machine:
+    return machine_factory("sid")
+
+
+@pytest.fixture(scope="module")
+def site(
+    telephony: Machine, backend: Machine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Several]:
+    mixed = Several(telephony.name, tmp_path_factory.mktemp("site"))
+    mixed.write(30, [telephony, backend])
+    try:
+        mixed.install()
+        yield mixed
+    finally:
+        shutil.rmtree(mixed.state, ignore_errors=True)
+
+
+def test_it_is_healthy_down_to_a_real_call(site: Several, telephony: Machine) -> None:
+    assert "Asterisk 16." in sh(telephony, "asterisk -V")
+    wrong = site.wrong("--deep")
+    assert set(wrong) <= {f"{telephony.name}:asterisk.build", f"{telephony.name}:host.support"}, (
+        told(wrong)
+    )
+
+
+def test_a_browser_calls_by_the_portals_name(
+    site: Several, telephony: Machine, backend: Machine
+) -> None:
+    def shell(script: str) -> str:
+        return sh(telephony, script)
+
+    before = recordings(shell)
+    secret = site.secrets()["telephony.extensions.6001"]
+    with chromium() as browser:
+        echo_call(sign_in(browser, backend.address, "6001", secret))
+    new_recording(shell, before)
+    deadline = time.monotonic() + 20
+    while sh(backend, "mysql -Ne 'select count(*) from ccdata.cdr'").strip() != "1":
+        assert time.monotonic() < deadline, "no call record on the backend's server"
+        time.sleep(0.5)
+
+
+def test_a_second_install_changes_nothing(site: Several) -> None:
+    assert "changed=0" in site.install().stdout

@@ -129,6 +129,23 @@ def test_a_second_run_by_python_2_7_changes_nothing(old: Old) -> None:
         assert again.changed == 0, (name, again.changed_names)
 
 
+def test_what_was_spoilt_is_mended_by_python_2_7(old: Old) -> None:
+    spoil = (
+        "DROP DATABASE ccrepo; ALTER TABLE ccdata.cdr DROP COLUMN userfield; "
+        "CREATE USER ''@'localhost'; REVOKE INSERT ON ccdata.cdr FROM 'asterisk'@'127.0.0.1'; "
+        "ALTER USER 'doctor'@'127.0.0.1' IDENTIFIED BY 'by hand'"
+    )
+    old.site.sh(f"mysql -e {shlex.quote(spoil)}")
+    old.site.sh("rm /etc/IntegraServer/current/web/IntegraPortalWS.war")
+    for name in ("database", "backend"):
+        mended = old.play(name)
+        assert mended.changed >= 1
+        assert old.play(name).changed == 0
+    shown = old.site.sh("mysql -Ne \"show columns from ccdata.cdr like 'userfield'\"")
+    assert shown.startswith("userfield")
+    old.site.sh("test -s /etc/IntegraServer/current/web/IntegraPortalWS.war")
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     yield {**os.environ, "UCONTACT_ETC": str(tmp_path / "etc")}

@@ -301,7 +301,7 @@ class Site(object):
                 % (where, body, SCHEMA_OPTIONS),
             )
             return
-        for column, definition in zip(table["columns"], columns, strict=False):
+        for column, definition in zip(table["columns"], columns):
             if column["name"].lower() not in known:
                 self.change(
                     "column %s.%s added" % (label, column["name"]),

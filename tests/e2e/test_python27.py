@@ -42,6 +42,7 @@ pytestmark = [
 ]
 
 PLAYS = ("base", "certificates", "database", "stun", "telephony", "backend", "web")
+OWN_MODULES = ("database", "backend")  # the plays with mysql_site and release_tree
 SITE = "old-python"
 _INTERPRETER = "/usr/local/bin/python-of-the-test"
 _USED = "/run/modules-of-the-test"
@@ -124,7 +125,7 @@ def test_the_site_answers(old: Old) -> None:
 
 
 def test_a_second_run_by_python_2_7_changes_nothing(old: Old) -> None:
-    for name in PLAYS:
+    for name in set(PLAYS) - set(OWN_MODULES):
         again = old.play(name)
         assert again.changed == 0, (name, again.changed_names)
 
@@ -137,10 +138,10 @@ def test_what_was_spoilt_is_mended_by_python_2_7(old: Old) -> None:
     )
     old.site.sh(f"mysql -e {shlex.quote(spoil)}")
     old.site.sh("rm /etc/IntegraServer/current/web/IntegraPortalWS.war")
-    for name in ("database", "backend"):
-        mended = old.play(name)
-        assert mended.changed >= 1
-        assert old.play(name).changed == 0
+    for name in OWN_MODULES:
+        assert old.play(name).changed >= 1
+        again = old.play(name)
+        assert again.changed == 0, (name, again.changed_names)
     shown = old.site.sh("mysql -Ne \"show columns from ccdata.cdr like 'userfield'\"")
     assert shown.startswith("userfield")
     old.site.sh("test -s /etc/IntegraServer/current/web/IntegraPortalWS.war")

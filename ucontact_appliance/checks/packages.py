@@ -32,12 +32,16 @@ from ucontact_appliance.planning.tables import ComponentRow, SystemRow, componen
 
 @dataclass(frozen=True)
 class Place:
-    """The server that is judged: its system, its roles, the day, and apt's answer."""
+    """The server that is judged: its system, its roles, the day, and apt's answer.
+
+    `unowned` is where the component's program lies without being a package's; empty: nowhere.
+    """
 
     system: SystemRow
     roles: tuple[Role, ...]
     today: date
     found: facts.Packages
+    unowned: str = ""
 
 
 def judge_component(component: ComponentRow, place: Place) -> Judgement:
@@ -46,6 +50,13 @@ def judge_component(component: ComponentRow, place: Place) -> Judgement:
     names = packages_of(component, place.system)
     known = [place.found.get(name) for name in names]
     evidence = "\n".join(package.evidence for package in known)
+    if place.unowned:
+        return failed(
+            f"{place.unowned} belongs to no package: apt's {component.title} would replace it",
+            required,
+            evidence,
+            _keeping(component, place.unowned),
+        )
     missing = [package.name for package in known if not package.version]
     if not missing:
         version = known[0].version
@@ -68,6 +79,11 @@ def judge_component(component: ComponentRow, place: Place) -> Judgement:
         evidence,
         remedy(component, place),
     )
+
+
+def _keeping(component: ComponentRow, path: str) -> str:
+    instead = f"have it as a package, from {component.maker}; or " if component.maker else ""
+    return f"{instead}put it out of the way: {{ssh}} mv {path} {path}.kept"
 
 
 def _required(component: ComponentRow) -> str:
@@ -103,7 +119,9 @@ def _judging(component: ComponentRow) -> Callable[[Subject], Judgement]:
             return skipped("unknown for a system that is not supported")
         roles = subject.plan.host(subject.host.name).roles
         found = subject.facts.get(facts.packages, packages_asked(row))
-        return judge_component(component, Place(row, roles, date.today(), found))
+        program = component.program
+        unowned = subject.facts.get(facts.unowned, program) if program else ""
+        return judge_component(component, Place(row, roles, date.today(), found, unowned))
 
     return judge
 

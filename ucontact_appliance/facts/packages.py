@@ -96,6 +96,20 @@ def packages(reach: Reach, names: tuple[str, ...]) -> Packages:
     return Packages("own" if state == "older" else "none", known)
 
 
+# A package's file is known by the path that the package has, which a merged folder can differ from.
+_UNOWNED = r"""
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+path=$(command -v "$1") || exit 0
+dpkg-query -S "$path" >/dev/null 2>&1 || dpkg-query -S "$(readlink -f "$path")" >/dev/null 2>&1 ||
+  echo "$path"
+"""
+
+
+def unowned(reach: Reach, program: str) -> str:
+    """Where the program lies, when no package put it there; empty when one did, or it is absent."""
+    return reach.runner.run(["sh", "-c", _UNOWNED, "sh", program]).stdout.strip()
+
+
 def _ask(reach: Reach, script: str, names: tuple[str, ...], seconds: float) -> str:
     command = f"set -- {shlex.join(names)}\n{script}"
     return reach.runner.run(["sh", "-c", command], timeout=seconds).stdout

@@ -75,6 +75,7 @@ class ComponentRow(_Row):
     least: str | None
     requirements: tuple[str, ...]
     because: str
+    program: str | None
     maker: str | None
 
 

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Sequence
 
 import pytest
@@ -5,8 +6,8 @@ import pytest
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.facts.outputs import policy, recorded
 from tests.unit.sites import small_site
-from ucontact_appliance.facts.packages import packages, parse_answer, parse_policy
-from ucontact_appliance.facts.runner import Completed
+from ucontact_appliance.facts.packages import packages, parse_answer, parse_policy, unowned
+from ucontact_appliance.facts.runner import Completed, LocalRunner
 from ucontact_appliance.facts.source import Reach
 
 
@@ -115,3 +116,10 @@ def test_a_package_that_nobody_knows_has_no_version() -> None:
     found = packages(Host(policy(_OLD), "").reach, ("nginx", "asterisk"))
     assert found.get("asterisk").version == ""
     assert "unknown to apt" in found.get("asterisk").evidence
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="not run: no dpkg here")
+def test_a_program_is_a_packages_or_not() -> None:
+    reach = Reach(small_site(), small_site().hosts[0], LocalRunner())
+    assert unowned(reach, "dpkg-query") == ""
+    assert unowned(reach, "no-such-program") == ""

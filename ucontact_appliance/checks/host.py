@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -19,10 +21,12 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts import host as facts
 from ucontact_appliance.facts import services
+from ucontact_appliance.facts.distribution import installed_versions
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.demand import calls_carried, cores_needed, memory_needed_mb
-from ucontact_appliance.planning.systems import supported_names, system_row
+from ucontact_appliance.planning.systems import drivable, drives, supported_names, system_row
+from ucontact_appliance.planning.tables import SystemRow, old_targets
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Host
 
@@ -72,14 +76,14 @@ def judge_system(found: facts.System, today: date) -> Judgement:
     if row is None:
         return failed(found.os_name, required, found.evidence)
     tested = "" if row.tested else "; this very system is not in the appliance's test suite"
-    if isinstance(row.eol, date) and row.eol < today:
+    if row.eol is not None and row.eol < today:
         return warned(
-            f"{found.os_name}: its maker's standard support ended on {row.eol}{tested}",
+            f"{found.os_name}: its maker's free security updates ended on {row.eol}{tested}",
             required,
             found.evidence,
-            "plan the move to a newer release, or buy its maker's extended support",
+            "{ssh} cat /etc/os-release  # plan the move to a newer release, or buy extended support",
         )
-    until = f"supported by its maker until {row.eol}" if row.eol else "a rolling release"
+    until = f"free security updates until {row.eol}" if row.eol else "a rolling release"
     return passed(f"{found.os_name}: {until}{tested}", required, found.evidence)
 
 
@@ -127,24 +131,60 @@ def _memory(subject: Subject) -> Judgement:
     return passed(observed, required, found.evidence)
 
 
+@dataclass(frozen=True)
+class Controller:
+    """The machine that installs: its ansible-core, its Python, and that Python's program."""
+
+    ansible: str
+    python: tuple[int, ...]
+    program: str
+
+
+def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controller) -> Judgement:
+    """Whether this machine's ansible-core can work with the Python of that system."""
+    name = row.python.rsplit("/", 1)[-1]
+    targets = drivable(controller.ansible)
+    lowest = " or ".join([*targets[:-1], *(f"{newest} or later" for newest in targets[-1:])])
+    required = f"{row.python}: Python {lowest} for ansible-core {controller.ansible}"
+    install = f"{{ssh}} apt-get install -y {' '.join(row.python_packages)}"
+    if not found.version:
+        return failed(f"{row.python} is missing", required, remedy=install)
+    observed = f"Python {'.'.join(map(str, found.version))}"
+    if not drives(controller.ansible, found.version):
+        return failed(
+            f"{observed}, which ansible-core {controller.ansible} of this machine does not drive",
+            required,
+            remedy=_another_ansible(controller),
+        )
+    if found.missing:
+        return failed(
+            f"{observed}, and {name} can't import {', '.join(found.missing)}",
+            f"{required}, with {', '.join(row.python_modules)}",
+            remedy=install,
+        )
+    return passed(observed, required)
+
+
+def _another_ansible(controller: Controller) -> str:
+    old = old_targets()
+    core, (*some, last) = old.core, old.controller
+    if ".".join(map(str, controller.python)) in old.controller:
+        return f"{controller.program} -m pip install 'ansible-core=={core}.*'"
+    return (
+        f"python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install ucontact-appliance"
+        f"  # on a machine with Python {', '.join(some)} or {last}, which gets ansible-core "
+        f"{core}; take the folders /etc/ucontact and /var/lib/ucontact along"
+    )
+
+
 def _python(subject: Subject) -> Judgement:
     system = subject.facts.get(facts.system)
     row = system_row(system.os_id, system.os_version)
     if row is None:
         return skipped("unknown for a system that is not supported")
-    found = subject.facts.get(facts.python, row.python)
-    least = {version[0]: tuple(version) for version in _TABLE["python"]["least"]}
-    required = f"{row.python}, {' or '.join(f'{a}.{b}+' for a, b in least.values())}"
-    if not found.version:
-        return failed(
-            f"{row.python} is missing",
-            required,
-            remedy=f"{{ssh}} apt-get install -y {row.python.rsplit('/', 1)[-1]}",
-        )
-    observed = ".".join(map(str, found.version))
-    major = found.version[0]
-    good = major in least and found.version >= least[major]
-    return passed(observed, required) if good else failed(observed, required)
+    found = subject.facts.get(facts.python, row.python, row.python_modules)
+    core = installed_versions(("ansible-core",))["ansible-core"]
+    return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
 
 
 def judge_hostname(found: facts.OwnName) -> Judgement:
@@ -261,7 +301,7 @@ CHECKS: tuple[Check, ...] = (
         title="The operating system is supported",
         severity=Severity.CRITICAL,
         requirements=("R18",),
-        remedy="install Ubuntu 24.04 or 22.04 on the server, then: {install}",
+        remedy="{ssh} cat /etc/os-release  # install Ubuntu 24.04 or 22.04 there, then: {install}",
         judge=_system,
         stages=_BOTH,
     ),
@@ -303,7 +343,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         id="host.python",
-        title="Python for the installer's tasks is there",
+        title="The server's Python is there, and one that Ansible drives",
         severity=Severity.CRITICAL,
         requirements=("C05",),
         remedy="{ssh} apt-get install -y python3",

@@ -13,6 +13,7 @@ from ucontact_appliance.checks import (
     host,
     media,
     mysql,
+    packages,
     ports,
     storage,
     stun,
@@ -28,6 +29,7 @@ REACHABLE = host.REACHABLE
 CHECKS: tuple[Check, ...] = (
     *appliance.CHECKS,
     *host.CHECKS,
+    *packages.CHECKS,
     *storage.CHECKS,
     *system.CHECKS,
     *ports.CHECKS,

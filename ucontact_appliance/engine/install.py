@@ -281,11 +281,17 @@ def _failing(
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
         kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
-        continues = f"{command}   (continues with this phase)"
-        told = error.helps and command not in error.helps
         logged = f"\nlog: {log_path}" if log_path else ""
         raise kind(
             f"phase '{phase.title}' failed: {error.what}",
             evidence=f"{error.evidence}{logged}",
-            helps=f"{error.helps}\nthen: {continues}" if told else continues,
+            helps=_going_on(error.helps, command),
         ) from error
+
+
+def _going_on(helps: str, command: str) -> str:
+    """What helps, then the command that continues; once, where the help names it already."""
+    continues = "   (continues with this phase)"
+    if command in helps:
+        return f"{helps}{continues}" if helps.endswith(command) else helps
+    return "\nthen: ".join(filter(None, [helps, f"{command}{continues}"]))

@@ -248,6 +248,7 @@ def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
 
 
 def _demand(findings: tuple[Finding, ...], what: str) -> None:
+    """Raises PhaseFailedError with all that is wrong; the remedy of each, where there are many."""
     wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR)]
     if wrong:
         raise PhaseFailedError(
@@ -255,6 +256,7 @@ def _demand(findings: tuple[Finding, ...], what: str) -> None:
             evidence="\n".join(
                 f"{f.host}: {f.id}: {f.observed}"
                 + (f"; required: {f.required}" if f.required else "")
+                + (f"\n  remedy: {f.remedy}" if len(wrong) > 1 and f.remedy else "")
                 for f in wrong
             ),
             helps=wrong[0].remedy,

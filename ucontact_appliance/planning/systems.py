@@ -1,10 +1,25 @@
-"""Which row of the supported systems a host is (R18)."""
+"""The supported systems (R18): which row a host is, what it brings for a role, who can drive it."""
 
 from __future__ import annotations
 
-from ucontact_appliance.planning.tables import SystemRow, systems
+import re
+from collections.abc import Iterable
+from datetime import date
+
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.tables import (
+    ComponentRow,
+    SystemRow,
+    ansible,
+    components,
+    systems,
+)
 
 _ROLLING = "sid"  # Debian's unstable has no VERSION_ID
+# [epoch:]upstream[-revision] (deb-version(7)): the numbers that the upstream version begins with.
+_UPSTREAM = re.compile(r"(?:\d+:)?(\d+(?:\.\d+)*)")
+
+Numbers = tuple[int, ...]
 
 
 def system_row(os_id: str, version: str) -> SystemRow | None:
@@ -16,3 +31,84 @@ def system_row(os_id: str, version: str) -> SystemRow | None:
 def supported_names() -> str:
     """All supported systems, for a message."""
     return ", ".join(row.name for row in systems())
+
+
+def numbers(version: str) -> Numbers:
+    """What the upstream part of a package's version begins with; nothing when it has no number.
+
+    `1:13.18.3~dfsg-1ubuntu4` is (13, 18, 3), `8u504-ga-1` is (8,).
+    """
+    found = _UPSTREAM.match(version)
+    return tuple(int(word) for word in found[1].split(".")) if found else ()
+
+
+def reaches(version: str, least: str | None) -> bool:
+    """Whether a package's version is at least `least`; any version is when that is None."""
+    have, need = numbers(version), numbers(least or "0")
+    width = max(len(have), len(need))
+    return bool(have) and _padded(have, width) >= _padded(need, width)
+
+
+def _padded(have: Numbers, width: int) -> Numbers:
+    return have + (0,) * (width - len(have))
+
+
+def components_of(roles: Iterable[Role]) -> tuple[ComponentRow, ...]:
+    """What these roles take from a server's package archives."""
+    wanted = set(roles)
+    return tuple(row for row in components() if row.role in wanted)
+
+
+def packages_of(component: ComponentRow, system: SystemRow) -> tuple[str, ...]:
+    """The component's packages, as that system calls them."""
+    if component.packages is not None:
+        return component.packages
+    if component.packages_of == "java_package":
+        return (system.java_package,)
+    return system.mysql_packages
+
+
+def packages_asked(system: SystemRow) -> tuple[str, ...]:
+    """All packages of all components on that system, each once."""
+    names = (name for row in components() for name in packages_of(row, system))
+    return tuple(dict.fromkeys(names))
+
+
+def brought(component: ComponentRow, system: SystemRow) -> str | None:
+    """The version in the system's own archive; None where it has none."""
+    version: str | None = getattr(system, component.id)
+    return version
+
+
+def lacking(system: SystemRow, roles: Iterable[Role]) -> tuple[ComponentRow, ...]:
+    """What the system's own archive lacks, or has too old, for a server with these roles."""
+    return tuple(
+        row
+        for row in components_of(roles)
+        if not reaches(brought(row, system) or "", row.least or "0")
+    )
+
+
+def suited(roles: Iterable[Role], today: date) -> tuple[SystemRow, ...]:
+    """Systems that bring all that these roles need, their makers' support not ended by `today`.
+
+    A rolling release is none to advise: what it has today, it may not have tomorrow.
+    """
+    carried = tuple(roles)
+    return tuple(
+        row
+        for row in systems()
+        if row.eol is not None and row.eol >= today and not lacking(row, carried)
+    )
+
+
+def drivable(core: str) -> tuple[str, ...]:
+    """The lowest versions of Python, one a major version, that this ansible-core drives."""
+    rows = [row for row in ansible() if reaches(core, row.core)]
+    return rows[-1].targets if rows else ()
+
+
+def drives(core: str, python: Numbers) -> bool:
+    """Whether this ansible-core's modules run on that version of Python."""
+    least = {numbers(target)[0]: numbers(target) for target in drivable(core)}
+    return bool(python) and python[0] in least and python >= least[python[0]]

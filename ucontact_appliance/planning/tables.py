@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -66,21 +67,60 @@ class PortRow(_Row):
     requirements: tuple[str, ...]
 
 
+class ComponentRow(_Row):
+    """Something that a role takes from a server's package archives (`least`: version, or any).
+
+    `packages` are its packages' names; where they differ between systems, `packages_of` names the
+    column of the system's row that has them.
+    """
+
+    id: str
+    title: str
+    role: Role
+    packages: tuple[str, ...] | None
+    packages_of: Literal["java_package", "mysql_packages"] | None
+    least: str | None
+    requirements: tuple[str, ...]
+    because: str
+    program: str | None
+    maker: str | None
+
+
+class AnsibleRow(_Row):
+    """From which ansible-core on it drives which versions of Python on a server."""
+
+    core: str
+    targets: tuple[str, ...]
+
+
+class OldTargets(_Row):
+    """The ansible-core with the widest range, and the Python versions it comes along with."""
+
+    core: str
+    controller: tuple[str, ...]
+
+
 class SystemRow(_Row):
-    """A supported operating system."""
+    """A supported operating system, and what its own package archive has (None: nothing)."""
 
     id: str
     version: str
     name: str
-    eol: Any
+    eol: date | None
     tested: bool
     python: str
+    python_version: str
+    python_modules: tuple[str, ...]
+    python_packages: tuple[str, ...]
     nginx: str | None
-    asterisk: str | None
+    java: str | None
+    java_package: str
     mysql: str | None
-    mysql_flavour: str | None
+    mysql_flavour: Literal["server", "core"]
     mysql_packages: tuple[str, ...]
-    java_package: str | None
+    asterisk: str | None
+    odbc: str | None
+    coturn: str | None
 
 
 @cache
@@ -124,6 +164,24 @@ def hardware() -> dict[str, Any]:
     """What a server must have, and what calls and roles take of it."""
     table: dict[str, Any] = load_data("hardware")
     return table
+
+
+@cache
+def components() -> tuple[ComponentRow, ...]:
+    """What the roles take from package archives."""
+    return tuple(ComponentRow(**row) for row in load_data("os")["components"])
+
+
+@cache
+def ansible() -> tuple[AnsibleRow, ...]:
+    """Which ansible-core drives which Python, oldest first."""
+    return tuple(AnsibleRow(**row) for row in load_data("os")["ansible"])
+
+
+@cache
+def old_targets() -> OldTargets:
+    """The way to a server whose Python the newest ansible-core does not drive."""
+    return OldTargets(**load_data("os")["ansible_for_old_targets"])
 
 
 @cache

@@ -9,19 +9,29 @@ from tests.unit.sites import small_site
 from ucontact_appliance.checks.host import (
     CHECKS,
     REACHABLE,
+    Controller,
     judge_archives,
     judge_clock,
     judge_greeting,
     judge_hostname,
+    judge_python,
     judge_system,
     judge_time_sync,
 )
-from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.facts.host import Clock, OwnName, System, TimeSync, parse_system
+from ucontact_appliance.checks.model import Judgement, Verdict
+from ucontact_appliance.facts.host import (
+    Clock,
+    OwnName,
+    PythonFound,
+    System,
+    TimeSync,
+    parse_system,
+)
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.services import Archive, parse_archives
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
 from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Host
 
@@ -58,6 +68,59 @@ def test_a_system_that_the_suite_does_not_run_is_said_to_be_so() -> None:
         in judge_system(_system("ubuntu", "24.04"), _TODAY).observed
     )
     assert "test suite" not in judge_system(_system("debian", "11"), _TODAY).observed
+
+
+_OLD_ANSIBLE = Controller("2.16.19", (3, 11), "/opt/ucontact/bin/python")
+_NEW_ANSIBLE = Controller("2.21.4", (3, 14), "/opt/ucontact/bin/python")
+
+
+def _python(
+    version: str, found: tuple[int, ...], by: Controller, missing: tuple[str, ...] = ()
+) -> Judgement:
+    row = system_row("ubuntu", version)
+    assert row is not None
+    return judge_python(row, PythonFound(row.python, found, missing), by)
+
+
+@pytest.mark.parametrize(
+    ("version", "found", "by", "verdict"),
+    [
+        ("16.04", (2, 7), _OLD_ANSIBLE, Verdict.PASS),
+        ("16.04", (2, 7), _NEW_ANSIBLE, Verdict.FAIL),
+        ("18.04", (3, 6), _OLD_ANSIBLE, Verdict.PASS),
+        ("18.04", (3, 6), _NEW_ANSIBLE, Verdict.FAIL),
+        ("20.04", (3, 8), _NEW_ANSIBLE, Verdict.FAIL),
+        ("20.04", (3, 8), replace(_NEW_ANSIBLE, ansible="2.19.14"), Verdict.PASS),
+        ("22.04", (3, 10), _NEW_ANSIBLE, Verdict.PASS),
+        ("24.04", (3, 12), _OLD_ANSIBLE, Verdict.PASS),
+        ("24.04", (), _OLD_ANSIBLE, Verdict.FAIL),
+    ],
+)
+def test_the_ansible_here_must_drive_the_python_there(
+    version: str, found: tuple[int, ...], by: Controller, verdict: Verdict
+) -> None:
+    assert _python(version, found, by).verdict is verdict
+
+
+def test_a_python_that_is_too_old_for_this_ansible_is_answered_by_another_machine() -> None:
+    told = _python("18.04", (3, 6), _NEW_ANSIBLE)
+    assert told.observed == ("Python 3.6, which ansible-core 2.21.4 of this machine does not drive")
+    assert told.required == "/usr/bin/python3: Python 3.9 or later for ansible-core 2.21.4"
+    assert "Python 3.10, 3.11 or 3.12, which gets ansible-core 2.16" in told.remedy
+    assert "python3.12 -m venv" in told.remedy
+
+
+def test_a_machine_that_could_have_the_older_ansible_is_told_to_take_it() -> None:
+    told = _python("18.04", (3, 6), replace(_NEW_ANSIBLE, python=(3, 12)))
+    assert told.remedy.startswith("/opt/ucontact/bin/python -m pip install 'ansible-core==2.16.*'")
+
+
+def test_what_is_missing_is_installed_with_all_that_belongs_to_it() -> None:
+    there = "{ssh} apt-get install -y python2.7 python-apt"
+    assert _python("16.04", (), _OLD_ANSIBLE).remedy == there
+    without = _python("16.04", (2, 7), _OLD_ANSIBLE, missing=("apt",))
+    assert (without.verdict, without.remedy) == (Verdict.FAIL, there)
+    assert without.observed == "Python 2.7, and python2.7 can't import apt"
 
 
 @pytest.mark.parametrize(

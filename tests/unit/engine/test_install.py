@@ -108,6 +108,23 @@ def test_a_failure_tells_phase_message_log_and_the_command_that_continues(site_f
     assert f"ucontact install --site {site_file}" in error.helps
 
 
+def test_what_helps_is_told_before_the_command_that_continues(site_file: Path) -> None:
+    command = f"ucontact install --site {site_file} --yes"
+
+    def told(helps: str) -> str:
+        def failing(job: Job) -> int:
+            raise PhaseFailedError("no", helps=helps)
+
+        with pytest.raises(PhaseFailedError) as caught:
+            run(site_file, (Recorded("a", [], failing),))
+        return caught.value.helps
+
+    goes_on = f"{command}   (continues with this phase)"
+    assert told("") == goes_on
+    assert told("free some disk") == f"free some disk\nthen: {goes_on}"
+    assert told(f"use another server, then: {command}") == f"use another server, then: {goes_on}"
+
+
 def test_an_interrupted_install_continues_with_the_phase_that_stopped_it(site_file: Path) -> None:
     ran: list[str] = []
     first, second, third = Recorded("look", ran), Recorded("b", ran), Recorded("c", ran, fail)

@@ -1,0 +1,214 @@
+from datetime import date
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.facts.outputs import recorded
+from ucontact_appliance.facts.packages import parse_answer
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.systems import (
+    brought,
+    components_of,
+    drivable,
+    drives,
+    lacking,
+    numbers,
+    packages_asked,
+    packages_of,
+    reaches,
+    suited,
+    system_row,
+)
+from ucontact_appliance.planning.tables import (
+    ComponentRow,
+    SystemRow,
+    ansible,
+    components,
+    old_targets,
+    systems,
+)
+from ucontact_appliance.resources import ROLES, ROOT
+
+_DOCS = ROOT / "docs"
+_TODAY = date(2026, 11, 23)
+_DIGITS = st.lists(st.integers(0, 999), min_size=1, max_size=4)
+
+
+def row(name: str) -> SystemRow:
+    return next(row for row in systems() if row.name == name)
+
+
+def component(name: str) -> ComponentRow:
+    return next(row for row in components() if row.id == name)
+
+
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [
+        ("1.18.0-6.1+deb11u3", (1, 18, 0)),
+        ("1:13.18.3~dfsg-1ubuntu4", (13, 18, 3)),
+        ("1:22.10.1+dfsg+~cs6.17.60671434-1", (22, 10, 1)),
+        ("8u504-ga-1", (8,)),
+        ("9.7.4-2", (9, 7, 4)),
+        ("", ()),
+        ("UNKNOWN", ()),
+    ],
+)
+def test_numbers_of_a_packages_version(version: str, found: tuple[int, ...]) -> None:
+    assert numbers(version) == found
+
+
+@given(_DIGITS, _DIGITS, st.integers(0, 9), st.sampled_from(["", "~dfsg", "+really1"]))
+def test_versions_compare_as_numbers_whatever_surrounds_them(
+    have: list[int], need: list[int], epoch: int, suffix: str
+) -> None:
+    version = ".".join(map(str, have)) + suffix
+    width = max(len(have), len(need))
+    wanted = have + [0] * (width - len(have)) >= need + [0] * (width - len(need))
+    least = ".".join(map(str, need))
+    assert reaches(f"{version}-1", least) is wanted
+    assert reaches(f"{epoch}:{version}-1", least) is wanted
+
+
+def test_any_version_serves_where_none_is_asked_for_and_no_version_never_does() -> None:
+    assert reaches("0.1", None)
+    assert not reaches("", None)
+    assert not reaches("", "0")
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "lacks"),
+    [
+        ("Ubuntu 16.04", Role.BACKEND, ["nginx"]),
+        ("Ubuntu 16.04", Role.TELEPHONY, ["asterisk", "odbc"]),
+        ("Ubuntu 16.04", Role.DATABASE, []),
+        ("Ubuntu 18.04", Role.BACKEND, ["nginx"]),
+        ("Ubuntu 18.04", Role.TELEPHONY, ["odbc"]),
+        ("Ubuntu 20.04", Role.TELEPHONY, []),
+        ("Debian 11", Role.TELEPHONY, []),
+        ("Debian 11", Role.BACKEND, ["java"]),
+        ("Debian 11", Role.DATABASE, ["mysql"]),
+        ("Debian 12", Role.TELEPHONY, ["asterisk"]),
+        ("Debian 13", Role.TELEPHONY, ["asterisk"]),
+    ],
+)
+def test_what_a_system_lacks_for_a_role(name: str, role: Role, lacks: list[str]) -> None:
+    assert [found.id for found in lacking(row(name), [role])] == lacks
+
+
+@pytest.mark.parametrize("name", ["Ubuntu 20.04", "Ubuntu 22.04", "Ubuntu 24.04", "Debian sid"])
+def test_these_carry_every_role(name: str) -> None:
+    assert lacking(row(name), Role) == ()
+
+
+def test_nobody_is_sent_to_a_system_past_its_support() -> None:
+    assert [found.name for found in suited(Role, _TODAY)] == ["Ubuntu 22.04", "Ubuntu 24.04"]
+    assert "Ubuntu 20.04" in [found.name for found in suited(Role, date(2025, 1, 1))]
+
+
+def test_each_role_takes_something_from_the_archives() -> None:
+    assert {found.role for found in components()} == set(Role)
+    assert [found.id for found in components_of([Role.DATABASE])] == ["mysql"]
+
+
+@pytest.mark.parametrize("found", systems(), ids=lambda found: found.name)
+def test_rows_hold_together(found: SystemRow) -> None:
+    asked = packages_asked(found)
+    for part in components():
+        assert set(packages_of(part, found)) <= set(asked)
+        assert brought(part, found) is None or numbers(brought(part, found) or "")
+    assert len(asked) == len(set(asked))
+    # The interpreter is one that some ansible-core of the appliance drives.
+    assert any(drives(core.core, numbers(found.python_version)) for core in ansible())
+    assert system_row(found.id, "" if found.version == "sid" else found.version) == found
+
+
+@pytest.mark.parametrize(
+    ("suite", "name"),
+    [
+        ("bullseye", "Debian 11"),
+        ("bookworm", "Debian 12"),
+        ("trixie", "Debian 13"),
+        ("sid", "Debian sid"),
+    ],
+)
+def test_debians_rows_say_what_its_archives_have(suite: str, name: str) -> None:
+    _, known = parse_answer(recorded(f"packages-{suite}"))
+    system = row(name)
+    for part in components():
+        found = known[packages_of(part, system)[0]].version
+        told = brought(part, system)
+        assert numbers(found)[: len(numbers(told or ""))] == numbers(told or ""), part.id
+        assert bool(found) is bool(told), part.id
+
+
+def test_the_roles_install_what_preflight_asks_for() -> None:
+    def defaults(role: str) -> dict[str, list[str]]:
+        text = (ROLES / role / "defaults/main.yml").read_text(encoding="utf-8")
+        loaded: dict[str, list[str]] = yaml.safe_load(text)
+        return loaded
+
+    telephony = defaults("telephony")["telephony_packages"]
+    assert set(component("asterisk").packages or ()) <= set(telephony)
+    assert set(component("odbc").packages or ()) <= set(telephony)
+    for role, part in (("web", "nginx"), ("stun", "coturn")):
+        tasks = yaml.safe_load((ROLES / role / "tasks/packages.yml").read_text(encoding="utf-8"))
+        assert component(part).packages == (tasks[0]["ansible.builtin.apt"]["name"],)
+
+
+# The lowest versions as each release of ansible-core itself has them, in module_utils/basic.py.
+@pytest.mark.parametrize(
+    ("core", "python", "driven"),
+    [
+        ("2.16.19", (2, 7), True),
+        ("2.16.19", (3, 5), False),
+        ("2.16.19", (3, 6), True),
+        ("2.16.19", (3, 14), True),
+        ("2.17.0", (2, 7), False),
+        ("2.17.0", (3, 7), True),
+        ("2.18.0", (3, 7), False),
+        ("2.19.14", (3, 8), True),
+        ("2.20.0", (3, 8), False),
+        ("2.21.4", (3, 9), True),
+        ("2.30", (3, 9), True),
+        ("2.15.0", (3, 9), False),
+        ("2.21.4", (), False),
+    ],
+)
+def test_which_ansible_drives_which_python(
+    core: str, python: tuple[int, ...], driven: bool
+) -> None:
+    assert drives(core, python) is driven
+
+
+def test_the_widest_ansible_drives_every_supported_system() -> None:
+    for found in systems():
+        assert drives(old_targets().core, numbers(found.python_version)), found.name
+    assert drivable("2.21.4") == ("3.9",)
+
+
+def test_the_package_asks_for_the_ansible_that_the_table_says() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    core, last = old_targets().core, old_targets().controller[-1]
+    major, minor = map(int, last.split("."))
+    assert f"\"ansible-core>={core}.14,<2.17; python_version < '{major}.{minor + 1}'\"" in project
+
+
+@pytest.mark.parametrize("found", systems(), ids=lambda found: found.name)
+def test_the_documents_table_is_this_one(found: SystemRow) -> None:
+    text = (_DOCS / "architecture.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {found.name} |")]
+    _, _, python, telephony, backend, database, _, _ = line.split("|")
+    assert python.split()[0] == found.python_version
+    for cell, role in (
+        (telephony, Role.TELEPHONY),
+        (backend, Role.BACKEND),
+        (database, Role.DATABASE),
+    ):
+        assert cell.strip().startswith("no: ") is bool(lacking(found, [role]))
+    carried = {"asterisk": telephony, "nginx": backend, "mysql": database}
+    for name, cell in carried.items():
+        version = brought(component(name), found)
+        assert version is None or version in cell or "no: no " in cell

@@ -1,0 +1,139 @@
+"""What apt has installed, or would install, on a host; nothing there is changed to find out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ucontact_appliance.facts.host import sections
+from ucontact_appliance.facts.source import Reach
+
+Lists = Literal["own", "fetched", "none"]
+_FETCH_SECONDS = 75
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package's installed version and the one that apt would install; empty: there is none."""
+
+    name: str
+    installed: str
+    candidate: str
+    evidence: str
+
+    @property
+    def version(self) -> str:
+        """The version that a role finds after its task: what is installed is left as it is."""
+        return self.installed or self.candidate
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What apt knows of packages (by name), and from which lists.
+
+    `own` are the host's, `fetched` were fetched for this look alone, `none` says that there were
+    none to be had.
+    """
+
+    lists: Lists
+    known: Mapping[str, Package]
+
+    def get(self, name: str) -> Package:
+        """The package of that name; one without any version where apt knows none."""
+        return self.known.get(name, Package(name, "", "", f"{name}: unknown to apt"))
+
+
+# Lists that are older than the sources they come from say nothing of an archive just added. Only
+# their folder has a time of its own: the files in it have their servers'.
+_OWN = r"""
+lists=/var/lib/apt/lists
+state=current
+[ -n "$(find /etc/apt/sources.list /etc/apt/sources.list.d -newer $lists 2>/dev/null)" ] &&
+  state=older
+ls $lists/*Packages* >/dev/null 2>&1 || state=missing
+echo '---- lists'; echo $state
+echo '---- policy'; LC_ALL=C apt-cache policy "$@" 2>/dev/null
+"""
+
+# apt with folders of its own, and without the hooks that a distribution hangs on its updates.
+_FETCHED = r"""
+folder=$(mktemp -d /var/tmp/ucontact-apt-XXXXXX) || exit 1
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" || exit 1
+cat > "$folder/apt.conf" <<END
+Dir::State::Lists "$folder/lists";
+Dir::Cache "$folder/cache";
+Acquire::Languages "none";
+Acquire::GzipIndexes "true";
+Acquire::Retries "0";
+Acquire::http::Timeout "8";
+Acquire::https::Timeout "8";
+APT::Sandbox::User "root";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+END
+apt-get -c "$folder/apt.conf" -qq update >/dev/null 2>&1
+state=current
+ls "$folder"/lists/*Packages* >/dev/null 2>&1 || state=missing
+echo '---- lists'; echo $state
+echo '---- policy'; LC_ALL=C apt-cache -c "$folder/apt.conf" policy "$@" 2>/dev/null
+"""
+
+
+def packages(reach: Reach, names: tuple[str, ...]) -> Packages:
+    """Ask apt for these packages; where its lists are missing or old, on lists fetched anew."""
+    state, known = parse_answer(_ask(reach, _OWN, names, 20))
+    if state == "current" or all(name in known and known[name].installed for name in names):
+        return Packages("own", known)
+    fetched, known_anew = parse_answer(_ask(reach, _FETCHED, names, _FETCH_SECONDS))
+    if fetched == "current":
+        return Packages("fetched", known_anew)
+    return Packages("own" if state == "older" else "none", known)
+
+
+# A package's file is known by the path that the package has, which a merged folder can differ from.
+_UNOWNED = r"""
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+path=$(command -v "$1") || exit 0
+dpkg-query -S "$path" >/dev/null 2>&1 || dpkg-query -S "$(readlink -f "$path")" >/dev/null 2>&1 ||
+  echo "$path"
+"""
+
+
+def unowned(reach: Reach, program: str) -> str:
+    """Where the program lies, when no package put it there; empty when one did, or it is absent."""
+    return reach.runner.run(["sh", "-c", _UNOWNED, "sh", program]).stdout.strip()
+
+
+def _ask(reach: Reach, script: str, names: tuple[str, ...], seconds: float) -> str:
+    command = f"set -- {shlex.join(names)}\n{script}"
+    return reach.runner.run(["sh", "-c", command], timeout=seconds).stdout
+
+
+def parse_answer(text: str) -> tuple[str, dict[str, Package]]:
+    """The state of the lists (current, older, missing), and the packages by name."""
+    part = sections(text)
+    return part.get("lists", "missing").strip(), parse_policy(part.get("policy", ""))
+
+
+def parse_policy(text: str) -> dict[str, Package]:
+    """`apt-cache policy`: a block a package, its name at the margin; `(none)` is no version."""
+    blocks = re.split(r"^(?=\S+:$)", text, flags=re.MULTILINE)
+    found = {}
+    for block in blocks:
+        name, _, rest = block.partition(":\n")
+        if rest:
+            found[name] = Package(
+                name, _value(rest, "Installed"), _value(rest, "Candidate"), block.rstrip()
+            )
+    return found
+
+
+def _value(block: str, key: str) -> str:
+    found = re.search(rf"^\s+{key}: (\S+)$", block, re.MULTILINE)
+    return "" if found is None or found[1] == "(none)" else found[1]

@@ -101,8 +101,15 @@ def install(
     with install_lock(paths.lock):
         secrets = _ensure_secrets(seen.site, paths)
         journal = load_journal(paths.journal)
-        # A run that only looked has changed nothing: there is nothing to continue.
-        anew = restart or not journal.interrupted or not journal.begun_beyond(phases[0].id)
+        # A run that only looked has changed nothing: there is nothing to continue. One that came to
+        # its last phase, which only judges, has all others behind it: what the judgement asks to be
+        # mended is theirs to mend, so they run again.
+        anew = (
+            restart
+            or not journal.interrupted
+            or not journal.begun_beyond(phases[0].id)
+            or journal.begun(phases[-1].id)
+        )
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         save_plan(paths, seen.plan)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
@@ -208,7 +215,7 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
         journal = journal.with_entry(entry(phase.id, Progress.STARTED))
         save_journal(job.paths.journal, journal)
         try:
-            with _failing(phase, job, begin, command, log_path):
+            with _failing(phase, job, begin, command, log_path, last=number == total):
                 count = phase.run(job)
         except ApplianceError as error:
             seconds = time.monotonic() - begin
@@ -229,7 +236,13 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
 
 @contextmanager
 def _failing(
-    phase: Phase, job: Job, begin: float, command: str, log_path: Path | None = None
+    phase: Phase,
+    job: Job,
+    begin: float,
+    command: str,
+    log_path: Path | None = None,
+    *,
+    last: bool = False,
 ) -> Iterator[None]:
     """Say of any failure in which phase it was, and how to go on."""
     try:
@@ -238,7 +251,8 @@ def _failing(
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
         kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
-        continues = f"{command}   (continues with this phase)"
+        how = "all phases again" if last else "continues with this phase"
+        continues = f"{command}   ({how})"
         told = error.helps and command not in error.helps
         logged = f"\nlog: {log_path}" if log_path else ""
         raise kind(

@@ -110,13 +110,25 @@ def test_a_failure_tells_phase_message_log_and_the_command_that_continues(site_f
 
 def test_an_interrupted_install_continues_with_the_phase_that_stopped_it(site_file: Path) -> None:
     ran: list[str] = []
-    first, second, third = Recorded("look", ran), Recorded("b", ran), Recorded("c", ran, fail)
+    first, second, last = Recorded("look", ran), Recorded("b", ran), Recorded("judge", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (first, second, third))
-    events = run(site_file, (first, second, Recorded("c", ran)))
+        run(site_file, (first, second, Recorded("c", ran, fail), last))
+    events = run(site_file, (first, second, Recorded("c", ran), last))
     # The first phase only looks, and looks again.
-    assert ran == ["look", "b", "c", "look", "c"]
+    assert ran == ["look", "b", "c", "look", "c", "judge"]
     assert [e.id for e in events if isinstance(e, PhaseSkipped)] == ["b"]
+
+
+def test_what_the_last_phase_finds_wrong_is_mended_by_all_the_others(site_file: Path) -> None:
+    ran: list[str] = []
+    look, work = Recorded("look", ran), Recorded("b", ran)
+    with pytest.raises(PhaseFailedError) as caught:
+        run(site_file, (look, work, Recorded("judge", ran, fail)))
+    assert caught.value.helps.endswith("(all phases again)")
+    events = run(site_file, (look, work, Recorded("judge", ran)), agents=12)
+    assert ran == ["look", "b", "judge"] * 2
+    assert not [e for e in events if isinstance(e, PhaseSkipped)]
+    assert not load_journal(state_paths("demo").journal).interrupted
 
 
 def test_a_kill_leaves_a_journal_that_continues(site_file: Path) -> None:
@@ -125,25 +137,26 @@ def test_a_kill_leaves_a_journal_that_continues(site_file: Path) -> None:
     def killed(job: Job) -> int:
         raise KeyboardInterrupt
 
+    look, work, last = Recorded("look", ran), Recorded("b", ran), Recorded("judge", ran)
     with pytest.raises(KeyboardInterrupt):
-        run(site_file, (Recorded("look", ran), Recorded("b", ran), Recorded("c", ran, killed)))
+        run(site_file, (look, work, Recorded("c", ran, killed), last))
     journal = load_journal(state_paths("demo").journal)
     assert journal.interrupted
-    run(site_file, (Recorded("look", ran), Recorded("b", ran), Recorded("c", ran)))
-    assert ran == ["look", "b", "c", "look", "c"]
+    run(site_file, (look, work, Recorded("c", ran), last))
+    assert ran == ["look", "b", "c", "look", "c", "judge"]
 
 
 def test_changed_inputs_are_refused_with_a_diff_and_taken_with_restart(site_file: Path) -> None:
     ran: list[str] = []
-    look = Recorded("look", ran)
+    look, last = Recorded("look", ran), Recorded("judge", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (look, Recorded("a", ran, fail)))
+        run(site_file, (look, Recorded("a", ran, fail), last))
     with pytest.raises(UsageError) as caught:
-        run(site_file, (look, Recorded("a", ran)), agents=12)
+        run(site_file, (look, Recorded("a", ran), last), agents=12)
     assert "+  agents: 12" in caught.value.evidence
     assert "--restart" in caught.value.helps
-    run(site_file, (look, Recorded("a", ran)), agents=12, restart=True)
-    assert ran == ["look", "a", "look", "a"]
+    run(site_file, (look, Recorded("a", ran), last), agents=12, restart=True)
+    assert ran == ["look", "a", "look", "a", "judge"]
 
 
 def test_inputs_mended_after_a_failed_preflight_need_no_restart(site_file: Path) -> None:

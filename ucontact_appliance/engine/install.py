@@ -111,7 +111,6 @@ def install(
             or journal.begun(phases[-1].id)
         )
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
-        save_plan(paths, seen.plan)
         with run_log(paths.logs, secrets.values()) as (log_path, log):
             job = Job(seen, site_file, release, secrets, paths, observer, log, pending_moves(seen))
             changed = _run_phases(job, journal, log_path, phases)
@@ -223,6 +222,8 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
             journal = journal.with_entry(failed).with_progress(Progress.FAILED)
             save_journal(job.paths.journal, journal)
             raise
+        if number == 1:  # nothing is changed before: until then the old plan is what is there
+            save_plan(job.paths, job.plan)
         seconds = time.monotonic() - begin
         changed += count
         done = entry(phase.id, Progress.DONE, changed=count, seconds=seconds)

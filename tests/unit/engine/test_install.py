@@ -167,6 +167,17 @@ def test_inputs_mended_after_a_failed_preflight_need_no_restart(site_file: Path)
     assert ran == ["look", "look", "a"]
 
 
+def test_a_plan_that_preflight_refuses_replaces_nothing(site_file: Path) -> None:
+    look, work = Recorded("look", []), Recorded("a", [])
+    run(site_file, (look, work))
+    before = state_paths("demo").plan.read_bytes()
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (Recorded("look", [], fail), work), agents=12)
+    assert state_paths("demo").plan.read_bytes() == before
+    run(site_file, (look, work), agents=12)
+    assert json.loads(state_paths("demo").plan.read_text())["agents"] == 12
+
+
 def test_a_host_out_of_reach_keeps_its_exit_code(site_file: Path) -> None:
     def unreachable(job: Job) -> int:
         raise UnreachableError("host one can't be reached")

@@ -16,6 +16,7 @@ from ucontact_appliance.engine.events import (
     PhaseFinished,
     PhaseSkipped,
     PhaseStarted,
+    Warned,
 )
 from ucontact_appliance.engine.installed import save_plan
 from ucontact_appliance.engine.job import Job, Surveyed
@@ -31,7 +32,12 @@ from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase
-from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
+from ucontact_appliance.errors import (
+    ApplianceError,
+    PhaseFailedError,
+    UnreachableError,
+    UsageError,
+)
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
@@ -111,7 +117,10 @@ def install(
             or journal.begun(phases[-1].id)
         )
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
-        with run_log(paths.logs, secrets.values()) as (log_path, log):
+        with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (
+            log_path,
+            log,
+        ):
             job = Job(seen, site_file, release, secrets, paths, observer, log, pending_moves(seen))
             changed = _run_phases(job, journal, log_path, phases)
         remember_site(site_file)
@@ -220,7 +229,12 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
             seconds = time.monotonic() - begin
             failed = entry(phase.id, Progress.FAILED, seconds=seconds, error=error.what)
             journal = journal.with_entry(failed).with_progress(Progress.FAILED)
-            save_journal(job.paths.journal, journal)
+            try:
+                save_journal(job.paths.journal, journal)
+            except UnreachableError as unsaved:
+                # A full disk, say. "Started" stands there and continues as "failed" would; what a
+                # person has to read is why the phase failed.
+                job.observer(Warned(f"{unsaved.what}: {unsaved.evidence}"))
             raise
         if number == 1:  # nothing is changed before: until then the old plan is what is there
             save_plan(job.paths, job.plan)

@@ -16,11 +16,12 @@ from ucontact_appliance.engine.events import (
     PhaseFinished,
     PhaseSkipped,
     PhaseStarted,
+    Warned,
     nobody,
 )
 from ucontact_appliance.engine.install import install, preview
 from ucontact_appliance.engine.job import Job, Surveyed
-from ucontact_appliance.engine.journal import load_journal
+from ucontact_appliance.engine.journal import Journal, load_journal, save_journal
 from ucontact_appliance.engine.phases import Phase
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.survey import Survey
@@ -176,6 +177,21 @@ def test_a_plan_that_preflight_refuses_replaces_nothing(site_file: Path) -> None
     assert state_paths("demo").plan.read_bytes() == before
     run(site_file, (look, work), agents=12)
     assert json.loads(state_paths("demo").plan.read_text())["agents"] == 12
+
+
+def test_a_journal_that_cant_be_written_hides_no_failure(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, journal: Journal) -> None:
+        if any(e.error for e in journal.phases):
+            raise UnreachableError(f"{path} can't be written", evidence="No space left on device")
+        save_journal(path, journal)
+
+    monkeypatch.setattr("ucontact_appliance.engine.install.save_journal", full)
+    events: list[Event] = []
+    with pytest.raises(PhaseFailedError, match="host one: Start it"):
+        install(seen(), site_file, RELEASE, events.append, phases=(Recorded("a", [], fail),))
+    assert any(isinstance(e, Warned) and "No space left" in e.text for e in events)
 
 
 def test_a_host_out_of_reach_keeps_its_exit_code(site_file: Path) -> None:

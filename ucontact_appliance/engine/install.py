@@ -32,6 +32,7 @@ from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase
+from ucontact_appliance.engine.reach import reaching
 from ucontact_appliance.errors import (
     ApplianceError,
     PhaseFailedError,
@@ -80,7 +81,7 @@ def look(site: Site, paths: StatePaths) -> Surveyed:
     surveys: dict[str, Survey] = {}
     addresses: dict[str, str] = {}
     for host in site.hosts:
-        with runner_for(host, paths.known_hosts) as runner:
+        with reaching(host, paths.known_hosts), runner_for(host, paths.known_hosts) as runner:
             surveys[host.name] = survey(runner)
         addresses[host.name] = peer_address(host)
     plan = make_plan(site, {name: seen.memory_mb for name, seen in surveys.items()})
@@ -262,7 +263,8 @@ def _failing(
     """Say of any failure in which phase it was, and how to go on."""
     try:
         yield
-    except ApplianceError as error:
+    except (ApplianceError, TimeoutError) as caught:
+        error = _told(caught, job)
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
         kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
@@ -274,4 +276,11 @@ def _failing(
             f"phase '{phase.title}' failed: {error.what}",
             evidence=f"{error.evidence}{logged}",
             helps=f"{error.helps}\nthen: {continues}" if told else continues,
-        ) from error
+        ) from caught
+
+
+def _told(caught: ApplianceError | TimeoutError, job: Job) -> ApplianceError:
+    """The failure as a person may read it."""
+    if isinstance(caught, TimeoutError):
+        return UnreachableError("a host gave no answer in time", evidence=str(caught))
+    return caught

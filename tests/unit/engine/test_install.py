@@ -21,7 +21,7 @@ from ucontact_appliance.engine.events import (
 )
 from ucontact_appliance.engine.install import install, preview
 from ucontact_appliance.engine.job import Job, Surveyed
-from ucontact_appliance.engine.journal import Journal, load_journal, save_journal
+from ucontact_appliance.engine.journal import Journal, Progress, load_journal, save_journal
 from ucontact_appliance.engine.phases import Phase
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.survey import Survey
@@ -200,6 +200,17 @@ def test_a_host_out_of_reach_keeps_its_exit_code(site_file: Path) -> None:
 
     with pytest.raises(UnreachableError, match="A phase"):
         run(site_file, (Recorded("a", [], unreachable),))
+
+
+def test_a_time_out_names_its_phase_and_continues(site_file: Path) -> None:
+    def hangs(job: Job) -> int:
+        raise TimeoutError("systemctl stop mysql: no answer within 60 s")
+
+    with pytest.raises(UnreachableError, match="phase 'A phase' failed") as caught:
+        run(site_file, (Recorded("a", [], hangs), Recorded("b", [])))
+    assert "no answer within 60 s" in caught.value.evidence
+    assert "ucontact install" in caught.value.helps
+    assert load_journal(state_paths("demo").journal).phases[0].progress is Progress.FAILED
 
 
 def test_secrets_are_made_once_and_never_logged(site_file: Path) -> None:

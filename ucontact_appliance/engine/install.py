@@ -45,6 +45,7 @@ from ucontact_appliance.facts.survey import Survey, survey
 from ucontact_appliance.planning.moves import Move, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.report.redact import redact
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
 from ucontact_appliance.site.model import Site
@@ -280,7 +281,12 @@ def _failing(
 
 
 def _told(caught: ApplianceError | TimeoutError, job: Job) -> ApplianceError:
-    """The failure as a person may read it."""
+    """The failure as a person may read it: on the screen as in the log, without secrets."""
     if isinstance(caught, TimeoutError):
-        return UnreachableError("a host gave no answer in time", evidence=str(caught))
-    return caught
+        caught = UnreachableError("a host gave no answer in time", evidence=str(caught))
+    values = tuple(job.secrets.values())
+    return type(caught)(
+        redact(caught.what, values),
+        evidence=redact(caught.evidence, values),
+        helps=redact(caught.helps, values),
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
-from ucontact_appliance.engine.events import TaskResult, TaskStarted
+from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.moves import carry, settle
 from ucontact_appliance.engine.pki import ensure_pki
@@ -18,6 +18,7 @@ from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import carrier
 from ucontact_appliance.release.remembered import remember_manifest
+from ucontact_appliance.report.redact import redact
 from ucontact_appliance.resources import INSTALLER
 
 
@@ -202,11 +203,18 @@ def _settled(job: Job, role: Role) -> None:
 
 def _play(job: Job, name: str, *, check: bool) -> PlayResult:
     playbook = INSTALLER / "playbooks" / f"{name}.yml"
+    values = tuple(job.secrets.values())
+
+    def observer(event: Event) -> None:
+        if isinstance(event, TaskResult):
+            event = replace(event, message=redact(event.message, values))
+        job.observer(event)
+
     result = run_playbook(
         playbook,
         job.inventory(),
         job.secrets.tree(),
-        observer=job.observer,
+        observer=observer,
         log=job.log,
         check=check,
     )

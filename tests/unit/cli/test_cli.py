@@ -178,9 +178,22 @@ def test_a_trunks_password_is_taken_from_stdin(
     ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "site.yml").write_text(SITE)
-    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("given"), encoding="utf-8"))
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("given one"), encoding="utf-8"))
     assert ucontact("secrets", "set", "telephony.trunks.acme").code == 0
-    assert load_secrets(state_paths("demo").secrets)["telephony.trunks.acme"] == "given"
+    assert load_secrets(state_paths("demo").secrets)["telephony.trunks.acme"] == "given one"
+
+
+def test_a_password_too_short_to_be_kept_out_of_logs_is_refused(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site.yml").write_text(SITE)
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("hush123"), encoding="utf-8"))
+    answer = ucontact("secrets", "set", "telephony.trunks.acme")
+    assert answer.code == 2
+    assert "fewer than 8" in answer.err
+    assert "logs" in answer.err
+    assert "hush123" not in answer.err
+    assert not load_secrets(state_paths("demo").secrets)
 
 
 def test_only_secrets_that_are_given_can_be_set(ucontact: Command, tmp_path: Path) -> None:

@@ -230,6 +230,24 @@ def test_secrets_are_made_once_and_never_logged(site_file: Path) -> None:
     assert values[0] not in json.dumps(load_journal(state_paths("demo").journal).inputs)
 
 
+def test_a_failure_shows_no_secret(site_file: Path) -> None:
+    shown: list[str] = []
+
+    def leak(job: Job) -> int:
+        shown.append(job.secrets["stun.turn"])
+        told = f"refused: {shown[0]}"
+        raise UnreachableError(told, evidence=told, helps=told)
+
+    with pytest.raises(UnreachableError) as caught:
+        run(site_file, (Recorded("a", [], leak),))
+    error = caught.value
+    assert "refused: [secret]" in error.what
+    assert shown[0] not in error.what + error.evidence + error.helps
+    journal = state_paths("demo").journal.read_text()
+    assert "refused" in journal
+    assert shown[0] not in journal
+
+
 def test_a_phase_that_is_not_needed_is_neither_run_nor_numbered(site_file: Path) -> None:
     ran: list[str] = []
     events = run(site_file, (Recorded("a", ran), Recorded("b", ran, wanted=False)))

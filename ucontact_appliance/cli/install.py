@@ -13,8 +13,8 @@ from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.options import SiteOption, require_root
 from ucontact_appliance.cli.plan import show_plan
 from ucontact_appliance.cli.progress import Progress
+from ucontact_appliance.engine.install import Untold, look, pending_moves, preview
 from ucontact_appliance.engine.install import install as run_install
-from ucontact_appliance.engine.install import look, pending_moves, preview
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import UsageError
@@ -93,6 +93,15 @@ def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles) -> None:
         rows = preview(seen, path, release, progress)
     shown = table("phase", "would change")
     for row in rows:
-        told = "all of it: it was never through" if row.changes is None else str(row.changes)
-        shown.add_row(row.title, told)
+        shown.add_row(row.title, _told(row.changes))
     out.print(shown, "\nnothing was changed")
+
+
+def _told(changes: int | Untold) -> str:
+    match changes:
+        case Untold.NEVER_THROUGH:
+            return "not known: the newest install did not come through it on these servers"
+        case Untold.NOT_TOLD:
+            return "can't be told before it runs"
+        case _:
+            return str(changes)

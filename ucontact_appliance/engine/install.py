@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from ucontact_appliance.errors import (
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
@@ -68,13 +70,20 @@ class InstallResult:
     log: Path
 
 
+class Untold(Enum):
+    """Why a dry run can't say how much a phase would change."""
+
+    NEVER_THROUGH = "never through"  # not in the newest install, or not on these servers
+    NOT_TOLD = "not told"  # a phase that can't be asked before it runs
+
+
 @dataclass(frozen=True)
 class Preview:
-    """One phase of a dry run: how much it would change; None when that can't be told yet."""
+    """One phase of a dry run: how much it would change, or why that can't be told."""
 
     id: str
     title: str
-    changes: int | None
+    changes: int | Untold
 
 
 def look(site: Site, paths: StatePaths) -> Surveyed:
@@ -152,12 +161,25 @@ def preview(
     for number, phase in enumerate(phases, start=1):
         observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
         begin = time.monotonic()
-        known = number == 1 or journal.finished(phase.id)
-        with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
-            changes = phase.preview(job) if known else None
-        observer(PhaseFinished(phase.id, phase.title, changes or 0, time.monotonic() - begin))
+        changes: int | Untold = Untold.NEVER_THROUGH
+        if number == 1 or (journal.finished(phase.id) and _stood(phase, seen.plan, journal)):
+            with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
+                told = phase.preview(job)
+            changes = Untold.NOT_TOLD if told is None else told
+        count = 0 if isinstance(changes, Untold) else changes
+        observer(PhaseFinished(phase.id, phase.title, count, time.monotonic() - begin))
         rows.append(Preview(phase.id, phase.title, changes))
     return tuple(rows)
+
+
+def _stood(phase: Phase, plan: Plan, journal: Journal) -> bool:
+    """Whether the journal's install had the phase's hosts, at their addresses, in their roles."""
+    now = plan.hosts if phase.runs_on is None else plan.carriers(phase.runs_on)
+    before = journal.inputs.get("plan", {}).get("hosts", [])
+    keys = ("name", "address", "roles")
+    known = [tuple(host.get(key) for key in keys) for host in before]
+    wanted = [host.model_dump(mode="json") for host in now]
+    return all(tuple(host[key] for key in keys) in known for host in wanted)
 
 
 def pending_moves(seen: Surveyed) -> tuple[Move, ...]:

@@ -33,6 +33,10 @@ class Phase(Protocol):
     def title(self) -> str:
         """What a person sees."""
 
+    @property
+    def runs_on(self) -> Role | None:
+        """The role whose hosts it is about; None for every host."""
+
     def needed(self, job: Job) -> bool:
         """Whether this run has anything for it to do or to look at."""
 
@@ -57,6 +61,7 @@ class Preflight(_Always):
 
     id: str = "preflight"
     title: str = "Preflight checks"
+    runs_on: Role | None = None
 
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
@@ -74,6 +79,7 @@ class Play(_Always):
 
     id: str
     title: str
+    runs_on: Role | None = None
     keeps: Role | None = None
 
     def run(self, job: Job) -> int:
@@ -94,6 +100,7 @@ class Certificates(_Always):
 
     id: str = "certificates"
     title: str = "Certificates"
+    runs_on: Role | None = None
 
     def run(self, job: Job) -> int:
         """Issue what is missing or near its end, then run the role."""
@@ -112,6 +119,7 @@ class Backend(_Always):
 
     id: str = "backend"
     title: str = "Backend and release"
+    runs_on: Role | None = Role.BACKEND
 
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
@@ -132,6 +140,11 @@ class Carry:
     id: str
     title: str
     role: Role
+
+    @property
+    def runs_on(self) -> Role:
+        """The hosts of its role."""
+        return self.role
 
     def needed(self, job: Job) -> bool:
         """Only when the role changes servers."""
@@ -164,6 +177,7 @@ class Verify(_Always):
 
     id: str = "verify"
     title: str = "Health checks and report"
+    runs_on: Role | None = None
 
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
@@ -183,14 +197,14 @@ INSTALL: tuple[Phase, ...] = (
     Preflight(),
     Play("base", "Base system and firewall"),
     Certificates(),
-    Play("database", "Database", Role.DATABASE),
+    Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE),
     Carry("move-database", "Move the database", Role.DATABASE),
-    Play("stun", "STUN and TURN"),
-    Play("telephony", "Telephony", Role.TELEPHONY),
+    Play("stun", "STUN and TURN", Role.TELEPHONY),
+    Play("telephony", "Telephony", Role.TELEPHONY, keeps=Role.TELEPHONY),
     Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
     Backend(),
     Carry("move-files", "Move the portal's own files", Role.BACKEND),
-    Play("web", "Web server"),
+    Play("web", "Web server", Role.BACKEND),
     Verify(),
 )
 

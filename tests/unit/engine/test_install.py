@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,16 @@ from ucontact_appliance.engine.events import (
     Warned,
     nobody,
 )
-from ucontact_appliance.engine.install import install, preview
+from ucontact_appliance.engine.install import Untold, install, preview
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import Journal, Progress, load_journal, save_journal
 from ucontact_appliance.engine.phases import Phase
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.planning.model import PlannedHost, Role
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.site.model import Host
 from ucontact_appliance.state import state_paths
 
 RELEASE = ReleaseFiles(archive=Path("a.tar.gz"), manifest=Path("manifest.json"), sha256="0" * 64)
@@ -41,6 +43,8 @@ class Recorded:
     act: Callable[[Job], int] = lambda job: 1
     title: str = "A phase"
     wanted: bool = True
+    runs_on: Role | None = None
+    previewed: int | None = 7
 
     def needed(self, job: Job) -> bool:
         return self.wanted
@@ -50,7 +54,7 @@ class Recorded:
         return self.act(job)
 
     def preview(self, job: Job) -> int | None:
-        return 7
+        return self.previewed
 
 
 def fail(job: Job) -> int:
@@ -260,9 +264,51 @@ def test_a_preview_writes_nothing(site_file: Path) -> None:
     rows = preview(
         seen(), site_file, RELEASE, nobody, phases=(Recorded("a", ran), Recorded("b", ran))
     )
-    assert [row.changes for row in rows] == [7, None]
+    assert [row.changes for row in rows] == [7, Untold.NEVER_THROUGH]
     assert ran == []
     assert sorted(p.name for p in site_file.parent.iterdir()) == ["site.yml"]
+
+
+def test_a_preview_tells_a_phase_without_numbers_from_one_that_was_never_through(
+    site_file: Path,
+) -> None:
+    look, work = Recorded("look", []), Recorded("a", [])
+    judge = Recorded("judge", [], previewed=None)
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (look, work, Recorded("b", [], fail), judge))
+    rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
+    assert [row.changes for row in rows] == [7, 7, Untold.NEVER_THROUGH]
+    run(site_file, (look, work, Recorded("b", []), judge))
+    rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
+    assert [row.changes for row in rows] == [7, 7, Untold.NOT_TOLD]
+
+
+def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
+    site_file: Path,
+) -> None:
+    look, everywhere = Recorded("look", []), Recorded("a", [])
+    talking = Recorded("b", [], runs_on=Role.TELEPHONY)
+    before = seen()
+    first = before.plan.hosts[0]
+    more = before.site.model_copy(
+        update={"hosts": (*before.site.hosts, Host(name="two", address="192.0.2.11"))}
+    )
+    after = replace(before, site=more)
+    alone = replace(before, plan=before.plan.model_copy(update={"hosts": (first,)}))
+    install(alone, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
+
+    def changes(*hosts: PlannedHost) -> list[int | Untold]:
+        grown = replace(after, plan=after.plan.model_copy(update={"hosts": hosts}))
+        rows = preview(grown, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
+        return [row.changes for row in rows[1:]]
+
+    added = PlannedHost(name="two", address="192.0.2.11", roles=(Role.DATABASE,))
+    assert changes(first) == [7, 7]
+    assert changes(first, added) == [Untold.NEVER_THROUGH, 7]
+    elsewhere = first.model_copy(update={"address": "192.0.2.12"})
+    assert changes(elsewhere) == [Untold.NEVER_THROUGH] * 2
+    lighter = first.model_copy(update={"roles": (Role.TELEPHONY, Role.BACKEND)})
+    assert changes(lighter, added) == [Untold.NEVER_THROUGH] * 2
 
 
 def test_a_failed_phase_is_seen_by_the_observer(site_file: Path) -> None:

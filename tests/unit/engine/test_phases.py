@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.unit.sites import small_site
 from ucontact_appliance.engine import phases
@@ -15,6 +16,7 @@ from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import state_paths
 
@@ -44,3 +46,15 @@ def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
     )
     phases.Play("base", "Base system").run(job)
     assert [e.message for e in seen if isinstance(e, TaskResult)] == ["login with [secret]"]
+
+
+@pytest.mark.parametrize("phase", phases.INSTALL, ids=lambda phase: phase.id)
+def test_a_phase_says_which_hosts_its_playbook_runs_on(phase: phases.Phase) -> None:
+    playbook = INSTALLER / "playbooks" / f"{phase.id}.yml"
+    if isinstance(phase, phases.Carry):
+        assert phase.runs_on is phase.role
+    elif playbook.exists():
+        hosts = {play["hosts"] for play in yaml.safe_load(playbook.read_text())}
+        assert hosts == {phase.runs_on.value if phase.runs_on else "all"}
+    else:
+        assert phase.runs_on is None

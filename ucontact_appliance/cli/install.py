@@ -20,7 +20,7 @@ from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
-from ucontact_appliance.release.store import ReleaseFiles, resolve_release
+from ucontact_appliance.release.store import ReleaseFiles, look_up_release, resolve_release
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
@@ -36,15 +36,15 @@ def install(
 ) -> None:
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
-    path = (site or find_site_file() or ask_for_site(Path(SITE_FILE))).absolute()
+    path = (site or find_site_file() or _asked(dry_run)).absolute()
     loaded = load_site(path)
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
     _announce(pending_moves(seen), loaded.fqdn)
-    release = resolve_release(loaded.release, lambda text: err.print(text, highlight=False))
     if dry_run:
-        _dry_run(seen, path, release)
+        _dry_run(seen, path, look_up_release(loaded.release, _say))
         return
+    release = resolve_release(loaded.release, _say)
     if not yes:
         show_plan(loaded, seen.plan)
         _confirm()
@@ -58,6 +58,20 @@ def install(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _asked(dry_run: bool) -> Path:
+    """The site file that the answers make; a dry run asks nothing, because it would write it."""
+    if dry_run:
+        raise UsageError(
+            "there is no site.yml here, and a dry run writes none",
+            helps="ucontact init   (or: ucontact install --dry-run --site FILE)",
+        )
+    return ask_for_site(Path(SITE_FILE))
+
+
+def _say(text: str) -> None:
+    err.print(text, highlight=False, soft_wrap=True)
 
 
 def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
@@ -87,7 +101,7 @@ def _confirm() -> None:
     typer.confirm("Install this plan?", abort=True)
 
 
-def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles) -> None:
+def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles | None) -> None:
     show_plan(seen.site, seen.plan)
     with Progress(err) as progress:
         rows = preview(seen, path, release, progress)
@@ -101,6 +115,8 @@ def _told(changes: int | Untold) -> str:
     match changes:
         case Untold.NEVER_THROUGH:
             return "not known: the newest install did not come through it on these servers"
+        case Untold.NO_RELEASE:
+            return "not known: the release is not stored here yet"
         case Untold.NOT_TOLD:
             return "can't be told before it runs"
         case _:

@@ -75,6 +75,7 @@ class Untold(Enum):
 
     NEVER_THROUGH = "never through"  # not in the newest install, or not on these servers
     NOT_TOLD = "not told"  # a phase that can't be asked before it runs
+    NO_RELEASE = "no release"  # an install would build or copy it first
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def install(
 def preview(
     seen: Surveyed,
     site_file: Path,
-    release: ReleaseFiles,
+    release: ReleaseFiles | None,
     observer: Observer,
     *,
     phases: tuple[Phase, ...] = INSTALL,
@@ -149,7 +150,7 @@ def preview(
     """What an install would change; writes nothing here and changes nothing there.
 
     Preflight is judged for real. A phase that was never through can't be told in numbers: its
-    tasks build on what earlier ones lay down.
+    tasks build on what earlier ones lay down. Without a release only preflight is looked at.
     """
     paths = state_paths(seen.site.site)
     journal = load_journal(paths.journal)
@@ -161,8 +162,11 @@ def preview(
     for number, phase in enumerate(phases, start=1):
         observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
         begin = time.monotonic()
+        known = journal.finished(phase.id) and _stood(phase, seen.plan, journal)
         changes: int | Untold = Untold.NEVER_THROUGH
-        if number == 1 or (journal.finished(phase.id) and _stood(phase, seen.plan, journal)):
+        if number > 1 and known and release is None:
+            changes = Untold.NO_RELEASE
+        elif number == 1 or known:
             with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
                 told = phase.preview(job)
             changes = Untold.NOT_TOLD if told is None else told

@@ -124,7 +124,7 @@ class Backend(_Always):
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
         changed = _play(job, self.id, check=False).changed
-        remember_manifest(job.paths, job.release.manifest)
+        remember_manifest(job.paths, job.stored_release.manifest)
         _settled(job, Role.BACKEND)
         return changed
 

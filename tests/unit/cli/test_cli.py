@@ -150,6 +150,15 @@ def test_init_never_replaces_a_file_unasked(ucontact: Command, tmp_path: Path) -
     assert (tmp_path / "site.yml").read_text() == "mine"
 
 
+def test_a_dry_run_without_a_site_asks_and_writes_nothing(
+    ucontact: Command, tmp_path: Path
+) -> None:
+    answer = ucontact("install", "--dry-run")
+    assert answer.code == 2
+    assert "ucontact init" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_secret_is_shown_and_a_wrong_name_gets_the_nearest(
     ucontact: Command, tmp_path: Path
 ) -> None:

@@ -311,6 +311,14 @@ def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
     assert changes(lighter, added) == [Untold.NEVER_THROUGH] * 2
 
 
+def test_a_preview_without_a_release_looks_at_preflight_alone(site_file: Path) -> None:
+    ran: list[str] = []
+    look, work = Recorded("look", ran), Recorded("a", ran)
+    run(site_file, (look, work))
+    rows = preview(seen(), site_file, None, nobody, phases=(look, work, Recorded("b", ran)))
+    assert [row.changes for row in rows] == [7, Untold.NO_RELEASE, Untold.NEVER_THROUGH]
+
+
 def test_a_failed_phase_is_seen_by_the_observer(site_file: Path) -> None:
     events: list[Event] = []
     with pytest.raises(PhaseFailedError):

@@ -65,12 +65,14 @@ def run_playbook(
         inventory_file = _private_json(folder / "inventory.json", inventory)
         secrets_file = _private_json(folder / "secrets.json", {"secrets": secrets})
         command = [
-            str(Path(sys.executable).with_name("ansible-playbook")),
+            # Not the script of that name: outside a virtual environment it need not lie beside
+            # the interpreter. `python -m ansible` is there from ansible-core 2.12 on.
+            *(sys.executable, "-m", "ansible", "playbook"),
             *("-i", str(inventory_file), "-e", f"@{secrets_file}"),
             *(("--check",) if check else ()),
             str(playbook),
         ]
-        return _watch(command, _environment(folder), observer, log)
+        return _watch(command, folder, _environment(folder), observer, log)
 
 
 def _memory_folder() -> Path:
@@ -100,6 +102,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _watch(
     command: list[str],
+    folder: Path,
     environment: Mapping[str, str],
     observer: Observer,
     log: Callable[[str], None],
@@ -113,6 +116,7 @@ def _watch(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            cwd=folder,  # `-m` looks for modules there first: nobody else's lie in a folder of ours
             env={**environment, "UCONTACT_EVENTS_FD": str(writing)},
             pass_fds=(writing,),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,28 @@ def test_a_playbook_that_does_not_parse_is_a_status_without_hosts(tmp_path: Path
     result, _, log = play(tmp_path, "    - {name: Odd, no.such.module: {}}\n")
     assert result.status != 0
     assert "no.such.module" in log
+
+
+def test_ansible_is_found_where_no_script_lies_beside_the_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = tmp_path / "bin" / "python3"
+    apart.parent.mkdir()
+    apart.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    apart.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(apart))
+    result, _, log = play(tmp_path, copy_to(tmp_path / "made"))
+    assert (result.status, result.changed) == (0, 1), log
+
+
+def test_a_module_that_lies_in_the_callers_folder_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ansible").mkdir()
+    (tmp_path / "ansible/__init__.py").write_text("raise SystemExit('the wrong one')\n")
+    monkeypatch.chdir(tmp_path)
+    result, _, log = play(tmp_path, copy_to(tmp_path / "made"))
+    assert result.status == 0, log
 
 
 def test_nothing_is_left_in_memory_or_in_the_environment(

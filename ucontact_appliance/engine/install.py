@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ucontact_appliance import __version__
+from ucontact_appliance.engine.ansible import sweep_memory
 from ucontact_appliance.engine.events import (
     Observer,
     PhaseFailed,
@@ -117,6 +118,7 @@ def install(
     paths = state_paths(seen.site.site)
     start = time.monotonic()
     with install_lock(paths.lock):
+        sweep_memory()
         secrets = _ensure_secrets(seen.site, paths)
         journal = load_journal(paths.journal)
         # A run that only looked has changed nothing: there is nothing to continue. One that came to

@@ -233,7 +233,8 @@ class Trunk(_Model):
         (Codec.ALAW, Codec.ULAW), description="in order of preference"
     )
     prefix: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9]{1,4}$")] = Field(
-        "9", description="digits that an agent dials before an outside number"
+        "9",
+        description="digits that an agent dials before an outside number; each trunk has its own",
     )
 
     model_config = ConfigDict(
@@ -264,6 +265,21 @@ class Telephony(_Model):
     @classmethod
     def _trunk_names_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
         _refuse_repeated([trunk.name for trunk in trunks], "name")
+        return trunks
+
+    @field_validator("trunks")
+    @classmethod
+    def _prefixes_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
+        """Equal ones leave the choice to chance; of '9' and '90', Asterisk takes the longer."""
+        prefixes = [trunk.prefix for trunk in trunks]
+        for index, prefix in enumerate(prefixes):
+            if prefix in prefixes[:index]:
+                first = trunks[prefixes.index(prefix)].name
+                raise PydanticCustomError(
+                    "repeated",
+                    "{prefix} is the prefix of the trunk {first} already; give each its own",
+                    {"prefix": repr(prefix), "first": repr(first), "at": (index, "prefix")},
+                )
         return trunks
 
 

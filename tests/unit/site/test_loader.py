@@ -76,6 +76,16 @@ def test_a_good_file_is_a_site() -> None:
             GOOD + "telephony: {trunks: [{name: p, host: a.example, username: 'x;y'}]}\n",
             "line 7: telephony.trunks[0].username: ",
         ),
+        (
+            GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
+            "    - name: q\n      host: b.example\n      prefix: '9'\n",
+            "line 12: telephony.trunks[1].prefix: '9' is the prefix of the trunk 'p' already",
+        ),
+        (
+            GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
+            "    - {name: q, host: b.example}\n",
+            "line 10: telephony.trunks[1].prefix: '9' is the prefix of the trunk 'p' already",
+        ),
         (GOOD + "certificate: {source: files}\n", "needs both 'chain' and 'key'"),
         (GOOD + "network: {profile: nat}\n", "profile 'nat' needs 'public_address'"),
         (GOOD + "network: {agents: [10.0.0.1/8]}\n", "'10.0.0.1/8' is no network"),
@@ -89,6 +99,12 @@ def test_a_good_file_is_a_site() -> None:
 )
 def test_a_mistake_names_key_line_and_way_out(text: str, told: str) -> None:
     assert told in mistake(text)
+
+
+def test_a_prefix_may_be_the_beginning_of_another() -> None:
+    trunks = "[{name: p, host: a.example}, {name: q, host: b.example, prefix: '90'}]"
+    site = parse_site(GOOD + f"telephony: {{trunks: {trunks}}}\n")
+    assert [trunk.prefix for trunk in site.telephony.trunks] == ["9", "90"]
 
 
 def test_all_mistakes_are_told_at_once() -> None:

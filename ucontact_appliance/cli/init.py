@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import Field, FilePath, IPvAnyAddress, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, FilePath, IPvAnyAddress, TypeAdapter, ValidationError
 
 from ucontact_appliance.cli.console import err, out
 from ucontact_appliance.cli.plan import show_plan
@@ -32,6 +32,7 @@ from ucontact_appliance.site.model import (
 from ucontact_appliance.site.render import render_site
 
 AgentCount = Annotated[int, Field(ge=1, le=MOST_AGENTS)]
+ExistingFile = Annotated[FilePath, BeforeValidator(lambda text: Path(text).expanduser().absolute())]
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 
@@ -106,8 +107,8 @@ def _ask_certificate() -> dict[str, str]:
         return {"source": source}
     return {
         "source": source,
-        "chain": _prompt("PEM file with certificate and intermediates", None, FilePath),
-        "key": _prompt("PEM file with its key", None, FilePath),
+        "chain": _prompt("PEM file with certificate and intermediates", None, ExistingFile),
+        "key": _prompt("PEM file with its key", None, ExistingFile),
     }
 
 

@@ -12,15 +12,48 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.model import EVALUATION, Site
 
 _MOST_BYTES = 1 << 20
 _HELP = "ucontact init   (writes a good site.yml)"
 
 
 def load_site(path: Path) -> Site:
-    """The site in that file; UsageError names what is wrong, where, and what to do."""
-    return parse_site(_read(path), str(path))
+    """The site in that file; UsageError names what is wrong, where, and what to do.
+
+    Paths in it come back absolute: `~` is the home of who runs the command, and a relative one
+    starts at the folder of the file itself, also when the file is reached by a link.
+    """
+    return _anchored(parse_site(_read(path), str(path)), path.resolve().parent)
+
+
+def _anchored(site: Site, folder: Path) -> Site:
+    def absolute(path: Path | None) -> Path | None:
+        return folder / _home(path) if path else None
+
+    given = site.certificate
+    files = {"chain": given.chain, "key": given.key, "ca": given.ca}
+    release = site.release
+    if release != EVALUATION:
+        release = str(folder / _home(Path(release)))
+    return site.model_copy(
+        update={
+            "hosts": tuple(h.model_copy(update={"key": absolute(h.key)}) for h in site.hosts),
+            "certificate": given.model_copy(
+                update={name: absolute(path) for name, path in files.items()}
+            ),
+            "release": release,
+        }
+    )
+
+
+def _home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # there is no such user, or nobody knows the home
+        raise UsageError(
+            f"the path {path} can't be found", evidence=str(error), helps="write the whole path"
+        ) from None
 
 
 def _read(path: Path) -> str:

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 LOCAL = "local"
+EVALUATION = "evaluation"  # the release that is built here, and needs no path
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -125,7 +126,9 @@ class Host(_Model):
     )
     user: str = Field("root", description="who to log in as over ssh; needs root's rights")
     port: Port = Field(22, description="ssh port")
-    key: Path | None = Field(None, description="ssh private key; the agent's keys when left out")
+    key: Path | None = Field(
+        None, description="ssh private key; the agent's keys when left out (*)"
+    )
 
     @property
     def is_local(self) -> bool:
@@ -152,9 +155,9 @@ class Certificate(_Model):
         CertificateSource.PRIVATE_CA,
         description="'private-ca': made here, for closed sites; 'files': the customer's own",
     )
-    chain: Path | None = Field(None, description="PEM: the certificate, then its intermediates")
-    key: Path | None = Field(None, description="PEM: the private key of the certificate")
-    ca: Path | None = Field(None, description="PEM: the root, when it is no public one")
+    chain: Path | None = Field(None, description="PEM: the certificate, then its intermediates (*)")
+    key: Path | None = Field(None, description="PEM: the private key of the certificate (*)")
+    ca: Path | None = Field(None, description="PEM: the root, when it is no public one (*)")
 
     @model_validator(mode="after")
     def _files_belong_to_files(self) -> Certificate:
@@ -331,7 +334,7 @@ class Site(_Model):
         DatabaseOn.BACKEND, description="medium sites: which server carries the database (R12)"
     )
     release: str = Field(
-        "evaluation", description="folder or archive of the release, or 'evaluation'"
+        EVALUATION, description="folder or archive of the release (*), or 'evaluation'"
     )
 
     @field_validator("hosts")

@@ -19,6 +19,9 @@ _HEAD = """\
 The one file that a customer keeps. `ucontact init` writes it; a misspelt key is refused with the
 nearest right one. This page is made from the typed model.
 
+(*) A path: `~` is the home of who runs the command; a relative one starts at the folder that
+site.yml itself lies in.
+
 | key | default | meaning |
 |---|---|---|
 """

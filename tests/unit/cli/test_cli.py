@@ -142,6 +142,21 @@ def test_init_writes_a_file_that_install_reads(
     assert len(written["telephony"]["extensions"]) == 12
 
 
+def test_init_writes_paths_that_hold_in_every_folder(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chain.pem").write_text("chain")
+    (tmp_path / "key.pem").write_text("key")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    answers = ["acme", "", "12", "", "", "", "files", "chain.pem", "~/key.pem", "", ""]
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("\n".join(answers)), encoding="utf-8"))
+    answer = ucontact("init")
+    assert answer.code == 0, answer.err
+    written = yaml.safe_load((tmp_path / "site.yml").read_text())["certificate"]
+    assert written["chain"] == str(tmp_path / "chain.pem")
+    assert written["key"] == str(tmp_path / "key.pem")
+
+
 def test_init_never_replaces_a_file_unasked(ucontact: Command, tmp_path: Path) -> None:
     (tmp_path / "site.yml").write_text("mine")
     answer = ucontact("init")

@@ -133,6 +133,32 @@ def test_a_file_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
         load_site(tmp_path / "site.yml")
 
 
+def test_paths_start_at_the_site_files_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, kept, elsewhere = tmp_path / "home", tmp_path / "kept", tmp_path / "elsewhere"
+    kept.mkdir()
+    elsewhere.mkdir()
+    path = kept / "site.yml"
+    path.write_text(
+        GOOD + "    key: ~/.ssh/id\ncertificate: {source: files, chain: tls/chain.pem, "
+        "key: /etc/key.pem}\nrelease: ../release.tar.gz\n"
+    )
+    link = elsewhere / "site.yml"
+    link.symlink_to(path)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(elsewhere)
+    for named in (path, Path("../kept/site.yml"), Path("site.yml")):
+        site = load_site(named)
+        assert site.hosts[0].key == home / ".ssh/id"
+        assert site.certificate.chain == kept / "tls/chain.pem"
+        assert site.certificate.key == Path("/etc/key.pem")
+        assert site.certificate.ca is None
+        assert site.release == str(kept / "../release.tar.gz")
+    path.write_text(GOOD)
+    assert load_site(path) == parse_site(GOOD)
+
+
 def test_a_folder_in_its_place_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="can't be read"):
         load_site(tmp_path)

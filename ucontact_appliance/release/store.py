@@ -39,10 +39,11 @@ class ReleaseFiles:
 
 @dataclass(frozen=True)
 class Stored:
-    """A release in the store and what its manifest says."""
+    """A release in the store and what its manifest says; else why it can't be read."""
 
     archive: Path
-    manifest: Manifest
+    manifest: Manifest | None
+    problem: str = ""
 
 
 def releases_folder() -> Path:
@@ -151,10 +152,19 @@ def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
 
 
 def stored_releases() -> tuple[Stored, ...]:
-    """The releases in the store, by name and version. A manifest that can't be read is an error."""
+    """The releases in the store, by name and version."""
     folder = releases_folder()
     found = sorted(folder.glob(f"*{_ARCHIVE}")) if folder.is_dir() else []
-    return tuple(Stored(archive, read_manifest(manifest_path(archive))) for archive in found)
+    return tuple(_stored(archive) for archive in found)
+
+
+def _stored(archive: Path) -> Stored:
+    try:
+        return Stored(archive, read_manifest(manifest_path(archive)))
+    except ApplianceError as error:
+        return Stored(
+            archive, None, f"{error.what}: {error.evidence}" if error.evidence else error.what
+        )
 
 
 def _store(source: Path, trust: Trust) -> ReleaseFiles:

@@ -15,6 +15,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.site.model import EVALUATION, Site
 
 _MOST_BYTES = 1 << 20
+_DEEPEST = 32  # sections inside one another; a site file has 5
 _HELP = "ucontact init   (writes a good site.yml)"
 
 
@@ -104,6 +105,7 @@ def parse_site(text: str, name: str = "site.yml") -> Site:
 
 def _compose(text: str, name: str) -> yaml.Node:
     try:
+        _refuse_mazes(text, name)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise UsageError(
@@ -126,6 +128,29 @@ def _compose(text: str, name: str) -> yaml.Node:
     return root
 
 
+def _refuse_mazes(text: str, name: str) -> None:
+    """Refuse what only walks in circles or deeper than any site file; its events are flat."""
+    opened: list[str | None] = []
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append(event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            opened.pop()
+        elif isinstance(event, yaml.AliasEvent) and event.anchor in opened:
+            raise UsageError(
+                f"{name} has a section that contains itself",
+                evidence=f"line {line}: *{event.anchor} stands inside &{event.anchor}",
+                helps=f"mend the line named above in {name}",
+            )
+        if len(opened) > _DEEPEST:
+            raise UsageError(
+                f"{name} is nested deeper than any site file",
+                evidence=f"line {line}: more than {_DEEPEST} sections inside one another",
+                helps=f"mend the line named above in {name}",
+            )
+
+
 def _yaml_message(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
@@ -133,10 +158,17 @@ def _yaml_message(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _repeated_key(node: yaml.Node) -> yaml.ScalarNode | None:
-    """The first key that a mapping has twice; YAML itself would silently keep the last."""
+def _repeated_key(node: yaml.Node, known: set[int] | None = None) -> yaml.ScalarNode | None:
+    """The first key that a mapping has twice; YAML itself would silently keep the last.
+
+    `known` has the nodes that were looked at: aliases can lead to one of them a billion times.
+    """
+    known = set() if known is None else known
+    if id(node) in known:
+        return None
+    known.add(id(node))
     if isinstance(node, yaml.SequenceNode):
-        return next(filter(None, map(_repeated_key, node.value)), None)
+        return next(filter(None, (_repeated_key(item, known) for item in node.value)), None)
     if not isinstance(node, yaml.MappingNode):
         return None
     seen: set[str] = set()
@@ -145,7 +177,7 @@ def _repeated_key(node: yaml.Node) -> yaml.ScalarNode | None:
             if key.value in seen:
                 return key
             seen.add(key.value)
-        if found := _repeated_key(value):
+        if found := _repeated_key(value, known):
             return found
     return None
 

@@ -46,7 +46,7 @@ def test_an_archive_is_verified_and_a_copy_of_it_stored(state: Path) -> None:
     assert release.archive.read_bytes() == source.read_bytes()
     assert release.sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
     assert release.manifest.read_bytes() == manifest_of().document()
-    assert [one.manifest.title for one in stored_releases()] == ["acme 5.1"]
+    assert [one.manifest.title for one in stored_releases() if one.manifest] == ["acme 5.1"]
     assert resolve_release(str(source), quiet) == release
 
 

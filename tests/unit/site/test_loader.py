@@ -164,6 +164,26 @@ def test_a_folder_in_its_place_is_unreachable(tmp_path: Path) -> None:
         load_site(tmp_path)
 
 
+BOMB = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (GOOD + "web: " + "[" * 5000, "line 7: more than 32 sections"),
+        (GOOD + "web: " + "{a: " * 5000, "line 7: more than 32 sections"),
+        (GOOD + "web: &a [*a]\n", "line 7: *a stands inside &a"),
+        (GOOD + "web: &a\n  b:\n    - *a\n", "line 9: *a stands inside &a"),
+        (GOOD + BOMB, "line 7: a0: there is no such key"),
+    ],
+    ids=["brackets", "braces", "list", "mapping", "bomb"],
+)
+def test_a_file_made_to_trap_its_reader_is_refused_with_the_line(text: str, told: str) -> None:
+    assert told in mistake(text)
+
+
 SHAPES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (

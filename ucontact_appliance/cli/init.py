@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import BeforeValidator, Field, FilePath, IPvAnyAddress, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FilePath,
+    IPvAnyAddress,
+    TypeAdapter,
+    ValidationError,
+)
 
 from ucontact_appliance.cli.console import err, out
 from ucontact_appliance.cli.plan import show_plan
-from ucontact_appliance.errors import UsageError
+from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.sizing import MOST_AGENTS, size_for
 from ucontact_appliance.planning.topology import make_plan
@@ -47,7 +56,11 @@ def init(
 
 
 def ask_for_site(path: Path) -> Path:
-    """Ask, show the plan, write the file; gives back its path. Answers may come by a pipe."""
+    """Ask, show the plan, write the file; gives back its path. Answers may come by a pipe.
+
+    That the file can be written is known before the first question.
+    """
+    _refuse_folder(path.absolute().parent)
     try:
         answers = _ask()
     except typer.Abort:
@@ -65,6 +78,19 @@ def ask_for_site(path: Path) -> Path:
     return path
 
 
+def _refuse_folder(folder: Path) -> None:
+    """Raises UnreachableError for a folder that takes no file: by trying, as modes tell half."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UnreachableError(
+            f"no file can be written to {folder}",
+            evidence=str(error),
+            helps="ucontact init --site FILE   (in a folder of yours)",
+        ) from error
+
+
 def _ask() -> dict[str, Any]:
     err.print("A few questions; Enter takes what is in brackets.\n")
     name = _prompt("Short name of the site", "contact", SiteName)
@@ -76,7 +102,7 @@ def _ask() -> dict[str, Any]:
         "site": name,
         "fqdn": fqdn,
         "agents": agents,
-        "hosts": [_ask_host(number, group, groups) for number, group in enumerate(groups)],
+        "hosts": _ask_hosts(groups),
         "certificate": _ask_certificate(),
         "network": {
             "profile": profile,
@@ -90,14 +116,28 @@ def _ask() -> dict[str, Any]:
     }
 
 
-def _ask_host(
-    index: int, group: tuple[Role, ...], groups: tuple[tuple[Role, ...], ...]
-) -> dict[str, str]:
-    alone = len(groups) == 1
-    roles = " + ".join(role.value for role in group)
-    default = "local" if alone else None
-    where = _prompt(f"Address of server {index + 1} ({roles}), or 'local'", default, Address)
-    return {"name": _prompt("Its short name", group[0].value, Name), "address": where}
+def _ask_hosts(groups: tuple[tuple[Role, ...], ...]) -> list[dict[str, str]]:
+    hosts: list[dict[str, str]] = []
+    for group in groups:
+        number, roles = len(hosts) + 1, " + ".join(role.value for role in group)
+        question = f"Address of server {number} ({roles}), or 'local'"
+        default = "local" if len(groups) == 1 else None
+        address = _prompt(question, default, _unlike(Address, [h["address"] for h in hosts]))
+        names = [host["name"] for host in hosts]
+        name = _prompt("Its short name", group[0].value, _unlike(Name, names))
+        hosts.append({"name": name, "address": address})
+    return hosts
+
+
+def _unlike(kind: Any, taken: list[str]) -> Any:
+    """That type, without the values that are taken."""
+
+    def refuse(value: str) -> str:
+        if value in taken:
+            raise ValueError(f"{value!r} is another server's already")
+        return value
+
+    return Annotated[kind, AfterValidator(refuse)]
 
 
 def _ask_certificate() -> dict[str, str]:

@@ -157,6 +157,32 @@ def test_init_writes_paths_that_hold_in_every_folder(
     assert written["key"] == str(tmp_path / "key.pem")
 
 
+def test_init_refuses_a_repeat_when_it_is_given(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = ["192.0.2.1", "one"], ["192.0.2.1", "192.0.2.2", "one", "two"]
+    answers = ["acme", "", "40", "", *one, *two, "", "", ""]
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("\n".join(answers)), encoding="utf-8"))
+    answer = ucontact("init")
+    assert answer.code == 0, answer.err
+    assert "'192.0.2.1' is another server's already" in answer.err
+    assert "'one' is another server's already" in answer.err
+    hosts = yaml.safe_load((tmp_path / "site.yml").read_text())["hosts"]
+    assert hosts == [
+        {"name": "one", "address": "192.0.2.1"},
+        {"name": "two", "address": "192.0.2.2"},
+    ]
+
+
+def test_init_asks_nothing_when_the_file_could_not_be_written(
+    ucontact: Command, tmp_path: Path
+) -> None:
+    answer = ucontact("init", "--site", str(tmp_path / "nowhere" / "site.yml"))
+    assert answer.code == 3
+    assert str(tmp_path / "nowhere") in answer.err
+    assert "Short name" not in answer.err
+
+
 def test_init_never_replaces_a_file_unasked(ucontact: Command, tmp_path: Path) -> None:
     (tmp_path / "site.yml").write_text("mine")
     answer = ucontact("init")

@@ -19,7 +19,7 @@ from pydantic import (
     ValidationError,
 )
 
-from ucontact_appliance.cli.console import err, out
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out
 from ucontact_appliance.cli.plan import show_plan
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.model import Role
@@ -65,7 +65,7 @@ def ask_for_site(path: Path) -> Path:
         answers = _ask()
     except typer.Abort:
         if sys.stdin.isatty():
-            raise
+            end_unchanged(INTERRUPTED)
         raise UsageError(
             "nobody is there to answer the questions",
             helps=f"ucontact init --site {path}   (in a terminal)",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.cli.console import err, out, table
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, table
 from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.options import SiteOption, require_root
 from ucontact_appliance.cli.plan import show_plan
@@ -98,7 +98,12 @@ def _confirm() -> None:
         raise UsageError(
             "nobody is there to confirm the plan", helps="ucontact install --yes   (no questions)"
         )
-    typer.confirm("Install this plan?", abort=True)
+    try:
+        agreed = typer.confirm("Install this plan?")
+    except typer.Abort:
+        end_unchanged(INTERRUPTED)
+    if not agreed:
+        end_unchanged()
 
 
 def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles | None) -> None:

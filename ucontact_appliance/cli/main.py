@@ -23,7 +23,7 @@ from ucontact_appliance.cli import (
     report,
     secrets,
 )
-from ucontact_appliance.cli.console import show_error
+from ucontact_appliance.cli.console import INTERRUPTED, show_error
 from ucontact_appliance.cli.signals import Ended, orderly_end
 from ucontact_appliance.errors import (
     EXIT_PHASE_FAILED,
@@ -36,7 +36,6 @@ from ucontact_appliance.errors import (
 # What Typer raises for wrong words, whether click comes with it or apart: the class that
 # BadParameter and all its siblings inherit from.
 _WrongUsage = typer.BadParameter.__mro__[2]
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _AGAIN = "run the same command again; it continues"
 
 app = typer.Typer(
@@ -104,7 +103,7 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
     if isinstance(error, ApplianceError):
         return error, error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return ApplianceError("interrupted", helps=_AGAIN), _INTERRUPTED
+        return ApplianceError("interrupted", helps=_AGAIN), INTERRUPTED
     if isinstance(error, _WrongUsage):
         said = cast("Any", error).format_message()
         return UsageError(said, helps="ucontact --help"), EXIT_USAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -11,9 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ucontact_appliance.cli import install
 from ucontact_appliance.cli.main import main
+from ucontact_appliance.engine.job import Surveyed
+from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import load_secrets, save_secrets
-from ucontact_appliance.state import state_paths
+from ucontact_appliance.state import StatePaths, state_paths
 
 SITE = """\
 site: demo
@@ -181,6 +187,50 @@ def test_init_asks_nothing_when_the_file_could_not_be_written(
     assert answer.code == 3
     assert str(tmp_path / "nowhere") in answer.err
     assert "Short name" not in answer.err
+
+
+class Terminal(io.StringIO):
+    """Somebody who types; a negative answer is Ctrl-C."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, size: int | None = -1, /) -> str:
+        line = super().readline()
+        if line.startswith("^C"):
+            raise KeyboardInterrupt
+        return line
+
+
+def test_ctrl_c_among_the_questions_is_no_interrupted_install(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("acme\n^C\n"))
+    answer = ucontact("init")
+    assert answer.code == 130
+    assert "nothing was changed" in answer.err
+    assert "continues" not in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("typed", "code"), [("n\n", 0), ("\n", 0), ("^C\n", 130)])
+def test_a_plan_that_is_not_wanted_changes_nothing(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
+) -> None:
+    (tmp_path / "site.yml").write_text(SITE)
+    survey = Survey("debian", "", "Debian sid", 8192)
+
+    def look(site: Site, paths: StatePaths) -> Surveyed:
+        return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
+
+    monkeypatch.setattr(install, "look", look)
+    monkeypatch.setattr(install, "resolve_release", lambda name, say: None)
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    answer = ucontact("install")
+    assert answer.code == code
+    assert "nothing was changed" in answer.err
+    assert "interrupted" not in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["site.yml"]
 
 
 def test_init_never_replaces_a_file_unasked(ucontact: Command, tmp_path: Path) -> None:

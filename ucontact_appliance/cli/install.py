@@ -44,10 +44,10 @@ def install(
     if dry_run:
         _dry_run(seen, path, look_up_release(loaded.release, _say))
         return
-    release = resolve_release(loaded.release, _say)
     if not yes:
         show_plan(loaded, seen.plan)
         _confirm()
+    release = resolve_release(loaded.release, _say)
     with Progress(err) as progress:
         done = run_install(seen, path, release, progress, restart=restart)
     out.print(

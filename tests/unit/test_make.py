@@ -74,6 +74,6 @@ def test_make_installs_the_tools_that_the_lab_asks_for() -> None:
     listed = re.search(r"^LAB_TOOLS := (.*)$", text, re.MULTILINE)
     assert listed is not None
     pairs = dict(pair.split(":") for pair in listed[1].split())
-    # Every Debian has these two: they are of its essential packages.
-    essential = {"mount", "unshare"}
-    assert pairs == {tool: package for tool, package in TOOLS.items() if tool not in essential}
+    # Every Debian and Ubuntu has these two: their packages are of priority 'required'.
+    always = {"mount", "unshare"}
+    assert pairs == {tool: package for tool, package in TOOLS.items() if tool not in always}

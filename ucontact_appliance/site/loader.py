@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import typing
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.site.model import EVALUATION, Site
+from ucontact_appliance.site.model import EVALUATION, Site, model_in
 
 _MOST_BYTES = 1 << 20
 _DEEPEST = 32  # sections inside one another; a site file has 5
@@ -209,7 +208,7 @@ def _known_keys(where: Sequence[Hashable]) -> list[str]:
             continue
         model = next(
             (
-                _model_in(field.annotation)
+                model_in(field.annotation)[0]
                 for name, field in model.model_fields.items()
                 if (field.alias or name) == step
             ),
@@ -218,12 +217,6 @@ def _known_keys(where: Sequence[Hashable]) -> list[str]:
     if model is None:
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
 
 
 def _explain(problem: Any, root: yaml.Node) -> str:

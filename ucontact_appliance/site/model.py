@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import typing
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -343,3 +344,14 @@ class Site(_Model):
         _refuse_repeated([host.name for host in hosts], "name")
         _refuse_repeated([host.address for host in hosts], "address")
         return hosts
+
+
+def model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The section's model in a field's annotation, and whether there are many of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for inner in typing.get_args(annotation):
+        found, _ = model_in(inner)
+        if found is not None:
+            return found, typing.get_origin(annotation) is tuple
+    return None, False

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 from ucontact_appliance.lab.commands import TOOLS
 from ucontact_appliance.resources import INSTALLER, ROOT
+
+DEMO = "import demo; print(demo.command('secrets', 'show', 'a', '--site', '/a folder/site.yml'))"
 
 
 def program(path: Path, text: str) -> None:
@@ -77,3 +81,11 @@ def test_make_installs_the_tools_that_the_lab_asks_for() -> None:
     # Every Debian and Ubuntu has these two: their packages are of priority 'required'.
     always = {"mount", "unshare"}
     assert pairs == {tool: package for tool, package in TOOLS.items() if tool not in always}
+
+
+def test_the_demo_prints_commands_that_run_as_they_stand() -> None:
+    words = [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(INSTALLER)!r}]; {DEMO}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+    line = shlex.split(done.stdout)
+    assert line[0] == str(Path(sys.executable).with_name("ucontact"))
+    assert line[1:] == ["secrets", "show", "a", "--site", "/a folder/site.yml"]

@@ -131,7 +131,7 @@ def _refuse_mazes(text: str, name: str) -> None:
     """Refuse what only walks in circles or deeper than any site file; its events are flat."""
     opened: list[str | None] = []
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.CollectionStartEvent):
             opened.append(event.anchor)
         elif isinstance(event, yaml.CollectionEndEvent):

@@ -30,8 +30,12 @@ def test_the_mirror_is_the_hosts_own_main_archive() -> None:
     "listed", ["", "https://mirror.example.net/debian-security/ Debian Debian-S"]
 )
 def test_without_a_debian_archive_the_error_says_what_there_is(listed: str) -> None:
-    with pytest.raises(UsageError, match="names no Debian archive"):
+    with pytest.raises(UsageError, match="names no Debian archive") as caught:
         choose_mirror(listed)
+    helps = caught.value.helps
+    assert "deb [signed-by=" in helps
+    assert "any mirror" in helps
+    assert "Pin-Priority: -1" in helps
 
 
 def test_of_a_list_of_mirrors_the_first_is_taken() -> None:

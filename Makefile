@@ -28,8 +28,7 @@ demo: $(VENV)/.base ## a rehearsal machine, installed, proven by a real call, wi
 	@$(BIN)/python installer/demo.py
 
 test: $(VENV)/.dev ## all tests; those on machines need root
-	@installer/bootstrap tools $(LAB_TOOLS) $(TEST_TOOLS)
-	@installer/run-tests $(BIN)
+	@installer/run-tests $(BIN) $(LAB_TOOLS) $(TEST_TOOLS)
 
 unit: $(VENV)/.dev ## the tests that need no machine
 	$(BIN)/python -m pytest tests/unit

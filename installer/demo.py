@@ -7,6 +7,7 @@ changes nothing.
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -22,18 +23,23 @@ SUITE = "sid"
 FQDN = "demo.ucontact.test"
 EXTENSIONS = ("6001", "6002")
 BUILD = ROOT / "build"
-UCONTACT = Path(sys.executable).with_name("ucontact")
+UCONTACT = Path(sys.executable).absolute().with_name("ucontact")
 
 
 def step(title: str, *words: str) -> None:
     """Run one command, with its title and time; end the demo with its exit code when it fails."""
-    print(f"\n== {title}\n   ucontact {' '.join(words)}", flush=True)
+    print(f"\n== {title}\n   {command(*words)}", flush=True)
     start = time.monotonic()
     status = subprocess.run([UCONTACT, *words], check=False).returncode
     if status:
         print(f"\nthe demo stops here: {title} ended with {status}", file=sys.stderr)
         sys.exit(status)
     print(f"   {time.monotonic() - start:.0f} s", flush=True)
+
+
+def command(*words: str) -> str:
+    """A line that does the same from any folder, to be copied and pasted."""
+    return shlex.join([str(UCONTACT), *words])
 
 
 def machine_address() -> str:
@@ -89,14 +95,15 @@ def main() -> None:
         ],
     }
     write_atomic(BUILD / "demo.json", json.dumps(document, indent=2) + "\n")
+    name = f"telephony.extensions.{EXTENSIONS[0]}"
     print(
         f"\nThe demo is ready ({time.monotonic() - start:.0f} s).\n\n"
         f"  portal  {portal}   (open it in Chrome; the site's own CA signed it)\n"
-        f"  login   {EXTENSIONS[0]}, secret: ucontact secrets show "
-        f"telephony.extensions.{EXTENSIONS[0]}\n"
+        f"  login   {EXTENSIONS[0]}, and as its secret what this prints:\n"
+        f"          {command('secrets', 'show', name, '--site', str(site))}\n"
         f"  try     dial *43 and hear yourself; {EXTENSIONS[1]} is the second extension\n"
         f"  report  {report / 'report.html'}\n"
-        f"  end     ucontact lab down {MACHINE}\n"
+        f"  end     {command('lab', 'down', MACHINE)}\n"
     )
 
 

@@ -15,7 +15,6 @@ ROOT = _BUNDLE if _BUNDLE.is_dir() else PACKAGE.parent
 INSTALLER = ROOT / "installer"
 ROLES = ROOT / "roles"
 TEMPLATES = ROOT / "templates"
-INVENTORY = ROOT / "inventory"
 DATA = PACKAGE / "data"
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 def etc_root() -> Path:
     """The root of what must survive."""
-    return Path(os.environ.get("UCONTACT_ETC", "/etc/ucontact"))
+    return Path(os.environ.get("UCONTACT_ETC", "/etc/ucontact")).absolute()
 
 
 def var_root() -> Path:
     """The root of what runs leave behind."""
-    return Path(os.environ.get("UCONTACT_VAR", "/var/lib/ucontact"))
+    return Path(os.environ.get("UCONTACT_VAR", "/var/lib/ucontact")).absolute()
 
 
 @dataclass(frozen=True)

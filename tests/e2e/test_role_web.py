@@ -23,7 +23,7 @@ from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.clients import wss
 from ucontact_appliance.clients.http import Request, Response, fetch
 from ucontact_appliance.clients.tls import Endpoint, handshake
-from ucontact_appliance.engine.pki import ensure_pki, pins
+from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.planning.iron import Iron
@@ -101,6 +101,10 @@ class Front:
     def get(self, path: str, scheme: str = "https", **changes: Any) -> Response:
         values: dict[str, Any] = {"address": self.machine.address, "name": FQDN}
         return fetch(Request(**{**values, "path": path, "scheme": scheme, **changes}))
+
+    def pins(self) -> dict[str, str]:
+        document: dict[str, str] = json.loads((self.state.pki / "pins.json").read_text())
+        return document
 
     def findings(self) -> dict[str, Finding]:
         catalogue = (*host.CHECKS, *tls.CHECKS, *web.CHECKS, *headers.CHECKS)
@@ -252,7 +256,7 @@ def test_the_backend_being_down_is_a_502_with_every_header(front: Front) -> None
 
 
 def test_the_pins_are_those_of_the_served_key_and_the_backup(front: Front) -> None:
-    served, backup = pins(front.state)
+    served, backup = front.pins()["served"], front.pins()["backup"]
     (header,) = front.get("/uContact/").all("Public-Key-Pins")
     assert header == f'pin-sha256="{served}"; pin-sha256="{backup}"; max-age=2592000'
     # By openssl, as RFC 7469's appendix does it, and of what is really served.
@@ -392,8 +396,8 @@ def test_a_renewed_certificate_is_served_after_the_next_run(front: Front) -> Non
     found = handshake(Endpoint(front.machine.address, 443, FQDN), front.state.pki / "portal-ca.pem")
     pem = (front.state.pki / "portal.pem").read_text()
     assert found.problem == ""
-    assert web.spki_pin(pem) == pins(front.state)[0]
-    assert pins(front.state)[0] in front.get("/").all("Public-Key-Pins")[0]
+    assert web.spki_pin(pem) == front.pins()["served"]
+    assert front.pins()["served"] in front.get("/").all("Public-Key-Pins")[0]
 
 
 @pytest.mark.parametrize("front", ["sid"], indirect=True)

@@ -81,7 +81,7 @@ def judge_system(found: facts.System, today: date) -> Judgement:
             f"{found.os_name}: its maker's free security updates ended on {row.eol}{tested}",
             required,
             found.evidence,
-            "{ssh} cat /etc/os-release  # plan the move to a newer release, or buy extended support",
+            "{ssh} cat /etc/os-release  # plan a move to a newer release, or buy longer support",
         )
     until = f"free security updates until {row.eol}" if row.eol else "a rolling release"
     return passed(f"{found.os_name}: {until}{tested}", required, found.evidence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.text import Text
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.errors import ApplianceError
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 # Without a terminal nobody sees the edge of a screen: tables get room instead of folds.
 _PLAIN_WIDTH = 160
 
@@ -41,6 +42,12 @@ def show_error(error: ApplianceError) -> None:
         _say("", "", f"  {line}")
     for index, line in enumerate(error.helps.splitlines()):
         _say("" if index else "try:", "bold", line, "cyan")
+
+
+def end_unchanged(code: int = 0) -> NoReturn:
+    """End a command that somebody thought better of, before it changed anything."""
+    err.print("\nnothing was changed", highlight=False)
+    raise typer.Exit(code)
 
 
 def _say(label: str, label_style: str, text: str, style: str = "") -> None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import Field, FilePath, IPvAnyAddress, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FilePath,
+    IPvAnyAddress,
+    TypeAdapter,
+    ValidationError,
+)
 
-from ucontact_appliance.cli.console import err, out
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out
 from ucontact_appliance.cli.plan_view import show_plan
-from ucontact_appliance.errors import UsageError
+from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.sizing import MOST_AGENTS, size_for
 from ucontact_appliance.planning.topology import make_plan
@@ -32,6 +41,7 @@ from ucontact_appliance.site.model import (
 from ucontact_appliance.site.render import render_site
 
 AgentCount = Annotated[int, Field(ge=1, le=MOST_AGENTS)]
+ExistingFile = Annotated[FilePath, BeforeValidator(lambda text: Path(text).expanduser().absolute())]
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 
@@ -46,12 +56,16 @@ def init(
 
 
 def ask_for_site(path: Path) -> Path:
-    """Ask, show the plan, write the file; gives back its path. Answers may come by a pipe."""
+    """Ask, show the plan, write the file; gives back its path. Answers may come by a pipe.
+
+    That the file can be written is known before the first question.
+    """
+    _refuse_folder(path.absolute().parent)
     try:
         answers = _ask()
     except typer.Abort:
         if sys.stdin.isatty():
-            raise
+            end_unchanged(INTERRUPTED)
         raise UsageError(
             "nobody is there to answer the questions",
             helps=f"ucontact init --site {path}   (in a terminal)",
@@ -62,6 +76,19 @@ def ask_for_site(path: Path) -> Path:
     write_atomic(path, text)
     out.print(f"wrote [bold]{path}[/]; next: [cyan]ucontact install --site {path}[/]")
     return path
+
+
+def _refuse_folder(folder: Path) -> None:
+    """Raises UnreachableError for a folder that takes no file: by trying, as modes tell half."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UnreachableError(
+            f"no file can be written to {folder}",
+            evidence=str(error),
+            helps="ucontact init --site FILE   (in a folder of yours)",
+        ) from error
 
 
 def _ask() -> dict[str, Any]:
@@ -75,7 +102,7 @@ def _ask() -> dict[str, Any]:
         "site": name,
         "fqdn": fqdn,
         "agents": agents,
-        "hosts": [_ask_host(number, group, groups) for number, group in enumerate(groups)],
+        "hosts": _ask_hosts(groups),
         "certificate": _ask_certificate(),
         "network": {
             "profile": profile,
@@ -89,14 +116,28 @@ def _ask() -> dict[str, Any]:
     }
 
 
-def _ask_host(
-    index: int, group: tuple[Role, ...], groups: tuple[tuple[Role, ...], ...]
-) -> dict[str, str]:
-    alone = len(groups) == 1
-    roles = " + ".join(role.value for role in group)
-    default = "local" if alone else None
-    where = _prompt(f"Address of server {index + 1} ({roles}), or 'local'", default, Address)
-    return {"name": _prompt("Its short name", group[0].value, Name), "address": where}
+def _ask_hosts(groups: tuple[tuple[Role, ...], ...]) -> list[dict[str, str]]:
+    hosts: list[dict[str, str]] = []
+    for group in groups:
+        number, roles = len(hosts) + 1, " + ".join(role.value for role in group)
+        question = f"Address of server {number} ({roles}), or 'local'"
+        default = "local" if len(groups) == 1 else None
+        address = _prompt(question, default, _unlike(Address, [h["address"] for h in hosts]))
+        names = [host["name"] for host in hosts]
+        name = _prompt("Its short name", group[0].value, _unlike(Name, names))
+        hosts.append({"name": name, "address": address})
+    return hosts
+
+
+def _unlike(kind: Any, taken: list[str]) -> Any:
+    """That type, without the values that are taken."""
+
+    def refuse(value: str) -> str:
+        if value in taken:
+            raise ValueError(f"{value!r} is another server's already")
+        return value
+
+    return Annotated[kind, AfterValidator(refuse)]
 
 
 def _ask_certificate() -> dict[str, str]:
@@ -106,8 +147,8 @@ def _ask_certificate() -> dict[str, str]:
         return {"source": source}
     return {
         "source": source,
-        "chain": _prompt("PEM file with certificate and intermediates", None, FilePath),
-        "key": _prompt("PEM file with its key", None, FilePath),
+        "chain": _prompt("PEM file with certificate and intermediates", None, ExistingFile),
+        "key": _prompt("PEM file with its key", None, ExistingFile),
     }
 
 

@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.cli.console import err, out, table
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, table
 from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.options import SiteOption, require_root
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
+from ucontact_appliance.engine.install import Untold, iron_of, look, pending_moves, preview
 from ucontact_appliance.engine.install import install as run_install
-from ucontact_appliance.engine.install import iron_of, look, pending_moves, preview
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
-from ucontact_appliance.release.store import ReleaseFiles, resolve_release
+from ucontact_appliance.release.store import ReleaseFiles, look_up_release, resolve_release
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
@@ -41,20 +41,20 @@ def install(
 ) -> None:
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
-    path = (site or find_site_file() or ask_for_site(Path(SITE_FILE))).absolute()
+    path = (site or find_site_file() or _asked(dry_run)).absolute()
     loaded = load_site(path)
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
     short = _short(seen)
     abandoned = frozenset(abandon or ())
     _announce(pending_moves(seen, abandoned), loaded.fqdn)
-    release = resolve_release(loaded.release, lambda text: err.print(text, highlight=False))
     if dry_run:
-        _dry_run(seen, path, release)
+        _dry_run(seen, path, look_up_release(loaded.release, _say))
         return
     if not yes:
         show_plan(loaded, seen.plan, short)
         _confirm()
+    release = resolve_release(loaded.release, _say)
     with Progress(err) as progress:
         done = run_install(seen, path, release, progress, restart=restart, abandoned=abandoned)
     out.print(
@@ -81,6 +81,20 @@ def _short(seen: Surveyed) -> tuple[Shortfall, ...]:
     return short
 
 
+def _asked(dry_run: bool) -> Path:
+    """The site file that the answers make; a dry run asks nothing, because it would write it."""
+    if dry_run:
+        raise UsageError(
+            "there is no site.yml here, and a dry run writes none",
+            helps="ucontact init   (or: ucontact install --dry-run --site FILE)",
+        )
+    return ask_for_site(Path(SITE_FILE))
+
+
+def _say(text: str) -> None:
+    err.print(text, highlight=False, soft_wrap=True)
+
+
 def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
     """Before anything is done: what changes servers, and what that means for those who work."""
     if not moves:
@@ -105,15 +119,31 @@ def _confirm() -> None:
         raise UsageError(
             "nobody is there to confirm the plan", helps="ucontact install --yes   (no questions)"
         )
-    typer.confirm("Install this plan?", abort=True)
+    try:
+        agreed = typer.confirm("Install this plan?")
+    except typer.Abort:
+        end_unchanged(INTERRUPTED)
+    if not agreed:
+        end_unchanged()
 
 
-def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles) -> None:
+def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles | None) -> None:
     show_plan(seen.site, seen.plan)
     with Progress(err) as progress:
         rows = preview(seen, path, release, progress)
     shown = table("phase", "would change")
     for row in rows:
-        told = "all of it: it was never through" if row.changes is None else str(row.changes)
-        shown.add_row(row.title, told)
+        shown.add_row(row.title, _told(row.changes))
     out.print(shown, "\nnothing was changed")
+
+
+def _told(changes: int | Untold) -> str:
+    match changes:
+        case Untold.NEVER_THROUGH:
+            return "not known: the newest install did not come through it on these servers"
+        case Untold.NO_RELEASE:
+            return "not known: the release is not stored here yet"
+        case Untold.NOT_TOLD:
+            return "can't be told before it runs"
+        case _:
+            return str(changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast
 
@@ -22,7 +23,8 @@ from ucontact_appliance.cli import (
     report,
     secrets,
 )
-from ucontact_appliance.cli.console import show_error
+from ucontact_appliance.cli.console import INTERRUPTED, show_error
+from ucontact_appliance.cli.signals import Ended, orderly_end
 from ucontact_appliance.errors import (
     EXIT_PHASE_FAILED,
     EXIT_UNREACHABLE,
@@ -34,7 +36,7 @@ from ucontact_appliance.errors import (
 # What Typer raises for wrong words, whether click comes with it or apart: the class that
 # BadParameter and all its siblings inherit from.
 _WrongUsage = typer.BadParameter.__mro__[2]
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_AGAIN = "run the same command again; it continues"
 
 app = typer.Typer(
     name="ucontact",
@@ -72,7 +74,9 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line and exit with the contract's code; never a traceback."""
-    sys.exit(_run())
+    with orderly_end():
+        code = _run()
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -82,6 +86,12 @@ def _run() -> int:
         # The reader of our output has left, as `| head` does: nothing more to say, to nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
+    except Ended as ended:
+        told = ApplianceError(f"ended by {ended.name}", helps=_AGAIN)
+        # The terminal may be gone.
+        with suppress(OSError):
+            show_error(told)
+        return cast("int", ended.code)
     except (Exception, KeyboardInterrupt) as error:
         told, code = _explained(error)
         show_error(told)
@@ -93,8 +103,7 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
     if isinstance(error, ApplianceError):
         return error, error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        helps = "run the same command again; it continues"
-        return ApplianceError("interrupted", helps=helps), _INTERRUPTED
+        return ApplianceError("interrupted", helps=_AGAIN), INTERRUPTED
     if isinstance(error, _WrongUsage):
         said = cast("Any", error).format_message()
         return UsageError(said, helps="ucontact --help"), EXIT_USAGE

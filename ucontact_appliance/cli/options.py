@@ -15,7 +15,8 @@ SiteOption = Annotated[
     Path | None,
     typer.Option(
         "--site",
-        help="The site file; ./site.yml when left out, else the site installed last.",
+        help="The site file. Left out: ./site.yml, else the site installed last; profile then "
+        "shows this machine, and plan sizes by --agents alone.",
         show_default=False,
     ),
 ]

@@ -19,6 +19,7 @@ from ucontact_appliance.engine.events import (
     PhaseStarted,
     TaskResult,
     TaskStarted,
+    Warned,
 )
 
 _TASK_WIDTH = 60
@@ -71,6 +72,8 @@ class Progress:
                 self._line("[green]✓[/]", self._title, f"{what}  {seconds:.0f} s")
             case PhaseFailed(seconds=seconds):
                 self._line("[bold red]✗[/]", self._title, f"{seconds:.0f} s")
+            case Warned(text=text):
+                self._console.print(f"  [yellow]{escape(text)}[/]", highlight=False, soft_wrap=True)
             case TaskStarted(name=name):
                 self._task, self._hosts = name, ()
             case TaskResult(host=host, status=status, task=task, message=message):

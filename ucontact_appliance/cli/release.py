@@ -11,6 +11,7 @@ from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, require_root
 from ucontact_appliance.release.manifest import Manifest
 from ucontact_appliance.release.store import (
+    Stored,
     ensure_evaluation,
     releases_folder,
     stored_releases,
@@ -55,18 +56,32 @@ def list_releases(as_json: JsonOption = False) -> None:
     require_root()
     stored = stored_releases()
     if as_json:
-        show_json([{**_row(one.manifest), "archive": str(one.archive)} for one in stored])
+        show_json([{**_stored_row(one), "archive": str(one.archive)} for one in stored])
         return
     if not stored:
         err.print(f"no release in {releases_folder()}", highlight=False)
         return
     shown = table("name", "version", "evaluation", "files", "kB", "archive")
     for one in stored:
+        if one.manifest is None:
+            shown.add_row("?", "", "", "", "", str(one.archive))
+            continue
         row = _row(one.manifest)
         yes = "yes" if row["evaluation"] else "no"
         size = str(round(row["bytes"] / _KB))
         shown.add_row(row["name"], row["version"], yes, str(row["files"]), size, str(one.archive))
     out.print(shown)
+    for one in stored:
+        if one.problem:
+            err.print(
+                f"{one.problem}\n  the next install with it writes its manifest anew",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _stored_row(one: Stored) -> dict[str, Any]:
+    return _row(one.manifest) if one.manifest else {"problem": one.problem}
 
 
 def _row(manifest: Manifest) -> dict[str, Any]:

@@ -19,6 +19,8 @@ app = typer.Typer(help="The site's generated secrets (root only).", no_args_is_h
 
 Name = Annotated[str, typer.Argument(help="Dotted name, such as telephony.extensions.6001.")]
 
+_LEAST = 8  # characters; report/redact.py finds values from 6 on
+
 
 @app.command()
 def show(name: Name, site: SiteOption = None) -> None:
@@ -62,6 +64,13 @@ def set_value(name: Name, site: SiteOption = None) -> None:
         or not value.isprintable()
     ):
         raise UsageError("the secret is empty, or has a quote, ';', '\\' or a control character")
+    if len(value) < _LEAST:
+        raise UsageError(
+            f"the secret has fewer than {_LEAST} characters",
+            evidence="so short a one is soon guessed, and can't be told from ordinary words where "
+            "logs and reports are cleaned of secrets",
+            helps=f"ask the provider for a longer one, then: ucontact secrets set {name}",
+        )
     path = state_paths(found.site).secrets
     save_secrets(path, {**load_secrets(path), name: value})
     err.print(f"{name} is stored; the next install lays it down")

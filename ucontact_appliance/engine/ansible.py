@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +22,8 @@ from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskSt
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.resources import INSTALLER
 
+_STOP_SECONDS = 10.0
+_FOLDER = re.compile(r"ucontact-([0-9]+)-([0-9]+)-.+")
 _TMPFS = (Path("/run"), Path("/dev/shm"))  # memory, so that no secret meets a disk
 
 
@@ -58,19 +65,48 @@ def run_playbook(
     """Run it and wait; events go to `observer`, Ansible's own output to `log` line by line.
 
     Inventory and secrets are files in memory (tmpfs, 0600 in a 0700 folder) for as long as the
-    process runs. Raises PhaseFailedError only when Ansible could not be started at all.
+    process runs. Raises PhaseFailedError only when Ansible could not be started at all. Whatever
+    ends this function ends Ansible and all that it started here.
     """
-    with tempfile.TemporaryDirectory(prefix="ucontact-", dir=_memory_folder()) as name:
+    with tempfile.TemporaryDirectory(prefix=_prefix(), dir=_memory_folder()) as name:
         folder = Path(name)
         inventory_file = _private_json(folder / "inventory.json", inventory)
         secrets_file = _private_json(folder / "secrets.json", {"secrets": secrets})
         command = [
-            str(Path(sys.executable).with_name("ansible-playbook")),
+            # Not the script of that name: outside a virtual environment it need not lie beside
+            # the interpreter. Every ansible-core that we allow knows `python -m ansible`.
+            *(sys.executable, "-m", "ansible", "playbook"),
             *("-i", str(inventory_file), "-e", f"@{secrets_file}"),
             *(("--check",) if check else ()),
             str(playbook),
         ]
-        return _watch(command, _environment(folder), observer, log)
+        return _watch(command, folder, _environment(folder), observer, log)
+
+
+def sweep_memory() -> None:
+    """Take away the secrets of runs that were killed: their folders in memory, but no others."""
+    for root in _TMPFS:
+        for folder in root.glob("ucontact-*-*-*"):
+            found = _FOLDER.fullmatch(folder.name)
+            if found is None or _begun(int(found[1])) == found[2]:
+                continue
+            with suppress(OSError):  # another sweep came first, or it is somebody else's
+                if folder.lstat().st_uid == os.geteuid():
+                    shutil.rmtree(folder)
+
+
+def _prefix() -> str:
+    """Names the process that a folder belongs to; its start tells it from a later one's number."""
+    return f"ucontact-{os.getpid()}-{_begun(os.getpid())}-"
+
+
+def _begun(pid: int) -> str | None:
+    """When the process began, in clock ticks since boot (proc(5), stat); None: there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[19]
 
 
 def _memory_folder() -> Path:
@@ -100,6 +136,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _watch(
     command: list[str],
+    folder: Path,
     environment: Mapping[str, str],
     observer: Observer,
     log: Callable[[str], None],
@@ -113,8 +150,10 @@ def _watch(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            cwd=folder,  # `-m` looks for modules there first: nobody else's lie in a folder of ours
             env={**environment, "UCONTACT_EVENTS_FD": str(writing)},
             pass_fds=(writing,),
+            start_new_session=True,  # a group of its own, to be ended as a whole
         )
     except OSError as error:
         os.close(reading)
@@ -129,13 +168,31 @@ def _watch(
             record = _collect(events, observer)
         status = process.wait()
     except BaseException:
-        process.terminate()
-        process.wait()
+        _end(process)
         raise
     finally:
         output.join(timeout=5)
         process.stdout.close()
     return PlayResult(status=status, **record)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the process and its whole group: politely, then, after some seconds, for good."""
+    if process.returncode is not None:
+        return
+    _signal(process, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    # Not waited for in earnest yet: as long as it is not, its number is nobody else's.
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while os.waitid(os.P_PID, process.pid, flags) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _signal(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _copy(stream: TextIO, log: Callable[[str], None]) -> None:

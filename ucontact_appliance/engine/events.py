@@ -64,7 +64,16 @@ class TaskResult:
     message: str = ""
 
 
-Event = PhaseStarted | PhaseSkipped | PhaseFinished | PhaseFailed | TaskStarted | TaskResult
+@dataclass(frozen=True)
+class Warned:
+    """Something that ends nothing, and that a person should know."""
+
+    text: str
+
+
+Event = (
+    PhaseStarted | PhaseSkipped | PhaseFinished | PhaseFailed | TaskStarted | TaskResult | Warned
+)
 Observer = Callable[[Event], None]
 
 

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from ucontact_appliance import __version__
+from ucontact_appliance.engine.ansible import sweep_memory
 from ucontact_appliance.engine.events import (
     Observer,
     PhaseFailed,
     PhaseFinished,
     PhaseSkipped,
     PhaseStarted,
+    Warned,
 )
 from ucontact_appliance.engine.installed import save_plan
 from ucontact_appliance.engine.job import Job, Surveyed
@@ -32,6 +35,7 @@ from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase
+from ucontact_appliance.engine.reach import reaching
 from ucontact_appliance.errors import (
     ApplianceError,
     PhaseFailedError,
@@ -42,10 +46,11 @@ from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
 from ucontact_appliance.planning.iron import Iron
-from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.report.redact import redact
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
 from ucontact_appliance.site.model import Host, Site
@@ -68,13 +73,21 @@ class InstallResult:
     log: Path
 
 
+class Untold(Enum):
+    """Why a dry run can't say how much a phase would change."""
+
+    NEVER_THROUGH = "never through"  # not in the newest install, or not on these servers
+    NOT_TOLD = "not told"  # a phase that can't be asked before it runs
+    NO_RELEASE = "no release"  # an install would build or copy it first
+
+
 @dataclass(frozen=True)
 class Preview:
-    """One phase of a dry run: how much it would change; None when that can't be told yet."""
+    """One phase of a dry run: how much it would change, or why that can't be told."""
 
     id: str
     title: str
-    changes: int | None
+    changes: int | Untold
 
 
 def look(site: Site, paths: StatePaths) -> Surveyed:
@@ -94,16 +107,10 @@ def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | Unreachab
 
     def one(host: Host) -> Survey | UnreachableError:
         try:
-            with runner_for(host, paths.known_hosts) as runner:
+            with reaching(host, paths.known_hosts), runner_for(host, paths.known_hosts) as runner:
                 return survey(runner)
         except UnreachableError as error:
             return error
-        except TimeoutError as error:
-            return UnreachableError(
-                f"host {host.name} ({host.address}) let us in, and then gave no answer",
-                evidence=str(error),
-                helps=f"ucontact plan --site FILE   (once {host.name} answers again)",
-            )
 
     with ThreadPoolExecutor(max_workers=len(site.hosts)) as pool:
         return dict(zip([host.name for host in site.hosts], pool.map(one, site.hosts), strict=True))
@@ -135,14 +142,24 @@ def install(
     paths = state_paths(seen.site.site)
     start = time.monotonic()
     with install_lock(paths.lock):
+        sweep_memory()
         secrets = _ensure_secrets(seen.site, paths)
         journal = load_journal(paths.journal)
-        # A run that only looked has changed nothing: there is nothing to continue.
-        anew = restart or not journal.interrupted or not journal.begun_beyond(phases[0].id)
+        # A run that only looked has changed nothing: there is nothing to continue. One that came to
+        # its last phase, which only judges, has all others behind it: what the judgement asks to be
+        # mended is theirs to mend, so they run again.
+        anew = (
+            restart
+            or not journal.interrupted
+            or not journal.begun_beyond(phases[0].id)
+            or journal.begun(phases[-1].id)
+        )
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
-        save_plan(paths, seen.plan)
         moves = pending_moves(seen, abandoned)
-        with run_log(paths.logs, secrets.values()) as (log_path, log):
+        with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (
+            log_path,
+            log,
+        ):
             job = Job(seen, site_file, release, secrets, paths, observer, log, moves)
             changed = _run_phases(job, journal, log_path, phases)
         remember_site(site_file)
@@ -152,7 +169,7 @@ def install(
 def preview(
     seen: Surveyed,
     site_file: Path,
-    release: ReleaseFiles,
+    release: ReleaseFiles | None,
     observer: Observer,
     *,
     phases: tuple[Phase, ...] = INSTALL,
@@ -160,7 +177,7 @@ def preview(
     """What an install would change; writes nothing here and changes nothing there.
 
     Preflight is judged for real. A phase that was never through can't be told in numbers: its
-    tasks build on what earlier ones lay down.
+    tasks build on what earlier ones lay down. Without a release only preflight is looked at.
     """
     paths = state_paths(seen.site.site)
     journal = load_journal(paths.journal)
@@ -172,12 +189,28 @@ def preview(
     for number, phase in enumerate(phases, start=1):
         observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
         begin = time.monotonic()
-        known = number == 1 or journal.finished(phase.id)
-        with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
-            changes = phase.preview(job) if known else None
-        observer(PhaseFinished(phase.id, phase.title, changes or 0, time.monotonic() - begin))
+        known = journal.finished(phase.id) and _stood(phase, seen.plan, journal)
+        changes: int | Untold = Untold.NEVER_THROUGH
+        if number > 1 and known and release is None:
+            changes = Untold.NO_RELEASE
+        elif number == 1 or known:
+            with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
+                told = phase.preview(job)
+            changes = Untold.NOT_TOLD if told is None else told
+        count = 0 if isinstance(changes, Untold) else changes
+        observer(PhaseFinished(phase.id, phase.title, count, time.monotonic() - begin))
         rows.append(Preview(phase.id, phase.title, changes))
     return tuple(rows)
+
+
+def _stood(phase: Phase, plan: Plan, journal: Journal) -> bool:
+    """Whether the journal's install had the phase's hosts, at their addresses, in their roles."""
+    now = plan.hosts if phase.runs_on is None else plan.carriers(phase.runs_on)
+    before = journal.inputs.get("plan", {}).get("hosts", [])
+    keys = ("name", "address", "roles")
+    known = [tuple(host.get(key) for key in keys) for host in before]
+    wanted = [host.model_dump(mode="json") for host in now]
+    return all(tuple(host[key] for key in keys) in known for host in wanted)
 
 
 def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> tuple[Move, ...]:
@@ -251,14 +284,21 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
         journal = journal.with_entry(entry(phase.id, Progress.STARTED))
         save_journal(job.paths.journal, journal)
         try:
-            with _failing(phase, job, begin, command, log_path):
+            with _failing(phase, job, begin, command, log_path, last=number == total):
                 count = phase.run(job)
         except ApplianceError as error:
             seconds = time.monotonic() - begin
             failed = entry(phase.id, Progress.FAILED, seconds=seconds, error=error.what)
             journal = journal.with_entry(failed).with_progress(Progress.FAILED)
-            save_journal(job.paths.journal, journal)
+            try:
+                save_journal(job.paths.journal, journal)
+            except UnreachableError as unsaved:
+                # A full disk, say. "Started" stands there and continues as "failed" would; what a
+                # person has to read is why the phase failed.
+                job.observer(Warned(f"{unsaved.what}: {unsaved.evidence}"))
             raise
+        if number == 1:  # nothing is changed before: until then the old plan is what is there
+            save_plan(job.paths, job.plan)
         seconds = time.monotonic() - begin
         changed += count
         done = entry(phase.id, Progress.DONE, changed=count, seconds=seconds)
@@ -272,26 +312,45 @@ def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase,
 
 @contextmanager
 def _failing(
-    phase: Phase, job: Job, begin: float, command: str, log_path: Path | None = None
+    phase: Phase,
+    job: Job,
+    begin: float,
+    command: str,
+    log_path: Path | None = None,
+    *,
+    last: bool = False,
 ) -> Iterator[None]:
     """Say of any failure in which phase it was, and how to go on."""
     try:
         yield
-    except ApplianceError as error:
+    except (ApplianceError, TimeoutError) as caught:
+        error = _told(caught, job)
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
         kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
+        how = "all phases again" if last else "continues with this phase"
         logged = f"\nlog: {log_path}" if log_path else ""
         raise kind(
             f"phase '{phase.title}' failed: {error.what}",
             evidence=f"{error.evidence}{logged}",
-            helps=_going_on(error.helps, command),
-        ) from error
+            helps=_going_on(error.helps, command, how),
+        ) from caught
 
 
-def _going_on(helps: str, command: str) -> str:
-    """What helps, then the command that continues; once, where the help names it already."""
-    continues = "   (continues with this phase)"
+def _going_on(helps: str, command: str, how: str) -> str:
+    """What helps, then the command that goes on; once, where the help names it already."""
     if command in helps:
-        return f"{helps}{continues}" if helps.endswith(command) else helps
-    return "\nthen: ".join(filter(None, [helps, f"{command}{continues}"]))
+        return f"{helps}   ({how})" if helps.endswith(command) else helps
+    return "\nthen: ".join(filter(None, [helps, f"{command}   ({how})"]))
+
+
+def _told(caught: ApplianceError | TimeoutError, job: Job) -> ApplianceError:
+    """The failure as a person may read it: on the screen as in the log, without secrets."""
+    if isinstance(caught, TimeoutError):
+        caught = UnreachableError("a host gave no answer in time", evidence=str(caught))
+    values = tuple(job.secrets.values())
+    return type(caught)(
+        redact(caught.what, values),
+        evidence=redact(caught.evidence, values),
+        helps=redact(caught.helps, values),
+    )

@@ -55,5 +55,5 @@ def load_installed(site_file: Path) -> Installed:
 
 
 def save_plan(paths: StatePaths, plan: Plan) -> None:
-    """Remember the plan that is being executed."""
+    """Remember the plan that is being executed, once preflight has let it pass."""
     write_private(paths.plan, plan.model_dump_json(indent=2) + "\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ucontact_appliance.engine.events import Observer
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
-from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move
@@ -32,11 +32,11 @@ class Surveyed:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the installer on one site."""
+    """One run of the installer on one site; a dry run may have no release yet."""
 
     seen: Surveyed
     site_file: Path
-    release: ReleaseFiles
+    release: ReleaseFiles | None
     secrets: Secrets
     paths: StatePaths
     observer: Observer
@@ -53,6 +53,15 @@ class Job:
         """The plan that is being executed."""
         return self.seen.plan
 
+    @property
+    def stored_release(self) -> ReleaseFiles:
+        """The release that is being installed. Raises UsageError in a dry run without one."""
+        if self.release is None:
+            raise UsageError(
+                "the release is not stored here yet", helps="ucontact release build-evaluation"
+            )
+        return self.release
+
     def inventory(self) -> dict[str, Any]:
         """The inventory of this run. Raises PhaseFailedError on a system without a row."""
         return build_inventory(
@@ -61,8 +70,8 @@ class Job:
             {host.name: self._inputs(host.name) for host in self.site.hosts},
             ControllerInputs(
                 pki=self.paths.pki,
-                release=self.release.archive,
-                release_manifest=self.release.manifest,
+                release=self.stored_release.archive,
+                release_manifest=self.stored_release.manifest,
             ),
             self.paths.known_hosts,
         )

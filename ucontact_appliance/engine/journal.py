@@ -58,6 +58,10 @@ class Journal(BaseModel):
         """Whether the newest run stopped before its end, by failure or by a kill."""
         return self.progress is not Progress.DONE
 
+    def begun(self, phase: str) -> bool:
+        """Whether the newest run came to that phase."""
+        return any(e.id == phase for e in self.phases)
+
     def begun_beyond(self, phase: str) -> bool:
         """Whether the newest run came to any phase but that one."""
         return any(e.id != phase for e in self.phases)

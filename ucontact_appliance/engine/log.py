@@ -14,8 +14,14 @@ from ucontact_appliance.site.files import private_dir
 
 
 @contextmanager
-def run_log(folder: Path, secrets: Iterable[str]) -> Iterator[tuple[Path, Callable[[str], None]]]:
-    """A new 0600 log file: its path, and a function that writes one line with the time (UTC)."""
+def run_log(
+    folder: Path, secrets: Iterable[str], tell: Callable[[str], None]
+) -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """A new 0600 log file: its path, and a function that writes one line with the time (UTC).
+
+    That function never raises: an installation does not end for want of its log. What could not be
+    written is told once, by `tell`.
+    """
     private_dir(folder)
     values = tuple(secrets)
     now = datetime.now(timezone.utc)
@@ -24,11 +30,19 @@ def run_log(folder: Path, secrets: Iterable[str]) -> Iterator[tuple[Path, Callab
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
         raise UnreachableError(f"the log {path} can't be opened", evidence=str(error)) from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+    told: list[str] = []
+    # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
+    with os.fdopen(descriptor, "wb", buffering=0) as stream:
 
         def write(line: str) -> None:
             stamp = datetime.now(timezone.utc).strftime("%H:%M:%S")
-            stream.write(f"{stamp} {redact(line, values)}\n")
-            stream.flush()
+            try:
+                stream.write(f"{stamp} {redact(line, values)}\n".encode(errors="replace"))
+            except ValueError:  # closed: a straggler's line, after the run
+                return
+            except OSError as error:
+                if not told:
+                    told.append(f"the log {path} can't be written: {error.strerror}")
+                    tell(told[0])
 
         yield path, write

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
-from ucontact_appliance.engine.events import TaskResult, TaskStarted
+from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.moves import carry, demand_sources, settle
 from ucontact_appliance.engine.pki import ensure_pki
@@ -18,6 +18,7 @@ from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
+from ucontact_appliance.report.redact import redact
 from ucontact_appliance.resources import INSTALLER
 
 
@@ -31,6 +32,10 @@ class Phase(Protocol):
     @property
     def title(self) -> str:
         """What a person sees."""
+
+    @property
+    def runs_on(self) -> Role | None:
+        """The role whose hosts it is about; None for every host."""
 
     def needed(self, job: Job) -> bool:
         """Whether this run has anything for it to do or to look at."""
@@ -56,6 +61,7 @@ class Preflight(_Always):
 
     id: str = "preflight"
     title: str = "Preflight checks"
+    runs_on: Role | None = None
 
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
@@ -74,6 +80,7 @@ class Play(_Always):
 
     id: str
     title: str
+    runs_on: Role | None = None
     keeps: Role | None = None
 
     def run(self, job: Job) -> int:
@@ -94,6 +101,7 @@ class Certificates(_Always):
 
     id: str = "certificates"
     title: str = "Certificates"
+    runs_on: Role | None = None
 
     def run(self, job: Job) -> int:
         """Issue what is missing or near its end, then run the role."""
@@ -112,11 +120,12 @@ class Backend(_Always):
 
     id: str = "backend"
     title: str = "Backend and release"
+    runs_on: Role | None = Role.BACKEND
 
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
         changed = _play(job, self.id, check=False).changed
-        remember_manifest(job.paths, job.release.manifest)
+        remember_manifest(job.paths, job.stored_release.manifest)
         _settled(job, Role.BACKEND)
         return changed
 
@@ -132,6 +141,11 @@ class Carry:
     id: str
     title: str
     role: Role
+
+    @property
+    def runs_on(self) -> Role:
+        """The hosts of its role."""
+        return self.role
 
     def needed(self, job: Job) -> bool:
         """Only when the role changes servers."""
@@ -164,6 +178,7 @@ class Verify(_Always):
 
     id: str = "verify"
     title: str = "Health checks and report"
+    runs_on: Role | None = None
 
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
@@ -183,14 +198,14 @@ INSTALL: tuple[Phase, ...] = (
     Preflight(),
     Play("base", "Base system and firewall"),
     Certificates(),
-    Play("database", "Database", Role.DATABASE),
+    Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE),
     Carry("move-database", "Move the database", Role.DATABASE),
-    Play("stun", "STUN and TURN"),
-    Play("telephony", "Telephony", Role.TELEPHONY),
+    Play("stun", "STUN and TURN", Role.TELEPHONY),
+    Play("telephony", "Telephony", Role.TELEPHONY, keeps=Role.TELEPHONY),
     Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
     Backend(),
     Carry("move-files", "Move the portal's own files", Role.BACKEND),
-    Play("web", "Web server"),
+    Play("web", "Web server", Role.BACKEND),
     Verify(),
 )
 
@@ -208,11 +223,18 @@ def _place(job: Job, role: Role) -> Place:
 
 def _play(job: Job, name: str, *, check: bool) -> PlayResult:
     playbook = INSTALLER / "playbooks" / f"{name}.yml"
+    values = tuple(job.secrets.values())
+
+    def observer(event: Event) -> None:
+        if isinstance(event, TaskResult):
+            event = replace(event, message=redact(event.message, values))
+        job.observer(event)
+
     result = run_playbook(
         playbook,
         job.inventory(),
         job.secrets.tree(),
-        observer=job.observer,
+        observer=observer,
         log=job.log,
         check=check,
     )

@@ -176,15 +176,6 @@ def ensure_pki(
     return PkiResult(tuple(folder.changed))
 
 
-def pins(paths: StatePaths) -> tuple[str, str]:
-    """The RFC 7469 pins of the served key and of the backup key (R10).
-
-    Raises UnreachableError when `ensure_pki` has not run.
-    """
-    served = spki_pin(_read(paths.pki / "portal.pem"))
-    return served, spki_pin(_read(paths.pki / "hpkp-backup.pub.pem"))
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

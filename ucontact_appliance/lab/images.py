@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.lab import layout, processes
 from ucontact_appliance.lab.commands import run
 from ucontact_appliance.lab.mirror import debian_mirror
@@ -75,6 +75,23 @@ def drop_halves() -> None:
     processes.end_builders(layout.images())
     for half in layout.images().glob(f"{_HALF}*"):
         _remove(half)
+
+
+def drop_old(suite: str, in_use: Collection[str], on_event: Observer) -> None:
+    """Take away the suite's images of older recipes, but those `in_use` and those with layers.
+
+    One that does not go is told, and ends nothing.
+    """
+    kept = {f"{suite}-{recipe(suite)}", *in_use}
+    for image in sorted(layout.images().glob(f"{suite}-*")):
+        layered = "+" in image.name or any(layout.images().glob(f"{image.name}+*"))
+        if image.name in kept or layered or image.is_symlink():
+            continue
+        on_event(f"removing the image {image.name}: its recipe has changed")
+        try:
+            _remove(image)
+        except (ApplianceError, OSError) as error:
+            on_event(f"{image} stays: {error}")
 
 
 def recipe(suite: str) -> str:

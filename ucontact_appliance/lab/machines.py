@@ -100,6 +100,7 @@ def up(spec: Spec, on_event: Observer) -> Machine:
             _remove(folder) if made else _halt(folder)
             _tidy_network()
             raise
+        images.drop_old(spec.suite, _images_in_use(), on_event)
         return _machine(folder)
 
 
@@ -312,6 +313,12 @@ def _image_of(folder: Path) -> Path | None:
             helps=f"ucontact lab down {folder.name}",
         )
     return image
+
+
+def _images_in_use() -> set[str]:
+    """The names of the images that machines stand on."""
+    files = (layout.machines() / name / "image" for name in _names())
+    return {file.read_text(encoding="utf-8").strip() for file in files if file.exists()}
 
 
 def _layer_folder(image: Path, layer: str) -> Path:

@@ -9,6 +9,10 @@ from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab.commands import run
 
 _LIST = "mirror+file:"
+_ARCHIVE = (
+    "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+    "http://deb.debian.org/debian sid main"
+)
 
 
 def debian_mirror() -> str:
@@ -44,5 +48,10 @@ def choose_mirror(listed: str) -> str:
     raise UsageError(
         "the host's apt configuration names no Debian archive to make machines from",
         evidence=listed.strip() or "no package lists",
-        helps="apt-get update",
+        helps="apt-get update   (on Debian, where the package lists are missing)\n"
+        "else, as on Ubuntu: add a Debian archive, then apt-get update\n"
+        f"  in /etc/apt/sources.list.d/debian-for-rehearsals.list:  {_ARCHIVE}\n"
+        "  (any mirror of it will do; its keys are in the package debian-archive-keyring)\n"
+        "  in /etc/apt/preferences.d/debian-for-rehearsals, so that the host takes nothing of it:\n"
+        "  Package: *\n  Pin: release o=Debian\n  Pin-Priority: -1",
     )

@@ -39,10 +39,11 @@ class ReleaseFiles:
 
 @dataclass(frozen=True)
 class Stored:
-    """A release in the store and what its manifest says."""
+    """A release in the store and what its manifest says; else why it can't be read."""
 
     archive: Path
-    manifest: Manifest
+    manifest: Manifest | None
+    problem: str = ""
 
 
 def releases_folder() -> Path:
@@ -58,6 +59,45 @@ def resolve_release(name: str, say: Say) -> ReleaseFiles:
     """
     if name == EVALUATION:
         return ensure_evaluation(say)
+    source = _source(name)
+    say(f"verifying the release {source}")
+    return _store(source, load_trust())
+
+
+def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
+    """The same where it is stored already, else None; builds, copies and writes nothing.
+
+    What an install would do first is said. Raises as `resolve_release` does.
+    """
+    trust = load_trust()
+    if name == EVALUATION:
+        found = _in_store(archive_path(EVALUATION, version_of(sources_hash())), trust)
+        if found is None:
+            say("the evaluation release is not stored here: an install builds it first")
+        return found
+    source = _source(name)
+    say(f"verifying the release {source}")
+    manifest = verify_release(source)
+    found = _in_store(archive_path(manifest.name, manifest.version), trust, manifest)
+    if found is None:
+        say(f"the release {source} is good: an install copies it to {releases_folder()} first")
+    return found
+
+
+def _in_store(archive: Path, trust: Trust, wanted: Manifest | None = None) -> ReleaseFiles | None:
+    """The release at that place of the store; None unless it is whole, and the wanted one."""
+    beside = manifest_path(archive)
+    if not (archive.exists() and beside.exists()):
+        return None
+    try:
+        manifest = verify_archive(archive, trust)
+    except ApplianceError:
+        return None
+    same = wanted is None or manifest.document() == wanted.document()
+    return ReleaseFiles(archive, beside, _sha256(archive)) if same else None
+
+
+def _source(name: str) -> Path:
     source = Path(name).expanduser()
     if not source.exists():
         raise UnreachableError(
@@ -65,8 +105,7 @@ def resolve_release(name: str, say: Say) -> ReleaseFiles:
             evidence=f"there is no {source}",
             helps="name its archive or folder in site.yml as 'release:', or 'evaluation'",
         )
-    say(f"verifying the release {source}")
-    return _store(source, load_trust())
+    return source
 
 
 def verify_release(source: Path) -> Manifest:
@@ -113,10 +152,19 @@ def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
 
 
 def stored_releases() -> tuple[Stored, ...]:
-    """The releases in the store, by name and version. A manifest that can't be read is an error."""
+    """The releases in the store, by name and version."""
     folder = releases_folder()
     found = sorted(folder.glob(f"*{_ARCHIVE}")) if folder.is_dir() else []
-    return tuple(Stored(archive, read_manifest(manifest_path(archive))) for archive in found)
+    return tuple(_stored(archive) for archive in found)
+
+
+def _stored(archive: Path) -> Stored:
+    try:
+        return Stored(archive, read_manifest(manifest_path(archive)))
+    except ApplianceError as error:
+        return Stored(
+            archive, None, f"{error.what}: {error.evidence}" if error.evidence else error.what
+        )
 
 
 def _store(source: Path, trust: Trust) -> ReleaseFiles:
@@ -153,8 +201,12 @@ def _listed(archive: Path, manifest: Manifest) -> ReleaseFiles:
     document = manifest.document()
     if not beside.exists() or beside.read_bytes() != document:
         write_atomic(beside, document, 0o600)
-    with archive.open("rb") as stream:
+    return ReleaseFiles(archive, beside, _sha256(archive))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
         digest = hashlib.sha256()
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
-    return ReleaseFiles(archive, beside, digest.hexdigest())
+    return digest.hexdigest()

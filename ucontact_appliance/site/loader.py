@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import typing
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,49 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.model import EVALUATION, Site, model_in
 
 _MOST_BYTES = 1 << 20
+_DEEPEST = 32  # sections inside one another; a site file has 5
 _HELP = "ucontact init   (writes a good site.yml)"
 
 
 def load_site(path: Path) -> Site:
-    """The site in that file; UsageError names what is wrong, where, and what to do."""
-    return parse_site(_read(path), str(path))
+    """The site in that file; UsageError names what is wrong, where, and what to do.
+
+    Paths in it come back absolute: `~` is the home of who runs the command, and a relative one
+    starts at the folder of the file itself, also when the file is reached by a link.
+    """
+    return _anchored(parse_site(_read(path), str(path)), path.resolve().parent)
+
+
+def _anchored(site: Site, folder: Path) -> Site:
+    def absolute(path: Path | None) -> Path | None:
+        return folder / _home(path) if path else None
+
+    given = site.certificate
+    files = {"chain": given.chain, "key": given.key, "ca": given.ca}
+    release = site.release
+    if release != EVALUATION:
+        release = str(folder / _home(Path(release)))
+    return site.model_copy(
+        update={
+            "hosts": tuple(h.model_copy(update={"key": absolute(h.key)}) for h in site.hosts),
+            "certificate": given.model_copy(
+                update={name: absolute(path) for name, path in files.items()}
+            ),
+            "release": release,
+        }
+    )
+
+
+def _home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # there is no such user, or nobody knows the home
+        raise UsageError(
+            f"the path {path} can't be found", evidence=str(error), helps="write the whole path"
+        ) from None
 
 
 def _read(path: Path) -> str:
@@ -71,6 +104,7 @@ def parse_site(text: str, name: str = "site.yml") -> Site:
 
 def _compose(text: str, name: str) -> yaml.Node:
     try:
+        _refuse_mazes(text, name)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise UsageError(
@@ -93,6 +127,29 @@ def _compose(text: str, name: str) -> yaml.Node:
     return root
 
 
+def _refuse_mazes(text: str, name: str) -> None:
+    """Refuse what only walks in circles or deeper than any site file; its events are flat."""
+    opened: list[str | None] = []
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append(event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            opened.pop()
+        elif isinstance(event, yaml.AliasEvent) and event.anchor in opened:
+            raise UsageError(
+                f"{name} has a section that contains itself",
+                evidence=f"line {line}: *{event.anchor} stands inside &{event.anchor}",
+                helps=f"mend the line named above in {name}",
+            )
+        if len(opened) > _DEEPEST:
+            raise UsageError(
+                f"{name} is nested deeper than any site file",
+                evidence=f"line {line}: more than {_DEEPEST} sections inside one another",
+                helps=f"mend the line named above in {name}",
+            )
+
+
 def _yaml_message(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
@@ -100,10 +157,17 @@ def _yaml_message(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _repeated_key(node: yaml.Node) -> yaml.ScalarNode | None:
-    """The first key that a mapping has twice; YAML itself would silently keep the last."""
+def _repeated_key(node: yaml.Node, known: set[int] | None = None) -> yaml.ScalarNode | None:
+    """The first key that a mapping has twice; YAML itself would silently keep the last.
+
+    `known` has the nodes that were looked at: aliases can lead to one of them a billion times.
+    """
+    known = set() if known is None else known
+    if id(node) in known:
+        return None
+    known.add(id(node))
     if isinstance(node, yaml.SequenceNode):
-        return next(filter(None, map(_repeated_key, node.value)), None)
+        return next(filter(None, (_repeated_key(item, known) for item in node.value)), None)
     if not isinstance(node, yaml.MappingNode):
         return None
     seen: set[str] = set()
@@ -112,7 +176,7 @@ def _repeated_key(node: yaml.Node) -> yaml.ScalarNode | None:
             if key.value in seen:
                 return key
             seen.add(key.value)
-        if found := _repeated_key(value):
+        if found := _repeated_key(value, known):
             return found
     return None
 
@@ -144,7 +208,7 @@ def _known_keys(where: Sequence[Hashable]) -> list[str]:
             continue
         model = next(
             (
-                _model_in(field.annotation)
+                model_in(field.annotation)[0]
                 for name, field in model.model_fields.items()
                 if (field.alias or name) == step
             ),
@@ -153,12 +217,6 @@ def _known_keys(where: Sequence[Hashable]) -> list[str]:
     if model is None:
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
 
 
 def _explain(problem: Any, root: yaml.Node) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import typing
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 LOCAL = "local"
+EVALUATION = "evaluation"  # the release that is built here, and needs no path
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -125,7 +127,9 @@ class Host(_Model):
     )
     user: str = Field("root", description="who to log in as over ssh; needs root's rights")
     port: Port = Field(22, description="ssh port")
-    key: Path | None = Field(None, description="ssh private key; the agent's keys when left out")
+    key: Path | None = Field(
+        None, description="ssh private key; the agent's keys when left out (*)"
+    )
 
     @property
     def is_local(self) -> bool:
@@ -152,9 +156,9 @@ class Certificate(_Model):
         CertificateSource.PRIVATE_CA,
         description="'private-ca': made here, for closed sites; 'files': the customer's own",
     )
-    chain: Path | None = Field(None, description="PEM: the certificate, then its intermediates")
-    key: Path | None = Field(None, description="PEM: the private key of the certificate")
-    ca: Path | None = Field(None, description="PEM: the root, when it is no public one")
+    chain: Path | None = Field(None, description="PEM: the certificate, then its intermediates (*)")
+    key: Path | None = Field(None, description="PEM: the private key of the certificate (*)")
+    ca: Path | None = Field(None, description="PEM: the root, when it is no public one (*)")
 
     @model_validator(mode="after")
     def _files_belong_to_files(self) -> Certificate:
@@ -233,7 +237,8 @@ class Trunk(_Model):
         (Codec.ALAW, Codec.ULAW), description="in order of preference"
     )
     prefix: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9]{1,4}$")] = Field(
-        "9", description="digits that an agent dials before an outside number"
+        "9",
+        description="digits that an agent dials before an outside number; each trunk has its own",
     )
 
     model_config = ConfigDict(
@@ -264,6 +269,21 @@ class Telephony(_Model):
     @classmethod
     def _trunk_names_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
         _refuse_repeated([trunk.name for trunk in trunks], "name")
+        return trunks
+
+    @field_validator("trunks")
+    @classmethod
+    def _prefixes_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
+        """Equal ones leave the choice to chance; of '9' and '90', Asterisk takes the longer."""
+        prefixes = [trunk.prefix for trunk in trunks]
+        for index, prefix in enumerate(prefixes):
+            if prefix in prefixes[:index]:
+                first = trunks[prefixes.index(prefix)].name
+                raise PydanticCustomError(
+                    "repeated",
+                    "{prefix} is the prefix of the trunk {first} already; give each its own",
+                    {"prefix": repr(prefix), "first": repr(first), "at": (index, "prefix")},
+                )
         return trunks
 
 
@@ -315,7 +335,7 @@ class Site(_Model):
         DatabaseOn.BACKEND, description="medium sites: which server carries the database (R12)"
     )
     release: str = Field(
-        "evaluation", description="folder or archive of the release, or 'evaluation'"
+        EVALUATION, description="folder or archive of the release (*), or 'evaluation'"
     )
 
     @field_validator("hosts")
@@ -324,3 +344,14 @@ class Site(_Model):
         _refuse_repeated([host.name for host in hosts], "name")
         _refuse_repeated([host.address for host in hosts], "address")
         return hosts
+
+
+def model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The section's model in a field's annotation, and whether there are many of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for inner in typing.get_args(annotation):
+        found, _ = model_in(inner)
+        if found is not None:
+            return found, typing.get_origin(annotation) is tuple
+    return None, False

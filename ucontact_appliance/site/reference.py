@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.model import Site, model_in
 
 _HEAD = """\
 # site.yml
 
 The one file that a customer keeps. `ucontact init` writes it; a misspelt key is refused with the
 nearest right one. This page is made from the typed model.
+
+(*) A path: `~` is the home of who runs the command; a relative one starts at the folder that
+site.yml itself lies in.
 
 | key | default | meaning |
 |---|---|---|
@@ -33,22 +34,11 @@ def reference() -> str:
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
-        inner, many = _model_in(field.annotation)
+        inner, many = model_in(field.annotation)
         about = (inner.__doc__ or "").splitlines()[0] if inner else ""
         yield key, _default(field, inner), field.description or about
         if inner is not None:
             yield from _rows(inner, f"{key}{'[]' if many else ''}.")
-
-
-def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The model in the annotation, and whether there are many of it."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    for inner in typing.get_args(annotation):
-        found, _ = _model_in(inner)
-        if found is not None:
-            return found, typing.get_origin(annotation) is tuple
-    return None, False
 
 
 def _default(field: FieldInfo, inner: type[BaseModel] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -11,9 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ucontact_appliance.cli import install
 from ucontact_appliance.cli.main import main
+from ucontact_appliance.engine.job import Surveyed
+from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import load_secrets, save_secrets
-from ucontact_appliance.state import state_paths
+from ucontact_appliance.state import StatePaths, state_paths
 
 SITE = """\
 site: demo
@@ -142,12 +148,106 @@ def test_init_writes_a_file_that_install_reads(
     assert len(written["telephony"]["extensions"]) == 12
 
 
+def test_init_writes_paths_that_hold_in_every_folder(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chain.pem").write_text("chain")
+    (tmp_path / "key.pem").write_text("key")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    answers = ["acme", "", "12", "", "", "", "files", "chain.pem", "~/key.pem", "", ""]
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("\n".join(answers)), encoding="utf-8"))
+    answer = ucontact("init")
+    assert answer.code == 0, answer.err
+    written = yaml.safe_load((tmp_path / "site.yml").read_text())["certificate"]
+    assert written["chain"] == str(tmp_path / "chain.pem")
+    assert written["key"] == str(tmp_path / "key.pem")
+
+
+def test_init_refuses_a_repeat_when_it_is_given(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = ["192.0.2.1", "one"], ["192.0.2.1", "192.0.2.2", "one", "two"]
+    answers = ["acme", "", "40", "", *one, *two, "", "", ""]
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("\n".join(answers)), encoding="utf-8"))
+    answer = ucontact("init")
+    assert answer.code == 0, answer.err
+    assert "'192.0.2.1' is another server's already" in answer.err
+    assert "'one' is another server's already" in answer.err
+    hosts = yaml.safe_load((tmp_path / "site.yml").read_text())["hosts"]
+    assert hosts == [
+        {"name": "one", "address": "192.0.2.1"},
+        {"name": "two", "address": "192.0.2.2"},
+    ]
+
+
+def test_init_asks_nothing_when_the_file_could_not_be_written(
+    ucontact: Command, tmp_path: Path
+) -> None:
+    answer = ucontact("init", "--site", str(tmp_path / "nowhere" / "site.yml"))
+    assert answer.code == 3
+    assert str(tmp_path / "nowhere") in answer.err
+    assert "Short name" not in answer.err
+
+
+class Terminal(io.StringIO):
+    """Somebody who types; a negative answer is Ctrl-C."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, size: int | None = -1, /) -> str:
+        line = super().readline()
+        if line.startswith("^C"):
+            raise KeyboardInterrupt
+        return line
+
+
+def test_ctrl_c_among_the_questions_is_no_interrupted_install(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("acme\n^C\n"))
+    answer = ucontact("init")
+    assert answer.code == 130
+    assert "nothing was changed" in answer.err
+    assert "continues" not in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("typed", "code"), [("n\n", 0), ("\n", 0), ("^C\n", 130)])
+def test_a_plan_that_is_not_wanted_changes_nothing(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
+) -> None:
+    (tmp_path / "site.yml").write_text(SITE)
+    survey = Survey("debian", "", "Debian sid", 8192)
+
+    def look(site: Site, paths: StatePaths) -> Surveyed:
+        return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
+
+    monkeypatch.setattr(install, "look", look)
+    monkeypatch.setattr(install, "resolve_release", lambda name, say: None)
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    answer = ucontact("install")
+    assert answer.code == code
+    assert "nothing was changed" in answer.err
+    assert "interrupted" not in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["site.yml"]
+
+
 def test_init_never_replaces_a_file_unasked(ucontact: Command, tmp_path: Path) -> None:
     (tmp_path / "site.yml").write_text("mine")
     answer = ucontact("init")
     assert answer.code == 2
     assert "--force" in answer.err
     assert (tmp_path / "site.yml").read_text() == "mine"
+
+
+def test_a_dry_run_without_a_site_asks_and_writes_nothing(
+    ucontact: Command, tmp_path: Path
+) -> None:
+    answer = ucontact("install", "--dry-run")
+    assert answer.code == 2
+    assert "ucontact init" in answer.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_secret_is_shown_and_a_wrong_name_gets_the_nearest(
@@ -178,9 +278,22 @@ def test_a_trunks_password_is_taken_from_stdin(
     ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "site.yml").write_text(SITE)
-    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("given"), encoding="utf-8"))
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("given one"), encoding="utf-8"))
     assert ucontact("secrets", "set", "telephony.trunks.acme").code == 0
-    assert load_secrets(state_paths("demo").secrets)["telephony.trunks.acme"] == "given"
+    assert load_secrets(state_paths("demo").secrets)["telephony.trunks.acme"] == "given one"
+
+
+def test_a_password_too_short_to_be_kept_out_of_logs_is_refused(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site.yml").write_text(SITE)
+    monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("hush123"), encoding="utf-8"))
+    answer = ucontact("secrets", "set", "telephony.trunks.acme")
+    assert answer.code == 2
+    assert "fewer than 8" in answer.err
+    assert "logs" in answer.err
+    assert "hush123" not in answer.err
+    assert not load_secrets(state_paths("demo").secrets)
 
 
 def test_only_secrets_that_are_given_can_be_set(ucontact: Command, tmp_path: Path) -> None:

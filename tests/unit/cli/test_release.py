@@ -55,3 +55,15 @@ def test_list(release: Path) -> None:
     rows = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)
     assert [(row["name"], row["archive"]) for row in rows] == [("acme", str(stored.archive))]
     assert "acme" in CliRunner().invoke(app, ["list"]).stdout
+
+
+def test_list_survives_a_manifest_that_is_gone(release: Path) -> None:
+    stored = resolve_release(str(release), lambda text: None)
+    stored.manifest.unlink()
+    shown = CliRunner().invoke(app, ["list"])
+    assert shown.exit_code == 0
+    assert stored.archive.name in shown.output.replace("\n", "")
+    assert "can't be read" in shown.output
+    rows = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)
+    assert rows[0]["archive"] == str(stored.archive)
+    assert "can't be read" in rows[0]["problem"]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from ucontact_appliance.engine import ansible
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
 
@@ -92,11 +96,76 @@ def test_a_playbook_that_does_not_parse_is_a_status_without_hosts(tmp_path: Path
     assert "no.such.module" in log
 
 
+def test_ansible_is_found_where_no_script_lies_beside_the_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = tmp_path / "bin" / "python3"
+    apart.parent.mkdir()
+    apart.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    apart.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(apart))
+    result, _, log = play(tmp_path, copy_to(tmp_path / "made"))
+    assert (result.status, result.changed) == (0, 1), log
+
+
+def test_a_module_that_lies_in_the_callers_folder_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ansible").mkdir()
+    (tmp_path / "ansible/__init__.py").write_text("raise SystemExit('the wrong one')\n")
+    monkeypatch.chdir(tmp_path)
+    result, _, log = play(tmp_path, copy_to(tmp_path / "made"))
+    assert result.status == 0, log
+
+
+def test_whatever_ends_a_run_ends_all_that_ansible_started(tmp_path: Path) -> None:
+    marked = f"{4711 + os.getpid() / 10**7:.7f}"  # seconds that nothing else sleeps
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n"
+        f"    - {{name: Wait, ansible.builtin.command: sleep {marked}}}\n"
+    )
+
+    def sleepers() -> list[str]:
+        words = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+        return [line for line in words.stdout.splitlines() if line == f"sleep {marked}"]
+
+    def stop(event: Event) -> None:
+        deadline = time.monotonic() + 60
+        while not sleepers() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_playbook(playbook, INVENTORY, {}, observer=stop, log=lambda line: None)
+    assert sleepers() == []
+    assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))
+
+
+def test_what_killed_runs_left_in_memory_is_swept_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ansible, "_TMPFS", (tmp_path,))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    ended = tmp_path / f"ucontact-{dead.pid}-1-abc"
+    followed = tmp_path / f"ucontact-{os.getpid()}-1-abc"  # its number is another's by now
+    kept = [
+        tmp_path / f"{ansible._prefix()}abc",
+        tmp_path / "ucontact-lab.ip_forward.before",
+        tmp_path / "ucontact-a-b-c",
+    ]
+    for folder in (ended, followed, *kept):
+        folder.mkdir()
+        (folder / "secrets.json").write_text("{}")
+    ansible.sweep_memory()
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
 def test_nothing_is_left_in_memory_or_in_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "no_such_callback")
-    before = set(Path("/run").glob("ucontact-*"))
     task = (
         "    - name: Look\n      ansible.builtin.command: env\n      register: seen\n"
         "    - name: Judge\n      ansible.builtin.assert:\n"
@@ -104,5 +173,5 @@ def test_nothing_is_left_in_memory_or_in_the_environment(
     )
     result, _, _ = play(tmp_path, task)
     assert result.status == 0
-    assert set(Path("/run").glob("ucontact-*")) == before
+    assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))
     assert SECRET not in str(dict(os.environ))

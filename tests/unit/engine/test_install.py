@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,16 +16,19 @@ from ucontact_appliance.engine.events import (
     PhaseFinished,
     PhaseSkipped,
     PhaseStarted,
+    Warned,
     nobody,
 )
-from ucontact_appliance.engine.install import install, preview
+from ucontact_appliance.engine.install import Untold, install, preview
 from ucontact_appliance.engine.job import Job, Surveyed
-from ucontact_appliance.engine.journal import load_journal
+from ucontact_appliance.engine.journal import Journal, Progress, load_journal, save_journal
 from ucontact_appliance.engine.phases import Phase
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.planning.model import PlannedHost, Role
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.site.model import Host
 from ucontact_appliance.state import state_paths
 
 RELEASE = ReleaseFiles(archive=Path("a.tar.gz"), manifest=Path("manifest.json"), sha256="0" * 64)
@@ -40,6 +43,8 @@ class Recorded:
     act: Callable[[Job], int] = lambda job: 1
     title: str = "A phase"
     wanted: bool = True
+    runs_on: Role | None = None
+    previewed: int | None = 7
 
     def needed(self, job: Job) -> bool:
         return self.wanted
@@ -49,7 +54,7 @@ class Recorded:
         return self.act(job)
 
     def preview(self, job: Job) -> int | None:
-        return 7
+        return self.previewed
 
 
 def fail(job: Job) -> int:
@@ -116,7 +121,7 @@ def test_what_helps_is_told_before_the_command_that_continues(site_file: Path) -
             raise PhaseFailedError("no", helps=helps)
 
         with pytest.raises(PhaseFailedError) as caught:
-            run(site_file, (Recorded("a", [], failing),))
+            run(site_file, (Recorded("a", [], failing), Recorded("b", [])))
         return caught.value.helps
 
     goes_on = f"{command}   (continues with this phase)"
@@ -127,13 +132,25 @@ def test_what_helps_is_told_before_the_command_that_continues(site_file: Path) -
 
 def test_an_interrupted_install_continues_with_the_phase_that_stopped_it(site_file: Path) -> None:
     ran: list[str] = []
-    first, second, third = Recorded("look", ran), Recorded("b", ran), Recorded("c", ran, fail)
+    first, second, last = Recorded("look", ran), Recorded("b", ran), Recorded("judge", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (first, second, third))
-    events = run(site_file, (first, second, Recorded("c", ran)))
+        run(site_file, (first, second, Recorded("c", ran, fail), last))
+    events = run(site_file, (first, second, Recorded("c", ran), last))
     # The first phase only looks, and looks again.
-    assert ran == ["look", "b", "c", "look", "c"]
+    assert ran == ["look", "b", "c", "look", "c", "judge"]
     assert [e.id for e in events if isinstance(e, PhaseSkipped)] == ["b"]
+
+
+def test_what_the_last_phase_finds_wrong_is_mended_by_all_the_others(site_file: Path) -> None:
+    ran: list[str] = []
+    look, work = Recorded("look", ran), Recorded("b", ran)
+    with pytest.raises(PhaseFailedError) as caught:
+        run(site_file, (look, work, Recorded("judge", ran, fail)))
+    assert caught.value.helps.endswith("(all phases again)")
+    events = run(site_file, (look, work, Recorded("judge", ran)), agents=12)
+    assert ran == ["look", "b", "judge"] * 2
+    assert not [e for e in events if isinstance(e, PhaseSkipped)]
+    assert not load_journal(state_paths("demo").journal).interrupted
 
 
 def test_a_kill_leaves_a_journal_that_continues(site_file: Path) -> None:
@@ -142,25 +159,26 @@ def test_a_kill_leaves_a_journal_that_continues(site_file: Path) -> None:
     def killed(job: Job) -> int:
         raise KeyboardInterrupt
 
+    look, work, last = Recorded("look", ran), Recorded("b", ran), Recorded("judge", ran)
     with pytest.raises(KeyboardInterrupt):
-        run(site_file, (Recorded("look", ran), Recorded("b", ran), Recorded("c", ran, killed)))
+        run(site_file, (look, work, Recorded("c", ran, killed), last))
     journal = load_journal(state_paths("demo").journal)
     assert journal.interrupted
-    run(site_file, (Recorded("look", ran), Recorded("b", ran), Recorded("c", ran)))
-    assert ran == ["look", "b", "c", "look", "c"]
+    run(site_file, (look, work, Recorded("c", ran), last))
+    assert ran == ["look", "b", "c", "look", "c", "judge"]
 
 
 def test_changed_inputs_are_refused_with_a_diff_and_taken_with_restart(site_file: Path) -> None:
     ran: list[str] = []
-    look = Recorded("look", ran)
+    look, last = Recorded("look", ran), Recorded("judge", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (look, Recorded("a", ran, fail)))
+        run(site_file, (look, Recorded("a", ran, fail), last))
     with pytest.raises(UsageError) as caught:
-        run(site_file, (look, Recorded("a", ran)), agents=12)
+        run(site_file, (look, Recorded("a", ran), last), agents=12)
     assert "+  agents: 12" in caught.value.evidence
     assert "--restart" in caught.value.helps
-    run(site_file, (look, Recorded("a", ran)), agents=12, restart=True)
-    assert ran == ["look", "a", "look", "a"]
+    run(site_file, (look, Recorded("a", ran), last), agents=12, restart=True)
+    assert ran == ["look", "a", "look", "a", "judge"]
 
 
 def test_inputs_mended_after_a_failed_preflight_need_no_restart(site_file: Path) -> None:
@@ -171,12 +189,49 @@ def test_inputs_mended_after_a_failed_preflight_need_no_restart(site_file: Path)
     assert ran == ["look", "look", "a"]
 
 
+def test_a_plan_that_preflight_refuses_replaces_nothing(site_file: Path) -> None:
+    look, work = Recorded("look", []), Recorded("a", [])
+    run(site_file, (look, work))
+    before = state_paths("demo").plan.read_bytes()
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (Recorded("look", [], fail), work), agents=12)
+    assert state_paths("demo").plan.read_bytes() == before
+    run(site_file, (look, work), agents=12)
+    assert json.loads(state_paths("demo").plan.read_text())["agents"] == 12
+
+
+def test_a_journal_that_cant_be_written_hides_no_failure(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, journal: Journal) -> None:
+        if any(e.error for e in journal.phases):
+            raise UnreachableError(f"{path} can't be written", evidence="No space left on device")
+        save_journal(path, journal)
+
+    monkeypatch.setattr("ucontact_appliance.engine.install.save_journal", full)
+    events: list[Event] = []
+    with pytest.raises(PhaseFailedError, match="host one: Start it"):
+        install(seen(), site_file, RELEASE, events.append, phases=(Recorded("a", [], fail),))
+    assert any(isinstance(e, Warned) and "No space left" in e.text for e in events)
+
+
 def test_a_host_out_of_reach_keeps_its_exit_code(site_file: Path) -> None:
     def unreachable(job: Job) -> int:
         raise UnreachableError("host one can't be reached")
 
     with pytest.raises(UnreachableError, match="A phase"):
         run(site_file, (Recorded("a", [], unreachable),))
+
+
+def test_a_time_out_names_its_phase_and_continues(site_file: Path) -> None:
+    def hangs(job: Job) -> int:
+        raise TimeoutError("systemctl stop mysql: no answer within 60 s")
+
+    with pytest.raises(UnreachableError, match="phase 'A phase' failed") as caught:
+        run(site_file, (Recorded("a", [], hangs), Recorded("b", [])))
+    assert "no answer within 60 s" in caught.value.evidence
+    assert "ucontact install" in caught.value.helps
+    assert load_journal(state_paths("demo").journal).phases[0].progress is Progress.FAILED
 
 
 def test_secrets_are_made_once_and_never_logged(site_file: Path) -> None:
@@ -196,6 +251,24 @@ def test_secrets_are_made_once_and_never_logged(site_file: Path) -> None:
     assert values[0] not in json.dumps(load_journal(state_paths("demo").journal).inputs)
 
 
+def test_a_failure_shows_no_secret(site_file: Path) -> None:
+    shown: list[str] = []
+
+    def leak(job: Job) -> int:
+        shown.append(job.secrets["stun.turn"])
+        told = f"refused: {shown[0]}"
+        raise UnreachableError(told, evidence=told, helps=told)
+
+    with pytest.raises(UnreachableError) as caught:
+        run(site_file, (Recorded("a", [], leak),))
+    error = caught.value
+    assert "refused: [secret]" in error.what
+    assert shown[0] not in error.what + error.evidence + error.helps
+    journal = state_paths("demo").journal.read_text()
+    assert "refused" in journal
+    assert shown[0] not in journal
+
+
 def test_a_phase_that_is_not_needed_is_neither_run_nor_numbered(site_file: Path) -> None:
     ran: list[str] = []
     events = run(site_file, (Recorded("a", ran), Recorded("b", ran, wanted=False)))
@@ -208,9 +281,59 @@ def test_a_preview_writes_nothing(site_file: Path) -> None:
     rows = preview(
         seen(), site_file, RELEASE, nobody, phases=(Recorded("a", ran), Recorded("b", ran))
     )
-    assert [row.changes for row in rows] == [7, None]
+    assert [row.changes for row in rows] == [7, Untold.NEVER_THROUGH]
     assert ran == []
     assert sorted(p.name for p in site_file.parent.iterdir()) == ["site.yml"]
+
+
+def test_a_preview_tells_a_phase_without_numbers_from_one_that_was_never_through(
+    site_file: Path,
+) -> None:
+    look, work = Recorded("look", []), Recorded("a", [])
+    judge = Recorded("judge", [], previewed=None)
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (look, work, Recorded("b", [], fail), judge))
+    rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
+    assert [row.changes for row in rows] == [7, 7, Untold.NEVER_THROUGH]
+    run(site_file, (look, work, Recorded("b", []), judge))
+    rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
+    assert [row.changes for row in rows] == [7, 7, Untold.NOT_TOLD]
+
+
+def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
+    site_file: Path,
+) -> None:
+    look, everywhere = Recorded("look", []), Recorded("a", [])
+    talking = Recorded("b", [], runs_on=Role.TELEPHONY)
+    before = seen()
+    first = before.plan.hosts[0]
+    more = before.site.model_copy(
+        update={"hosts": (*before.site.hosts, Host(name="two", address="192.0.2.11"))}
+    )
+    after = replace(before, site=more)
+    alone = replace(before, plan=before.plan.model_copy(update={"hosts": (first,)}))
+    install(alone, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
+
+    def changes(*hosts: PlannedHost) -> list[int | Untold]:
+        grown = replace(after, plan=after.plan.model_copy(update={"hosts": hosts}))
+        rows = preview(grown, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
+        return [row.changes for row in rows[1:]]
+
+    added = PlannedHost(name="two", address="192.0.2.11", roles=(Role.DATABASE,))
+    assert changes(first) == [7, 7]
+    assert changes(first, added) == [Untold.NEVER_THROUGH, 7]
+    elsewhere = first.model_copy(update={"address": "192.0.2.12"})
+    assert changes(elsewhere) == [Untold.NEVER_THROUGH] * 2
+    lighter = first.model_copy(update={"roles": (Role.TELEPHONY, Role.BACKEND)})
+    assert changes(lighter, added) == [Untold.NEVER_THROUGH] * 2
+
+
+def test_a_preview_without_a_release_looks_at_preflight_alone(site_file: Path) -> None:
+    ran: list[str] = []
+    look, work = Recorded("look", ran), Recorded("a", ran)
+    run(site_file, (look, work))
+    rows = preview(seen(), site_file, None, nobody, phases=(look, work, Recorded("b", ran)))
+    assert [row.changes for row in rows] == [7, Untold.NO_RELEASE, Untold.NEVER_THROUGH]
 
 
 def test_a_failed_phase_is_seen_by_the_observer(site_file: Path) -> None:

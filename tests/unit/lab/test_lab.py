@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.lab import commands, images, layout, processes
+from ucontact_appliance.lab import commands, images, layout, machines, processes
 from ucontact_appliance.lab.machines import Spec, choose_address, up
 from ucontact_appliance.lab.mirror import choose_mirror, first_of_list
 
@@ -30,8 +30,12 @@ def test_the_mirror_is_the_hosts_own_main_archive() -> None:
     "listed", ["", "https://mirror.example.net/debian-security/ Debian Debian-S"]
 )
 def test_without_a_debian_archive_the_error_says_what_there_is(listed: str) -> None:
-    with pytest.raises(UsageError, match="names no Debian archive"):
+    with pytest.raises(UsageError, match="names no Debian archive") as caught:
         choose_mirror(listed)
+    helps = caught.value.helps
+    assert "deb [signed-by=" in helps
+    assert "any mirror" in helps
+    assert "Pin-Priority: -1" in helps
 
 
 def test_of_a_list_of_mirrors_the_first_is_taken() -> None:
@@ -99,6 +103,40 @@ def test_a_changed_recipe_makes_another_image(
     monkeypatch.setattr(images, "PACKAGES", (*images.PACKAGES, "vim"))
     seen.append(images.recipe("sid"))
     assert len(set(seen)) == len(seen)
+
+
+def test_images_of_older_recipes_go_when_nothing_stands_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab_in(tmp_path, monkeypatch)
+    newest = f"sid-{images.recipe('sid')}"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    names = (newest, "sid-old", "sid-used", "sid-base", "sid-base+done", "bookworm-old", ".half-x")
+    for name in names:
+        (layout.images() / name).mkdir(parents=True)
+    (layout.images() / "sid-lent").symlink_to(shared)
+    machine = layout.machines() / "one"
+    machine.mkdir(parents=True)
+    (machine / "image").write_text("sid-used\n")
+    said: list[str] = []
+    images.drop_old("sid", machines._images_in_use(), said.append)
+    assert {path.name for path in layout.images().iterdir()} == {*names, "sid-lent"} - {"sid-old"}
+    assert shared.is_dir()
+    assert len(said) == 1
+
+
+def test_an_image_that_does_not_go_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab_in(tmp_path, monkeypatch)
+    image = layout.images() / "sid-old"
+    image.mkdir(parents=True)
+    monkeypatch.setattr(images, "mounts_below", lambda path: [f"{path}/proc"])
+    said: list[str] = []
+    images.drop_old("sid", (), said.append)
+    assert image.is_dir()
+    assert "is mounted there" in said[-1]
 
 
 def test_a_machine_is_never_written_through_its_own_links(tmp_path: Path) -> None:

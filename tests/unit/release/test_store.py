@@ -13,6 +13,7 @@ from ucontact_appliance.release.evaluation import version_of
 from ucontact_appliance.release.manifest import sign
 from ucontact_appliance.release.remembered import remember_manifest, remembered_manifest
 from ucontact_appliance.release.store import (
+    look_up_release,
     releases_folder,
     resolve_release,
     stored_releases,
@@ -45,7 +46,7 @@ def test_an_archive_is_verified_and_a_copy_of_it_stored(state: Path) -> None:
     assert release.archive.read_bytes() == source.read_bytes()
     assert release.sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
     assert release.manifest.read_bytes() == manifest_of().document()
-    assert [one.manifest.title for one in stored_releases()] == ["acme 5.1"]
+    assert [one.manifest.title for one in stored_releases() if one.manifest] == ["acme 5.1"]
     assert resolve_release(str(source), quiet) == release
 
 
@@ -131,6 +132,36 @@ def test_the_evaluation_is_built_once_for_the_same_sources(monkeypatch: pytest.M
     monkeypatch.setattr(store, "sources_hash", lambda: "b" * 64)
     assert resolve_release("evaluation", quiet).archive != first.archive
     assert built[2:] == ["b" * 64]
+
+
+def everything_below(folder_: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder_.rglob("*")}
+
+
+def test_looking_a_release_up_changes_nothing(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = archive(state / "r.tar.gz", members(manifest_of()))
+    before, said = everything_below(state), list[str]()
+    assert look_up_release(str(source), said.append) is None
+    assert "copies it to" in said[-1]
+    monkeypatch.setattr(store, "sources_hash", lambda: "c" * 64)
+    assert look_up_release("evaluation", said.append) is None
+    assert "builds it first" in said[-1]
+    assert everything_below(state) == before
+
+
+def test_a_stored_release_is_looked_up_as_it_is(state: Path) -> None:
+    source = archive(state / "r.tar.gz", members(manifest_of()))
+    stored = resolve_release(str(source), quiet)
+    assert look_up_release(str(source), quiet) == stored
+    assert look_up_release(str(folder(state / "release", manifest_of())), quiet) == stored
+    stored.archive.write_bytes(stored.archive.read_bytes()[:-100])
+    assert look_up_release(str(source), quiet) is None
+
+
+def test_a_bad_release_is_refused_when_it_is_looked_up(state: Path) -> None:
+    spoiled = archive(state / "r.tar.gz", members(manifest_of(), {**FILES, "web/x": b"x"}))
+    with pytest.raises(UsageError, match="not what its publisher signed"):
+        look_up_release(str(spoiled), quiet)
 
 
 def test_a_site_remembers_what_it_got(state: Path) -> None:

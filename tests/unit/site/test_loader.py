@@ -76,6 +76,16 @@ def test_a_good_file_is_a_site() -> None:
             GOOD + "telephony: {trunks: [{name: p, host: a.example, username: 'x;y'}]}\n",
             "line 7: telephony.trunks[0].username: ",
         ),
+        (
+            GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
+            "    - name: q\n      host: b.example\n      prefix: '9'\n",
+            "line 12: telephony.trunks[1].prefix: '9' is the prefix of the trunk 'p' already",
+        ),
+        (
+            GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
+            "    - {name: q, host: b.example}\n",
+            "line 10: telephony.trunks[1].prefix: '9' is the prefix of the trunk 'p' already",
+        ),
         (GOOD + "certificate: {source: files}\n", "needs both 'chain' and 'key'"),
         (GOOD + "network: {profile: nat}\n", "profile 'nat' needs 'public_address'"),
         (GOOD + "network: {agents: [10.0.0.1/8]}\n", "'10.0.0.1/8' is no network"),
@@ -89,6 +99,12 @@ def test_a_good_file_is_a_site() -> None:
 )
 def test_a_mistake_names_key_line_and_way_out(text: str, told: str) -> None:
     assert told in mistake(text)
+
+
+def test_a_prefix_may_be_the_beginning_of_another() -> None:
+    trunks = "[{name: p, host: a.example}, {name: q, host: b.example, prefix: '90'}]"
+    site = parse_site(GOOD + f"telephony: {{trunks: {trunks}}}\n")
+    assert [trunk.prefix for trunk in site.telephony.trunks] == ["9", "90"]
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -117,9 +133,55 @@ def test_a_file_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
         load_site(tmp_path / "site.yml")
 
 
+def test_paths_start_at_the_site_files_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, kept, elsewhere = tmp_path / "home", tmp_path / "kept", tmp_path / "elsewhere"
+    kept.mkdir()
+    elsewhere.mkdir()
+    path = kept / "site.yml"
+    path.write_text(
+        GOOD + "    key: ~/.ssh/id\ncertificate: {source: files, chain: tls/chain.pem, "
+        "key: /etc/key.pem}\nrelease: ../release.tar.gz\n"
+    )
+    link = elsewhere / "site.yml"
+    link.symlink_to(path)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(elsewhere)
+    for named in (path, Path("../kept/site.yml"), Path("site.yml")):
+        site = load_site(named)
+        assert site.hosts[0].key == home / ".ssh/id"
+        assert site.certificate.chain == kept / "tls/chain.pem"
+        assert site.certificate.key == Path("/etc/key.pem")
+        assert site.certificate.ca is None
+        assert site.release == str(kept / "../release.tar.gz")
+    path.write_text(GOOD)
+    assert load_site(path) == parse_site(GOOD)
+
+
 def test_a_folder_in_its_place_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="can't be read"):
         load_site(tmp_path)
+
+
+BOMB = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (GOOD + "web: " + "[" * 5000, "line 7: more than 32 sections"),
+        (GOOD + "web: " + "{a: " * 5000, "line 7: more than 32 sections"),
+        (GOOD + "web: &a [*a]\n", "line 7: *a stands inside &a"),
+        (GOOD + "web: &a\n  b:\n    - *a\n", "line 9: *a stands inside &a"),
+        (GOOD + BOMB, "line 7: a0: there is no such key"),
+    ],
+    ids=["brackets", "braces", "list", "mapping", "bomb"],
+)
+def test_a_file_made_to_trap_its_reader_is_refused_with_the_line(text: str, told: str) -> None:
+    assert told in mistake(text)
 
 
 SHAPES = st.recursive(

@@ -94,13 +94,14 @@ def here_profile(runner: Runner) -> Profile:
     """This machine; `runner` runs here."""
     seen = far_profile(runner, pythons=(sys.executable,))
     memory = int(psutil.virtual_memory().total)
+    nics = tuple(map(partial(_nic, stats=psutil.net_if_stats()), seen.nics))
     return replace(
         seen,
         cpu=_cpu(seen.cpu),
         memory=Memory(memory // _MB, nominal_mb(memory // 1024)),
         filesystems=tuple(map(_usage, seen.filesystems)),
-        nics=tuple(map(partial(_nic, stats=psutil.net_if_stats()), seen.nics)),
-        route4=_route(seen.route4),
+        nics=nics,
+        route4=_route(seen.route4, nics),
     )
 
 
@@ -139,8 +140,10 @@ def _nic(seen: Nic, stats: Mapping[str, Any]) -> Nic:
     )
 
 
-def _route(seen: Route | None) -> Route | None:
+def _route(seen: Route | None, nics: Sequence[Nic]) -> Route | None:
+    """The kernel's table decides: of several default routes netifaces may name a dearer one."""
     default = default_gateway()
-    if default is None or seen is None:
+    if seen is not None or default is None:
         return seen
-    return replace(seen, gateway=default[0], interface=default[1])
+    gateway, interface = default
+    return Route(interface, gateway, next((nic.mtu for nic in nics if nic.name == interface), 0))

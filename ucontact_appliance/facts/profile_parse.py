@@ -147,7 +147,8 @@ def parse_disks(block: Mapping[str, Mapping[str, Any]]) -> tuple[Disk, ...]:
     return tuple(
         _disk(name, about)
         for name, about in sorted(block.items())
-        if not name.startswith(_NO_DISK) and int(about.get("size") or 0)
+        # Without numbers it is one hidden way to a disk with several (NVMe multipath).
+        if not name.startswith(_NO_DISK) and about.get("dev") and int(about.get("size") or 0)
     )
 
 

@@ -119,7 +119,9 @@ def test_the_table_names_accepted_makers_once_each_with_a_source() -> None:
         ids = [row["id"] for row in rows]
         assert len(ids) == len(set(ids))
         assert {row["maker"] for row in rows} <= {"Digium", "Sangoma", "Xorcom", "Khomp"}
-        assert all(set(row["source"].split(", ")) <= {"pci.ids", "usb.ids", "dahdi"} for row in rows)
+        assert all(
+            set(row["source"].split(", ")) <= {"pci.ids", "usb.ids", "dahdi"} for row in rows
+        )
         assert all(re.fullmatch("[0-9a-f]{4}", row["id"]) for row in table[bus]["vendors"])
         form = "[0-9a-f]{4}:[0-9a-f]{4}(/[0-9a-f]{4})?"
         assert all(re.fullmatch(form, row["id"]) for row in table[bus]["devices"])

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -17,10 +17,22 @@ import pytest
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.profile import far_profile, here_profile, host_profiles
+from ucontact_appliance.facts.profile_records import (
+    Card,
+    Clock,
+    Cpu,
+    Disk,
+    Filesystem,
+    Memory,
+    Nic,
+    Route,
+    WriteLatency,
+)
 from ucontact_appliance.facts.runner import LocalRunner
-from ucontact_appliance.resources import INSTALLER
+from ucontact_appliance.resources import INSTALLER, ROOT
 from ucontact_appliance.site.model import Host
 
+_PARTS = (Card, Clock, Cpu, Disk, Filesystem, Memory, Nic, Route, WriteLatency)
 PROBE = INSTALLER / "probes" / "hardware.py"
 
 
@@ -82,6 +94,13 @@ def test_a_probe_takes_away_what_a_killed_one_left_and_nothing_else(tmp_path: Pa
     words = [sys.executable, PROBE, "1", "1", f"x={tmp_path}"]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     assert sorted(tmp_path.iterdir()) == [young, other]
+
+
+def test_every_key_of_the_document_is_explained() -> None:
+    explained = (ROOT / "docs" / "profile.md").read_text(encoding="utf-8")
+    document = asdict(here_profile(LocalRunner()))
+    keys = {*document, *(key for kind in _PARTS for key in kind.__dataclass_fields__)}
+    assert [key for key in sorted(keys) if f"`{key}`" not in explained] == []
 
 
 def test_a_host_without_python_is_told() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from ucontact_appliance.lab import layout, machines
 from ucontact_appliance.lab.machines import Machine, Spec
+from ucontact_appliance.state import var_root
 
 FLOOR = (
     "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "
@@ -70,6 +72,7 @@ def main() -> None:
             doctor = timed(lambda: ucontact(site, environment, "doctor"))
             deep = timed(lambda: ucontact(site, environment, "doctor", "--deep"))
         finally:
+            shutil.rmtree(var_root() / names[1], ignore_errors=True)
             machines.down([m.name for m in machines.listed() if m.name in names], lambda text: None)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     print(f"packages by hand (floor)   {floor:6.1f} s   1.0")

@@ -54,6 +54,8 @@ class Several:
                 {"name": machine.name, "address": machine.address, "key": str(layout.ssh_key())}
                 for machine in machines
             ],
+            # A larger site keeps more recordings than a rehearsal's disk holds.
+            "recordings": {"retention_days": 1},
             **more,
         }
         self.site_file.write_text(yaml.safe_dump(document, sort_keys=False))

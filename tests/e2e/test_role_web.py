@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.support import apply_playbook, inventory
-from ucontact_appliance.checks import host, tls, web
+from ucontact_appliance.checks import headers, host, tls, web
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.clients import wss
@@ -103,7 +103,7 @@ class Front:
         return fetch(Request(**{**values, "path": path, "scheme": scheme, **changes}))
 
     def findings(self) -> dict[str, Finding]:
-        catalogue = (*host.CHECKS, *tls.CHECKS, *web.CHECKS)
+        catalogue = (*host.CHECKS, *tls.CHECKS, *web.CHECKS, *headers.CHECKS)
         found = run_checks(
             self.site,
             self.plan,

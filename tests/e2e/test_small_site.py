@@ -147,10 +147,21 @@ def test_no_log_or_journal_of_the_installation_holds_a_secret(installed: Install
     there = installed.sh(
         "journalctl --no-pager -o cat; cat /var/log/asterisk/messages* | head -c 9000000"
     )
+    assert "phase web done" in here
+    assert "nginx" in there
     for name in installed.ucontact("secrets", "list").stdout.split():
         secret = installed.secret(name)
         assert secret not in here, name
         assert secret not in there, name
+
+
+def test_what_the_backend_writes_is_served(installed: Installed) -> None:
+    umask = installed.sh("systemctl show -p UMask --value integraserver").strip()
+    picture = "/var/lib/IntegraServer/images/logo.svg"
+    write = f"sh -c 'echo \"<svg/>\" > {picture}'"
+    installed.sh(f"systemd-run --quiet --wait --uid=integra -p UMask={umask} {write}")
+    url = f"https://{installed.machine.address}/images/logo.svg"
+    assert "<svg/>" in installed.sh(f"curl -sfk {url} && rm {picture}")
 
 
 def test_extensions_have_long_secrets_of_their_own(installed: Installed) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject, failed, passed
-from ucontact_appliance.facts.distribution import installed_versions, missing_parts
+from ucontact_appliance.facts.distribution import installed_versions, known_commands, missing_parts
+from ucontact_appliance.planning.model import Role
 
 # C02 names netifaces; netifaces-plus is its maintained drop-in.
 PACKAGES = (
@@ -16,6 +19,7 @@ PACKAGES = (
     "mysql-connector-python",
     "rich",
 )
+COMMANDS = ("install", "doctor", "report")  # C07: for installers, operators, auditors
 PARTS = (
     "installer/ansible.cfg",
     "installer/playbooks/base.yml",
@@ -43,6 +47,16 @@ def _parts(subject: Subject) -> Judgement:
     return passed(f"all {len(PARTS)} are there", ", ".join(PARTS))
 
 
+def judge_commands(known: Sequence[str]) -> Judgement:
+    """C07: each kind of person has a command."""
+    required = f"the command line knows {', '.join(COMMANDS)}"
+    evidence = f"commands: {', '.join(known) or 'none, it does not start'}"
+    missing = [name for name in COMMANDS if name not in known]
+    if missing:
+        return failed(f"unknown: {', '.join(missing)}", required, evidence)
+    return passed(f"{', '.join(COMMANDS)} are there", required, evidence)
+
+
 CHECKS = (
     Check(
         id="controller.packages",
@@ -59,5 +73,15 @@ CHECKS = (
         requirements=("C01", "C03"),
         remedy="python3 -m pip install --force-reinstall ucontact-appliance",
         judge=_parts,
+    ),
+    Check(
+        id="controller.commands",
+        title="The appliance has its three commands",
+        severity=Severity.HIGH,
+        requirements=("C07",),
+        remedy="python3 -m pip install --force-reinstall ucontact-appliance",
+        judge=lambda subject: judge_commands(known_commands()),
+        role=Role.TELEPHONY,  # exactly one host carries it: once a site
+        timeout=25.0,
     ),
 )

@@ -430,7 +430,7 @@ CHECKS: tuple[Check, ...] = (
         lambda s: judge_build(_snapshot(s)),
         ("R19",),
         severity=Severity.MEDIUM,
-        remedy="install the vendor's build of Asterisk, which comes with the licence",
+        remedy="{ssh} asterisk -rx 'core show version'  # the vendor's comes with its licence",
     ),
     _check(
         "transports",
@@ -549,7 +549,8 @@ CHECKS: tuple[Check, ...] = (
         "Call records reach the database",
         lambda s: judge_records(_snapshot(s), s.facts.get(records_path)),
         ("R16", "R19"),
-        remedy="{ssh} isql -b -v ucontact-ccdata </dev/null   (as user asterisk; then {install})",
+        remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null"
+        "  # then: {install}",
         needs=(_SERVICE, "ports.mysql"),
     ),
     _check(
@@ -566,7 +567,7 @@ CHECKS: tuple[Check, ...] = (
         lambda s: judge_trunks(_snapshot(s), s.site.telephony.trunks),
         ("R04",),
         severity=Severity.CRITICAL,
-        remedy="{ssh} asterisk -rx 'pjsip show contacts'   (is the provider reachable?)",
+        remedy="{ssh} asterisk -rx 'pjsip show contacts'  # is the provider reachable?",
         needs=(_SERVICE, _ENDPOINTS),
     ),
 )

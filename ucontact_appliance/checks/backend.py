@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ucontact_appliance.checks.health import by_health
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -27,6 +28,9 @@ SERVICE = "backend.service"
 HEALTH = "backend.health"
 _JAVA = "1.8."  # R21: how Java 8 calls itself
 _SCHEMAS = ("ccrepo", "ccdata")
+_JDBC = "jdbc"
+_OK = 200
+_ANSWERS = (_OK, 503)
 _MANY_RESTARTS = 3
 _EVIDENCE = 4000
 
@@ -76,44 +80,68 @@ def judge_restarts(found: BackendService) -> Judgement:
     return passed(f"{found.restarts} restarts", required)
 
 
-def judge_health(found: BackendHealth) -> Judgement:
+def judge_health(found: BackendHealth, path: str) -> Judgement:
     """Everything of the backend but the database, which has a check of its own."""
-    required = "GET /Integra/resources/health answers, and every part but the database is UP"
+    required = f"GET {path} answers, and every part but the database is UP"
     evidence = _evidence(found)
-    if found.status not in (200, 503) or not found.document:
+    if found.status not in _ANSWERS or not found.document:
         seen = f"HTTP {found.status}" if found.status else f"no answer: {found.error}"
         return failed(seen, required, evidence)
     modules, checks = _mapping(found, "modules"), _mapping(found, "checks")
     bad = [
-        f"{name} is {part['status']}"
+        f"{name} {_said(part)}"
         for name, part in modules.items()
-        if isinstance(part, dict) and part.get("status") != "UP" and name != "jdbc"
+        if _state(part) != "UP" and name != _JDBC
     ]
-    if "jdbc" in modules and modules["jdbc"].get("status") == "MISSING":
-        bad.append("jdbc is MISSING")
+    if _state(modules.get(_JDBC)) == "MISSING":
+        bad.append(f"{_JDBC} is MISSING")
     bad += [
-        f"{name} is {state}"
-        for name, state in checks.items()
-        if state != "UP" and name not in _SCHEMAS
+        f"{name} {_said(part)}"
+        for name, part in checks.items()
+        if _state(part) != "UP" and name not in _SCHEMAS
     ]
+    whole = _state(found.document)
+    # The whole is down with any part: that the database is, is the other check's matter.
+    if not bad and (whole != "UP" or found.status != _OK) and not _database_is_down(found):
+        bad.append(f"HTTP {found.status}: the whole {_said(found.document)}, and no part tells why")
     if bad:
         return failed("; ".join(bad), required, evidence)
     kind = "evaluation" if found.document.get("evaluation") else "release"
     return passed(f"{kind} {found.document.get('version', '?')}", required, evidence)
 
 
+def _state(part: Any) -> str:
+    """The state of a part, given by itself or as its `status`; empty where there is none."""
+    state = part.get("status") if isinstance(part, dict) else part
+    return state if isinstance(state, str) else ""
+
+
+def _said(part: Any) -> str:
+    return f"is {_state(part)}" if _state(part) else "says no status"
+
+
+def _database_is_down(found: BackendHealth) -> bool:
+    checks, jdbc = _mapping(found, "checks"), _state(_mapping(found, "modules").get(_JDBC))
+    schemas = [_state(checks[name]) for name in _SCHEMAS if name in checks]
+    return any(state != "UP" for state in schemas) or jdbc not in ("", "UP")
+
+
 def judge_schemas(found: BackendHealth) -> Judgement:
     """Both schemas over JDBC with TLS, as the backend itself sees them."""
     required = "ccrepo and ccdata are UP over JDBC with TLS"
-    checks = _mapping(found, "checks")
+    checks, jdbc = _mapping(found, "checks"), _mapping(found, "modules").get(_JDBC)
+    if found.document and not set(_SCHEMAS) & set(checks) and _state(jdbc) in ("", "UP"):
+        return skipped(
+            "the release's health resource does not speak of schemas", required, _evidence(found)
+        )
     bad = [
-        f"{name} is {checks.get(name, 'not asked')}"
+        f"{name} is {_state(checks.get(name)) or 'not asked'}"
         for name in _SCHEMAS
-        if checks.get(name) != "UP"
+        if _state(checks.get(name)) != "UP"
     ]
     if bad:
         return failed("; ".join(bad), required, _evidence(found))
-    tls = _mapping(found, "modules").get("jdbc", {}).get("tls", "")
+    tls = jdbc.get("tls", "") if isinstance(jdbc, dict) else ""
     return passed(f"both UP{f' over {tls}' if tls else ''}", required, _evidence(found))
 
 
@@ -144,12 +172,12 @@ def _restarts(subject: Subject) -> Judgement:
     return judge_restarts(subject.facts.get(backend_service))
 
 
-def _health(subject: Subject) -> Judgement:
-    return judge_health(subject.facts.get(backend_health))
+def _health(subject: Subject, path: str) -> Judgement:
+    return judge_health(subject.facts.get(backend_health, path), path)
 
 
-def _schemas(subject: Subject) -> Judgement:
-    return judge_schemas(subject.facts.get(backend_health))
+def _schemas(subject: Subject, path: str) -> Judgement:
+    return judge_schemas(subject.facts.get(backend_health, path))
 
 
 _TIMEOUT = 25.0
@@ -200,7 +228,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R01", "R21", "C06"),
         remedy="{ssh} systemctl restart integraserver",
-        judge=_health,
+        judge=by_health(_health),
         role=Role.BACKEND,
         needs=(SERVICE,),
         timeout=_TIMEOUT,
@@ -211,7 +239,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R16", "R21"),
         remedy="{install}",
-        judge=_schemas,
+        judge=by_health(_schemas),
         role=Role.BACKEND,
         needs=(HEALTH, "mysql.schemas"),
         timeout=_TIMEOUT,

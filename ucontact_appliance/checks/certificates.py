@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from datetime import datetime, timezone
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ucontact_appliance.checks.expiry import WARN_DAYS, verdict_on
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -32,8 +34,6 @@ from ucontact_appliance.planning.certificates import days_left, judge_served, na
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.tables import ports
 
-_WARN_DAYS = 30
-_FAIL_DAYS = 7
 _GROUP = "ucontact-tls"
 _PORTAL = ("portal", "portal-ca")
 _INTERNAL = ("internal", "ca")
@@ -68,7 +68,7 @@ def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
 
 def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     """Days until the first certificate of any chain on disk, or its root, expires."""
-    required = f"no certificate expires within {_WARN_DAYS} days"
+    required = f"no certificate expires within {WARN_DAYS} days"
     certificates = [
         certificate
         for one in found
@@ -83,11 +83,7 @@ def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     )
     title = first.subject.rfc4514_string() or ", ".join(names_of(first))
     told = f"{title}: {left} days left"
-    if left < _FAIL_DAYS:
-        return failed(told, required, evidence)
-    if left < _WARN_DAYS:
-        return warned(told, required, evidence)
-    return passed(told, required, evidence)
+    return Judgement(verdict_on(left), told, required, evidence)
 
 
 def judge_current(found: Pair, served: bytes, port: int) -> Judgement:
@@ -133,13 +129,15 @@ def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Ju
     evidence = "\n".join(f"{one.pin} {one.path}" for one in found)
     on_server = [one.path for one in found if one.pin == backup]
     if on_server:
-        return failed(f"it lies in {on_server[0]}", required, evidence)
+        remedy = f"{{ssh}} shred -u {shlex.quote(on_server[0])}  # the installing machine keeps it"
+        return failed(f"it lies in {on_server[0]}", required, evidence, remedy)
     if local_copy:
         return warned(
             f"this machine serves the portal and holds {local_copy} (0600)",
             required,
             evidence,
-            f"mv {local_copy} /media/SAFE/   (an offline medium; installs go on without it)",
+            f"mv {shlex.quote(local_copy)} /media/SAFE/"
+            "  # an offline medium; installs go on without it",
         )
     return passed(f"none of the {len(found)} private keys there is it", required, evidence)
 
@@ -230,7 +228,7 @@ CHECKS: tuple[Check, ...] = (
         title="No certificate is about to expire",
         severity=Severity.HIGH,
         requirements=("R01",),
-        remedy="{install}   (with source 'files': put the renewed chain and key in place first)",
+        remedy="{install}  # with source 'files': put the renewed chain and key in place first",
         judge=_dates,
         needs=(_PORTAL_PAIR, _INTERNAL_PAIR),
     ),
@@ -248,7 +246,7 @@ CHECKS: tuple[Check, ...] = (
         title="The backup pin's key is kept off the web server",
         severity=Severity.MEDIUM,
         requirements=("R10",),
-        remedy="{ssh} shred -u FILE   (the named file; the key is kept on the installing machine)",
+        remedy="{install}",
         judge=_backup,
         role=Role.BACKEND,
     ),

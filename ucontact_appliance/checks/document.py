@@ -13,10 +13,10 @@ from ucontact_appliance.site.model import Site
 def verdict_of(findings: Sequence[Finding]) -> Verdict:
     """FAIL when a check failed or could not be carried out, else WARN or PASS.
 
-    An error counts as a failure: what could not be judged is not known to be good. SKIP when
-    nothing was judged at all.
+    An error counts as a failure, and so does what was not judged because another check failed:
+    what could not be judged is not known to be good. SKIP when nothing was judged at all.
     """
-    verdicts = {finding.verdict for finding in findings}
+    verdicts = {Verdict.ERROR if finding.blocked_by else finding.verdict for finding in findings}
     if verdicts & {Verdict.FAIL, Verdict.ERROR}:
         return Verdict.FAIL
     for verdict in (Verdict.WARN, Verdict.PASS):

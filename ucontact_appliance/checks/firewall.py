@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+from collections.abc import Iterable, Sequence
 
 from ucontact_appliance.checks.model import (
     Check,
@@ -20,9 +21,11 @@ from ucontact_appliance.facts.firewall import (
     Door,
     Firewall,
     Knock,
+    Opening,
     firewall,
     knocks,
     own_address,
+    parse_opening,
 )
 from ucontact_appliance.planning.ports import OpenPort, ports_for
 
@@ -30,7 +33,22 @@ _TCP = "tcp"
 _LOADED = "firewall.loaded"
 _REMEDY_LOAD = f"{{ssh}} systemctl restart {UNIT}"
 _SSH = "ssh"
-_DHCP = frozenset({("udp", "68"), ("udp", "546")})  # a host's own leases (RFC 2131, RFC 8415)
+# The rules of every host: answers, itself, and what IP needs to work (roles/firewall says why).
+_IP_ITSELF = frozenset(
+    {
+        "ct state established,related accept",
+        'iif "lo" accept',
+        "ip protocol icmp icmp type { destination-unreachable, time-exceeded, parameter-problem } "
+        "accept",
+        "ip protocol icmp icmp type echo-request limit rate 50/second accept",
+        "meta l4proto ipv6-icmp icmpv6 type { destination-unreachable, packet-too-big, "
+        "time-exceeded, parameter-problem, nd-router-advert, nd-neighbor-solicit, "
+        "nd-neighbor-advert, mld-listener-query } accept",
+        "ip6 nexthdr icmpv6 icmpv6 type echo-request limit rate 50/second accept",
+        "meta nfproto ipv4 udp sport 67 udp dport 68 accept",
+        "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
+    }
+)
 
 
 def _registry(subject: Subject) -> tuple[OpenPort, ...]:
@@ -65,21 +83,72 @@ def judge_service(found: Firewall) -> Judgement:
 
 
 def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
-    """The rules open what the registry names, and nothing else."""
-    required = "exactly the ports of the registry are open"
-    open_now = {(one.protocol, one.port) for one in found.openings} - _DHCP
-    wanted = {(port.protocol, port.port): port for port in registry if port.sources}
-    # Besides the networks for ssh, the installer's own way in is kept.
+    """The rules open what the registry names, to whom it names, and nothing else."""
+    required = "all is dropped but the registry's ports, each from its own networks"
+    chain = found.input
+    evidence = "\n".join([f"policy {chain.policy}", *chain.rules])
+    if chain.policy != "drop":
+        told = f"what no rule lets in is not dropped: policy {chain.policy}"
+        return failed(told, required, evidence)
+    openings = {rule: parse_opening(rule) for rule in chain.rules if rule not in _IP_ITSELF}
+    strange = [rule for rule, opening in openings.items() if opening is None]
+    if strange:
+        return failed(f"not one of our rules: {strange[0]}", required, evidence)
     ssh = {(port.protocol, port.port) for port in registry if port.id == _SSH}
-    shut = [port for key, port in wanted.items() if key not in open_now]
-    extra = sorted(open_now - set(wanted) - ssh)
-    if shut:
-        told = ", ".join(f"{port.protocol}/{port.port} ({port.purpose})" for port in shut)
-        return failed(f"shut: {told}", required)
-    if extra:
-        told = ", ".join(f"{protocol}/{port}" for protocol, port in extra)
-        return failed(f"open without a row in the registry: {told}", required)
-    return passed(f"{len(wanted)} entries are open", required)
+    # Besides the networks for ssh, the installer's own way in is kept.
+    kept = [one for one in openings.values() if one and one.single and _key(one) in ssh]
+    others = [one for one in openings.values() if one and one not in kept]
+    wrong = _wrong_openings(others, [port for port in registry if port.sources])
+    if wrong:
+        return failed("; ".join(wrong), required, evidence)
+    told = ", ".join(dict.fromkeys(source for one in kept for source in one.sources))
+    way_in = f"; ssh is kept open for {told}" if told else ""
+    return passed(
+        f"{len({_key(one) for one in others})} entries are open{way_in}", required, evidence
+    )
+
+
+def _key(one: Opening | OpenPort) -> tuple[str, str]:
+    return one.protocol, one.port
+
+
+def _wrong_openings(found: Sequence[Opening], wanted: Sequence[OpenPort]) -> list[str]:
+    """What is shut, what is open without a row, and what is open to others than the row's."""
+    open_now = {
+        _key(one): _networks(o.sources for o in found if _key(o) == _key(one)) for one in found
+    }
+    planned = {
+        _key(port): _networks(p.sources for p in wanted if _key(p) == _key(port)) for port in wanted
+    }
+    purposes = {_key(port): port.purpose for port in wanted}
+    shut = [f"{_name(key)} ({purposes[key]})" for key in planned if key not in open_now]
+    extra = [_name(key) for key in sorted(open_now) if key not in planned]
+    others = [
+        f"{_name(key)} is open to {_listed(open_now[key])}, not to {_listed(networks)}"
+        for key, networks in planned.items()
+        if key in open_now and open_now[key] != networks
+    ]
+    return [
+        *([f"shut: {', '.join(shut)}"] if shut else []),
+        *([f"open without a row in the registry: {', '.join(extra)}"] if extra else []),
+        *others,
+    ]
+
+
+def _name(key: tuple[str, str]) -> str:
+    return "/".join(key)
+
+
+def _networks(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """All of them, overlaps and neighbours merged, so that equal sets have equal texts."""
+    networks = [ipaddress.ip_network(source) for group in sources for source in group]
+    old = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))
+    new = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv6Network))
+    return (*map(str, old), *map(str, new))
+
+
+def _listed(networks: Sequence[str]) -> str:
+    return ", ".join(networks) or "nobody"
 
 
 def judge_reach(
@@ -108,7 +177,7 @@ def judge_reach(
             f"no answer: {told}",
             required,
             evidence,
-            "look for a firewall between this machine and the host; its own rules allow it",
+            "{ssh} nft list table inet ucontact  # it allows them: look for a firewall on the way",
         )
     return passed(f"{len(answers)} ports behave", required, evidence)
 

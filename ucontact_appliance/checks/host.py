@@ -19,10 +19,12 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts import host as facts
 from ucontact_appliance.facts import services
+from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.demand import calls_carried, cores_needed, memory_needed_mb
 from ucontact_appliance.planning.systems import supported_names, system_row
 from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import Host
 
 REACHABLE = "host.reachable"
 _ALWAYS = frozenset(Stage)
@@ -31,19 +33,28 @@ _PREFLIGHT = frozenset({Stage.PREFLIGHT})
 _TABLE: dict[str, Any] = load_data("hardware")
 
 
-def _greeting(reach: Reach) -> float:
-    return reach.runner.run(["true"], timeout=15).seconds
+def _greeting(reach: Reach) -> Completed:
+    return reach.runner.run(["true"], timeout=15)
 
 
 def _reachable(subject: Subject) -> Judgement:
     try:
-        seconds = subject.facts.get(_greeting)
+        done = subject.facts.get(_greeting)
     except (UnreachableError, TimeoutError) as error:
         what = error.what if isinstance(error, UnreachableError) else str(error)
         evidence = error.evidence if isinstance(error, UnreachableError) else ""
         return failed(what, "commands can be run on it", evidence)
-    way = "is this machine" if subject.host.is_local else f"answers over ssh in {seconds:.2f} s"
-    return passed(f"{subject.host.name} {way}", "commands can be run on it")
+    return judge_greeting(done, subject.host)
+
+
+def judge_greeting(done: Completed, host: Host) -> Judgement:
+    """The host answers, and runs what it is told: not so where sudo asks for a password."""
+    required = "commands can be run on it"
+    if done.status:
+        told = f"{host.name} answers, but runs no command (exit status {done.status})"
+        return failed(told, required, done.evidence)
+    way = "is this machine" if host.is_local else f"answers over ssh in {done.seconds:.2f} s"
+    return passed(f"{host.name} {way}", required)
 
 
 def _root(subject: Subject) -> Judgement:
@@ -241,7 +252,7 @@ CHECKS: tuple[Check, ...] = (
         title="The login has root's rights",
         severity=Severity.CRITICAL,
         requirements=("C05",),
-        remedy="name a login with root's rights under hosts: user: in {site}",
+        remedy="grep -n user: {site}  # name a login with root's rights there, then: {install}",
         judge=_root,
         stages=_BOTH,
     ),
@@ -259,7 +270,7 @@ CHECKS: tuple[Check, ...] = (
         title="The processor's architecture has packages",
         severity=Severity.CRITICAL,
         requirements=("R12",),
-        remedy="use a server with a 64-bit Intel, AMD or ARM processor",
+        remedy="{ssh} uname -m  # a 64-bit Intel, AMD or ARM processor is needed",
         judge=_architecture,
         stages=_PREFLIGHT,
     ),
@@ -277,7 +288,7 @@ CHECKS: tuple[Check, ...] = (
         title="The processor carries the planned calls",
         severity=Severity.HIGH,
         requirements=("R12", "C04"),
-        remedy="give the server more cores, or lower 'agents' in {site}, then: {install}",
+        remedy="{ssh} nproc  # give it more cores, or lower 'agents' in {site}; then: {install}",
         judge=_processor,
         stages=_BOTH,
     ),
@@ -286,7 +297,7 @@ CHECKS: tuple[Check, ...] = (
         title="Memory carries the plan",
         severity=Severity.HIGH,
         requirements=("R12", "C04"),
-        remedy="give the server more memory, then: {install}",
+        remedy="{ssh} free -m  # give the server more memory, then: {install}",
         judge=_memory,
         stages=_BOTH,
     ),
@@ -332,7 +343,7 @@ CHECKS: tuple[Check, ...] = (
         title="The host's clock agrees with this machine's",
         severity=Severity.HIGH,
         requirements=("R01",),
-        remedy="{ssh} date -u; date -u   (then set the one that is wrong)",
+        remedy="date -u; {ssh} date -u  # then set the one that is wrong",
         judge=_clock,
         stages=_BOTH,
     ),
@@ -349,7 +360,7 @@ CHECKS: tuple[Check, ...] = (
         title="No update waits for a restart",
         severity=Severity.LOW,
         requirements=("R18",),
-        remedy="{ssh} systemctl reboot   (outside working hours: it ends all calls)",
+        remedy="{ssh} systemctl reboot  # outside working hours: it ends all calls",
         judge=_reboot,
     ),
 )

@@ -101,9 +101,9 @@ class Check:
     `role` says on which hosts it runs: those that carry the role, or every host when None; hosts
     that carry `without` too are left out.
     `needs` are ids of checks without whose pass this one can't be judged. `timeout` is in seconds.
-    `remedy` is one command for the person at the machine that installs, with the placeholders
-    `{ssh}` (prefix that runs a command on the host; empty for a local one) and `{install}`
-    (`ucontact install --site F --yes`).
+    `remedy` is one line for bash on the machine that installs: commands, and a note behind ` # `.
+    Its placeholders are `{ssh}` (runs what follows on the host as root), `{install}` (`ucontact
+    install --site F --yes`), `{site}` (F) and `{address}` (the host's).
     """
 
     id: str

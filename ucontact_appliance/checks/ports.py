@@ -60,7 +60,7 @@ def judge_listening(
             f"{', '.join(strangers[0].processes)} listens on {name}",
             required,
             evidence,
-            f"{{ssh}} ss -lntup 'sport = :{port.first}'   (stop what should not be there)",
+            f"{{ssh}} ss -lntup 'sport = :{port.first}'  # stop what should not be there",
         )
     if port.sources and all(listener.loopback for listener in here):
         return failed(f"{name} listens on the loopback only", required, evidence)
@@ -173,7 +173,7 @@ CHECKS: tuple[Check, ...] = (
         title="Nothing unexpected listens towards the network",
         severity=Severity.MEDIUM,
         requirements=("C05",),
-        remedy="{ssh} ss -lntup   (stop and disable what nobody needs)",
+        remedy="{ssh} ss -lntup  # stop and disable what nobody needs",
         judge=lambda subject: judge_unexpected(_registry(subject), subject.facts.get(listeners)),
     ),
     Check(
@@ -181,7 +181,7 @@ CHECKS: tuple[Check, ...] = (
         title="No other program holds a port that is needed",
         severity=Severity.CRITICAL,
         requirements=("C05",),
-        remedy="{ssh} ss -lntup   (stop and disable the program that is named)",
+        remedy="{ssh} ss -lntup  # stop and disable the program that is named",
         judge=lambda subject: judge_free(_registry(subject), subject.facts.get(listeners)),
         stages=frozenset({Stage.PREFLIGHT}),
     ),

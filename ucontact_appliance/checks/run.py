@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import queue
-import re
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +26,11 @@ from ucontact_appliance.checks.model import (
     Verdict,
 )
 from ucontact_appliance.checks.registry import CHECKS, REACHABLE
+from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.report.redact import redact
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
@@ -102,7 +100,7 @@ def run_checks(
             runner = stack.enter_context(runner_for(host, state.known_hosts))
             facts = FactSource(Reach(site, host, runner))
             subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
-        wording = _Wording(site_file, tuple(secrets.values()), state.known_hosts)
+        wording = Wording(site_file, tuple(secrets.values()), state.known_hosts)
         return run_tasks(
             tasks_for(chosen, subjects),
             wording.worded,
@@ -325,46 +323,3 @@ def _finding(task: Task, judgement: Judgement, seconds: float, root: str | None)
         blocked_by=root,
         seconds=round(seconds, 3),
     )
-
-
-@dataclass(frozen=True)
-class _Wording:
-    """Fills the placeholders of remedies in, and takes every secret's value out."""
-
-    site_file: Path
-    secrets: tuple[str, ...]
-    known_hosts: Path
-
-    def worded(self, finding: Finding, host: Host) -> Finding:
-        """The finding as a person may see it; a remedy only where something is to be done."""
-        silent = finding.verdict in (Verdict.PASS, Verdict.SKIP)
-        return replace(
-            finding,
-            observed=redact(finding.observed, self.secrets),
-            required=redact(finding.required, self.secrets),
-            evidence=redact(finding.evidence, self.secrets),
-            remedy="" if silent else redact(self._remedy(finding.remedy, host), self.secrets),
-        )
-
-    def _remedy(self, text: str, host: Host) -> str:
-        # Not str.format: a remedy may hold braces of its own (JSON, shell).
-        site = shlex.quote(str(self.site_file))
-        for name, value in (
-            ("{ssh}", ssh_prefix(host, self.known_hosts)),
-            ("{install}", f"ucontact install --site {site} --yes"),
-            ("{site}", site),
-            ("{address}", "127.0.0.1" if host.is_local else host.address),
-        ):
-            text = text.replace(name, value)
-        return re.sub(r" {2,}", " ", text).strip()
-
-
-def ssh_prefix(host: Host, known_hosts: Path) -> str:
-    """What stands before a command so that it runs on the host as root; empty for this machine."""
-    if host.is_local:
-        return ""
-    key = ["-i", str(host.key)] if host.key else []
-    port = ["-p", str(host.port)] if host.port != 22 else []
-    pinned = ["-o", f"UserKnownHostsFile={known_hosts}"]
-    words = ["ssh", *key, *port, *pinned, f"{host.user}@{host.address}", *host.as_root]
-    return shlex.join(words) + " "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def judge_units(names: tuple[str, ...], container: bool) -> Judgement:
             f"failed: {', '.join(bad)}",
             required,
             "\n".join([*bad, evidence]).strip(),
-            f"{{ssh}} systemctl status --no-pager {bad[0]}",
+            f"{{ssh}} systemctl status --no-pager {shlex.quote(bad[0])}",
         )
     told = f"none, but for {', '.join(harmless)} (harmless in a container)" if harmless else "none"
     return passed(told, required, evidence)
@@ -137,7 +138,7 @@ def _secrets(subject: Subject) -> Judgement:
             f"{len(exposed)} open to others: {exposed[0]}",
             required,
             "\n".join(exposed),
-            f"chmod go= {path}",
+            f"chmod go= {shlex.quote(path)}",
         )
     if not subject.state.secrets.exists():
         return failed(f"{subject.state.secrets} is missing", required, remedy="{install}")
@@ -166,15 +167,17 @@ CHECKS: tuple[Check, ...] = (
         title="root logs in by key only",
         severity=Severity.LOW,
         requirements=("C05",),
-        remedy="{ssh} sh -c 'echo PermitRootLogin prohibit-password > "
-        "/etc/ssh/sshd_config.d/60-root.conf && systemctl reload ssh'",
+        # At the top of the main file: sshd takes the first value that it reads (sshd_config(5)),
+        # and releases before 8.2 know no folder of further files.
+        remedy="{ssh} sed -i '1i PermitRootLogin prohibit-password' /etc/ssh/sshd_config && "
+        "systemctl reload ssh",
         judge=_sshd,
     ),
     Check(
         id="controller.secrets",
         title="Secrets on the installing machine are private",
         severity=Severity.HIGH,
-        requirements=("C07",),
+        requirements=("C05",),
         remedy="{install}",
         judge=_secrets,
         role=Role.TELEPHONY,  # exactly one host carries it: once a site

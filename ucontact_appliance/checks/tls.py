@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.x509 import load_der_x509_certificate
 
+from ucontact_appliance.checks.expiry import WARN_DAYS, verdict_on
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -33,7 +34,6 @@ from ucontact_appliance.resources import load_data
 _TABLE: dict[str, Any] = load_data("tls")
 _PROTOCOLS: tuple[str, ...] = tuple(_TABLE["protocols"])
 _CIPHERS: tuple[str, ...] = tuple(_TABLE["ciphers"])
-_RENEW_DAYS = 14  # the appliance renews its own at 30 days: below that, nobody has installed
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,9 @@ def judge_expiry(found: Handshake, now: datetime) -> Judgement:
     certificate = load_der_x509_certificate(found.certificate)
     left = math.floor(days_left(certificate, now))
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-    required = f"valid for {_RENEW_DAYS} more days at least"
-    if left < 0:
-        return failed(f"ended on {until}", required)
-    if left < _RENEW_DAYS:
-        return warned(f"ends on {until}, in {left} days", required)
-    return passed(f"valid until {until}, {left} days", required)
+    required = f"valid for {WARN_DAYS} more days at least"
+    told = f"ended on {until}" if left < 0 else f"valid until {until}, {left} days"
+    return Judgement(verdict_on(left), told, required)
 
 
 def judge_versions(answers: tuple[Answer, ...], wanted: tuple[str, ...]) -> Judgement:

@@ -29,6 +29,14 @@ FILES = "tree.files"
 _TREE: dict[str, Any] = load_data("tree")
 _ROWS: tuple[dict[str, Any], ...] = tuple(_TREE["paths"])
 _WRITABLE = tuple(row["path"] for row in _ROWS if row["kind"] == "writable")
+# What the tree hangs in; all of it is root's, as everything of a release.
+_AROUND = (
+    _TREE["root"],
+    f"{_TREE['root']}/releases",
+    f"{_TREE['root']}/current",
+    f"{_TREE['root']}/current/",
+    _TREE["state"],
+)
 _KINDS = {"f": "a file", "d": "a folder", "l": "a link"}
 _IS = {"release": "f", "jars": "d", "pages": "d", "link": "l", "folder": "d", "settings": "f"}
 _MOST_NAMED = 3
@@ -108,20 +116,29 @@ def judge_owners(found: InstalledTree) -> Judgement:
         f"releases {rights['owner']}:{rights['group']} {rights['file_mode']}, folders "
         f"{rights['folder_mode']}; the site's own as in R22's table"
     )
-    lines = [line for path, entry in sorted(found.files.items()) if (line := _wrong(path, entry))]
-    for row in _ROWS:
-        if "mode" not in row:
-            continue
-        path = state_path(row["path"]) if row["kind"] == "writable" else _full(row["path"])
-        entry = found.places.get(path)
-        wanted = (row["owner"], row["group"], row["mode"])
-        if entry and (entry.owner, entry.group, entry.mode) != wanted:
+    if not found.files:
+        return failed("there is no release to look at", required)
+    around = {path: found.places[path] for path in _AROUND if path in found.places}
+    lines = [
+        line
+        for path, entry in (*sorted(around.items()), *sorted(found.files.items()))
+        if (line := _wrong(path, entry))
+    ]
+    own = {state_path(r["path"]) if r["kind"] == "writable" else _full(r["path"]): r for r in _ROWS}
+    seen = {path: row for path, row in own.items() if "mode" in row and path in found.places}
+    for path, row in seen.items():
+        entry = found.places[path]
+        if (entry.owner, entry.group, entry.mode) != (row["owner"], row["group"], row["mode"]):
             lines.append(
                 f"{path}: {_rights(entry)}, not {row['owner']}:{row['group']} {row['mode']}"
             )
     if lines:
         return failed(_named(lines), required, _evidence(lines))
-    return passed(f"{len(found.files)} paths of the release and the site's own", required)
+    return passed(
+        f"{len(found.files)} paths of the release, {len(around)} around it, {len(seen)} of the "
+        "site's own",
+        required,
+    )
 
 
 def _wrong(path: str, entry: Entry) -> str:
@@ -228,6 +245,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_owners,
         role=Role.BACKEND,
+        needs=(RELEASE,),
         timeout=_TIMEOUT,
     ),
     Check(

@@ -38,7 +38,8 @@ _NARROW_RATE = 8000
 _FRAME_SECONDS = 0.02
 _FRAME_SAMPLES = int(_RATE * _FRAME_SECONDS)
 _MEDIA_SECONDS = 8.0  # ICE and DTLS: a LAN takes well below one
-_REPORTS_SECONDS = 6.0  # RFC 3550 6.2: the first RTCP report may take as long
+_REPORTS_STEP_SECONDS = 0.2
+_REPORTS_SECONDS = 8.0  # RFC 3550 6.3.1: reports come every 5 s, or up to half as much later
 
 
 @dataclass(frozen=True)
@@ -308,14 +309,18 @@ def _prefer(peer: RTCPeerConnection, codecs: tuple[str, ...]) -> None:
 
 
 async def _media(peer: RTCPeerConnection, clock: int) -> Media:
-    """The counters, once the far side has reported what it got, or after a while without."""
+    """The counters, once the far side has reported what it got, or after a while without.
+
+    A report from before the far side had one of ours tells no round trip: the next one does.
+    """
     end = time.monotonic() + _REPORTS_SECONDS
     while True:
         stats = {item.type: item for item in (await peer.getStats()).values()}
         report = stats.get("remote-inbound-rtp")
-        if report is not None or time.monotonic() > end:
+        told = report is not None and report.roundTripTime is not None
+        if told or time.monotonic() > end:
             break
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(_REPORTS_STEP_SECONDS)
     inbound, outbound = stats["inbound-rtp"], stats["outbound-rtp"]
     return Media(
         sent=outbound.packetsSent,

@@ -12,7 +12,6 @@ from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.tables import ports
 
 _UNIT = "integraserver.service"
-_HEALTH = "/Integra/resources/health"
 _HEALTH_SECONDS = 10
 _TIMEOUT = 25.0
 _MEGABYTES = {"k": 1 / 1024, "m": 1, "g": 1024}
@@ -86,10 +85,10 @@ def _heap(arguments: str) -> int | None:
     return round(int(number) * _MEGABYTES.get(unit.lower(), 1 / 1024**2))
 
 
-def backend_health(reach: Reach) -> BackendHealth:
+def backend_health(reach: Reach, path: str) -> BackendHealth:
     """Ask the health resource on the host itself: the web server has checks of its own."""
     port = next(row.port for row in ports() if row.id == "backend")
-    url = f"http://127.0.0.1:{port}{_HEALTH}"
+    url = f"http://127.0.0.1:{port}{path}"
     shape = "\\n%{http_code}\\n"
     argv = ["curl", "-sS", "-m", str(_HEALTH_SECONDS), "-w", shape, url]
     done = reach.runner.run(argv, timeout=_TIMEOUT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -17,6 +19,27 @@ def installed_versions(names: Sequence[str]) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = ""
     return found
+
+
+# In a process of its own: what judges does not know the command line.
+_COMMANDS = (
+    "import typer.main; from ucontact_appliance.cli.main import app; "
+    "print(*typer.main.get_command(app).commands)"
+)
+_SECONDS = 20
+
+
+def known_commands() -> tuple[str, ...]:
+    """The commands that `ucontact` knows; none when it can't even start."""
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMANDS],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    return () if done.returncode else tuple(done.stdout.split())
 
 
 def missing_parts(parts: Sequence[str]) -> tuple[str, ...]:

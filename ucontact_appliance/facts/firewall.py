@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,20 @@ UNIT = "ucontact-firewall.service"
 TABLE = "inet ucontact"
 _MARK = "=== "
 _CONNECT_SECONDS = 3.0
-_ACCEPT = re.compile(r"^\s*(?P<match>.*?)\b(?P<protocol>tcp|udp) dport (?P<port>[0-9-]+) accept$")
+_CHAIN = re.compile(r"^chain (?P<name>\S+) \{")
+_POLICY = re.compile(r"\bpolicy (\w+)")
+# What may let a packet in: by itself, or by what it leads to.
+_LETS_IN = re.compile(r"\b(?:accept|jump|goto|vmap|queue|include)\b")
+_ASIDE = re.compile(r'"[^"]*"|#.*')
+_ACCEPT = re.compile(
+    r"(?:(?P<match>.+?) )??(?P<protocol>tcp|udp) dport (?P<port>\d+(?:-\d+)?) accept"
+)
+_ANYBODY = {
+    "": ("0.0.0.0/0", "::/0"),
+    "meta nfproto ipv4": ("0.0.0.0/0",),
+    "meta nfproto ipv6": ("::/0",),
+}
+_NETWORKS = re.compile(r"ip6? saddr (?:\{ (?P<set>[^{}]+) \}|(?P<one>[0-9a-fA-F.:/]+))")
 # The file is loaded in a network namespace of its own, so that both are told in the kernel's words.
 _SCRIPT = f"""
 echo '{_MARK}disk'; cat {RULES}
@@ -29,11 +43,24 @@ echo '{_MARK}active'; systemctl is-active {UNIT} 2>&1
 
 @dataclass(frozen=True)
 class Opening:
-    """A port that the rules let in: to whom is in `match`, in nftables' words."""
+    """A port that a rule lets in, to those networks; `single`: to one address by itself."""
 
     protocol: str
     port: str
-    match: str
+    sources: tuple[str, ...]
+    single: bool
+
+
+@dataclass(frozen=True)
+class InputChain:
+    """What a rules' file does with packets for the host.
+
+    `policy` is what becomes of those that no rule is about; nftables' own is to accept. `rules`
+    are all that may let a packet in, by themselves or by what they lead to, as lines of text.
+    """
+
+    policy: str
+    rules: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,12 +79,9 @@ class Firewall:
         return self.kernel.startswith(f"table {TABLE}")
 
     @property
-    def openings(self) -> tuple[Opening, ...]:
-        """What the file lets in by a port of this host."""
-        found = (_ACCEPT.match(line) for line in self.disk.splitlines())
-        return tuple(
-            Opening(one["protocol"], one["port"], one["match"].strip()) for one in found if one
-        )
+    def input(self) -> InputChain:
+        """What the file does with packets for the host."""
+        return parse_input(self.disk)
 
 
 def firewall(reach: Reach) -> Firewall:
@@ -73,6 +97,42 @@ def parse_firewall(text: str) -> Firewall:
         name, _, content = block.partition("\n")
         parts[name.strip()] = content.strip()
     return Firewall(**parts)
+
+
+def parse_input(text: str) -> InputChain:
+    """The chain `input` of a rules' file, and what the file says outside of any chain."""
+    policy, rules, chain, depth = "accept", [], "", 0
+    for raw in text.splitlines():
+        line = " ".join(raw.split())
+        bare = _ASIDE.sub("", line)
+        opened = _CHAIN.match(bare)
+        if opened:
+            chain, depth = opened["name"], 0
+        depth += bare.count("{") - bare.count("}")
+        set_policy = _POLICY.search(bare)
+        if chain == "input" and set_policy:
+            policy = set_policy[1]
+        elif chain in ("", "input") and _LETS_IN.search(bare):
+            rules.append(line)
+        if chain and depth <= 0:
+            chain = ""
+    return InputChain(policy, tuple(rules))
+
+
+def parse_opening(rule: str) -> Opening | None:
+    """The port that a rule lets in; None for a rule that is about anything else as well."""
+    found = _ACCEPT.fullmatch(rule)
+    match = (found["match"] or "") if found else ""
+    named = _NETWORKS.fullmatch(match)
+    if found is None or (match not in _ANYBODY and named is None):
+        return None
+    texts = (named["set"] or named["one"]).split(",") if named else _ANYBODY[match]
+    try:
+        networks = tuple(str(ipaddress.ip_network(text.strip())) for text in texts)
+    except ValueError:
+        return None
+    single = named is not None and named["one"] is not None and "/" not in named["one"]
+    return Opening(found["protocol"], found["port"], networks, single)
 
 
 class Door(str, Enum):

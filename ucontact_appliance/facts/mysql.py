@@ -62,11 +62,15 @@ class Account:
 
 @dataclass(frozen=True)
 class Audit:
-    """All accounts, and the services' grants by `user@host`; `error` has the words of a failure."""
+    """All accounts, and the services' grants by `user@host`.
+
+    `error` has the words of a failure to read the accounts, `grants_error` to read the grants.
+    """
 
     accounts: tuple[Account, ...]
     grants: dict[str, Grants] = field(default_factory=dict, hash=False)
     error: str = ""
+    grants_error: str = ""
 
 
 def server_view(reach: Reach, port: int, password: str, ca: str) -> ServerView:
@@ -120,7 +124,9 @@ def parse_audit(text: str) -> Audit:
     for row in rows:
         user, host, plugin, ssl_type, locked = row.split("|")
         accounts.append(Account(user, host, plugin, ssl_type, locked == "Y"))
-    return Audit(tuple(accounts), parse_grants(found.get("grants", "").splitlines()))
+    lines = found.get("grants", "").splitlines()
+    errors = [line for line in lines if line.startswith("ERROR ")]
+    return Audit(tuple(accounts), parse_grants(lines), grants_error="\n".join(errors))
 
 
 def parse_grants(lines: Iterable[str]) -> dict[str, Grants]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -51,15 +52,19 @@ done
 """
 
 
+# RFC 3986 3.2.1: what stands before the host of a mirror that is not for everybody.
+_LOGIN = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@]*@", re.IGNORECASE)
+
+
 def archives(reach: Reach) -> tuple[Archive, ...]:
     """Ask each package archive of the host's apt configuration for its release file."""
     return parse_archives(reach.runner.run(["sh", "-c", _FETCH], timeout=40).stdout)
 
 
 def parse_archives(text: str) -> tuple[Archive, ...]:
-    """A record a line: `yes URL`, or `no URL what apt said`."""
+    """A record a line: `yes URL`, or `no URL what apt said`, logins in URLs left out."""
     found = []
-    for line in text.splitlines():
+    for line in _LOGIN.sub(r"\1", text).splitlines():
         reached, _, rest = line.partition(" ")
         url, _, said = rest.partition(" ")
         found.append(Archive(url, reached == "yes", said))

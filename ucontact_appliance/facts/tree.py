@@ -29,7 +29,8 @@ class Entry:
 class InstalledTree:
     """The tree of a host.
 
-    `places` are the paths of data/tree.yml, links followed no further than the release in use;
+    `places` are the paths of data/tree.yml and the folders around them, links followed no further
+    than the release in use (which itself is `current/`, with the slash);
     `files` everything in that release, by its path in it; `manifest` the text of the manifest.json
     that lies there, empty where there is none; `current` what the link `current` leads to.
     """
@@ -58,9 +59,10 @@ def _command() -> str:
         if row["kind"] == "writable"
     )
     home = f"{root}/current/"
+    around = f"{root} {root}/releases {root}/current {home} {state}"
     return script(
         current=f"readlink {root}/current",
-        places=f"find {places} {outside} -maxdepth 0 -printf '{shape}%p\\n' 2>/dev/null",
+        places=f"find {around} {places} {outside} -maxdepth 0 -printf '{shape}%p\\n' 2>/dev/null",
         files=f"find {home} -mindepth 1 -printf '{shape}%P\\n' 2>/dev/null",
         hashes=f"cd {home} 2>/dev/null && find . -type f -exec sha256sum -- {{}} +",
         manifest=f"cat {root}/current/manifest.json 2>/dev/null; echo",

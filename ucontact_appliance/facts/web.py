@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ucontact_appliance.clients.http import Request, Response, fetch
 from ucontact_appliance.facts.host import script, sections
@@ -69,16 +69,26 @@ def parse_nginx(text: str) -> Nginx:
 
 @dataclass(frozen=True)
 class HeaderLine:
-    """An `add_header` of the configuration: its name, and the contexts it stands in."""
+    """An `add_header` of the configuration: its name, the contexts it stands in, its value."""
 
     name: str
     contexts: tuple[str, ...]
+    value: str = field(default="", compare=False)
 
 
 def header_lines(reach: Reach) -> tuple[HeaderLine, ...]:
     """Every `add_header` of the whole configuration, as `nginx -T` prints it."""
+    return parse_header_lines(_configuration(reach))
+
+
+def header_maps(reach: Reach) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The tables by which header values depend on the path, by their variable."""
+    return parse_maps(_configuration(reach))
+
+
+def _configuration(reach: Reach) -> str:
     command = ["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; nginx -T 2>/dev/null"]
-    return parse_header_lines(reach.runner.run(command).stdout)
+    return reach.runner.run(command).stdout
 
 
 # A word in quotes, a comment, one of the three marks of the grammar, or a bare word.
@@ -93,10 +103,28 @@ def parse_header_lines(text: str) -> tuple[HeaderLine, ...]:
     `nginx -T` prints included files one after the other, not in place. A file of ours is included
     in `http`, so top-level directives of a file other than the main one count as of `http`.
     """
-    return tuple(_header_lines(text))
+    return tuple(
+        HeaderLine(words[1], contexts, _bare(words[2]) if len(words) > 2 else "")
+        for contexts, words in _directives(text)
+        if words[:1] == ["add_header"] and len(words) > 1
+    )
 
 
-def _header_lines(text: str) -> Iterator[HeaderLine]:
+def parse_maps(text: str) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The `map $uri $variable { … }` blocks: pairs of pattern and value, as they stand."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for contexts, words in _directives(text):
+        kind, _, variable = contexts[-1].rpartition(" ") if contexts else ("", "", "")
+        if kind == "map $uri" and len(words) == 2:
+            found[variable] = (*found.get(variable, ()), (_bare(words[0]), _bare(words[1])))
+    return found
+
+
+def _bare(word: str) -> str:
+    return word[1:-1] if word[:1] in ("'", '"') else word
+
+
+def _directives(text: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     contexts: list[str] = []
     words: list[str] = []
     for match in _TOKEN.finditer(text):
@@ -110,8 +138,7 @@ def _header_lines(text: str) -> Iterator[HeaderLine]:
             contexts = contexts[:-1]
             words = []
         elif token == ";":
-            if words[:1] == ["add_header"] and len(words) > 1:
-                yield HeaderLine(words[1], tuple(contexts))
+            yield tuple(contexts), words
             words = []
         else:
             words.append(token)

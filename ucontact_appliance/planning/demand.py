@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Tuning
-from ucontact_appliance.resources import load_data
-
-
-def hardware() -> dict[str, Any]:
-    """The table of `data/hardware.yml`."""
-    table: dict[str, Any] = load_data("hardware")
-    return table
+from ucontact_appliance.planning.tables import hardware
 
 
 def cores_needed(plan: Plan, host: PlannedHost) -> float:

@@ -15,13 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from ucontact_appliance.planning.demand import (
     calls_carried,
     cores_needed,
-    hardware,
     memory_needed_mb,
 )
 from ucontact_appliance.planning.iron import UNSEEN, Iron
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.reasons import recorded_mb_a_day
-from ucontact_appliance.planning.tables import sizes, tuning
+from ucontact_appliance.planning.tables import hardware, sizes, tuning
 from ucontact_appliance.site.model import Site
 
 _DECIMAL = 1.048576  # df's megabytes are of 1024 x 1024 bytes, R25's of 1000 x 1000

@@ -120,6 +120,13 @@ def systems() -> tuple[SystemRow, ...]:
 
 
 @cache
+def hardware() -> dict[str, Any]:
+    """What a server must have, and what calls and roles take of it."""
+    table: dict[str, Any] = load_data("hardware")
+    return table
+
+
+@cache
 def tuning() -> dict[str, Any]:
     """The factors that tuned values are made from."""
     table: dict[str, Any] = load_data("tuning")

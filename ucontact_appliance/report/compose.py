@@ -63,7 +63,8 @@ def compose(
 def assess(requirement: Requirement, findings: Sequence[Finding]) -> Assessment:
     """The requirement with its findings, and the verdict over them."""
     mine = tuple(finding for finding in findings if requirement.id in finding.requirements)
-    seen = {finding.verdict for finding in mine}
+    # What builds on a failed check was not judged: that is not the same as not to be seen.
+    seen = {Verdict.ERROR if finding.blocked_by else finding.verdict for finding in mine}
     worst = next((verdict for verdict in _ORDER if verdict in seen), None)
     if worst is None:
         return Assessment(requirement, MANUAL, mine)

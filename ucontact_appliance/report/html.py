@@ -56,7 +56,8 @@ def to_html(report: Report) -> str:
         sections=_sections(report),
         aged=[a for a in report.assessments if a.requirement.status != "effective"],
         problems=[f for verdict in _PROBLEMS for f in report.findings if f.verdict is verdict],
-        skipped=[f for f in report.findings if f.verdict is Verdict.SKIP],
+        skipped=[f for f in report.findings if f.verdict is Verdict.SKIP and not f.blocked_by],
+        blocked=[f for f in report.findings if f.blocked_by],
         evidence=_once(report.findings),
     )
 

@@ -35,9 +35,9 @@ class Requirement:
 class Assessment:
     """A requirement with what was found about it.
 
-    `verdict` is the worst of its findings; 'partial' where all that could be seen passed, but a
-    check had to be skipped or a part is left to a person; 'skip' where every check had to be
-    skipped; 'manual' where no check covers it.
+    `verdict` is the worst of its findings, where a blocked one counts as an error; 'partial' where
+    all that could be seen passed, but a check had to be skipped or a part is left to a person;
+    'skip' where every check had to be skipped; 'manual' where no check covers it.
     """
 
     requirement: Requirement

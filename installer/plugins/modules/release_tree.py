@@ -233,11 +233,21 @@ def walk(folder):
 
 def compare(folder, wanted):
     """How `folder` differs: a sorted list of (path, what), what one of missing, changed, foreign,
-    owner."""
+    owner.
+
+    Below a path that is not the folder it should be, everything is missing: what a link in its
+    place leads to is not the release's.
+    """
     differences = []
-    for path, item in wanted.items():
+    home = look(folder)
+    replaced = {""} if home is None or home.kind != "folder" else set()
+    for path, item in sorted(wanted.items()):  # folders before what lies in them
         full = os.path.join(folder, path)
-        seen = look(full)
+        # RUF005: no * in a list before Python 3.5.
+        lost = replaced.intersection([""] + parents(path))  # noqa: RUF005
+        seen = None if lost else look(full)
+        if seen is not None and seen.kind != item.kind:
+            replaced.add(path)
         if seen is None:
             differences.append((path, "missing"))
         elif (
@@ -248,7 +258,7 @@ def compare(folder, wanted):
             differences.append((path, "changed"))
         elif (seen.uid, seen.gid, seen.mode) != (item.uid, item.gid, item.mode):
             differences.append((path, "owner"))
-    for path in walk(folder):
+    for path in walk(folder) if "" not in replaced else []:
         if path not in wanted and not any(
             above in wanted and wanted[above].kind == "link" for above in parents(path)
         ):
@@ -484,7 +494,8 @@ class Tree(object):
 
     def is_new(self, differences):
         """Whether to lay the release anew: it is not there, or that version was another release."""
-        if look(self.home) is None:
+        home = look(self.home)
+        if home is None or home.kind != "folder":
             return True
         named = dict(differences)
         content = [path for path, what in differences if what in ("missing", "changed", "foreign")]

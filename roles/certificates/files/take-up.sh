@@ -1,13 +1,20 @@
-# Makes each service that is at work serve the new files, with no call or session cut. A line for
-# each one that did; ends with an error when one of them can't.
-set -eu
+# Makes each service that is at work serve the files in place, with no call or session cut. A line
+# for each one that did; says nothing when all of them did so before. One that can't is an error at
+# the end, when the others have been told, and the next run tells all of them again.
+set -u
+cd "$CERTIFICATES" || exit
+now=$(find . -type f ! -name .taken-up | LC_ALL=C sort | xargs sha256sum)
+[ "$now" != "$(cat .taken-up 2>/dev/null)" ] || exit 0
+failed=0
 
 active() { systemctl is-active --quiet "$1.service"; }
 
 if active nginx; then
-  nginx -t -q
-  systemctl reload nginx.service
-  echo "nginx reloaded"
+  if nginx -t -q && systemctl reload nginx.service; then
+    echo "nginx reloaded"
+  else
+    failed=1
+  fi
 fi
 
 # The certificate that a port of this machine serves; nothing when it serves none.
@@ -17,23 +24,28 @@ served() {
 }
 
 if active asterisk; then
-  asterisk -rx 'module reload http' >/dev/null
-  asterisk -rx 'module reload res_pjsip.so' >/dev/null
-  echo "Asterisk reloaded http and res_pjsip"
+  if asterisk -rx 'module reload http' >/dev/null &&
+    asterisk -rx 'module reload res_pjsip.so' >/dev/null; then
+    echo "Asterisk reloaded http and res_pjsip"
+  else
+    failed=1
+  fi
   sleep 1
-  now=$(served "$SIP_TLS_PORT")
-  if [ -n "$now" ] && [ "$now" != "$(openssl x509 -in "$CERTIFICATES/portal.pem" -outform pem)" ]; then
+  sip=$(served "$SIP_TLS_PORT")
+  if [ -n "$sip" ] && [ "$sip" != "$(openssl x509 -in portal.pem -outform pem)" ]; then
     # Asterisk 22 takes it by the reload when the transport allows reloads; 16 reads it at its start
-    # only. This
-    # waits for a moment without calls, and refuses none until then.
-    asterisk -rx 'core restart when convenient' >/dev/null
+    # only. This waits for a moment without calls, and refuses none until then.
+    asterisk -rx 'core restart when convenient' >/dev/null || failed=1
     echo "Asterisk will serve it for SIP TLS as soon as no call is up"
   fi
 fi
 
 if active coturn; then
-  systemctl kill --kill-who=main -s USR2 coturn.service
-  echo "coturn told to read its certificate again"
+  if systemctl kill --kill-who=main -s USR2 coturn.service; then
+    echo "coturn told to read its certificate again"
+  else
+    failed=1
+  fi
 fi
 
 if active mysql; then
@@ -41,10 +53,13 @@ if active mysql; then
     echo "MySQL reloaded TLS"
   elif echo "$said" | grep -q 'ERROR 1064'; then
     # 5.7 does not know the statement, and takes a new certificate only by a restart.
-    systemctl restart mysql.service
-    echo "MySQL restarted"
+    if systemctl restart mysql.service; then echo "MySQL restarted"; else failed=1; fi
   else
     echo "$said" >&2
-    exit 1
+    failed=1
   fi
 fi
+
+[ "$failed" = 0 ] || exit 1
+umask 077
+echo "$now" >.taken-up.new && mv -f .taken-up.new .taken-up

@@ -31,6 +31,7 @@ GOOD = BackendService(
     java="1.8.0_504",
     heap_mb=614,
 )
+PATH = "/Integra/resources/health"
 MODULES = ("jasper", "jdbc", "mail", "others", "ssh", "ws")
 
 
@@ -59,7 +60,7 @@ def verdicts(service: BackendService, health: BackendHealth) -> dict[str, Verdic
         "java": judge_java(service).verdict,
         "heap": judge_heap(service, 614).verdict,
         "restarts": judge_restarts(service).verdict,
-        "health": judge_health(health).verdict,
+        "health": judge_health(health, PATH).verdict,
         "schemas": judge_schemas(health).verdict,
     }
 
@@ -108,12 +109,51 @@ def test_each_fault_fails_its_check_alone(
         (healthy(503, modules={"ssh": {"status": "MISSING"}}), "ssh is MISSING"),
         (healthy(503, modules={"jdbc": {"status": "MISSING"}}), "jdbc is MISSING"),
         (healthy(503, modules={"mail": {"status": "DOWN"}}), "mail is DOWN"),
+        (healthy(503, status="DOWN"), "HTTP 503: the whole is DOWN, and no part tells why"),
+        (healthy(200, status="DOWN"), "HTTP 200: the whole is DOWN"),
+        (healthy(503), "HTTP 503: the whole is UP"),
+        (healthy(200, status=None), "the whole says no status"),
+        (healthy(503, status="DOWN", checks="?", modules=[]), "the whole is DOWN"),
+        (healthy(modules={"mail": {}}), "mail says no status"),
+        (healthy(modules={"mail": {"status": 1}}), "mail says no status"),
+        (healthy(modules={"mail": None}), "mail says no status"),
+        (healthy(modules={"mail": "DOWN"}), "mail is DOWN"),
+        (healthy(modules={"jdbc": "MISSING"}), "jdbc is MISSING"),
+        (healthy(checks={"ws": ["DOWN"]}), "ws says no status"),
     ],
 )
 def test_bad_health_is_named(found: BackendHealth, said: str) -> None:
-    judgement = judge_health(found)
+    judgement = judge_health(found, PATH)
     assert judgement.verdict is Verdict.FAIL
     assert said in judgement.observed
+
+
+@pytest.mark.parametrize("jdbc", [None, [], "UP", 3, {"status": None}, {"tls": None}])
+def test_odd_shapes_are_judged_by_what_is_known(jdbc: object) -> None:
+    found = healthy(modules={"jdbc": jdbc}, checks={"ccrepo": {"status": "UP"}, "ccdata": "UP"})
+    assert judge_health(found, PATH).verdict is Verdict.PASS
+    schemas = judge_schemas(found)
+    assert (schemas.verdict, schemas.observed) == (Verdict.PASS, "both UP")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"checks": {"ccrepo": "DOWN", "ccdata": "UP"}},
+        {"checks": {"ccrepo": "UP", "ccdata": ["?"]}},
+        {"checks": {}, "modules": {"jdbc": {"status": "DOWN"}}},
+    ],
+)
+def test_a_database_that_is_down_is_the_schemas_fault_alone(changes: dict[str, Any]) -> None:
+    found = healthy(503, status="DOWN", **changes)
+    assert judge_health(found, PATH).verdict is Verdict.PASS
+    assert judge_schemas(found).verdict is Verdict.FAIL
+
+
+def test_a_resource_that_knows_no_schemas_says_nothing_of_them() -> None:
+    found = BackendHealth(200, "", {"status": "UP"})
+    assert judge_health(found, PATH).verdict is Verdict.PASS
+    assert judge_schemas(found).verdict is Verdict.SKIP
 
 
 def test_no_answer_is_no_pass_for_the_schemas() -> None:

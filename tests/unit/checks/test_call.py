@@ -112,7 +112,13 @@ def test_tone(changes: dict[str, float], verdict: Verdict) -> None:
         ({"lost_there": 2}, Verdict.FAIL),
         ({"jitter": 0.02}, Verdict.FAIL),
         ({"round_trip": 0.1}, Verdict.FAIL),
-        ({"round_trip": None, "lost_there": None}, Verdict.PASS),
+        ({"round_trip": None, "lost_there": None}, Verdict.SKIP),
+        ({"round_trip": None}, Verdict.SKIP),
+        ({"lost_there": None}, Verdict.SKIP),
+        ({"round_trip": None, "lost_there": None, "jitter": 0.03}, Verdict.FAIL),
+        ({"round_trip": None, "lost": 9}, Verdict.FAIL),
+        ({"received": 0}, Verdict.FAIL),
+        ({"sent": 0}, Verdict.FAIL),
     ],
 )
 def test_quality_by_r24(changes: dict[str, float], verdict: Verdict) -> None:

@@ -105,6 +105,42 @@ def test_plaintext_that_is_let_in_fails() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "verdict"),
+    [
+        (1045, Verdict.PASS),
+        (3159, Verdict.PASS),
+        (2013, Verdict.SKIP),
+        (2061, Verdict.SKIP),
+        (1040, Verdict.SKIP),
+        (-1, Verdict.SKIP),
+    ],
+)
+def test_only_the_servers_own_refusal_counts(number: int, verdict: Verdict) -> None:
+    judged = mysql.judge_plaintext(Refusal(number, "words"))
+    assert judged.verdict is verdict
+    assert str(number) in judged.evidence
+
+
+@pytest.mark.parametrize("absent", TABLE["grants"])
+def test_an_account_that_is_not_there_has_no_grants_as_planned(absent: str) -> None:
+    text = recorded("mysql_audit-sid")
+    left = "\n".join(line for line in text.splitlines() if f"TO `{absent}`@" not in line)
+    judged = mysql.judge_grants(parse_audit(left))
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, f"{absent} is missing")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_error_among_the_grants_is_the_grants_fault_alone(kept: bool) -> None:
+    error = "ERROR 1141 (42000) at line 2: There is no such grant defined for user 'integra'"
+    text = recorded("mysql_audit-sid")
+    head = text.partition("---- grants")[0]
+    found = parse_audit(f"{text if kept else head + '---- grants'}\n{error}\n")
+    judged = mysql.judge_grants(found)
+    assert (judged.verdict, judged.evidence) == (Verdict.FAIL, error)
+    assert mysql.judge_accounts(found).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
     ("account", "said"),
     [
         (Account("", "localhost", "caching_sha2_password", "", False), "anonymous"),

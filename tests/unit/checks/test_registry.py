@@ -1,14 +1,22 @@
 """The catalogue holds together: what prowler's duplicate ids taught."""
 
+import ast
 import re
+import shlex
+import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
+from ucontact_appliance import checks
 from ucontact_appliance.checks.model import Check, Stage
 from ucontact_appliance.checks.registry import CHECKS, REACHABLE
+from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.planning.tables import ports
+from ucontact_appliance.site.model import Host
 
 _KNOWN = {check.id: check for check in CHECKS}
 # SPEC.md: R01 to R25 and C01 to C07
@@ -63,3 +71,59 @@ def test_reaching_the_host_is_part_of_every_stage() -> None:
 def test_every_port_of_the_registry_that_has_a_listener_has_a_check() -> None:
     ranges = {row.id for row in ports() if isinstance(row.port, str) and row.id != "ssh"}
     assert {f"ports.{row.id}" for row in ports() if row.id not in ranges} <= set(_KNOWN)
+
+
+# Its row and its judge are the systems' table's matter.
+_NOT_HERE = {"host.system"}
+_PROGRAMS = {
+    "apt-get", "asterisk", "date", "dd", "df", "dpkg", "du", "echo", "find", "free", "grep", "head",
+    "journalctl", "ls", "mysql", "nft", "nproc", "ping", "ps", "python3", "runuser", "sed", "shred",
+    "sort", "ss", "ssh", "sysctl", "systemctl", "true", "ucontact", "uname",
+}  # fmt: skip
+_HOSTS = {
+    "local": Host(name="one", address="local"),
+    "root": Host(name="one", address="192.0.2.1", key=Path("/root/a key")),
+    "sudo": Host(name="one", address="2001:db8::1", user="ops", port=2222),
+}
+_WORDING = Wording(Path("/srv/the customer's/site.yml"), (), Path("/etc/ucontact/known hosts"))
+
+
+def _in_source() -> Iterator[str]:
+    """Remedies that judges make: texts with a placeholder, what they fill in left as X."""
+    for path in sorted(Path(checks.__path__[0]).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.JoinedStr):
+                continue
+            text = "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values
+            )
+            if "{ssh} " in text or "{install}" in text:
+                yield text
+
+
+REMEDIES = sorted({check.remedy for check in CHECKS if check.id not in _NOT_HERE} | {*_in_source()})
+
+
+@pytest.mark.parametrize("host", _HOSTS.values(), ids=_HOSTS)
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_a_remedy_can_be_pasted_into_a_shell(remedy: str, host: Host) -> None:
+    told = _WORDING.remedy(remedy, host)
+    done = subprocess.run(["bash", "-n"], input=told, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), told
+    assert not re.search(r"\{(?:ssh|install|site|address)\}", told)
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_a_remedy_is_commands_and_a_note_at_most(remedy: str) -> None:
+    told = _WORDING.remedy(remedy, _HOSTS["local"])
+    words = shlex.shlex(told, posix=True, punctuation_chars="|&;<>")
+    words.whitespace_split = True
+    start = True
+    for word in words:  # a note is left out as a comment
+        if start:
+            assert word in _PROGRAMS | {"X"}, f"{word!r} is no program that remedies use: {told}"
+        start = set(word) <= set("|&;")
+
+
+def test_remedies_that_judges_make_are_looked_at() -> None:
+    assert any("sport" in remedy for remedy in REMEDIES)

@@ -23,12 +23,12 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.checks.registry import REACHABLE
-from ucontact_appliance.checks.run import run_checks, run_tasks, select, ssh_prefix, tasks_for
+from ucontact_appliance.checks.run import run_checks, run_tasks, select, tasks_for
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.topology import make_plan
-from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
 
@@ -168,7 +168,7 @@ def test_a_circle_of_needs_is_refused_instead_of_waited_for() -> None:
         _one([check("a", passed_, "b"), check("b", passed_, "a")])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_every_check_yields_one_finding_and_blocked_ones_name_a_failed_root(
     data: st.DataObject,
@@ -290,18 +290,3 @@ def test_an_error_of_the_appliance_keeps_its_words() -> None:
 
     found = _one([check("a", lost)])["a"]
     assert (found.observed, found.evidence, found.remedy) == ("gone", "connection reset", "ping it")
-
-
-@pytest.mark.parametrize(
-    ("host", "prefix"),
-    [
-        (Host(name="a", address="local"), ""),
-        (Host(name="a", address="192.0.2.1"), "ssh -o UserKnownHostsFile=/n root@192.0.2.1 "),
-        (
-            Host(name="a", address="192.0.2.1", user="ops", port=2222, key=Path("/k")),
-            "ssh -i /k -p 2222 -o UserKnownHostsFile=/n ops@192.0.2.1 sudo -n -- ",
-        ),
-    ],
-)
-def test_a_remedy_runs_on_the_host_as_root(host: Host, prefix: str) -> None:
-    assert ssh_prefix(host, Path("/n")) == prefix

@@ -15,7 +15,13 @@ from ucontact_appliance.checks.storage import (
     judge_space,
     judge_writable,
 )
-from ucontact_appliance.facts.storage import FileSystem, Memory, parse_file_system, parse_memory
+from ucontact_appliance.facts.storage import (
+    FileSystem,
+    Memory,
+    parse_file_system,
+    parse_memory,
+    parse_taken,
+)
 from ucontact_appliance.planning.topology import make_plan
 
 _GB = 1_000_000_000 / 1024  # kB of 1024 bytes in a GB
@@ -82,11 +88,37 @@ def test_a_read_only_disk() -> None:
     assert judge_writable(_disk(9, 9, read_only=True)).verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize(("size", "verdict"), [(500, Verdict.PASS), (10, Verdict.WARN)])
-def test_recordings_of_the_whole_retention(size: float, verdict: Verdict) -> None:
-    judged = judge_recordings(_disk(size, size), make_plan(small_site(agents=29), {}))
+@pytest.mark.parametrize(
+    ("size", "free", "recorded_gb", "verdict"),
+    [
+        (500, 500, 0, Verdict.PASS),
+        (500, 30, 50, Verdict.PASS),  # a site in service: most of it is recorded already
+        (500, 30, 40, Verdict.WARN),  # the rest of a large disk is somebody else's
+        (100, 77, 0, Verdict.WARN),
+        (10, 10, 0, Verdict.WARN),
+    ],
+)
+def test_recordings_of_the_whole_retention(
+    size: float, free: float, recorded_gb: float, verdict: Verdict
+) -> None:
+    plan = make_plan(small_site(agents=29), {})  # 78.3 GB for 90 days
+    judged = judge_recordings(_disk(size, free), int(recorded_gb * _GB), plan)
     assert judged.verdict is verdict
     assert "GB for recordings" in judged.required
+    assert f"recordings take {recorded_gb:.1f} GB" in judged.observed
+
+
+def test_recordings_that_cannot_be_measured_are_no_pass() -> None:
+    plan = make_plan(small_site(), {})
+    assert judge_recordings(_disk(500, 500), None, plan).verdict is Verdict.SKIP
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [("1234\t/var/spool/asterisk/monitor\n", 1234), ("", None), ("du: no\n", None)],
+)
+def test_what_du_says(text: str, taken: int | None) -> None:
+    assert parse_taken(text) == taken
 
 
 def _memory(available_percent: float) -> Memory:

@@ -1,3 +1,4 @@
+import ssl
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -6,9 +7,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ucontact_appliance.checks import tls
+from ucontact_appliance.checks import certificates, tls
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.clients.tls import Answer, Handshake, Offer
+from ucontact_appliance.facts.certificates import Pair
 from ucontact_appliance.facts.tls import Preference
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -49,14 +51,24 @@ def test_names() -> None:
     ("days", "verdict"),
     [
         (90, Verdict.PASS),
-        (14, Verdict.PASS),
-        (13.9, Verdict.WARN),
-        (0.5, Verdict.WARN),
+        (30, Verdict.PASS),
+        (29.9, Verdict.WARN),
+        (7, Verdict.WARN),
+        (6.9, Verdict.FAIL),
         (-0.1, Verdict.FAIL),
     ],
 )
-def test_expiry(days: float, verdict: Verdict) -> None:
-    assert tls.judge_expiry(shaken(days=days), NOW).verdict is verdict
+def test_expiry_is_judged_alike_where_it_is_served_and_where_it_lies(
+    days: float, verdict: Verdict
+) -> None:
+    served = shaken(days=days)
+    assert tls.judge_expiry(served, NOW).verdict is verdict
+    pem = ssl.DER_cert_to_PEM_cert(served.certificate)
+    assert certificates.judge_dates((Pair(pem, "", pem, ""),), NOW).verdict is verdict
+
+
+def test_what_has_ended_is_told_by_its_date() -> None:
+    assert tls.judge_expiry(shaken(days=-2), NOW).observed.startswith("ended on 20")
 
 
 def answers(**offers: str) -> tuple[Answer, ...]:

@@ -8,18 +8,21 @@ import pytest
 from tests.unit.release.samples import FILES, manifest_of
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.checks.tree import (
+    CHECKS,
+    RELEASE,
     judge_files,
     judge_owners,
     judge_places,
     judge_release,
     state_path,
 )
-from ucontact_appliance.facts.tree import Entry, InstalledTree, parse_tree
+from ucontact_appliance.facts.tree import Entry, InstalledTree, _command, parse_tree
 from ucontact_appliance.release.manifest import MANIFEST
 from ucontact_appliance.resources import load_data
 
 MANIFESTED = manifest_of()
 ROOT = "/etc/IntegraServer"
+STATE = "/var/lib/IntegraServer"
 WRITABLE = ("web/forms", "web/images", "web/tmp")
 
 
@@ -35,7 +38,9 @@ def good_tree() -> InstalledTree:
     for path in list(files):
         for folder in list(PurePosixPath(path).parents)[:-1]:
             files[str(folder)] = Entry("d", "0755", "root", "root")
-    places: dict[str, Entry] = {}
+    folder = Entry("d", "0755", "root", "root")
+    places = dict.fromkeys((ROOT, f"{ROOT}/releases", f"{ROOT}/current/", STATE), folder)
+    places[f"{ROOT}/current"] = Entry("l", "0777", "root", "root", "releases/5.1")
     for row in load_data("tree")["paths"]:
         path = f"{ROOT}/{row['path']}"
         if row["kind"] == "link":
@@ -122,6 +127,31 @@ FOREIGN = replace(
             "owners",
             "/var/lib/IntegraServer/tmp",
         ),
+        (
+            with_place(ROOT, Entry("d", "0777", "root", "root")),
+            "owners",
+            f"{ROOT}: root:root 0777, not root:root 0755",
+        ),
+        (
+            with_place(f"{ROOT}/releases", Entry("d", "0755", "integra", "root")),
+            "owners",
+            f"{ROOT}/releases: integra:root 0755",
+        ),
+        (
+            with_place(f"{ROOT}/current/", Entry("d", "0775", "root", "root")),
+            "owners",
+            f"{ROOT}/current/: root:root 0775",
+        ),
+        (
+            with_place(f"{ROOT}/current", Entry("l", "0777", "integra", "root", "releases/5.1")),
+            "owners",
+            f"{ROOT}/current: integra:root 0777",
+        ),
+        (
+            with_place(STATE, Entry("d", "0755", "integra", "integra")),
+            "owners",
+            f"{STATE}: integra:integra 0755",
+        ),
         (with_place(f"{ROOT}/web", None), "places", f"missing: {ROOT}/web"),
         (with_place(f"{ROOT}/scripts", None), "places", f"missing: {ROOT}/scripts"),
         (
@@ -143,6 +173,13 @@ def test_each_fault_fails_its_check_alone_and_is_named(
     found = failing(tree)
     assert list(found) == [check]
     assert said in found[check]
+
+
+def test_owners_are_judged_on_what_the_probe_lists_behind_the_release() -> None:
+    check = next(check for check in CHECKS if check.id == "tree.owners")
+    assert RELEASE in check.needs
+    for path in (ROOT, f"{ROOT}/releases", f"{ROOT}/current/", STATE):
+        assert f" {path} " in _command()
 
 
 def test_many_faults_are_counted() -> None:
@@ -185,7 +222,7 @@ def test_nothing_installed_is_no_error_but_a_finding() -> None:
     assert {name: j.verdict for name, j in judged(nothing).items()} == {
         "release": Verdict.FAIL,
         "files": Verdict.FAIL,
-        "owners": Verdict.PASS,  # there is nobody's anything; the others say so
+        "owners": Verdict.FAIL,
         "places": Verdict.FAIL,
     }
     assert len(FILES) > 10

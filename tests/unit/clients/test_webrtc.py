@@ -4,12 +4,14 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.unit.sites import small_site
+from ucontact_appliance.clients import webrtc
 from ucontact_appliance.clients.sip import Account, Door, Message, parse_message
 from ucontact_appliance.clients.webrtc import (
     ANSWERED,
@@ -117,3 +119,40 @@ def test_a_refused_call_takes_its_registration_back(pki: Path) -> None:
     assert "PCMU/8000" in offered
     assert "opus" not in offered
     assert all("hunter2" not in request.text() for request in got)
+
+
+class _Reporting:
+    """A peer whose far side reports so: None is no report yet, else the round trip it tells."""
+
+    def __init__(self, *reports: tuple[float | None] | None) -> None:
+        self.left = list(reports)
+
+    async def getStats(self) -> dict[str, SimpleNamespace]:  # noqa: N802
+        now = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        stats = [
+            SimpleNamespace(type="inbound-rtp", packetsReceived=9, packetsLost=0, jitter=48),
+            SimpleNamespace(type="outbound-rtp", packetsSent=9),
+        ]
+        if now is not None:
+            kind = "remote-inbound-rtp"
+            stats.append(SimpleNamespace(type=kind, roundTripTime=now[0], packetsLost=1))
+        return {one.type: one for one in stats}
+
+
+def test_a_report_without_a_round_trip_is_not_the_last_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webrtc, "_REPORTS_STEP_SECONDS", 0)
+    peer = _Reporting(None, (None,), (None,), (0.004,))
+    media = asyncio.run(webrtc._media(peer, 48000))
+    assert (media.round_trip, media.lost_there, media.jitter) == (0.004, 1, 0.001)
+
+
+@pytest.mark.parametrize(("last", "lost_there"), [((None,), 1), (None, None)])
+def test_reports_are_waited_for_no_longer_than_they_may_take(
+    monkeypatch: pytest.MonkeyPatch, last: tuple[None] | None, lost_there: int | None
+) -> None:
+    monkeypatch.setattr(webrtc, "_REPORTS_STEP_SECONDS", 0.01)
+    monkeypatch.setattr(webrtc, "_REPORTS_SECONDS", 0.05)
+    media = asyncio.run(webrtc._media(_Reporting(None, last), 48000))
+    assert (media.round_trip, media.lost_there) == (None, lost_there)

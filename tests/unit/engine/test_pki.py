@@ -121,7 +121,7 @@ def test_a_name_longer_than_a_common_name_may_be(paths: StatePaths) -> None:
     assert portal.extensions.get_extension_for_class(x509.SubjectAlternativeName).critical
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(days=st.integers(0, 800))
 @example(days=334)
 @example(days=335)

@@ -22,6 +22,6 @@ def test_the_service_of_a_real_host() -> None:
 def test_the_health_of_a_real_host() -> None:
     found = parse_health(recorded("backend_health-sid"), "")
     assert found.status == 200
-    assert judge_health(found).verdict is Verdict.PASS
+    assert judge_health(found, "/health").verdict is Verdict.PASS
     schemas = judge_schemas(found)
     assert (schemas.verdict, schemas.observed) == (Verdict.PASS, "both UP over TLSv1.3")

@@ -188,6 +188,25 @@ def spoil_file_is_link(target: Target) -> str:
     return "changed: {home}/web/IntegraPortalWS.war"
 
 
+def spoil_folder_is_link_to_its_like(target: Target) -> str:
+    shutil.move(target.home / "server/ws", target.folder / "elsewhere")
+    (target.home / "server/ws").symlink_to(target.folder / "elsewhere")
+    return "missing: {home}/server/ws/ws.jar"
+
+
+def spoil_upper_folder_is_link_to_its_like(target: Target) -> str:
+    shutil.move(target.home / "server", target.folder / "elsewhere")
+    (target.home / "server").symlink_to(target.folder / "elsewhere")
+    return "missing: {home}/server/ws/ws.jar"
+
+
+def spoil_release_is_link_to_its_like(target: Target) -> str:
+    home = target.home.resolve()
+    shutil.move(home, target.folder / "elsewhere")
+    home.symlink_to(target.folder / "elsewhere")
+    return "missing: {home}/server/ws/ws.jar"
+
+
 def spoil_file_mode(target: Target) -> str:
     (target.home / "web/IntegraPortalWS.war").chmod(0o666)
     return "owner: {home}/web/IntegraPortalWS.war"
@@ -252,6 +271,17 @@ def test_a_spoiled_tree_is_named_and_put_right(laid: Target, spoil: Any) -> None
     assert done["differences"] == told["differences"]  # check mode changed nothing, and said all
     assert laid.files() == wanted
     assert not laid.converge()["changed"]
+
+
+def test_what_a_planted_link_leads_to_is_left_alone(laid: Target) -> None:
+    spoil_folder_is_link_to_its_like(laid)
+    (laid.folder / "elsewhere/theirs").write_bytes(b"theirs")
+    before = {path.name: path.read_bytes() for path in (laid.folder / "elsewhere").iterdir()}
+    laid.converge()
+    after = {path.name: path.read_bytes() for path in (laid.folder / "elsewhere").iterdir()}
+    assert after == before
+    assert not (laid.home / "server/ws").is_symlink()
+    assert not (laid.home / "server/ws/theirs").exists()
 
 
 def test_a_new_version_is_switched_to_and_the_old_one_stays(laid: Target) -> None:

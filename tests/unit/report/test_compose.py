@@ -65,6 +65,19 @@ def test_a_requirement_is_as_good_as_its_worst_finding(verdicts: list[str], expe
     assert other not in assessment.findings
 
 
+@pytest.mark.parametrize(
+    ("others", "expected"), [([], "error"), (["pass"], "error"), (["fail"], "fail")]
+)
+def test_what_a_failure_elsewhere_blocks_is_not_met(others: list[str], expected: str) -> None:
+    blocked = finding("a.b", Verdict.SKIP, "R01", blocked_by="host.reachable")
+    findings = [blocked, *(finding(f"a.{v}", Verdict(v), "R01") for v in others)]
+    assert assess(_PLAIN, findings).verdict == expected
+
+
+def test_a_run_with_blocked_checks_is_no_success() -> None:
+    assert report(finding("a.b", Verdict.SKIP, "R01", blocked_by="x.y")).verdict == "fail"
+
+
 def test_what_a_person_must_look_at_is_never_wholly_met() -> None:
     requirement = Requirement("R13", "sizing", "t", "r", "effective", manual="Look at the cards.")
     assert assess(requirement, [finding("a.b", Verdict.PASS, "R13")]).verdict == PARTIAL

@@ -108,6 +108,21 @@ def test_a_blocked_finding_names_what_it_builds_on() -> None:
     assert "it builds on host.reachable" in to_html(report(blocked))
 
 
+def test_blocked_checks_are_counted_with_the_failures_and_not_with_what_cannot_be_seen() -> None:
+    root = finding("host.reachable", Verdict.FAIL, "C05")
+    blocked = [
+        finding(f"a.{n}", Verdict.SKIP, "R09", observed="", blocked_by="host.reachable")
+        for n in range(2)
+    ]
+    page = to_html(report(root, *blocked))
+    assert "2 more checks build on these and could not be judged" in page
+    assert '<td class="mark error">blocked</td>' in page
+    limits = page.partition('id="limits"')[2].partition("</section>")[0]
+    assert "Title of a.0" not in limits
+    summary = page.partition('id="summary"')[2].partition("</section>")[0]
+    assert "0 of 32 requirements are met" in summary
+
+
 def test_the_headline_claims_no_more_than_was_seen() -> None:
     assert headline({"pass": 3, "fail": 1}).verdict == "fail"
     assert "could be judged" in headline({"error": 1, "warn": 2}).text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
@@ -132,7 +132,6 @@ SHAPES = st.recursive(
 KEYS = st.sampled_from(["site", "fqdn", "agents", "hosts", "web", "zz"])
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200) | st.dictionaries(KEYS, SHAPES).map(yaml.safe_dump))
 def test_no_content_ends_in_anything_but_a_clear_error(text: str) -> None:
     with pytest.raises(ApplianceError) as caught:

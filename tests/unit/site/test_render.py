@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ucontact_appliance.site.loader import parse_site
@@ -29,7 +29,6 @@ def test_answers_come_back_as_the_site() -> None:
     assert site.recordings.retention_days == 30
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_no_answer_can_break_out_of_its_value(release: str) -> None:
     site = parse_site(render_site(ANSWERS | {"release": release}))

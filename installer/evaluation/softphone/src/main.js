@@ -37,7 +37,7 @@ const phone = new Phone({
 
 function toneFor(call) {
   if (call?.phase === "incoming") return "ring";
-  return call?.phase === "ringing" ? "ringback" : null;
+  return call?.phase === "ringing" && !call.early ? "ringback" : null;
 }
 
 function media(connection, local, remote) {
@@ -123,5 +123,11 @@ window.addEventListener("pagehide", () => phone.logout());
 
 view.describe({ host, url, evaluation: config.evaluation });
 view.render(store.state);
+// Browsers allow sound only after a gesture; a page that logs in by itself has had none yet.
+for (const gesture of ["pointerdown", "keydown"])
+  window.addEventListener(gesture, () => sound.unlock(), { once: true });
 const known = remembered(sessionStorage);
-if (known) phone.login(known.extension, known.secret);
+if (known) {
+  sound.unlock();
+  phone.login(known.extension, known.secret);
+}

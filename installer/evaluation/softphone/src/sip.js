@@ -218,8 +218,9 @@ export class Phone {
       session.on(name, (data) => {
         if (this.#call === call) handler(data ?? {});
       });
-    on("progress", ({ originator }) => {
-      if (originator === "remote") this.tell({ type: "callRinging" });
+    on("progress", ({ originator, response }) => {
+      // With a body the other side plays its own tone or announcement (RFC 3960).
+      if (originator === "remote") this.tell({ type: "callRinging", early: !!response?.body });
     });
     on("confirmed", () => this.tell({ type: "callConfirmed", at: Date.now() }));
     on("muted", () => this.tell({ type: "callMuted", muted: true }));

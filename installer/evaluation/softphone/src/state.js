@@ -90,7 +90,7 @@ const HANDLERS = {
       ice: "new",
     },
   }),
-  callRinging: (state) => inCall(state, { phase: "ringing" }),
+  callRinging: (state, { early = false }) => inCall(state, { phase: "ringing", early }),
   callAnswering: (state, { video }) => inCall(state, { phase: "connecting", video }),
   callConfirmed: (state, { at }) => inCall(state, { phase: "active", startedAt: at }),
   callMuted: (state, { muted }) => inCall(state, { muted }),

@@ -1,0 +1,25 @@
+"""The appliance's own command line, as its checks see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ucontact_appliance.checks.appliance import COMMANDS, judge_commands
+from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.facts.distribution import known_commands
+
+
+def test_the_three_commands_are_there() -> None:
+    assert judge_commands(known_commands()).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("lost", COMMANDS)
+def test_a_command_that_is_lost_is_named(lost: str) -> None:
+    judged = judge_commands([name for name in COMMANDS if name != lost])
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, f"unknown: {lost}")
+
+
+def test_a_command_line_that_does_not_start() -> None:
+    judged = judge_commands(())
+    assert judged.verdict is Verdict.FAIL
+    assert "does not start" in judged.evidence

@@ -1,0 +1,125 @@
+"""Remedies as they are printed: what runs where, and in whose shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ucontact_appliance.checks.wording import Wording, on_host, quoted
+from ucontact_appliance.site.model import Host
+
+LOCAL = Host(name="a", address="local")
+ROOT = Host(name="a", address="192.0.2.1")
+OPS = Host(name="a", address="192.0.2.1", user="ops", port=2222, key=Path("/k"))
+WORDING = Wording(Path("/srv/my site/site.yml"), (), Path("/n"))
+SSH = "ssh -o UserKnownHostsFile=/n root@192.0.2.1"
+OPS_SSH = "ssh -i /k -p 2222 -o UserKnownHostsFile=/n ops@192.0.2.1"
+INSTALL = "ucontact install --site '/srv/my site/site.yml' --yes"
+
+
+@pytest.mark.parametrize(
+    ("remedy", "local", "remote"),
+    [
+        (
+            "{ssh} systemctl restart mysql",
+            "systemctl restart mysql",
+            f"{SSH} systemctl restart mysql",
+        ),
+        (
+            "{ssh} asterisk -rx 'core show uptime'",
+            "asterisk -rx 'core show uptime'",
+            f"{SSH} \"asterisk -rx 'core show uptime'\"",
+        ),
+        (
+            "{ssh} du -x / | sort -rn | head -20",
+            "du -x / | sort -rn | head -20",
+            f"{SSH} 'du -x / | sort -rn | head -20'",
+        ),
+        (
+            "{ssh} echo a > /b && systemctl reload ssh",
+            "echo a > /b && systemctl reload ssh",
+            f"{SSH} 'echo a > /b && systemctl reload ssh'",
+        ),
+        (
+            "{ssh} asterisk -rx 'a b' && {ssh} nft list tables  # look",
+            "asterisk -rx 'a b' && nft list tables  # look",
+            f"{SSH} \"asterisk -rx 'a b'\" && {SSH} nft list tables  # look",
+        ),
+        (
+            "{ssh} ls -l '/a b' && {install}",
+            f"ls -l '/a b' && {INSTALL}",
+            f"{SSH} \"ls -l '/a b'\" && {INSTALL}",
+        ),
+        (
+            "{install} && {ssh} systemctl restart mysql",
+            f"{INSTALL} && systemctl restart mysql",
+            f"{INSTALL} && {SSH} systemctl restart mysql",
+        ),
+        ("date; {ssh} date  # set", "date; date  # set", f"date; {SSH} date  # set"),
+        ("echo 'x' | {ssh} mysql", "echo 'x' | mysql", f"echo 'x' | {SSH} mysql"),
+        ("ping {address}  # note", "ping 127.0.0.1  # note", "ping 192.0.2.1  # note"),
+    ],
+)  # fmt: skip
+def test_what_is_printed(remedy: str, local: str, remote: str) -> None:
+    assert WORDING.remedy(remedy, LOCAL) == local
+    assert WORDING.remedy(remedy, ROOT) == remote
+
+
+@pytest.mark.parametrize(
+    ("command", "there"),
+    [
+        ("systemctl restart mysql", "sudo -n -- systemctl restart mysql"),
+        ("asterisk -rx 'a; b'", "\"sudo -n -- asterisk -rx 'a; b'\""),
+        ("du / | sort", "\"sudo -n -- sh -c 'du / | sort'\""),
+    ],
+)
+def test_who_is_not_root_gets_its_rights_for_the_whole_command(command: str, there: str) -> None:
+    assert on_host(command, OPS, Path("/n")) == f"{OPS_SSH} {there}"
+
+
+STAND_IN = """#!/bin/sh
+# As ssh: the words behind the host are joined by blanks, and the login's shell reads them.
+while [ "$1" != "${1#-}" ]; do shift; shift; done
+shift
+exec sh -c "$*"
+"""
+
+
+@pytest.mark.parametrize("host", [LOCAL, ROOT, OPS], ids=["local", "root", "sudo"])
+@pytest.mark.parametrize(
+    ("remedy", "printed"),
+    [
+        ("{ssh} printf '%s|' 'a b' c  # a note (with brackets)", "a b|c|"),
+        ("{ssh} printf '%s|' \"it's\" '$HOME'", "it's|$HOME|"),
+        ("{ssh} echo a b | tr a-z A-Z", "A B\n"),
+        ("{ssh} sed '1i PermitRootLogin no' FILE && echo done", "PermitRootLogin no\none\ndone\n"),
+    ],
+)  # fmt: skip
+def test_the_words_arrive_as_they_were_meant(
+    host: Host, remedy: str, printed: str, tmp_path: Path
+) -> None:
+    for name, text in (
+        ("ssh", STAND_IN),
+        ("sudo", '#!/bin/sh\nshift 2\nexec "$@"\n'),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "file").write_text("one\n")
+    told = WORDING.remedy(remedy.replace("FILE", str(tmp_path / "file")), host)
+    done = subprocess.run(
+        ["bash", "-c", told],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
+
+
+@pytest.mark.parametrize("text", ["it's", "a b", "$x 'y'", "a \"b\" 'c'", "!x'", "`'", ""])
+def test_a_quoted_text_is_one_word(text: str) -> None:
+    assert shlex.split(quoted(text)) == [text]

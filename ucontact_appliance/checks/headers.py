@@ -1,0 +1,160 @@
+"""Checks of the security headers beyond one on every status: paths, REST, and what is absent.
+
+The headers themselves, each with its own check, are judged in `checks.web`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ucontact_appliance.checks.health import by_health
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    Verdict,
+    failed,
+    passed,
+    warned,
+)
+from ucontact_appliance.checks.web import HEADERS, SERVICE, header_values, judge_row, sampled
+from ucontact_appliance.clients.http import Response
+from ucontact_appliance.facts.web import HeaderLine, header_lines, header_maps, page
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.resources import load_data
+
+_TABLE: dict[str, Any] = load_data("headers")
+_REMOVED: tuple[str, ...] = tuple(_TABLE["removed"])
+_LEAST_SECONDS: int = _TABLE["hsts_least_seconds"]
+_DAY = 86400
+_LONGER = "grep -n -A9 web: {site}  # raise hsts_max_age there (63072000), then: {install}"
+Maps = Mapping[str, tuple[tuple[str, str], ...]]
+
+
+def judge_hsts_age(max_age: int) -> Judgement:
+    """R09: long enough to outlast the time between two visits."""
+    required = f"max-age of {_LEAST_SECONDS} s (six months) at least"
+    told = f"max-age={max_age}"
+    if max_age <= 0:
+        return failed(f"{told}: it turns HSTS off", required)
+    if max_age < _LEAST_SECONDS:
+        return warned(f"{told}, {max_age / _DAY:.0f} days", required)
+    return passed(f"{told}, {max_age / _DAY:.0f} days", required)
+
+
+def judge_removed(answers: Sequence[Response]) -> Judgement:
+    """What tells strangers about the programs behind is not there."""
+    required = f"none of {', '.join(_REMOVED)} on any answer"
+    found = [
+        (answer, f"{name}: {', '.join(answer.all(name))}")
+        for answer in answers
+        for name in _REMOVED
+        if answer.all(name)
+    ]
+    if found:
+        first, told = found[0]
+        return failed(f"{told} (on {first.status})", required, first.evidence)
+    return passed(f"none on {len(answers)} answers", required)
+
+
+def judge_all(found: Sequence[tuple[str, Judgement]], removed: Judgement) -> Judgement:
+    """Every header of the table on one answer; the first that is wrong is told."""
+    required = f"the {len(found)} headers of the portal, and none of {', '.join(_REMOVED)}"
+    wrong = [judged for _, judged in found if judged.verdict is not Verdict.PASS]
+    if removed.verdict is not Verdict.PASS:
+        wrong.append(removed)
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        return failed(f"{wrong[0].observed}{more}", required, wrong[0].evidence)
+    evidence = "\n".join(judged.evidence for _, judged in found)
+    return passed(f"{len(found)} headers as on pages", required, evidence)
+
+
+def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, str]) -> Judgement:
+    """Paths whose answers can't be had without a file in them: by the configuration on disk."""
+    rows = [row for row in HEADERS if row.get("variants")]
+    required = f"values by path of {', '.join(row['name'] for row in rows)}, as planned"
+    wrong, shown = [], []
+    for row in rows:
+        variables = [line.value for line in lines if line.name == row["name"]]
+        table = maps.get(variables[0], ()) if variables else ()
+        found = [(key.removeprefix("~"), value) for key, value in table if key.startswith("~")]
+        wanted = [(v["path"], _filled(v["value"], values)) for v in row["variants"]]
+        shown += [f"{row['name']} {path}: {value}" for path, value in found]
+        wrong += [
+            f"{row['name']} of {path} is {dict(found).get(path, 'as elsewhere')!r}"
+            for path, value in wanted
+            if dict(found).get(path) != value
+        ]
+        if not wrong and found != wanted:  # the first that matches counts
+            wrong.append(f"{row['name']} has other paths, or others first")
+    evidence = "\n".join(shown)
+    if wrong:
+        return failed(wrong[0], required, evidence)
+    return passed(f"{len(shown)} paths", required, evidence)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
+    return filled.replace("{host}", "$host")
+
+
+def _rest(subject: Subject, path: str) -> Judgement:
+    answers = (subject.facts.get(page, path),)
+    found = [(row["name"], judge_row(subject, row, answers)) for row in HEADERS]
+    return judge_all(found, judge_removed(answers))
+
+
+def _paths(subject: Subject) -> Judgement:
+    lines, maps = subject.facts.get(header_lines), subject.facts.get(header_maps)
+    return judge_paths(lines, maps, header_values(subject.site))
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="web.hsts_age",
+        title="HTTPS is insisted on for long enough",
+        severity=Severity.HIGH,
+        requirements=("R09",),
+        remedy=_LONGER,
+        judge=lambda subject: judge_hsts_age(subject.site.web.hsts_max_age),
+        role=Role.BACKEND,
+        # The header with this very value is sent.
+        needs=("web.header.hsts",),
+    ),
+    Check(
+        id="web.header.removed",
+        title="No header tells of the programs behind",
+        severity=Severity.MEDIUM,
+        requirements=("C05",),
+        remedy="{install}",
+        judge=lambda subject: judge_removed(sampled(subject)),
+        role=Role.BACKEND,
+        needs=(SERVICE,),
+        timeout=15.0,
+    ),
+    Check(
+        id="web.header.paths",
+        title="Uploads and other paths have header values of their own",
+        severity=Severity.HIGH,
+        requirements=("R11", "C05"),
+        remedy="{install}",
+        judge=_paths,
+        role=Role.BACKEND,
+        needs=("web.config", *(f"web.header.{row['id']}" for row in HEADERS if "variants" in row)),
+    ),
+    Check(
+        id="web.header.rest",
+        title="The REST API's answers have the security headers",
+        severity=Severity.HIGH,
+        requirements=tuple(sorted({row["requirement"] for row in HEADERS})),
+        remedy="{install}",
+        judge=by_health(_rest),
+        role=Role.BACKEND,
+        needs=("web.rest", *(f"web.header.{row['id']}" for row in HEADERS)),
+        timeout=15.0,
+    ),
+)

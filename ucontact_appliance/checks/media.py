@@ -1,0 +1,164 @@
+"""Checks of how media finds its way (R03), and of what may become what on it (R05)."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+import re
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.clients.http import Response
+from ucontact_appliance.facts.asterisk import snapshot
+from ucontact_appliance.facts.media import Transcoding, parse_stun, transcoding
+from ucontact_appliance.facts.web import page
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import NetworkProfile
+
+_CONFIG = "/uContact/config.json"
+_STUN_PORT = 3478  # RFC 7064: where a URI names none
+_STUN_URI = re.compile(r"stuns?:(\[[^\]]+\]|[^:?]+)(?::(\d+))?")
+_RECORDED_AS = "gsm"  # R05, R25: recordings are .gsm, and are played back
+_CODECS = tuple(dict.fromkeys((*load_data("network")["codecs"]["audio"], _RECORDED_AS)))
+# Why the telephony server itself asks the STUN server or not: by the network's profile.
+_DECISIONS = {
+    NetworkProfile.PUBLIC: "profile public: Asterisk asks the site's STUN server, {}",
+    NetworkProfile.LAN: "profile lan: Asterisk asks no STUN server; agents reach its own address, "
+    "and a server that does not answer would delay every call",
+    NetworkProfile.NAT: "profile nat: Asterisk asks no STUN server, which stands behind the same "
+    "router; the router's address is in its settings",
+}
+
+
+def _same_host(one: str, other: str) -> bool:
+    try:
+        return ipaddress.ip_address(one.strip("[]")) == ipaddress.ip_address(other.strip("[]"))
+    except ValueError:
+        return one.lower() == other.lower()
+
+
+def stun_servers(config: Any) -> tuple[tuple[str, int], ...] | None:
+    """Host and port of each STUN server that a softphone's configuration names; None: not ours."""
+    if not isinstance(config, dict) or not isinstance(config.get("iceServers"), list):
+        return None
+    urls: list[Any] = []
+    for server in config["iceServers"]:
+        named = server.get("urls", []) if isinstance(server, dict) else []
+        urls += named if isinstance(named, list) else [named]
+    found = (_STUN_URI.fullmatch(url) for url in urls if isinstance(url, str))
+    return tuple((one[1].strip("[]"), int(one[2] or _STUN_PORT)) for one in found if one)
+
+
+def judge_ice(config: Response, host: str, port: int) -> Judgement:
+    """R03: the softphone learns its candidates from the site's own STUN server."""
+    required = f"{config.request.path} names the site's STUN server {host} port {port}, no other"
+    try:
+        servers = stun_servers(json.loads(config.body)) if config.status == 200 else None
+    except ValueError:
+        servers = None
+    if servers is None:
+        told = f"{config.request.path}: {config.status}, without iceServers"
+        return failed(told, required, config.evidence)
+    ours = [one for one in servers if _same_host(one[0], host) and one[1] == port]
+    others = ", ".join(
+        f"{name} port {number}" for name, number in servers if (name, number) not in ours
+    )
+    if not ours:
+        return failed(f"names {others or 'no STUN server'}", required, config.evidence)
+    if others:
+        return warned(f"names {others} as well", required, config.evidence)
+    return passed(f"{host} port {port}", required, config.evidence)
+
+
+def judge_stun(found: str | None, profile: NetworkProfile, ours: str, evidence: str) -> Judgement:
+    """R03: the telephony server asks the site's STUN server where its own address is not enough."""
+    required = _DECISIONS[profile].format(ours)
+    if found is None:
+        return skipped("this Asterisk does not show its STUN server", required, evidence)
+    asked = f"asks {found}" if found else "asks none"
+    host, _, port = found.rpartition(":")
+    is_ours = _same_host(host, ours.rpartition(":")[0]) and port == ours.rpartition(":")[2]
+    if profile is NetworkProfile.PUBLIC:
+        return (passed if is_ours else failed)(asked, required, evidence)
+    if found and not is_ours:
+        return warned(f"{asked}, which is not the site's", required, evidence)
+    return passed(asked, required, evidence)
+
+
+def judge_transcoding(found: Transcoding) -> Judgement:
+    """R05: every voice codec becomes every other on this server, and recordings are among them."""
+    wanted = list(itertools.permutations(_CODECS, 2))
+    required = f"a way from each of {', '.join(_CODECS)} to each other"
+    lost = [f"{one} to {other}" for one, other in wanted if (one, other) not in found.ways]
+    if lost:
+        return failed(f"no way from {', '.join(lost)}", required, found.evidence)
+    return passed(f"{len(wanted)} ways", required, found.evidence)
+
+
+def _stun_server(subject: Subject, *, for_agents: bool) -> tuple[str, int]:
+    """Address and port of the site's STUN server: for agents, behind a router, the router's."""
+    host = subject.plan.carriers(Role.TELEPHONY)[0]
+    rows = ports_for(subject.site, subject.plan, host)
+    port = next(row.first for row in rows if row.id == "stun-udp")
+    router = subject.site.network.public_address if for_agents else None
+    return router or host.peer_address, port
+
+
+def _ice(subject: Subject) -> Judgement:
+    address, port = _stun_server(subject, for_agents=True)
+    return judge_ice(subject.facts.get(page, _CONFIG), address, port)
+
+
+def _stun(subject: Subject) -> Judgement:
+    address, port = _stun_server(subject, for_agents=False)
+    text = subject.facts.get(snapshot).texts.get("rtp", "")
+    profile = subject.site.network.profile
+    return judge_stun(parse_stun(text), profile, f"{address}:{port}", text)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="web.ice",
+        title="Softphones are told the site's STUN server",
+        severity=Severity.HIGH,
+        requirements=("R03",),
+        remedy="{install}",
+        judge=_ice,
+        role=Role.BACKEND,
+        needs=("web.portal",),
+    ),
+    Check(
+        id="asterisk.stun",
+        title="Asterisk asks the STUN server that the network's profile says",
+        severity=Severity.HIGH,
+        requirements=("R03",),
+        remedy="{install}",
+        judge=_stun,
+        role=Role.TELEPHONY,
+        needs=("asterisk.service",),
+        timeout=15.0,
+    ),
+    Check(
+        id="asterisk.transcoding",
+        title="Voice codecs can be transcoded, recordings included",
+        severity=Severity.HIGH,
+        requirements=("R05",),
+        remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
+        judge=lambda subject: judge_transcoding(subject.facts.get(transcoding, _CODECS)),
+        role=Role.TELEPHONY,
+        needs=("asterisk.service",),
+        timeout=15.0,
+    ),
+)

@@ -1,0 +1,85 @@
+"""Findings as a person may see them: remedies that can be pasted as they are, and no secret.
+
+A remedy is commands for bash on the machine that installs, and at its end perhaps a note behind
+` # `. What stands behind `{ssh} ` runs on the host as root, up to the next `{ssh}` or `{install}`
+or the note: there the host's own shell reads it, with its quotes, pipes and globs.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.report.redact import redact
+from ucontact_appliance.site.model import Host
+
+_ON_HOST = re.compile(r"\{ssh\} (?P<command>.+?)(?=(?: &&|;) \{(?:ssh|install)\}|\s+# |$)")
+# What means the same to every shell, however often it is read.
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./ -]+")
+_IN_SINGLE_QUOTES = re.compile(r"'[^']*'")
+_SHELL = re.compile(r"[|&;<>()$`*?~\[]")  # more than one program with plain arguments
+_SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["$`\\!]')
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Fills the placeholders of remedies in, and takes every secret's value out."""
+
+    site_file: Path
+    secrets: tuple[str, ...]
+    known_hosts: Path
+
+    def worded(self, finding: Finding, host: Host) -> Finding:
+        """The finding as a person may see it; a remedy only where something is to be done."""
+        silent = finding.verdict in (Verdict.PASS, Verdict.SKIP)
+        return replace(
+            finding,
+            observed=redact(finding.observed, self.secrets),
+            required=redact(finding.required, self.secrets),
+            evidence=redact(finding.evidence, self.secrets),
+            remedy="" if silent else redact(self.remedy(finding.remedy, host), self.secrets),
+        )
+
+    def remedy(self, text: str, host: Host) -> str:
+        """The remedy with its placeholders filled in."""
+        text = _ON_HOST.sub(lambda found: on_host(found["command"], host, self.known_hosts), text)
+        # Not str.format: a remedy may hold braces of its own (JSON, shell).
+        site = shlex.quote(str(self.site_file))
+        for name, value in (
+            ("{install}", f"ucontact install --site {site} --yes"),
+            ("{site}", site),
+            ("{address}", "127.0.0.1" if host.is_local else host.address),
+        ):
+            text = text.replace(name, value)
+        return text.strip()
+
+
+def on_host(command: str, host: Host, known_hosts: Path) -> str:
+    """The shell command that runs `command` on the host as root; as it is on this machine."""
+    if host.is_local:
+        return command
+    key = ["-i", str(host.key)] if host.key else []
+    port = ["-p", str(host.port)] if host.port != 22 else []
+    pinned = ["-o", f"UserKnownHostsFile={known_hosts}"]
+    ssh = shlex.join(["ssh", *key, *port, *pinned, f"{host.user}@{host.address}"])
+    there = _as_root(command, host)
+    return f"{ssh} {there if _PLAIN.fullmatch(there) else quoted(there)}"
+
+
+def _as_root(command: str, host: Host) -> str:
+    """For sudo, which takes one program: a shell around what is more than that."""
+    if not host.as_root:
+        return command
+    compound = _SHELL.search(_IN_SINGLE_QUOTES.sub("", command))
+    words = [*host.as_root, *(("sh", "-c") if compound else ())]
+    return f"{shlex.join(words)} {quoted(command) if compound else command}"
+
+
+def quoted(text: str) -> str:
+    """The text as one word for the shell, in double quotes where those are easier to read."""
+    if "'" in text and not _SPECIAL_IN_DOUBLE_QUOTES.search(text):
+        return f'"{text}"'
+    return shlex.quote(text)

@@ -2,62 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
-from ucontact_appliance.cli.console import out, show_json, table
+import typer
+
+from ucontact_appliance.cli.console import out, show_error, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
-from ucontact_appliance.engine.install import look
-from ucontact_appliance.facts.machine import Machine, machine
+from ucontact_appliance.cli.profile_view import profile_block
+from ucontact_appliance.errors import EXIT_UNREACHABLE, UnreachableError
+from ucontact_appliance.facts.profile import here_profile, host_profiles
+from ucontact_appliance.facts.profile_records import Profile
 from ucontact_appliance.facts.runner import LocalRunner
-from ucontact_appliance.facts.survey import Survey
-from ucontact_appliance.planning.capability import capabilities
+from ucontact_appliance.planning.capability import Capability, capabilities
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 
 
 def profile(site: SiteOption = None, as_json: JsonOption = False) -> None:
-    """Show the hardware of this machine; with --site, system and memory of each server."""
-    if site is not None:
-        loaded = load_site(site)
-        _show_site(look(loaded, state_paths(loaded.site)).surveys, as_json)
+    """Show the hardware of this machine; with --site, of each server, all at once."""
+    if site is None:
+        here = here_profile(LocalRunner())
+        if as_json:
+            show_json(_document(here))
+        else:
+            out.print(profile_block(here.hostname, here, _carries(here)))
         return
-    seen = machine(LocalRunner())
-    roles = capabilities(seen.memory_nominal_mb, seen.cpu.threads, seen.os_id, seen.os_version)
+    loaded = load_site(site)
+    found = host_profiles(loaded.hosts, state_paths(loaded.site).known_hosts)
     if as_json:
-        show_json({**asdict(seen), "could_carry": [asdict(row) for row in roles]})
-        return
-    _show_machine(seen)
-    carry = table("size", "could carry it", "because")
-    for row in roles:
-        carry.add_row(row.size, row.fits, row.because)
-    out.print("", carry)
+        show_json({"hosts": [{"name": name, **_answer(seen)} for name, seen in found.items()]})
+    for name, seen in found.items():
+        if isinstance(seen, UnreachableError):
+            show_error(seen if name in seen.what else _named(name, seen))
+        elif not as_json:
+            out.print(profile_block(name, seen, _carries(seen)), "")
+    if any(isinstance(seen, UnreachableError) for seen in found.values()):
+        raise typer.Exit(EXIT_UNREACHABLE)
 
 
-def _show_machine(seen: Machine) -> None:
-    rows = table("what", "found")
-    rows.add_row("host", f"{seen.hostname}, {seen.os}, kernel {seen.kernel}, {seen.architecture}")
-    rows.add_row("virtualisation", seen.virtualisation)
-    rows.add_row(
-        "processor", f"{seen.cpu.model}, {seen.cpu.cores} cores, {seen.cpu.threads} threads"
-    )
-    rows.add_row("memory", f"{seen.memory_nominal_mb} MB ({seen.memory_mb} MB usable)")
-    for disk in seen.filesystems:
-        size = f"{disk.free_mb} MB free of {disk.total_mb} MB, {disk.kind} on {disk.device}"
-        rows.add_row(f"disk {disk.mount}", size)
-    for nic in seen.nics:
-        speed = f", {nic.speed_mbps} Mbit/s" if nic.speed_mbps > 0 else ""
-        state = "up" if nic.up else "down"
-        rows.add_row(f"nic {nic.name}", f"{', '.join(nic.addresses)} {state}, MTU {nic.mtu}{speed}")
-    rows.add_row("default route", f"{seen.default_route} over {seen.default_interface}")
-    out.print(rows)
+def _named(name: str, error: UnreachableError) -> UnreachableError:
+    return UnreachableError(f"{name}: {error.what}", evidence=error.evidence, helps=error.helps)
 
 
-def _show_site(hosts: Mapping[str, Survey], as_json: bool) -> None:
-    if as_json:
-        show_json({name: asdict(seen) for name, seen in hosts.items()})
-        return
-    rows = table("server", "system", "memory")
-    for name, seen in hosts.items():
-        rows.add_row(name, seen.os_name, f"{seen.memory_mb} MB")
-    out.print(rows)
+def _answer(seen: Profile | UnreachableError) -> dict[str, Any]:
+    """A host of the document: the profile, or `error` alone where there is none."""
+    if isinstance(seen, UnreachableError):
+        return {"error": {"what": seen.what, "evidence": seen.evidence, "helps": seen.helps}}
+    return {"error": None, **_document(seen)}
+
+
+def _document(seen: Profile) -> dict[str, Any]:
+    return {**asdict(seen), "could_carry": [asdict(row) for row in _carries(seen)]}
+
+
+def _carries(seen: Profile) -> tuple[Capability, ...]:
+    return capabilities(seen.memory.nominal_mb, seen.cpu.threads, seen.os_id, seen.os_version)

@@ -12,7 +12,8 @@ _OS_RELEASE = "/etc/os-release"
 _MEMINFO = "/proc/meminfo"
 _MACHINE_ID = "/etc/machine-id"
 _MARK = "----"
-_NOMINAL_MB = 512  # firmware and kernel keep some: 7.6 GiB are sold, and counted, as 8
+_NOMINAL_MB = 512
+_KEPT = 0.06  # firmware and kernel keep up to this share: 7.6 GiB are sold, and counted, as 8
 
 
 @dataclass(frozen=True)
@@ -79,5 +80,14 @@ def parse_mem_total_kb(text: str) -> int:
 
 
 def nominal_mb(kilobytes: int) -> int:
-    """The memory as it was bought: up to the next 512 MB."""
-    return -(-kilobytes // (1024 * _NOMINAL_MB)) * _NOMINAL_MB
+    """The memory as it was bought: the roundest size that is at most 6 % more, in MB.
+
+    Modules come in powers of two, so the next multiple of the largest such power is tried first:
+    62.7 GiB are 64, 23.5 are 24, 9.7 are 10. At the least the next 512 MB.
+    """
+    step = 1 << max(kilobytes // 1024, _NOMINAL_MB).bit_length()
+    while True:
+        size = -(-kilobytes // (1024 * step)) * step
+        if step <= _NOMINAL_MB or size * 1024 * (1 - _KEPT) <= kilobytes:
+            return size
+        step //= 2

@@ -302,7 +302,7 @@ class Site(object):
             )
             return
         # B905: zip has no `strict` before Python 3.10, and this runs on the target's.
-        for column, definition in zip(table["columns"], columns):  # noqa: B905
+        for column, definition in zip(table["columns"], columns):
             if column["name"].lower() not in known:
                 self.change(
                     "column %s.%s added" % (label, column["name"]),

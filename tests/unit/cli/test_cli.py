@@ -96,8 +96,30 @@ def test_plan_for_people_gives_each_figure_its_reason(ucontact: Command) -> None
 def test_profile_as_json_names_what_it_could_carry(ucontact: Command) -> None:
     document = json.loads(ucontact("profile", "--json").out)
     assert document["cpu"]["threads"] >= 1
-    assert document["memory_nominal_mb"] >= document["memory_mb"]
+    assert document["memory"]["nominal_mb"] >= document["memory"]["measured_mb"]
+    assert document["write_latency"][0]["samples"] > 0
     assert [row["size"] for row in document["could_carry"]] == ["small", "medium", "big"]
+
+
+def test_profile_of_a_site_shows_the_others_when_one_is_out_of_reach(
+    ucontact: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "site.yml").write_text(
+        "site: demo\nfqdn: contact.example.com\nagents: 40\nhosts:\n"
+        "  - {name: here, address: local}\n  - {name: away, address: 127.0.0.1, port: 1}\n"
+    )
+    answer = ucontact("profile", "--site", "site.yml", "--json")
+    here, away = json.loads(answer.out)["hosts"]
+    assert answer.code == 3
+    assert (here["name"], here["error"]) == ("here", None)
+    assert here["cpu"]["threads"] >= 1
+    assert list(away) == ["name", "error"]
+    assert "can't be reached" in away["error"]["what"]
+    answer = ucontact("profile", "--site", "site.yml")
+    assert answer.code == 3
+    assert "─ here ─" in answer.out
+    assert "host away (127.0.0.1) can't be reached" in answer.err
+    assert "try: ssh " in answer.err
 
 
 @pytest.mark.parametrize("words", [["doctr"], ["doctor", "--deap"], ["plan"], ["secrets", "show"]])

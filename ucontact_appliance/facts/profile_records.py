@@ -1,0 +1,142 @@
+"""What a hardware profile says of one machine: the same records for this machine and far ones.
+
+Sizes in MB (1 MB = 2^20 bytes, as `free -m` counts), times in milliseconds, speeds in Mbit/s. None
+stands for what the machine does not tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Model, cores over all sockets, threads, and the highest clock that is told, in MHz."""
+
+    model: str
+    cores: int
+    threads: int
+    mhz: int | None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory as the kernel counts it, and as it was bought: 7.6 GiB are 8."""
+
+    measured_mb: int
+    nominal_mb: int
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk; `medium` is nvme, solid state, rotating or virtual.
+
+    Of a virtual disk nobody but the host knows whether it rotates, whatever it says.
+    """
+
+    name: str
+    model: str
+    size_mb: int
+    rotational: bool | None
+    medium: str
+
+
+@dataclass(frozen=True)
+class Filesystem:
+    """A mounted filesystem, and the disks that it is on (through LVM, RAID and encryption)."""
+
+    mount: str
+    device: str
+    kind: str
+    total_mb: int
+    free_mb: int
+    disks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WriteLatency:
+    """How long a write of 4 KiB takes to reach the disk (fsync) where `uses` would lie.
+
+    `samples` is 0 and `error` says why where it was not measured.
+    """
+
+    uses: tuple[str, ...]
+    folder: str
+    mount: str
+    samples: int
+    p50_ms: float | None
+    p99_ms: float | None
+    error: str
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network interface.
+
+    `kind` is ethernet, wireless, bridge, bond, vlan or virtual; `state` is up, no link or down.
+    """
+
+    name: str
+    kind: str
+    state: str
+    speed_mbps: int | None
+    mtu: int
+    mac: str
+    driver: str
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A default route: its interface, gateway (empty: none, a direct link) and MTU in bytes."""
+
+    interface: str
+    gateway: str
+    mtu: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """A telephony card (R13): how it was told is the evidence line."""
+
+    maker: str
+    model: str
+    bus: str
+    id: str
+    slot: str
+    driver: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What disciplines the clock (empty: nothing), and whether it says synchronised."""
+
+    service: str
+    synchronised: bool
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One machine."""
+
+    hostname: str
+    os_id: str
+    os_version: str
+    os_name: str
+    kernel: str
+    architecture: str
+    product: str
+    virtualisation: str
+    cpu: Cpu
+    memory: Memory
+    disks: tuple[Disk, ...]
+    filesystems: tuple[Filesystem, ...]
+    write_latency: tuple[WriteLatency, ...]
+    nics: tuple[Nic, ...]
+    route4: Route | None
+    route6: Route | None
+    clock: Clock
+    cards: tuple[Card, ...]
+    python: str

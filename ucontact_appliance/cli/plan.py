@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ucontact_appliance.cli.benchmark import capacity_json, show_capacity
 from ucontact_appliance.cli.console import out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, SiteOption
 from ucontact_appliance.errors import UsageError
@@ -37,6 +38,7 @@ def plan(
         show_json(_document(loaded, made))
     else:
         show_plan(loaded, made)
+        show_capacity(loaded, made)
 
 
 def show_plan(site: Site, made: Plan) -> None:
@@ -62,4 +64,5 @@ def _document(site: Site, made: Plan) -> dict[str, object]:
     document = made.model_dump(mode="json")
     for host, planned in zip(document["hosts"], made.hosts, strict=True):
         host["ports"] = [port.document() for port in ports_for(site, made, planned)]
+    document["capacity"] = capacity_json(site, made)
     return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from ucontact_appliance.cli.benchmark import BenchmarkOption, ForceOption, run_benchmark
 from ucontact_appliance.cli.console import out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, SiteOption
 from ucontact_appliance.engine.install import look
@@ -16,8 +17,16 @@ from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 
 
-def profile(site: SiteOption = None, as_json: JsonOption = False) -> None:
+def profile(
+    site: SiteOption = None,
+    benchmark: BenchmarkOption = False,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show the hardware of this machine; with --site, system and memory of each server."""
+    if benchmark:
+        run_benchmark(site, force, as_json)
+        return
     if site is not None:
         loaded = load_site(site)
         _show_site(look(loaded, state_paths(loaded.site)).surveys, as_json)

@@ -46,7 +46,8 @@ def show_capacity(site: Site, made: Plan) -> None:
     """What the telephony server was measured to carry; a hint where nobody measured it."""
     measured = load_measurement(state_paths(site.site))
     if measured is None:
-        out.print("measured capacity: none yet   (ucontact profile --benchmark)\n", style="dim")
+        hint = "measured capacity: none that you may read   (sudo ucontact profile --benchmark)"
+        out.print(f"{hint}\n", style="dim", highlight=False)
         return
     _show(measured, capacity(measured, made), made)
 

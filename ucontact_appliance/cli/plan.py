@@ -38,7 +38,8 @@ def plan(
         show_json(_document(loaded, made))
     else:
         show_plan(loaded, made)
-        show_capacity(loaded, made)
+        if site is not None:
+            show_capacity(loaded, made)
 
 
 def show_plan(site: Site, made: Plan) -> None:

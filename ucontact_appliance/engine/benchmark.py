@@ -106,13 +106,13 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
 
 
 def load_measurement(paths: StatePaths) -> Measurement | None:
-    """What the newest benchmark found; None when there was none.
+    """What the newest benchmark found; None when there was none, or none that this user may read.
 
     Raises UnreachableError when it is there and can't be read.
     """
     try:
         return Measurement.model_validate_json(paths.capacity.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(

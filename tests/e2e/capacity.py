@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -72,14 +73,14 @@ class Bench:
         document: dict[str, Any] = json.loads(out)
         return document
 
-    def compare(self, kind: str, window: float) -> Compared:
-        """Load the server with calls of that kind, with a benchmark of its own just before.
+    def compare(self, kind: str, document: dict[str, Any], window: float) -> Compared:
+        """Load the server with calls of that kind, after the benchmark that said `document`.
 
         What neighbours do to the processor changes from second to second, where a machine shares
         it: the yardstick that ran beside the calls takes the prediction to their moment.
         """
         voice, prefix, calls = WAYS[kind]
-        measured = Measurement.model_validate(self.benchmark()["measured"])
+        measured = Measurement.model_validate(document["measured"])
         cost = self.load.cost(voice, prefix, (calls,), window)
         (level,) = cost.levels
         then = _at_the_moment(measured, level)
@@ -125,13 +126,16 @@ def a_bench(telephony: Machine, sipp: Machine, folder: Path) -> Bench:
         "telephony_rtp_start": tuned.rtp_start,
         "telephony_rtp_end": tuned.rtp_end,
     }
-    apply_role(telephony, "telephony", parameters, folder)
+    load = Load(telephony, sipp)
+    with ThreadPoolExecutor() as pool:
+        installed = pool.submit(load.install)
+        apply_role(telephony, "telephony", parameters, folder)
+        installed.result()
+    load.connect()
     # The state that an install leaves on the machine that installs.
     etc, var = folder / "etc", folder / "var"
     save_plan(StatePaths(etc / "capacity", var / "capacity"), plan)
     (etc / "capacity").mkdir(parents=True)
-    load = Load(telephony, sipp)
-    load.prepare()
     environment = {**os.environ, "UCONTACT_ETC": str(etc), "UCONTACT_VAR": str(var)}
     return Bench(load, site_file, environment)
 

@@ -241,8 +241,8 @@ class Load:
     target: Machine
     source: Machine
 
-    def prepare(self) -> None:
-        """Install SIPp, lay down its scenarios, and have it answer."""
+    def install(self) -> None:
+        """Install SIPp with its scenarios; needs nothing of the target."""
         run(
             self.source,
             "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && "
@@ -259,7 +259,10 @@ class Load:
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
         run(self.source, f"mkdir -p {_FOLDER} && tar -C {_FOLDER} -xf -", packed.getvalue())
-        # Ways of the test: one bridges alone, one takes the product's own way out.
+
+    def connect(self) -> None:
+        """Give the target's dialplan the ways of the test, and have SIPp answer."""
+        # One bridges alone, the other takes the product's own way out.
         for pattern, what in (
             (f"_{BRIDGED}X.", f"Dial,PJSIP/${{EXTEN}}@trunk-{TRUNK}"),
             (f"_{RECORDED}X.", f"Goto,internal,9${{EXTEN:{len(RECORDED)}}},1"),

@@ -95,7 +95,7 @@ def _at_the_moment(measured: Measurement, level: Level) -> Measurement:
         update={"relay_us": (level.relay_us,), "compute_ms": (level.compute_ms,)}
     )
     slower = speed(now) / speed(measured)
-    codecs = {pair: (median(c) * slower,) for pair, c in measured.translations_us.items()}
+    codecs = {pair: (median(us) * slower,) for pair, us in measured.translations_us.items()}
     return now.model_copy(update={"translations_us": codecs})
 
 

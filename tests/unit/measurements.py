@@ -31,6 +31,7 @@ def a_measurement(**changes: Any) -> Measurement:
         "relay_us": (reference.relay_us,) * 4,
         "compute_ms": (reference.compute_ms,) * 4,
         "translations_us": TRANSLATIONS,
+        "untimed": (),
         "disk": DiskRun(mb_per_second=200.0, fsync_p99_ms=5.0),
     }
     return Measurement(**values | changes)

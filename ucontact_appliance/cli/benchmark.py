@@ -127,6 +127,10 @@ def _notes(measured: Measurement, found: Capacity, made: Plan) -> tuple[str, ...
     ]
     if measured.host not in {host.name for host in made.hosts}:
         notes.append(f"the plan has no host {measured.host}: measure again after the install")
+    if measured.untimed:
+        notes.append(
+            "this Asterisk can't be asked what its codecs cost: estimated from another machine"
+        )
     if measured.calls_up:
         notes.append(f"{measured.calls_up} calls were up during the measurement: it is disturbed")
     notes.append(

@@ -70,15 +70,20 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
         say(f"codecs and processor, {number} of {_ROUNDS}")
         said = _ask(runner, f"core show translation comp {_AUDIO_SECONDS}")
         costs = parse_translations(said.stdout)
-        if not costs:
-            raise UnreachableError(
-                f"Asterisk on {name} did not tell what its codecs cost",
-                evidence=said.evidence[-2000:],
-                helps=f"ucontact doctor {site} --only asterisk",
-            )
         for pair, cost in costs.items():
             translations[pair].append(cost)
         runs.append(_run(runner, name, str(_REPETITIONS)))
+    untimed: tuple[str, ...] = ()
+    if not translations:
+        # Older than `comp`: its table of constants still tells what it can translate.
+        said = _ask(runner, "core show translation")
+        untimed = tuple(sorted(parse_translations(said.stdout)))
+        if not untimed:
+            raise UnreachableError(
+                f"Asterisk on {name} did not tell what it can translate",
+                evidence=said.evidence[-2000:],
+                helps=f"ucontact doctor {site} --only asterisk",
+            )
     say("the recordings' disk")
     run = _run(runner, name, "1", RECORDINGS)
     version = _VERSION.search(_ask(runner, "core show version").stdout)
@@ -101,6 +106,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
         relay_us=tuple(each for one in runs for each in one.relay_us),
         compute_ms=tuple(each for one in runs for each in one.compute_ms),
         translations_us={pair: tuple(costs) for pair, costs in sorted(translations.items())},
+        untimed=untimed,
         disk=DiskRun(mb_per_second=run.mb_per_second, fsync_p99_ms=run.fsync_p99_ms),
     )
 

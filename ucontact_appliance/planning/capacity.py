@@ -41,7 +41,8 @@ class Measurement(_Frozen):
     `taken` is ISO 8601 in UTC, `seconds` how long it took. `relay_us` is the processor time to
     receive and send one UDP packet, `compute_ms` that of a fixed piece of computing, a figure a
     repetition. `translations_us` holds microseconds of processor time for one second of audio by
-    "from>to" (`core show translation comp`), a figure a repetition. `calls_up` counts the calls
+    "from>to" (`core show translation comp`), a figure a repetition; `untimed` are pairs that this
+    Asterisk translates and can't be asked about. `calls_up` counts the calls
     that were up before or after: above 0 the figures are disturbed.
     """
 
@@ -57,6 +58,7 @@ class Measurement(_Frozen):
     relay_us: tuple[float, ...]
     compute_ms: tuple[float, ...]
     translations_us: dict[str, tuple[float, ...]]
+    untimed: tuple[str, ...]
     disk: DiskRun
 
 
@@ -65,6 +67,7 @@ class _Reference(_Frozen):
     relay_us: float
     compute_ms: float
     relay_weight: float
+    translations_us: dict[str, float]
 
 
 class Kind(_Frozen):
@@ -89,6 +92,7 @@ class _Table(_Frozen):
     kept_free: _KeptFree
     model_error: float
     most_error: float
+    estimate_error: float
     second_thread: float
     recording_bytes_per_second: float
     disk_share: float
@@ -185,17 +189,29 @@ def cost(kind: Kind, measured: Measurement) -> float | None:
     """Percent of a core that one such call takes; None where Asterisk lacks a translation."""
     extra = 0.0
     for name, times in kind.translations.items():
-        seen = measured.translations_us.get(name)
-        if not seen:
+        seen = translation_us(name, measured)
+        if seen is None:
             return None
-        extra += times * median(seen) / _MICROSECONDS_PER_PERCENT
+        extra += times * seen / _MICROSECONDS_PER_PERCENT
     return kind.base_percent * speed(measured) + extra
+
+
+def translation_us(pair: str, measured: Measurement) -> float | None:
+    """Processor time for a second of audio; an estimate where Asterisk does not tell; or None."""
+    if seen := measured.translations_us.get(pair):
+        return median(seen)
+    reference = table().reference
+    if pair not in measured.untimed or pair not in reference.translations_us:
+        return None
+    slower = median(measured.compute_ms) / reference.compute_ms
+    return reference.translations_us[pair] * slower
 
 
 def uncertainty(measured: Measurement) -> float:
     """As a share: the model's own error, with what the repetitions on this machine differed by."""
     seen = math.hypot(spread(measured.relay_us), spread(measured.compute_ms))
-    return min(math.hypot(table().model_error, seen), table().most_error)
+    guessed = table().estimate_error if measured.untimed else 0.0
+    return min(math.hypot(table().model_error, seen, guessed), table().most_error)
 
 
 def capacity(measured: Measurement, plan: Plan) -> Capacity:
@@ -256,7 +272,7 @@ def _because(
 ) -> str:
     parts = [f"{kind.base_percent * speed(measured):.2f} % {kind.because}"]
     for name, times in kind.translations.items():
-        share = times * median(measured.translations_us[name]) / _MICROSECONDS_PER_PERCENT
+        share = times * (translation_us(name, measured) or 0) / _MICROSECONDS_PER_PERCENT
         count = f"{times} x " if times > 1 else ""
         parts.append(f"{share:.2f} % {count}{name.replace('>', ' to ')}")
     return (

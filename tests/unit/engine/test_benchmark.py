@@ -29,6 +29,7 @@ class Host:
 
     calls: str = "0 active channels\n0 of 200 max active calls\n9 calls processed\n"
     codecs: str = recorded("asterisk_translations-sid")
+    constants: str = ""
     run_says: str = RUN
     run_status: int = 0
     slow: bool = False
@@ -40,7 +41,12 @@ class Host:
         self.asked.append(argv[2] if argv[0] == "asterisk" else " ".join(argv))
         if self.slow:
             raise TimeoutError("no answer within 60 s")
-        answers = {CALLS: self.calls, CODECS: self.codecs, "core show version": "Asterisk 22.1 x"}
+        answers = {
+            CALLS: self.calls,
+            CODECS: self.codecs,
+            "core show translation": self.constants,
+            "core show version": "Asterisk 22.1 x",
+        }
         if argv[0] == "asterisk":
             return Completed(tuple(argv), 0, answers[argv[2]], "", 0.1)
         assert stdin is not None
@@ -74,6 +80,13 @@ def test_codecs_and_processor_are_measured_in_turn() -> None:
     assert found.translations_us["slin8>gsm"] == (587.0,) * 5
     assert len(found.relay_us) == len(found.compute_ms) == 5 * len(json.loads(RUN)["relay_us"])
     assert found.calls_up == 0
+
+
+def test_an_asterisk_that_can_not_time_its_codecs_tells_what_it_has() -> None:
+    constants = recorded("asterisk_translation_constants-sid")
+    found = measure(Host(codecs="Usage: …", constants=constants), "one", "", lambda step: None)
+    assert found.translations_us == {}
+    assert {"slin8>gsm", "slin8>opus"} <= set(found.untimed)
 
 
 def test_calls_that_are_up_stop_it_before_anything_is_loaded() -> None:

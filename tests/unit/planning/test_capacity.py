@@ -67,6 +67,19 @@ def test_a_machine_half_as_fast_carries_half() -> None:
         )
 
 
+def test_translations_that_are_not_timed_are_estimated_and_less_certain() -> None:
+    reference = table().reference
+    costs = reference.translations_us
+    twice = (reference.compute_ms * 2,)
+    guessed = a_measurement(translations_us={}, untimed=tuple(costs), compute_ms=twice)
+    told = a_measurement(
+        translations_us={pair: (2 * us,) for pair, us in costs.items()}, compute_ms=twice
+    )
+    for kind, row in carried(guessed).items():
+        assert row.percent.likely == pytest.approx(carried(told)[kind].percent.likely)
+        assert row.calls.low < carried(told)[kind].calls.low
+
+
 def test_a_second_thread_is_no_core() -> None:
     assert cores(a_measurement(cores=4, threads=8)) == 4 + 4 * table().second_thread
 
@@ -171,6 +184,11 @@ def test_for_any_machine(  # noqa: PLR0917
         assert used <= found.cores * (1 - found.kept_free) * 100 * (1 + 1e-9)
     assert by_kind["plain"].percent.likely <= by_kind["recorded"].percent.likely
     assert by_kind["opus"].percent.likely <= by_kind["opus_recorded"].percent.likely
+
+
+def test_each_translation_of_a_kind_has_a_reference() -> None:
+    pairs = {pair for kind in table().kinds for pair in kind.translations}
+    assert pairs == set(table().reference.translations_us)
 
 
 def test_the_table_names_each_kind_once() -> None:

@@ -26,6 +26,12 @@ def test_what_asterisk_prints_by_default_is_a_table_of_constants() -> None:
     assert costs["slin8>gsm"] == costs["slin8>opus"] == costs["slin8>alaw"] == 6000
 
 
+def test_asterisk_16_has_no_measured_table_but_tells_what_it_translates() -> None:
+    assert parse_translations(recorded("asterisk_translations-bullseye")) == {}
+    pairs = set(parse_translations(recorded("asterisk_translation_constants-bullseye")))
+    assert {"alaw>slin8", "slin8>alaw", "slin8>gsm", "opus>slin8", "slin8>opus"} <= pairs
+
+
 def test_an_older_name_of_the_same_samples() -> None:
     text = "     ulaw alaw slin\nulaw - 9 7\nalaw 9 - 8\nslin 6 6 -\n"
     assert parse_translations(text)["alaw>slin8"] == 8

@@ -60,6 +60,11 @@ class StatePaths:
         return self.var / "places.json"
 
     @property
+    def capacity(self) -> Path:
+        """What `profile --benchmark` measured on the telephony server."""
+        return self.var / "capacity.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one installer at work."""
         return self.var / "install.lock"

@@ -1,7 +1,8 @@
 """`make bench`: how long an installation takes, beside the least that it could take.
 
 The floor is apt-get laying down the same packages by hand on an equal machine, in the same run; the
-figures that count are the ratios, because machines are noisy.
+figures that count are the ratios, because machines are noisy. Then what calls cost, predicted and
+measured: `tests/bench/capacity.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.bench import capacity
 from ucontact_appliance.lab import layout, machines
 from ucontact_appliance.lab.machines import Machine, Spec
 from ucontact_appliance.state import var_root
@@ -88,3 +90,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    capacity.main()

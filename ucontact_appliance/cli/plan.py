@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ucontact_appliance.cli.benchmark import capacity_json, show_capacity
 from ucontact_appliance.cli.console import err, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
 from ucontact_appliance.cli.plan_view import document, show_comparison, show_plan
@@ -48,9 +49,11 @@ def plan(
     made = make_plan(loaded, iron)
     short = shortfalls(loaded, made, iron)
     if as_json:
-        show_json(document(loaded, made, short, iron))
+        show_json(document(loaded, made, short, iron) | {"capacity": capacity_json(loaded, made)})
     else:
         show_plan(loaded, made, short)
+        if site is not None:
+            show_capacity(loaded, made)
     if any(found.weight is Weight.REFUSES for found in short):
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from ucontact_appliance.cli.benchmark import BenchmarkOption, ForceOption, run_benchmark
 from ucontact_appliance.cli.console import out, show_error, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
 from ucontact_appliance.cli.profile_view import profile_block
@@ -19,8 +20,16 @@ from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 
 
-def profile(site: SiteOption = None, as_json: JsonOption = False) -> None:
+def profile(
+    site: SiteOption = None,
+    benchmark: BenchmarkOption = False,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show the hardware of this machine; with --site, of each server, all at once."""
+    if benchmark:
+        run_benchmark(site, force, as_json)
+        return
     if site is None:
         here = here_profile(LocalRunner())
         if as_json:

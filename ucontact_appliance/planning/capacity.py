@@ -1,0 +1,326 @@
+"""From a measurement of the telephony server to the calls that it carries, and their limits.
+
+A call's processor time is made of two parts. Relaying its packets (and writing its recording) is a
+figure of the reference machine in `data/capacity.yml`, taken to this machine by the ratio of a
+short processor run there and here. Each translation between codecs is what Asterisk itself measured
+on this machine. Processor time is in percent of one core for as long as the call lasts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from statistics import median, quantiles
+
+from pydantic import BaseModel, ConfigDict
+
+from ucontact_appliance.planning.model import Plan, Role
+from ucontact_appliance.planning.tables import tuning
+from ucontact_appliance.resources import load_data
+
+_MICROSECONDS_PER_PERCENT = 10_000  # of a second: 1 % of a core
+_PROCESSOR = "processor"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DiskRun(_Frozen):
+    """The recordings' filesystem: a long write with its fsync (MB/s), small ones' p99 (ms)."""
+
+    mb_per_second: float
+    fsync_p99_ms: float
+
+
+class Measurement(_Frozen):
+    """What `profile --benchmark` found on one host; the content of capacity.json.
+
+    `taken` is ISO 8601 in UTC, `seconds` how long it took. `relay_us` is the processor time to
+    receive and send one UDP packet, `compute_ms` that of a fixed piece of computing, a figure a
+    repetition. `translations_us` holds microseconds of processor time for one second of audio by
+    "from>to" (`core show translation comp`), a figure a repetition; `untimed` are pairs that this
+    Asterisk translates and can't be asked about. `calls_up` counts the calls
+    that were up before or after: above 0 the figures are disturbed.
+    """
+
+    host: str
+    taken: str
+    seconds: float
+    asterisk: str
+    processor: str
+    mhz: float | None
+    cores: int
+    threads: int
+    calls_up: int
+    relay_us: tuple[float, ...]
+    compute_ms: tuple[float, ...]
+    translations_us: dict[str, tuple[float, ...]]
+    untimed: tuple[str, ...]
+    disk: DiskRun
+
+
+class _Reference(_Frozen):
+    machine: str
+    relay_us: float
+    compute_ms: float
+    relay_weight: float
+    translations_us: dict[str, float]
+
+
+class Kind(_Frozen):
+    """A kind of call: its base cost on the reference machine and its translations with counts."""
+
+    id: str
+    title: str
+    base_percent: float
+    translations: dict[str, int]
+    recorded: bool
+    because: str
+
+
+class _KeptFree(_Frozen):
+    alone: float
+    beside: float
+
+
+class _Table(_Frozen):
+    reference: _Reference
+    kinds: tuple[Kind, ...]
+    kept_free: _KeptFree
+    model_error: float
+    most_error: float
+    estimate_error: float
+    second_thread: float
+    recording_bytes_per_second: float
+    disk_share: float
+    descriptors_per_recording: int
+
+
+@dataclass(frozen=True)
+class Range:
+    """A figure with its uncertainty."""
+
+    low: float
+    likely: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Calls at the same time, surely, likely and at best."""
+
+    low: int
+    likely: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something beside the processor that ends the growth: so many calls, and why."""
+
+    name: str
+    calls: int
+    because: str
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How many calls of one kind the machine carries.
+
+    `percent` is what one costs, in percent of a core. `processor` is what the processor alone
+    would carry, `calls` what is left after `limits`; `binding` names what limits `calls.likely`.
+    """
+
+    kind: str
+    title: str
+    percent: Range
+    processor: Calls
+    limits: tuple[Limit, ...]
+    calls: Calls
+    binding: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """All kinds of calls on one host, and the share of its processor that stays free."""
+
+    host: str
+    kept_free: float
+    cores: float
+    speed: float
+    uncertainty: float
+    carried: tuple[Carried, ...]
+    missing: tuple[str, ...]
+
+
+@cache
+def table() -> _Table:
+    """The constants of `data/capacity.yml`."""
+    return _Table(**load_data("capacity"))
+
+
+def spread(values: tuple[float, ...]) -> float:
+    """Half of the distance between the quartiles, as a share of the median."""
+    if len(values) < 2:
+        return 0.0
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return (high - low) / 2 / middle if middle else 0.0
+
+
+def speed(measured: Measurement) -> float:
+    """How much processor time this machine takes for what took the reference machine 1."""
+    reference = table().reference
+    relay = median(measured.relay_us) / reference.relay_us
+    compute = median(measured.compute_ms) / reference.compute_ms
+    return relay * reference.relay_weight + compute * (1 - reference.relay_weight)
+
+
+def cores(measured: Measurement) -> float:
+    """What the processor's threads are worth in whole cores."""
+    second_threads = max(0, measured.threads - measured.cores)
+    return measured.cores + second_threads * table().second_thread
+
+
+def cost(kind: Kind, measured: Measurement) -> float | None:
+    """Percent of a core that one such call takes; None where Asterisk lacks a translation."""
+    extra = 0.0
+    for name, times in kind.translations.items():
+        seen = translation_us(name, measured)
+        if seen is None:
+            return None
+        extra += times * seen / _MICROSECONDS_PER_PERCENT
+    return kind.base_percent * speed(measured) + extra
+
+
+def translation_us(pair: str, measured: Measurement) -> float | None:
+    """Processor time for a second of audio; an estimate where Asterisk does not tell; or None."""
+    if seen := measured.translations_us.get(pair):
+        return median(seen)
+    reference = table().reference
+    if pair not in measured.untimed or pair not in reference.translations_us:
+        return None
+    slower = median(measured.compute_ms) / reference.compute_ms
+    return reference.translations_us[pair] * slower
+
+
+def uncertainty(measured: Measurement) -> float:
+    """As a share: the model's own error, with what the repetitions on this machine differed by."""
+    seen = math.hypot(spread(measured.relay_us), spread(measured.compute_ms))
+    guessed = table().estimate_error if measured.untimed else 0.0
+    return min(math.hypot(table().model_error, seen, guessed), table().most_error)
+
+
+def capacity(measured: Measurement, plan: Plan) -> Capacity:
+    """The calls of each kind that the measured host carries under this plan."""
+    constants = table()
+    roles = next((host.roles for host in plan.hosts if host.name == measured.host), ())
+    alone = set(roles) <= {Role.TELEPHONY}
+    free = constants.kept_free.alone if alone else constants.kept_free.beside
+    error = uncertainty(measured)
+    usable = cores(measured) * (1 - free) * 100
+    carried, missing = [], []
+    for kind in constants.kinds:
+        percent = cost(kind, measured)
+        if percent is None:
+            missing.append(kind.title)
+            continue
+        costs = Range(percent / (1 + error), percent, percent / (1 - error))
+        processor = Calls(*(int(usable / each) for each in (costs.high, percent, costs.low)))
+        limits = _limits(kind, measured, plan)
+        because = _because(kind, costs, processor, measured, free)
+        carried.append(_carried(kind, costs, processor, limits, because))
+    return Capacity(
+        host=measured.host,
+        kept_free=free,
+        cores=cores(measured),
+        speed=speed(measured),
+        uncertainty=error,
+        carried=tuple(carried),
+        missing=tuple(missing),
+    )
+
+
+def _carried(
+    kind: Kind,
+    percent: Range,
+    processor: Calls,
+    limits: tuple[Limit, ...],
+    because: str,
+) -> Carried:
+    least = min(limits, key=lambda limit: limit.calls)
+    bound = least.calls < processor.likely
+    return Carried(
+        kind=kind.id,
+        title=kind.title,
+        percent=percent,
+        processor=processor,
+        limits=limits,
+        calls=Calls(
+            *(min(each, least.calls) for each in (processor.low, processor.likely, processor.high))
+        ),
+        binding=least.name if bound else _PROCESSOR,
+        because=because + (f"; held by {least.name}: {least.because}" if bound else ""),
+    )
+
+
+def _because(
+    kind: Kind, percent: Range, processor: Calls, measured: Measurement, free: float
+) -> str:
+    parts = [f"{kind.base_percent * speed(measured):.2f} % {kind.because}"]
+    for name, times in kind.translations.items():
+        share = times * (translation_us(name, measured) or 0) / _MICROSECONDS_PER_PERCENT
+        count = f"{times} x " if times > 1 else ""
+        parts.append(f"{share:.2f} % {count}{name.replace('>', ' to ')}")
+    return (
+        f"{percent.likely:.2f} % of a core a call ({', '.join(parts)}): {processor.likely} on "
+        f"{cores(measured):g} cores with {free:.0%} kept free"
+    )
+
+
+def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
+    constants, factors = table(), _telephony_factors()
+    planned = plan.tuning.telephony
+    per_call = factors["descriptors_per_call"]
+    per_call += constants.descriptors_per_recording if kind.recorded else 0
+    left = planned.file_descriptors - factors["descriptors_idle"] - planned.session_limit
+    ports = planned.rtp_end - planned.rtp_start + 1
+    limits = [
+        Limit("maxcalls", planned.max_calls, f"the plan allows Asterisk {planned.max_calls} calls"),
+        Limit(
+            "file descriptors",
+            max(0, left) // per_call,
+            f"{planned.file_descriptors} descriptors, {per_call} a call, beside "
+            f"{planned.session_limit} WebSockets",
+        ),
+        Limit(
+            "sessionlimit",
+            planned.session_limit,
+            f"{planned.session_limit} WebSockets: each call has an agent's softphone at one end",
+        ),
+        Limit(
+            "RTP ports",
+            ports // factors["ports_per_call"],
+            f"{ports} ports, {factors['ports_per_call']} a call",
+        ),
+    ]
+    if kind.recorded:
+        share = constants.disk_share
+        writes = measured.disk.mb_per_second * 1e6 * share
+        limits.append(
+            Limit(
+                "disk",
+                int(writes / constants.recording_bytes_per_second),
+                f"{share:.0%} of the {measured.disk.mb_per_second:.0f} MB/s that recordings' disk "
+                f"writes, {constants.recording_bytes_per_second / 1000:g} kB/s a recording",
+            )
+        )
+    return tuple(limits)
+
+
+def _telephony_factors() -> Mapping[str, int]:
+    factors: Mapping[str, int] = tuning()["telephony"]
+    return factors

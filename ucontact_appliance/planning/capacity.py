@@ -21,6 +21,7 @@ from ucontact_appliance.planning.tables import tuning
 from ucontact_appliance.resources import load_data
 
 _MICROSECONDS_PER_PERCENT = 10_000  # of a second: 1 % of a core
+_WORTH_NAMING = 0.005  # percent of a core: less reads as nothing
 _PROCESSOR = "processor"
 
 
@@ -273,6 +274,8 @@ def _because(
     parts = [f"{kind.base_percent * speed(measured):.2f} % {kind.because}"]
     for name, times in kind.translations.items():
         share = times * (translation_us(name, measured) or 0) / _MICROSECONDS_PER_PERCENT
+        if share < _WORTH_NAMING:
+            continue
         count = f"{times} x " if times > 1 else ""
         parts.append(f"{share:.2f} % {count}{name.replace('>', ' to ')}")
     return (

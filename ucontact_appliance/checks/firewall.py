@@ -41,7 +41,7 @@ _IP_ITSELF = frozenset(
         "ip protocol icmp icmp type { destination-unreachable, time-exceeded, parameter-problem } "
         "accept",
         "ip protocol icmp icmp type echo-request limit rate 50/second accept",
-        "meta l4proto ipv6-icmp icmpv6 type { destination-unreachable, packet-too-big, "
+        "meta l4proto 58 icmpv6 type { destination-unreachable, packet-too-big, "
         "time-exceeded, parameter-problem, nd-router-advert, nd-neighbor-solicit, "
         "nd-neighbor-advert, mld-listener-query } accept",
         "ip6 nexthdr icmpv6 icmpv6 type echo-request limit rate 50/second accept",

@@ -55,7 +55,9 @@ state=current
   state=older
 ls $lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
-echo '---- policy'; LC_ALL=C apt-cache policy "$@" 2>/dev/null
+# Without its cache files: a look writes nothing.
+echo '---- policy'
+LC_ALL=C apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$@" 2>/dev/null
 """
 
 # apt with folders of its own, and without the hooks that a distribution hangs on its updates.

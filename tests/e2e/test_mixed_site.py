@@ -42,9 +42,11 @@ def site(
 def test_it_is_healthy_down_to_a_real_call(site: Several, telephony: Machine) -> None:
     assert "Asterisk 16." in sh(telephony, "asterisk -V")
     wrong = site.wrong("--deep")
-    assert set(wrong) <= {f"{telephony.name}:asterisk.build", f"{telephony.name}:host.support"}, (
-        told(wrong)
-    )
+    # Stock Asterisk, an aged system, and alternate STUN ports of a coturn that can't be told to
+    # leave them (the firewall lets nobody there).
+    usual = ("asterisk.build", "host.system", "ports.unexpected")
+    assert set(wrong) <= {f"{telephony.name}:{check}" for check in usual}, told(wrong)
+    assert all(found["verdict"] == "warn" for found in wrong.values()), told(wrong)
 
 
 def test_a_browser_calls_by_the_portals_name(

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 import pytest
 from playwright.sync_api import Browser
@@ -189,10 +190,10 @@ def test_each_place_sees_exactly_the_registrys_ports(growing: Growing, place: st
     site, plan = load_site(growing.site.site_file), growing.site.plan
     machines = {m.name: m for m in (growing.one, growing.two, growing.three)}
     source = None if place == "installer" else getattr(growing, place)
-    address = str(layout.GATEWAY) if source is None else source.address
+    address = layout.GATEWAY if source is None else ip_address(source.address)
     wanted: dict[Edge, bool] = {}
     for host in plan.hosts:
-        if source is not None and host.address == source.address:
+        if host.address == str(address):
             continue
         closed = listeners(machines[host.name])
         for port in ports_for(site, plan, host):
@@ -200,7 +201,7 @@ def test_each_place_sees_exactly_the_registrys_ports(growing: Growing, place: st
             for number in {int(first), int(last or first)}:
                 closed.discard((port.protocol, number))
                 edge = Edge(port.protocol, host.address, number)
-                wanted[edge] = f"{address}/32" in port.sources
+                wanted[edge] = any(address in ip_network(source) for source in port.sources)
         wanted |= {Edge(protocol, host.address, number): False for protocol, number in closed}
     seen = seen_from(source, wanted)
     assert {edge: state != "silent" for edge, state in seen.items()} == wanted

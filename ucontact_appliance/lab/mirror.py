@@ -11,7 +11,7 @@ from ucontact_appliance.lab.commands import run
 _LIST = "mirror+file:"
 _ARCHIVE = (
     "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
-    "http://deb.debian.org/debian sid main"
+    "MIRROR sid main"
 )
 
 

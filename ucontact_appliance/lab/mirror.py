@@ -9,10 +9,7 @@ from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab.commands import run
 
 _LIST = "mirror+file:"
-_ARCHIVE = (
-    "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
-    "MIRROR sid main"
-)
+_ARCHIVE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] MIRROR sid main"
 
 
 def debian_mirror() -> str:

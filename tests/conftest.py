@@ -1,8 +1,36 @@
-"""For all tests: machines are noisy, so no test is judged by its time."""
+"""For all tests: none is judged by its time, and what takes longest begins first."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
+# Machines are noisy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Workers take whole files in this order; a long one begun last would run alone at the end.
+_LONGEST_FIRST = (
+    "test_growing_site",
+    "test_local_install",
+    "test_mixed_site",
+    "test_capacity",
+    "test_small_site",
+    "test_doctor",
+    "test_role_telephony",
+    "test_role_database",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files, then the others on machines, then those that need none."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[int, str]:
+    path = Path(item.path)
+    if path.stem in _LONGEST_FIRST:
+        return _LONGEST_FIRST.index(path.stem), ""
+    return len(_LONGEST_FIRST) + ("unit" in path.parts), str(path)

@@ -11,6 +11,7 @@ import yaml
 
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import nobody
+from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.resources import ROLES
@@ -73,7 +74,13 @@ def apply_playbook(
     """Run it; a failing task fails the test with Ansible's own words, unless it is expected."""
     lines: list[str] = []
     result = run_playbook(
-        playbook, hosts, secrets or {}, observer=nobody, log=lines.append, check=check
+        playbook,
+        hosts,
+        secrets or {},
+        observer=nobody,
+        log=lines.append,
+        processes=Processes(),
+        check=check,
     )
     output = "\n".join(lines)
     if not expect_failure:

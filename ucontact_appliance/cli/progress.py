@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -25,17 +26,24 @@ from ucontact_appliance.engine.events import (
 _TASK_WIDTH = 60
 
 
+@dataclass
+class _AtWork:
+    """A phase on the screen: what it does, on which hosts that is done, since when (monotonic)."""
+
+    title: str
+    since: float
+    task: str = ""
+    hosts: tuple[str, ...] = ()
+    spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
+
+
 class Progress:
-    """An observer with a screen: finished phases above, the one at work below with its task."""
+    """An observer with a screen: finished phases above, those at work below, each with its task."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
-        self._spinner = Spinner("dots")
-        self._title = ""
-        self._task = ""
-        self._hosts: tuple[str, ...] = ()
-        self._since = time.monotonic()
+        self._at_work: dict[str, _AtWork] = {}
 
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
@@ -60,38 +68,44 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Show the event."""
         match event:
-            case PhaseStarted(title=title, number=number, total=total):
-                self._title, self._task, self._hosts = f"{number}/{total} {title}", "", ()
-                self._since = time.monotonic()
+            case PhaseStarted(id=phase, title=title, number=number, total=total):
+                self._at_work[phase] = _AtWork(f"{number}/{total} {title}", time.monotonic())
                 if self._live is None:
                     self._console.print(f"{number}/{total} {title} …", highlight=False)
             case PhaseSkipped(title=title, number=number, total=total, because=because):
                 self._line("[dim]–[/]", f"{number}/{total} {title}", f"[dim]{because}[/]")
-            case PhaseFinished(changed=changed, seconds=seconds):
+            case PhaseFinished(id=phase, changed=changed, seconds=seconds):
                 what = f"changed={changed}" if changed else "[dim]changed=0[/]"
-                self._line("[green]✓[/]", self._title, f"{what}  {seconds:.0f} s")
-            case PhaseFailed(seconds=seconds):
-                self._line("[bold red]✗[/]", self._title, f"{seconds:.0f} s")
+                self._line("[green]✓[/]", self._ended(phase), f"{what}  {seconds:.0f} s")
+            case PhaseFailed(id=phase, seconds=seconds):
+                self._line("[bold red]✗[/]", self._ended(phase), f"{seconds:.0f} s")
             case Warned(text=text):
                 self._console.print(f"  [yellow]{escape(text)}[/]", highlight=False, soft_wrap=True)
-            case TaskStarted(name=name):
-                self._task, self._hosts = name, ()
-            case TaskResult(host=host, status=status, task=task, message=message):
-                self._hosts = (*self._hosts, host)
-                if status in ("failed", "unreachable"):
-                    self._console.print(f"  [red]{escape(host)}: {escape(task)}[/]")
-                elif status == "ignored" and message:
-                    self._console.print(f"  [yellow]{escape(host)}: {escape(message)}[/]")
+            case TaskStarted(name=name, phase=phase):
+                self._at_work[phase].task, self._at_work[phase].hosts = name, ()
+            case TaskResult():
+                self._result(event)
+
+    def _result(self, result: TaskResult) -> None:
+        at_work = self._at_work[result.phase]
+        at_work.hosts = (*at_work.hosts, result.host)
+        if result.status in ("failed", "unreachable"):
+            self._console.print(f"  [red]{escape(result.host)}: {escape(result.task)}[/]")
+        elif result.status == "ignored" and result.message:
+            self._console.print(f"  [yellow]{escape(result.host)}: {escape(result.message)}[/]")
+
+    def _ended(self, phase: str) -> str:
+        return self._at_work.pop(phase).title
 
     def _line(self, mark: str, title: str, tail: str) -> None:
-        self._title = ""
         self._console.print(f"{mark} {title:<34} {tail}", highlight=False)
 
     def _render(self) -> RenderableType:
-        if not self._title:
-            return Text("")
-        elapsed = f"{time.monotonic() - self._since:3.0f} s"
-        name = self._task[:_TASK_WIDTH]
-        hosts = ", ".join(self._hosts)
-        self._spinner.update(text=Text.assemble((self._title, "bold"), ("  " + elapsed, "cyan")))
-        return Group(self._spinner, Text(f"    {name}  {hosts}", style="dim"))
+        return Group(*(self._shown(phase) for phase in list(self._at_work.values())))
+
+    def _shown(self, phase: _AtWork) -> RenderableType:
+        elapsed = f"{time.monotonic() - phase.since:3.0f} s"
+        text = Text.assemble((phase.title, "bold"), ("  " + elapsed, "cyan"))
+        phase.spinner.update(text=text)
+        doing = Text(f"    {phase.task[:_TASK_WIDTH]}  {', '.join(phase.hosts)}", style="dim")
+        return Group(phase.spinner, doing)

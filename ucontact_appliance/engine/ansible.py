@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskStarted
+from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.resources import INSTALLER
 
@@ -60,13 +61,15 @@ def run_playbook(
     *,
     observer: Observer,
     log: Callable[[str], None],
+    processes: Processes,
     check: bool = False,
 ) -> PlayResult:
     """Run it and wait; events go to `observer`, Ansible's own output to `log` line by line.
 
     Inventory and secrets are files in memory (tmpfs, 0600 in a 0700 folder) for as long as the
     process runs. Raises PhaseFailedError only when Ansible could not be started at all. Whatever
-    ends this function ends Ansible and all that it started here.
+    ends this function ends Ansible and all that it started here; so does `processes`, from another
+    thread.
     """
     with tempfile.TemporaryDirectory(prefix=_prefix(), dir=_memory_folder()) as name:
         folder = Path(name)
@@ -80,7 +83,14 @@ def run_playbook(
             *(("--check",) if check else ()),
             str(playbook),
         ]
-        return _watch(command, folder, _environment(folder), observer, log)
+        return _watch(
+            command,
+            folder,
+            _environment(folder),
+            observer=observer,
+            log=log,
+            processes=processes,
+        )
 
 
 def sweep_memory() -> None:
@@ -138,8 +148,10 @@ def _watch(
     command: list[str],
     folder: Path,
     environment: Mapping[str, str],
+    *,
     observer: Observer,
     log: Callable[[str], None],
+    processes: Processes,
 ) -> PlayResult:
     reading, writing = os.pipe()
     try:
@@ -164,9 +176,10 @@ def _watch(
     output = threading.Thread(target=_copy, args=(process.stdout, log), daemon=True)
     output.start()
     try:
-        with os.fdopen(reading, encoding="utf-8") as events:
-            record = _collect(events, observer)
-        status = process.wait()
+        with processes.watched(process):
+            with os.fdopen(reading, encoding="utf-8") as events:
+                record = _collect(events, observer)
+            status = process.wait()
     except BaseException:
         _end(process)
         raise

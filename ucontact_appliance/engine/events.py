@@ -48,9 +48,10 @@ class PhaseFailed:
 
 @dataclass(frozen=True)
 class TaskStarted:
-    """Ansible begins a task, or a phase a step of its own."""
+    """Ansible begins a task, or a phase a step of its own; `phase` is the id of that phase."""
 
     name: str
+    phase: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class TaskResult:
     path: str
     status: str
     message: str = ""
+    phase: str = ""
 
 
 @dataclass(frozen=True)

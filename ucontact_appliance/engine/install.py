@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,35 +12,21 @@ from typing import Any
 
 from ucontact_appliance import __version__
 from ucontact_appliance.engine.ansible import sweep_memory
-from ucontact_appliance.engine.events import (
-    Observer,
-    PhaseFailed,
-    PhaseFinished,
-    PhaseSkipped,
-    PhaseStarted,
-    Warned,
-)
-from ucontact_appliance.engine.installed import save_plan
+from ucontact_appliance.engine.course import failing, run_phases, within
+from ucontact_appliance.engine.events import Observer, PhaseFinished, PhaseStarted, Warned
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import (
     Journal,
     Progress,
-    entry,
     inputs_diff,
     load_journal,
-    save_journal,
 )
 from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase
 from ucontact_appliance.engine.reach import reaching
-from ucontact_appliance.errors import (
-    ApplianceError,
-    PhaseFailedError,
-    UnreachableError,
-    UsageError,
-)
+from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
@@ -50,7 +35,6 @@ from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
-from ucontact_appliance.report.redact import redact
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
 from ucontact_appliance.site.model import Host, Site
@@ -161,7 +145,7 @@ def install(
             log,
         ):
             job = Job(seen, site_file, release, secrets, paths, observer, log, moves)
-            changed = _run_phases(job, journal, log_path, phases)
+            changed = run_phases(job, journal, log_path, phases)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
 
@@ -194,8 +178,8 @@ def preview(
         if number > 1 and known and release is None:
             changes = Untold.NO_RELEASE
         elif number == 1 or known:
-            with _failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
-                told = phase.preview(job)
+            with failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
+                told = phase.preview(within(job, phase))
             changes = Untold.NOT_TOLD if told is None else told
         count = 0 if isinstance(changes, Untold) else changes
         observer(PhaseFinished(phase.id, phase.title, count, time.monotonic() - begin))
@@ -265,92 +249,3 @@ def _opened_journal(
             helps=f"ucontact install --site {site_file} --restart   (all phases, as it is now)",
         )
     return journal.with_progress(Progress.STARTED)
-
-
-def _run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...]) -> int:
-    phases = tuple(phase for phase in phases if phase.needed(job))
-    total, changed = len(phases), 0
-    command = f"ucontact install --site {job.site_file} --yes"
-    save_journal(job.paths.journal, journal)
-    for number, phase in enumerate(phases, start=1):
-        if number > 1 and journal.finished(phase.id):  # the first only looks, and looks again
-            job.observer(
-                PhaseSkipped(phase.id, phase.title, number, total, "done before the interruption")
-            )
-            continue
-        job.observer(PhaseStarted(phase.id, phase.title, number, total))
-        job.log(f"phase {number} of {total}: {phase.title}")
-        begin = time.monotonic()
-        journal = journal.with_entry(entry(phase.id, Progress.STARTED))
-        save_journal(job.paths.journal, journal)
-        try:
-            with _failing(phase, job, begin, command, log_path, last=number == total):
-                count = phase.run(job)
-        except ApplianceError as error:
-            seconds = time.monotonic() - begin
-            failed = entry(phase.id, Progress.FAILED, seconds=seconds, error=error.what)
-            journal = journal.with_entry(failed).with_progress(Progress.FAILED)
-            try:
-                save_journal(job.paths.journal, journal)
-            except UnreachableError as unsaved:
-                # A full disk, say. "Started" stands there and continues as "failed" would; what a
-                # person has to read is why the phase failed.
-                job.observer(Warned(f"{unsaved.what}: {unsaved.evidence}"))
-            raise
-        if number == 1:  # nothing is changed before: until then the old plan is what is there
-            save_plan(job.paths, job.plan)
-        seconds = time.monotonic() - begin
-        changed += count
-        done = entry(phase.id, Progress.DONE, changed=count, seconds=seconds)
-        journal = journal.with_entry(done)
-        save_journal(job.paths.journal, journal)
-        job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={count}")
-        job.observer(PhaseFinished(phase.id, phase.title, count, seconds))
-    save_journal(job.paths.journal, journal.with_progress(Progress.DONE))
-    return changed
-
-
-@contextmanager
-def _failing(
-    phase: Phase,
-    job: Job,
-    begin: float,
-    command: str,
-    log_path: Path | None = None,
-    *,
-    last: bool = False,
-) -> Iterator[None]:
-    """Say of any failure in which phase it was, and how to go on."""
-    try:
-        yield
-    except (ApplianceError, TimeoutError) as caught:
-        error = _told(caught, job)
-        job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
-        job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
-        kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
-        how = "all phases again" if last else "continues with this phase"
-        logged = f"\nlog: {log_path}" if log_path else ""
-        raise kind(
-            f"phase '{phase.title}' failed: {error.what}",
-            evidence=f"{error.evidence}{logged}",
-            helps=_going_on(error.helps, command, how),
-        ) from caught
-
-
-def _going_on(helps: str, command: str, how: str) -> str:
-    """What helps, then the command that goes on; once, where the help names it already."""
-    if command in helps:
-        return f"{helps}   ({how})" if helps.endswith(command) else helps
-    return "\nthen: ".join(filter(None, [helps, f"{command}   ({how})"]))
-
-
-def _told(caught: ApplianceError | TimeoutError, job: Job) -> ApplianceError:
-    """The failure as a person may read it: on the screen as in the log, without secrets."""
-    if isinstance(caught, TimeoutError):
-        caught = UnreachableError("a host gave no answer in time", evidence=str(caught))
-    values = tuple(job.secrets.values())
-    return type(caught)(
-        redact(caught.what, values),
-        evidence=redact(caught.evidence, values),
-        helps=redact(caught.helps, values),
-    )

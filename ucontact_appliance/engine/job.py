@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.engine.events import Observer
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
+from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import Plan
@@ -42,6 +43,7 @@ class Job:
     observer: Observer
     log: Callable[[str], None]
     moves: tuple[Move, ...] = ()
+    processes: Processes = field(default_factory=Processes)
 
     @property
     def site(self) -> Site:

@@ -37,6 +37,10 @@ class Phase(Protocol):
     def runs_on(self) -> Role | None:
         """The role whose hosts it is about; None for every host."""
 
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The phases that it builds on, on whichever hosts they are."""
+
     def needed(self, job: Job) -> bool:
         """Whether this run has anything for it to do or to look at."""
 
@@ -62,6 +66,7 @@ class Preflight(_Always):
     id: str = "preflight"
     title: str = "Preflight checks"
     runs_on: Role | None = None
+    after: tuple[str, ...] = ()
 
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
@@ -82,6 +87,7 @@ class Play(_Always):
     title: str
     runs_on: Role | None = None
     keeps: Role | None = None
+    after: tuple[str, ...] = ()
 
     def run(self, job: Job) -> int:
         """Run the playbook; the count of changed tasks."""
@@ -102,6 +108,7 @@ class Certificates(_Always):
     id: str = "certificates"
     title: str = "Certificates"
     runs_on: Role | None = None
+    after: tuple[str, ...] = ()
 
     def run(self, job: Job) -> int:
         """Issue what is missing or near its end, then run the role."""
@@ -121,6 +128,7 @@ class Backend(_Always):
     id: str = "backend"
     title: str = "Backend and release"
     runs_on: Role | None = Role.BACKEND
+    after: tuple[str, ...] = ("database",)
 
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
@@ -141,6 +149,7 @@ class Carry:
     id: str
     title: str
     role: Role
+    after: tuple[str, ...] = ()
 
     @property
     def runs_on(self) -> Role:
@@ -179,6 +188,7 @@ class Verify(_Always):
     id: str = "verify"
     title: str = "Health checks and report"
     runs_on: Role | None = None
+    after: tuple[str, ...] = ()
 
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
@@ -201,7 +211,7 @@ INSTALL: tuple[Phase, ...] = (
     Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE),
     Carry("move-database", "Move the database", Role.DATABASE),
     Play("stun", "STUN and TURN", Role.TELEPHONY),
-    Play("telephony", "Telephony", Role.TELEPHONY, keeps=Role.TELEPHONY),
+    Play("telephony", "Telephony", Role.TELEPHONY, keeps=Role.TELEPHONY, after=("database",)),
     Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
     Backend(),
     Carry("move-files", "Move the portal's own files", Role.BACKEND),
@@ -236,6 +246,7 @@ def _play(job: Job, name: str, *, check: bool) -> PlayResult:
         job.secrets.tree(),
         observer=observer,
         log=job.log,
+        processes=job.processes,
         check=check,
     )
     if result.failed:

@@ -13,6 +13,7 @@ import pytest
 from ucontact_appliance.engine import ansible
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
+from ucontact_appliance.engine.processes import Processes
 
 INVENTORY = {
     "all": {
@@ -45,6 +46,7 @@ def play(folder: Path, tasks: str, *, check: bool = False) -> tuple[PlayResult, 
         {"canary": SECRET},
         observer=events.append,
         log=lines.append,
+        processes=Processes(),
         check=check,
     )
     return result, events, "\n".join(lines)
@@ -137,7 +139,9 @@ def test_whatever_ends_a_run_ends_all_that_ansible_started(tmp_path: Path) -> No
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_playbook(playbook, INVENTORY, {}, observer=stop, log=lambda line: None)
+        run_playbook(
+            playbook, INVENTORY, {}, observer=stop, log=lambda line: None, processes=Processes()
+        )
     assert sleepers() == []
     assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +45,7 @@ class Recorded:
     title: str = "A phase"
     wanted: bool = True
     runs_on: Role | None = None
+    after: tuple[str, ...] = ()
     previewed: int | None = 7
 
     def needed(self, job: Job) -> bool:
@@ -208,7 +210,7 @@ def test_a_journal_that_cant_be_written_hides_no_failure(
             raise UnreachableError(f"{path} can't be written", evidence="No space left on device")
         save_journal(path, journal)
 
-    monkeypatch.setattr("ucontact_appliance.engine.install.save_journal", full)
+    monkeypatch.setattr("ucontact_appliance.engine.course.save_journal", full)
     events: list[Event] = []
     with pytest.raises(PhaseFailedError, match="host one: Start it"):
         install(seen(), site_file, RELEASE, events.append, phases=(Recorded("a", [], fail),))
@@ -341,3 +343,65 @@ def test_a_failed_phase_is_seen_by_the_observer(site_file: Path) -> None:
     with pytest.raises(PhaseFailedError):
         install(seen(), site_file, RELEASE, events.append, phases=(Recorded("a", [], fail),))
     assert any(isinstance(e, PhaseFailed) for e in events)
+
+
+def spread(site_file: Path, *phases: Recorded) -> list[Event]:
+    """An install on three servers, a role each."""
+    before = seen()
+    hosts = tuple(
+        PlannedHost(name=role.value, address=f"192.0.2.{number}", roles=(role,))
+        for number, role in enumerate(Role, start=10)
+    )
+    plan = before.plan.model_copy(update={"hosts": hosts})
+    named = tuple(Host(name=host.name, address=host.address) for host in hosts)
+    site = before.site.model_copy(update={"hosts": named})
+    surveys = {host.name: before.surveys["one"] for host in hosts}
+    events: list[Event] = []
+    three = replace(before, site=site, plan=plan, surveys=surveys)
+    install(three, site_file, RELEASE, events.append, phases=phases)
+    return events
+
+
+def test_phases_on_different_servers_run_at_the_same_time(site_file: Path) -> None:
+    ran: list[str] = []
+    both = threading.Barrier(2, timeout=30)  # neither comes through alone
+
+    def meet(job: Job) -> int:
+        both.wait()
+        return 1
+
+    events = spread(
+        site_file,
+        Recorded("look", ran),
+        Recorded("a", ran, meet, runs_on=Role.TELEPHONY),
+        Recorded("b", ran, meet, runs_on=Role.BACKEND),
+        Recorded("judge", ran),
+    )
+    assert (ran[0], sorted(ran[1:3]), ran[3]) == ("look", ["a", "b"], "judge")
+    assert sum(e.changed for e in events if isinstance(e, PhaseFinished)) == 4
+    assert not load_journal(state_paths("demo").journal).interrupted
+
+
+def test_beside_a_failure_what_is_at_work_comes_to_its_end_and_stays_done(site_file: Path) -> None:
+    ran: list[str] = []
+    failed = threading.Event()
+
+    def fails(job: Job) -> int:
+        failed.set()
+        return fail(job)
+
+    def waits(job: Job) -> int:
+        assert failed.wait(30)
+        return 1
+
+    look, last = Recorded("look", ran), Recorded("judge", ran)
+    slow = Recorded("b", ran, waits, runs_on=Role.BACKEND)
+    after = Recorded("c", ran, runs_on=Role.BACKEND)
+    with pytest.raises(PhaseFailedError, match="host one: Start it"):
+        spread(
+            site_file, look, Recorded("a", ran, fails, runs_on=Role.TELEPHONY), slow, after, last
+        )
+    assert sorted(ran) == ["a", "b", "look"]
+    ran.clear()
+    spread(site_file, look, Recorded("a", ran, runs_on=Role.TELEPHONY), slow, after, last)
+    assert sorted(ran) == ["a", "c", "judge", "look"]

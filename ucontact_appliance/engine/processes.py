@@ -1,0 +1,52 @@
+"""The processes that one run has started, so that whatever ends the run ends them all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_STOP_SECONDS = 10.0
+
+
+class Processes:
+    """Leaders of process groups that are at work; for several threads."""
+
+    def __init__(self) -> None:
+        self._groups: set[int] = set()
+        self._changed = threading.Condition()
+        self._ending = False
+
+    @contextmanager
+    def watched(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """Count the process among them until its number may be somebody else's."""
+        with self._changed:
+            self._groups.add(process.pid)
+            if self._ending:
+                _signal(process.pid, signal.SIGTERM)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._groups.discard(process.pid)
+                self._changed.notify_all()
+
+    def end(self) -> None:
+        """End them and their groups: politely, then, after some seconds, for good."""
+        with self._changed:
+            self._ending = True
+            self._tell(signal.SIGTERM)
+            if not self._changed.wait_for(lambda: not self._groups, timeout=_STOP_SECONDS):
+                self._tell(signal.SIGKILL)
+
+    def _tell(self, number: signal.Signals) -> None:
+        for group in self._groups:
+            _signal(group, number)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)

@@ -197,6 +197,14 @@ def cost(kind: Kind, measured: Measurement) -> float | None:
     return kind.base_percent * speed(measured) + extra
 
 
+def on_reference(kind: str) -> float:
+    """Percent of one of the reference machine's cores that a call of the kind of that id takes."""
+    found = next(row for row in table().kinds if row.id == kind)
+    known = table().reference.translations_us
+    extra = sum(times * known[pair] for pair, times in found.translations.items())
+    return found.base_percent + extra / _MICROSECONDS_PER_PERCENT
+
+
 def translation_us(pair: str, measured: Measurement) -> float | None:
     """Processor time for a second of audio; an estimate where Asterisk does not tell; or None."""
     if seen := measured.translations_us.get(pair):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from ucontact_appliance.planning.capacity import on_reference
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Tuning
 from ucontact_appliance.planning.tables import hardware
 
 
 def cores_needed(plan: Plan, host: PlannedHost) -> float:
     """Processor cores that the plan's calls take on that host, with headroom."""
-    table = hardware()["processor"]
     calls = plan.tuning.telephony.max_calls if Role.TELEPHONY in host.roles else 0
-    return float(max(1.0, calls * table["cores_per_call"] * table["headroom"]))
+    return max(1.0, calls * _cores_per_call())
 
 
 def calls_carried(cores: int) -> int:
     """Recorded calls at the same time that so many cores carry with that headroom."""
-    table = hardware()["processor"]
-    return int(cores / (table["cores_per_call"] * table["headroom"]))
+    return int(cores / _cores_per_call())
+
+
+def _cores_per_call() -> float:
+    """Every call is recorded (R05); of a server that nobody measured, the reference's cost."""
+    return on_reference("recorded") / 100 * float(hardware()["processor"]["headroom"])
 
 
 def memory_needed_mb(tuning: Tuning, roles: tuple[Role, ...]) -> int:

@@ -40,13 +40,13 @@ def test_too_little_memory_refuses_and_tells_how_much_is_missing() -> None:
     assert "plan for 30 agents" in short.ways_out[1]
 
 
-def test_two_cores_carry_142_recorded_calls() -> None:
+def test_two_cores_carry_97_recorded_calls() -> None:
     short = found(100, Iron(threads=2))["processor"]
     assert short.weight is Weight.WARNS
-    assert "carries 142 recorded calls" in short.what  # 2 / (0.007 x 2)
-    assert short.needed == "2.8 cores"
-    assert "3 cores" in short.ways_out[0]
-    assert "plan for 71 agents" in short.ways_out[1]
+    assert "carries 97 recorded calls" in short.what  # 2 / (0.01023 x 2)
+    assert short.needed == "4.1 cores"
+    assert "5 cores" in short.ways_out[0]
+    assert "plan for 48 agents" in short.ways_out[1]
 
 
 def test_a_small_disk_tells_its_last_day() -> None:

@@ -318,13 +318,18 @@ def _judge_links(
     if roots is None:
         if len(certificates) == 1:
             problems.append(_missing_intermediate(last, certificates))
+    elif not any(is_self_signed(root) for root in roots):
+        problems.append(_no_root(roots[0]))
     elif not _is_anchored(last, roots):
         problems.append(_missing_intermediate(last, certificates))
     return problems
 
 
 def _is_anchored(last: x509.Certificate, roots: Iterable[x509.Certificate]) -> bool:
-    return any(last == root or is_issued_by(last, root) for root in roots)
+    """By a root: OpenSSL, and with it NGINX and Asterisk, takes no intermediate for an end."""
+    return any(
+        is_self_signed(root) and (last == root or is_issued_by(last, root)) for root in roots
+    )
 
 
 def anchors(chain_pem: bytes, ca_pem: bytes) -> tuple[x509.Certificate, ...]:
@@ -343,6 +348,15 @@ def _missing_intermediate(
         "Add the missing intermediate at the end of the chain, or name your authority's root "
         "as 'certificate.ca'",
         "chain",
+    )
+
+
+def _no_root(first: x509.Certificate) -> Problem:
+    return Problem(
+        f"it holds no root: {_title(first)} is itself issued by {_issuer(first)}",
+        _PLACES["ca"],
+        "Put intermediates at the end of the chain, and only your authority's root here",
+        "ca",
     )
 
 

@@ -120,6 +120,11 @@ def test_an_unrelated_certificate_in_between() -> None:
     only(told(LEAF.pem + other.pem), "chain", "CN=Middle is missing")
 
 
+def test_an_intermediate_is_no_root() -> None:
+    only(told(CHAIN, ca=MIDDLE.pem), "ca", "no root")
+    only(told(LEAF.pem, ca=MIDDLE.pem + ROOT.pem), "chain", "not known here")
+
+
 def test_a_root_of_somebody_else() -> None:
     only(told(ca=issue("Root", authority=True).pem), "chain", "issued by CN=Root")
 

@@ -7,7 +7,6 @@ known to the letter.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -398,28 +397,3 @@ def test_a_renewed_certificate_is_served_after_the_next_run(front: Front) -> Non
     assert found.problem == ""
     assert web.spki_pin(pem) == front.pins()["served"]
     assert front.pins()["served"] in front.get("/").all("Public-Key-Pins")[0]
-
-
-@pytest.mark.parametrize("front", ["sid"], indirect=True)
-def test_an_independent_scanner_agrees(front: Front, tmp_path: Path) -> None:
-    """testssl.sh: old versions and weak ciphers are not offered."""
-    scanner = shutil.which("testssl") or shutil.which("testssl.sh")
-    if scanner is None:
-        pytest.skip("not run: testssl.sh is not installed (apt-get install testssl.sh)")
-    out = tmp_path / "scan.json"
-    subprocess.run(
-        [
-            *(scanner, "--quiet", "--warnings", "off", "--color", "0", "--ip", "one"),
-            *("-p", "-s", "--jsonfile", str(out), f"https://{front.machine.address}/"),
-        ],
-        capture_output=True,
-        timeout=180,
-        check=False,
-    )
-    found = {row["id"]: row for row in json.loads(out.read_text())}
-    offered = {name: found[name]["finding"].startswith("offered") for name in (
-        "SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3",
-    )}  # fmt: skip
-    assert [name for name, yes in offered.items() if yes] == ["TLS1_2", "TLS1_3"]
-    bad = {id for id, row in found.items() if row["severity"] in ("MEDIUM", "HIGH", "CRITICAL")}
-    assert bad == set()

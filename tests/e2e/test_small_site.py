@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,3 +169,34 @@ def test_extensions_have_long_secrets_of_their_own(installed: Installed) -> None
     secret = installed.secret("telephony.extensions.6001")
     assert len(secret) >= 24
     assert secret != installed.secret("telephony.extensions.6002")
+
+
+@pytest.mark.parametrize("port", [443, 8089])
+def test_an_independent_scanner_finds_nothing_weak(
+    installed: Installed, port: int, tmp_path: Path
+) -> None:
+    """testssl.sh: versions, ciphers and forward secrecy (R08), of the portal and of telephony."""
+    scanner = shutil.which("testssl") or shutil.which("testssl.sh")
+    if scanner is None:
+        pytest.skip("not run: testssl.sh is not installed (apt-get install testssl.sh)")
+    out = tmp_path / "scan.json"
+    subprocess.run(
+        [
+            *(scanner, "--quiet", "--warnings", "off", "--color", "0", "--ip", "one"),
+            *("-p", "-s", "-f", "--jsonfile", str(out)),
+            f"https://{installed.machine.address}:{port}/",
+        ],
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    found = {row["id"]: row for row in json.loads(out.read_text())}
+    offered = {
+        name: found[name]["finding"].startswith("offered")
+        for name in ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3")
+    }
+    assert [name for name, yes in offered.items() if yes] == ["TLS1_2", "TLS1_3"]
+    secrecy = found.get("FS") or found["PFS"]  # newer scanners, older ones
+    assert secrecy["finding"].startswith("offered")
+    bad = {id for id, row in found.items() if row["severity"] in ("MEDIUM", "HIGH", "CRITICAL")}
+    assert bad == set()

@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ucontact_appliance.engine import ansible
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
-from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
+from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted, nobody
 from ucontact_appliance.engine.processes import Processes
 
 INVENTORY = {
@@ -120,7 +122,9 @@ def test_a_module_that_lies_in_the_callers_folder_is_never_run(
     assert result.status == 0, log
 
 
-def test_whatever_ends_a_run_ends_all_that_ansible_started(tmp_path: Path) -> None:
+@pytest.fixture
+def waiting(tmp_path: Path) -> tuple[Path, Callable[[], list[str]]]:
+    """A playbook that waits for ever, and a look at what it has started."""
     marked = f"{4711 + os.getpid() / 10**7:.7f}"  # seconds that nothing else sleeps
     playbook = tmp_path / "play.yml"
     playbook.write_text(
@@ -132,16 +136,51 @@ def test_whatever_ends_a_run_ends_all_that_ansible_started(tmp_path: Path) -> No
         words = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
         return [line for line in words.stdout.splitlines() if line == f"sleep {marked}"]
 
+    return playbook, sleepers
+
+
+def await_some(found: Callable[[], list[str]]) -> None:
+    deadline = time.monotonic() + 60
+    while not found() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert found()
+
+
+def test_whatever_ends_a_run_ends_all_that_ansible_started(
+    waiting: tuple[Path, Callable[[], list[str]]],
+) -> None:
+    playbook, sleepers = waiting
+
     def stop(event: Event) -> None:
-        deadline = time.monotonic() + 60
-        while not sleepers() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        await_some(sleepers)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run_playbook(
             playbook, INVENTORY, {}, observer=stop, log=lambda line: None, processes=Processes()
         )
+    assert sleepers() == []
+    assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))
+
+
+def test_a_run_in_another_thread_is_ended_with_all_that_it_started(
+    waiting: tuple[Path, Callable[[], list[str]]],
+) -> None:
+    playbook, sleepers = waiting
+    processes = Processes()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(
+            run_playbook,
+            playbook,
+            INVENTORY,
+            {},
+            observer=nobody,
+            log=lambda line: None,
+            processes=processes,
+        )
+        await_some(sleepers)
+        processes.end()
+        assert running.result(timeout=30).status != 0
     assert sleepers() == []
     assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))
 

@@ -15,7 +15,7 @@ from ucontact_appliance.cli.signals import Ended, orderly_end
 
 # A command that holds a folder while it works, as an install holds its secrets.
 SCRIPT = """
-import tempfile, time
+import signal, tempfile, time
 from pathlib import Path
 from ucontact_appliance.cli import main as cli
 
@@ -24,6 +24,7 @@ def work(standalone_mode):
         Path({ready!r}).touch()
         time.sleep(60)
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests were begun by nohup
 cli.app = work
 cli.main()
 """

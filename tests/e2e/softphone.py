@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 Shell = Callable[[str], str]
 """Runs a script on the telephony server and gives what it says."""
 
+_LAUNCH_MS = 180_000  # beside machines that boot and services that start
 _CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
@@ -29,7 +30,9 @@ CALL_MS = 5000
 def chromium() -> Iterator[Browser]:
     """A headless browser with a fake microphone."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_CHROMIUM)
+        started = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=_CHROMIUM, timeout=_LAUNCH_MS
+        )
         yield started
         started.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tests.e2e.softphone import (
     recordings,
     sign_in,
 )
+from ucontact_appliance.lab import layout
 
 pytestmark = pytest.mark.machine
 
@@ -163,6 +165,33 @@ def test_what_the_backend_writes_is_served(installed: Installed) -> None:
     installed.sh(f"systemd-run --quiet --wait --uid=integra -p UMask={umask} {write}")
     url = f"https://{installed.machine.address}/images/logo.svg"
     assert "<svg/>" in installed.sh(f"curl -sfk {url} && rm {picture}")
+
+
+def test_a_wrong_key_does_not_lock_the_installer_out(installed: Installed, tmp_path: Path) -> None:
+    """The jail for ssh came with fail2ban: it must know from where the site is installed."""
+    wrong = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", wrong], check=True)
+    banning = "fail2ban-client status sshd"
+    assert "Banned IP list:" in installed.sh(banning)
+    for _ in range(6):
+        refused = subprocess.run(
+            [
+                *("ssh", "-i", wrong, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"),
+                *("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={tmp_path}/hosts"),
+                f"root@{installed.machine.address}",
+                "true",
+            ],
+            capture_output=True,
+            check=False,
+        )
+        assert refused.returncode == 255
+    # sshd itself keeps such a caller waiting for some seconds (PerSourcePenalties, sshd_config(5)).
+    deadline = time.monotonic() + 60
+    while installed.machine.ssh(["true"]).returncode and time.monotonic() < deadline:
+        time.sleep(1)
+    known = installed.sh("fail2ban-client get sshd ignoreip")
+    assert layout.GATEWAY in known
+    assert layout.GATEWAY not in installed.sh(banning)
 
 
 def test_extensions_have_long_secrets_of_their_own(installed: Installed) -> None:

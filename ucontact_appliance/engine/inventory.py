@@ -16,10 +16,14 @@ from ucontact_appliance.site.model import Host, Site
 
 @dataclass(frozen=True)
 class HostInputs:
-    """What is known of a host beyond site.yml: its system's row, and its address for others."""
+    """What is known of a host beyond site.yml: its system's row, and its address for others.
+
+    `came_from` is the address that it sees the installer come from; empty on this machine itself.
+    """
 
     system: SystemRow
     peer_address: str
+    came_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def _share(site: Site, plan: Plan, host: Host, inputs: HostInputs) -> dict[str, 
     return {
         "host": planned.model_dump(mode="json"),
         "peer_address": inputs.peer_address,
+        "installer_address": inputs.came_from,
         "os": inputs.system.model_dump(mode="json"),
         "ports": [port.document() for port in ports_for(site, plan, planned)],
     }

@@ -87,4 +87,4 @@ class Job:
                 evidence=f"supported: {supported_names()}",
                 helps="install a supported system on that server",
             )
-        return HostInputs(system=row, peer_address=self.seen.addresses[name])
+        return HostInputs(row, self.seen.addresses[name], seen.came_from)

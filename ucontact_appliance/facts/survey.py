@@ -21,7 +21,8 @@ class Survey:
     """A host's operating system as /etc/os-release names it, and how much of it there is.
 
     Nominal memory in MB, processor threads, and the filesystem that /var is on, in MB. `machine_id`
-    (machine-id(5)) tells one server from another, whatever its name and address.
+    (machine-id(5)) tells one server from another, whatever its name and address. `came_from` is the
+    address that the server saw this look come from; empty on this machine itself.
     """
 
     os_id: str
@@ -32,10 +33,28 @@ class Survey:
     threads: int = 0
     disk_free_mb: int = 0
     disk_total_mb: int = 0
+    came_from: str = ""
+
+
+# sudo hides SSH_CONNECTION, so the parents are asked.
+_CAME_FROM = r"""
+pid=$$
+while [ "${pid:-0}" -gt 1 ]; do
+  tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=\([^ %]*\).*/\1/p'
+  pid=$(sed -n 's/^PPid:[[:blank:]]*//p' "/proc/$pid/status" 2>/dev/null)
+done | head -n 1
+"""
 
 
 _SCRIPT = f"; echo {_MARK}; ".join(
-    (f"cat {_OS_RELEASE}", f"cat {_MEMINFO}", f"cat {_MACHINE_ID}", "nproc", "df -Pk /var")
+    (
+        f"cat {_OS_RELEASE}",
+        f"cat {_MEMINFO}",
+        f"cat {_MACHINE_ID}",
+        "nproc",
+        "df -Pk /var",
+        _CAME_FROM,
+    )
 )
 
 
@@ -49,7 +68,7 @@ def survey(runner: Runner) -> Survey:
 
 def parse_survey(text: str) -> Survey:
     """The record from the output of the probe's script."""
-    release, memory, machine_id, threads, disk = text.split(f"{_MARK}\n")
+    release, memory, machine_id, threads, disk, came_from = text.split(f"{_MARK}\n")
     names = parse_os_release(release)
     # df -P: device, 1024-blocks, used, available, capacity, mount; one line, whatever its length
     blocks = disk.splitlines()[1].split()
@@ -62,6 +81,7 @@ def parse_survey(text: str) -> Survey:
         threads=int(threads),
         disk_free_mb=int(blocks[3]) // 1024,
         disk_total_mb=int(blocks[1]) // 1024,
+        came_from=came_from.strip().removeprefix("::ffff:"),
     )
 
 

@@ -86,15 +86,22 @@ def _path(task):
 
 
 def _message(result):
-    """The real message: what the command or the module said."""
+    """The real message: what the command or the module said; of a loop, what its items said."""
     if result.get("_ansible_no_log") or result.get("censored"):
         return "the task handles secrets, so its output is not shown"
+    items = [item for item in result.get("results", []) if isinstance(item, dict)]
+    broken = [item for item in items if item.get("failed") or item.get("unreachable")]
+    if broken:
+        return "\n".join(_of_item(item) for item in broken)[-_MOST_CHARACTERS:]
     parts = [str(result.get("msg", "")).strip()]
     for key in ("stderr", "module_stderr", "stdout", "module_stdout"):
         text = str(result.get(key) or "").strip()
         if text and text not in parts[0]:
             parts.append(text)
-    for item in result.get("results", []):
-        if isinstance(item, dict) and item.get("failed"):
-            parts.append(_message(item))
     return "\n".join(part for part in parts if part)[-_MOST_CHARACTERS:]
+
+
+def _of_item(item):
+    """One item's message behind its name, where it has one that can be read."""
+    name = item.get("item")
+    return f"{name}: {_message(item)}" if isinstance(name, str) else _message(item)

@@ -82,6 +82,18 @@ def test_a_failure_carries_the_real_message(tmp_path: Path) -> None:
     assert any(isinstance(e, TaskResult) and e.status == "failed" for e in events)
 
 
+def test_a_failed_loop_tells_what_its_items_said(tmp_path: Path) -> None:
+    task = (
+        "    - name: Break\n"
+        "      ansible.builtin.command: sh -c 'echo no {{ item }} here >&2; exit 3'\n"
+        "      loop: [salt, bread]\n"
+    )
+    result, _, _ = play(tmp_path, task)
+    assert "salt: " in result.failed[0].message
+    assert "no bread here" in result.failed[0].message
+    assert "items" not in result.failed[0].message
+
+
 def test_a_task_that_handles_secrets_shows_nothing_when_it_fails(tmp_path: Path) -> None:
     task = (
         "    - name: Break\n"

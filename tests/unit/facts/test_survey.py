@@ -16,6 +16,7 @@ def test_a_machine_of_debian_sid() -> None:
         threads=2,
         disk_free_mb=74173,
         disk_total_mb=258019,
+        came_from="10.203.17.1",
     )
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,15 +41,23 @@ def containers() -> set[str]:
 
 
 def pivots() -> set[Path]:
-    """Where LXC, having ended a container, leaves empty cgroups: known of it, and its own."""
+    """The cgroups that LXC goes into to take away its others, and leaves behind empty."""
     root = Path("/sys/fs/cgroup")
-    return {*root.glob("lxc.*"), *root.glob("*/lxc.*")}
+    return {*root.glob("lxc.pivot"), *root.glob("*/lxc.pivot")}
 
 
 def monitors(name: str) -> list[str]:
     """The processes of a container on the host; those that have ended have no command line."""
     lines = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
     return [line.decode() for line in lines if b"lxc" in line and name.encode() in line]
+
+
+def gone(name: str) -> bool:
+    """Whether the container's processes end: they outlive `vagrant destroy` by a moment."""
+    deadline = time.monotonic() + 15
+    while monitors(name) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not monitors(name)
 
 
 @pytest.fixture
@@ -163,7 +172,7 @@ def test_a_machine_comes_up_on_lxc_is_reached_and_leaves_nothing(tmp_path: Path)
         assert monitors(container)
         done = vagrant(tmp_path, "small", "destroy", "--force", provider="lxc")
         assert done.returncode == 0, done.stdout + done.stderr
+    assert gone(container)
     assert containers() == before[0]
     assert bridges() == before[1]
-    assert not monitors(container)
     assert not Path("/var/lib/lxc", container).exists()

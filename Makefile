@@ -2,14 +2,15 @@
 #   make demo   a rehearsal machine, installed, proven by a real call, with its report
 #   make test   all tests, those on rehearsal machines included
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench wheel clean
+.PHONY: help demo test unit lint bench wheel box clean
 SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
 LAB_TOOLS := systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nft:nftables ip:iproute2 \
              ssh:openssh-client ssh-keygen:openssh-client
-TEST_TOOLS := chromium:chromium testssl:testssl.sh vagrant:vagrant-libvirt
+TEST_TOOLS := chromium:chromium testssl:testssl.sh vagrant:vagrant-libvirt \
+              lxc-create:lxc redir:vagrant-lxc
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,10 @@ bench: $(VENV)/.dev ## speed and memory, as ratios taken in one run
 
 wheel: $(VENV)/.dev ## the installable wheel, in dist/
 	$(BIN)/python -m build --wheel
+
+box: $(VENV)/.base ## the lab's image as a box for vagrant-lxc, in build/
+	@installer/bootstrap tools $(LAB_TOOLS)
+	@$(BIN)/python installer/box.py
 
 clean: ## what make made, but for rehearsal machines (ucontact lab down)
 	rm -rf build dist $(VENV)

@@ -31,9 +31,9 @@ def run(*words: str) -> str:
 
 
 def bridges() -> set[str]:
-    return {
-        row["ifname"] for row in json.loads(run("ip", "-json", "link", "show", "type", "bridge"))
-    }
+    """Those of LXC: the lab's comes and goes with the machines of other tests."""
+    links = json.loads(run("ip", "-json", "link", "show", "type", "bridge"))
+    return {row["ifname"] for row in links if row["ifname"].startswith("lxc")}
 
 
 def containers() -> set[str]:

@@ -75,6 +75,11 @@ class StatePaths:
         return self.var / "logs"
 
     @property
+    def doctor(self) -> Path:
+        """A file a kept run of the doctor, 0600."""
+        return self.var / "doctor"
+
+    @property
     def reports(self) -> Path:
         """A folder a report."""
         return self.var / "reports"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -120,6 +121,14 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Waived:
+    """The exception in site.yml that covers a finding: why, and the last day on which it holds."""
+
+    reason: str
+    until: date
+
+
+@dataclass(frozen=True)
 class Finding:
     """One check's verdict on one host: the shape that doctor's JSON and the report carry."""
 
@@ -135,3 +144,4 @@ class Finding:
     remedy: str
     blocked_by: str | None = None
     seconds: float = 0.0
+    waived: Waived | None = None

@@ -8,27 +8,51 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.checks.document import to_document, verdict_of
+from ucontact_appliance.checks.document import schema_text, to_document, verdict_of
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
+from ucontact_appliance.cli.doctor_view import history_rows, show_changes, show_history
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
 from ucontact_appliance.engine.examination import examine
+from ucontact_appliance.engine.history import changes_since, keep_run, kept_runs
 from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE
+from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
 
 
 def doctor(
     site: SiteOption = None,
+    *,
     deep: Annotated[bool, typer.Option("--deep", help="Place a real call too.")] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
     ] = None,
     as_json: JsonOption = False,
+    changed: Annotated[
+        bool, typer.Option("--changes", help="Tell only what changed since the last kept run.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="List the kept runs; look at nothing.")
+    ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of --json, and end.")
+    ] = False,
 ) -> None:
     """Run the health checks; exit 1 when one fails, 3 when a host is out of reach."""
+    if schema:
+        typer.echo(schema_text(), nl=False)
+        return
+    if changed and only:
+        raise UsageError(
+            "--changes compares whole runs, and --only runs a part",
+            helps="ucontact doctor --changes",
+        )
     require_root()
     here = load_installed(site_file(site))
+    runs = kept_runs(here.paths.doctor) if changed or history else ()
+    if history:
+        show_json(history_rows(runs)) if as_json else show_history(runs)
+        return
     with err.status(f"looking at {here.site.site} …") as status:
         findings = examine(
             here,
@@ -36,8 +60,15 @@ def doctor(
             only=tuple(only or ()),
             on_finding=lambda finding: status.update(finding.title),
         )
+    now = datetime.now(timezone.utc)
+    changes = changes_since(runs, findings, deep=deep) if changed else None
+    if not only:
+        keep_run(here.paths.doctor, here.site, now, findings, deep=deep)
     if as_json:
-        show_json(to_document(here.site, datetime.now(timezone.utc), findings))
+        show_json(to_document(here.site, now, findings, changes))
+    elif changes is not None:
+        show_changes(changes)
+        out.print(f"\n{_summary(findings)}", highlight=False)
     else:
         _show(findings)
     if verdict_of(findings) is Verdict.FAIL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 from typing import Annotated
 
@@ -12,6 +13,15 @@ from ucontact_appliance.checks.document import schema_text, to_document, verdict
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
+from ucontact_appliance.cli.doctor_form import (
+    Form,
+    FormOption,
+    OutOption,
+    as_plugin,
+    chosen_form,
+    end_as_plugin,
+    show_metrics,
+)
 from ucontact_appliance.cli.doctor_view import history_rows, show_changes, show_history
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
 from ucontact_appliance.engine.examination import examine
@@ -28,6 +38,8 @@ def doctor(
         list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
     ] = None,
     as_json: JsonOption = False,
+    form: FormOption = Form.TEXT,
+    out_file: OutOption = None,
     changed: Annotated[
         bool, typer.Option("--changes", help="Tell only what changed since the last kept run.")
     ] = False,
@@ -42,29 +54,37 @@ def doctor(
     if schema:
         typer.echo(schema_text(), nl=False)
         return
+    form = chosen_form(form, as_json, out_file)
     if changed and only:
         raise UsageError(
             "--changes compares whole runs, and --only runs a part",
             helps="ucontact doctor --changes",
         )
-    require_root()
-    here = load_installed(site_file(site))
-    runs = kept_runs(here.paths.doctor) if changed or history else ()
-    if history:
-        show_json(history_rows(runs)) if as_json else show_history(runs)
-        return
-    with err.status(f"looking at {here.site.site} …") as status:
-        findings = examine(
-            here,
-            deep=deep,
-            only=tuple(only or ()),
-            on_finding=lambda finding: status.update(finding.title),
-        )
+    with as_plugin(form):
+        require_root()
+        here = load_installed(site_file(site))
+        runs = kept_runs(here.paths.doctor) if changed or history else ()
+        if history:
+            show_json(history_rows(runs)) if form is Form.JSON else show_history(runs)
+            return
+        began = time.monotonic()
+        with err.status(f"looking at {here.site.site} …") as status:
+            findings = examine(
+                here,
+                deep=deep,
+                only=tuple(only or ()),
+                on_finding=lambda finding: status.update(finding.title),
+            )
+        seconds = time.monotonic() - began
     now = datetime.now(timezone.utc)
     changes = changes_since(runs, findings, deep=deep) if changed else None
     if not only:
         keep_run(here.paths.doctor, here.site, now, findings, deep=deep)
-    if as_json:
+    if form is Form.NAGIOS:
+        end_as_plugin(findings, seconds)
+    elif form is Form.PROMETHEUS:
+        show_metrics(here.site.site, findings, now, seconds, out_file)
+    elif form is Form.JSON:
         show_json(to_document(here.site, now, findings, changes))
     elif changes is not None:
         show_changes(changes)

@@ -88,7 +88,7 @@ def judge_system(found: facts.System, today: date) -> Judgement:
 
 
 def _system(subject: Subject) -> Judgement:
-    return judge_system(subject.facts.get(facts.system), date.today())
+    return judge_system(subject.facts.get(facts.system), subject.now.date())
 
 
 def _architecture(subject: Subject) -> Judgement:

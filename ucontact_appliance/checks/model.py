@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,10 @@ def skipped(reason: str, required: str = "", evidence: str = "") -> Judgement:
 
 @dataclass(frozen=True)
 class Subject:
-    """Everything a check may look at, for one host of the site."""
+    """Everything a check may look at, for one host of the site.
+
+    `now` (aware, UTC) is the run's time: a stored snapshot is judged by the day it was taken on.
+    """
 
     site: Site
     plan: Plan
@@ -93,6 +96,7 @@ class Subject:
     state: StatePaths
     facts: FactSource
     tidy: Tidy | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
 
 @dataclass(frozen=True)

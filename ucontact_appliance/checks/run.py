@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from ucontact_appliance.checks.model import (
     Verdict,
 )
 from ucontact_appliance.checks.registry import CHECKS, REACHABLE
+from ucontact_appliance.checks.waivers import waive
 from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import runner_for
@@ -90,8 +92,9 @@ def run_checks(
 
     `only` holds ids or their beginnings (`tls`, `tls.chain`); what they need runs too.
     `on_finding` is called in the caller's thread as each finding comes. `tidy` removes what the
-    deep stage's call left (`engine.traces.remove_call_traces`). Raises UsageError for an unknown
-    id; a host out of reach is a finding, not an error.
+    deep stage's call left (`engine.traces.remove_call_traces`). What site.yml waives is marked,
+    but for the preflight: a waiver opens no way into an installation.
+    Raises UsageError for an unknown id; a host out of reach is a finding, not an error.
     """
     chosen = select(catalogue, stages, only)
     with ExitStack() as stack:
@@ -101,11 +104,14 @@ def run_checks(
             facts = FactSource(Reach(site, host, runner))
             subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
         wording = Wording(site_file, tuple(secrets.values()), state.known_hosts)
-        return run_tasks(
+        findings = run_tasks(
             tasks_for(chosen, subjects),
             wording.worded,
             on_finding or (lambda finding: None),
         )
+    if Stage.PREFLIGHT in stages:
+        return findings
+    return waive(findings, site.waivers, datetime.now(timezone.utc).date())
 
 
 def select(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from datetime import datetime, timezone
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from ucontact_appliance.checks.changes import WAIVED
 from ucontact_appliance.checks.document import schema_text, to_document, verdict_of
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
@@ -22,12 +24,20 @@ from ucontact_appliance.cli.doctor_form import (
     end_as_plugin,
     show_metrics,
 )
-from ucontact_appliance.cli.doctor_view import history_rows, show_changes, show_history
+from ucontact_appliance.cli.doctor_view import (
+    STATE_STYLE,
+    history_rows,
+    show_changes,
+    show_history,
+    show_waived,
+)
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
 from ucontact_appliance.engine.examination import examine
 from ucontact_appliance.engine.history import changes_since, keep_run, kept_runs
 from ucontact_appliance.engine.installed import load_installed
 from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
+
+_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)
 
 
 def doctor(
@@ -92,14 +102,17 @@ def doctor(
     else:
         _show(findings)
     if verdict_of(findings) is Verdict.FAIL:
-        lost = any(f.id == REACHABLE and f.verdict is Verdict.FAIL for f in findings)
+        lost = any(
+            f.id == REACHABLE and f.verdict is Verdict.FAIL and not f.waived for f in findings
+        )
         raise typer.Exit(EXIT_UNREACHABLE if lost else EXIT_FINDINGS)
 
 
 def _show(findings: tuple[Finding, ...]) -> None:
     rows = table("", "check", "host", "observed", "s")
     for finding in findings:
-        mark = f"[{VERDICT_STYLE[finding.verdict]}]{finding.verdict.value}[/]"
+        state = WAIVED if finding.waived else finding.verdict.value
+        mark = f"[{STATE_STYLE[state]}]{state}[/]"
         observed = f"blocked by {finding.blocked_by}" if finding.blocked_by else finding.observed
         first_line = observed.splitlines()[0] if observed else ""
         rows.add_row(
@@ -107,8 +120,11 @@ def _show(findings: tuple[Finding, ...]) -> None:
         )
     out.print(rows)
     for finding in findings:
-        if finding.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.WARN):
+        if finding.waived is None and finding.verdict in _PROBLEMS:
             _show_problem(finding)
+    for finding in findings:
+        if finding.waived is not None and finding.blocked_by is None:
+            show_waived(finding)
     out.print(f"\n{_summary(findings)}", highlight=False)
 
 
@@ -129,9 +145,9 @@ def _show_problem(finding: Finding) -> None:
 
 
 def _summary(findings: tuple[Finding, ...]) -> str:
-    counts = {verdict: sum(f.verdict is verdict for f in findings) for verdict in Verdict}
+    counts = Counter(WAIVED if f.waived else f.verdict.value for f in findings)
     return ", ".join(
-        f"[{VERDICT_STYLE[verdict]}]{count} {verdict.value}[/]"
-        for verdict, count in counts.items()
-        if count
+        f"[{style}]{counts[state]} {state}[/]"
+        for state, style in STATE_STYLE.items()
+        if counts[state]
     )

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ucontact_appliance.checks.changes import BLOCKED, QUIET, WAIVED, Change, Changes, Kind
 from ucontact_appliance.checks.document import FindingRow
+from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.cli.console import VERDICT_STYLE, out, table
 from ucontact_appliance.engine.history import Run
 
@@ -72,6 +73,23 @@ def _show_change(change: Change) -> None:
     for label, text in (("observed", change.observed), ("remedy", remedy)):
         if text:
             out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def show_waived(finding: Finding) -> None:
+    """A failure that site.yml makes an exception of."""
+    waived = finding.waived
+    assert waived is not None
+    out.print(
+        f"\n[{STATE_STYLE[WAIVED]}]waived[/] [bold]{finding.id}[/] on {finding.host}: "
+        f"{escape(finding.title)}",
+        highlight=False,
+    )
+    for label, text in (
+        ("observed", finding.observed),
+        ("reason", waived.reason),
+        ("until", str(waived.until)),
+    ):
+        out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def show_history(runs: Sequence[Run]) -> None:

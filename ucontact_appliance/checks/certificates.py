@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -174,11 +175,21 @@ def _dates(subject: Subject) -> Judgement:
 
 def _backup(subject: Subject) -> Judgement:
     public = subject.state.pki / "hpkp-backup.pub.pem"
-    if not public.exists():
+    pem = subject.facts.here(_content, public)
+    if pem is None:
         return failed("no backup pin was made", f"{public} exists")
     key = subject.state.pki / _BACKUP_KEY
-    local_copy = str(key) if subject.host.is_local and key.exists() else ""
-    return judge_backup(subject.facts.get(web_keys), spki_pin(public.read_bytes()), local_copy)
+    local_copy = subject.host.is_local and subject.facts.here(_is_there, key)
+    return judge_backup(subject.facts.get(web_keys), spki_pin(pem), str(key) if local_copy else "")
+
+
+def _content(path: Path) -> bytes | None:
+    """The file's content; None when there is no such file."""
+    return path.read_bytes() if path.exists() else None
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists()
 
 
 def _current(port_id: str, role: Role, reload: str, requirement: str) -> Check:

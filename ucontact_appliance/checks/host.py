@@ -183,7 +183,7 @@ def _python(subject: Subject) -> Judgement:
     if row is None:
         return skipped("unknown for a system that is not supported")
     found = subject.facts.get(facts.python, row.python, row.python_modules)
-    core = installed_versions(("ansible-core",))["ansible-core"]
+    core = subject.facts.here(installed_versions, ("ansible-core",))["ansible-core"]
     return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
 
 

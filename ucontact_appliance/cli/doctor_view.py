@@ -12,7 +12,7 @@ from rich.markup import escape
 from ucontact_appliance.checks.changes import BLOCKED, QUIET, WAIVED, Change, Changes, Kind
 from ucontact_appliance.checks.document import FindingRow
 from ucontact_appliance.checks.model import Finding
-from ucontact_appliance.cli.console import VERDICT_STYLE, out, table
+from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, table
 from ucontact_appliance.engine.history import Run
 
 STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()} | {
@@ -90,6 +90,11 @@ def show_waived(finding: Finding) -> None:
         ("until", str(waived.until)),
     ):
         out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """A remark beside the answer, on stderr."""
+    err.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def show_history(runs: Sequence[Run]) -> None:

@@ -63,9 +63,10 @@ def keep_run(
     Raises UnreachableError when it can't be written.
     """
     document = DoctorDocument.model_validate(to_document(site, time, findings))
-    path = folder / f"{time.astimezone(timezone.utc):{_NAME}}.json"
+    path = folder / f"{time.astimezone(timezone.utc):{_NAME}}-{by}.json"
     write_private(path, Run(deep=deep, by=by, document=document).model_dump_json(indent=1) + "\n")
-    for old in _forgotten(_files(folder), time, rule or retention()):
+    # Each kind by itself: a day of trying things out must not push the nights out.
+    for old in _forgotten(_files(folder, by), time, rule or retention()):
         old.unlink(missing_ok=True)
     return path
 
@@ -104,14 +105,14 @@ def _state(row: FindingRow) -> str:
     return BLOCKED if row.blocked_by else row.verdict.value
 
 
-def _files(folder: Path) -> list[Path]:
-    """The runs' files, the oldest first: their names are their times."""
-    return sorted(path for path in folder.glob("*.json") if _time(path) is not None)
+def _files(folder: Path, by: By | Literal["*"] = "*") -> list[Path]:
+    """The runs' files, the oldest first: their names begin with their times."""
+    return sorted(path for path in folder.glob(f"*-{by}.json") if _time(path) is not None)
 
 
 def _time(path: Path) -> datetime | None:
     try:
-        return datetime.strptime(path.stem, _NAME).replace(tzinfo=timezone.utc)
+        return datetime.strptime(path.stem.partition("-")[0], _NAME).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
 

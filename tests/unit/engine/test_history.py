@@ -112,3 +112,10 @@ def test_the_rule_keeps_a_year_of_nights() -> None:
     rule = retention()
     assert rule.days >= 365
     assert rule.runs >= 365
+
+
+def test_a_day_of_runs_by_hand_pushes_no_night_out(tmp_path: Path) -> None:
+    keep(tmp_path, 0, by="night")
+    for hours in range(1, 6):
+        keep(tmp_path, hours)
+    assert [run.by for run in kept_runs(tmp_path)] == ["hand", "hand", "hand", "night"]

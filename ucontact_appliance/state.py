@@ -45,6 +45,11 @@ class StatePaths:
         return self.etc / "known_hosts"
 
     @property
+    def watch(self) -> Path:
+        """Whom the doctor's timer tells, 0600: a webhook's address is a secret."""
+        return self.etc / "watch.json"
+
+    @property
     def journal(self) -> Path:
         """What the install did and on which inputs."""
         return self.var / "journal.json"

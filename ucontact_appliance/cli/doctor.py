@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.checks.changes import WAIVED, Changes
+from ucontact_appliance.checks.changes import WAIVED
 from ucontact_appliance.checks.document import schema_text, to_document, verdict_of
 from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.checks.offline import judge_snapshot, load_snapshot
 from ucontact_appliance.checks.registry import REACHABLE
-from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
+from ucontact_appliance.cli.console import VERDICT_STYLE, out, show_json, table
 from ucontact_appliance.cli.doctor_form import (
     Form,
     FormOption,
@@ -27,39 +24,31 @@ from ucontact_appliance.cli.doctor_form import (
     end_as_plugin,
     show_metrics,
 )
+from ucontact_appliance.cli.doctor_night import (
+    AllowHttpOption,
+    AtOption,
+    InstallTimerOption,
+    MailOption,
+    NotifyOption,
+    RemoveTimerOption,
+    WebhookOption,
+    Wishes,
+    clear_timer,
+    night,
+    set_timer,
+)
+from ucontact_appliance.cli.doctor_run import Run, keep, run_here, run_stored
 from ucontact_appliance.cli.doctor_view import (
     STATE_STYLE,
     history_rows,
-    moment,
     show_changes,
     show_history,
     show_waived,
-    warn,
 )
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
-from ucontact_appliance.engine.examination import examine, save_facts
-from ucontact_appliance.engine.history import changes_since, keep_run, kept_runs
+from ucontact_appliance.engine.history import changes_since, kept_runs
 from ucontact_appliance.engine.installed import Installed, load_installed
-from ucontact_appliance.errors import (
-    EXIT_FINDINGS,
-    EXIT_UNREACHABLE,
-    UnreachableError,
-    UsageError,
-)
-from ucontact_appliance.facts.source import FactSource
-from ucontact_appliance.site.model import Site
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run to be told of: whose, when (aware), and what it found; `seconds` is what it took."""
-
-    site: Site
-    time: datetime
-    findings: tuple[Finding, ...]
-    seconds: float
-    changes: Changes | None = None
-
+from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
 
 _PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)
 
@@ -88,6 +77,13 @@ def doctor(
         Path | None,
         typer.Option("--from", help="Judge what --save-facts wrote; asks no server anything."),
     ] = None,
+    install_timer: InstallTimerOption = False,
+    at: AtOption = None,
+    mail: MailOption = None,
+    webhook: WebhookOption = None,
+    allow_http: AllowHttpOption = False,
+    remove_timer: RemoveTimerOption = False,
+    notify: NotifyOption = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of --json, and end.")
     ] = False,
@@ -98,23 +94,37 @@ def doctor(
         return
     form = chosen_form(form, as_json, out_file)
     _refuse_contradictions(deep=deep, only=only, changed=changed, from_file=from_file)
+    wishes = Wishes(at, mail, webhook, allow_http)
+    if wishes.any and not install_timer:
+        raise UsageError(
+            "--at, --mail, --webhook and --allow-http go with --install-timer",
+            helps="ucontact doctor --install-timer --mail noc@example.com",
+        )
     with as_plugin(form):
-        if from_file is not None:
-            run = _judged(from_file, tuple(only or ()))
-        else:
+        if from_file is None:
             require_root()
-            here = load_installed(site_file(site))
-            if history:
-                runs = kept_runs(here.paths.doctor)
-                show_json(history_rows(runs)) if form is Form.JSON else show_history(runs)
-                return
-            run = _run(here, deep=deep, only=tuple(only or ()), facts_file=facts_file)
-            if changed:
-                runs = kept_runs(here.paths.doctor)
-                run = replace(run, changes=changes_since(runs, run.findings, deep=deep))
-            # A monitoring system's polls would push the nights out.
-            if not only and form in (Form.TEXT, Form.JSON):
-                _keep(here, run, deep=deep)
+        if install_timer:
+            set_timer(site_file(site), wishes)
+            return
+        if remove_timer:
+            clear_timer(site_file(site))
+            return
+        if history:
+            _show_history(load_installed(site_file(site)), form)
+            return
+        if from_file is not None:
+            run = run_stored(from_file, tuple(only or ()))
+        elif notify is not None:
+            run = night(notify, site_file(site), deep=deep)
+        else:
+            run = _run(
+                load_installed(site_file(site)),
+                deep=deep,
+                only=tuple(only or ()),
+                facts_file=facts_file,
+                changed=changed,
+                kept=form in (Form.TEXT, Form.JSON),
+            )
     _answer(run, form, out_file)
     if verdict_of(run.findings) is Verdict.FAIL:
         lost = any(
@@ -138,37 +148,31 @@ def _refuse_contradictions(
         )
 
 
-def _run(here: Installed, *, deep: bool, only: tuple[str, ...], facts_file: Path | None) -> Run:
-    now = datetime.now(timezone.utc)
-    began = time.monotonic()
-    read: dict[str, FactSource] = {}
-    with err.status(f"looking at {here.site.site} …") as status:
-        findings = examine(
-            here,
-            deep=deep,
-            only=only,
-            on_finding=lambda finding: status.update(finding.title),
-            on_facts=read.update,
-        )
-    if facts_file is not None:
-        for left_out in save_facts(here, read, now, facts_file, deep=deep):
-            warn(f"not stored: {left_out}")
-    return Run(here.site, now, findings, time.monotonic() - began)
+def _run(
+    here: Installed,
+    *,
+    deep: bool,
+    only: tuple[str, ...],
+    facts_file: Path | None,
+    changed: bool,
+    kept: bool,
+) -> Run:
+    run = run_here(here, deep=deep, only=only, facts_file=facts_file)
+    if changed:
+        runs = kept_runs(here.paths.doctor)
+        run = replace(run, changes=changes_since(runs, run.findings, deep=deep))
+    # Parts can't be compared, and a monitoring system's polls would push other runs out.
+    if kept and not only:
+        keep(here, run, deep=deep)
+    return run
 
 
-def _judged(path: Path, only: tuple[str, ...]) -> Run:
-    began = time.monotonic()
-    snapshot = load_snapshot(path)
-    warn(f"judged by what was read of {snapshot.site.site} on {moment(snapshot.time)}")
-    findings = judge_snapshot(snapshot, only)
-    return Run(snapshot.site, snapshot.time, findings, time.monotonic() - began)
-
-
-def _keep(here: Installed, run: Run, *, deep: bool) -> None:
-    try:
-        keep_run(here.paths.doctor, here.site, run.time, run.findings, deep=deep)
-    except UnreachableError as error:  # a full disk is the doctor's to tell, not to fall over
-        warn(f"this run was not kept: {error.what}: {error.evidence}")
+def _show_history(here: Installed, form: Form) -> None:
+    runs = kept_runs(here.paths.doctor)
+    if form is Form.JSON:
+        show_json(history_rows(runs))
+    else:
+        show_history(runs)
 
 
 def _answer(run: Run, form: Form, out_file: Path | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import timezone
 from typing import Any
 
 from rich.markup import escape
@@ -14,6 +14,7 @@ from ucontact_appliance.checks.document import FindingRow
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, table
 from ucontact_appliance.engine.history import Run
+from ucontact_appliance.report.changed import folded, moment, since
 
 STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()} | {
     WAIVED: "cyan",
@@ -24,40 +25,12 @@ _KIND_STYLE = {Kind.WORSE: "bold red", Kind.NEW: "bold", Kind.BETTER: "green", K
 
 def show_changes(changes: Changes) -> None:
     """Only what changed; symptoms behind a cause, and checks that are merely new, as numbers."""
-    since = "" if changes.since is None else f" since {moment(changes.since)}"
-    if changes.since is None:
-        out.print("no earlier run to compare with: everything is new", highlight=False)
-    elif not changes.rows:
-        out.print(f"nothing changed{since}", highlight=False)
-    else:
-        out.print(f"changed{since}:", highlight=False)
-    told, hidden = folded(changes)
+    out.print(since(changes), highlight=False)
+    told, heaps = folded(changes)
     for change in told:
         _show_change(change)
-    for line in hidden:
+    for line in heaps:
         out.print(f"\n{line}", highlight=False)
-
-
-def folded(changes: Changes) -> tuple[list[Change], list[str]]:
-    """The changes to tell one by one, and a line for each heap of the others."""
-    behind: Counter[str] = Counter()
-    quiet: Counter[str] = Counter()
-    told = []
-    for change in changes.rows:
-        if change.now == BLOCKED and change.blocked_by:
-            behind[change.blocked_by] += 1
-        elif change.before == BLOCKED and change.now in QUIET:
-            quiet["no longer blocked"] += 1
-        elif change.kind is Kind.NEW and change.now in QUIET:
-            quiet["new, and nothing wrong"] += 1
-        else:
-            told.append(change)
-    lines = [f"{_checks(count)} behind {cause}: not judged" for cause, count in behind.items()]
-    return told, lines + [f"{_checks(count)}: {what}" for what, count in quiet.items()]
-
-
-def _checks(count: int) -> str:
-    return f"{count} check{'' if count == 1 else 's'}"
 
 
 def _show_change(change: Change) -> None:
@@ -136,8 +109,3 @@ def counts(rows: Sequence[FindingRow]) -> Counter[str]:
     return Counter(
         WAIVED if row.waived else BLOCKED if row.blocked_by else row.verdict.value for row in rows
     )
-
-
-def moment(time: datetime) -> str:
-    """A time as `2026-11-23 09:15 UTC`."""
-    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"

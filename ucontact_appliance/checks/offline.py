@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ucontact_appliance.checks.model import Finding, Stage, Subject
+from ucontact_appliance.checks.model import Check, Finding, Stage, Subject
 from ucontact_appliance.checks.registry import CHECKS
 from ucontact_appliance.checks.run import run_tasks, select, tasks_for
 from ucontact_appliance.checks.waivers import waive
@@ -38,7 +39,9 @@ def load_snapshot(path: Path) -> Snapshot:
         ) from None
 
 
-def judge_snapshot(snapshot: Snapshot, only: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+def judge_snapshot(
+    snapshot: Snapshot, only: tuple[str, ...] = (), catalogue: Sequence[Check] = CHECKS
+) -> tuple[Finding, ...]:
     """A finding a check and host, by the stored facts alone, as on the day they were read.
 
     What was not stored is skipped, with the reason. Raises UsageError for an unknown id in `only`.
@@ -58,7 +61,7 @@ def judge_snapshot(snapshot: Snapshot, only: tuple[str, ...] = ()) -> tuple[Find
         for host in snapshot.site.hosts
     ]
     findings = run_tasks(
-        tasks_for(select(CHECKS, stages, only), subjects),
+        tasks_for(select(catalogue, stages, only), subjects),
         Wording(Path(snapshot.site_file), (), state.known_hosts).worded,
         lambda finding: None,
     )

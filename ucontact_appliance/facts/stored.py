@@ -135,7 +135,7 @@ def _stored(asked: Asked, redaction: Redaction) -> StoredFact:
         return StoredFact(probe=probe, args=args, error=_stored_error(asked.error, redaction))
     try:
         adapter = _adapter(asked.probe)
-        plain = adapter.dump_python(asked.value)
+        plain = adapter.dump_python(asked.value, warnings=False)
         if adapter.validate_python(_decoded(_through_json(plain))) != asked.value:
             raise ValueError("it does not come back as it was")
         value = _through_json(redaction.everywhere(plain))

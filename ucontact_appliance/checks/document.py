@@ -82,7 +82,7 @@ class DoctorDocument(_Model):
     """What `ucontact doctor --json` prints."""
 
     site: str = Field(description="the site's name")
-    time: datetime = Field(description="when the run ended, in UTC")
+    time: datetime = Field(description="when the run began, in UTC")
     verdict: Verdict = Field(
         description="over all findings that are not waived: fail (a check failed, could not be "
         "carried out or was blocked), warn, pass, or skip when nothing was judged"

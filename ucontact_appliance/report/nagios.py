@@ -44,10 +44,10 @@ def to_line(findings: Sequence[Finding], seconds: float) -> str:
     parts = []
     for state, what in (("fail", "failed"), ("error", "not carried out"), ("warn", "warned")):
         named = [finding for finding in findings if state_of(finding) == state]
+        if state == "warn" and counts["blocked"]:
+            parts.append(f"{counts['blocked']} behind them not judged")
         if named:
             parts.append(f"{len(named)} {what}: {_causes(named)}")
-    if counts["blocked"]:
-        parts.append(f"{counts['blocked']} behind them not judged")
     if counts["waived"]:
         parts.append(f"{counts['waived']} waived")
     if not parts or not (counts["fail"] or counts["error"]):
@@ -58,7 +58,7 @@ def to_line(findings: Sequence[Finding], seconds: float) -> str:
 def trouble_line(error: ApplianceError) -> str:
     """The line for what kept the checks from being run."""
     text = f"{error.what}: {error.evidence}" if error.evidence else error.what
-    return f"{_SERVICE} {Status.UNKNOWN.name} - {_plain(text)}"
+    return f"{_SERVICE} {Status.UNKNOWN.name} - {_plain(text, 2 * _LONGEST)}"
 
 
 def _causes(findings: Sequence[Finding]) -> str:
@@ -67,10 +67,10 @@ def _causes(findings: Sequence[Finding]) -> str:
     return ", ".join(told) + (f" and {more} more" if more else "")
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, longest: int = _LONGEST) -> str:
     """One line, and no `|`: that begins the performance data."""
     line = " ".join(text.split()).replace("|", "/")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _data(counts: dict[str, int], seconds: float) -> str:

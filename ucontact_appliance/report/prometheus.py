@@ -22,7 +22,7 @@ SUFFIX = ".prom"  # the textfile collector reads no other
 
 
 def to_text(site: str, findings: Sequence[Finding], time: datetime, seconds: float) -> str:
-    """The metrics of a run that ended at `time` (aware) and took `seconds`."""
+    """The metrics of a run that began at `time` (aware) and took `seconds`."""
     registry = CollectorRegistry()
     registry.register(_Run(site, findings, time, seconds))
     return generate_latest(registry).decode()
@@ -63,7 +63,7 @@ class _Run(Collector):
             number.add_metric((self._site, state), count)
         last = GaugeMetricFamily(
             "ucontact_doctor_last_run_timestamp_seconds",
-            "When the last run ended, in seconds since 1970",
+            "When the last run began, in seconds since 1970",
             labels=("site",),
         )
         last.add_metric((self._site,), self._time.timestamp())

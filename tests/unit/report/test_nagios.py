@@ -47,8 +47,8 @@ def test_all_is_well() -> None:
 def test_the_cause_is_named_and_its_symptoms_counted() -> None:
     text, _, data = to_line([GOOD, WARNED, BROKEN, BEHIND, WAIVED], 1).partition(" | ")
     assert text == (
-        "UCONTACT CRITICAL - 1 failed: c.c on one (seen); 1 warned: b.b on one (seen); "
-        "1 behind them not judged; 1 waived"
+        "UCONTACT CRITICAL - 1 failed: c.c on one (seen); 1 behind them not judged; "
+        "1 warned: b.b on one (seen); 1 waived"
     )
     assert all(_DATUM.fullmatch(datum) for datum in data.split())
     assert len(data.split()) == 8

@@ -94,6 +94,11 @@ def doctor(
         return
     form = chosen_form(form, as_json, out_file)
     _refuse_contradictions(deep=deep, only=only, changed=changed, from_file=from_file)
+    if notify is not None and (only or from_file or form is not Form.TEXT):
+        raise UsageError(
+            "--notify tells of whole runs, to those that its file names",
+            helps=f"ucontact doctor --notify {notify}",
+        )
     wishes = Wishes(at, mail, webhook, allow_http)
     if wishes.any and not install_timer:
         raise UsageError(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.checks.subjects import subjects
+from tests.unit.checks.subjects import check, subjects
 from tests.unit.checks.test_changes import finding
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import waivers
 from ucontact_appliance.checks.document import verdict_of
-from ucontact_appliance.checks.model import Subject, Verdict, Waived
+from ucontact_appliance.checks.model import Stage, Subject, Verdict, Waived, failed
+from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.checks.waivers import judge_waivers, waive
+from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Waiver
+from ucontact_appliance.site.secrets import Secrets
+from ucontact_appliance.state import StatePaths
 
 TODAY = date(2026, 11, 23)
 FAILED = finding("tls.chain", Verdict.FAIL)
@@ -92,13 +97,13 @@ def test_one_ended_exception_is_enough(days: list[int]) -> None:
 
 
 def test_the_check_reads_the_sites_own_by_the_runs_day() -> None:
-    (check,) = waivers.CHECKS
+    (own,) = waivers.CHECKS
     row = {"check": "web.page", "reason": "moved", "until": "2026-11-22"}
     (subject,) = subjects(small_site(waivers=[row]))
 
     def on(day: int) -> Verdict:
         now = datetime(2026, 11, day, 12, tzinfo=timezone.utc)
-        return check.judge(
+        return own.judge(
             Subject(
                 subject.site,
                 subject.plan,
@@ -112,3 +117,25 @@ def test_the_check_reads_the_sites_own_by_the_runs_day() -> None:
 
     assert on(22) is Verdict.WARN
     assert on(23) is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("stage", "waived"),
+    [(Stage.DOCTOR, True), (Stage.PREFLIGHT, False)],
+    ids=str,
+)
+def test_a_waiver_opens_no_way_into_an_installation(stage: Stage, waived: bool) -> None:
+    row = {"check": "host.memory", "reason": "ordered", "until": "2999-01-01"}
+    site = small_site(hosts=[{"name": "one", "address": "local"}], waivers=[row])
+    stages = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
+    (found,) = run_checks(
+        site,
+        make_plan(site, {}),
+        Secrets({}),
+        StatePaths(Path("/nonexistent/etc"), Path("/nonexistent/var")),
+        Path("site.yml"),
+        stages=(stage,),
+        catalogue=(check("host.memory", lambda subject: failed("2 GB"), stages=stages),),
+    )
+    assert found.verdict is Verdict.FAIL
+    assert (found.waived is not None) is waived

@@ -207,6 +207,8 @@ def test_the_metrics_file_is_replaced_in_one_step(site: Site) -> None:
         ("--from", "x.json", "--deep"),
         ("--from", "x.json", "--changes"),
         ("--mail", "noc@example.com"),
+        ("--notify", "watch.json", "--only", "web"),
+        ("--notify", "watch.json", "--json"),
         ("--install-timer", "--at", "25:00"),
         ("--install-timer", "--mail", "not one"),
         ("--install-timer", "--webhook", "http://chat.example.com/T0pS3cret"),

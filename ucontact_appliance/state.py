@@ -45,6 +45,11 @@ class StatePaths:
         return self.etc / "known_hosts"
 
     @property
+    def watch(self) -> Path:
+        """Whom the doctor's timer tells, 0600: a webhook's address is a secret."""
+        return self.etc / "watch.json"
+
+    @property
     def journal(self) -> Path:
         """What the install did and on which inputs."""
         return self.var / "journal.json"
@@ -73,6 +78,11 @@ class StatePaths:
     def logs(self) -> Path:
         """A log file a run."""
         return self.var / "logs"
+
+    @property
+    def doctor(self) -> Path:
+        """A file a kept run of the doctor, 0600."""
+        return self.var / "doctor"
 
     @property
     def reports(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -125,3 +126,58 @@ def test_each_playbook_is_good_syntax_to_the_newest_ansible(local: Local, name: 
         f"{installer}/playbooks/{name}",
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+_SENDMAIL = """\
+#!/bin/sh
+cat >> /root/mails
+"""
+
+
+def test_a_night_tells_what_changed(local: Local) -> None:
+    """The timer's service, begun by hand: a mail the first night, and then for what changed."""
+    program = local.machine.root / "usr/sbin/sendmail"
+    program.write_text(_SENDMAIL)
+    program.chmod(0o755)
+    set_up = local.ucontact("doctor", "--install-timer", "--mail", "noc@example.com")
+    assert set_up.returncode == 0, set_up.stderr
+    service = "ucontact-doctor-here.service"
+    listed = local.run("systemctl", "is-active", "ucontact-doctor-here.timer").stdout
+    assert listed.strip() == "active"
+
+    def night() -> tuple[int, set[str]]:
+        """How many mails this night sent, and what they told of."""
+        mails = local.machine.root / "root/mails"
+        mails.write_text("")
+        done = local.run("systemctl", "start", service)
+        assert done.returncode == 0, local.run("journalctl", "-u", service, "-n", "30").stdout
+        text = mails.read_text()
+        told = set(re.findall(r"^((?:worse|new|better|gone): \S+)", text, re.MULTILINE))
+        # The portal takes some logins a minute, and these nights come faster.
+        limited = {f"{kind}: web.login" for kind in ("worse", "better")}
+        return text.count("\nSubject: ") if told - limited else 0, told - limited
+
+    first, told = night()
+    assert first == 1
+    assert "new: asterisk.build" in told
+    assert night() == (0, set())
+    local.run("systemctl", "stop", "coturn")
+    assert night() == (1, {"worse: stun.service"})
+    local.run("systemctl", "start", "coturn")
+    assert night() == (1, {"better: stun.service"})
+    assert local.ucontact("doctor", "--remove-timer").returncode == 0
+    assert local.run("systemctl", "cat", service).returncode != 0
+
+
+def test_a_stored_run_is_judged_without_any_network(local: Local) -> None:
+    """In a network namespace of its own, where there is not even a loopback."""
+    live = local.ucontact("doctor", "--json", "--save-facts", "/root/facts.json")
+    alone = ("unshare", "-n", "/opt/ucontact/bin/ucontact")
+    stored = local.run(*alone, "doctor", "--json", "--from", "/root/facts.json")
+    assert stored.returncode == live.returncode, stored.stderr
+    verdicts = [
+        {row["id"]: row["verdict"] for row in json.loads(done.stdout)["findings"]}
+        for done in (live, stored)
+    ]
+    assert verdicts[0] == verdicts[1]
+    assert len(verdicts[0]) > 100

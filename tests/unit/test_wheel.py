@@ -62,6 +62,11 @@ def test_it_carries_every_file_of_the_checkouts_trees(unpacked: Path) -> None:
     assert [name for name in listed if not (bundle / name).is_file()] == []
 
 
+def test_it_carries_the_doctors_schema(unpacked: Path) -> None:
+    schema = unpacked / "ucontact_appliance" / "_bundle" / "schemas" / "doctor.schema.json"
+    assert schema.read_bytes() == (ROOT / "docs" / "schemas" / "doctor.schema.json").read_bytes()
+
+
 def test_it_carries_no_build_leftovers(unpacked: Path) -> None:
     assert not list(unpacked.rglob("node_modules"))
     assert not list(unpacked.rglob("__pycache__"))

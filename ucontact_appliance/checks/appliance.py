@@ -32,7 +32,7 @@ PARTS = (
 
 
 def _packages(subject: Subject) -> Judgement:
-    versions = installed_versions(PACKAGES)
+    versions = subject.facts.here(installed_versions, PACKAGES)
     listed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     missing = [name for name, version in versions.items() if not version]
     if missing:
@@ -41,7 +41,7 @@ def _packages(subject: Subject) -> Judgement:
 
 
 def _parts(subject: Subject) -> Judgement:
-    missing = missing_parts(PARTS)
+    missing = subject.facts.here(missing_parts, PARTS)
     if missing:
         return failed(f"missing: {', '.join(missing)}", ", ".join(PARTS))
     return passed(f"all {len(PARTS)} are there", ", ".join(PARTS))
@@ -80,7 +80,7 @@ CHECKS = (
         severity=Severity.HIGH,
         requirements=("C07",),
         remedy="python3 -m pip install --force-reinstall ucontact-appliance",
-        judge=lambda subject: judge_commands(known_commands()),
+        judge=lambda subject: judge_commands(subject.facts.here(known_commands)),
         role=Role.TELEPHONY,  # exactly one host carries it: once a site
         timeout=25.0,
     ),

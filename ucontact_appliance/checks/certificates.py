@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from datetime import datetime, timezone
+from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -151,10 +152,6 @@ def _told(certificate: x509.Certificate) -> str:
     return f"serial {certificate.serial_number:x}, until {until}"
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
 def _serves_portal(subject: Subject) -> bool:
     roles = subject.plan.host(subject.host.name).roles
     return Role.TELEPHONY in roles or Role.BACKEND in roles
@@ -163,26 +160,36 @@ def _serves_portal(subject: Subject) -> bool:
 def _portal_pair(subject: Subject) -> Judgement:
     if not _serves_portal(subject):
         return skipped("this host does not serve the portal")
-    return judge_pair(subject.facts.get(pair, *_PORTAL), (subject.site.fqdn,), _now())
+    return judge_pair(subject.facts.get(pair, *_PORTAL), (subject.site.fqdn,), subject.now)
 
 
 def _internal_pair(subject: Subject) -> Judgement:
     names = (subject.host.name, "localhost", "127.0.0.1")
-    return judge_pair(subject.facts.get(pair, *_INTERNAL), names, _now())
+    return judge_pair(subject.facts.get(pair, *_INTERNAL), names, subject.now)
 
 
 def _dates(subject: Subject) -> Judgement:
     names = (_PORTAL, _INTERNAL) if _serves_portal(subject) else (_INTERNAL,)
-    return judge_dates(tuple(subject.facts.get(pair, *name) for name in names), _now())
+    return judge_dates(tuple(subject.facts.get(pair, *name) for name in names), subject.now)
 
 
 def _backup(subject: Subject) -> Judgement:
     public = subject.state.pki / "hpkp-backup.pub.pem"
-    if not public.exists():
+    pem = subject.facts.here(_content, public)
+    if pem is None:
         return failed("no backup pin was made", f"{public} exists")
     key = subject.state.pki / _BACKUP_KEY
-    local_copy = str(key) if subject.host.is_local and key.exists() else ""
-    return judge_backup(subject.facts.get(web_keys), spki_pin(public.read_bytes()), local_copy)
+    local_copy = subject.host.is_local and subject.facts.here(_is_there, key)
+    return judge_backup(subject.facts.get(web_keys), spki_pin(pem), str(key) if local_copy else "")
+
+
+def _content(path: Path) -> bytes | None:
+    """The file's content; None when there is no such file."""
+    return path.read_bytes() if path.exists() else None
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists()
 
 
 def _current(port_id: str, role: Role, reload: str, requirement: str) -> Check:

@@ -88,7 +88,7 @@ def judge_system(found: facts.System, today: date) -> Judgement:
 
 
 def _system(subject: Subject) -> Judgement:
-    return judge_system(subject.facts.get(facts.system), date.today())
+    return judge_system(subject.facts.get(facts.system), subject.now.date())
 
 
 def _architecture(subject: Subject) -> Judgement:
@@ -183,7 +183,7 @@ def _python(subject: Subject) -> Judgement:
     if row is None:
         return skipped("unknown for a system that is not supported")
     found = subject.facts.get(facts.python, row.python, row.python_modules)
-    core = installed_versions(("ansible-core",))["ansible-core"]
+    core = subject.facts.here(installed_versions, ("ansible-core",))["ansible-core"]
     return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
 
 

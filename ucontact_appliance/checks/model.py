@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,10 @@ def skipped(reason: str, required: str = "", evidence: str = "") -> Judgement:
 
 @dataclass(frozen=True)
 class Subject:
-    """Everything a check may look at, for one host of the site."""
+    """Everything a check may look at, for one host of the site.
+
+    `now` (aware, UTC) is the run's time: a stored snapshot is judged by the day it was taken on.
+    """
 
     site: Site
     plan: Plan
@@ -92,6 +96,7 @@ class Subject:
     state: StatePaths
     facts: FactSource
     tidy: Tidy | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,14 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Waived:
+    """The exception in site.yml that covers a finding: why, and the last day on which it holds."""
+
+    reason: str
+    until: date
+
+
+@dataclass(frozen=True)
 class Finding:
     """One check's verdict on one host: the shape that doctor's JSON and the report carry."""
 
@@ -135,3 +148,4 @@ class Finding:
     remedy: str
     blocked_by: str | None = None
     seconds: float = 0.0
+    waived: Waived | None = None

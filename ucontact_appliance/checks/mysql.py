@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timezone
+from datetime import date
 from typing import Any
 
 from ucontact_appliance.checks.model import (
@@ -262,8 +262,8 @@ def _service(subject: Subject) -> Judgement:
     return judge_service(subject.facts.get(unit, "mysql.service"))
 
 
-def _version(_subject: Subject, found: ServerView) -> Judgement:
-    return judge_version(found, datetime.now(timezone.utc).date())
+def _version(subject: Subject, found: ServerView) -> Judgement:
+    return judge_version(found, subject.now.date())
 
 
 def _memory(subject: Subject, found: ServerView) -> Judgement:

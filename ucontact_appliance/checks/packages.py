@@ -122,7 +122,7 @@ def _judging(component: ComponentRow) -> Callable[[Subject], Judgement]:
         found = subject.facts.get(facts.packages, packages_asked(row))
         program = component.program
         unowned = subject.facts.get(facts.unowned, program) if program else ""
-        return judge_component(component, Place(row, roles, date.today(), found, unowned))
+        return judge_component(component, Place(row, roles, subject.now.date(), found, unowned))
 
     return judge
 

@@ -20,6 +20,7 @@ from ucontact_appliance.checks import (
     system,
     tls,
     tree,
+    waivers,
     web,
 )
 from ucontact_appliance.checks.model import Check
@@ -28,6 +29,7 @@ REACHABLE = host.REACHABLE
 
 CHECKS: tuple[Check, ...] = (
     *appliance.CHECKS,
+    *waivers.CHECKS,
     *host.CHECKS,
     *packages.CHECKS,
     *storage.CHECKS,
@@ -46,3 +48,5 @@ CHECKS: tuple[Check, ...] = (
     *media.CHECKS,
     *call.CHECKS,
 )
+
+IDS = frozenset(check.id for check in CHECKS)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,14 @@ from ucontact_appliance.checks.model import (
     Stage,
     Subject,
     Verdict,
+    skipped,
 )
 from ucontact_appliance.checks.registry import CHECKS, REACHABLE
+from ucontact_appliance.checks.waivers import waive
 from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import runner_for
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, NotStoredError, Reach
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
@@ -84,14 +87,17 @@ def run_checks(
     only: Sequence[str] = (),
     on_finding: Observer | None = None,
     tidy: Tidy | None = None,
+    on_facts: Callable[[Mapping[str, FactSource]], None] | None = None,
     catalogue: Sequence[Check] = CHECKS,
 ) -> tuple[Finding, ...]:
     """Every selected check on every host that it concerns: hosts as in site.yml, then catalogue.
 
     `only` holds ids or their beginnings (`tls`, `tls.chain`); what they need runs too.
     `on_finding` is called in the caller's thread as each finding comes. `tidy` removes what the
-    deep stage's call left (`engine.traces.remove_call_traces`). Raises UsageError for an unknown
-    id; a host out of reach is a finding, not an error.
+    deep stage's call left (`engine.traces.remove_call_traces`). What site.yml waives is marked,
+    but for the preflight: a waiver opens no way into an installation.
+    `on_facts` gets all that was read, by host, when everything is judged.
+    Raises UsageError for an unknown id; a host out of reach is a finding, not an error.
     """
     chosen = select(catalogue, stages, only)
     with ExitStack() as stack:
@@ -101,11 +107,16 @@ def run_checks(
             facts = FactSource(Reach(site, host, runner))
             subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
         wording = Wording(site_file, tuple(secrets.values()), state.known_hosts)
-        return run_tasks(
+        findings = run_tasks(
             tasks_for(chosen, subjects),
             wording.worded,
             on_finding or (lambda finding: None),
         )
+        if on_facts is not None:
+            on_facts({subject.host.name: subject.facts for subject in subjects})
+    if Stage.PREFLIGHT in stages:
+        return findings
+    return waive(findings, site.waivers, datetime.now(timezone.utc).date())
 
 
 def select(
@@ -296,6 +307,8 @@ def _judge(task: Task) -> Judgement:
         return task.check.judge(task.subject)
     except ApplianceError as error:
         return Judgement(Verdict.ERROR, error.what, evidence=error.evidence, remedy=error.helps)
+    except NotStoredError as error:
+        return skipped(f"not to be seen in a stored run: {error}")
     except TimeoutError as error:
         return Judgement(Verdict.ERROR, str(error) or "no answer in time")
     except Exception as error:

@@ -122,6 +122,10 @@ def open_to_others(paths: StatePaths) -> tuple[str, ...]:
     )
 
 
+def _is_there(path: Path) -> bool:
+    return path.exists()
+
+
 def _mode(path: Path) -> int | None:
     try:
         return stat.S_IMODE(path.stat().st_mode)
@@ -131,7 +135,7 @@ def _mode(path: Path) -> int | None:
 
 def _secrets(subject: Subject) -> Judgement:
     required = "secrets and keys on this machine are readable by their owner only"
-    exposed = open_to_others(subject.state)
+    exposed = subject.facts.here(open_to_others, subject.state)
     if exposed:
         path = exposed[0].rpartition(":")[0]
         return failed(
@@ -140,7 +144,7 @@ def _secrets(subject: Subject) -> Judgement:
             "\n".join(exposed),
             f"chmod go= {shlex.quote(path)}",
         )
-    if not subject.state.secrets.exists():
+    if not subject.facts.here(_is_there, subject.state.secrets):
         return failed(f"{subject.state.secrets} is missing", required, remedy="{install}")
     return passed(f"{subject.state.etc} and its keys are private", required)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from cryptography.x509 import load_der_x509_certificate
@@ -203,7 +203,7 @@ def _names(subject: Subject, service: Service) -> Judgement:
 
 
 def _expiry(subject: Subject, service: Service) -> Judgement:
-    return judge_expiry(_greeting(subject, service), datetime.now(timezone.utc))
+    return judge_expiry(_greeting(subject, service), subject.now)
 
 
 def _versions(subject: Subject, service: Service) -> Judgement:

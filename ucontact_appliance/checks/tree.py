@@ -196,11 +196,12 @@ def _evidence(lines: Sequence[str]) -> str:
 
 
 def _release(subject: Subject) -> Judgement:
-    return judge_release(remembered_manifest(subject.state), subject.facts.get(installed_tree))
+    wanted = subject.facts.here(remembered_manifest, subject.state)
+    return judge_release(wanted, subject.facts.get(installed_tree))
 
 
 def _files(subject: Subject) -> Judgement:
-    wanted = remembered_manifest(subject.state)
+    wanted = subject.facts.here(remembered_manifest, subject.state)
     assert wanted is not None  # tree.release passed
     return judge_files(wanted, subject.facts.get(installed_tree))
 

@@ -7,6 +7,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.checks.health import by_health
@@ -248,7 +249,7 @@ def pins_differ(found: tuple[str, ...], served: str, backup: str | None) -> str:
 def _pins(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...]) -> Judgement:
     shown = subject.facts.get(tls_facts.greeting, _port("https"), roots_file(subject))
     served = spki_pin(ssl.DER_cert_to_PEM_cert(shown.certificate))
-    backup = _known_pins(subject).get("backup")
+    backup = subject.facts.here(_known_pins, subject.state.pki).get("backup")
     values = header_values(subject.site) | {
         "pin_served": served,
         "pin_backup": backup or "(of the backup key)",
@@ -260,10 +261,10 @@ def _pins(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...
     return judge_header(row, answers, lambda answer: expected_value(row, answer, values), differs)
 
 
-def _known_pins(subject: Subject) -> dict[str, str]:
+def _known_pins(pki: Path) -> dict[str, str]:
     """The pins as the installing machine has them; none when it has not installed."""
     try:
-        found = json.loads((subject.state.pki / "pins.json").read_text(encoding="utf-8"))
+        found = json.loads((pki / "pins.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     return {str(key): str(value) for key, value in found.items()}

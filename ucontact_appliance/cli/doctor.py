@@ -2,53 +2,203 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.checks.document import to_document, verdict_of
+from ucontact_appliance.checks.changes import WAIVED
+from ucontact_appliance.checks.document import schema_text, to_document, verdict_of
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
-from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
+from ucontact_appliance.cli.console import VERDICT_STYLE, out, show_json, table
+from ucontact_appliance.cli.doctor_form import (
+    Form,
+    FormOption,
+    OutOption,
+    as_plugin,
+    chosen_form,
+    end_as_plugin,
+    show_metrics,
+)
+from ucontact_appliance.cli.doctor_night import (
+    AllowHttpOption,
+    AtOption,
+    InstallTimerOption,
+    MailOption,
+    NotifyOption,
+    RemoveTimerOption,
+    WebhookOption,
+    Wishes,
+    clear_timer,
+    night,
+    set_timer,
+)
+from ucontact_appliance.cli.doctor_run import Run, keep, run_here, run_stored
+from ucontact_appliance.cli.doctor_view import (
+    STATE_STYLE,
+    history_rows,
+    show_changes,
+    show_history,
+    show_waived,
+)
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
-from ucontact_appliance.engine.examination import examine
-from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE
+from ucontact_appliance.engine.history import changes_since, kept_runs
+from ucontact_appliance.engine.installed import Installed, load_installed
+from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
+
+_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)
 
 
 def doctor(
     site: SiteOption = None,
+    *,
     deep: Annotated[bool, typer.Option("--deep", help="Place a real call too.")] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
     ] = None,
     as_json: JsonOption = False,
+    form: FormOption = Form.TEXT,
+    out_file: OutOption = None,
+    changed: Annotated[
+        bool, typer.Option("--changes", help="Tell only what changed since the last kept run.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="List the kept runs; look at nothing.")
+    ] = False,
+    facts_file: Annotated[
+        Path | None,
+        typer.Option("--save-facts", help="Write all that was read, without secrets, for --from."),
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from", help="Judge what --save-facts wrote; asks no server anything."),
+    ] = None,
+    install_timer: InstallTimerOption = False,
+    at: AtOption = None,
+    mail: MailOption = None,
+    webhook: WebhookOption = None,
+    allow_http: AllowHttpOption = False,
+    remove_timer: RemoveTimerOption = False,
+    notify: NotifyOption = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of --json, and end.")
+    ] = False,
 ) -> None:
     """Run the health checks; exit 1 when one fails, 3 when a host is out of reach."""
-    require_root()
-    here = load_installed(site_file(site))
-    with err.status(f"looking at {here.site.site} …") as status:
-        findings = examine(
-            here,
-            deep=deep,
-            only=tuple(only or ()),
-            on_finding=lambda finding: status.update(finding.title),
+    if schema:
+        typer.echo(schema_text(), nl=False)
+        return
+    form = chosen_form(form, as_json, out_file)
+    _refuse_contradictions(deep=deep, only=only, changed=changed, from_file=from_file)
+    if notify is not None and (only or from_file or form is not Form.TEXT):
+        raise UsageError(
+            "--notify tells of whole runs, to those that its file names",
+            helps=f"ucontact doctor --notify {notify}",
         )
-    if as_json:
-        show_json(to_document(here.site, datetime.now(timezone.utc), findings))
-    else:
-        _show(findings)
-    if verdict_of(findings) is Verdict.FAIL:
-        lost = any(f.id == REACHABLE and f.verdict is Verdict.FAIL for f in findings)
+    wishes = Wishes(at, mail, webhook, allow_http)
+    if wishes.any and not install_timer:
+        raise UsageError(
+            "--at, --mail, --webhook and --allow-http go with --install-timer",
+            helps="ucontact doctor --install-timer --mail noc@example.com",
+        )
+    with as_plugin(form):
+        if from_file is None:
+            require_root()
+        if install_timer:
+            set_timer(site_file(site), wishes)
+            return
+        if remove_timer:
+            clear_timer(site_file(site))
+            return
+        if history:
+            _show_history(load_installed(site_file(site)), form)
+            return
+        if from_file is not None:
+            run = run_stored(from_file, tuple(only or ()))
+        elif notify is not None:
+            run = night(notify, site_file(site), deep=deep)
+        else:
+            run = _run(
+                load_installed(site_file(site)),
+                deep=deep,
+                only=tuple(only or ()),
+                facts_file=facts_file,
+                changed=changed,
+                kept=form in (Form.TEXT, Form.JSON),
+            )
+    _answer(run, form, out_file)
+    if verdict_of(run.findings) is Verdict.FAIL:
+        lost = any(
+            f.id == REACHABLE and f.verdict is Verdict.FAIL and not f.waived for f in run.findings
+        )
         raise typer.Exit(EXIT_UNREACHABLE if lost else EXIT_FINDINGS)
+
+
+def _refuse_contradictions(
+    *, deep: bool, only: list[str] | None, changed: bool, from_file: Path | None
+) -> None:
+    if changed and only:
+        raise UsageError(
+            "--changes compares whole runs, and --only runs a part",
+            helps="ucontact doctor --changes",
+        )
+    if from_file is not None and (deep or changed):
+        raise UsageError(
+            "--from judges what was read then: no call can be placed, and nothing compared",
+            helps=f"ucontact doctor --from {from_file}",
+        )
+
+
+def _run(
+    here: Installed,
+    *,
+    deep: bool,
+    only: tuple[str, ...],
+    facts_file: Path | None,
+    changed: bool,
+    kept: bool,
+) -> Run:
+    run = run_here(here, deep=deep, only=only, facts_file=facts_file)
+    if changed:
+        runs = kept_runs(here.paths.doctor)
+        run = replace(run, changes=changes_since(runs, run.findings, deep=deep))
+    # Parts can't be compared, and a monitoring system's polls would push other runs out.
+    if kept and not only:
+        keep(here, run, deep=deep)
+    return run
+
+
+def _show_history(here: Installed, form: Form) -> None:
+    runs = kept_runs(here.paths.doctor)
+    if form is Form.JSON:
+        show_json(history_rows(runs))
+    else:
+        show_history(runs)
+
+
+def _answer(run: Run, form: Form, out_file: Path | None) -> None:
+    if form is Form.NAGIOS:
+        end_as_plugin(run.findings, run.seconds)
+    elif form is Form.PROMETHEUS:
+        show_metrics(run.site.site, run.findings, run.time, run.seconds, out_file)
+    elif form is Form.JSON:
+        show_json(to_document(run.site, run.time, run.findings, run.changes))
+    elif run.changes is not None:
+        show_changes(run.changes)
+        out.print(f"\n{_summary(run.findings)}", highlight=False)
+    else:
+        _show(run.findings)
 
 
 def _show(findings: tuple[Finding, ...]) -> None:
     rows = table("", "check", "host", "observed", "s")
     for finding in findings:
-        mark = f"[{VERDICT_STYLE[finding.verdict]}]{finding.verdict.value}[/]"
+        state = WAIVED if finding.waived else finding.verdict.value
+        mark = f"[{STATE_STYLE[state]}]{state}[/]"
         observed = f"blocked by {finding.blocked_by}" if finding.blocked_by else finding.observed
         first_line = observed.splitlines()[0] if observed else ""
         rows.add_row(
@@ -56,8 +206,11 @@ def _show(findings: tuple[Finding, ...]) -> None:
         )
     out.print(rows)
     for finding in findings:
-        if finding.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.WARN):
+        if finding.waived is None and finding.verdict in _PROBLEMS:
             _show_problem(finding)
+    for finding in findings:
+        if finding.waived is not None and finding.blocked_by is None:
+            show_waived(finding)
     out.print(f"\n{_summary(findings)}", highlight=False)
 
 
@@ -78,9 +231,9 @@ def _show_problem(finding: Finding) -> None:
 
 
 def _summary(findings: tuple[Finding, ...]) -> str:
-    counts = {verdict: sum(f.verdict is verdict for f in findings) for verdict in Verdict}
+    counts = Counter(WAIVED if f.waived else f.verdict.value for f in findings)
     return ", ".join(
-        f"[{VERDICT_STYLE[verdict]}]{count} {verdict.value}[/]"
-        for verdict, count in counts.items()
-        if count
+        f"[{style}]{counts[state]} {state}[/]"
+        for state, style in STATE_STYLE.items()
+        if counts[state]
     )

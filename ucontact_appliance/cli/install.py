@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, table
 from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.options import SiteOption, require_root
@@ -42,7 +43,7 @@ def install(
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
     path = (site or find_site_file() or _asked(dry_run)).absolute()
-    loaded = load_site(path)
+    loaded = load_site(path, IDS)
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
     short = _short(seen)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.benchmark import capacity_json, show_capacity
 from ucontact_appliance.cli.console import err, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
@@ -32,7 +33,7 @@ def plan(
 ) -> None:
     """Size a site: topology, roles, bandwidth, recordings, ports and tuned values."""
     if site is not None:
-        loaded = load_site(site)
+        loaded = load_site(site, IDS)
         iron = _look(loaded)
         if agents is not None:
             loaded = loaded.model_copy(update={"agents": agents})

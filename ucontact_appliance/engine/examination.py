@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 
+from ucontact_appliance import __version__
 from ucontact_appliance.checks.model import Finding, Stage
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.engine.traces import remove_call_traces
+from ucontact_appliance.facts.source import FactSource
+from ucontact_appliance.facts.stored import Redaction, Snapshot, store
+from ucontact_appliance.site.files import write_atomic
 
 
 def examine(
@@ -16,6 +22,7 @@ def examine(
     deep: bool,
     only: Sequence[str] = (),
     on_finding: Callable[[Finding], None] | None = None,
+    on_facts: Callable[[Mapping[str, FactSource]], None] | None = None,
 ) -> tuple[Finding, ...]:
     """A finding a check and host; with `deep` a real call is placed as well."""
     return run_checks(
@@ -28,4 +35,35 @@ def examine(
         only=only,
         on_finding=on_finding,
         tidy=remove_call_traces,
+        on_facts=on_facts,
+    )
+
+
+def save_facts(
+    here: Installed, facts: Mapping[str, FactSource], time: datetime, path: Path, *, deep: bool
+) -> tuple[str, ...]:
+    """Write what a run read, 0600, without any secret; the probes that could not be stored.
+
+    Raises UnreachableError when the file can't be written.
+    """
+    redaction = Redaction(here.secrets)
+    stored = {name: store(source.asked(), redaction) for name, source in facts.items()}
+    snapshot = Snapshot(
+        appliance=__version__,
+        time=time,
+        deep=deep,
+        site_file=str(here.site_file),
+        etc=str(here.paths.etc),
+        var=str(here.paths.var),
+        site=here.site,
+        plan=here.plan,
+        secrets=tuple(here.secrets),
+        facts=stored,
+    )
+    write_atomic(path, snapshot.model_dump_json(indent=1) + "\n", 0o600)
+    return tuple(
+        f"{fact.probe}: {fact.unstored}"
+        for rows in stored.values()
+        for fact in rows
+        if fact.unstored
     )

@@ -229,7 +229,7 @@ def _inputs(seen: Surveyed, release: ReleaseFiles) -> dict[str, Any]:
     return {
         "appliance": __version__,
         "release": release.sha256,
-        "site": seen.site.model_dump(mode="json"),
+        "site": seen.site.model_dump(mode="json", exclude={"waivers"}),
         "plan": seen.plan.model_dump(mode="json", exclude={"reasons"}),
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.files import write_private
@@ -29,7 +30,7 @@ class Installed:
 
 def load_installed(site_file: Path) -> Installed:
     """The installed site. Raises UsageError when it was never installed from this machine."""
-    site = load_site(site_file)
+    site = load_site(site_file, IDS)
     paths = state_paths(site.site)
     try:
         plan = Plan.model_validate_json(paths.plan.read_text(encoding="utf-8"))

@@ -44,7 +44,7 @@ def build_inventory(
 ) -> dict[str, Any]:
     """The inventory as Ansible's YAML inventory plug-in reads it, in JSON."""
     shared = {
-        "site": site.model_dump(mode="json"),
+        "site": site.model_dump(mode="json", exclude={"waivers"}),
         "plan": plan.model_dump(mode="json"),
         "controller": {name: str(path) for name, path in asdict(controller).items()},
     }

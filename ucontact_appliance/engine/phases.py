@@ -281,8 +281,11 @@ def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
 
 
 def _demand(findings: tuple[Finding, ...], what: str) -> None:
-    """Raises PhaseFailedError with all that is wrong; the remedy of each, where there are many."""
-    wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR)]
+    """Raises PhaseFailedError with all that is wrong and not waived.
+
+    Where there are many, with the remedy of each.
+    """
+    wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
     if wrong:
         raise PhaseFailedError(
             what,

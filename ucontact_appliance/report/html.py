@@ -18,6 +18,7 @@ VERDICTS = {
     "pass": "met",
     "partial": "met as far as seen",
     "warn": "met with a remark",
+    "waived": "not met, and waived",
     "fail": "not met",
     "error": "could not be judged",
     "skip": "not verifiable here",
@@ -55,9 +56,15 @@ def to_html(report: Report) -> str:
         check_counts=Counter(finding.verdict.value for finding in report.findings),
         sections=_sections(report),
         aged=[a for a in report.assessments if a.requirement.status != "effective"],
-        problems=[f for verdict in _PROBLEMS for f in report.findings if f.verdict is verdict],
+        problems=[
+            f
+            for verdict in _PROBLEMS
+            for f in report.findings
+            if f.verdict is verdict and f.waived is None
+        ],
+        waived=[f for f in report.findings if f.waived and not f.blocked_by],
         skipped=[f for f in report.findings if f.verdict is Verdict.SKIP and not f.blocked_by],
-        blocked=[f for f in report.findings if f.blocked_by],
+        blocked=[f for f in report.findings if f.blocked_by and f.waived is None],
         evidence=_once(report.findings),
     )
 
@@ -67,6 +74,7 @@ def headline(counts: Mapping[str, int]) -> Headline:
     texts = {
         "fail": "Not every requirement is met",
         "error": "Not every requirement could be judged",
+        "waived": "Every requirement that could be verified is met, but for what is waived",
         "warn": "Every requirement that could be verified is met, with remarks",
         "partial": "Every requirement that could be verified is met",
         "pass": "Every requirement that could be verified is met",

@@ -37,6 +37,7 @@ class Assessment:
 
     `verdict` is the worst of its findings, where a blocked one counts as an error; 'partial' where
     all that could be seen passed, but a check had to be skipped or a part is left to a person;
+    'waived' where nothing worse than an exception of site.yml keeps it from being met;
     'skip' where every check had to be skipped; 'manual' where no check covers it.
     """
 

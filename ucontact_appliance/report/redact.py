@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
-_HIDDEN = "[secret]"
+HIDDEN = "[secret]"
 _LEAST = 6  # shorter values would hide ordinary words and numbers
 
 
@@ -18,7 +18,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """
     forms = {form for value in secrets if len(value) >= _LEAST for form in _forms(value)}
     for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, _HIDDEN)
+        text = text.replace(form, HIDDEN)
     return text
 
 

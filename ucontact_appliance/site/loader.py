@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,23 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.site.model import EVALUATION, Site, model_in
+from ucontact_appliance.site.model import EVALUATION, KNOWN_CHECKS, Site, model_in
 
 _MOST_BYTES = 1 << 20
 _DEEPEST = 32  # sections inside one another; a site file has 5
 _HELP = "ucontact init   (writes a good site.yml)"
 
 
-def load_site(path: Path) -> Site:
+def load_site(path: Path, known_checks: Collection[str] | None = None) -> Site:
     """The site in that file; UsageError names what is wrong, where, and what to do.
+
+    `known_checks` are the ids that may be waived (`checks.registry.IDS`); without them, any may.
 
     Paths in it come back absolute: `~` is the home of who runs the command, and a relative one
     starts at the folder of the file itself, also when the file is reached by a link.
     """
-    return _anchored(parse_site(_read(path), str(path)), path.resolve().parent)
+    site = parse_site(_read(path), str(path), known_checks)
+    return _anchored(site, path.resolve().parent)
 
 
 def _anchored(site: Site, folder: Path) -> Site:
@@ -81,11 +84,13 @@ def _read(path: Path) -> str:
     return text
 
 
-def parse_site(text: str, name: str = "site.yml") -> Site:
+def parse_site(
+    text: str, name: str = "site.yml", known_checks: Collection[str] | None = None
+) -> Site:
     """The site in that text; `name` is what messages call it."""
     root = _compose(text, name)
     try:
-        return Site.model_validate(yaml.safe_load(text))
+        return Site.model_validate(yaml.safe_load(text), context={KNOWN_CHECKS: known_checks})
     except ValidationError as error:
         problems = [_explain(problem, root) for problem in error.errors()]
         count = f"{len(problems)} mistakes" if len(problems) > 1 else "a mistake"

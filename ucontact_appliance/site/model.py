@@ -7,10 +7,12 @@ documentation and `ucontact init` show.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 import typing
 from collections.abc import Sequence
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,12 +23,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 LOCAL = "local"
+WAIVERS_CHECK = "site.waivers"  # watches over the exceptions: itself it can't be one
+KNOWN_CHECKS = "known_checks"  # in the validation's context: the ids that may be waived
 EVALUATION = "evaluation"  # the release that is built here, and needs no path
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -310,6 +315,38 @@ class Web(_Model):
     )
 
 
+def _written_date(value: object) -> object:
+    """Refuse a number: 20270131 would be read as seconds since 1970."""
+    if isinstance(value, int | float):
+        raise ValueError(f"write the day as 2027-01-31 (it reads as {value})")
+    return value
+
+
+class Waiver(_Model):
+    """An exception: a check of the doctor that may fail, for a reason and for a time."""
+
+    check: str = Field(description="the check's id, as `ucontact doctor` shows it")
+    host: Name | None = Field(None, description="only on this server; on all when left out")
+    reason: Annotated[str, Field(min_length=3)] = Field(
+        description="why it may fail; the report shows it to the auditor"
+    )
+    until: Annotated[date, BeforeValidator(_written_date)] = Field(
+        description="the last day on which it holds, such as 2027-01-31; from then on it fails"
+    )
+
+    @field_validator("check")
+    @classmethod
+    def _names_a_check(cls, name: str, info: ValidationInfo) -> str:
+        if name == WAIVERS_CHECK:
+            raise ValueError(f"{name!r} watches over the exceptions, and can't be one")
+        known = (info.context or {}).get(KNOWN_CHECKS)
+        if known is not None and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]!r}?" if near else "`ucontact doctor` shows the ids"
+            raise ValueError(f"there is no check {name!r}; {advice}")
+        return name
+
+
 class DatabaseOn(str, Enum):
     """Where the database of a medium site lives (R12)."""
 
@@ -337,6 +374,33 @@ class Site(_Model):
     release: str = Field(
         EVALUATION, description="folder or archive of the release (*), or 'evaluation'"
     )
+
+    waivers: tuple[Waiver, ...] = Field(
+        (), description="exceptions: checks that may fail, each with its reason and its last day"
+    )
+
+    @model_validator(mode="after")
+    def _waivers_are_about_this_site(self) -> Site:
+        names = [host.name for host in self.hosts]
+        for index, waiver in enumerate(self.waivers):
+            if waiver.host is not None and waiver.host not in names:
+                raise PydanticCustomError(
+                    "no_host",
+                    "there is no server {name}; this site has {names}",
+                    {
+                        "name": repr(waiver.host),
+                        "names": ", ".join(names),
+                        "at": ("waivers", index, "host"),
+                    },
+                )
+            same = [(other.check, other.host) for other in self.waivers[:index]]
+            if (waiver.check, waiver.host) in same:
+                raise PydanticCustomError(
+                    "repeated",
+                    "{check} is waived already; give it one reason and one day",
+                    {"check": repr(waiver.check), "at": ("waivers", index, "check")},
+                )
+        return self
 
     @field_validator("hosts")
     @classmethod

@@ -126,3 +126,16 @@ def test_a_remedy_is_commands_and_a_note_at_most(remedy: str) -> None:
 
 def test_remedies_that_judges_make_are_looked_at() -> None:
     assert any("sport" in remedy for remedy in REMEDIES)
+
+
+def test_no_check_asks_the_clock_itself() -> None:
+    """A stored run is judged by its own time: `Subject.now`."""
+    asking = re.compile(r"\b(?:datetime|date)\.(?:now|today|utcnow)\(")
+    folder = Path(checks.__path__[0])
+    allowed = {"model.py", "run.py"}  # the subject's own beginning, and the day of the waivers
+    found = [
+        path.name
+        for path in folder.glob("*.py")
+        if path.name not in allowed and asking.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

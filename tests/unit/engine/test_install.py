@@ -183,6 +183,19 @@ def test_changed_inputs_are_refused_with_a_diff_and_taken_with_restart(site_file
     assert ran == ["look", "a", "look", "a", "judge"]
 
 
+def test_a_waiver_is_no_input_of_an_install(site_file: Path) -> None:
+    ran: list[str] = []
+    look, last = Recorded("look", ran), Recorded("judge", ran)
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (look, Recorded("a", ran, fail), last))
+    row = {"check": "host.memory", "reason": "ordered", "until": "2999-01-01"}
+    waiving = replace(seen(), site=small_site(waivers=[row]))
+    install(
+        waiving, site_file, RELEASE, lambda event: None, phases=(look, Recorded("a", ran), last)
+    )
+    assert ran == ["look", "a", "look", "a", "judge"]
+
+
 def test_inputs_mended_after_a_failed_preflight_need_no_restart(site_file: Path) -> None:
     ran: list[str] = []
     with pytest.raises(PhaseFailedError):

@@ -1,0 +1,69 @@
+"""What changed, as people read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from tests.unit.checks.test_changes import finding
+from ucontact_appliance.checks.changes import Seen, compare
+from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.report.changed import body_text, folded, message, subject_line
+
+SINCE = datetime(2026, 11, 22, 3, 30, tzinfo=timezone.utc)
+BROKEN = replace(finding("web.service", Verdict.FAIL), observed="inactive", title="NGINX runs")
+BEHIND = [
+    finding(f"web.{name}", Verdict.SKIP, blocked_by="web.service") for name in ("page", "wss")
+]
+EARLIER = [
+    Seen(name, "one", "title", "pass") for name in ("web.service", "web.page", "web.wss", "a.b")
+]
+CHANGES = compare(EARLIER, [BROKEN, *BEHIND, finding("a.b")], SINCE)
+FINDINGS = [BROKEN, *BEHIND, finding("a.b")]
+
+
+def test_symptoms_are_a_number_behind_their_cause() -> None:
+    told, heaps = folded(CHANGES)
+    assert [change.id for change in told] == ["web.service"]
+    assert heaps == ["2 checks behind web.service: not judged"]
+
+
+def test_when_the_cause_is_mended_its_symptoms_are_a_number_too() -> None:
+    earlier = [Seen("web.service", "one", "t", "fail"), Seen("web.page", "one", "t", "blocked")]
+    told, heaps = folded(compare(earlier, [finding("web.service"), finding("web.page")], SINCE))
+    assert [(change.id, change.kind.value) for change in told] == [("web.service", "better")]
+    assert heaps == ["1 check: no longer blocked"]
+
+
+def test_what_is_still_wrong_behind_a_mended_cause_is_told_by_itself() -> None:
+    earlier = [Seen("web.page", "one", "t", "blocked")]
+    told, heaps = folded(compare(earlier, [finding("web.page", Verdict.FAIL)], SINCE))
+    assert ([change.id for change in told], heaps) == (["web.page"], [])
+
+
+def test_the_mail() -> None:
+    assert subject_line("acme", CHANGES, FINDINGS) == "uContact acme: FAIL, 1 worse"
+    assert body_text("acme", CHANGES, FINDINGS) == (
+        "acme: changed since 2026-11-22 03:30 UTC:\n\n"
+        "worse: web.service on one (pass -> fail)\n"
+        "  NGINX runs\n"
+        "  observed: inactive\n"
+        "  remedy:   mend\n\n"
+        "2 checks behind web.service: not judged\n\n"
+        "in all: 1 pass, 1 fail, 2 blocked\n"
+    )
+
+
+def test_the_first_night_says_how_it_is() -> None:
+    first = compare((), [finding("a.b")])
+    assert subject_line("acme", first, [finding("a.b")]) == "uContact acme: PASS, as it is now"
+    assert "no earlier run to compare with" in body_text("acme", first, [finding("a.b")])
+
+
+def test_the_webhooks_message_is_json() -> None:
+    document = json.loads(json.dumps(message("acme", SINCE, CHANGES, FINDINGS)))
+    assert document["verdict"] == "fail"
+    assert document["counts"]["blocked"] == 2
+    assert document["changes"]["rows"][0]["id"] == "web.service"
+    assert document["text"].startswith("uContact acme: FAIL, 1 worse\n\nacme: changed since")

@@ -1,0 +1,73 @@
+"""The line that Nagios and Icinga read, held against the guidelines' own grammar."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from tests.unit.checks.test_changes import finding
+from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
+
+# 'label'=value[UOM];[warn];[crit];[min];[max]
+_DATUM = re.compile(r"[a-z_]+=-?[0-9.]+(s|%|[KMG]?B|c)?(;[0-9.]*){0,4}")
+GOOD, WARNED = finding("a.a"), finding("b.b", Verdict.WARN)
+BROKEN, ERROR = finding("c.c", Verdict.FAIL), finding("d.d", Verdict.ERROR)
+BEHIND = finding("e.e", Verdict.SKIP, blocked_by="c.c")
+WAIVED = replace(BROKEN, id="f.f", waived=Waived("known", date(2027, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("findings", "status"),
+    [
+        ([GOOD], Status.OK),
+        ([GOOD, finding("s.s", Verdict.SKIP)], Status.OK),
+        ([GOOD, WAIVED], Status.OK),
+        ([GOOD, WARNED], Status.WARNING),
+        ([WARNED, ERROR], Status.UNKNOWN),
+        ([WARNED, ERROR, BROKEN, BEHIND], Status.CRITICAL),
+        ([], Status.UNKNOWN),
+    ],
+)
+def test_status(findings: list[Finding], status: Status) -> None:
+    assert status_of(findings) is status
+
+
+def test_all_is_well() -> None:
+    assert to_line([GOOD, GOOD], 4.2) == (
+        "UCONTACT OK - 2 passed | passed=2;;;0;2 warned=0;0;;0;2 failed=0;;0;0;2 errors=0;;0;0;2 "
+        "skipped=0;;;0;2 blocked=0;;;0;2 waived=0;;;0;2 time=4.200s;;;0"
+    )
+
+
+def test_the_cause_is_named_and_its_symptoms_counted() -> None:
+    text, _, data = to_line([GOOD, WARNED, BROKEN, BEHIND, WAIVED], 1).partition(" | ")
+    assert text == (
+        "UCONTACT CRITICAL - 1 failed: c.c on one (seen); 1 behind them not judged; "
+        "1 warned: b.b on one (seen); 1 waived"
+    )
+    assert all(_DATUM.fullmatch(datum) for datum in data.split())
+    assert len(data.split()) == 8
+
+
+def test_what_was_seen_breaks_neither_the_line_nor_its_data() -> None:
+    line = to_line([replace(BROKEN, observed="a | b\nc\tä" + "x" * 500)], 1)
+    assert line.count("|") == 1
+    assert "\n" not in line
+    assert "a / b c äxxx" in line
+    assert len(line) < 400
+
+
+def test_many_causes_are_named_in_part() -> None:
+    many = [replace(BROKEN, id=f"c.{number}") for number in range(9)]
+    assert "9 failed: c.0 on one" in to_line(many, 1)
+    assert "and 4 more" in to_line(many, 1)
+
+
+def test_what_kept_the_checks_from_running() -> None:
+    told = trouble_line(UnreachableError("no site file", evidence="x | y\nz"))
+    assert told == "UCONTACT UNKNOWN - no site file: x / y z"

@@ -1,0 +1,103 @@
+"""Named exceptions: what site.yml waives, with a reason and to a date, and when that ends.
+
+A waiver covers what was judged, a failure or a warning; never what could not be carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Finding,
+    Judgement,
+    Severity,
+    Subject,
+    Verdict,
+    Waived,
+    failed,
+    passed,
+    warned,
+)
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import WAIVERS_CHECK, Waiver
+
+_COVERED = (Verdict.FAIL, Verdict.WARN)
+_BROKEN = (Verdict.FAIL, Verdict.ERROR)
+
+
+def waive(
+    findings: Sequence[Finding], waivers: Sequence[Waiver], today: date
+) -> tuple[Finding, ...]:
+    """The findings, those marked that an exception covers which still holds on that day.
+
+    What was not judged because of a waived failure is waived with it, unless the same check failed
+    elsewhere without an exception.
+    """
+    held = [waiver for waiver in waivers if today <= waiver.until]
+    if not held:
+        return tuple(findings)
+    marked = [_covered(finding, held) for finding in findings]
+    return tuple(_behind(finding, marked) for finding in marked)
+
+
+def _covered(finding: Finding, held: Sequence[Waiver]) -> Finding:
+    if finding.verdict not in _COVERED:
+        return finding
+    for waiver in held:
+        if waiver.check == finding.id and waiver.host in (None, finding.host):
+            return replace(finding, waived=Waived(waiver.reason, waiver.until))
+    return finding
+
+
+def _behind(finding: Finding, marked: Sequence[Finding]) -> Finding:
+    if finding.blocked_by is None:
+        return finding
+    roots = [f for f in marked if f.id == finding.blocked_by and f.verdict in _BROKEN]
+    first = roots[0].waived if roots else None
+    if first is None or any(root.waived is None for root in roots):
+        return finding
+    return replace(finding, waived=first)
+
+
+def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
+    """No exception outlives its date; one that is about to end is told in time."""
+    days = int(load_data("doctor")["waivers"]["warn_days"])
+    required = f"no exception has ended, and none ends within {days} days"
+    if not waivers:
+        return passed("site.yml makes no exceptions", required)
+    evidence = "\n".join(f"{_named(w)} until {w.until}: {w.reason}" for w in waivers)
+    ended = [waiver for waiver in waivers if waiver.until < today]
+    if ended:
+        what = ", ".join(f"{_named(w)} ended on {w.until}" for w in ended)
+        return failed(f"no longer waived: {what}", required, evidence)
+    ending = [waiver for waiver in waivers if waiver.until - today < timedelta(days=days)]
+    if ending:
+        what = ", ".join(f"{_named(w)} on {w.until}" for w in ending)
+        return warned(f"soon no longer waived: {what}", required, evidence)
+    first = min(waiver.until for waiver in waivers)
+    return passed(f"{len(waivers)} in force, the first of them until {first}", required, evidence)
+
+
+def _named(waiver: Waiver) -> str:
+    return f"{waiver.check} on {waiver.host}" if waiver.host else waiver.check
+
+
+def _waivers(subject: Subject) -> Judgement:
+    return judge_waivers(subject.site.waivers, subject.now.date())
+
+
+CHECKS = (
+    Check(
+        id=WAIVERS_CHECK,
+        title="No exception of site.yml has ended",
+        severity=Severity.HIGH,
+        requirements=("C06",),
+        remedy="grep -n -A40 '^waivers:' {site} # mend what it covers, or renew or delete it there",
+        judge=_waivers,
+        role=Role.TELEPHONY,  # exactly one host carries it: once a site
+    ),
+)

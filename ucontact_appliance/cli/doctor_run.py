@@ -1,0 +1,69 @@
+"""One run of `ucontact doctor`: on the site, or on what an earlier one stored."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ucontact_appliance.checks.changes import Changes
+from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.checks.offline import judge_snapshot, load_snapshot
+from ucontact_appliance.cli.console import err
+from ucontact_appliance.cli.doctor_view import warn
+from ucontact_appliance.engine.examination import examine, save_facts
+from ucontact_appliance.engine.history import By, keep_run
+from ucontact_appliance.engine.installed import Installed
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.source import FactSource
+from ucontact_appliance.report.changed import moment
+from ucontact_appliance.site.model import Site
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run to be told of: whose, when (aware), and what it found; `seconds` is what it took."""
+
+    site: Site
+    time: datetime
+    findings: tuple[Finding, ...]
+    seconds: float
+    changes: Changes | None = None
+
+
+def run_here(
+    here: Installed, *, deep: bool, only: tuple[str, ...] = (), facts_file: Path | None = None
+) -> Run:
+    """Look at the installed site; with `facts_file`, store there what was read."""
+    began_at, began = datetime.now(timezone.utc), time.monotonic()
+    read: dict[str, FactSource] = {}
+    with err.status(f"looking at {here.site.site} …") as status:
+        findings = examine(
+            here,
+            deep=deep,
+            only=only,
+            on_finding=lambda finding: status.update(finding.title),
+            on_facts=read.update,
+        )
+    if facts_file is not None:
+        for left_out in save_facts(here, read, began_at, facts_file, deep=deep):
+            warn(f"not stored: {left_out}")
+    return Run(here.site, began_at, findings, time.monotonic() - began)
+
+
+def run_stored(path: Path, only: tuple[str, ...]) -> Run:
+    """Judge what was stored in that file; looks at nothing else."""
+    began = time.monotonic()
+    snapshot = load_snapshot(path)
+    warn(f"judged by what was read of {snapshot.site.site} on {moment(snapshot.time)}")
+    findings = judge_snapshot(snapshot, only)
+    return Run(snapshot.site, snapshot.time, findings, time.monotonic() - began)
+
+
+def keep(here: Installed, run: Run, *, deep: bool, by: By = "hand") -> None:
+    """Keep the run. A disk that is full is the doctor's to tell, not to fall over."""
+    try:
+        keep_run(here.paths.doctor, here.site, run.time, run.findings, deep=deep, by=by)
+    except UnreachableError as error:
+        warn(f"this run was not kept: {error.what}: {error.evidence}")

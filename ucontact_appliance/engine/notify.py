@@ -1,0 +1,133 @@
+"""Telling somebody: mail by this machine's own sendmail, JSON to a webhook."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from ucontact_appliance.errors import UnreachableError, UsageError
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?")
+_SENDMAIL_PLACES = "/usr/sbin:/usr/lib:/usr/local/sbin"
+_MAIL_SECONDS = 30
+_POST_SECONDS = 10.0
+_PAUSE_SECONDS = 5.0
+_TRIES = 2
+
+
+def mail_address(text: str) -> str:
+    """The address, as it may stand in a mail's head. Raises UsageError when it is none."""
+    if not _ADDRESS.fullmatch(text):
+        raise UsageError(
+            f"{text!r} is no mail address",
+            helps="ucontact doctor --install-timer --mail noc@example.com",
+        )
+    return text
+
+
+def webhook_address(text: str, *, allow_http: bool = False) -> str:
+    """The address, https unless insisted. Raises UsageError, which shows its host at the most."""
+    example = "ucontact doctor --install-timer --webhook https://chat.example.com/hooks/TOKEN"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError("the webhook's address can't be read", helps=example) from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise UsageError("a webhook's address begins with https:// and a host", helps=example)
+    if parts.scheme == "http" and not allow_http:
+        raise UsageError(
+            f"{public_part(text)} would carry the site's findings in the clear",
+            evidence="the webhook's address begins with http://",
+            helps="use its https:// address   (or insist with --allow-http)",
+        )
+    return text
+
+
+def public_part(url: str) -> str:
+    """Of a webhook's address what may be shown: scheme and host; all the rest can be a secret."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}/…"
+
+
+def find_sendmail() -> str:
+    """The program. Raises UsageError when this machine has none."""
+    found = shutil.which("sendmail") or shutil.which("sendmail", path=_SENDMAIL_PLACES)
+    if found is None:
+        raise UsageError(
+            "this machine has no sendmail, so it can't send mail",
+            evidence=f"looked for: sendmail in PATH and {_SENDMAIL_PLACES}",
+            helps="apt-get install msmtp-mta   (or postfix; then set its relay up)",
+        )
+    return found
+
+
+def send_mail(address: str, subject: str, text: str) -> None:
+    """Hand one mail to sendmail. Raises UnreachableError when it does not take it."""
+    mail = EmailMessage()
+    mail["To"] = address
+    mail["Subject"] = " ".join(subject.split())
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+    mail.set_content(text)
+    program = find_sendmail()
+    try:
+        # -i: a line with a lone dot is no end; addresses after -- are never taken for options.
+        done = subprocess.run(
+            [program, "-i", "--", address],
+            input=mail.as_bytes(),
+            capture_output=True,
+            timeout=_MAIL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _unsent(address, str(error)) from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise _unsent(address, f"exit status {done.returncode} {said}".strip())
+
+
+def _unsent(address: str, evidence: str) -> UnreachableError:
+    return UnreachableError(
+        f"sendmail did not take the mail to {address}",
+        evidence=evidence,
+        helps=f"echo test | sendmail -v {address}",
+    )
+
+
+def post(
+    url: str, document: Mapping[str, Any], pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Post JSON; once more after a pause when it was not taken. Redirects are not followed.
+
+    Raises UnreachableError, which shows the address's host at the most.
+    """
+    why = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            pause(_PAUSE_SECONDS)
+        try:
+            answer = httpx.post(
+                url, json=dict(document), timeout=_POST_SECONDS, follow_redirects=False
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            why = type(error).__name__  # its text can hold the address
+            continue
+        if answer.is_success:
+            return
+        why = f"it answered {answer.status_code}"
+        if not (answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS):
+            break  # it will say the same again
+    raise UnreachableError(
+        f"the webhook at {public_part(url)} did not take the message",
+        evidence=why,
+        helps="ucontact doctor --install-timer --webhook URL   (the address that is right now)",
+    )

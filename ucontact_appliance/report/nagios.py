@@ -1,0 +1,90 @@
+"""One line for Nagios, Icinga and what speaks like them, by the Monitoring Plugins guidelines.
+
+https://www.monitoring-plugins.org/doc/guidelines.html: one line of text, a `|`, performance data
+`'label'=value[UOM];[warn];[crit];[min];[max]`, and the exit codes 0 to 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from ucontact_appliance.checks.changes import state_of
+from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.errors import ApplianceError
+from ucontact_appliance.report.states import counted
+
+_SERVICE = "UCONTACT"
+_NAMED = 5  # causes told by name: the line is read on a small screen, or by SMS
+_LONGEST = 120  # characters of what was observed
+
+
+class Status(IntEnum):
+    """The guidelines' exit codes."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+def status_of(findings: Sequence[Finding]) -> Status:
+    """CRITICAL when a check failed; else UNKNOWN when one could not be carried out, or none was."""
+    counts = counted(findings)
+    if counts["fail"]:
+        return Status.CRITICAL
+    if counts["error"] or counts["blocked"] or not findings:
+        return Status.UNKNOWN
+    return Status.WARNING if counts["warn"] else Status.OK
+
+
+def to_line(findings: Sequence[Finding], seconds: float) -> str:
+    """The line, without its line feed; `seconds` is how long the run took."""
+    counts = counted(findings)
+    parts = []
+    for state, what in (("fail", "failed"), ("error", "not carried out"), ("warn", "warned")):
+        named = [finding for finding in findings if state_of(finding) == state]
+        if state == "warn" and counts["blocked"]:
+            parts.append(f"{counts['blocked']} behind them not judged")
+        if named:
+            parts.append(f"{len(named)} {what}: {_causes(named)}")
+    if counts["waived"]:
+        parts.append(f"{counts['waived']} waived")
+    if not parts or not (counts["fail"] or counts["error"]):
+        parts.append(f"{counts['pass']} passed")
+    return f"{_SERVICE} {status_of(findings).name} - {'; '.join(parts)} | {_data(counts, seconds)}"
+
+
+def trouble_line(error: ApplianceError) -> str:
+    """The line for what kept the checks from being run."""
+    text = f"{error.what}: {error.evidence}" if error.evidence else error.what
+    return f"{_SERVICE} {Status.UNKNOWN.name} - {_plain(text, 2 * _LONGEST)}"
+
+
+def _causes(findings: Sequence[Finding]) -> str:
+    told = [f"{f.id} on {f.host} ({_plain(f.observed)})" for f in findings[:_NAMED]]
+    more = len(findings) - len(told)
+    return ", ".join(told) + (f" and {more} more" if more else "")
+
+
+def _plain(text: str, longest: int = _LONGEST) -> str:
+    """One line, and no `|`: that begins the performance data."""
+    line = " ".join(text.split()).replace("|", "/")
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _data(counts: dict[str, int], seconds: float) -> str:
+    whole = sum(counts.values())
+    limits = {"warn": "0;", "fail": ";0", "error": ";0"}
+    names = {
+        "pass": "passed",
+        "warn": "warned",
+        "fail": "failed",
+        "error": "errors",
+        "skip": "skipped",
+    }
+    rows = [
+        f"{names.get(state, state)}={count};{limits.get(state, ';')};0;{whole}"
+        for state, count in counts.items()
+    ]
+    return " ".join([*rows, f"time={seconds:.3f}s;;;0"])

@@ -1,0 +1,53 @@
+"""Which of doctor's checks the catalogue proves, and why the others are left."""
+
+from __future__ import annotations
+
+from tests.faults.catalogue import FAULTS
+from ucontact_appliance.checks.model import Stage
+from ucontact_appliance.checks.registry import CHECKS
+
+NO_REASON = "no fault yet"
+_CONTAINER = "a rehearsal machine is a container, and has that of its host"
+_SAME_JUDGE = "judged by the same lines as its twin of 443, which a fault proves"
+# By id, or by its beginning with a dot behind.
+REASONS = {
+    "host.clock": _CONTAINER,
+    "host.time_sync": _CONTAINER,
+    "host.processor": _CONTAINER,
+    "host.memory": _CONTAINER,
+    "memory.available": _CONTAINER,
+    "memory.kills": _CONTAINER,
+    "disk.writable": "the root of a rehearsal machine can't be mounted read-only",
+    "host.root": "a login without root's rights can't have installed the site",
+    "host.system": "another operating system is another machine",
+    "controller.packages": "the runner itself stands on these packages",
+    "controller.parts": "the runner itself stands on this tree",
+    "controller.commands": "the runner itself stands on this command line",
+    "asterisk.trunks": "the small site has no trunk",
+    "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",
+    "web.version": "no older NGINX can be installed beside the one of the suite",
+    "mysql.version": "no older MySQL can be installed beside the one of the suite",
+    "backend.java": "no other Java can be installed beside Java 8",
+    "tls.wss.": _SAME_JUDGE,
+}
+
+
+def proven() -> frozenset[str]:
+    """Checks that must complain of a fault."""
+    return frozenset(check for fault in FAULTS for check in fault.causes)
+
+
+def unproven() -> dict[str, str]:
+    """The other checks of the plain doctor, each with the reason."""
+    staged = [check.id for check in CHECKS if Stage.DOCTOR in check.stages]
+    return {check_id: _reason(check_id) for check_id in staged if check_id not in proven()}
+
+
+def _reason(check_id: str) -> str:
+    faults = [fault.id for fault in FAULTS if check_id in fault.also]
+    if faults:
+        return f"a symptom, not the cause, of {', '.join(faults)}"
+    for name, reason in REASONS.items():
+        if check_id == name or (name.endswith(".") and check_id.startswith(name)):
+            return reason
+    return NO_REASON

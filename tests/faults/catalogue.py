@@ -454,6 +454,18 @@ _WEB = (
         inject=_nginx("s#return 301 https://.host.request_uri;#return 404;#"),
     ),
     Fault(
+        "web-port-80-lost",
+        "nginx no longer listens on 80",
+        Kind.WEB,
+        _ids("ports.http"),
+        inject=_nginx("s/^( *listen .*[ :])80( default_server)?;/\\181\\2;/"),
+        also={
+            "ports.unexpected": "it listens on 81 instead",
+            "web.redirect": "nothing answers on 80",
+            "web.names": "it asks over plain HTTP too",
+        },
+    ),
+    Fault(
         "web-upstream-wrong",
         "nginx looks for the backend at another port",
         Kind.WEB,
@@ -646,6 +658,18 @@ _BACKEND = (
         inject=_edit(_PROPERTIES, "s/^db.password=.*/db.password=wrong/", _RESTART_BACKEND),
     ),
     Fault(
+        "backend-port",
+        "the backend listens on another port than the one that it is looked for at",
+        Kind.BACKEND,
+        _ids("ports.backend"),
+        inject=_edit(
+            _PROPERTIES,
+            "s/^listen.port=.*/listen.port=8085/",
+            "systemctl restart integraserver && sleep 4",
+        ),
+        also={"backend.health": "nothing answers where it should be"},
+    ),
+    Fault(
         "backend-wrong-settings",
         "the backend's settings are no settings, and it does not start",
         Kind.BACKEND,
@@ -731,6 +755,28 @@ _DATABASE = (
         Kind.DATABASE,
         _ids("mysql.memory"),
         inject=_sql("SET GLOBAL innodb_buffer_pool_size = 64*1024*1024") + " && sleep 1",
+    ),
+    Fault(
+        "mysql-plain",
+        "nothing requires TLS any more: neither the server nor the account of the checks",
+        Kind.DATABASE,
+        _ids("mysql.plaintext mysql.settings mysql.accounts"),
+        inject=_sql("SET GLOBAL require_secure_transport = OFF")
+        + " && mysql -Ne \"select concat('alter user ', quote(user), '@', quote(host), "
+        "' require none;') from mysql.user where user = 'doctor'\" | mysql",
+    ),
+    Fault(
+        "mysql-port",
+        "MySQL listens on another port",
+        Kind.DATABASE,
+        _ids("ports.mysql"),
+        inject=_edit(
+            "/etc/mysql/ucontact.cnf", "s/^port = .*/port = 3307/", "systemctl restart mysql"
+        ),
+        also={
+            "mysql.login": "nothing answers on the port that services are told",
+            "backend.schemas": "the backend finds no database",
+        },
     ),
     Fault(
         "mysql-transport",
@@ -876,6 +922,37 @@ _TELEPHONY = (
         Kind.TELEPHONY,
         _ids("asterisk.http ports.private"),
         inject=_asterisk("http.conf", "s/^bindaddr.*/bindaddr = 0.0.0.0/", "module reload http"),
+    ),
+    Fault(
+        "asterisk-ami-off",
+        "the manager interface is off, and the backend has no way to Asterisk",
+        Kind.TELEPHONY,
+        _ids("asterisk.ami ports.ami"),
+        inject=_asterisk("manager.conf", "s/^enabled.*/enabled = no/", "manager reload"),
+    ),
+    Fault(
+        "asterisk-wss-off",
+        "Asterisk no longer serves HTTPS, and so no WebSockets",
+        Kind.TELEPHONY,
+        _ids("asterisk.http ports.wss"),
+        inject=_asterisk("http.conf", "s/^tlsenable.*/tlsenable = no/", _RESTART_ASTERISK),
+        also={"firewall.reach": "the port is open and nobody is behind it"},
+    ),
+    Fault(
+        "asterisk-module-websocket",
+        "the module for SIP over WebSockets is not loaded",
+        Kind.TELEPHONY,
+        _ids("wss.direct"),
+        inject=f"echo 'noload => res_pjsip_transport_websocket.so' >> {_ASTERISK}/modules.conf && "
+        f"{_RESTART_ASTERISK}",
+        also={"asterisk.transports": "without it there is no such transport"},
+    ),
+    Fault(
+        "asterisk-tls-transport-lost",
+        "SIP over TLS is not set up",
+        Kind.TELEPHONY,
+        _ids("asterisk.transports ports.sip-tls"),
+        inject=_asterisk("pjsip.conf", "/^.transport-tls.$/,/^allow_reload/d", _RESTART_ASTERISK),
     ),
     Fault(
         "asterisk-security-log-off",

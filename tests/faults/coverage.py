@@ -29,6 +29,14 @@ REASONS = {
     "mysql.version": "no older MySQL can be installed beside the one of the suite",
     "backend.java": "no other Java can be installed beside Java 8",
     "tls.wss.": _SAME_JUDGE,
+    "ports.ssh": "without it the host is out of reach, which host-ssh-stopped proves",
+    "ports.wss-portal": "only where telephony has a server of its own",
+    "wss.name": "only where telephony has a server of its own",
+    "ports.sip-tcp": "judged by the same lines as ports.sip-udp, which a fault proves",
+    "ports.asterisk-http": "judged by the same lines as ports.ami, which a fault proves",
+    "web.http2": "what turns HTTP/2 off shows in ALPN before, which tls-http2-off proves",
+    "web.login": "the answer is the release's own code, which no setting spoils",
+    "stun.credential": "no setting of coturn lets a wrong credential in, and nobody else",
 }
 
 

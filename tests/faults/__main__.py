@@ -59,6 +59,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("ids", nargs="*", help="ids or patterns such as 'tls-*'; else all of them")
     parser.add_argument("--fast", action="store_true", help="the subset that runs in the suite")
+    parser.add_argument("--look", action="store_true", help="run no remedy that installs")
     parser.add_argument("--name", default="faults", help="of the rehearsal machine")
     parser.add_argument("--keep", type=Path, help="leave the installed site, for the next run")
     parser.add_argument("--json", type=Path, default=Path("build/faults.json"))
@@ -87,18 +88,18 @@ def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> list[Outcome]:
             clean = site.clean(USUAL)
             _OUT.print(f"clean: {len(clean)} checks, {', '.join(sorted(bad(clean)))} usual")
             for number, fault in enumerate(chosen, 1):
-                outcome = _proven(site, fault, clean)
+                outcome = _proven(site, fault, clean, installs=not options.look)
                 outcomes.append(outcome)
                 _tell(number, len(chosen), outcome)
                 target.write_text(json.dumps([record(one) for one in outcomes], indent=1) + "\n")
     return outcomes
 
 
-def _proven(site: Snapshot, fault: Fault, clean: Findings) -> Outcome:
+def _proven(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool) -> Outcome:
     try:
-        return prove(site, fault, clean)
+        return prove(site, fault, clean, installs=installs)
     except Exception as error:  # one fault that breaks the runner must not hide the others
-        return Outcome(fault, (), (), (f"{type(error).__name__}: {error}",), 0.0)
+        return Outcome(fault, (), (), (f"{type(error).__name__}: {error}",), 0.0, False)
 
 
 def _tell(number: int, count: int, outcome: Outcome) -> None:

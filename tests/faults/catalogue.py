@@ -345,10 +345,7 @@ _CERTIFICATES = (
         "certificate-swapped",
         "another certificate for the portal lies on disk than the one that is served",
         Kind.CERTIFICATE,
-        _ids(
-            "certificates.served.https certificates.served.wss certificates.served.sip-tls "
-            "certificates.served.turn-tls"
-        ),
+        _ids("certificates.served.https certificates.served.wss certificates.served.turn-tls"),
         here=_CA_HERE,
         inject=_certificate(_FQDN, "-days 365"),
         also={"web.loaded": "nginx has not loaded it either"},

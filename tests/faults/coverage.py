@@ -32,6 +32,8 @@ REASONS = {
     "ports.ssh": "without it the host is out of reach, which host-ssh-stopped proves",
     "ports.wss-portal": "only where telephony has a server of its own",
     "wss.name": "only where telephony has a server of its own",
+    "certificates.served.sip-tls": "PJSIP reads the file at each connection: it serves what lies "
+    "on disk, always",
     "ports.sip-tcp": "judged by the same lines as ports.sip-udp, which a fault proves",
     "ports.asterisk-http": "judged by the same lines as ports.ami, which a fault proves",
     "web.http2": "what turns HTTP/2 off shows in ALPN before, which tls-http2-off proves",

@@ -12,10 +12,11 @@ _MARK = "<!-- made by `make faults`: changes here are lost -->"
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
-    """One outcome as JSON has it; `remedy` is `clears`, `shows` (a person decides) or `fails`."""
+    """One outcome as JSON has it.
+
+    `remedy` is `clears`, `shows` (a person decides), `fails` or `not run`.
+    """
     fault = outcome.fault
-    failed = any("remed" in problem or "mending" in problem for problem in outcome.problems)
-    shows = bool(fault.mend or fault.mend_here)
     return {
         "id": fault.id,
         "title": fault.title,
@@ -23,11 +24,19 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "expected": sorted(fault.causes),
         "allowed": dict(fault.also),
         "found": list(outcome.found),
-        "remedy": "fails" if failed else "shows" if shows else "clears",
+        "remedy": _remedy(outcome),
         "remedies": list(outcome.remedies),
         "problems": list(outcome.problems),
         "seconds": outcome.seconds,
     }
+
+
+def _remedy(outcome: Outcome) -> str:
+    if not outcome.mended:
+        return "not run"
+    if any("remed" in problem or "mending" in problem for problem in outcome.problems):
+        return "fails"
+    return "shows" if outcome.fault.mend or outcome.fault.mend_here else "clears"
 
 
 def page(outcomes: Sequence[Outcome]) -> str:

@@ -58,13 +58,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the doctor said, what its remedies did, and every way in which that was wrong."""
+    """What the doctor said, what its remedies did, and every way in which that was wrong.
+
+    `mended` is False where the remedies were not run: then nothing is claimed of them.
+    """
 
     fault: Fault
     found: tuple[str, ...]
     remedies: tuple[str, ...]
     problems: tuple[str, ...]
     seconds: float
+    mended: bool = True
 
     @property
     def good(self) -> bool:

@@ -10,6 +10,7 @@ from tests.faults.snapshot import Findings, Snapshot
 
 BAD = frozenset({"fail", "error", "warn"})
 _SETTLE_SECONDS = 20.0
+_INSTALL = "ucontact install"
 
 
 def bad(findings: Findings) -> set[str]:
@@ -39,18 +40,24 @@ def differences(fault: Fault, clean: Findings, found: Findings) -> list[str]:
     return problems
 
 
-def prove(site: Snapshot, fault: Fault, clean: Findings) -> Outcome:
-    """The fault on a fresh snapshot, the doctor's answer, and its remedies as printed."""
+def prove(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool = True) -> Outcome:
+    """The fault on a fresh snapshot, the doctor's answer, and its remedies as printed.
+
+    Without `installs` the remedies of a fault are left alone where one of them is an installation.
+    """
     started = time.monotonic()
     site.restore()
-    problems, remedies, found = _proven(site, fault, clean)
+    problems, found = _seen(site, fault, clean)
+    remedies = _remedies(fault, found)
+    runs = bool(found) and (installs or not any(_INSTALL in line for line in remedies))
+    if runs:
+        problems += _mended(site, fault, clean, remedies)
     names = tuple(sorted(bad(found) - bad(clean)))
-    return Outcome(
-        fault, names, tuple(remedies), tuple(problems), round(time.monotonic() - started, 1)
-    )
+    seconds = round(time.monotonic() - started, 1)
+    return Outcome(fault, names, tuple(remedies), tuple(problems), seconds, runs)
 
 
-def _proven(site: Snapshot, fault: Fault, clean: Findings) -> tuple[list[str], list[str], Findings]:
+def _seen(site: Snapshot, fault: Fault, clean: Findings) -> tuple[list[str], Findings]:
     for where, script, run in (
         ("here", fault.here, site.here),
         ("on the machine", fault.inject, site.there),
@@ -58,12 +65,9 @@ def _proven(site: Snapshot, fault: Fault, clean: Findings) -> tuple[list[str], l
         done = run(script) if script else None
         if done is not None and done.returncode != 0:
             said = (done.stdout + done.stderr).strip()[-600:]
-            return [f"could not be injected {where} ({done.returncode}): {said}"], [], {}
+            return [f"could not be injected {where} ({done.returncode}): {said}"], {}
     found = site.doctor()
-    problems = differences(fault, clean, found)
-    remedies = _remedies(fault, found)
-    problems += _mended(site, fault, clean, remedies)
-    return problems, remedies, found
+    return differences(fault, clean, found), found
 
 
 def _remedies(fault: Fault, found: Findings) -> list[str]:
@@ -71,7 +75,7 @@ def _remedies(fault: Fault, found: Findings) -> list[str]:
     told = dict.fromkeys(
         found[check_id]["remedy"] for check_id in sorted(fault.causes & bad(found))
     )
-    return sorted(told, key=lambda line: "ucontact install" in line)
+    return sorted(told, key=lambda line: _INSTALL in line)
 
 
 def _mended(site: Snapshot, fault: Fault, clean: Findings, remedies: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.facts.asterisk import (
     JAIL,
     RECORDINGS,
@@ -59,6 +60,9 @@ Endpoints = Mapping[str, Settings]
 def judge_service(found: Service) -> Judgement:
     """The unit is active, starts at boot, and Asterisk answers."""
     required = "asterisk.service active and enabled, and Asterisk answers"
+    if found.enabled.startswith("masked"):
+        told = f"asterisk.service is masked and {found.state}"
+        return failed(told, required, found.evidence, unmasking("asterisk.service"))
     if found.state != "active":
         return failed(f"asterisk.service is {found.state}", required, found.evidence)
     if not found.answers:

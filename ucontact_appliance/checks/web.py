@@ -22,6 +22,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.checks.tls import roots_file
+from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.clients.wss import Upgrade
 from ucontact_appliance.facts import tls as tls_facts
@@ -65,6 +66,9 @@ def judge_service(found: facts.Nginx) -> Judgement:
     evidence = found.evidence.partition("---- version")[0].strip()
     if not found.version:
         return failed("NGINX is not installed", required, evidence, "{install}")
+    if found.enabled.startswith("masked"):
+        told = f"masked and {found.active}"
+        return failed(told, required, evidence, unmasking("nginx.service"))
     if found.active != "active":
         return failed(found.active, required, evidence)
     if found.enabled != "enabled":

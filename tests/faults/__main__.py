@@ -43,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         outcomes = _run(chosen, options)
     except KeyboardInterrupt:
-        _OUT.print("interrupted: the machine is gone", style="yellow")
+        _OUT.print("interrupted", style="yellow")
         return 130
     _OUT.print(_table(outcomes))
     for check_id, reason in sorted(unproven().items()):

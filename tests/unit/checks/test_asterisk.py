@@ -143,6 +143,12 @@ def test_service() -> None:
     fails(checks.judge_service(replace(good, enabled="disabled")), "boot")
 
 
+def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
+    masked = checks.judge_service(Service("inactive", "masked", "", ""))
+    fails(masked, "masked")
+    assert masked.remedy.startswith("{ssh} systemctl unmask asterisk.service && ")
+
+
 def test_settings_of_endpoints(endpoints: dict[str, Settings]) -> None:
     extension = {"6001": endpoints["6001"]}
     assert checks.judge_codecs(extension, ["opus", "alaw"], ["vp8"]).verdict is Verdict.PASS

@@ -751,7 +751,10 @@ _DATABASE = (
         "the running server has another buffer pool than the plan's",
         Kind.DATABASE,
         _ids("mysql.memory"),
-        inject=_sql("SET GLOBAL innodb_buffer_pool_size = 64*1024*1024") + " && sleep 1",
+        inject=_sql(
+            "SET GLOBAL innodb_buffer_pool_size = @@innodb_buffer_pool_size + 1024*1024*1024"
+        )
+        + " && sleep 2",
     ),
     Fault(
         "mysql-plain",

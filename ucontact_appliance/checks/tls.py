@@ -47,6 +47,7 @@ class Service:
     alpn: str
     offered_alpn: tuple[str, ...]
     needs: str
+    answers: str  # the check that it answers at all, which these build on
 
     @property
     def port(self) -> int:
@@ -54,7 +55,7 @@ class Service:
         return int(next(row.port for row in ports() if row.id == self.id))
 
 
-_SERVICES = (
+SERVICES = (
     Service(
         id="https",
         title="the portal (443)",
@@ -63,6 +64,7 @@ _SERVICES = (
         alpn="h2",
         offered_alpn=("h2", "http/1.1"),
         needs="web.service",
+        answers="web.answers",
     ),
     Service(
         id="wss",
@@ -73,6 +75,7 @@ _SERVICES = (
         alpn="http/1.1",
         offered_alpn=("http/1.1",),
         needs="ports.wss",
+        answers="wss.answers",
     ),
 )
 
@@ -268,7 +271,7 @@ def _check(service: Service, question: _Question) -> Check:
         judge=lambda subject: question.judge(subject, service),
         role=service.role,
         needs=(
-            service.needs,
+            service.answers,
             *((f"tls.{service.id}.{question.needs}",) if question.needs else ()),
         ),
         timeout=20.0,
@@ -276,5 +279,5 @@ def _check(service: Service, question: _Question) -> Check:
 
 
 CHECKS: tuple[Check, ...] = tuple(
-    _check(service, question) for service in _SERVICES for question in _QUESTIONS
+    _check(service, question) for service in SERVICES for question in _QUESTIONS
 )

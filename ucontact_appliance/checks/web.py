@@ -34,6 +34,7 @@ from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
 
 SERVICE = "web.service"
+ANSWERS = "web.answers"  # it runs, and can be asked from here
 _LEAST_VERSION = "1.17.0"  # R17
 HEADERS: tuple[dict[str, Any], ...] = tuple(load_data("headers")["headers"])
 _PORTAL = "/uContact/"
@@ -295,7 +296,7 @@ def _header(row: dict[str, Any]) -> Check:
         remedy="{install}",
         judge=judge,
         role=Role.BACKEND,
-        needs=(SERVICE, "web.header.inherited"),
+        needs=(ANSWERS, "web.header.inherited"),
         timeout=15.0,
     )
 
@@ -478,7 +479,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_http2(_pages(subject, _PORTAL)[0]),
         role=Role.BACKEND,
-        needs=(SERVICE, "tls.https.alpn"),
+        needs=(ANSWERS, "tls.https.alpn"),
     ),
     Check(
         id="web.header.inherited",
@@ -501,7 +502,7 @@ CHECKS: tuple[Check, ...] = (
             _pages(subject, *(f"/{folder}/" for folder in _FOLDERS))
         ),
         role=Role.BACKEND,
-        needs=(SERVICE, "tree.files"),
+        needs=(ANSWERS, "tree.files"),
     ),
     Check(
         id="web.portal",
@@ -511,7 +512,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_portal,
         role=Role.BACKEND,
-        needs=(SERVICE, "tree.files"),
+        needs=(ANSWERS, "tree.files"),
     ),
     Check(
         id="web.private",
@@ -521,7 +522,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_private(_pages(subject, *_PRIVATE)),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(ANSWERS,),
     ),
     Check(
         id="web.names",
@@ -531,7 +532,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_names(_strangers(subject)),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(ANSWERS,),
     ),
     Check(
         id="web.rest",
@@ -541,7 +542,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=by_health(lambda subject, path: judge_rest(_pages(subject, path)[0])),
         role=Role.BACKEND,
-        needs=(SERVICE, "ports.backend"),
+        needs=(ANSWERS, "ports.backend"),
     ),
     Check(
         id="web.login",
@@ -561,7 +562,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{ssh} systemctl restart asterisk.service",
         judge=lambda subject: _upgrade(subject, "wss"),
         role=Role.TELEPHONY,
-        needs=("ports.wss", "tls.wss.trust", "tls.wss.name"),
+        needs=("wss.answers", "tls.wss.trust", "tls.wss.name"),
     ),
     Check(
         id="wss.portal",
@@ -571,7 +572,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: _upgrade(subject, "https"),
         role=Role.BACKEND,
-        needs=(SERVICE, "tls.https.trust", "tls.https.name", "wss.direct"),
+        needs=(ANSWERS, "tls.https.trust", "tls.https.name", "wss.direct"),
     ),
     Check(
         id="wss.name",

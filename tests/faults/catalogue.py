@@ -22,6 +22,7 @@ _RESTART_BACKEND = f"systemctl restart integraserver && sleep 1 && {_WAIT_BACKEN
 _RESTART_ASTERISK = (
     "systemctl restart asterisk && sleep 1 && asterisk -rx 'core waitfullybooted' && sleep 1"
 )
+_INSTALL = 'ucontact install --yes --site "$SITE"'
 _LISTEN = (
     "import socket,time; s=socket.socket(socket.AF_INET, socket.{kind}); "
     's.setsockopt(1, 2, 1); s.bind((\\"{address}\\", {port})); {listen}time.sleep(3600)'
@@ -95,6 +96,8 @@ _TAKE_UP = (
     "asterisk -rx 'module reload res_pjsip.so' && systemctl restart coturn && sleep 2"
 )
 _BEHIND_A_BAD_CERTIFICATE = "the same certificate, as it is served"
+_CONSTRAINED = "the site's CA may speak for the portal's name only, so that it does not verify"
+_UNREACHED = "nothing gets through from here"
 
 _SERVICES = (
     _stopped("asterisk", "asterisk", "asterisk.service", fast=True),
@@ -151,7 +154,7 @@ _SERVICES = (
         "nginx-hung",
         "nginx hangs: it takes connections and answers none",
         Kind.HUNG,
-        _ids("web.service"),
+        _ids("web.answers"),
         inject="systemctl kill -s STOP nginx",
     ),
     Fault(
@@ -165,7 +168,11 @@ _SERVICES = (
         "mysql-hung",
         "mysqld hangs: it takes connections and answers none",
         Kind.HUNG,
-        _ids("mysql.service"),
+        _ids("mysql.answers"),
+        also={
+            "backend.health": "it waits for the database longer than anybody waits for it",
+            "web.rest": "the same question through the front door",
+        },
         inject="systemctl kill -s STOP mysql",
     ),
     Fault(
@@ -192,6 +199,7 @@ _SERVICES = (
         _ids("backend.restarts"),
         inject="for i in 1 2 3; do systemctl kill -s KILL integraserver; sleep 5; done; "
         f"{_WAIT_BACKEND}",
+        mend="systemctl reset-failed integraserver",
     ),
 )
 
@@ -209,7 +217,7 @@ _PORTS = (
         "port-taken-sip",
         "another process holds UDP 5060",
         Kind.PORT,
-        _ids("ports.sip-udp asterisk.transports"),
+        _ids("ports.free ports.sip-udp asterisk.transports"),
         inject=f"systemctl stop asterisk && {_listener('0.0.0.0', 5060, 'SOCK_DGRAM')} && "
         "systemctl start asterisk && asterisk -rx 'core waitfullybooted' && sleep 1",
         mend=f"systemctl stop stranger && {_RESTART_ASTERISK}",
@@ -218,7 +226,7 @@ _PORTS = (
         "port-taken-https",
         "another process holds 443, and nginx can't start",
         Kind.PORT,
-        _ids("ports.https"),
+        _ids("ports.free"),
         inject=f"systemctl stop nginx && {_listener('0.0.0.0', 443)} && ! systemctl start nginx",
         also={
             "web.service": "nginx does not run, for want of its port",
@@ -249,6 +257,7 @@ _FIREWALLS = (
         "the rule for WSS is missing in the kernel",
         Kind.FIREWALL,
         _ids("firewall.loaded"),
+        also={"wss.answers": _UNREACHED, "wss.direct": _UNREACHED},
         inject="handle=$(nft -a list table inet ucontact | "
         'sed -n "/tcp dport 8089 .*accept/s/.*# handle //p" | head -1) && '
         "nft delete rule inet ucontact input handle $handle",
@@ -270,7 +279,7 @@ _FIREWALLS = (
         Kind.FIREWALL,
         _ids("firewall.rules"),
         inject=_edit(_FIREWALL, "/tcp dport 443 accept/d", "systemctl restart ucontact-firewall"),
-        also={"firewall.reach": "the same port, tried from here"},
+        also={"firewall.reach": "the same port, tried from here", "web.answers": _UNREACHED},
     ),
     Fault(
         "firewall-disabled",
@@ -287,6 +296,7 @@ _FIREWALLS = (
         inject="nft add table inet foreign && "
         'nft "add chain inet foreign input { type filter hook input priority -5; }" && '
         'nft add rule inet foreign input iifname != "lo" tcp dport 443 drop',
+        also={"web.answers": _UNREACHED},
         mend="nft delete table inet foreign",
         fast=True,
     ),
@@ -329,6 +339,8 @@ _CERTIFICATES = (
         also={
             "tls.https.name": _BEHIND_A_BAD_CERTIFICATE,
             "tls.wss.name": _BEHIND_A_BAD_CERTIFICATE,
+            "tls.https.trust": _CONSTRAINED,
+            "tls.wss.trust": _CONSTRAINED,
             "stun.tls": _BEHIND_A_BAD_CERTIFICATE,
         },
     ),
@@ -370,7 +382,7 @@ _CERTIFICATES = (
         "the backup pin's private key lies on the web server",
         Kind.CERTIFICATE,
         _ids("certificates.backup"),
-        here='cp "$ETC/pki/hpkp-backup.key" "$ROOT/etc/nginx/old.key"',
+        here='mkdir -p "$ROOT/var/www" && cp "$ETC/pki/hpkp-backup.key" "$ROOT/var/www/old.key"',
         fast=True,
     ),
 )
@@ -455,7 +467,7 @@ _WEB = (
         "nginx no longer listens on 80",
         Kind.WEB,
         _ids("ports.http"),
-        inject=_nginx("s/^( *listen .*[ :])80( default_server)?;/\\181\\2;/"),
+        inject=_nginx("s/^( *listen )80([ ;])/\\181\\2/; s/^( *listen ...::.:)80([ ;])/\\181\\2/"),
         also={
             "ports.unexpected": "it listens on 81 instead",
             "web.redirect": "nothing answers on 80",
@@ -844,7 +856,7 @@ _TELEPHONY = (
         Kind.TELEPHONY,
         _ids("asterisk.endpoints"),
         inject="number=$(asterisk -rx 'pjsip show endpoints' | "
-        "sed -n 's/^ *Endpoint: *\\([0-9]*\\)[/ ].*/\\1/p' | head -1) && "
+        "sed -n 's/^ *Endpoint: *\\([0-9][0-9]*\\)[/ ].*/\\1/p' | head -1) && "
         f'sed -i "/^\\[$number\\](extension)/,/^callerid/d" {_ASTERISK}/pjsip_extensions.conf && '
         "asterisk -rx 'pjsip reload' && sleep 1",
     ),
@@ -966,9 +978,9 @@ _TELEPHONY = (
         "the module that transcodes opus is not loaded",
         Kind.TELEPHONY,
         _ids("asterisk.transcoding"),
-        inject="asterisk -rx 'module unload codec_opus_open_source.so' || true; "
-        "asterisk -rx 'module unload codec_opus.so'; sleep 1",
-        mend=_RESTART_ASTERISK,
+        inject="printf 'noload => codec_opus.so\\nnoload => codec_opus_open_source.so\\n' "
+        f">> {_ASTERISK}/modules.conf && {_RESTART_ASTERISK}",
+        mend_here=_INSTALL,
     ),
     Fault(
         "asterisk-module-driver",
@@ -982,9 +994,11 @@ _TELEPHONY = (
         "Asterisk runs with 1024 file descriptors",
         Kind.TELEPHONY,
         _ids("asterisk.descriptors"),
-        inject="printf '[Service]\\nLimitNOFILE=1024\\n' > "
-        "/etc/systemd/system/asterisk.service.d/zz.conf && systemctl daemon-reload && "
-        f"{_RESTART_ASTERISK}",
+        inject=_edit(
+            "/etc/systemd/system/asterisk.service.d/ucontact.conf",
+            "s/^LimitNOFILE=.*/LimitNOFILE=1024/",
+            f"systemctl daemon-reload && {_RESTART_ASTERISK}",
+        ),
     ),
     Fault(
         "asterisk-stun-dead",
@@ -1003,7 +1017,7 @@ _TELEPHONY = (
         Kind.TELEPHONY,
         _ids("asterisk.records"),
         inject=_edit("/etc/odbc.ini", "s/^PASSWORD.*/PASSWORD = wrong/", "true"),
-        mend="cp -a /root/before /etc/odbc.ini",
+        mend_here=_INSTALL,
     ),
     Fault(
         "asterisk-jail-off",
@@ -1048,14 +1062,22 @@ _STORAGE = (
         "recordings-inodes",
         "the recordings' file system has no inode left",
         Kind.STORAGE,
-        _ids("disk.inodes"),
+        _ids("disk.recordings"),
         inject=f"mount -t tmpfs {_TMPFS.format(size='size=2g,nr_inodes=50')} && "
         f"! touch {_MONITOR}/f{{1..60}} 2>/dev/null",
-        also={
-            "asterisk.recordings": "nothing can be written there",
-            "disk.recordings": "the file system is smaller than the retention needs",
-        },
         mend=f"umount {_MONITOR}",
+    ),
+    Fault(
+        "var-inodes",
+        "the file system of /var has no inode left",
+        Kind.STORAGE,
+        _ids("disk.inodes"),
+        inject="mkdir /root/var && mount -t tmpfs -o "
+        "nr_inodes=$(( $(find /var | wc -l) + 300 )) tmpfs /root/var && "
+        "cp -a /var/. /root/var/ && mount --bind /root/var /var && mkdir /var/full && "
+        "! (cd /var/full && for i in $(seq 2000); do : > $i; done) 2>/dev/null",
+        also={"disk.recordings": "recordings lie on it"},
+        mend="umount -l /var",
     ),
     Fault(
         "var-full",
@@ -1066,7 +1088,7 @@ _STORAGE = (
         "size=$(( $(du -sm /var | cut -f1) + 100 ))m tmpfs /root/var && cp -a /var/. /root/var/ && "
         "mount --bind /root/var /var && ! dd if=/dev/zero of=/var/full bs=1M 2>/dev/null",
         also={"disk.recordings": "recordings lie on it"},
-        mend="umount /var",
+        mend="umount -l /var",
     ),
     Fault(
         "retention-stopped",

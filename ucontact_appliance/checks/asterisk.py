@@ -36,6 +36,7 @@ from ucontact_appliance.facts.asterisk import (
     snapshot,
     wss_marks,
 )
+from ucontact_appliance.facts.storage import file_system
 from ucontact_appliance.planning.model import Role, TelephonyTuning
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.tuning import descriptors_headroom
@@ -320,9 +321,19 @@ def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
     return passed(f"reached; backends {', '.join(found.cdr_backends)}", required, path.evidence)
 
 
-def judge_recordings(found: RecordingsFolder) -> Judgement:
-    """R05: Asterisk can write recordings, and others can't read them."""
+def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgement:
+    """R05: Asterisk can write recordings, and others can't read them.
+
+    `read_only`: the file system is mounted so, which no installation changes.
+    """
     required = f"{RECORDINGS} belongs to asterisk, who may write there; nobody else may read it"
+    if read_only:
+        return failed(
+            "its file system is mounted read-only",
+            required,
+            found.evidence,
+            f"{{ssh}} findmnt -T {RECORDINGS}  # a failing disk? else mount it read-write again",
+        )
     if not found.writable:
         return failed("Asterisk can't write there", required, found.evidence)
     if not found.mode.endswith("0"):
@@ -387,6 +398,20 @@ def _all(subject: Subject) -> Endpoints:
     return subject.facts.get(endpoint_settings, names)
 
 
+def _service(subject: Subject) -> Judgement:
+    try:
+        return judge_service(subject.facts.get(service))
+    except TimeoutError as error:
+        required = "asterisk.service active and enabled, and Asterisk answers"
+        return failed("Asterisk hangs: it does not answer its command line", required, str(error))
+
+
+def _recordings(subject: Subject) -> Judgement:
+    found = subject.facts.get(file_system, RECORDINGS)
+    read_only = found is not None and found.read_only
+    return judge_recordings(subject.facts.get(recordings_folder), read_only)
+
+
 def _snapshot(subject: Subject) -> Snapshot:
     return subject.facts.get(snapshot)
 
@@ -422,7 +447,7 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "service",
         "Asterisk is running",
-        lambda s: judge_service(s.facts.get(service)),
+        _service,
         ("R19", "R02", "R04"),
         severity=Severity.CRITICAL,
         remedy="{ssh} systemctl restart asterisk.service",
@@ -545,7 +570,8 @@ CHECKS: tuple[Check, ...] = (
         "Addresses that guess passwords are banned",
         lambda s: judge_jail(s.facts.get(jail)),
         ("C05",),
-        remedy="{ssh} systemctl enable --now fail2ban.service",
+        # A restart: the unit may run while the jail was stopped by itself.
+        remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
         needs=(),
     ),
     _check(
@@ -555,12 +581,12 @@ CHECKS: tuple[Check, ...] = (
         ("R16", "R19"),
         remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null"
         "  # then: {install}",
-        needs=(_SERVICE, "ports.mysql"),
+        needs=(_SERVICE, "mysql.answers"),
     ),
     _check(
         "recordings",
         "Asterisk can write recordings",
-        lambda s: judge_recordings(s.facts.get(recordings_folder)),
+        _recordings,
         ("R05", "R25"),
         severity=Severity.CRITICAL,
         needs=(),

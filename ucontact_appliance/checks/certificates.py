@@ -50,7 +50,11 @@ _SERVERS = (
     ("turn-tls", Role.TELEPHONY, "systemctl kill -s USR2 coturn.service", "R03"),
 )
 
-_ANSWERS = {"https": ("web.answers",), "wss": ("wss.answers",)}
+_ANSWERS = {
+    "https": ("web.answers",),
+    "wss": ("wss.answers",),
+    "turn-tls": ("stun.binding",),
+}
 
 
 def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:

@@ -133,7 +133,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_removed(sampled(subject)),
         role=Role.BACKEND,
-        needs=(ANSWERS,),
+        needs=(ANSWERS, "ports.http"),
         timeout=15.0,
     ),
     Check(

@@ -296,7 +296,7 @@ def _header(row: dict[str, Any]) -> Check:
         remedy="{install}",
         judge=judge,
         role=Role.BACKEND,
-        needs=(ANSWERS, "web.header.inherited"),
+        needs=(ANSWERS, "ports.http", "web.header.inherited"),
         timeout=15.0,
     )
 
@@ -532,7 +532,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_names(_strangers(subject)),
         role=Role.BACKEND,
-        needs=(ANSWERS,),
+        needs=(ANSWERS, "ports.http"),
     ),
     Check(
         id="web.rest",
@@ -559,7 +559,7 @@ CHECKS: tuple[Check, ...] = (
         title="SIP over secure WebSockets opens on 8089",
         severity=Severity.CRITICAL,
         requirements=("R02",),
-        remedy="{ssh} systemctl restart asterisk.service",
+        remedy="{ssh} systemctl restart asterisk.service; {install}",
         judge=lambda subject: _upgrade(subject, "wss"),
         role=Role.TELEPHONY,
         needs=("wss.answers", "tls.wss.trust", "tls.wss.name"),

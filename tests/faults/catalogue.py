@@ -475,6 +475,16 @@ _WEB = (
         },
     ),
     Fault(
+        "web-port-443-lost",
+        "nginx no longer listens on 443",
+        Kind.WEB,
+        _ids("ports.https"),
+        inject=_nginx(
+            "s/^( *listen )443([ ;])/\\18443\\2/; s/^( *listen ...::.:)443([ ;])/\\18443\\2/"
+        ),
+        also={"ports.unexpected": "it listens on 8443 instead"},
+    ),
+    Fault(
         "web-upstream-wrong",
         "nginx looks for the backend at another port",
         Kind.WEB,
@@ -1155,6 +1165,15 @@ _HOST = (
         _ids("controller.secrets"),
         here='chmod 0644 "$ETC/secrets.yml"',
         fast=True,
+    ),
+    Fault(
+        "waiver-ended",
+        "an exception of site.yml has outlived its date",
+        Kind.CONTROLLER,
+        _ids("site.waivers"),
+        here='printf "waivers:\\n  - {check: web.version, reason: until the upgrade, '
+        'until: 2020-01-31}\\n" >> "$SITE"',
+        mend_here='sed -i "/^waivers:/,\\$d" "$SITE"',
     ),
 )
 

@@ -932,6 +932,18 @@ _TELEPHONY = (
         inject=_asterisk("http.conf", "s/^sessionlimit.*/sessionlimit = 5/", "module reload http"),
     ),
     Fault(
+        "asterisk-sessions-used-up",
+        "every session that Asterisk has is taken by connections that say nothing",
+        Kind.TELEPHONY,
+        _ids("asterisk.sessions-free"),
+        inject="limit=$(sed -nE 's/^sessionlimit *= *([0-9]+)/\\1/p' /etc/asterisk/http.conf) && "
+        'systemd-run -q --unit=stranger python3 -c "import socket,time; '
+        "held=[socket.create_connection(('127.0.0.1', 8088)) for _ in range($limit)]; "
+        'time.sleep(3600)" && sleep 2',
+        mend="systemctl stop stranger",
+        fast=True,
+    ),
+    Fault(
         "asterisk-ami-open",
         "the manager interface listens towards the network",
         Kind.TELEPHONY,
@@ -1116,6 +1128,16 @@ _HOST = (
         Kind.HOST,
         _ids("host.hostname"),
         inject='grep -v "$(hostname)" /etc/hosts > /root/h; cat /root/h > /etc/hosts',
+    ),
+    Fault(
+        "host-clock-behind",
+        "the host's clock is ten minutes behind",
+        Kind.HOST,
+        _ids("host.clock"),
+        # A container has its host's clock, so that every new process is told another time.
+        inject="apt-get -qq install -y libfaketime >/dev/null && echo -10m > /etc/faketimerc && "
+        "dpkg -L libfaketime | grep 'libfaketime[.]so' > /etc/ld.so.preload",
+        mend="rm /etc/ld.so.preload",
     ),
     Fault(
         "host-package-half",

@@ -11,7 +11,6 @@ _CONTAINER = "a rehearsal machine is a container, and has that of its host"
 _SAME_JUDGE = "judged by the same lines as its twin of 443, which a fault proves"
 # By id, or by its beginning with a dot behind.
 REASONS = {
-    "host.clock": _CONTAINER,
     "host.time_sync": _CONTAINER,
     "host.processor": _CONTAINER,
     "host.memory": _CONTAINER,

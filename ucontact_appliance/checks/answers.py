@@ -50,7 +50,7 @@ def _judging(service: Service) -> Check:
         remedy=f"{{ssh}} systemctl restart {_UNITS[service.id]}",
         judge=judge,
         role=service.role,
-        needs=(service.needs,),
+        needs=service.needs,
         timeout=20.0,
     )
 

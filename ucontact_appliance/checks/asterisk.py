@@ -45,6 +45,8 @@ from ucontact_appliance.site.model import Trunk
 
 _CODECS: dict[str, Any] = load_data("network")["codecs"]
 _MOST_LOOKED_AT = 5
+_DEFAULT_SESSIONS = 100  # what http.conf means where it says nothing
+_SESSIONS_NEAR_PERCENT = 80
 # The options of a WebRTC endpoint that all versions know, as Asterisk shows them.
 _WEBRTC = {
     "media_encryption": "dtls",
@@ -235,9 +237,22 @@ def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     """Every agent's WebSocket counts; beyond the limit nobody can log in."""
     required = f"sessionlimit {tuning.session_limit} in http.conf"
     if found.session_limit is None:
-        return failed("no sessionlimit: Asterisk stops at 100", required)
+        return failed(f"no sessionlimit: Asterisk stops at {_DEFAULT_SESSIONS}", required)
     judge = passed if found.session_limit >= tuning.session_limit else failed
     return judge(f"sessionlimit {found.session_limit}", required)
+
+
+def judge_sessions_free(found: Snapshot) -> Judgement:
+    """At its limit Asterisk closes each new connection unheard, to 8088 and 8089 alike (R02)."""
+    limit = found.session_limit or _DEFAULT_SESSIONS
+    near = limit * _SESSIONS_NEAR_PERCENT // 100
+    required = f"fewer than {near} of {limit} sessions in use"
+    observed = f"{found.sessions_used} of {limit} sessions in use"
+    evidence = found.texts.get("used", "")
+    if found.sessions_used >= limit:
+        return failed(f"{observed}: whoever comes now is turned away", required, evidence)
+    judge = warned if found.sessions_used >= near else passed
+    return judge(observed, required, evidence)
 
 
 def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
@@ -531,6 +546,15 @@ CHECKS: tuple[Check, ...] = (
         "Asterisk takes as many WebSockets as planned",
         lambda s: judge_sessions(_snapshot(s), s.plan.tuning.telephony),
         ("R02", "R12"),
+    ),
+    _check(
+        "sessions-free",
+        "Asterisk has WebSocket sessions left",
+        lambda s: judge_sessions_free(_snapshot(s)),
+        ("R02", "R12"),
+        severity=Severity.CRITICAL,
+        remedy="{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'  # who holds "
+        "them? restarting Asterisk ends them all, and every call",
     ),
     _check(
         "descriptors",

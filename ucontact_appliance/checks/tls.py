@@ -46,7 +46,7 @@ class Service:
     requirement: str
     alpn: str
     offered_alpn: tuple[str, ...]
-    needs: str
+    needs: tuple[str, ...]
     answers: str  # the check that it answers at all, which these build on
 
     @property
@@ -63,7 +63,7 @@ SERVICES = (
         requirement="R01",
         alpn="h2",
         offered_alpn=("h2", "http/1.1"),
-        needs="web.service",
+        needs=("web.service",),
         answers="web.answers",
     ),
     Service(
@@ -74,7 +74,7 @@ SERVICES = (
         # A WebSocket is upgraded from HTTP/1.1. A server without ALPN speaks that too (RFC 7301).
         alpn="http/1.1",
         offered_alpn=("http/1.1",),
-        needs="ports.wss",
+        needs=("ports.wss", "asterisk.sessions-free"),
         answers="wss.answers",
     ),
 )

@@ -25,6 +25,7 @@ from ucontact_appliance.errors import (
     UnreachableError,
     UsageError,
 )
+from ucontact_appliance.facts.exchange import Exchange
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Asked, FactSource, NotStoredError, Reach
 from ucontact_appliance.planning.model import Plan
@@ -259,7 +260,11 @@ class StoredFacts(FactSource):
         self._stored = {(fact.probe, fact.args): fact for fact in facts}
 
     def _once(
-        self, probe: Callable[..., T], args: tuple[Hashable, ...], look: Callable[[], T]
+        self,
+        probe: Callable[..., T],
+        args: tuple[Hashable, ...],
+        look: Callable[[], T],
+        exchanges: list[Exchange],
     ) -> T:
         fact = self._stored.get((probe_name(probe), args_text(args)))
         if fact is None:

@@ -63,7 +63,7 @@ SERVICES = (
         requirement="R01",
         alpn="h2",
         offered_alpn=("h2", "http/1.1"),
-        needs=("web.service",),
+        needs=("web.service", "ports.https"),
         answers="web.answers",
     ),
     Service(

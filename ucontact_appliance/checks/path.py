@@ -78,8 +78,12 @@ def judge_bandwidth(path: MeasuredPath, limits: NetworkRow) -> Judgement:
     found = path.throughput
     if found.up_kbps is None or found.down_kbps is None:
         return skipped(f"not measured: {found.missing}", required)
-    observed = f"{_rate(found.up_kbps)} up, {_rate(found.down_kbps)} down"
-    judge = passed if min(found.up_kbps, found.down_kbps) >= needed else failed
+    least = min(found.up_kbps, found.down_kbps)
+    observed = (
+        f"{_rate(found.up_kbps)} up, {_rate(found.down_kbps)} down: enough for "
+        f"{int(least / limits.bandwidth_kbps)} at once"
+    )
+    judge = passed if least >= needed else failed
     return judge(observed, required, f"one TCP connection, {found.seconds} s each way")
 
 
@@ -229,5 +233,6 @@ def _figures(found: PathQuality) -> Iterator[str]:
         lost = "not told by the far end" if direction.loss is None else _percent(direction.loss)
         yield (
             f"{way}: jitter {direction.jitter_ms:.2f} ms, "
-            f"{direction.worst_jitter_ms:.2f} at worst; loss {lost}; {direction.reordered} reordered"
+            f"{direction.worst_jitter_ms:.2f} at worst; loss {lost}; "
+            f"{direction.reordered} reordered"
         )

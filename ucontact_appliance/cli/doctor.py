@@ -45,6 +45,7 @@ from ucontact_appliance.cli.doctor_view import (
     show_history,
     show_waived,
 )
+from ucontact_appliance.cli.network import network
 from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
 from ucontact_appliance.engine.history import changes_since, kept_runs
 from ucontact_appliance.engine.installed import Installed, load_installed
@@ -53,7 +54,13 @@ from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageErro
 _PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)
 
 
+app = typer.Typer(help="The health checks, and the network.", invoke_without_command=True)
+app.command("network")(network)
+
+
+@app.callback()
 def doctor(
+    context: typer.Context,
     site: SiteOption = None,
     *,
     deep: Annotated[bool, typer.Option("--deep", help="Place a real call too.")] = False,
@@ -89,6 +96,8 @@ def doctor(
     ] = False,
 ) -> None:
     """Run the health checks; exit 1 when one fails, 3 when a host is out of reach."""
+    if context.invoked_subcommand:
+        return
     if schema:
         typer.echo(schema_text(), nl=False)
         return

@@ -209,8 +209,10 @@ def test_the_network_is_measured_and_the_opening_for_it_is_closed_again(
     assert path["quality"]["out"]["dscp"] == path["quality"]["back"]["dscp"] == [46]
     assert path["throughput"]["up_kbps"] > 8000
     assert {finding["verdict"] for finding in document["findings"]} == {"pass"}
-    assert "ucontact-" not in installed.sh("nft list chain inet ucontact input")
-    assert "reflector" not in installed.sh("systemctl list-units --all 'ucontact-*'; ls /run")
+    assert "dport 862" not in installed.sh("nft list chain inet ucontact input")
+    left = installed.sh("systemctl list-units --all 'ucontact-*'; ls /run /run/systemd/system")
+    assert "reflector" not in left
+    assert "throughput" not in left
 
 
 def test_a_measurement_that_nobody_ends_ends_by_itself(

@@ -13,15 +13,26 @@ from pathlib import Path
 
 from ucontact_appliance.resources import PACKAGE
 
+_SCHEMA = PACKAGE / "checks/document.py"  # its texts describe the JSON document, for programmers
 # Where texts for people are written that reach a finding.
 SOURCES = (
-    *sorted((PACKAGE / "checks").glob("*.py")),
+    *sorted(set((PACKAGE / "checks").glob("*.py")) - {_SCHEMA}),
     PACKAGE / "planning/certificates.py",
     PACKAGE / "planning/shortfall.py",
 )
 _PLACE = re.compile(r"\{\w*\}")
 _WORD = re.compile(r"[A-Za-z']{2,}")
-_COMMAND = re.compile(r"^(\{ssh\}|\{install\}|grep |ucontact |ssh )")
+# A remedy, or a part of one; python's version can be a place.
+_COMMAND = re.compile(
+    r"^(\{ssh\}|\{install\}|(asterisk|chmod|date|echo|grep|mv|ping|ssh|systemctl|ucontact) \S"
+    r"|python\S* -m )|\S+ -m pip "
+)
+# What nftables, MySQL and identifiers are made of, and is the same for everybody.
+_CODE = re.compile(
+    r"(ct state|iif|ip6? |meta |ALTER |REQUIRE |SHOW GRANTS|UserKnownHosts|----|#).*"
+    r"|[\w{}-]+([./][\w{}-]*)+",
+    re.DOTALL,
+)
 _NOTE = re.compile(r"\s# (?P<note>.+)$", re.DOTALL)
 
 
@@ -81,12 +92,14 @@ def _text(template: str) -> str:
     """What of it is for people; empty when nothing is."""
     if _COMMAND.search(template):
         note = _NOTE.search(template)
-        template = _renumbered(note["note"]) if note else ""
+        template = note["note"] if note else ""
+    if _CODE.fullmatch(template):
+        return ""
     words = _WORD.findall(_PLACE.sub(" ", template))
-    return template.strip() if words else ""
+    return _numbered(template.strip()) if words else ""
 
 
-def _renumbered(note: str) -> str:
-    """A note's own placeholders from {0} on; {install} and the like as they are."""
+def _numbered(template: str) -> str:
+    """Its places from {0} on, in order; {install} and the like as they are."""
     numbers = iter(range(100))
-    return re.sub(r"\{\d+\}", lambda _: f"{{{next(numbers)}}}", note)
+    return re.sub(r"\{\d*\}", lambda _: f"{{{next(numbers)}}}", template)

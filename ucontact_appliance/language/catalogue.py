@@ -14,7 +14,7 @@ from typing import Protocol
 
 _PLACE = re.compile(r"\{(\w+)\}")
 # What joins texts of their own into one: each part is said by itself.
-_JOINTS = ("; ", ", ", ": ")
+_JOINTS = ("\n", "; ", ", ", ": ")
 _DEEPEST = 6  # texts within texts; deeper ones are data
 
 
@@ -40,6 +40,7 @@ class _Template:
     landmark: str
     pattern: re.Pattern[str]
     said: str
+    lines: bool
 
 
 class Catalogue:
@@ -58,8 +59,6 @@ class Catalogue:
         found = self._known(english, _DEEPEST)
         if found is not None:
             return found
-        if "\n" in english:
-            return "\n".join(self.text(line) for line in english.split("\n"))
         return self._joined(english, _DEEPEST)
 
     def knows(self, english: str) -> bool:
@@ -71,7 +70,8 @@ class Catalogue:
         if literal is not None:
             return literal
         for template in self._templates:
-            if template.landmark in english:
+            # What is filled into a line are no lines.
+            if template.landmark in english and ("\n" in english) == template.lines:
                 match = template.pattern.fullmatch(english)
                 if match is not None:
                     return self._filled(template.said, match, deeper)
@@ -111,4 +111,5 @@ def _template(english: str, said: str) -> _Template:
         at = place.end()
     rest = english[at:]
     landmark = max(landmark, rest, key=len)
-    return _Template(landmark, re.compile(pattern + re.escape(rest), re.DOTALL), said)
+    whole = re.compile(pattern + re.escape(rest), re.DOTALL)
+    return _Template(landmark, whole, said, "\n" in english)

@@ -8,6 +8,7 @@ from ucontact_appliance.checks import (
     backend,
     call,
     certificates,
+    deep_calls,
     firewall,
     headers,
     host,
@@ -47,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     *asterisk.CHECKS,
     *media.CHECKS,
     *call.CHECKS,
+    *deep_calls.CHECKS,
 )
 
 IDS = frozenset(check.id for check in CHECKS)

@@ -22,6 +22,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.clients import marks, webrtc
+from ucontact_appliance.facts.asterisk import snapshot
 from ucontact_appliance.facts.call import HERTZ, Attempt, echo_call
 from ucontact_appliance.facts.deep_calls import (
     MIME,
@@ -314,49 +315,67 @@ def _signalling(subject: Subject) -> Judgement:
     )
 
 
+_AWAY = "Unavail"  # of a contact that does not answer OPTIONS
 _OUTCOMES = {
     "BUSY": "busy",
-    "NOANSWER": "not answered in 20 s",
+    "NOANSWER": "not answered",
     "CANCEL": "ended before an answer",
     "CONGESTION": "refused: no line is free, or the number is not in service",
     "CHANUNAVAIL": "the trunk can't be used",
 }
 
 
-def judge_trunks(calls: Sequence[TrunkCall], without: Sequence[str], within: float) -> Judgement:
-    """R04: a call through each trunk that names a test number is answered."""
+def judge_trunks(
+    calls: Sequence[TrunkCall],
+    within: float,
+    *,
+    silent: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> Judgement:
+    """R04: a call through each trunk that names a test number is answered.
+
+    `silent` are trunks that answer no OPTIONS: that is another check's finding. `without` are those
+    that name no number.
+    """
     required = f"each trunk's test number answers within {within:g} s"
-    silent = f"no test_number in site.yml for {', '.join(without)}" if without else ""
+    beside = []
+    if silent:
+        beside.append(f"not called, as it does not answer (asterisk.trunks): {', '.join(silent)}")
+    if without:
+        beside.append(f"no test_number in site.yml: {', '.join(without)}")
     if not calls:
-        return skipped(silent or "the site has no trunks", required)
+        return skipped("; ".join(beside) or "the site has no trunks", required)
     told, worst = [], Verdict.PASS
     for call in calls:
-        sip = f" (SIP {call.status} {call.reason})" if call.status else ""
         if call.outcome == "ANSWER" and call.answered_after is not None:
             told.append(f"{call.trunk}: answered after {call.answered_after:.1f} s")
             if call.answered_after > within and worst is Verdict.PASS:
                 worst = Verdict.WARN
             continue
         worst = Verdict.FAIL
+        sip = f" (SIP {call.status} {call.reason})".replace(" )", ")") if call.status else ""
         why = _OUTCOMES.get(call.outcome, call.outcome.lower() or "it was not seen to end")
         told.append(f"{call.trunk}: {why}{sip}")
-    if silent:
-        told.append(silent)
     evidence = "\n\n".join(f"{call.number} through {call.trunk}\n{call.evidence}" for call in calls)
-    return Judgement(worst, "; ".join(told), required, evidence)
+    return Judgement(worst, "; ".join([*told, *beside]), required, evidence)
 
 
 def _trunks(subject: Subject) -> Judgement:
     trunks = subject.site.telephony.trunks
-    if any(trunk.test_number for trunk in trunks):
-        _videos(subject)  # after the calls that are listened to
-    calls = [
-        subject.facts.get(trunk_call, trunk.name, trunk.test_number)
-        for trunk in trunks
-        if trunk.test_number is not None
-    ]
-    without = [trunk.name for trunk in trunks if trunk.test_number is None]
-    return judge_trunks(calls, without, _WANTED["trunk_answer_seconds"])
+    contacts = subject.facts.get(snapshot).contacts if trunks else ()
+    away = {contact.owner for contact in contacts if contact.status == _AWAY}
+    named = {trunk.name: trunk.test_number for trunk in trunks if trunk.test_number is not None}
+    silent = [name for name in named if f"trunk-{name}" in away]
+    return judge_trunks(
+        [
+            subject.facts.get(trunk_call, name, number)
+            for name, number in named.items()
+            if name not in silent
+        ],
+        _WANTED["trunk_answer_seconds"],
+        silent=silent,
+        without=[trunk.name for trunk in trunks if trunk.test_number is None],
+    )
 
 
 def _check(
@@ -463,7 +482,7 @@ CHECKS: tuple[Check, ...] = (
         "A call goes out through each trunk",
         requirements=("R04",),
         judge=_trunks,
-        needs=("asterisk.service", "asterisk.trunks"),
+        needs=("asterisk.endpoints", "asterisk.dialplan"),
         remedy=(
             "{ssh} asterisk -rx 'pjsip show contacts' && "
             "{ssh} asterisk -rx 'pjsip show registrations'"

@@ -310,9 +310,9 @@ def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
 
 def _signalling(subject: Subject) -> Judgement:
     record = _main(subject).record
-    return judge_signalling_marks(
-        None if record is None else record.signalling, _WANTED["marks"]["signalling"]
-    )
+    if record is None:
+        return skipped("the call did not live long enough to tell")
+    return judge_signalling_marks(record.signalling, _WANTED["marks"]["signalling"])
 
 
 _AWAY = "Unavail"  # of a contact that does not answer OPTIONS

@@ -38,7 +38,7 @@ def remove_call_traces(telephony: Runner, database: Runner, traces: CallTraces, 
 _MARK = re.compile(r"[0-9a-f]{12}")
 _UNIQUEID = re.compile(r"[0-9]+\.[0-9]+")
 _CHANNEL = re.compile(r"[\w./*+@;-]+")
-_CONTACT_KEY = re.compile(r"^/?registrar/contact/(\S+)\s*:")
+_CONTACT_KEY = re.compile(r"^/?registrar/contact/([^\s:]+)\s*:")
 _ENDING_SECONDS = 6.0
 _NO_CLIENT = 127  # the shell's exit status for a command that does not exist
 

@@ -99,6 +99,30 @@ def test_a_frozen_layer_carries_over(
         machines.drop_layer(first, quiet)
 
 
+def test_a_settled_machine_is_reset_to_what_it_had_become(
+    machine_factory: MachineFactory, request: pytest.FixtureRequest
+) -> None:
+    machine = machine_factory()
+    machine.ssh(["sh", "-c", "'echo kept > /root/mark; echo 192.0.2.1 peer >> /etc/hosts'"])
+    identity = machine.ssh(["cat", "/etc/machine-id"]).stdout
+    layer = f"{machine.name}-site"
+    request.addfinalizer(lambda: machines.drop_layer(layer, quiet))
+    request.addfinalizer(lambda: machines.down([machine.name], quiet))
+    settled = machines.settle(machine.name, layer, quiet)
+    assert (settled.state, settled.address) == ("stopped", machine.address)
+
+    again = machines.reset(machine.name, quiet)
+    assert again.address == machine.address
+    again.ssh(["sh", "-c", "'rm /root/mark; echo fault > /root/fault'"])
+    third = machines.reset(machine.name, quiet)
+    assert third.ssh(["ls", "/root"]).stdout.split() == ["mark"]
+    assert third.ssh(["hostname"]).stdout.strip() == machine.name
+    assert "192.0.2.1 peer" in third.ssh(["cat", "/etc/hosts"]).stdout
+    assert third.ssh(["cat", "/etc/machine-id"]).stdout == identity
+    with pytest.raises(UsageError, match="already"):
+        machines.settle(machine.name, layer, quiet)
+
+
 def test_a_layer_that_is_not_there_is_told_and_nothing_is_made() -> None:
     name = f"t-none-{os.getpid()}"
     with pytest.raises(UsageError, match="there is no layer 'absent'"):

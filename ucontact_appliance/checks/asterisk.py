@@ -16,6 +16,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.facts.asterisk import (
     JAIL,
     RECORDINGS,
@@ -35,6 +36,7 @@ from ucontact_appliance.facts.asterisk import (
     snapshot,
     wss_marks,
 )
+from ucontact_appliance.facts.storage import file_system
 from ucontact_appliance.planning.model import Role, TelephonyTuning
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.tuning import descriptors_headroom
@@ -43,6 +45,8 @@ from ucontact_appliance.site.model import Trunk
 
 _CODECS: dict[str, Any] = load_data("network")["codecs"]
 _MOST_LOOKED_AT = 5
+_DEFAULT_SESSIONS = 100  # what http.conf means where it says nothing
+_SESSIONS_NEAR_PERCENT = 80
 # The options of a WebRTC endpoint that all versions know, as Asterisk shows them.
 _WEBRTC = {
     "media_encryption": "dtls",
@@ -59,6 +63,9 @@ Endpoints = Mapping[str, Settings]
 def judge_service(found: Service) -> Judgement:
     """The unit is active, starts at boot, and Asterisk answers."""
     required = "asterisk.service active and enabled, and Asterisk answers"
+    if found.enabled.startswith("masked"):
+        told = f"asterisk.service is masked and {found.state}"
+        return failed(told, required, found.evidence, unmasking("asterisk.service"))
     if found.state != "active":
         return failed(f"asterisk.service is {found.state}", required, found.evidence)
     if not found.answers:
@@ -230,9 +237,22 @@ def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     """Every agent's WebSocket counts; beyond the limit nobody can log in."""
     required = f"sessionlimit {tuning.session_limit} in http.conf"
     if found.session_limit is None:
-        return failed("no sessionlimit: Asterisk stops at 100", required)
+        return failed(f"no sessionlimit: Asterisk stops at {_DEFAULT_SESSIONS}", required)
     judge = passed if found.session_limit >= tuning.session_limit else failed
     return judge(f"sessionlimit {found.session_limit}", required)
+
+
+def judge_sessions_free(found: Snapshot) -> Judgement:
+    """At its limit Asterisk closes each new connection unheard, to 8088 and 8089 alike (R02)."""
+    limit = found.session_limit or _DEFAULT_SESSIONS
+    near = limit * _SESSIONS_NEAR_PERCENT // 100
+    required = f"fewer than {near} of {limit} sessions in use"
+    observed = f"{found.sessions_used} of {limit} sessions in use"
+    evidence = found.texts.get("used", "")
+    if found.sessions_used >= limit:
+        return failed(f"{observed}: whoever comes now is turned away", required, evidence)
+    judge = warned if found.sessions_used >= near else passed
+    return judge(observed, required, evidence)
 
 
 def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
@@ -316,9 +336,19 @@ def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
     return passed(f"reached; backends {', '.join(found.cdr_backends)}", required, path.evidence)
 
 
-def judge_recordings(found: RecordingsFolder) -> Judgement:
-    """R05: Asterisk can write recordings, and others can't read them."""
+def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgement:
+    """R05: Asterisk can write recordings, and others can't read them.
+
+    `read_only`: the file system is mounted so, which no installation changes.
+    """
     required = f"{RECORDINGS} belongs to asterisk, who may write there; nobody else may read it"
+    if read_only:
+        return failed(
+            "its file system is mounted read-only",
+            required,
+            found.evidence,
+            f"{{ssh}} findmnt -T {RECORDINGS}  # a failing disk? else mount it read-write again",
+        )
     if not found.writable:
         return failed("Asterisk can't write there", required, found.evidence)
     if not found.mode.endswith("0"):
@@ -383,6 +413,20 @@ def _all(subject: Subject) -> Endpoints:
     return subject.facts.get(endpoint_settings, names)
 
 
+def _service(subject: Subject) -> Judgement:
+    try:
+        return judge_service(subject.facts.get(service))
+    except TimeoutError as error:
+        required = "asterisk.service active and enabled, and Asterisk answers"
+        return failed("Asterisk hangs: it does not answer its command line", required, str(error))
+
+
+def _recordings(subject: Subject) -> Judgement:
+    found = subject.facts.get(file_system, RECORDINGS)
+    read_only = found is not None and found.read_only
+    return judge_recordings(subject.facts.get(recordings_folder), read_only)
+
+
 def _snapshot(subject: Subject) -> Snapshot:
     return subject.facts.get(snapshot)
 
@@ -418,7 +462,7 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "service",
         "Asterisk is running",
-        lambda s: judge_service(s.facts.get(service)),
+        _service,
         ("R19", "R02", "R04"),
         severity=Severity.CRITICAL,
         remedy="{ssh} systemctl restart asterisk.service",
@@ -504,6 +548,15 @@ CHECKS: tuple[Check, ...] = (
         ("R02", "R12"),
     ),
     _check(
+        "sessions-free",
+        "Asterisk has WebSocket sessions left",
+        lambda s: judge_sessions_free(_snapshot(s)),
+        ("R02", "R12"),
+        severity=Severity.CRITICAL,
+        remedy="{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'  # who holds "
+        "them? restarting Asterisk ends them all, and every call",
+    ),
+    _check(
         "descriptors",
         "Asterisk has as many file descriptors as planned",
         lambda s: judge_descriptors(_snapshot(s), s.plan.tuning.telephony),
@@ -541,7 +594,8 @@ CHECKS: tuple[Check, ...] = (
         "Addresses that guess passwords are banned",
         lambda s: judge_jail(s.facts.get(jail)),
         ("C05",),
-        remedy="{ssh} systemctl enable --now fail2ban.service",
+        # A restart: the unit may run while the jail was stopped by itself.
+        remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
         needs=(),
     ),
     _check(
@@ -551,12 +605,12 @@ CHECKS: tuple[Check, ...] = (
         ("R16", "R19"),
         remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null"
         "  # then: {install}",
-        needs=(_SERVICE, "ports.mysql"),
+        needs=(_SERVICE, "mysql.answers"),
     ),
     _check(
         "recordings",
         "Asterisk can write recordings",
-        lambda s: judge_recordings(s.facts.get(recordings_folder)),
+        _recordings,
         ("R05", "R25"),
         severity=Severity.CRITICAL,
         needs=(),

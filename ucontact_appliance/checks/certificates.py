@@ -50,6 +50,12 @@ _SERVERS = (
     ("turn-tls", Role.TELEPHONY, "systemctl kill -s USR2 coturn.service", "R03"),
 )
 
+_ANSWERS = {
+    "https": ("web.answers",),
+    "wss": ("wss.answers",),
+    "turn-tls": ("stun.binding",),
+}
+
 
 def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
     """Chain, key, names and dates of a pair on disk are sound."""
@@ -208,7 +214,7 @@ def _current(port_id: str, role: Role, reload: str, requirement: str) -> Check:
         remedy=f"{{ssh}} {reload}",
         judge=judge,
         role=role,
-        needs=(_PORTAL_PAIR, f"ports.{port_id}"),
+        needs=(_PORTAL_PAIR, f"ports.{port_id}", *_ANSWERS.get(port_id, ())),
         timeout=15.0,
     )
 

@@ -20,7 +20,7 @@ from ucontact_appliance.checks.model import (
     passed,
     warned,
 )
-from ucontact_appliance.checks.web import HEADERS, SERVICE, header_values, judge_row, sampled
+from ucontact_appliance.checks.web import ANSWERS, HEADERS, header_values, judge_row, sampled
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts.web import HeaderLine, header_lines, header_maps, page
 from ucontact_appliance.planning.model import Role
@@ -133,7 +133,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_removed(sampled(subject)),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(ANSWERS, "ports.http"),
         timeout=15.0,
     ),
     Check(

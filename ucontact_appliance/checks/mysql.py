@@ -25,6 +25,7 @@ from ucontact_appliance.facts.mysql import (
     Audit,
     Grants,
     ServerView,
+    answers,
     audit,
     server_view,
     single_privileges,
@@ -36,6 +37,7 @@ from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.resources import load_data
 
 SERVICE = "mysql.service"
+ANSWERS = "mysql.answers"
 LOGIN = "mysql.login"
 _TABLE: dict[str, Any] = load_data("database")
 _SERVICES: tuple[str, ...] = tuple(_TABLE["grants"])
@@ -51,6 +53,14 @@ _AFRESH = "{install} && {ssh} systemctl restart mysql"
 _REFUSALS = (1045, 3159)
 _SOCKET_ONLY = "auth_socket"
 _UNCHECKED_SCHEMAS = ("information_schema", "performance_schema")
+
+
+def judge_answers(greeted: bool, port: int) -> Judgement:
+    """A server that hangs takes connections all the same: its unit and its port look well."""
+    required = f"MySQL greets whoever connects to port {port}"
+    if not greeted:
+        return failed("it takes connections and says nothing, or takes none", required)
+    return passed("it greets", required)
 
 
 def judge_login(found: ServerView) -> Judgement:
@@ -262,6 +272,11 @@ def _service(subject: Subject) -> Judgement:
     return judge_service(subject.facts.get(unit, "mysql.service"))
 
 
+def _answers(subject: Subject) -> Judgement:
+    port = _port(subject)
+    return judge_answers(subject.facts.get(answers, port), port)
+
+
 def _version(subject: Subject, found: ServerView) -> Judgement:
     return judge_version(found, subject.now.date())
 
@@ -299,6 +314,17 @@ CHECKS: tuple[Check, ...] = (
         role=Role.DATABASE,
     ),
     Check(
+        id=ANSWERS,
+        title="MySQL answers",
+        severity=Severity.CRITICAL,
+        requirements=("R16", "C06"),
+        remedy="{ssh} systemctl restart mysql",
+        judge=_answers,
+        role=Role.DATABASE,
+        needs=(SERVICE, "ports.mysql"),
+        timeout=_TIMEOUT,
+    ),
+    Check(
         id=LOGIN,
         title="MySQL lets a service in over verified TLS",
         severity=Severity.HIGH,
@@ -306,7 +332,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_viewed(lambda _, found: judge_login(found)),
         role=Role.DATABASE,
-        needs=(SERVICE,),
+        needs=(ANSWERS,),
         timeout=_TIMEOUT,
     ),
     Check(
@@ -362,7 +388,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_accounts,
         role=Role.DATABASE,
-        needs=(SERVICE,),
+        needs=(ANSWERS,),
         timeout=_TIMEOUT,
     ),
     Check(
@@ -373,7 +399,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_grants,
         role=Role.DATABASE,
-        needs=(SERVICE,),
+        needs=(ANSWERS,),
         timeout=_TIMEOUT,
     ),
     Check(

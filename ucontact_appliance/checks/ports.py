@@ -84,7 +84,8 @@ def _listening(row: PortRow) -> Check:
         title=f"{row.purpose[:1].upper()}{row.purpose[1:]} is listening ({row.id})",
         severity=Severity.CRITICAL if row.id in _CRITICAL else Severity.HIGH,
         requirements=row.requirements,
-        remedy=f"{{ssh}} systemctl restart {unit}",
+        # The service runs and its port does not: its settings were changed, or it lost its socket.
+        remedy=f"{{ssh}} systemctl restart {unit}" + ("; {install}" if row.id != "ssh" else ""),
         judge=judge,
         role=None if row.role == EVERY else Role(row.role),
         without=row.without,
@@ -183,6 +184,7 @@ CHECKS: tuple[Check, ...] = (
         requirements=("C05",),
         remedy="{ssh} ss -lntup  # stop and disable the program that is named",
         judge=lambda subject: judge_free(_registry(subject), subject.facts.get(listeners)),
-        stages=frozenset({Stage.PREFLIGHT}),
+        # In service too: a service that can't start for want of its port is not the cause.
+        stages=frozenset({Stage.PREFLIGHT, Stage.DOCTOR}),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ucontact_appliance.checks import (
+    answers,
     appliance,
     asterisk,
     backend,
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     *ports.CHECKS,
     *firewall.CHECKS,
     *certificates.CHECKS,
+    *answers.CHECKS,
     *tls.CHECKS,
     *web.CHECKS,
     *headers.CHECKS,

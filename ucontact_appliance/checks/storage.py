@@ -158,6 +158,13 @@ def _fullest(subject: Subject) -> FileSystem:
     return min(filter(None, (_root(subject), var)), key=lambda found: found.free_kb)
 
 
+def _scarcest(subject: Subject) -> FileSystem:
+    """Of the same file systems, the one with the fewest inodes left."""
+    var = subject.facts.get(file_system, _VAR)
+    limited = [found for found in (_root(subject), var) if found and found.inodes]
+    return min(limited, key=lambda found: found.inodes_free_percent, default=_root(subject))
+
+
 def _room(subject: Subject) -> Judgement:
     installed = subject.facts.get(file_system, _RELEASE) is not None
     return judge_room(_fullest(subject), installed)
@@ -169,9 +176,9 @@ def _recordings(subject: Subject) -> Judgement:
         return failed(f"{RECORDINGS} is missing", "the recordings tree (R05)", remedy="{install}")
     if found.read_only:
         return failed(f"{found.mount} is mounted read-only", "the recordings tree is writable")
-    space = judge_space(found)
-    if space.verdict is Verdict.FAIL:
-        return space
+    for judged in (judge_space(found), judge_inodes(found)):
+        if judged.verdict is Verdict.FAIL:
+            return judged
     return judge_recordings(found, subject.facts.get(taken_kb, RECORDINGS), subject.plan)
 
 
@@ -179,7 +186,7 @@ _LARGER = (
     f"{{ssh}} df -h {RECORDINGS}  # give it a larger disk, or lower recordings: retention_days in "
     "{site}, then: {install}"
 )
-_LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / | sort -rh | head -20"
+_LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / /var | sort -rh | head -20"
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -223,8 +230,8 @@ CHECKS: tuple[Check, ...] = (
         title="The file system has free inodes",
         severity=Severity.HIGH,
         requirements=("R12",),
-        remedy="{ssh} du -x --inodes --max-depth=3 / | sort -rn | head -20",
-        judge=lambda subject: judge_inodes(_root(subject)),
+        remedy="{ssh} du -x --inodes --max-depth=3 / /var | sort -rn | head -20",
+        judge=lambda subject: judge_inodes(_scarcest(subject)),
         stages=_BOTH,
     ),
     Check(

@@ -14,6 +14,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.facts.stun import (
     FORBIDDEN_PEERS,
     Answer,
@@ -39,6 +40,9 @@ _TIMEOUT = 12.0
 def judge_service(found: Unit) -> Judgement:
     """The unit runs, and will after a reboot."""
     required = f"{found.name} is active and enabled"
+    if found.loaded == "masked":
+        told = f"{found.name} is masked and {found.active}"
+        return failed(told, required, found.evidence, unmasking(found.name))
     if found.loaded != "loaded":
         words = f"{found.name} is {found.loaded or 'missing'}"
         return failed(words, required, found.evidence, "{install}")
@@ -177,7 +181,8 @@ CHECKS: tuple[Check, ...] = (
         title="STUN tells clients their address",
         severity=Severity.HIGH,
         requirements=("R03",),
-        remedy="{install}",
+        # It runs and does not answer: it hangs, or has other settings than ours.
+        remedy="{ssh} systemctl restart coturn; {install}",
         judge=_binding,
         role=Role.TELEPHONY,
         needs=(SERVICE,),

@@ -51,7 +51,8 @@ def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) 
     """What the baseline's file asks of the kernel is what the kernel has."""
     required = "every value of /etc/sysctl.d/60-ucontact.conf is in force"
     if found is None:
-        return failed("/etc/sysctl.d/60-ucontact.conf is missing", required)
+        told = "/etc/sysctl.d/60-ucontact.conf is missing"
+        return failed(told, required, remedy="{install}")
     evidence = "\n".join(f"{s.key}: wanted {s.wanted}, found {s.found}" for s in found)
     hidden = [s for s in found if s.found is None]
     wrong = [s for s in found if s.found is not None and s.found != s.wanted]

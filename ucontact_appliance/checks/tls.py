@@ -46,7 +46,8 @@ class Service:
     requirement: str
     alpn: str
     offered_alpn: tuple[str, ...]
-    needs: str
+    needs: tuple[str, ...]
+    answers: str  # the check that it answers at all, which these build on
 
     @property
     def port(self) -> int:
@@ -54,7 +55,7 @@ class Service:
         return int(next(row.port for row in ports() if row.id == self.id))
 
 
-_SERVICES = (
+SERVICES = (
     Service(
         id="https",
         title="the portal (443)",
@@ -62,7 +63,8 @@ _SERVICES = (
         requirement="R01",
         alpn="h2",
         offered_alpn=("h2", "http/1.1"),
-        needs="web.service",
+        needs=("web.service", "ports.https"),
+        answers="web.answers",
     ),
     Service(
         id="wss",
@@ -72,7 +74,8 @@ _SERVICES = (
         # A WebSocket is upgraded from HTTP/1.1. A server without ALPN speaks that too (RFC 7301).
         alpn="http/1.1",
         offered_alpn=("http/1.1",),
-        needs="ports.wss",
+        needs=("ports.wss", "asterisk.sessions-free"),
+        answers="wss.answers",
     ),
 )
 
@@ -268,7 +271,7 @@ def _check(service: Service, question: _Question) -> Check:
         judge=lambda subject: question.judge(subject, service),
         role=service.role,
         needs=(
-            service.needs,
+            service.answers,
             *((f"tls.{service.id}.{question.needs}",) if question.needs else ()),
         ),
         timeout=20.0,
@@ -276,5 +279,5 @@ def _check(service: Service, question: _Question) -> Check:
 
 
 CHECKS: tuple[Check, ...] = tuple(
-    _check(service, question) for service in _SERVICES for question in _QUESTIONS
+    _check(service, question) for service in SERVICES for question in _QUESTIONS
 )

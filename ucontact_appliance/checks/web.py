@@ -22,6 +22,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.checks.tls import roots_file
+from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.clients.wss import Upgrade
 from ucontact_appliance.facts import tls as tls_facts
@@ -33,6 +34,7 @@ from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
 
 SERVICE = "web.service"
+ANSWERS = "web.answers"  # it runs, and can be asked from here
 _LEAST_VERSION = "1.17.0"  # R17
 HEADERS: tuple[dict[str, Any], ...] = tuple(load_data("headers")["headers"])
 _PORTAL = "/uContact/"
@@ -65,6 +67,9 @@ def judge_service(found: facts.Nginx) -> Judgement:
     evidence = found.evidence.partition("---- version")[0].strip()
     if not found.version:
         return failed("NGINX is not installed", required, evidence, "{install}")
+    if found.enabled.startswith("masked"):
+        told = f"masked and {found.active}"
+        return failed(told, required, evidence, unmasking("nginx.service"))
     if found.active != "active":
         return failed(found.active, required, evidence)
     if found.enabled != "enabled":
@@ -291,7 +296,7 @@ def _header(row: dict[str, Any]) -> Check:
         remedy="{install}",
         judge=judge,
         role=Role.BACKEND,
-        needs=(SERVICE, "web.header.inherited"),
+        needs=(ANSWERS, "ports.http", "web.header.inherited"),
         timeout=15.0,
     )
 
@@ -464,7 +469,7 @@ CHECKS: tuple[Check, ...] = (
             subject.facts.get(facts.page, "/uContact/?from=http", "http")
         ),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(ANSWERS, "ports.http"),
     ),
     Check(
         id="web.http2",
@@ -474,7 +479,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_http2(_pages(subject, _PORTAL)[0]),
         role=Role.BACKEND,
-        needs=(SERVICE, "tls.https.alpn"),
+        needs=(ANSWERS, "tls.https.alpn"),
     ),
     Check(
         id="web.header.inherited",
@@ -497,7 +502,7 @@ CHECKS: tuple[Check, ...] = (
             _pages(subject, *(f"/{folder}/" for folder in _FOLDERS))
         ),
         role=Role.BACKEND,
-        needs=(SERVICE, "tree.files"),
+        needs=(ANSWERS, "tree.files"),
     ),
     Check(
         id="web.portal",
@@ -507,7 +512,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_portal,
         role=Role.BACKEND,
-        needs=(SERVICE, "tree.files"),
+        needs=(ANSWERS, "tree.files"),
     ),
     Check(
         id="web.private",
@@ -517,7 +522,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_private(_pages(subject, *_PRIVATE)),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(ANSWERS,),
     ),
     Check(
         id="web.names",
@@ -527,7 +532,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_names(_strangers(subject)),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(ANSWERS, "ports.http"),
     ),
     Check(
         id="web.rest",
@@ -537,7 +542,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=by_health(lambda subject, path: judge_rest(_pages(subject, path)[0])),
         role=Role.BACKEND,
-        needs=(SERVICE, "ports.backend"),
+        needs=(ANSWERS, "ports.backend"),
     ),
     Check(
         id="web.login",
@@ -554,10 +559,10 @@ CHECKS: tuple[Check, ...] = (
         title="SIP over secure WebSockets opens on 8089",
         severity=Severity.CRITICAL,
         requirements=("R02",),
-        remedy="{ssh} systemctl restart asterisk.service",
+        remedy="{ssh} systemctl restart asterisk.service; {install}",
         judge=lambda subject: _upgrade(subject, "wss"),
         role=Role.TELEPHONY,
-        needs=("ports.wss", "tls.wss.trust", "tls.wss.name"),
+        needs=("wss.answers", "tls.wss.trust", "tls.wss.name"),
     ),
     Check(
         id="wss.portal",
@@ -567,7 +572,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: _upgrade(subject, "https"),
         role=Role.BACKEND,
-        needs=(SERVICE, "tls.https.trust", "tls.https.name", "wss.direct"),
+        needs=(ANSWERS, "tls.https.trust", "tls.https.name", "wss.direct"),
     ),
     Check(
         id="wss.name",

@@ -78,6 +78,11 @@ def _as_root(command: str, host: Host) -> str:
     return f"{shlex.join(words)} {quoted(command) if compound else command}"
 
 
+def unmasking(unit: str) -> str:
+    """The remedy for a unit that somebody masked: nothing can start it before (systemctl(1))."""
+    return f"{{ssh}} systemctl unmask {unit} && systemctl enable --now {unit}"
+
+
 def quoted(text: str) -> str:
     """The text as one word for the shell, in double quotes where those are easier to read."""
     if "'" in text and not _SPECIAL_IN_DOUBLE_QUOTES.search(text):

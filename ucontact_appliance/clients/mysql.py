@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,19 @@ def ask(login: Login, queries: Mapping[str, str]) -> dict[str, tuple[tuple[str, 
         if error.errno in (errorcode.CR_CONN_HOST_ERROR, errorcode.CR_SERVER_LOST):
             raise _classified(error) from error
         raise LoginRefusedError(f"{error.errno}: {error.msg}") from error
+
+
+def greets(port: int, seconds: float = 4.0) -> bool:
+    """Whether a server speaks first on that local port, as MySQL's protocol has it.
+
+    One that hangs is connected to by its kernel, and says nothing.
+    """
+    try:
+        with socket.create_connection((_HOST, port), timeout=seconds) as connection:
+            connection.settimeout(seconds)
+            return bool(connection.recv(1))
+    except OSError:
+        return False
 
 
 def plaintext(login: Login) -> Refusal:

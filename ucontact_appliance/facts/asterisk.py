@@ -109,6 +109,7 @@ class Snapshot:
     contexts: tuple[str, ...]
     descriptors: int | None
     session_limit: int | None
+    sessions_used: int
     texts: Mapping[str, str]
 
 
@@ -143,6 +144,8 @@ _SNAPSHOT = script(
         "cat /proc/$(systemctl show asterisk.service -p MainPID | cut -d= -f2)/limits 2>&1 || true"
     ),
     sessions="grep -E '^ *sessionlimit' /etc/asterisk/http.conf || true",
+    # Asterisk tells nobody how many it has. It counts those of both ports together.
+    used="ss -Htn state established '( sport = :8088 or sport = :8089 )'",
 )
 
 
@@ -175,6 +178,7 @@ def parse_snapshot(parts: Mapping[str, str]) -> Snapshot:
         contexts=tuple(re.findall(r"^\[ Context '([^']+)'", text("dialplan"), re.MULTILINE)),
         descriptors=_number(r"^Max open files\s+(\d+)", text("limits")),
         session_limit=_number(r"^\s*sessionlimit\s*=>?\s*(\d+)", text("sessions")),
+        sessions_used=len(text("used").splitlines()),
         texts={topic: text(topic) for topic in parts},
     )
 

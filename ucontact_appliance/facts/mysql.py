@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ucontact_appliance.clients.mysql import Login, LoginRefusedError, Refusal, ask, plaintext
+from ucontact_appliance.clients.mysql import (
+    Login,
+    LoginRefusedError,
+    Refusal,
+    ask,
+    greets,
+    plaintext,
+)
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import Reach
@@ -91,6 +98,12 @@ def server_view(reach: Reach, port: int, password: str, ca: str) -> ServerView:
         columns=frozenset((row[0], row[1], row[2]) for row in rows["columns"]),
         variables={row[0]: row[1] for row in rows["variables"]},
     )
+
+
+def answers(reach: Reach, port: int) -> bool:
+    """Whether the server greets whoever connects."""
+    with reach.runner.forward(port) as local:
+        return greets(local)
 
 
 def without_tls(reach: Reach, port: int, password: str) -> Refusal:

@@ -19,6 +19,7 @@ _HALF = ".half-"
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
 # Where a machine's own name lies, below its root.
 HOSTNAME = "etc/hostname"
+_NETWORK_FILE = "etc/systemd/network/10-host0.network"
 # What a freshly installed server has; everything else is the appliance's to bring.
 PACKAGES = (
     "apt",
@@ -178,8 +179,18 @@ def personalise(root: Path, name: str, address: str) -> None:
     network = _NETWORKD.format(
         address=f"{address}/{layout.NETWORK.prefixlen}", gateway=layout.GATEWAY
     )
-    _put(root, "etc/systemd/network/10-host0.network", network)
+    _put(root, _NETWORK_FILE, network)
     _put(root, HOSTNAME, f"{name}\n")
+
+
+def is_personal(root: Path, name: str, address: str) -> bool:
+    """Whether the machine has that name and address already, from a layer that it stands on."""
+    try:
+        named = (root / HOSTNAME).read_text(encoding="utf-8").strip()
+        network = (root / _NETWORK_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return named == name and f"{address}/{layout.NETWORK.prefixlen}\n" in network
 
 
 def pretend_ubuntu(root: Path, version: str) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -176,14 +176,36 @@ def freeze(name: str, layer: str, on_event: Observer) -> tuple[str, ...]:
         image = _image_of(folder) or images.base_image(spec.suite, on_event)
         target = _layer_folder(image, layer)
         on_event(f"freezing {name} as {layer}")
-        init = processes.leader(folder / "root")
-        if init is not None:
-            run(["nsenter", "-t", str(init), "-a", "sync"])
+        _sync(folder)
         _halt(folder)
         (folder / "upper").rename(target)
         _remove(folder)
         _tidy_network()
     return (*spec.layers, layer)
+
+
+def settle(name: str, layer: str, on_event: Observer) -> Machine:
+    """Keep what the machine has become as a layer, and put the same machine on top of it, stopped.
+
+    From then on `reset` gives that state back in a second or two, under the same name and address.
+    The machine is ended as `freeze` ends it; `drop_layer` forgets the layer once the machine is
+    down. Raises UsageError when there is a layer of that name already.
+    """
+    require_tools()
+    _refuse_bad_name(layer)
+    with _lock(on_event):
+        folder = _existing(name)
+        if _folders_of(layer):
+            raise UsageError(f"there is a layer {layer!r} already")
+        spec, address = _read_spec(folder), _address(folder)
+        image = _image_of(folder) or images.base_image(spec.suite, on_event)
+        on_event(f"settling {name} on {layer}")
+        _sync(folder)
+        _halt(folder)
+        (folder / "upper").rename(_layer_folder(image, layer))
+        _remove(folder)
+        _create(folder, replace(spec, layers=(*spec.layers, layer)), address, image)
+        return _machine(folder)
 
 
 def drop_layer(layer: str, on_event: Observer) -> None:
@@ -356,7 +378,9 @@ def _boot(folder: Path, spec: Spec, layers: Sequence[Path], address: str) -> Non
         run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)])
     images.copy_resolver(root)
     # Once: a machine that boots again keeps its /etc/hosts and its machine-id, as a server does.
-    if not (folder / "upper" / images.HOSTNAME).exists():
+    # The same holds for one that was settled: its name and address lie in a layer.
+    mine = (folder / "upper" / images.HOSTNAME).exists()
+    if not mine and not images.is_personal(root, spec.name, address):
         if spec.ubuntu:
             images.pretend_ubuntu(root, spec.ubuntu)
         images.personalise(root, spec.name, address)
@@ -397,6 +421,12 @@ def _remove(folder: Path) -> None:
     _halt(folder)
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def _sync(folder: Path) -> None:
+    init = processes.leader(folder / "root")
+    if init is not None:
+        run(["nsenter", "-t", str(init), "-a", "sync"])
 
 
 def _halt(folder: Path) -> None:

@@ -57,6 +57,7 @@ JUDGES: dict[str, Callable[[Snapshot], Judgement]] = {
     "qos_text": lambda s: checks.judge_qos_text(s, MARKS),
     "sessions": lambda s: checks.judge_sessions(s, TUNING),
     "descriptors": lambda s: checks.judge_descriptors(s, TUNING),
+    "sessions_free": checks.judge_sessions_free,
     "rtp": lambda s: checks.judge_rtp(s, TUNING),
     "http": lambda s: checks.judge_http(s, 8089),
     "ami": checks.judge_ami,
@@ -89,6 +90,7 @@ FAULTS: dict[str, tuple[str, Callable[[Snapshot], Snapshot]]] = {
     ),
     "too few sessions": ("sessions", lambda s: replace(s, session_limit=100)),
     "the default of sessions": ("sessions", lambda s: replace(s, session_limit=None)),
+    "no session left": ("sessions_free", lambda s: replace(s, sessions_used=120)),
     "too few descriptors": ("descriptors", lambda s: replace(s, descriptors=1024)),
     "other RTP ports": ("rtp", lambda s: replace(s, rtp=(10000, 20000))),
     "HTTPS off": ("http", lambda s: replace(s, https="")),
@@ -141,6 +143,12 @@ def test_service() -> None:
     fails(checks.judge_service(replace(good, state="inactive")), "inactive")
     fails(checks.judge_service(replace(good, uptime="Unable to connect")), "answer")
     fails(checks.judge_service(replace(good, enabled="disabled")), "boot")
+
+
+def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
+    masked = checks.judge_service(Service("inactive", "masked", "", ""))
+    fails(masked, "masked")
+    assert masked.remedy.startswith("{ssh} systemctl unmask asterisk.service && ")
 
 
 def test_settings_of_endpoints(endpoints: dict[str, Settings]) -> None:
@@ -224,3 +232,18 @@ def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
 def test_a_ceiling_below_the_plan_warns_while_the_calls_fit(found: Snapshot) -> None:
     ceiling = replace(found, descriptors=5000)
     assert checks.judge_descriptors(ceiling, TUNING).verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "verdict"),
+    [
+        (95, 120, Verdict.PASS),
+        (96, 120, Verdict.WARN),
+        (119, 120, Verdict.WARN),
+        (120, 120, Verdict.FAIL),
+        (100, None, Verdict.FAIL),
+    ],
+)
+def test_sessions_run_out(found: Snapshot, used: int, limit: int | None, verdict: Verdict) -> None:
+    judgement = checks.judge_sessions_free(replace(found, sessions_used=used, session_limit=limit))
+    assert judgement.verdict is verdict

@@ -75,8 +75,8 @@ def test_every_port_of_the_registry_that_has_a_listener_has_a_check() -> None:
 
 _PROGRAMS = {
     "apt-cache", "apt-get", "asterisk", "cat", "date", "dd", "df", "dpkg", "du", "echo", "find",
-    "free", "grep", "head", "journalctl", "ls", "mv", "mysql", "nft", "nproc", "ping", "ps",
-    "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "sysctl", "systemctl", "true",
+    "findmnt", "free", "grep", "head", "journalctl", "ls", "mv", "mysql", "nft", "nproc", "ping",
+    "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "sysctl", "systemctl", "true",
     "ucontact", "uname",
 }  # fmt: skip
 _HOSTS = {

@@ -42,6 +42,14 @@ def test_service_that_would_not_come_back() -> None:
     assert judged.remedy == "{ssh} systemctl enable coturn.service"
 
 
+def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
+    found = parse_unit("coturn.service", recorded("unit_coturn-bullseye"))
+    judged = stun.judge_service(replace(found, loaded="masked", active="inactive"))
+    assert judged.verdict is Verdict.FAIL
+    assert "masked" in judged.observed
+    assert judged.remedy.startswith("{ssh} systemctl unmask coturn.service && ")
+
+
 def test_binding() -> None:
     here = Answer(SERVER, Binding("192.0.2.9", "192.0.2.9", 0.9))
     assert stun.judge_binding(here).verdict is Verdict.PASS

@@ -52,6 +52,10 @@ def test_settings(found: tuple[Setting, ...] | None, container: bool, verdict: V
     assert judge_settings(found, container).verdict is verdict
 
 
+def test_only_an_installation_brings_a_missing_settings_file_back() -> None:
+    assert judge_settings(None, True).remedy == "{install}"
+
+
 @pytest.mark.parametrize(
     ("settings", "verdict"),
     [

@@ -138,7 +138,7 @@ def test_curves(offers: dict[str, str], verdict: Verdict) -> None:
     ],
 )
 def test_alpn(service: int, alpn: str, verdict: Verdict) -> None:
-    assert tls.judge_alpn(shaken(alpn=alpn), tls._SERVICES[service]).verdict is verdict
+    assert tls.judge_alpn(shaken(alpn=alpn), tls.SERVICES[service]).verdict is verdict
 
 
 def test_both_services_get_every_question() -> None:

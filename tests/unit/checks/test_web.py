@@ -48,6 +48,7 @@ def well(**changes: Any) -> Nginx:
         (web.judge_service, {"active": "inactive"}, Verdict.FAIL),
         (web.judge_service, {"enabled": "disabled"}, Verdict.FAIL),
         (web.judge_service, {"version": ""}, Verdict.FAIL),
+        (web.judge_service, {"active": "inactive", "enabled": "masked"}, Verdict.FAIL),
         (web.judge_version, {}, Verdict.PASS),
         (web.judge_version, {"version": "1.17.0"}, Verdict.PASS),
         (web.judge_version, {"version": "1.16.9"}, Verdict.FAIL),
@@ -62,6 +63,11 @@ def well(**changes: Any) -> Nginx:
 def test_the_service(judge: Any, changes: dict[str, Any], verdict: Verdict) -> None:
     judged: Judgement = judge(well(**changes))
     assert judged.verdict is verdict
+
+
+def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
+    judged = web.judge_service(well(active="inactive", enabled="masked"))
+    assert judged.remedy.startswith("{ssh} systemctl unmask nginx.service && ")
 
 
 @pytest.mark.parametrize(

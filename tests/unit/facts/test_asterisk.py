@@ -103,6 +103,7 @@ def test_what_the_server_is_set_to(suite: str) -> None:
     assert found.cdr_backends == ("odbc", "csv")
     assert found.descriptors == 8192
     assert found.session_limit == 120
+    assert found.sessions_used == 0
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -1,0 +1,135 @@
+"""`make faults`: every fault of the catalogue on a machine, with a table and a JSON file."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tests.faults.catalogue import FAULTS, USUAL
+from tests.faults.coverage import unproven
+from tests.faults.document import page, record
+from tests.faults.model import Fault, Outcome
+from tests.faults.runner import bad, prove
+from tests.faults.snapshot import Findings, Snapshot, snapshot
+
+_OUT = Console()
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the chosen faults; 0 when all were as the catalogue says, 1 when not, 2 for wrong use."""
+    options = _options(words)
+    chosen = [fault for fault in FAULTS if _is_chosen(fault, options)]
+    if not chosen:
+        _OUT.print("no fault has such an id", style="red")
+        return 2
+    if os.geteuid() != 0:
+        _OUT.print("not run: rehearsal machines need root", style="red")
+        return 2
+    # Ended by `kill`, the machine and its layer go just as after Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGINT, _interrupted)
+    try:
+        outcomes = _run(chosen, options)
+    except KeyboardInterrupt:
+        _OUT.print("interrupted", style="yellow")
+        return 130
+    _OUT.print(_table(outcomes))
+    for check_id, reason in sorted(unproven().items()):
+        _OUT.print(f"not proven by a fault: {check_id}: {reason}", highlight=False)
+    wrong = [outcome for outcome in outcomes if not outcome.good]
+    _OUT.print(f"{len(outcomes) - len(wrong)} of {len(outcomes)} faults as the catalogue says")
+    if options.page:
+        options.page.write_text(page(outcomes), encoding="utf-8")
+    return 1 if wrong else 0
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("ids", nargs="*", help="ids or patterns such as 'tls-*'; else all of them")
+    parser.add_argument("--fast", action="store_true", help="the subset that runs in the suite")
+    parser.add_argument("--look", action="store_true", help="run no remedy that installs")
+    parser.add_argument("--name", default="faults", help="of the rehearsal machine")
+    parser.add_argument("--keep", type=Path, help="leave the installed site, for the next run")
+    parser.add_argument("--json", type=Path, default=Path("build/faults.json"))
+    parser.add_argument("--page", type=Path, help="write the table as Markdown to this file")
+    return parser.parse_args(words)
+
+
+def _is_chosen(fault: Fault, options: argparse.Namespace) -> bool:
+    named = not options.ids or any(fnmatch.fnmatch(fault.id, one) for one in options.ids)
+    return named and (fault.fast or not options.fast)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    name, target, keep = options.name, options.json, options.keep
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="faults-") as passing:
+        folder = (keep or Path(passing)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        _OUT.print(f"installing the small site {name}, once")
+        with snapshot(name, folder, keep=keep is not None) as site:
+            clean = site.clean(USUAL)
+            _OUT.print(f"clean: {len(clean)} checks, {', '.join(sorted(bad(clean)))} usual")
+            for number, fault in enumerate(chosen, 1):
+                outcome = _proven(site, fault, clean, installs=not options.look)
+                outcomes.append(outcome)
+                _tell(number, len(chosen), outcome)
+                target.write_text(json.dumps([record(one) for one in outcomes], indent=1) + "\n")
+    return outcomes
+
+
+def _proven(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool) -> Outcome:
+    try:
+        return prove(site, fault, clean, installs=installs)
+    except Exception as error:  # one fault that breaks the runner must not hide the others
+        return Outcome(fault, (), (), (f"{type(error).__name__}: {error}",), 0.0, False)
+
+
+def _tell(number: int, count: int, outcome: Outcome) -> None:
+    style = "green" if outcome.good else "red"
+    _OUT.print(
+        f"{number}/{count} [{style}]{'as expected' if outcome.good else 'WRONG'}[/] "
+        f"{outcome.fault.id} ({outcome.seconds:.0f} s)",
+        highlight=False,
+    )
+    for problem in outcome.problems:
+        _OUT.print(f"    {escape(problem)}", highlight=False, soft_wrap=True)
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
+    table = Table(show_lines=False)
+    for title in ("", "fault", "expected", "found", "remedy"):
+        table.add_column(title)
+    table.add_column("s", justify="right")
+    for outcome in outcomes:
+        row = record(outcome)
+        table.add_row(
+            "[green]ok[/]" if outcome.good else "[red]wrong[/]",
+            escape(f"{outcome.fault.id}: {outcome.fault.title}"),
+            ", ".join(row["expected"]),
+            ", ".join(row["found"]),
+            row["remedy"],
+            f"{outcome.seconds:.0f}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

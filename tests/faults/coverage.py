@@ -1,0 +1,62 @@
+"""Which of doctor's checks the catalogue proves, and why the others are left."""
+
+from __future__ import annotations
+
+from tests.faults.catalogue import FAULTS
+from ucontact_appliance.checks.model import Stage
+from ucontact_appliance.checks.registry import CHECKS
+
+NO_REASON = "no fault yet"
+_CONTAINER = "a rehearsal machine is a container, and has that of its host"
+_SAME_JUDGE = "judged by the same lines as its twin of 443, which a fault proves"
+# By id, or by its beginning with a dot behind.
+REASONS = {
+    "host.time_sync": _CONTAINER,
+    "host.processor": _CONTAINER,
+    "host.memory": _CONTAINER,
+    "memory.available": _CONTAINER,
+    "memory.kills": _CONTAINER,
+    "disk.writable": "the root of a rehearsal machine can't be mounted read-only",
+    "host.root": "a login without root's rights can't have installed the site",
+    "host.system": "another operating system is another machine",
+    "controller.packages": "the runner itself stands on these packages",
+    "controller.parts": "the runner itself stands on this tree",
+    "controller.commands": "the runner itself stands on this command line",
+    "asterisk.trunks": "the small site has no trunk",
+    "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",
+    "web.version": "no older NGINX can be installed beside the one of the suite",
+    "mysql.version": "no older MySQL can be installed beside the one of the suite",
+    "backend.java": "no other Java can be installed beside Java 8",
+    "tls.wss.": _SAME_JUDGE,
+    "ports.ssh": "without it the host is out of reach, which host-ssh-stopped proves",
+    "ports.wss-portal": "only where telephony has a server of its own",
+    "wss.name": "only where telephony has a server of its own",
+    "certificates.served.sip-tls": "PJSIP reads the file at each connection: it serves what lies "
+    "on disk, always",
+    "ports.sip-tcp": "judged by the same lines as ports.sip-udp, which a fault proves",
+    "ports.asterisk-http": "judged by the same lines as ports.ami, which a fault proves",
+    "web.http2": "what turns HTTP/2 off shows in ALPN before, which tls-http2-off proves",
+    "web.login": "the answer is the release's own code, which no setting spoils",
+    "stun.credential": "no setting of coturn lets a wrong credential in, and nobody else",
+}
+
+
+def proven() -> frozenset[str]:
+    """Checks that must complain of a fault."""
+    return frozenset(check for fault in FAULTS for check in fault.causes)
+
+
+def unproven() -> dict[str, str]:
+    """The other checks of the plain doctor, each with the reason."""
+    staged = [check.id for check in CHECKS if Stage.DOCTOR in check.stages]
+    return {check_id: _reason(check_id) for check_id in staged if check_id not in proven()}
+
+
+def _reason(check_id: str) -> str:
+    faults = [fault.id for fault in FAULTS if check_id in fault.also]
+    if faults:
+        return f"a symptom, not the cause, of {', '.join(faults)}"
+    for name, reason in REASONS.items():
+        if check_id == name or (name.endswith(".") and check_id.startswith(name)):
+            return reason
+    return NO_REASON

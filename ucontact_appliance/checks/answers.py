@@ -1,0 +1,58 @@
+"""Whether the portal and signalling answer from here at all: what all that asks them builds on.
+
+A service that hangs, or that a firewall hides, has one finding by this; without it each check that
+asks would wait for itself and say the same.
+"""
+
+from __future__ import annotations
+
+from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject, failed, passed
+from ucontact_appliance.checks.tls import SERVICES, Service, roots_file
+from ucontact_appliance.errors import ApplianceError
+from ucontact_appliance.facts import tls
+from ucontact_appliance.facts.firewall import Door, knocks
+
+_UNITS = {"https": "nginx.service", "wss": "asterisk.service"}
+
+
+def judge_silence(port: int, door: Door, unit: str, said: str) -> Judgement:
+    """What it means that no TLS handshake came about, by what a bare connection does."""
+    required = f"a TLS handshake with port {port} from here"
+    if door is Door.FILTERED:
+        return failed(
+            f"connections to port {port} get no answer: they are dropped on the way",
+            required,
+            said,
+            "{ssh} nft list ruleset  # the firewall's own checks say whether it is ours",
+        )
+    if door is Door.CLOSED:
+        return failed(f"port {port} refuses connections from here", required, said)
+    return failed(f"{unit} takes connections to port {port} and does not answer", required, said)
+
+
+def _judging(service: Service) -> Check:
+    def judge(subject: Subject) -> Judgement:
+        try:
+            found = subject.facts.get(tls.greeting, service.port, roots_file(subject))
+        except (ApplianceError, TimeoutError) as error:
+            door = subject.facts.get(knocks, (service.port,))[0].door
+            evidence = error.evidence if isinstance(error, ApplianceError) else ""
+            said = f"{error}\n{evidence}".strip()
+            return judge_silence(service.port, door, _UNITS[service.id], said)
+        return passed(found.version, f"a TLS handshake with port {service.port} from here")
+
+    title = f"{service.title} answers from here"
+    return Check(
+        id=service.answers,
+        title=title[:1].upper() + title[1:],
+        severity=Severity.CRITICAL,
+        requirements=(service.requirement,),
+        remedy=f"{{ssh}} systemctl restart {_UNITS[service.id]}",
+        judge=judge,
+        role=service.role,
+        needs=service.needs,
+        timeout=20.0,
+    )
+
+
+CHECKS: tuple[Check, ...] = tuple(_judging(service) for service in SERVICES)

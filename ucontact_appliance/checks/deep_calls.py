@@ -30,6 +30,7 @@ from ucontact_appliance.facts.deep_calls import (
     Caller,
     Named,
     codec_calls,
+    keeps_marks,
     video_calls,
     way_calls,
 )
@@ -81,6 +82,21 @@ def _ways(subject: Subject) -> dict[str, Attempt]:
 def _videos(subject: Subject) -> tuple[Named, ...]:
     _ways(subject)
     return subject.facts.get(video_calls, _caller(subject), _VIDEO_CODECS)
+
+
+def _marked(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
+    """Make no call whose traces could not be found again."""
+
+    def judged(subject: Subject) -> Judgement:
+        if not subject.facts.get(keeps_marks):
+            return Judgement(
+                Verdict.SKIP,
+                "the installed dialplan is of an earlier version, and keeps no mark of such calls",
+                remedy="{install}",
+            )
+        return judge(subject)
+
+    return judged
 
 
 def _evidence(calls: Sequence[Named]) -> str:
@@ -308,6 +324,12 @@ def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
     return passed(timed, required, evidence)
 
 
+def _media_marks(subject: Subject) -> Judgement:
+    others = (*_codecs(subject), *_videos(subject))
+    calls = [_main(subject), *(one.attempt for one in others)]
+    return judge_media_marks(calls, _WANTED["marks"]["audio"])
+
+
 def _signalling(subject: Subject) -> Judgement:
     record = _main(subject).record
     if record is None:
@@ -428,7 +450,7 @@ CHECKS: tuple[Check, ...] = (
         "codecs",
         "A call by each voice codec alone is answered",
         requirements=("R06",),
-        judge=lambda s: judge_codecs(_codecs(s)),
+        judge=_marked(lambda s: judge_codecs(_codecs(s))),
         needs=("call.tone",),
         remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
     ),
@@ -436,7 +458,7 @@ CHECKS: tuple[Check, ...] = (
         "speech",
         "Speech comes back as it was, by each voice codec",
         requirements=("R05", "R06", "R24"),
-        judge=lambda s: judge_speech(_codecs(s), _WANTED["speech"]),
+        judge=_marked(lambda s: judge_speech(_codecs(s), _WANTED["speech"])),
         needs=("call.tone",),
         remedy="ping -c 50 -i 0.2 {address}  # lost packets? then the network; if none: {install}",
     ),
@@ -444,7 +466,7 @@ CHECKS: tuple[Check, ...] = (
         "stun",
         "A call finds its way by the STUN server alone",
         requirements=("R03",),
-        judge=lambda s: judge_reflexive(_ways(s)[webrtc.REFLEXIVE]),
+        judge=_marked(lambda s: judge_reflexive(_ways(s)[webrtc.REFLEXIVE])),
         needs=("call.tone", "stun.binding"),
         remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
     ),
@@ -452,7 +474,7 @@ CHECKS: tuple[Check, ...] = (
         "relay",
         "A call runs through the TURN relay alone",
         requirements=("R03",),
-        judge=lambda s: judge_relay(_ways(s)[webrtc.RELAY]),
+        judge=_marked(lambda s: judge_relay(_ways(s)[webrtc.RELAY])),
         needs=("call.tone", "stun.relay"),
         remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
     ),
@@ -460,7 +482,7 @@ CHECKS: tuple[Check, ...] = (
         "video",
         "Pictures sent into a call come back",
         requirements=("R06", "R23"),
-        judge=lambda s: judge_video(_videos(s), _WANTED["video"]["least_pictures"]),
+        judge=_marked(lambda s: judge_video(_videos(s), _WANTED["video"]["least_pictures"])),
         needs=("call.tone",),
         remedy="{ssh} asterisk -rx 'core show codecs video'  # vp8 and h264? then: {install}",
         severity=Severity.MEDIUM,
@@ -469,10 +491,7 @@ CHECKS: tuple[Check, ...] = (
         "marks",
         "Media arrives with its priority mark",
         requirements=("R07",),
-        judge=lambda s: judge_media_marks(
-            [_main(s), *(one.attempt for one in (*_codecs(s), *_videos(s)))],
-            _WANTED["marks"]["audio"],
-        ),
+        judge=_marked(_media_marks),
         needs=("call.tone",),
         remedy=_NFT,
         severity=Severity.MEDIUM,
@@ -481,7 +500,7 @@ CHECKS: tuple[Check, ...] = (
         "trunks",
         "A call goes out through each trunk",
         requirements=("R04",),
-        judge=_trunks,
+        judge=_marked(_trunks),
         needs=("asterisk.endpoints", "asterisk.dialplan"),
         remedy=(
             "{ssh} asterisk -rx 'pjsip show contacts' && "

@@ -32,6 +32,12 @@ class Named:
     attempt: Attempt
 
 
+def keeps_marks(reach: Reach) -> bool:
+    """Whether the installed dialplan keeps the mark of a call (from this version on)."""
+    shown = reach.runner.run(["asterisk", "-rx", "dialplan show mark"]).stdout
+    return "X-uContact-Doctor" in shown
+
+
 def codec_calls(reach: Reach, caller: Caller, codecs: tuple[str, ...]) -> tuple[Named, ...]:
     """A call by each of these codecs (R06's names), one after another: each is listened to."""
 

@@ -1,4 +1,4 @@
-"""How `ucontact doctor` shows what changed, and its kept runs."""
+"""How `ucontact doctor` shows what it found, what changed, and its kept runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import Any
 
 from rich.markup import escape
 
-from ucontact_appliance.checks.changes import BLOCKED, QUIET, WAIVED, Change, Changes, Kind
+from ucontact_appliance.checks.causes import Cause, causes
+from ucontact_appliance.checks.changes import (
+    BLOCKED,
+    QUIET,
+    WAIVED,
+    Change,
+    Changes,
+    Kind,
+    state_of,
+)
 from ucontact_appliance.checks.document import FindingRow
-from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, table
 from ucontact_appliance.engine.history import Run
 from ucontact_appliance.report.changed import folded, moment, since
@@ -21,6 +30,81 @@ STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()}
     BLOCKED: "dim",
 }
 _KIND_STYLE = {Kind.WORSE: "bold red", Kind.NEW: "bold", Kind.BETTER: "green", Kind.GONE: "dim"}
+
+
+def show_findings(findings: Sequence[Finding], *, everything: bool = False) -> None:
+    """What is wrong, each cause once, with its remedy and what waits for it; then the numbers.
+
+    What is well, or was not judged, is listed only when `everything` is wanted.
+    """
+    if everything:
+        _show_table(findings)
+    for cause in causes(findings):
+        _show_cause(cause)
+    for finding in findings:
+        if finding.waived is None and finding.verdict is Verdict.WARN:
+            _show_problem(finding, f"on {finding.host}")
+    for finding in findings:
+        if finding.waived is not None and finding.blocked_by is None:
+            show_waived(finding)
+    out.print(f"\n{summary(findings)}", highlight=False)
+    hidden = sum(state_of(finding) in ("pass", "skip", BLOCKED) for finding in findings)
+    if hidden and not everything:
+        out.print(f"[dim]{hidden} of them are not listed: --all does[/]", highlight=False)
+
+
+def _show_table(findings: Sequence[Finding]) -> None:
+    rows = table("", "check", "host", "observed", "s")
+    for finding in findings:
+        state = state_of(finding)
+        observed = finding.observed.splitlines() or [""]
+        rows.add_row(
+            f"[{STATE_STYLE[state]}]{state}[/]",
+            finding.title,
+            finding.host,
+            escape(observed[0]),
+            f"{finding.seconds:.1f}",
+        )
+    out.print(rows)
+
+
+def _show_cause(cause: Cause) -> None:
+    hosts = ", ".join(cause.hosts)
+    _show_problem(cause.finding, f"on {hosts}")
+    if cause.behind:
+        by_host = Counter(finding.host for finding in cause.behind)
+        count = sum(by_host.values())
+        where = ", ".join(f"{number} on {host}" for host, number in by_host.items())
+        out.print(
+            f"  [dim]behind it  {count} check{'s' * (count > 1)} could not be judged: {where}[/]",
+            highlight=False,
+        )
+
+
+def _show_problem(finding: Finding, where: str) -> None:
+    style = VERDICT_STYLE[finding.verdict]
+    out.print(
+        f"\n[{style}]{finding.verdict.value}[/] [bold]{finding.id}[/] {escape(where)}: "
+        f"{escape(finding.title)} [dim]({finding.severity.value})[/]",
+        highlight=False,
+    )
+    for label, text in (
+        ("observed", finding.observed),
+        ("required", finding.required),
+        ("remedy", finding.remedy),
+    ):
+        if text:
+            out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """All findings in numbers, coloured: `148 pass, 1 warn, 4 skip`."""
+    states = Counter(state_of(finding) for finding in findings)
+    return ", ".join(
+        f"[{style}]{states[state]} {state}[/]"
+        for state, style in STATE_STYLE.items()
+        if states[state]
+    )
 
 
 def show_changes(changes: Changes) -> None:

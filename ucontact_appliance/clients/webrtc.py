@@ -66,6 +66,7 @@ DIRECT, REFLEXIVE, RELAY = "host", "srflx", "relay"
 
 _RATE = 48000
 _NARROW_RATE = 8000
+_LONGEST_GAP_SECONDS = 1.0  # more is no loss, but a stream that began anew
 _VIDEO_CLOCK = 90000  # RFC 7741
 _PICTURES_A_SECOND = 10
 _WIDTH, _HEIGHT = 320, 240
@@ -325,20 +326,29 @@ class _Eye:
 
 
 class _Ear:
-    """Collects what a track brings, as 16 bit samples."""
+    """Collects what a track brings, as 16 bit samples; silence stands for what was lost."""
 
     def __init__(self) -> None:
         self.samples: array[int] = array("h")
         self.rate = _RATE
         self.first = asyncio.Event()
+        self._next: int | None = None
 
     async def listen(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
             while True:
-                frame = await track.recv()
-                self.rate = frame.sample_rate
-                self.samples.frombytes(mono_bytes(frame))
-                self.first.set()
+                self.take(await track.recv())
+
+    def take(self, frame: AudioFrame) -> None:
+        """Add a frame; its time (pts, in samples) says how much is missing before it."""
+        self.rate = frame.sample_rate
+        if frame.pts is not None:
+            missing = frame.pts - self._next if self._next is not None else 0
+            if 0 < missing <= _LONGEST_GAP_SECONDS * self.rate:
+                self.samples.extend([0] * missing)
+            self._next = frame.pts + frame.samples
+        self.samples.frombytes(mono_bytes(frame))
+        self.first.set()
 
 
 async def place_call(

@@ -2,12 +2,14 @@
 
 import asyncio
 import ssl
+from array import array
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from av import AudioFrame
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
@@ -231,3 +233,27 @@ def test_what_is_sent_is_a_picture_and_a_frame_of_speech() -> None:
         return picture.width, picture.height, sound.samples, sound.sample_rate
 
     assert asyncio.run(first()) == (320, 240, 960, 48000)
+
+
+def _frame(pts: int | None, level: int) -> AudioFrame:
+    frame = AudioFrame(format="s16", layout="mono", samples=160)
+    frame.planes[0].update(array("h", [level] * 160).tobytes())
+    frame.sample_rate = 8000
+    frame.pts = pts
+    return frame
+
+
+def test_silence_stands_for_a_lost_packet() -> None:
+    ear = webrtc._Ear()
+    for frame in (_frame(1000, 5), _frame(1160, 6), _frame(1480, 7)):
+        ear.take(frame)
+    assert list(ear.samples) == [5] * 160 + [6] * 160 + [0] * 160 + [7] * 160
+    assert ear.rate == 8000
+
+
+@pytest.mark.parametrize("pts", [500, 100_000, None])
+def test_a_stream_that_begins_anew_or_tells_no_time_is_taken_as_it_comes(pts: int | None) -> None:
+    ear = webrtc._Ear()
+    ear.take(_frame(1000, 5))
+    ear.take(_frame(pts, 6))
+    assert list(ear.samples) == [5] * 160 + [6] * 160

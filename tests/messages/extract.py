@@ -29,8 +29,8 @@ _COMMAND = re.compile(
 )
 # What nftables, MySQL and identifiers are made of, and is the same for everybody.
 _CODE = re.compile(
-    r"(ct state|iif|ip6? |meta |ALTER |REQUIRE |SHOW GRANTS|UserKnownHosts|----|#).*"
-    r"|[\w{}-]+([./][\w{}-]*)+",
+    r"(ct state|iif|ip6? |meta |ALTER |REQUIRE |SHOW GRANTS|UserKnownHosts|----).*"
+    r"|[\w{}-]+([./][\w{}-]*)+|trunk-\{\w*\}",
     re.DOTALL,
 )
 _NOTE = re.compile(r"\s# (?P<note>.+)$", re.DOTALL)
@@ -93,6 +93,7 @@ def _text(template: str) -> str:
     if _COMMAND.search(template):
         note = _NOTE.search(template)
         template = note["note"] if note else ""
+    template = template.strip().removeprefix("# ")  # a remedy's note in a string of its own
     if _CODE.fullmatch(template):
         return ""
     words = _WORD.findall(_PLACE.sub(" ", template))

@@ -8,7 +8,7 @@ what was filled in where that language wants it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +34,14 @@ class English:
 
 
 @dataclass(frozen=True)
+class _Said:
+    """A reading of a text, and how much of it was known: characters of templates' own words."""
+
+    text: str
+    words: int
+
+
+@dataclass(frozen=True)
 class _Template:
     """One text of the sources: how it is recognised, and how it is said."""
 
@@ -41,6 +49,7 @@ class _Template:
     pattern: re.Pattern[str]
     said: str
     lines: bool
+    words: int
 
 
 class Catalogue:
@@ -48,54 +57,62 @@ class Catalogue:
 
     def __init__(self, entries: Mapping[str, str]) -> None:
         self._literals = {english: said for english, said in entries.items() if "{" not in english}
-        # The most specific first: of those that fit, the one with the most words of its own.
-        self._templates = sorted(
-            (_template(english, said) for english, said in entries.items() if "{" in english),
-            key=lambda one: -len(_PLACE.sub("", one.pattern.pattern)),
+        self._templates = tuple(
+            _template(english, said) for english, said in entries.items() if "{" in english
         )
 
     def text(self, english: str) -> str:
         """The text in this language; what no template knows stays as it is."""
-        found = self._known(english, _DEEPEST)
-        if found is not None:
-            return found
-        return self._joined(english, _DEEPEST)
+        return self._best(english, _DEEPEST, {}).text
 
-    def knows(self, english: str) -> bool:
-        """Whether a template stands for the whole text."""
-        return self._known(english, _DEEPEST) is not None
+    def _best(self, english: str, deeper: int, found: dict[str, _Said]) -> _Said:
+        """Of all ways to read the text, the one that knows most of its words."""
+        if deeper <= 0 or not english:
+            return _Said(english, 0)
+        if english not in found:
+            found[english] = _Said(english, 0)  # what would read itself again is data
+            found[english] = max(
+                self._readings(english, deeper - 1, found), key=lambda one: one.words
+            )
+        return found[english]
 
-    def _known(self, english: str, deeper: int) -> str | None:
+    def _readings(self, english: str, deeper: int, found: dict[str, _Said]) -> Iterator[_Said]:
         literal = self._literals.get(english)
         if literal is not None:
-            return literal
+            yield _Said(literal, len(english))
+            return
         for template in self._templates:
             # What is filled into a line are no lines.
             if template.landmark in english and ("\n" in english) == template.lines:
                 match = template.pattern.fullmatch(english)
                 if match is not None:
-                    return self._filled(template.said, match, deeper)
-        return None
-
-    def _filled(self, said: str, match: re.Match[str], deeper: int) -> str:
-        def part(place: re.Match[str]) -> str:
-            return self._part(match[f"p{place[1]}"], deeper - 1)
-
-        return _PLACE.sub(part, said)
-
-    def _part(self, english: str, deeper: int) -> str:
-        """What was filled in: a text of its own, or texts that were joined, or data."""
-        if deeper <= 0 or not english:
-            return english
-        found = self._known(english, deeper)
-        return self._joined(english, deeper) if found is None else found
-
-    def _joined(self, english: str, deeper: int) -> str:
+                    yield self._filled(template, match, deeper, found)
         for joint in _JOINTS:
             if joint in english:
-                parts = (self._part(part, deeper - 1) for part in english.split(joint))
-                return joint.join(parts)
-        return english
+                yield self._joined(english, joint, deeper, found)
+        yield _Said(english, 0)
+
+    def _filled(
+        self, template: _Template, match: re.Match[str], deeper: int, found: dict[str, _Said]
+    ) -> _Said:
+        parts = {
+            name.removeprefix("p"): self._best(part, deeper, found)
+            for name, part in match.groupdict().items()
+        }
+        text = _PLACE.sub(lambda place: parts[place[1]].text, template.said)
+        return _Said(text, template.words + sum(part.words for part in parts.values()))
+
+    def _joined(self, english: str, joint: str, deeper: int, found: dict[str, _Said]) -> _Said:
+        first, *others = english.split(joint)
+        parts = [self._best(first, deeper, found)]
+        for other in others:
+            # Some texts begin with what joins them to the one before.
+            suffix = self._best(joint + other, deeper, found)
+            alone = self._best(other, deeper, found)
+            if suffix.words > alone.words and suffix.text.startswith(joint):
+                alone = _Said(suffix.text.removeprefix(joint), suffix.words)
+            parts.append(alone)
+        return _Said(joint.join(part.text for part in parts), sum(part.words for part in parts))
 
 
 def _template(english: str, said: str) -> _Template:
@@ -112,4 +129,4 @@ def _template(english: str, said: str) -> _Template:
     rest = english[at:]
     landmark = max(landmark, rest, key=len)
     whole = re.compile(pattern + re.escape(rest), re.DOTALL)
-    return _Template(landmark, whole, said, "\n" in english)
+    return _Template(landmark, whole, said, "\n" in english, len(_PLACE.sub("", english)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from ucontact_appliance.language.choice import Tongue, entries
 from ucontact_appliance.resources import PACKAGE
 
 _TONGUES = [tongue for tongue in Tongue if tongue is not Tongue.EN]
-_SCREEN = "screen.yml"
+_NOT_OF_CHECKS = ("screen.yml", "words.yml")
 
 
 @pytest.mark.parametrize("tongue", _TONGUES)
@@ -26,9 +27,12 @@ def test_no_text_lacks(source: Path, tongue: Tongue) -> None:
 @pytest.mark.parametrize("tongue", _TONGUES)
 def test_no_text_is_left_over(tongue: Tongue) -> None:
     used = {text for source in SOURCES for text in templates(source)}
-    screen = (PACKAGE / "data" / tongue.value / _SCREEN).read_text(encoding="utf-8")
+    folder = PACKAGE / "data" / tongue.value
+    others = "".join((folder / name).read_text(encoding="utf-8") for name in _NOT_OF_CHECKS)
     left = [text for text in entries(tongue) if text not in used]
-    assert [text for text in left if f'"{text}": ' not in screen] == []
+    assert [
+        text for text in left if f"{json.dumps(text, ensure_ascii=False)}: " not in others
+    ] == []
 
 
 @pytest.mark.parametrize("tongue", _TONGUES)

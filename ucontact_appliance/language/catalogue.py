@@ -69,6 +69,13 @@ class Catalogue:
         """Of all ways to read the text, the one that knows most of its words."""
         if deeper <= 0 or not english:
             return _Said(english, 0)
+        bare = english.strip(" ")
+        if bare and bare != english and english not in self._literals:
+            inner = self._best(bare, deeper, found)
+            at = english.index(bare)
+            text = f"{english[:at]}{inner.text}{english[at + len(bare) :]}"
+            if inner.words:
+                return _Said(text, inner.words)
         if english not in found:
             found[english] = _Said(english, 0)  # what would read itself again is data
             found[english] = max(
@@ -103,7 +110,8 @@ class Catalogue:
         return _Said(text, template.words + sum(part.words for part in parts.values()))
 
     def _joined(self, english: str, joint: str, deeper: int, found: dict[str, _Said]) -> _Said:
-        first, *others = english.split(joint)
+        # A name stands before the first colon only.
+        first, *others = english.split(joint, 1 if joint == ": " else -1)
         parts = [self._best(first, deeper, found)]
         for other in others:
             # Some texts begin with what joins them to the one before.

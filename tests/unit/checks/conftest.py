@@ -18,7 +18,7 @@ from ucontact_appliance.language.choice import Tongue, entries
 _CHECKS = Path(model.__file__).parent
 # Words that no Spanish text has, and no name, path or setting either.
 _ENGLISH = re.compile(
-    r"\b(the|is|are|was|of|from|with|which|that|this|answers?|listens?|missing|left|by|for|than)\b"
+    r"(?<![\w.])(the|is|are|was|of|from|with|which|that|this|answers?|missing|left|by|for|than)\b"
 )
 
 

@@ -78,8 +78,8 @@ def _show_cause(cause: Cause, speak: Language) -> None:
     if cause.behind:
         by_host = Counter(finding.host for finding in cause.behind)
         where = ", ".join(f"{host} ({number})" for host, number in by_host.items())
-        told = speak.text(f"checks that it keeps from being judged: {where}")
-        out.print(f"  [dim]{speak.text('behind it'):<9} {escape(told)}[/]", highlight=False)
+        told = speak.text(f"not judged because of it: {where}")
+        out.print(f"  [dim]{'':<9} {escape(told)}[/]", highlight=False)
 
 
 def _show_problem(finding: Finding, hosts: Sequence[str], speak: Language) -> None:

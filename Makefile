@@ -2,7 +2,7 @@
 #   make demo   a rehearsal machine, installed, proven by a real call, with its report
 #   make test   all tests, those on rehearsal machines included
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench faults wheel box clean
+.PHONY: help demo test unit lint bench faults messages wheel box clean
 SHELL := /bin/bash
 
 VENV := .venv
@@ -47,6 +47,9 @@ bench: $(VENV)/.dev ## speed and memory, as ratios taken in one run
 faults: $(VENV)/.dev ## every fault of the catalogue on a machine: cause, silence, remedy; about an hour
 	@installer/bootstrap tools $(LAB_TOOLS)
 	$(BIN)/python -m tests.faults --page docs/faults-table.md
+
+messages: $(VENV)/.dev ## texts of the checks that lack in a language
+	$(BIN)/python -m tests.messages
 
 wheel: $(VENV)/.dev ## the installable wheel, in dist/
 	$(BIN)/python -m build --wheel

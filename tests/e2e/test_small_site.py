@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,20 @@ def test_a_wrong_key_does_not_lock_the_installer_out(installed: Installed, tmp_p
     known = installed.sh("fail2ban-client get sshd ignoreip")
     assert str(layout.GATEWAY) in known
     assert str(layout.GATEWAY) not in installed.sh(banning)
+
+
+def test_the_doctor_speaks_spanish_by_the_environment(installed: Installed) -> None:
+    english = installed.doctor()[1]
+    spanish = replace(installed, environment={**installed.environment, "LC_ALL": "es_AR.UTF-8"})
+    told = spanish.doctor()[1]
+    assert told["web.service"]["title"] == "NGINX está en marcha"
+    left = [
+        check_id
+        for check_id, finding in told.items()
+        if finding["title"] == english[check_id]["title"]
+    ]
+    assert left == []
+    assert " bien" in spanish.ucontact("doctor", "--only", "web").stdout
 
 
 def test_the_network_is_measured_and_the_opening_for_it_is_closed_again(

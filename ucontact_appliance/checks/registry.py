@@ -9,6 +9,7 @@ from ucontact_appliance.checks import (
     backend,
     call,
     certificates,
+    deep_calls,
     firewall,
     headers,
     host,
@@ -49,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     *asterisk.CHECKS,
     *media.CHECKS,
     *call.CHECKS,
+    *deep_calls.CHECKS,
 )
 
 IDS = frozenset(check.id for check in CHECKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -43,10 +44,19 @@ from ucontact_appliance.cli.doctor_view import (
     summary,
 )
 from ucontact_appliance.cli.network import network
-from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
+from ucontact_appliance.cli.options import (
+    JsonOption,
+    LangOption,
+    SiteOption,
+    require_root,
+    site_file,
+)
 from ucontact_appliance.engine.history import changes_since, kept_runs
 from ucontact_appliance.engine.installed import Installed, load_installed
 from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.choice import language, tongue_of
+from ucontact_appliance.language.findings import said
 
 app = typer.Typer(help="The health checks, and the network.", invoke_without_command=True)
 app.command("network")(network)
@@ -64,6 +74,7 @@ def doctor(
     everything: Annotated[
         bool, typer.Option("--all", help="List what is well and what was not judged too.")
     ] = False,
+    lang: LangOption = None,
     as_json: JsonOption = False,
     form: FormOption = Form.TEXT,
     out_file: OutOption = None,
@@ -105,7 +116,7 @@ def doctor(
             "--notify tells of whole runs, to those that its file names",
             helps=f"ucontact doctor --notify {notify}",
         )
-    wishes = Wishes(at, mail, webhook, allow_http)
+    wishes = Wishes(at, mail, webhook, allow_http, lang)
     if wishes.any and not install_timer:
         raise UsageError(
             "--at, --mail, --webhook and --allow-http go with --install-timer",
@@ -136,7 +147,8 @@ def doctor(
                 changed=changed,
                 kept=form in (Form.TEXT, Form.JSON),
             )
-    _answer(run, form, out_file, everything=everything)
+    speak = language(lang or tongue_of(os.environ))
+    _answer(run, form, out_file, speak, everything=everything)
     if verdict_of(run.findings) is Verdict.FAIL:
         lost = any(
             f.id == REACHABLE and f.verdict is Verdict.FAIL and not f.waived for f in run.findings
@@ -186,7 +198,10 @@ def _show_history(here: Installed, form: Form) -> None:
         show_history(runs)
 
 
-def _answer(run: Run, form: Form, out_file: Path | None, *, everything: bool) -> None:
+def _answer(
+    run: Run, form: Form, out_file: Path | None, speak: Language, *, everything: bool
+) -> None:
+    run = replace(run, findings=said(run.findings, speak))
     if form is Form.NAGIOS:
         end_as_plugin(run.findings, run.seconds)
     elif form is Form.PROMETHEUS:
@@ -194,7 +209,7 @@ def _answer(run: Run, form: Form, out_file: Path | None, *, everything: bool) ->
     elif form is Form.JSON:
         show_json(to_document(run.site, run.time, run.findings, run.changes))
     elif run.changes is not None:
-        show_changes(run.changes)
-        out.print(f"\n{summary(run.findings)}", highlight=False)
+        show_changes(run.changes, speak)
+        out.print(f"\n{summary(run.findings, speak)}", highlight=False)
     else:
-        show_findings(run.findings, everything=everything)
+        show_findings(run.findings, speak, everything=everything)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -14,12 +15,15 @@ from ucontact_appliance.checks.document import DoctorDocument, FindingRow, verdi
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.path import MeasuredPath, findings
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
-from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root
+from ucontact_appliance.cli.options import JsonOption, LangOption, SiteOption, require_root
 from ucontact_appliance.engine.installed import load_installed
 from ucontact_appliance.engine.paths import Leg, Wanted, legs, measure_far_end, measure_legs
 from ucontact_appliance.engine.reflector import reflect_here
 from ucontact_appliance.errors import EXIT_FINDINGS, UsageError
 from ucontact_appliance.facts.path import Direction, PathQuality, Session
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.choice import language, tongue_of
+from ucontact_appliance.language.findings import said
 from ucontact_appliance.planning.tables import probe
 from ucontact_appliance.site.current import find_site_file
 
@@ -49,6 +53,7 @@ def network(
     reflect: Annotated[
         bool, typer.Option("--reflect", help="Be the far end, until Ctrl-C.")
     ] = False,
+    lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure delay, jitter, loss, marks and bandwidth, and judge them by R23 and R24."""
@@ -73,12 +78,13 @@ def network(
     else:
         measured = iter([_far(to, wanted)])
     results = list(measured)
-    found = [one for path, took in results for one in findings(path, took)]
+    speak = language(lang or tongue_of(os.environ))
+    found = list(said([one for path, took in results for one in findings(path, took)], speak))
     if as_json:
         name = here.site.site if here else ""
         show_json(_document(name, began, found, [path for path, _ in results]))
     else:
-        _show([path for path, _ in results], found)
+        _show([path for path, _ in results], found, speak)
     if verdict_of(found) is Verdict.FAIL:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -108,23 +114,24 @@ def _document(
     }
 
 
-def _show(paths: list[MeasuredPath], found: list[Finding]) -> None:
+def _show(paths: list[MeasuredPath], found: list[Finding], speak: Language) -> None:
     for path in paths:
         out.print(f"\n[bold]{escape(path.source)} -> {escape(path.target)}[/]", highlight=False)
-        rows = table("", "there", "back", "there and back")
+        rows = table("", *(speak.text(head) for head in ("there", "back", "there and back")))
         for cells in _figures(path.quality):
-            rows.add_row(*cells)
+            rows.add_row(*(speak.text(cell) for cell in cells))
         out.print(rows)
-        rows = table("", "check", "observed")
+        rows = table("", speak.text("check"), speak.text("observed"))
         host = f"{path.source} -> {path.target}"
         mine = [finding for finding in found if finding.host == host]
         for finding in mine:
             style = VERDICT_STYLE[finding.verdict]
-            mark = f"[{style}]{finding.verdict.value}[/]"
+            mark = f"[{style}]{speak.text(finding.verdict.value)}[/]"
             rows.add_row(mark, finding.title, escape(finding.observed))
         out.print("", rows)
         for remedy in dict.fromkeys(f.remedy for f in mine if f.verdict in _PROBLEMS):
-            out.print(f"  remedy  {escape(remedy)}", highlight=False, soft_wrap=True)
+            told = f"  {speak.text('remedy'):<9} {escape(remedy)}"
+            out.print(told, highlight=False, soft_wrap=True)
 
 
 def _figures(found: PathQuality) -> Iterator[tuple[str, str, str, str]]:

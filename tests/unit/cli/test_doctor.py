@@ -348,7 +348,7 @@ def test_the_screen_names_the_cause_and_counts_what_waits_for_it(site: Site) -> 
     site.findings = (GOOD, BROKEN, BEHIND, *others)
     told = site().out
     assert told.count("fail web.service on one") == 1
-    assert "behind it  4 checks could not be judged: 4 on one" in told
+    assert "not judged because of it: one (4)" in told
     assert "web.page" not in told
     assert "5 of them are not listed: --all does" in told
     assert "blocked" in site("--all").out

@@ -2,14 +2,14 @@
 #   make demo   a rehearsal machine, installed, proven by a real call, with its report
 #   make test   all tests, those on rehearsal machines included
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench faults wheel box clean
+.PHONY: help demo test unit lint bench faults messages wheel box clean
 SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
 LAB_TOOLS := systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nft:nftables ip:iproute2 \
              ssh:openssh-client ssh-keygen:openssh-client
-TEST_TOOLS := chromium:chromium testssl:testssl.sh vagrant:vagrant-libvirt \
+TEST_TOOLS := chromium:chromium testssl:testssl.sh iperf3:iperf3 vagrant:vagrant-libvirt \
               lxc-create:lxc redir:vagrant-lxc
 
 help: ## this list
@@ -47,6 +47,9 @@ bench: $(VENV)/.dev ## speed and memory, as ratios taken in one run
 faults: $(VENV)/.dev ## every fault of the catalogue on a machine: cause, silence, remedy; about an hour
 	@installer/bootstrap tools $(LAB_TOOLS)
 	$(BIN)/python -m tests.faults --page docs/faults-table.md
+
+messages: $(VENV)/.dev ## texts of the checks that lack in a language
+	$(BIN)/python -m tests.messages
 
 wheel: $(VENV)/.dev ## the installable wheel, in dist/
 	$(BIN)/python -m build --wheel

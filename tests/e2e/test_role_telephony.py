@@ -35,6 +35,7 @@ from ucontact_appliance.clients.webrtc import (
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
 from ucontact_appliance.facts.runner import SshRunner
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.trunk_calls import trunk_call
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.site.model import Host, Site
@@ -364,7 +365,8 @@ def test_tls_has_forward_secrecy_only(server: Server, port: int, versions: set[s
         assert not offers(address, port, "-tls1_2", "-cipher", f"{ciphers}:@SECLEVEL=0"), ciphers
 
 
-def test_doctor_sees_what_was_planned(server: Server, tmp_path: Path) -> None:
+@contextlib.contextmanager
+def a_reach(server: Server, folder: Path, mark: str = "") -> Iterator[Reach]:
     site = Site.model_validate(
         {
             "site": "t",
@@ -375,9 +377,15 @@ def test_doctor_sees_what_was_planned(server: Server, tmp_path: Path) -> None:
             ],
         }
     )
-    runner = SshRunner(Host.model_validate(site.hosts[0].model_dump()), tmp_path / "k", tmp_path)
+    runner = SshRunner(Host.model_validate(site.hosts[0].model_dump()), folder / "k", folder)
     try:
-        reach = Reach(site, site.hosts[0], runner)
+        yield Reach(site, site.hosts[0], runner, mark)
+    finally:
+        runner.close()
+
+
+def test_doctor_sees_what_was_planned(server: Server, tmp_path: Path) -> None:
+    with a_reach(server, tmp_path) as reach:
         found = snapshot(reach)
         assert {t.protocol for t in found.transports} == {"udp", "tcp", "tls", "wss"}
         assert found.endpoints == ("6001", "6002", *(f"trunk-by-{by}" for by in sorted(PREFIXES)))
@@ -387,8 +395,30 @@ def test_doctor_sees_what_was_planned(server: Server, tmp_path: Path) -> None:
         for settings in marks.values():
             assert (settings["tos_audio"], settings["cos_audio"]) == ("184", "5")
             assert (settings["tos_video"], settings["cos_video"]) == ("136", "4")
+
+
+@pytest.mark.parametrize(("here", "there"), [("sid", "bullseye"), ("bullseye", "sid")])
+def test_the_doctors_own_call_through_a_trunk_tells_what_came_of_it(
+    servers: dict[str, Server], here: str, there: str, tmp_path: Path
+) -> None:
+    caller, callee = servers[here], servers[there]
+    for step in ("5550100,1,Answer", "5550100,2,Echo"):
+        callee.ask(f"dialplan add extension {step} into from-trunks")
+    try:
+        with a_reach(caller, tmp_path, "0123456789ab") as reach:
+            answered = trunk_call(reach, "by-udp", "5550100")
+            # Nobody is registered there: the provider's number does not answer.
+            refused = trunk_call(reach, "by-tcp", "5550199")
     finally:
-        runner.close()
+        callee.ask("dialplan remove extension 5550100@from-trunks")
+        callee.ask("dialplan reload")
+    assert (answered.outcome, answered.status) == ("ANSWER", 200), answered
+    assert answered.answered_after is not None
+    assert answered.answered_after < 5
+    assert 2 <= answered.talked <= 5
+    assert refused.outcome not in ("", "ANSWER"), refused
+    assert refused.status >= 400
+    assert "0123456789ab" not in caller.ask("core show channels concise")
 
 
 @pytest.fixture

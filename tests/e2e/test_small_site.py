@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,10 @@ from tests.e2e.softphone import (
     recordings,
     sign_in,
 )
+from ucontact_appliance.engine.reflector import reflecting
+from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.lab import layout
+from ucontact_appliance.site.model import Host
 
 pytestmark = pytest.mark.machine
 
@@ -192,6 +196,54 @@ def test_a_wrong_key_does_not_lock_the_installer_out(installed: Installed, tmp_p
     known = installed.sh("fail2ban-client get sshd ignoreip")
     assert str(layout.GATEWAY) in known
     assert str(layout.GATEWAY) not in installed.sh(banning)
+
+
+def test_the_doctor_speaks_spanish_by_the_environment(installed: Installed) -> None:
+    english = installed.doctor()[1]
+    spanish = replace(installed, environment={**installed.environment, "LC_ALL": "es_AR.UTF-8"})
+    told = spanish.doctor()[1]
+    assert told["web.service"]["title"] == "NGINX está en marcha"
+    left = [
+        check_id
+        for check_id, finding in told.items()
+        if finding["title"] == english[check_id]["title"]
+    ]
+    assert left == []
+    assert " bien" in spanish.ucontact("doctor", "--only", "web").stdout
+
+
+def test_the_network_is_measured_and_the_opening_for_it_is_closed_again(
+    installed: Installed,
+) -> None:
+    done = installed.ucontact("doctor", "network", "--seconds", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    (path,) = document["paths"]
+    assert (path["source"], path["target"]) == ("this machine", installed.machine.name)
+    assert path["quality"]["answered"] == path["quality"]["sent"] == 100
+    assert path["quality"]["out"]["dscp"] == path["quality"]["back"]["dscp"] == [46]
+    assert path["throughput"]["up_kbps"] > 8000
+    assert {finding["verdict"] for finding in document["findings"]} == {"pass"}
+    assert "dport 862" not in installed.sh("nft list chain inet ucontact input")
+    left = installed.sh("systemctl list-units --all 'ucontact-*'; ls /run /run/systemd/system")
+    assert "reflector" not in left
+    assert "throughput" not in left
+
+
+def test_a_measurement_that_nobody_ends_ends_by_itself(
+    installed: Installed, tmp_path: Path
+) -> None:
+    host = Host(name="one", address=installed.machine.address, key=layout.ssh_key())
+    with runner_for(host, tmp_path / "known_hosts") as runner:
+        # As if the installing machine had died: entered, and never left.
+        far_end = reflecting(runner, ["192.0.2.1"], (862, 5201), seconds=2)
+        far_end.__enter__()
+        opened = installed.sh("nft list chain inet ucontact input")
+        assert "ip saddr 192.0.2.1 udp dport 862" in opened
+        time.sleep(4)
+        assert "192.0.2.1" not in installed.sh("nft list chain inet ucontact input")
+        assert installed.sh("ss -Hlun sport = :862; ss -Hltn sport = :5201") == ""
+        far_end.__exit__(None, None, None)
 
 
 def test_extensions_have_long_secrets_of_their_own(installed: Installed) -> None:

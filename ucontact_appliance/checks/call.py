@@ -59,9 +59,9 @@ def _missed(attempt: Attempt, *steps: str) -> bool:
     return attempt.record is None and attempt.missed in steps
 
 
-def _timed(attempt: Attempt, step: str) -> str:
-    seconds = dict(attempt.steps).get(step)
-    return "" if seconds is None else f" in {seconds * 1000:.0f} ms"
+def _timed(attempt: Attempt, *steps: str) -> str:
+    took = [seconds for step, seconds in attempt.steps if step in steps]
+    return f" in {sum(took) * 1000:.0f} ms" if took else ""
 
 
 def judge_register(attempt: Attempt) -> Judgement:
@@ -86,14 +86,16 @@ def judge_dtls(attempt: Attempt) -> Judgement:
     required = "ICE connects, and DTLS-SRTP (RFC 5764) protects the media"
     record = attempt.record
     if record is None:
-        if _missed(attempt, webrtc.CONNECTED_MEDIA):
+        if _missed(attempt, webrtc.CONNECTED_ICE, webrtc.CONNECTED_MEDIA):
             return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
         return passed(
-            f"connected{_timed(attempt, webrtc.CONNECTED_MEDIA)}", required, attempt.evidence
+            f"connected{_timed(attempt, webrtc.CONNECTED_ICE, webrtc.CONNECTED_MEDIA)}",
+            required,
+            attempt.evidence,
         )
     if record.dtls != "connected" or not record.srtp:
         return failed(f"DTLS {record.dtls}, no SRTP profile", required, attempt.evidence)
-    observed = f"{record.srtp}{_timed(attempt, webrtc.CONNECTED_MEDIA)}"
+    observed = f"{record.srtp}{_timed(attempt, webrtc.CONNECTED_ICE, webrtc.CONNECTED_MEDIA)}"
     return passed(observed, required, f"{attempt.evidence}\n{record.fingerprint}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ucontact_appliance.checks.causes import Cause, causes
 from ucontact_appliance.checks.changes import Changes, Kind
 from ucontact_appliance.checks.model import Finding, Severity, Verdict
 from ucontact_appliance.site.model import Site
@@ -55,6 +56,20 @@ class FindingRow(_Model):
     )
 
 
+class CauseRow(_Model):
+    """A failure that no other stands behind: what to mend first, and what waits for it."""
+
+    id: str = Field(description="the check")
+    hosts: tuple[str, ...] = Field(description="the servers on which it failed in this way")
+    severity: Severity = Field(description="how much it hurts")
+    title: str = Field(description="what the check demands")
+    observed: str = Field(description="what was seen")
+    remedy: str = Field(description="one line for bash, for the first of the hosts")
+    behind: tuple[str, ...] = Field(
+        description="findings that were not judged because of it, each as check@host"
+    )
+
+
 class ChangeRow(_Model):
     """One finding that is not what it was in the earlier run."""
 
@@ -88,6 +103,9 @@ class DoctorDocument(_Model):
         "carried out or was blocked), warn, pass, or skip when nothing was judged"
     )
     findings: tuple[FindingRow, ...] = Field(description="hosts as in site.yml, then checks")
+    causes: tuple[CauseRow, ...] = Field(
+        (), description="what to mend, the worst first; warnings and waived failures are none"
+    )
     changes: ChangesPart | None = Field(None, description="only with --changes")
 
 
@@ -120,6 +138,7 @@ def to_document(
         time=_utc(time),
         verdict=verdict_of(findings),
         findings=tuple(_row(finding) for finding in findings),
+        causes=tuple(_cause(cause) for cause in causes(findings)),
         changes=None if changes is None else changes_part(changes),
     )
     return _plain(document, exclude={"changes"} if changes is None else set())
@@ -178,6 +197,19 @@ def _row(finding: Finding) -> FindingRow:
         blocked_by=finding.blocked_by,
         seconds=finding.seconds,
         waived=None if waived is None else WaivedRow(reason=waived.reason, until=waived.until),
+    )
+
+
+def _cause(cause: Cause) -> CauseRow:
+    finding = cause.finding
+    return CauseRow(
+        id=finding.id,
+        hosts=cause.hosts,
+        severity=finding.severity,
+        title=finding.title,
+        observed=finding.observed,
+        remedy=finding.remedy,
+        behind=tuple(f"{other.id}@{other.host}" for other in cause.behind),
     )
 
 

@@ -90,13 +90,15 @@ def run_checks(
     tidy: Tidy | None = None,
     on_facts: Callable[[Mapping[str, FactSource]], None] | None = None,
     catalogue: Sequence[Check] = CHECKS,
+    mark: str = "",
 ) -> tuple[Finding, ...]:
     """Every selected check on every host that it concerns: hosts as in site.yml, then catalogue.
 
     `only` holds ids or their beginnings (`tls`, `tls.chain`); what they need runs too.
     `on_finding` is called in the caller's thread as each finding comes. `tidy` removes what the
-    deep stage's call left (`engine.traces.remove_call_traces`). What site.yml waives is marked,
-    but for the preflight: a waiver opens no way into an installation.
+    deep stage's call left (`engine.traces.remove_call_traces`), and `mark` is what its calls bear.
+    What site.yml waives is marked, but for the preflight: a waiver opens no way into an
+    installation.
     `on_facts` gets all that was read, by host, when everything is judged.
     Raises UsageError for an unknown id; a host out of reach is a finding, not an error.
     """
@@ -105,7 +107,7 @@ def run_checks(
         subjects = []
         for host in site.hosts:
             runner = stack.enter_context(runner_for(host, state.known_hosts))
-            facts = FactSource(Reach(site, host, runner))
+            facts = FactSource(Reach(site, host, runner, mark))
             subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
         wording = Wording(site_file, tuple(secrets.values()), state.known_hosts)
         findings = run_tasks(

@@ -469,7 +469,7 @@ CHECKS: tuple[Check, ...] = (
             subject.facts.get(facts.page, "/uContact/?from=http", "http")
         ),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        needs=(ANSWERS, "ports.http"),
     ),
     Check(
         id="web.http2",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from ucontact_appliance.checks.changes import WAIVED
 from ucontact_appliance.checks.document import schema_text, to_document, verdict_of
-from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.registry import REACHABLE
-from ucontact_appliance.cli.console import VERDICT_STYLE, out, show_json, table
+from ucontact_appliance.cli.console import out, show_json
 from ucontact_appliance.cli.doctor_form import (
     Form,
     FormOption,
@@ -39,27 +37,44 @@ from ucontact_appliance.cli.doctor_night import (
 )
 from ucontact_appliance.cli.doctor_run import Run, keep, run_here, run_stored
 from ucontact_appliance.cli.doctor_view import (
-    STATE_STYLE,
     history_rows,
     show_changes,
+    show_findings,
     show_history,
-    show_waived,
+    summary,
 )
-from ucontact_appliance.cli.options import JsonOption, SiteOption, require_root, site_file
+from ucontact_appliance.cli.network import network
+from ucontact_appliance.cli.options import (
+    JsonOption,
+    LangOption,
+    SiteOption,
+    require_root,
+    site_file,
+)
 from ucontact_appliance.engine.history import changes_since, kept_runs
 from ucontact_appliance.engine.installed import Installed, load_installed
 from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.choice import language, tongue_of
+from ucontact_appliance.language.findings import said
 
-_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)
+app = typer.Typer(help="The health checks, and the network.", invoke_without_command=True)
+app.command("network")(network)
 
 
+@app.callback()
 def doctor(
+    context: typer.Context,
     site: SiteOption = None,
     *,
     deep: Annotated[bool, typer.Option("--deep", help="Place a real call too.")] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List what is well and what was not judged too.")
+    ] = False,
+    lang: LangOption = None,
     as_json: JsonOption = False,
     form: FormOption = Form.TEXT,
     out_file: OutOption = None,
@@ -89,6 +104,8 @@ def doctor(
     ] = False,
 ) -> None:
     """Run the health checks; exit 1 when one fails, 3 when a host is out of reach."""
+    if context.invoked_subcommand:
+        return
     if schema:
         typer.echo(schema_text(), nl=False)
         return
@@ -99,7 +116,7 @@ def doctor(
             "--notify tells of whole runs, to those that its file names",
             helps=f"ucontact doctor --notify {notify}",
         )
-    wishes = Wishes(at, mail, webhook, allow_http)
+    wishes = Wishes(at, mail, webhook, allow_http, lang)
     if wishes.any and not install_timer:
         raise UsageError(
             "--at, --mail, --webhook and --allow-http go with --install-timer",
@@ -130,7 +147,8 @@ def doctor(
                 changed=changed,
                 kept=form in (Form.TEXT, Form.JSON),
             )
-    _answer(run, form, out_file)
+    speak = language(lang or tongue_of(os.environ))
+    _answer(run, form, out_file, speak, everything=everything)
     if verdict_of(run.findings) is Verdict.FAIL:
         lost = any(
             f.id == REACHABLE and f.verdict is Verdict.FAIL and not f.waived for f in run.findings
@@ -180,7 +198,10 @@ def _show_history(here: Installed, form: Form) -> None:
         show_history(runs)
 
 
-def _answer(run: Run, form: Form, out_file: Path | None) -> None:
+def _answer(
+    run: Run, form: Form, out_file: Path | None, speak: Language, *, everything: bool
+) -> None:
+    run = replace(run, findings=said(run.findings, speak))
     if form is Form.NAGIOS:
         end_as_plugin(run.findings, run.seconds)
     elif form is Form.PROMETHEUS:
@@ -188,52 +209,7 @@ def _answer(run: Run, form: Form, out_file: Path | None) -> None:
     elif form is Form.JSON:
         show_json(to_document(run.site, run.time, run.findings, run.changes))
     elif run.changes is not None:
-        show_changes(run.changes)
-        out.print(f"\n{_summary(run.findings)}", highlight=False)
+        show_changes(run.changes, speak)
+        out.print(f"\n{summary(run.findings, speak)}", highlight=False)
     else:
-        _show(run.findings)
-
-
-def _show(findings: tuple[Finding, ...]) -> None:
-    rows = table("", "check", "host", "observed", "s")
-    for finding in findings:
-        state = WAIVED if finding.waived else finding.verdict.value
-        mark = f"[{STATE_STYLE[state]}]{state}[/]"
-        observed = f"blocked by {finding.blocked_by}" if finding.blocked_by else finding.observed
-        first_line = observed.splitlines()[0] if observed else ""
-        rows.add_row(
-            mark, finding.title, finding.host, escape(first_line), f"{finding.seconds:.1f}"
-        )
-    out.print(rows)
-    for finding in findings:
-        if finding.waived is None and finding.verdict in _PROBLEMS:
-            _show_problem(finding)
-    for finding in findings:
-        if finding.waived is not None and finding.blocked_by is None:
-            show_waived(finding)
-    out.print(f"\n{_summary(findings)}", highlight=False)
-
-
-def _show_problem(finding: Finding) -> None:
-    style = VERDICT_STYLE[finding.verdict]
-    out.print(
-        f"\n[{style}]{finding.verdict.value}[/] [bold]{finding.id}[/] on {finding.host}: "
-        f"{escape(finding.title)}",
-        highlight=False,
-    )
-    for label, text in (
-        ("observed", finding.observed),
-        ("required", finding.required),
-        ("remedy", finding.remedy),
-    ):
-        if text:
-            out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
-
-
-def _summary(findings: tuple[Finding, ...]) -> str:
-    counts = Counter(WAIVED if f.waived else f.verdict.value for f in findings)
-    return ", ".join(
-        f"[{style}]{counts[state]} {state}[/]"
-        for state, style in STATE_STYLE.items()
-        if counts[state]
-    )
+        show_findings(run.findings, speak, everything=everything)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from ucontact_appliance.engine.watch import (
     tell_trouble,
 )
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.language.choice import Tongue, tongue_of
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 
@@ -83,6 +85,7 @@ class Wishes:
     mail: str | None
     webhook: str | None
     allow_http: bool
+    lang: Tongue | None = None
 
     @property
     def any(self) -> bool:
@@ -122,6 +125,7 @@ def _watch(site: str, wishes: Wishes) -> Watch:
             at=wishes.at or AT,
             mail=mail_address(wishes.mail) if wishes.mail else None,
             webhook=webhook_address(webhook, allow_http=wishes.allow_http) if webhook else None,
+            lang=wishes.lang or tongue_of(os.environ),
         )
     except ValidationError:
         raise UsageError(

@@ -45,6 +45,7 @@ def run_here(
             only=only,
             on_finding=lambda finding: status.update(finding.title),
             on_facts=read.update,
+            on_notice=warn,
         )
     if facts_file is not None:
         for left_out in save_facts(here, read, began_at, facts_file, deep=deep):

@@ -1,4 +1,4 @@
-"""How `ucontact doctor` shows what changed, and its kept runs."""
+"""How `ucontact doctor` shows what it found, what changed, and its kept runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from typing import Any
 
 from rich.markup import escape
 
-from ucontact_appliance.checks.changes import BLOCKED, QUIET, WAIVED, Change, Changes, Kind
+from ucontact_appliance.checks.causes import Cause, causes
+from ucontact_appliance.checks.changes import (
+    BLOCKED,
+    QUIET,
+    WAIVED,
+    Change,
+    Changes,
+    Kind,
+    state_of,
+)
 from ucontact_appliance.checks.document import FindingRow
-from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, table
 from ucontact_appliance.engine.history import Run
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.findings import remedy as said_remedy
 from ucontact_appliance.report.changed import folded, moment, since
 
 STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()} | {
@@ -23,46 +34,135 @@ STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()}
 _KIND_STYLE = {Kind.WORSE: "bold red", Kind.NEW: "bold", Kind.BETTER: "green", Kind.GONE: "dim"}
 
 
-def show_changes(changes: Changes) -> None:
+def show_findings(
+    findings: Sequence[Finding], speak: Language, *, everything: bool = False
+) -> None:
+    """What is wrong, each cause once, with its remedy and what waits for it; then the numbers.
+
+    What is well, or was not judged, is listed only when `everything` is wanted.
+    """
+    if everything:
+        _show_table(findings, speak)
+    for cause in causes(findings):
+        _show_cause(cause, speak)
+    for finding in findings:
+        if finding.waived is None and finding.verdict is Verdict.WARN:
+            _show_problem(finding, (finding.host,), speak)
+    for finding in findings:
+        if finding.waived is not None and finding.blocked_by is None:
+            _show_waived(finding, speak)
+    out.print(f"\n{summary(findings, speak)}", highlight=False)
+    hidden = sum(state_of(finding) in ("pass", "skip", BLOCKED) for finding in findings)
+    if hidden and not everything:
+        told = speak.text(f"{hidden} of them are not listed: --all does")
+        out.print(f"[dim]{told}[/]", highlight=False)
+
+
+def _show_table(findings: Sequence[Finding], speak: Language) -> None:
+    rows = table("", *(speak.text(head) for head in ("check", "host", "observed")), "s")
+    for finding in findings:
+        state = state_of(finding)
+        observed = finding.observed.splitlines() or [""]
+        rows.add_row(
+            f"[{STATE_STYLE[state]}]{speak.text(state)}[/]",
+            finding.title,
+            finding.host,
+            escape(observed[0]),
+            f"{finding.seconds:.1f}",
+        )
+    out.print(rows)
+
+
+def _show_cause(cause: Cause, speak: Language) -> None:
+    _show_problem(cause.finding, cause.hosts, speak)
+    if cause.behind:
+        by_host = Counter(finding.host for finding in cause.behind)
+        where = ", ".join(f"{host} ({number})" for host, number in by_host.items())
+        told = speak.text(f"not judged because of it: {where}")
+        out.print(f"  [dim]{'':<9} {escape(told)}[/]", highlight=False)
+
+
+def _show_problem(finding: Finding, hosts: Sequence[str], speak: Language) -> None:
+    style, state = VERDICT_STYLE[finding.verdict], finding.verdict.value
+    out.print(
+        f"\n[{style}]{speak.text(state)}[/] [bold]{finding.id}[/] {_on(hosts, speak)}: "
+        f"{escape(finding.title)} [dim]({speak.text(finding.severity.value)})[/]",
+        highlight=False,
+    )
+    _show_lines(
+        (
+            ("observed", finding.observed),
+            ("required", finding.required),
+            ("remedy", finding.remedy),
+        ),
+        speak,
+    )
+
+
+def _on(hosts: Sequence[str], speak: Language) -> str:
+    return f"{speak.text('on')} {escape(', '.join(hosts))}"
+
+
+def _show_lines(lines: Sequence[tuple[str, str]], speak: Language) -> None:
+    for label, text in lines:
+        if text:
+            out.print(f"  {speak.text(label):<9} {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def summary(findings: Sequence[Finding], speak: Language) -> str:
+    """All findings in numbers, coloured: `148 pass, 1 warn, 4 skip`."""
+    states = Counter(state_of(finding) for finding in findings)
+    return ", ".join(
+        f"[{style}]{states[state]} {speak.text(state)}[/]"
+        for state, style in STATE_STYLE.items()
+        if states[state]
+    )
+
+
+def show_changes(changes: Changes, speak: Language) -> None:
     """Only what changed; symptoms behind a cause, and checks that are merely new, as numbers."""
-    out.print(since(changes), highlight=False)
+    out.print(speak.text(since(changes)), highlight=False)
     told, heaps = folded(changes)
     for change in told:
-        _show_change(change)
+        _show_change(change, speak)
     for line in heaps:
-        out.print(f"\n{line}", highlight=False)
+        out.print(f"\n{speak.text(line)}", highlight=False)
 
 
-def _show_change(change: Change) -> None:
+def _show_change(change: Change, speak: Language) -> None:
     states = " -> ".join(
-        f"[{STATE_STYLE[state]}]{state}[/]" for state in (change.before, change.now) if state
+        f"[{STATE_STYLE[state]}]{speak.text(state)}[/]"
+        for state in (change.before, change.now)
+        if state
     )
     out.print(
-        f"\n[{_KIND_STYLE[change.kind]}]{change.kind.value:<6}[/] [bold]{change.id}[/] on "
-        f"{change.host}: {escape(change.title)} ({states})",
+        f"\n[{_KIND_STYLE[change.kind]}]{speak.text(change.kind.value):<6}[/] "
+        f"[bold]{change.id}[/] {_on((change.host,), speak)}: "
+        f"{escape(speak.text(change.title))} ({states})",
         highlight=False,
     )
     remedy = "" if change.now in QUIET else change.remedy
-    for label, text in (("observed", change.observed), ("remedy", remedy)):
-        if text:
-            out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
+    observed = speak.text(change.observed)
+    _show_lines((("observed", observed), ("remedy", said_remedy(remedy, speak))), speak)
 
 
-def show_waived(finding: Finding) -> None:
+def _show_waived(finding: Finding, speak: Language) -> None:
     """A failure that site.yml makes an exception of."""
     waived = finding.waived
     assert waived is not None
     out.print(
-        f"\n[{STATE_STYLE[WAIVED]}]waived[/] [bold]{finding.id}[/] on {finding.host}: "
-        f"{escape(finding.title)}",
+        f"\n[{STATE_STYLE[WAIVED]}]{speak.text(WAIVED)}[/] [bold]{finding.id}[/] "
+        f"{_on((finding.host,), speak)}: {escape(finding.title)}",
         highlight=False,
     )
-    for label, text in (
-        ("observed", finding.observed),
-        ("reason", waived.reason),
-        ("until", str(waived.until)),
-    ):
-        out.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
+    _show_lines(
+        (
+            ("observed", finding.observed),
+            ("reason", waived.reason),
+            ("until", str(waived.until)),
+        ),
+        speak,
+    )
 
 
 def warn(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.choice import Tongue
 from ucontact_appliance.site.current import find_site_file
 
 SiteOption = Annotated[
@@ -18,6 +19,12 @@ SiteOption = Annotated[
         help="The site file. Left out: ./site.yml, else the site installed last; profile then "
         "shows this machine, and plan sizes by --agents alone.",
         show_default=False,
+    ),
+]
+LangOption = Annotated[
+    Tongue | None,
+    typer.Option(
+        "--lang", help="Language of findings; by LC_ALL, LC_MESSAGES or LANG if left out."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

@@ -193,9 +193,11 @@ def _token(length: int = 12) -> str:
 class SipLine:
     """One WebSocket connection to a SIP server, for one account. Use `open_line`."""
 
-    def __init__(self, socket: ClientConnection, account: Account) -> None:
+    def __init__(self, socket: ClientConnection, account: Account, mark: str = "") -> None:
         self.account = account
-        self.contact_host = f"{_token()}.invalid"  # RFC 7118 5: the client has no address to give
+        # RFC 7118 5: the client has no address to give.
+        self.contact_host = f"{mark}{_token()}.invalid"
+        self._mark = mark
         self._socket = socket
         self._tag = _token()
         self._register_id = f"{_token(20)}@{self.contact_host}"
@@ -242,6 +244,7 @@ class SipLine:
                 ("contact", self.contact),
                 ("allow", "INVITE, ACK, CANCEL, BYE, OPTIONS"),
                 ("content-type", "application/sdp"),
+                *((("x-ucontact-doctor", self._mark),) if self._mark else ()),
             ),
             offer,
             seconds,
@@ -430,9 +433,12 @@ class Door:
 
 
 @asynccontextmanager
-async def open_line(door: Door, account: Account, seconds: float = 8.0) -> AsyncIterator[SipLine]:
+async def open_line(
+    door: Door, account: Account, seconds: float = 8.0, mark: str = ""
+) -> AsyncIterator[SipLine]:
     """A line over verified TLS: the certificate must be for `door.name` whatever the address.
 
+    `mark` (letters and digits) goes with registrations and calls, so that they are found again.
     Raises UnreachableError when the connection, TLS or the WebSocket handshake fails.
     """
     context = ssl.create_default_context(cafile=door.ca_file)
@@ -454,7 +460,7 @@ async def open_line(door: Door, account: Account, seconds: float = 8.0) -> Async
             f"no secure WebSocket to {url} at {door.address}",
             evidence=f"{type(error).__name__}: {error}",
         ) from error
-    line = SipLine(socket, account)
+    line = SipLine(socket, account, mark)
     listener = asyncio.create_task(line.listen())
     try:
         yield line

@@ -1,4 +1,7 @@
-"""A real call as a browser makes it: SIP over WSS, ICE, DTLS-SRTP, a tone there and back."""
+"""A real call as a browser makes it: SIP over WSS, ICE, DTLS-SRTP, a sound there and back.
+
+Media finds its way directly, by what the site's STUN server told, or through its TURN relay alone.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,65 @@ import fractions
 import time
 from array import array
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from aioice import TransportPolicy
 from aiortc import (
     RTCConfiguration,
+    RTCIceServer,
     RTCPeerConnection,
     RTCRtpReceiver,
+    RTCRtpSender,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioFrame
+from av import AudioFrame, VideoFrame
 
 from ucontact_appliance.clients.audio import ToneHeard, find_tone, mono_bytes, tone_samples
+from ucontact_appliance.clients.marks import Marked, SeeingLoop, run_seeing, tcp_ear
 from ucontact_appliance.clients.sip import Account, Call, Door, SipLine, open_line
+from ucontact_appliance.clients.speech import (
+    RATE as SPEECH_RATE,
+)
+from ucontact_appliance.clients.speech import (
+    SpeechHeard,
+    hear_speech,
+    resampled,
+    speech_samples,
+)
+from ucontact_appliance.clients.stun import Credential
 
 # The steps of a call, in order: what a record's times and a failure name.
 CONNECTED_TLS = "connected over TLS"
 REGISTERED = "registered"
 GATHERED = "candidates gathered"
 ANSWERED = "answered"
+CONNECTED_ICE = "way found by ICE"
 CONNECTED_MEDIA = "media connected"
 HEARD = "first audio back"
 ENDED = "tone sent and hung up"
-STEPS = (CONNECTED_TLS, REGISTERED, GATHERED, ANSWERED, CONNECTED_MEDIA, HEARD, ENDED)
+STEPS = (
+    CONNECTED_TLS,
+    REGISTERED,
+    GATHERED,
+    ANSWERED,
+    CONNECTED_ICE,
+    CONNECTED_MEDIA,
+    HEARD,
+    ENDED,
+)
+# How media finds its way: from our own addresses, from the one that the STUN server told alone, or
+# through the TURN server alone.
+DIRECT, REFLEXIVE, RELAY = "host", "srflx", "relay"
+
 
 _RATE = 48000
 _NARROW_RATE = 8000
+_LONGEST_GAP_SECONDS = 1.0  # more is no loss, but a stream that began anew
+_VIDEO_CLOCK = 90000  # RFC 7741
+_PICTURES_A_SECOND = 10
+_WIDTH, _HEIGHT = 320, 240
 _FRAME_SECONDS = 0.02
 _FRAME_SAMPLES = int(_RATE * _FRAME_SECONDS)
 _MEDIA_SECONDS = 8.0  # ICE and DTLS: a LAN takes well below one
@@ -43,8 +78,23 @@ _REPORTS_SECONDS = 8.0  # RFC 3550 6.3.1: reports come every 5 s, or up to half 
 
 
 @dataclass(frozen=True)
+class Way:
+    """How media is to find its way; `server` is STUN's or TURN's `ADDRESS:PORT`."""
+
+    kind: str = DIRECT
+    server: str = ""
+    credential: Credential | None = None
+
+
+@dataclass(frozen=True)
 class Request:
-    """What to call and with what: `hertz` of tone for `seconds`. `codecs` are MIME subtypes."""
+    """What to call and with what: `hertz` of tone for `seconds`. `codecs` are MIME subtypes.
+
+    With `speech` the speech-like signal follows half a second of the tone, and is compared with
+    what comes back. `video` is a MIME subtype, and frames are sent too. `mark` goes with the call,
+    so that its traces are found. Without `registers` the account only calls, and `reports` is
+    whether the far side's counters are waited for.
+    """
 
     door: Door
     account: Account
@@ -52,6 +102,17 @@ class Request:
     hertz: float
     seconds: float
     codecs: tuple[str, ...]
+    way: Way = field(default_factory=Way)
+    speech: bool = False
+    video: str = ""
+    mark: str = ""
+    registers: bool = True
+    reports: bool = True
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that this call takes."""
+        return tuple(step for step in STEPS if self.registers or step != REGISTERED)
 
 
 @dataclass(frozen=True)
@@ -67,13 +128,25 @@ class Media:
 
 
 @dataclass(frozen=True)
+class VideoSeen:
+    """Frames that went and came back; the size in pixels of the last one."""
+
+    sent: int
+    received: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class CallRecord:
     """Everything that was seen of one call.
 
     `local_port` is our end of the connection, by which servers list a registration. `steps` are
     (name, seconds) in order; `during` is what the caller's own look at the server
     during the call returned. `dtls` is the state and `srtp` the negotiated profile (RFC 7714,
-    RFC 5764).
+    RFC 5764). `offered_ways` are our candidates as `TYPE ADDRESS:PORT`, `chosen_way` the pair that
+    ICE nominated: ours and the far side's. `arrived` are datagrams by kind, source and DSCP, and
+    `signalling` segments of the SIP connection by DSCP; None: it takes root to see them.
     """
 
     number: str
@@ -87,6 +160,12 @@ class CallRecord:
     heard: ToneHeard
     media: Media
     during: Any
+    offered_ways: tuple[str, ...] = ()
+    chosen_way: tuple[str, str] = ("", "")
+    arrived: tuple[Marked, ...] = ()
+    signalling: tuple[tuple[int, int], ...] | None = None
+    speech: SpeechHeard | None = None
+    video: VideoSeen | None = None
 
     @property
     def evidence(self) -> str:
@@ -141,42 +220,135 @@ class _ToneTrack(MediaStreamTrack):  # type: ignore[misc]
     def __init__(self, hertz: float) -> None:
         super().__init__()
         self._hertz = hertz
-        self._sent = 0
-        self._start: float | None = None
+        self._pace = _Pace()
 
     async def recv(self) -> AudioFrame:
         """The next frame, when its time has come."""
         if self.readyState != "live":
             raise MediaStreamError
+        begin = await self._pace.due()
+        samples = tone_samples(begin, _FRAME_SAMPLES, _RATE, self._hertz)
+        return _audio_frame(samples, begin)
+
+
+class _SpeechTrack(MediaStreamTrack):  # type: ignore[misc]
+    """Half a second of tone, the speech, and silence, in frames of 20 ms, in real time."""
+
+    kind = "audio"
+
+    def __init__(self, hertz: float) -> None:
+        super().__init__()
+        lead = tone_samples(0, _RATE // 2, _RATE, hertz, 0.1)
+        self._samples = lead + resampled(speech_samples(), SPEECH_RATE, _RATE)
+        self._pace = _Pace()
+
+    async def recv(self) -> AudioFrame:
+        """The next frame, when its time has come."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        begin = await self._pace.due()
+        part = self._samples[begin : begin + _FRAME_SAMPLES]
+        part.extend([0] * (_FRAME_SAMPLES - len(part)))
+        return _audio_frame(part, begin)
+
+
+class _Pace:
+    """When the next 20 ms of sound are due."""
+
+    def __init__(self) -> None:
+        self._sent = 0
+        self._start: float | None = None
+
+    async def due(self) -> int:
+        """Wait for it; the number of its first sample."""
         if self._start is None:
             self._start = time.monotonic()
-        due = self._start + self._sent / _RATE - time.monotonic()
-        await asyncio.sleep(max(due, 0))
-        frame = AudioFrame(format="s16", layout="mono", samples=_FRAME_SAMPLES)
-        samples = tone_samples(self._sent, _FRAME_SAMPLES, _RATE, self._hertz)
-        frame.planes[0].update(samples.tobytes())
-        frame.pts = self._sent
-        frame.sample_rate = _RATE
-        frame.time_base = fractions.Fraction(1, _RATE)
+        await asyncio.sleep(max(self._start + self._sent / _RATE - time.monotonic(), 0))
+        begin = self._sent
         self._sent += _FRAME_SAMPLES
+        return begin
+
+
+class _PictureTrack(MediaStreamTrack):  # type: ignore[misc]
+    """A grey picture with a bar that moves, 320 by 240, ten a second."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+        self._start: float | None = None
+
+    async def recv(self) -> VideoFrame:
+        """The next frame, when its time has come."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        if self._start is None:
+            self._start = time.monotonic()
+        due = self._start + self.sent / _PICTURES_A_SECOND - time.monotonic()
+        await asyncio.sleep(max(due, 0))
+        frame = VideoFrame(_WIDTH, _HEIGHT, "yuv420p")
+        at = self.sent * 8 % (_WIDTH - 16)
+        grey, white = bytes([96]), bytes([235])
+        row = grey * at + white * 16 + grey * (_WIDTH - 16 - at)
+        luma = frame.planes[0]
+        luma.update(row.ljust(luma.line_size, b"\0") * _HEIGHT)
+        for plane in frame.planes[1:]:
+            plane.update(bytes([128]) * (plane.line_size * plane.height))
+        frame.pts = self.sent * _VIDEO_CLOCK // _PICTURES_A_SECOND
+        frame.time_base = fractions.Fraction(1, _VIDEO_CLOCK)
+        self.sent += 1
         return frame
 
 
+def _audio_frame(samples: array[int], pts: int) -> AudioFrame:
+    frame = AudioFrame(format="s16", layout="mono", samples=len(samples))
+    frame.planes[0].update(samples.tobytes())
+    frame.pts = pts
+    frame.sample_rate = _RATE
+    frame.time_base = fractions.Fraction(1, _RATE)
+    return frame
+
+
+class _Eye:
+    """Counts the pictures that a track brings."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.size = (0, 0)
+
+    async def watch(self, track: MediaStreamTrack) -> None:
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                self.frames += 1
+                self.size = (frame.width, frame.height)
+
+
 class _Ear:
-    """Collects what a track brings, as 16 bit samples."""
+    """Collects what a track brings, as 16 bit samples; silence stands for what was lost."""
 
     def __init__(self) -> None:
         self.samples: array[int] = array("h")
         self.rate = _RATE
         self.first = asyncio.Event()
+        self._next: int | None = None
 
     async def listen(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
             while True:
-                frame = await track.recv()
-                self.rate = frame.sample_rate
-                self.samples.frombytes(mono_bytes(frame))
-                self.first.set()
+                self.take(await track.recv())
+
+    def take(self, frame: AudioFrame) -> None:
+        """Add a frame; its time (pts, in samples) says how much is missing before it."""
+        self.rate = frame.sample_rate
+        if frame.pts is not None:
+            missing = frame.pts - self._next if self._next is not None else 0
+            if 0 < missing <= _LONGEST_GAP_SECONDS * self.rate:
+                self.samples.extend([0] * missing)
+            self._next = frame.pts + frame.samples
+        self.samples.frombytes(mono_bytes(frame))
+        self.first.set()
 
 
 async def place_call(
@@ -188,23 +360,41 @@ async def place_call(
     """
     watch = _Stopwatch()
     try:
-        return await _registered_call(request, during, watch)
+        with tcp_ear(request.door.address, request.door.port) as ear:
+            record = await _line_and_call(request, during, watch)
+            if ear is None:
+                return record
+            ear.listen()
+            return replace(record, signalling=tuple(sorted(ear.to(record.local_port).items())))
     except Exception as error:
         evidence = getattr(error, "evidence", "")
         why = str(error) or f"{type(error).__name__}: no answer in time"
+        steps = request.steps
         raise CallFailedError(
-            STEPS[min(len(watch.steps), len(STEPS) - 1)],
+            steps[min(len(watch.steps), len(steps) - 1)],
             f"{why}: {evidence}" if evidence else why,
             tuple(watch.steps),
             watch.seen,
         ) from error
 
 
-async def _registered_call(
+def call_now(request: Request, during: Callable[[], Awaitable[Any]] | None = None) -> CallRecord:
+    """Place the call in a loop of its own that sees the marks of what arrives.
+
+    Raises CallFailedError.
+    """
+    if request.speech:
+        speech_samples()  # made before the clock runs
+    return run_seeing(lambda loop: place_call(request, during))
+
+
+async def _line_and_call(
     request: Request, during: Callable[[], Awaitable[Any]] | None, watch: _Stopwatch
 ) -> CallRecord:
-    async with open_line(request.door, request.account) as line:
+    async with open_line(request.door, request.account, mark=request.mark) as line:
         watch.step(CONNECTED_TLS)
+        if not request.registers:
+            return await _call(line, request, during, watch)
         await line.register()
         watch.step(REGISTERED)
         try:
@@ -214,41 +404,73 @@ async def _registered_call(
                 await line.register(expires=0)
 
 
+def _ice_servers(way: Way) -> list[RTCIceServer]:
+    """An empty list asks nobody; without one aiortc would ask a public STUN server."""
+    if way.kind == REFLEXIVE:
+        return [RTCIceServer(urls=f"stun:{way.server}")]
+    if way.kind == RELAY and way.credential is not None:
+        user, password = way.credential.user, way.credential.password
+        url = f"turn:{way.server}?transport=udp"
+        return [RTCIceServer(urls=url, username=user, credential=password)]
+    return []
+
+
+def _only(sdp: str, kind: str) -> str:
+    """The offer with candidates of that type alone."""
+    lines = sdp.split("\r\n")
+    return "\r\n".join(
+        line for line in lines if not line.startswith("a=candidate:") or f" typ {kind}" in line
+    )
+
+
+def candidates(sdp: str) -> tuple[str, ...]:
+    """The candidates of an SDP as `TYPE ADDRESS:PORT`, each once (RFC 8839)."""
+    rows = (line.split() for line in sdp.splitlines() if line.startswith("a=candidate:"))
+    return tuple(dict.fromkeys(f"{row[7]} {row[4]}:{row[5]}" for row in rows if len(row) > 7))
+
+
 async def _call(
     line: SipLine,
     request: Request,
     during: Callable[[], Awaitable[Any]] | None,
     watch: _Stopwatch,
 ) -> CallRecord:
-    # An empty list: aiortc would ask a public STUN server otherwise, and closed sites have none.
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    ear = _Ear()
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=_ice_servers(request.way)))
+    ear, eye = _Ear(), _Eye()
     listening: list[asyncio.Task[None]] = []
-    peer.on("track", lambda track: listening.append(asyncio.create_task(ear.listen(track))))
+
+    def take(track: MediaStreamTrack) -> None:
+        sense = ear.listen(track) if track.kind == "audio" else eye.watch(track)
+        listening.append(asyncio.create_task(sense))
+
+    peer.on("track", take)
     call: Call | None = None
     looking: asyncio.Task[None] | None = None
     try:
-        sender = peer.addTrack(_ToneTrack(request.hertz))
-        _prefer(peer, request.codecs)
-        await peer.setLocalDescription(await peer.createOffer())
-        offer = peer.localDescription.sdp
+        picture = _PictureTrack() if request.video else None
+        sender = _add_tracks(peer, request, picture)
+        offer = await _offer(peer, sender, request)
         watch.step(GATHERED)
         call = await line.call(request.number, offer)
         watch.step(ANSWERED)
         if during:
             looking = asyncio.create_task(_look(during, watch))
+        _tell_video_types(call.answer)
         await peer.setRemoteDescription(RTCSessionDescription(sdp=call.answer, type="answer"))
-        await _within(_MEDIA_SECONDS, _connected(peer), "no media connection (ICE, DTLS)")
+        await _within(_MEDIA_SECONDS, _found_way(peer), "no way for media (ICE)")
+        watch.step(CONNECTED_ICE)
+        await _within(_MEDIA_SECONDS, _connected(peer), "no media connection (DTLS)")
         watch.step(CONNECTED_MEDIA)
         await _within(_MEDIA_SECONDS, ear.first.wait(), "no audio came back")
         watch.step(HEARD)
         await asyncio.sleep(request.seconds)
         answered = audio_codecs(call.answer)
         clock = _RATE if answered[:1] == ("opus",) else _NARROW_RATE  # RFC 7587, RFC 3551
-        media = await _media(peer, clock)
+        media = await _media(peer, clock, wait=request.reports)
         dtls = sender.transport
         profile = _profile(dtls)
         state = str(dtls.state)
+        chosen = _nominated(sender.transport.transport)
     finally:
         if looking is not None:
             await looking
@@ -259,6 +481,7 @@ async def _call(
         for task in listening:
             task.cancel()
     watch.step(ENDED)
+    loop = asyncio.get_running_loop()
     return CallRecord(
         number=request.number,
         local_port=line.local_port,
@@ -271,7 +494,67 @@ async def _call(
         heard=find_tone(ear.samples, ear.rate, request.hertz),
         media=media,
         during=watch.seen,
+        offered_ways=candidates(offer),
+        chosen_way=chosen,
+        arrived=loop.arrived if isinstance(loop, SeeingLoop) else (),
+        speech=hear_speech(ear.samples, ear.rate) if request.speech else None,
+        video=None if picture is None else VideoSeen(picture.sent, eye.frames, *eye.size),
     )
+
+
+def _add_tracks(
+    peer: RTCPeerConnection, request: Request, picture: _PictureTrack | None
+) -> RTCRtpSender:
+    """Add what is sent; the sender of the sound."""
+    track = _SpeechTrack if request.speech else _ToneTrack
+    sender = peer.addTrack(track(request.hertz))
+    if picture is not None:
+        peer.addTrack(picture)
+    _prefer(peer, request.codecs, request.video)
+    return sender
+
+
+async def _offer(peer: RTCPeerConnection, sender: RTCRtpSender, request: Request) -> str:
+    """Our SDP, with the candidates of the wanted way alone."""
+    way = request.way
+    if way.kind == RELAY:
+        # aiortc names this in public only in its later releases.
+        sender.transport.transport.iceGatherer._connection._transport_policy = TransportPolicy.RELAY
+    await peer.setLocalDescription(await peer.createOffer())
+    offer = str(peer.localDescription.sdp)
+    if way.kind != DIRECT:
+        offer = _only(offer, way.kind)
+    if not candidates(offer):
+        raise ConnectionError(f"no {way.kind} candidate from {way.server or 'this machine'}")
+    return offer
+
+
+def _tell_video_types(answer: str) -> None:
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, SeeingLoop):
+        loop.video_types = video_types(answer)
+
+
+def video_types(sdp: str) -> frozenset[int]:
+    """The payload types of the video section."""
+    rows = (line.split()[3:] for line in sdp.splitlines() if line.startswith("m=video "))
+    return frozenset(int(word) for row in rows for word in row if word.isdigit())
+
+
+def _nominated(ice: Any) -> tuple[str, str]:
+    """The pair that ICE chose, ours and theirs: aiortc has no public name for it."""
+    pair = ice._connection._nominated.get(1)
+    if pair is None:
+        return "", ""
+    ours, theirs = pair.local_candidate, pair.remote_candidate
+    return f"{ours.type} {ours.host}:{ours.port}", f"{theirs.type} {theirs.host}:{theirs.port}"
+
+
+async def _found_way(peer: RTCPeerConnection) -> None:
+    while peer.iceConnectionState not in ("connected", "completed"):
+        if peer.iceConnectionState in ("failed", "closed"):
+            raise ConnectionError(f"no way for media: ICE {peer.iceConnectionState}")
+        await asyncio.sleep(0.005)
 
 
 async def _look(during: Callable[[], Awaitable[Any]], watch: _Stopwatch) -> None:
@@ -295,27 +578,29 @@ async def _connected(peer: RTCPeerConnection) -> None:
         await asyncio.sleep(0.01)
 
 
-def _prefer(peer: RTCPeerConnection, codecs: tuple[str, ...]) -> None:
+def _prefer(peer: RTCPeerConnection, codecs: tuple[str, ...], video: str = "") -> None:
     """Offer these codecs only, in this order."""
-    known = RTCRtpReceiver.getCapabilities("audio").codecs
-    wanted = [
-        codec
-        for name in codecs
-        for codec in known
-        if codec.mimeType.lower() == f"audio/{name}".lower()
-    ]
     for transceiver in peer.getTransceivers():
+        names = codecs if transceiver.kind == "audio" else (video,)
+        known = RTCRtpReceiver.getCapabilities(transceiver.kind).codecs
+        wanted = [
+            codec
+            for name in names
+            for codec in known
+            if codec.mimeType.lower() == f"{transceiver.kind}/{name}".lower()
+        ]
         transceiver.setCodecPreferences(wanted)
 
 
-async def _media(peer: RTCPeerConnection, clock: int) -> Media:
+async def _media(peer: RTCPeerConnection, clock: int, *, wait: bool = True) -> Media:
     """The counters, once the far side has reported what it got, or after a while without.
 
     A report from before the far side had one of ours tells no round trip: the next one does.
     """
-    end = time.monotonic() + _REPORTS_SECONDS
+    end = time.monotonic() + (_REPORTS_SECONDS if wait else 0.0)
     while True:
-        stats = {item.type: item for item in (await peer.getStats()).values()}
+        found = (await peer.getStats()).values()
+        stats = {item.type: item for item in found if getattr(item, "kind", "audio") == "audio"}
         report = stats.get("remote-inbound-rtp")
         told = report is not None and report.roundTripTime is not None
         if told or time.monotonic() > end:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
 from ucontact_appliance import __version__
 from ucontact_appliance.checks.model import Finding, Stage
 from ucontact_appliance.checks.run import run_checks
+from ucontact_appliance.engine.deep_journal import own_run, sweep
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.engine.traces import remove_call_traces
 from ucontact_appliance.facts.source import FactSource
@@ -23,20 +25,30 @@ def examine(
     only: Sequence[str] = (),
     on_finding: Callable[[Finding], None] | None = None,
     on_facts: Callable[[Mapping[str, FactSource]], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> tuple[Finding, ...]:
-    """A finding a check and host; with `deep` a real call is placed as well."""
-    return run_checks(
-        here.site,
-        here.plan,
-        here.secrets,
-        here.paths,
-        here.site_file,
-        stages=(Stage.DOCTOR, Stage.DEEP) if deep else (Stage.DOCTOR,),
-        only=only,
-        on_finding=on_finding,
-        tidy=remove_call_traces,
-        on_facts=on_facts,
-    )
+    """A finding a check and host; with `deep` real calls are placed as well.
+
+    What an earlier run with calls left because it was killed is taken away first; `on_notice` is
+    told.
+    """
+    for notice in sweep(here):
+        if on_notice is not None:
+            on_notice(notice)
+    with own_run(here) if deep else nullcontext("") as mark:
+        return run_checks(
+            here.site,
+            here.plan,
+            here.secrets,
+            here.paths,
+            here.site_file,
+            stages=(Stage.DOCTOR, Stage.DEEP) if deep else (Stage.DOCTOR,),
+            only=only,
+            on_finding=on_finding,
+            tidy=remove_call_traces,
+            on_facts=on_facts,
+            mark=mark,
+        )
 
 
 def save_facts(

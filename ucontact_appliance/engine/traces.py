@@ -1,12 +1,16 @@
-"""Removing what the doctor's own call left behind: the one thing a check-up changes on a host.
+"""Removing what the doctor's own calls left behind: the one thing a check-up changes on a host.
 
-Nothing but that call's recording and its row can match: both are found by Asterisk's unique id of
-the call, and the path must be inside the recordings tree and end in that id.
+Nothing but those calls can match: a call's recording and row are found by Asterisk's unique id of
+it, and a whole run's by its mark, twelve random digits that its calls carry as account code. A
+recording's path must be inside the recordings tree and end in the call's id.
 """
 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.call import RECORDINGS, CallTraces, mysql_words
@@ -29,6 +33,129 @@ def remove_call_traces(telephony: Runner, database: Runner, traces: CallTraces, 
     if row:
         query = f"delete from ccdata.cdr where uniqueid = '{traces.uniqueid}'"
         _done(database.run(mysql_words(query)))
+
+
+_MARK = re.compile(r"[0-9a-f]{12}")
+_UNIQUEID = re.compile(r"[0-9]+\.[0-9]+")
+_CHANNEL = re.compile(r"[\w./*+@;-]+")
+_CONTACT_KEY = re.compile(r"^/?registrar/contact/([^\s:]+)\s*:")
+_ENDING_SECONDS = 6.0
+_NO_CLIENT = 127  # the shell's exit status for a command that does not exist
+
+
+@dataclass(frozen=True)
+class MarkedTraces:
+    """What bore a run's mark and is gone: numbers of each kind."""
+
+    channels: int
+    contacts: int
+    recordings: int
+    rows: int
+
+    @property
+    def words(self) -> str:
+        """As one line tells it."""
+        counted = (
+            (self.channels, "call"),
+            (self.contacts, "registration"),
+            (self.recordings, "recording"),
+            (self.rows, "call record"),
+        )
+        named = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in counted if n]
+        return ", ".join(named) or "nothing was left"
+
+
+def marked_channels(text: str, mark: str) -> dict[str, str]:
+    """The unique ids of the channels that bear the mark, by name.
+
+    `core show channels concise`: fields parted by `!`, the first the name, the ninth the account
+    code. The first leg of a trunk's test call has no account code: its name bears the mark.
+    """
+    rows = (line.split("!") for line in text.splitlines())
+    return {
+        row[0]: row[-1]
+        for row in rows
+        if len(row) > 10
+        and (row[8].startswith(mark) or f"m{mark}" in row[0])
+        and _CHANNEL.fullmatch(row[0])
+    }
+
+
+def marked_contacts(text: str, mark: str) -> tuple[str, ...]:
+    """The keys of the contacts whose host name bears the mark, in `database show`."""
+    found = (_CONTACT_KEY.match(line) for line in text.splitlines() if f"{mark}" in line)
+    return tuple(one[1] for one in found if one)
+
+
+def remove_marked(telephony: Runner, database: Runner, mark: str) -> MarkedTraces:
+    """End the calls of the run with that mark; delete its registrations, recordings and records.
+
+    Raises UnreachableError when a host refuses, ValueError for what is no mark.
+    """
+    if not _MARK.fullmatch(mark):
+        raise ValueError(f"no mark of a run: {mark!r}")
+    channels = _end_calls(telephony, mark)
+    shown = telephony.run(["asterisk", "-rx", "database show registrar/contact"]).stdout
+    contacts = marked_contacts(shown, mark)
+    for key in contacts:
+        _done(telephony.run(["asterisk", "-rx", f"database del registrar/contact {key}"]))
+    # Asterisk keeps call records back for some seconds (cdr.conf, batch).
+    telephony.run(["asterisk", "-rx", "cdr submit"])
+    ids = set(channels.values())
+    rows = _rows(database, mark)
+    if channels and not rows:
+        time.sleep(1.0)  # the records are written by a thread of its own
+        rows = _rows(database, mark)
+    recordings = _remove_recordings(telephony, ids | set(rows))
+    if rows:
+        _done(database.run(mysql_words(f"delete from ccdata.cdr where {_bears(mark)}")))
+    return MarkedTraces(len(channels), len(contacts), recordings, len(rows))
+
+
+def _end_calls(telephony: Runner, mark: str) -> dict[str, str]:
+    """End them and wait until they are gone; all that were seen."""
+    seen: dict[str, str] = {}
+    end = time.monotonic() + _ENDING_SECONDS
+    while True:
+        shown = telephony.run(["asterisk", "-rx", "core show channels concise"]).stdout
+        up = marked_channels(shown, mark)
+        if not up:
+            return seen
+        if time.monotonic() > end:
+            raise UnreachableError("the doctor's own calls can't be ended", evidence=shown)
+        for name in up.keys() - seen.keys():
+            _done(telephony.run(["asterisk", "-rx", f"channel request hangup {name}"]))
+        seen |= up
+        time.sleep(0.3)
+
+
+def _bears(mark: str) -> str:
+    return f"accountcode like '{mark}%' or channel like 'Local/%m{mark}%'"
+
+
+def _rows(database: Runner, mark: str) -> tuple[str, ...]:
+    """The unique ids in the call records of that run; none where there is no client to ask with."""
+    query = f"select uniqueid from ccdata.cdr where {_bears(mark)}"
+    asked = database.run([*mysql_words(query), "--skip-column-names"])
+    if asked.status == _NO_CLIENT:
+        return ()
+    _done(asked)
+    return tuple(asked.stdout.split())
+
+
+def _remove_recordings(telephony: Runner, ids: Iterable[str]) -> int:
+    """Delete the recordings of those calls; how many there were."""
+    named = [word for one in sorted(ids) if _UNIQUEID.fullmatch(one) for word in _or_name(one)]
+    if not named:
+        return 0
+    find = ["find", RECORDINGS, "-type", "f", "(", *named[1:], ")", "-print", "-delete"]
+    done = telephony.run(find)
+    _done(done)
+    return len(done.stdout.splitlines())
+
+
+def _or_name(uniqueid: str) -> tuple[str, ...]:
+    return ("-o", "-name", f"*_{uniqueid}.*")
 
 
 def _done(completed: Completed) -> None:

@@ -25,6 +25,7 @@ from ucontact_appliance.checks.changes import Changes
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.engine.notify import find_sendmail, post, public_part, send_mail
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.language.choice import Tongue, language
 from ucontact_appliance.report.changed import body_text, message, subject_line
 from ucontact_appliance.resources import TEMPLATES
 from ucontact_appliance.site.files import write_atomic, write_private
@@ -44,6 +45,7 @@ class Watch(BaseModel):
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = AT
     mail: str | None = None
     webhook: str | None = None
+    lang: Tongue = Tongue.EN
 
     def __repr__(self) -> str:
         return f"<watch of {self.site} at {self.at}>"
@@ -116,12 +118,11 @@ def load_watch(path: Path) -> Watch:
 
 def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Finding]) -> None:
     """Send what changed to all that are to be told. Raises UnreachableError when one was not."""
-    _send(
-        watch,
-        subject_line(watch.site, changes, findings),
-        body_text(watch.site, changes, findings),
-        message(watch.site, time, changes, findings),
-    )
+    speak = language(watch.lang)
+    subject = speak.text(subject_line(watch.site, changes, findings))
+    body = speak.text(body_text(watch.site, changes, findings))
+    document = message(watch.site, time, changes, findings)
+    _send(watch, subject, body, {**document, "text": f"{subject}\n\n{body}"})
 
 
 def tell_trouble(watch: Watch, error: ApplianceError) -> None:

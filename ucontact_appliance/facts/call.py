@@ -15,7 +15,7 @@ from typing import Any
 
 from ucontact_appliance.clients.audio import ToneHeard, decode_gsm, find_tone
 from ucontact_appliance.clients.sip import Account, Door
-from ucontact_appliance.clients.webrtc import CallFailedError, CallRecord, Request, place_call
+from ucontact_appliance.clients.webrtc import CallFailedError, CallRecord, Request, call_now
 from ucontact_appliance.facts.runner import Runner, runner_for
 from ucontact_appliance.facts.source import Reach
 
@@ -86,47 +86,60 @@ class CallRow:
 
 def echo_call(reach: Reach, number: str, secret: str, ca_file: str) -> Attempt:
     """Call the echo test as that extension; never raises for a call that fails."""
-    request = Request(
+    before = contacts(reach, number)
+    attempt = attempted(reach, echo_request(reach, number, secret, ca_file))
+    return replace(attempt, contacts_before=before, contacts_after=contacts(reach, number))
+
+
+def echo_request(
+    reach: Reach, number: str, secret: str, ca_file: str, name: str = "main"
+) -> Request:
+    """The call to the echo test; `name` (letters and digits, at most six) tells it from others."""
+    return Request(
         door=Door(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file),
         account=Account(reach.site.fqdn, number, secret),
         number=ECHO,
         hertz=HERTZ,
         seconds=SECONDS,
         codecs=_CODECS,
+        mark=f"{reach.mark}{name}" if reach.mark else "",
     )
 
-    async def during() -> str:
-        return await asyncio.to_thread(_uniqueid, reach, number)
 
-    before = contacts(reach, number)
+def attempted(reach: Reach, request: Request) -> Attempt:
+    """Place that call; never raises for a call that fails."""
+
+    async def during() -> str:
+        return await asyncio.to_thread(_uniqueid, reach, request.account.number, request.mark)
+
     try:
-        record = asyncio.run(place_call(request, during))
+        record = call_now(request, during)
     except CallFailedError as error:
         found: Any = error.during
-        attempt = Attempt(None, error.step, error.why, error.steps, found or "")
-    else:
-        attempt = Attempt(record, "", "", record.steps, record.during or "")
-    return replace(attempt, contacts_before=before, contacts_after=contacts(reach, number))
+        return Attempt(None, error.step, error.why, error.steps, found or "")
+    return Attempt(record, "", "", record.steps, record.during or "")
 
 
-def _uniqueid(reach: Reach, number: str) -> str:
+def _uniqueid(reach: Reach, number: str, mark: str) -> str:
     done = reach.runner.run(["asterisk", "-rx", "core show channels concise"])
-    return parse_channel_id(done.stdout, number)
+    return parse_channel_id(done.stdout, number, mark)
 
 
-def parse_channel_id(text: str, number: str) -> str:
+def parse_channel_id(text: str, number: str, mark: str = "") -> str:
     """The unique id of the extension's channel in the echo test; empty when there is none.
 
     `core show channels concise`: fields parted by `!`, the first the channel's name, the third the
-    extension, the sixth the application, the last the unique id.
+    extension, the sixth the application, the ninth the account code, the last the unique id. The
+    channel with the mark is the one; where the installed dialplan marks none yet, any will do.
     """
+    found: dict[str, str] = {}
     for line in text.splitlines():
         fields = line.split("!")
         if len(fields) > 10 and fields[0].startswith(f"PJSIP/{number}-"):
             echo = fields[2] == ECHO or fields[5] == "Echo"
             if echo and _ID.fullmatch(fields[-1]):
-                return fields[-1]
-    return ""
+                found.setdefault(fields[8], fields[-1])
+    return found.get(mark) or found.get("", "")
 
 
 def contacts(reach: Reach, number: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import socket
 import subprocess
@@ -170,6 +171,11 @@ def ssh_options(host: Host, known_hosts: Path) -> list[str]:
     ]
 
 
+def temporary_prefix(pid: int) -> str:
+    """How the temporary folders of that process begin: what a killed one left is known by it."""
+    return f"uc-{pid}-"
+
+
 @contextmanager
 def runner_for(host: Host, known_hosts: Path) -> Iterator[Runner]:
     """A runner for the host, closed at the end."""
@@ -177,7 +183,7 @@ def runner_for(host: Host, known_hosts: Path) -> Iterator[Runner]:
         yield LocalRunner()
         return
     # A control socket's path may have 108 bytes at the most (unix(7)): keep it short.
-    with tempfile.TemporaryDirectory(prefix="uc-") as folder:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix(os.getpid())) as folder:
         runner = SshRunner(host, known_hosts, Path(folder))
         try:
             yield runner

@@ -20,11 +20,15 @@ Question = tuple[Callable[..., Any], tuple[Hashable, ...]]
 
 @dataclass(frozen=True)
 class Reach:
-    """What a probe works with: the host, a way to run commands on it, and its site."""
+    """What a probe works with: the host, a way to run commands on it, and its site.
+
+    `mark` is what this run's own calls bear, so that their traces are found again.
+    """
 
     site: Site
     host: Host
     runner: Runner
+    mark: str = ""
 
     @property
     def address(self) -> str:

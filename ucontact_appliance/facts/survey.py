@@ -66,6 +66,12 @@ def survey(runner: Runner) -> Survey:
     return parse_survey(done.stdout)
 
 
+def came_from(runner: Runner) -> str:
+    """The address that the host sees this machine come from; empty on this machine itself."""
+    said = runner.run(["sh", "-c", _CAME_FROM]).stdout
+    return said.strip().removeprefix("::ffff:")
+
+
 def parse_survey(text: str) -> Survey:
     """The record from the output of the probe's script."""
     release, memory, machine_id, threads, disk, came_from = text.split(f"{_MARK}\n")

@@ -53,6 +53,18 @@ class NetworkRow(_Row):
     codecs: tuple[str, ...]
 
 
+class ProbeRow(_Row):
+    """How a path is measured; times in seconds."""
+
+    port: int
+    throughput_port: int
+    packets_per_second: int
+    seconds: int
+    dscp: int
+    throughput_seconds: int
+    open_seconds: int
+
+
 class PortRow(_Row):
     """A row of the port registry; `port` is a number or the name of a figure of the plan."""
 
@@ -145,6 +157,12 @@ def gsm_frame() -> GsmFrame:
 def network() -> dict[str, NetworkRow]:
     """R23 ('video') and R24 ('voip')."""
     return {row["id"]: NetworkRow(**row) for row in load_data("network")["profiles"]}
+
+
+@cache
+def probe() -> ProbeRow:
+    """How a path is measured."""
+    return ProbeRow(**load_data("network")["probe"])
 
 
 @cache

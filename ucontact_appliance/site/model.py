@@ -245,6 +245,13 @@ class Trunk(_Model):
         "9",
         description="digits that an agent dials before an outside number; each trunk has its own",
     )
+    test_number: (
+        Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^\+?[0-9*#]{2,32}$")] | None
+    ) = Field(
+        None,
+        description="a number that `ucontact doctor --deep` may call through this trunk: one that "
+        "answers by itself, such as the provider's own test number; the call lasts 3 s",
+    )
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True

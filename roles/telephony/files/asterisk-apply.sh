@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes running services take changed files over, each by the narrowest way there is.
-#   asterisk-apply.sh SECONDS-TO-WAIT-FOR-CALLS
+#   asterisk-apply.sh forget                      before files are written
+#   asterisk-apply.sh SECONDS-TO-WAIT-FOR-CALLS   when they are
 # What was taken over last is kept in a file, so a run that was interrupted between writing a file
 # and loading it is made good by the next one. Prints one line for each thing it did.
 set -eu
@@ -18,6 +19,7 @@ start_fingerprint() {
         | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
 }
 is_new() { ! grep -qx "$1 $2" "$stamps"; }
+forget() { sed -i "/^$1 /d" "$stamps"; }
 remember() {
     { grep -v "^$1 " "$stamps" || [ $? -eq 1 ]; } > "$stamps.new"
     echo "$1 $2" >> "$stamps.new"
@@ -51,6 +53,25 @@ cdr|module reload res_odbc.so;module reload cdr_odbc.so;module reload cdr|$conf/
 TABLE
 }
 
+units() {
+    cat <<TABLE
+ucontact-qos.service|/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/ucontact-qos.service
+fail2ban.service|/etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/jail.d/ucontact.conf
+ucontact-retention.timer|/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer
+TABLE
+}
+
+# A file that was changed by somebody else may be at work by now. Once it is as it was again, it
+# would look as if it had been taken over: what is known of it is forgotten before.
+forget_strange() {
+    sum=$(start_fingerprint 2>/dev/null)
+    if is_new asterisk "$sum"; then forget asterisk; fi
+    { reloads | cut -d '|' -f 1,3; units; } | while IFS='|' read -r name files; do
+        sum=$(fingerprint $files 2>/dev/null)
+        if is_new "$name" "$sum"; then forget "$name"; fi
+    done
+}
+
 each_reload() {  # $1: "tell" does it where something is new; "note" remembers all
     reloads | while IFS='|' read -r name commands files; do
         sum=$(fingerprint $files)
@@ -79,6 +100,11 @@ calls_end() {
     done
 }
 
+if [ "$patience" = forget ]; then
+    forget_strange
+    exit
+fi
+
 sum=$(start_fingerprint)
 if is_new asterisk "$sum" || ! systemctl --quiet is-active asterisk.service; then
     calls_end
@@ -91,17 +117,12 @@ else
     each_reload tell
 fi
 
-for unit in ucontact-qos.service fail2ban.service ucontact-retention.timer; do
-    case $unit in
-        ucontact-qos.service) files="/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/ucontact-qos.service" ;;
-        fail2ban.service) files="/etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/jail.d/ucontact.conf" ;;
-        ucontact-retention.timer) files="/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer" ;;
-    esac
+units | while IFS='|' read -r unit files; do
     sum=$(fingerprint $files)
-    if is_new $unit "$sum" || ! systemctl --quiet is-active $unit; then
+    if is_new "$unit" "$sum" || ! systemctl --quiet is-active "$unit"; then
         systemctl daemon-reload
-        systemctl restart $unit
-        remember $unit "$sum"
+        systemctl restart "$unit"
+        remember "$unit" "$sum"
         echo "applied: $unit restarted"
     fi
 done

@@ -70,6 +70,17 @@ def test_the_document_that_other_programs_read() -> None:
                 "waived": None,
             }
         ],
+        "causes": [
+            {
+                "id": "a.b",
+                "hosts": ["one"],
+                "severity": "high",
+                "title": "title",
+                "observed": "seen",
+                "remedy": "do",
+                "behind": [],
+            }
+        ],
     }
 
 

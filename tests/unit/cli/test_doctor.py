@@ -341,3 +341,14 @@ def test_a_night_that_can_not_look_says_so(night: Night) -> None:
     (night.site.folder / "site.yml").write_text("site: demo\n")
     assert night().code == 2
     assert night.told == [(HOOK, "uContact demo: the doctor could not look")]
+
+
+def test_the_screen_names_the_cause_and_counts_what_waits_for_it(site: Site) -> None:
+    others = tuple(finding(f"web.{n}", Verdict.SKIP, blocked_by="web.service") for n in range(3))
+    site.findings = (GOOD, BROKEN, BEHIND, *others)
+    told = site().out
+    assert told.count("fail web.service on one") == 1
+    assert "not judged because of it: one (4)" in told
+    assert "web.page" not in told
+    assert "5 of them are not listed: --all does" in told
+    assert "blocked" in site("--all").out

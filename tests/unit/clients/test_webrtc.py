@@ -2,17 +2,21 @@
 
 import asyncio
 import ssl
+from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from av import AudioFrame
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.unit.sites import small_site
 from ucontact_appliance.clients import webrtc
 from ucontact_appliance.clients.sip import Account, Door, Message, parse_message
+from ucontact_appliance.clients.stun import Credential
 from ucontact_appliance.clients.webrtc import (
     ANSWERED,
     CONNECTED_TLS,
@@ -44,6 +48,8 @@ def _call(
     name: str = "contact.example.com",
     ca_file: str = "portal-ca.pem",
     subprotocols: tuple[str, ...] = ("sip",),
+    registers: bool = True,
+    mark: str = "",
 ) -> tuple[CallFailedError, list[Message]]:
     """Call through that server; the failure, and what the server was asked."""
     got: list[Message] = []
@@ -69,7 +75,8 @@ def _call(
             port = int(next(iter(server.sockets)).getsockname()[1])
             door = Door(name, "127.0.0.1", port, "/ws", str(pki / ca_file))
             account = Account("contact.example.com", "6001", "hunter2hunter2")
-            await place_call(Request(door, account, "*43", 440.0, 0.1, ("PCMU",)))
+            request = Request(door, account, "*43", 440.0, 0.1, ("PCMU",))
+            await place_call(replace(request, registers=registers, mark=mark))
 
     with pytest.raises(CallFailedError) as caught:
         asyncio.run(go())
@@ -156,3 +163,97 @@ def test_reports_are_waited_for_no_longer_than_they_may_take(
     monkeypatch.setattr(webrtc, "_REPORTS_SECONDS", 0.05)
     media = asyncio.run(webrtc._media(_Reporting(None, last), 48000))
     assert (media.round_trip, media.lost_there) == (None, lost_there)
+
+
+_OFFER = (
+    "v=0\r\nm=audio 4000 UDP/TLS/RTP/SAVPF 96\r\n"
+    "a=candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host\r\n"
+    "a=candidate:2 1 udp 1694498815 198.51.100.9 4001 typ srflx raddr 192.0.2.1 rport 4000\r\n"
+    "a=candidate:3 1 udp 16777215 203.0.113.7 49200 typ relay raddr 192.0.2.1 rport 4000\r\n"
+    "m=video 4000 UDP/TLS/RTP/SAVPF 97 98\r\n"
+    "a=candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host\r\n"
+)
+
+
+def test_candidates_are_told_once_each() -> None:
+    assert webrtc.candidates(_OFFER) == (
+        "host 192.0.2.1:4000",
+        "srflx 198.51.100.9:4001",
+        "relay 203.0.113.7:49200",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [("srflx", ("srflx 198.51.100.9:4001",)), ("relay", ("relay 203.0.113.7:49200",))],
+)
+def test_an_offer_of_one_way_names_no_other(kind: str, left: tuple[str, ...]) -> None:
+    offer = webrtc._only(_OFFER, kind)
+    assert webrtc.candidates(offer) == left
+    assert [line for line in offer.splitlines() if "candidate" not in line] == [
+        line for line in _OFFER.splitlines() if "candidate" not in line
+    ]
+
+
+def test_the_video_payload_types() -> None:
+    assert webrtc.video_types(_OFFER) == frozenset({97, 98})
+    assert webrtc.video_types("v=0") == frozenset()
+
+
+def test_no_public_stun_server_is_ever_asked() -> None:
+    assert webrtc._ice_servers(webrtc.Way()) == []
+    (stun,) = webrtc._ice_servers(webrtc.Way(webrtc.REFLEXIVE, "192.0.2.7:3478"))
+    assert (stun.urls, stun.username) == ("stun:192.0.2.7:3478", None)
+    credential = Credential("1:doctor", "secret")
+    (turn,) = webrtc._ice_servers(webrtc.Way(webrtc.RELAY, "192.0.2.7:3478", credential))
+    assert turn.urls == "turn:192.0.2.7:3478?transport=udp"
+    assert (turn.username, turn.credential) == ("1:doctor", "secret")
+
+
+def test_a_call_without_registration_names_the_step_that_it_did_not_reach(pki: Path) -> None:
+    def refuse(request: Message) -> str:
+        return "503 Service Unavailable"
+
+    error, got = _call(pki, refuse, registers=False, mark="0123456789abopus")
+    assert error.step == ANSWERED
+    assert [request.method for request in got if request.method != "ACK"] == ["INVITE"]
+    assert got[0].header("x-ucontact-doctor") == "0123456789abopus"
+    assert "0123456789abopus" in got[0].header("contact")
+
+
+def test_an_unmarked_call_says_nothing_of_the_doctor(pki: Path) -> None:
+    _, got = _call(pki, lambda request: "503 Service Unavailable", registers=False)
+    assert got[0].header("x-ucontact-doctor") == ""
+
+
+def test_what_is_sent_is_a_picture_and_a_frame_of_speech() -> None:
+    async def first() -> tuple[int, int, int, int]:
+        picture = await webrtc._PictureTrack().recv()
+        sound = await webrtc._SpeechTrack(440.0).recv()
+        return picture.width, picture.height, sound.samples, sound.sample_rate
+
+    assert asyncio.run(first()) == (320, 240, 960, 48000)
+
+
+def _frame(pts: int | None, level: int) -> AudioFrame:
+    frame = AudioFrame(format="s16", layout="mono", samples=160)
+    frame.planes[0].update(array("h", [level] * 160).tobytes())
+    frame.sample_rate = 8000
+    frame.pts = pts
+    return frame
+
+
+def test_silence_stands_for_a_lost_packet() -> None:
+    ear = webrtc._Ear()
+    for frame in (_frame(1000, 5), _frame(1160, 6), _frame(1480, 7)):
+        ear.take(frame)
+    assert list(ear.samples) == [5] * 160 + [6] * 160 + [0] * 160 + [7] * 160
+    assert ear.rate == 8000
+
+
+@pytest.mark.parametrize("pts", [500, 100_000, None])
+def test_a_stream_that_begins_anew_or_tells_no_time_is_taken_as_it_comes(pts: int | None) -> None:
+    ear = webrtc._Ear()
+    ear.take(_frame(1000, 5))
+    ear.take(_frame(pts, 6))
+    assert list(ear.samples) == [5] * 160 + [6] * 160

@@ -3,7 +3,13 @@ from collections.abc import Sequence
 import pytest
 
 from tests.unit.checks.subjects import FakeRunner
-from ucontact_appliance.engine.traces import remove_call_traces
+from tests.unit.facts.outputs import recorded
+from ucontact_appliance.engine.traces import (
+    marked_channels,
+    marked_contacts,
+    remove_call_traces,
+    remove_marked,
+)
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.call import CallTraces
 from ucontact_appliance.facts.runner import Completed
@@ -58,3 +64,101 @@ def test_a_refusal_of_the_host_is_told() -> None:
     with pytest.raises(UnreachableError) as caught:
         remove_call_traces(telephony, database, CallTraces("1795399416.3", _PATH), row=True)
     assert "said no" in caught.value.evidence
+
+
+_MARK = "0123456789ab"
+_ROW = "PJSIP/6001-00000003!internal!*43!4!Up!Echo!!6001!{}!!3!2!!1795399416.3\n"
+_KEY = "6001;@ded7e91f711db8ad691565f2279f861a"
+
+
+def _telephony(
+    channels: list[str], contacts: str = "", deleted: str = ""
+) -> tuple[FakeRunner, list[str]]:
+    """A telephony host that shows those channels, one listing after the other, then none."""
+    ran: list[str] = []
+
+    def answer(argv: Sequence[str]) -> Completed:
+        words = " ".join(argv)
+        ran.append(words)
+        text = ""
+        if "show channels" in words:
+            text = channels.pop(0) if channels else ""
+        elif "database show" in words:
+            text = contacts
+        elif argv[0] == "find":
+            text = deleted
+        return Completed(tuple(argv), 0, text, "", 0.0)
+
+    return FakeRunner(answer), ran
+
+
+def _database(ids: str, status: int = 0) -> tuple[FakeRunner, list[str]]:
+    ran: list[str] = []
+
+    def answer(argv: Sequence[str]) -> Completed:
+        ran.append(" ".join(argv))
+        return Completed(tuple(argv), status, ids if "select" in ran[-1] else "", "", 0.0)
+
+    return FakeRunner(answer), ran
+
+
+def test_marked_channels_of_real_listings() -> None:
+    trunk = recorded("trunk_test_channels-sid")
+    assert list(marked_channels(trunk, _MARK).values()) == ["1795437207.45", "1795437207.46"]
+    echo = recorded("marked_channels-sid")
+    assert list(marked_channels(echo, "00000000abcd")) == ["PJSIP/6001-0000001f"]
+    assert marked_channels(trunk + echo, "ffffffffffff") == {}
+
+
+def test_the_contact_of_a_real_registration_is_found_by_the_mark_alone() -> None:
+    shown = recorded("registrar_contacts-sid")
+    assert marked_contacts(shown, "00000000abcd") == (_KEY,)
+    assert marked_contacts(shown, "ffffffffffff") == ()
+    assert marked_contacts("0 results found.", "00000000abcd") == ()
+
+
+def test_everything_with_the_mark_is_taken_away_and_counted() -> None:
+    shown = recorded("registrar_contacts-sid").replace("00000000abcd", _MARK)
+    telephony, ran = _telephony([_ROW.format(f"{_MARK}main")], shown, "one.gsm\n")
+    database, queries = _database("1795399416.3\n")
+    found = remove_marked(telephony, database, _MARK)
+    assert found.words == "1 call, 1 registration, 1 recording, 1 call record"
+    assert "asterisk -rx channel request hangup PJSIP/6001-00000003" in ran
+    assert f"asterisk -rx database del registrar/contact {_KEY}" in ran
+    (find,) = [line for line in ran if line.startswith("find")]
+    assert "( -name *_1795399416.3.* ) -print -delete" in find
+    assert queries[-1].endswith(
+        f"delete from ccdata.cdr where accountcode like '{_MARK}%' "
+        f"or channel like 'Local/%m{_MARK}%'"
+    )
+
+
+def test_calls_that_bear_another_mark_or_none_are_let_alone() -> None:
+    telephony, ran = _telephony([_ROW.format("") + _ROW.format("ffffffffffffmain")])
+    database, queries = _database("")
+    found = remove_marked(telephony, database, _MARK)
+    assert found.words == "nothing was left"
+    assert not [line for line in ran if "hangup" in line or "del" in line or "find" in line]
+    assert len(queries) == 1
+
+
+def test_a_record_that_names_no_call_deletes_no_file() -> None:
+    telephony, ran = _telephony([])
+    database, _ = _database("*\n..\n")
+    remove_marked(telephony, database, _MARK)
+    assert not [line for line in ran if line.startswith("find")]
+
+
+def test_a_database_host_without_a_client_has_no_records_to_delete() -> None:
+    telephony, _ = _telephony([])
+    database, queries = _database("", 127)
+    assert remove_marked(telephony, database, _MARK).rows == 0
+    assert len(queries) == 1
+
+
+@pytest.mark.parametrize("mark", ["", "%", "0123456789a", "0123456789AB", "0' or '1'='1"])
+def test_what_is_no_mark_touches_nothing(mark: str) -> None:
+    (telephony, ran), (database, queries) = _telephony([]), _database("")
+    with pytest.raises(ValueError, match="mark"):
+        remove_marked(telephony, database, mark)
+    assert ran == queries == []

@@ -35,3 +35,21 @@ def test_row() -> None:
     text = "uniqueid\tdisposition\tbillsec\n1.2\tANSWERED\t3\n"
     assert parse_row(text) == {"uniqueid": "1.2", "disposition": "ANSWERED", "billsec": "3"}
     assert parse_row("") == {}
+
+
+def test_the_marked_call_is_told_from_the_extensions_own_echo_test() -> None:
+    marked = (
+        "PJSIP/6001-00000004!internal!*43!4!Up!Echo!!6001!0123456789abmain!!3!2!!1795399417.4\n"
+    )
+    both = _CHANNELS + marked
+    assert parse_channel_id(both, "6001", "0123456789abmain") == "1795399417.4"
+    assert parse_channel_id(marked + _CHANNELS, "6001", "0123456789abmain") == "1795399417.4"
+
+
+def test_where_nothing_is_marked_yet_the_call_is_found_as_before() -> None:
+    assert parse_channel_id(_CHANNELS, "6001", "0123456789abmain") == "1795399416.3"
+
+
+def test_a_call_of_another_run_is_never_taken() -> None:
+    other = "PJSIP/6001-00000004!internal!*43!4!Up!Echo!!6001!ffffffffffffmain!!3!2!!1795399417.4\n"
+    assert parse_channel_id(other, "6001", "0123456789abmain") == ""

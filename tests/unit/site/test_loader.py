@@ -107,6 +107,20 @@ def test_a_prefix_may_be_the_beginning_of_another() -> None:
     assert [trunk.prefix for trunk in site.telephony.trunks] == ["9", "90"]
 
 
+@pytest.mark.parametrize("number", ["'5550100'", "'+59829001234'", "'*43'", "null"])
+def test_a_trunk_may_name_a_number_to_test_it_with(number: str) -> None:
+    trunk = f"{{name: p, host: a.example, test_number: {number}}}"
+    site = parse_site(GOOD + f"telephony: {{trunks: [{trunk}]}}\n")
+    wanted = None if number == "null" else number.strip("'")
+    assert site.telephony.trunks[0].test_number == wanted
+
+
+@pytest.mark.parametrize("number", ["'1'", "'12 34'", "'12m34'", "'${EXTEN}'", "'1,System'"])
+def test_what_is_no_number_is_refused(number: str) -> None:
+    trunk = f"{{name: p, host: a.example, test_number: {number}}}"
+    assert "test_number" in mistake(GOOD + f"telephony: {{trunks: [{trunk}]}}\n")
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     told = mistake("site: X\nfqdn: y\nagents: z\nhosts: []\n").splitlines()
     assert [line.split(":")[0] for line in told] == ["line 1", "line 2", "line 3", "line 4"]

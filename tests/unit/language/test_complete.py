@@ -1,0 +1,54 @@
+"""Every text of the checks is there in every language, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.messages.extract import SOURCES, templates
+from ucontact_appliance.language.choice import Tongue, entries
+from ucontact_appliance.resources import PACKAGE
+
+_TONGUES = [tongue for tongue in Tongue if tongue is not Tongue.EN]
+_NOT_OF_CHECKS = ("screen.yml", "words.yml")
+
+
+@pytest.mark.parametrize("tongue", _TONGUES)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_no_text_lacks(source: Path, tongue: Tongue) -> None:
+    known = entries(tongue)
+    assert [text for text in templates(source) if text not in known] == []
+
+
+@pytest.mark.parametrize("tongue", _TONGUES)
+def test_no_text_is_left_over(tongue: Tongue) -> None:
+    used = {text for source in SOURCES for text in templates(source)}
+    folder = PACKAGE / "data" / tongue.value
+    others = "".join((folder / name).read_text(encoding="utf-8") for name in _NOT_OF_CHECKS)
+    left = [text for text in entries(tongue) if text not in used]
+    assert [
+        text for text in left if f"{json.dumps(text, ensure_ascii=False)}: " not in others
+    ] == []
+
+
+@pytest.mark.parametrize("tongue", _TONGUES)
+def test_the_places_are_the_same(tongue: Tongue) -> None:
+    def places(text: str) -> Counter[str]:
+        return Counter(re.findall(r"\{\w+\}", text))
+
+    wrong = [text for text, told in entries(tongue).items() if places(text) != places(told)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("tongue", _TONGUES)
+def test_no_text_is_in_two_files(tongue: Tongue) -> None:
+    lines = Counter(
+        line
+        for path in (PACKAGE / "data" / tongue.value).glob("*.yml")
+        for line in re.findall(r'^("(?:[^"\\]|\\.)*"): ', path.read_text("utf-8"), re.MULTILINE)
+    )
+    assert [line for line, count in lines.items() if count > 1] == []

@@ -1,0 +1,510 @@
+"""The deep stage's further calls: each codec, STUN and TURN, video, trunks, marks and times.
+
+They follow the call of `checks/call.py`, whose findings say whether a call can be made at all. The
+codecs' calls are listened to one by one; the others need no quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Stage,
+    Subject,
+    Verdict,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.clients import marks, webrtc
+from ucontact_appliance.facts.asterisk import snapshot
+from ucontact_appliance.facts.call import HERTZ, Attempt, echo_call
+from ucontact_appliance.facts.deep_calls import (
+    MIME,
+    WAY_SECONDS,
+    Caller,
+    Named,
+    codec_calls,
+    keeps_marks,
+    video_calls,
+    way_calls,
+)
+from ucontact_appliance.facts.trunk_calls import TrunkCall, trunk_call
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.resources import load_data
+
+_CODECS = tuple(load_data("network")["codecs"]["audio"])
+_VIDEO_CODECS = tuple(load_data("network")["codecs"]["video"])
+_WANTED: Mapping[str, Any] = load_data("deep")
+_LEAST_SHARE = 0.7  # of the tone's time
+_DSCP_NAMES = {46: "EF", 34: "AF41", 24: "CS3", 0: "none"}
+# What each step is called in data/deep.yml.
+_SLOW = {
+    webrtc.CONNECTED_TLS: "tls",
+    webrtc.REGISTERED: "register",
+    webrtc.GATHERED: "ways",
+    webrtc.ANSWERED: "answer",
+    webrtc.CONNECTED_ICE: "ice",
+    webrtc.CONNECTED_MEDIA: "dtls",
+    webrtc.HEARD: "audio",
+}
+
+
+def _caller(subject: Subject) -> Caller:
+    number = subject.site.telephony.extensions[0]
+    secret = subject.secrets[f"telephony.extensions.{number}"]
+    return number, secret, str(subject.state.pki / "portal-ca.pem")
+
+
+def _main(subject: Subject) -> Attempt:
+    return subject.facts.get(echo_call, *_caller(subject))
+
+
+def _codecs(subject: Subject) -> tuple[Named, ...]:
+    _main(subject)  # one after the other
+    return subject.facts.get(codec_calls, _caller(subject), _CODECS)
+
+
+def _ways(subject: Subject) -> dict[str, Attempt]:
+    _codecs(subject)
+    rows = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
+    port = next(row.first for row in rows if row.id == "stun-udp")
+    found = subject.facts.get(way_calls, _caller(subject), port, subject.secrets["stun.turn"])
+    return {one.name: one.attempt for one in found}
+
+
+def _videos(subject: Subject) -> tuple[Named, ...]:
+    _ways(subject)
+    return subject.facts.get(video_calls, _caller(subject), _VIDEO_CODECS)
+
+
+def _marked(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
+    """Make no call whose traces could not be found again."""
+
+    def judged(subject: Subject) -> Judgement:
+        if not subject.facts.get(keeps_marks):
+            return Judgement(
+                Verdict.SKIP,
+                "the installed dialplan is of an earlier version, and keeps no mark of such calls",
+                remedy="{install}",
+            )
+        return judge(subject)
+
+    return judged
+
+
+def _evidence(calls: Sequence[Named]) -> str:
+    return "\n\n".join(f"{one.name}\n{one.attempt.evidence}" for one in calls)
+
+
+def _missed(attempt: Attempt) -> str:
+    return f"not {attempt.missed}: {attempt.why}"
+
+
+def judge_codecs(calls: Sequence[Named]) -> Judgement:
+    """R06: a call by each voice codec alone is answered in it, and sound comes back."""
+    required = f"a call by each of {', '.join(one.name for one in calls)} alone, with sound (R06)"
+    wrong, good = [], []
+    for one in calls:
+        record = one.attempt.record
+        if record is None:
+            wrong.append(f"{one.name}: {_missed(one.attempt)}")
+        elif record.answered != (MIME[one.name].lower(),):
+            wrong.append(f"{one.name}: answered {', '.join(record.answered) or 'no codec'}")
+        elif not record.media.received:
+            wrong.append(f"{one.name}: no packet came back")
+        else:
+            good.append(f"{one.name}: {record.media.received} packets back")
+    if wrong:
+        return failed("; ".join(wrong), required, _evidence(calls))
+    return passed("; ".join(good), required, _evidence(calls))
+
+
+def judge_speech(calls: Sequence[Named], limits: Sequence[Mapping[str, Any]]) -> Judgement:
+    """R05, R06: speech comes back as it was, by each codec's own limits."""
+    limit_of = {row["codec"]: row for row in limits}
+    required = "; ".join(
+        f"{one.name}: {limit_of[one.name]['least_intact']:.0%} of the speech intact, "
+        f"bands within {limit_of[one.name]['most_distance_db']:g} dB"
+        for one in calls
+    )
+    told, wrong, heard_any = [], False, False
+    for one in calls:
+        if one.attempt.record is None:
+            told.append(f"{one.name}: no call")
+            continue
+        heard_any = True
+        speech = one.attempt.record.speech
+        if speech is None:
+            told.append(f"{one.name}: the speech did not come back")
+            wrong = True
+            continue
+        limit = limit_of[one.name]
+        told.append(
+            f"{one.name}: {speech.intact:.0%} intact, bands {speech.distance_db:.2f} dB off"
+        )
+        wrong = wrong or (
+            speech.intact < limit["least_intact"] or speech.distance_db > limit["most_distance_db"]
+        )
+    evidence = f"{_scores(calls)}\n\n{_evidence(calls)}"
+    if not heard_any:
+        return skipped("no call was there to listen to", required, evidence)
+    return (failed if wrong else passed)("; ".join(told), required, evidence)
+
+
+def _scores(calls: Sequence[Named]) -> str:
+    rows = ["codec  intact  distance  louder by  begins after"]
+    for one in calls:
+        speech = one.attempt.record.speech if one.attempt.record else None
+        if speech is not None:
+            rows.append(
+                f"{one.name:<5}  {speech.intact:>6.1%}  {speech.distance_db:>5.2f} dB  "
+                f"{speech.gain_db:>6.1f} dB  {speech.delay_ms:>8.0f} ms"
+            )
+    return "\n".join([*rows, "Our own measure, no MOS-LQO of ITU-T P.862 or P.863."])
+
+
+def judge_reflexive(attempt: Attempt) -> Judgement:
+    """R03: media finds its way by nothing but what the STUN server told."""
+    required = "media both ways when only the address that the site's STUN server told is offered"
+    record = attempt.record
+    if record is None:
+        return failed(_missed(attempt), required, attempt.evidence)
+    offered = ", ".join(record.offered_ways)
+    evidence = f"{_way(attempt)}\n{attempt.evidence}"
+    if record.heard.seconds < WAY_SECONDS * _LEAST_SHARE:
+        return failed(f"offered {offered}; {_tone(attempt)}", required, evidence)
+    return passed(f"offered {offered}; {_tone(attempt)}", required, evidence)
+
+
+def judge_relay(attempt: Attempt) -> Judgement:
+    """R03: media runs through the TURN server, and only there."""
+    required = "media both ways when only a relay of the site's TURN server is offered"
+    record = attempt.record
+    if record is None:
+        return failed(_missed(attempt), required, attempt.evidence)
+    evidence = f"{_way(attempt)}\n{attempt.evidence}"
+    relayed = sum(one.packets for one in record.arrived if one.kind == marks.RELAYED)
+    beside = sum(one.packets for one in record.arrived if one.kind in (marks.AUDIO, marks.VIDEO))
+    if not record.chosen_way[0].startswith(f"{webrtc.RELAY} ") or beside:
+        seen = f"chose {record.chosen_way[0] or 'no way'}; {beside} packets went past the relay"
+        return failed(seen, required, evidence)
+    observed = f"{record.chosen_way[0]}; {relayed} packets through it; {_tone(attempt)}"
+    if record.heard.seconds < WAY_SECONDS * _LEAST_SHARE:
+        return failed(observed, required, evidence)
+    return passed(observed, required, evidence)
+
+
+def _tone(attempt: Attempt) -> str:
+    assert attempt.record is not None
+    return f"{HERTZ:g} Hz came back for {attempt.record.heard.seconds:.1f} s"
+
+
+def _way(attempt: Attempt) -> str:
+    assert attempt.record is not None
+    record = attempt.record
+    arrived = (f"{one.kind} from {one.source}: {one.packets} packets" for one in record.arrived)
+    return "\n".join(
+        [
+            f"offered: {', '.join(record.offered_ways)}",
+            f"chosen: {record.chosen_way[0]} to {record.chosen_way[1]}",
+            *arrived,
+        ]
+    )
+
+
+def judge_video(calls: Sequence[Named], least: int) -> Judgement:
+    """R06, R23: pictures come back, by each video codec."""
+    required = f"at least {least} pictures back by each of {', '.join(c.name for c in calls)}"
+    wrong, told = False, []
+    for one in calls:
+        record = one.attempt.record
+        if record is None:
+            wrong = True
+            told.append(f"{one.name}: {_missed(one.attempt)}")
+            continue
+        seen = record.video
+        packets = sum(m.packets for m in record.arrived if m.kind == marks.VIDEO)
+        pictures = seen.received if seen else 0
+        size = f" of {seen.width}x{seen.height}" if seen and pictures else ""
+        sent = seen.sent if seen else 0
+        told.append(f"{one.name}: {pictures} pictures{size} back of {sent}, {packets} packets")
+        wrong = wrong or pictures < least
+    return (failed if wrong else passed)("; ".join(told), required, _evidence(calls))
+
+
+def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
+    """R07: sound arrives with its DSCP."""
+    required = f"every audio packet arrives marked {_dscp(expected)} (R07)"
+    arrived = [
+        one
+        for attempt in calls
+        if attempt.record is not None
+        for one in attempt.record.arrived
+        if one.kind in (marks.AUDIO, marks.VIDEO)
+    ]
+    evidence = "\n".join(
+        f"{one.kind} from {one.source}: {one.packets} packets marked {_dscp(one.dscp)}"
+        for one in arrived
+    )
+    counts = _by_mark(one for one in arrived if one.kind == marks.AUDIO)
+    if not counts:
+        return skipped("no audio packet came directly", required, evidence)
+    pictures = _by_mark(one for one in arrived if one.kind == marks.VIDEO)
+    observed = f"audio: {_counted(counts)}"
+    if pictures:
+        # RFC 8843: with BUNDLE pictures travel in the sound's own stream.
+        observed += f"; pictures in the same stream: {_counted(pictures)}"
+    return _judged_mark(counts, expected, observed, required, evidence)
+
+
+def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int) -> Judgement:
+    """R07: SIP over WebSockets arrives with its DSCP."""
+    required = f"every segment of SIP over WSS arrives marked {_dscp(expected)} (R07)"
+    if seen is None:
+        return skipped("not to be seen from here: marks of TCP take root, and IPv4", required)
+    counts = dict(seen)
+    if not counts:
+        return skipped("no segment of the call's connection was seen", required)
+    observed = _counted(counts)
+    return _judged_mark(counts, expected, observed, required, observed)
+
+
+def _by_mark(arrived: Any) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for one in arrived:
+        counts[one.dscp] = counts.get(one.dscp, 0) + one.packets
+    return counts
+
+
+def _judged_mark(
+    counts: Mapping[int, int], expected: int, observed: str, required: str, evidence: str
+) -> Judgement:
+    if set(counts) == {expected}:
+        return passed(observed, required, evidence)
+    if expected in counts or set(counts) != {0}:
+        return failed(observed, required, evidence)
+    note = "the server does not mark, or a switch or router on the way takes the marks off"
+    return failed(f"{observed}: {note}", required, evidence)
+
+
+def _dscp(number: int) -> str:
+    name = _DSCP_NAMES.get(number)
+    return f"{name} ({number})" if name else str(number)
+
+
+def _counted(counts: Mapping[int, int]) -> str:
+    return ", ".join(f"{count} packets {_dscp(dscp)}" for dscp, count in sorted(counts.items()))
+
+
+def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
+    """How long each step of the first call took."""
+    required = ", ".join(f"{step} below {slow[name]:g} s" for step, name in _SLOW.items())
+    table = [("step", "took", "slow from")]
+    late = []
+    for step, seconds in attempt.steps:
+        limit = slow.get(_SLOW.get(step, ""))
+        table.append((step, f"{seconds * 1000:.0f} ms", "" if limit is None else f"{limit:g} s"))
+        if limit is not None and seconds >= limit:
+            late.append(f"{step} took {seconds:.1f} s")
+    evidence = "\n".join(f"{one:<22}{two:>10}  {three}".rstrip() for one, two, three in table)
+    if not attempt.steps:
+        return skipped("the call took no step", required)
+    if late:
+        return warned("; ".join(late), required, evidence)
+    timed = ", ".join(
+        f"{step} {seconds * 1000:.0f} ms" for step, seconds in attempt.steps if step in _SLOW
+    )
+    return passed(timed, required, evidence)
+
+
+def _media_marks(subject: Subject) -> Judgement:
+    others = (*_codecs(subject), *_videos(subject))
+    calls = [_main(subject), *(one.attempt for one in others)]
+    return judge_media_marks(calls, _WANTED["marks"]["audio"])
+
+
+def _signalling(subject: Subject) -> Judgement:
+    record = _main(subject).record
+    if record is None:
+        return skipped("the call did not live long enough to tell")
+    return judge_signalling_marks(record.signalling, _WANTED["marks"]["signalling"])
+
+
+_AWAY = "Unavail"  # of a contact that does not answer OPTIONS
+_OUTCOMES = {
+    "BUSY": "busy",
+    "NOANSWER": "not answered",
+    "CANCEL": "ended before an answer",
+    "CONGESTION": "refused: no line is free, or the number is not in service",
+    "CHANUNAVAIL": "the trunk can't be used",
+}
+
+
+def judge_trunks(
+    calls: Sequence[TrunkCall],
+    within: float,
+    *,
+    silent: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> Judgement:
+    """R04: a call through each trunk that names a test number is answered.
+
+    `silent` are trunks that answer no OPTIONS: that is another check's finding. `without` are those
+    that name no number.
+    """
+    required = f"each trunk's test number answers within {within:g} s"
+    beside = []
+    if silent:
+        beside.append(f"not called, as it does not answer (asterisk.trunks): {', '.join(silent)}")
+    if without:
+        beside.append(f"no test_number in site.yml: {', '.join(without)}")
+    if not calls:
+        return skipped("; ".join(beside) or "the site has no trunks", required)
+    told, worst = [], Verdict.PASS
+    for call in calls:
+        if call.outcome == "ANSWER" and call.answered_after is not None:
+            told.append(f"{call.trunk}: answered after {call.answered_after:.1f} s")
+            if call.answered_after > within and worst is Verdict.PASS:
+                worst = Verdict.WARN
+            continue
+        worst = Verdict.FAIL
+        sip = f" (SIP {call.status} {call.reason})".replace(" )", ")") if call.status else ""
+        why = _OUTCOMES.get(call.outcome, call.outcome.lower() or "it was not seen to end")
+        told.append(f"{call.trunk}: {why}{sip}")
+    evidence = "\n\n".join(f"{call.number} through {call.trunk}\n{call.evidence}" for call in calls)
+    return Judgement(worst, "; ".join([*told, *beside]), required, evidence)
+
+
+def _trunks(subject: Subject) -> Judgement:
+    trunks = subject.site.telephony.trunks
+    contacts = subject.facts.get(snapshot).contacts if trunks else ()
+    away = {contact.owner for contact in contacts if contact.status == _AWAY}
+    named = {trunk.name: trunk.test_number for trunk in trunks if trunk.test_number is not None}
+    silent = [name for name in named if f"trunk-{name}" in away]
+    return judge_trunks(
+        [
+            subject.facts.get(trunk_call, name, number)
+            for name, number in named.items()
+            if name not in silent
+        ],
+        _WANTED["trunk_answer_seconds"],
+        silent=silent,
+        without=[trunk.name for trunk in trunks if trunk.test_number is None],
+    )
+
+
+def _check(
+    name: str,
+    title: str,
+    *,
+    requirements: tuple[str, ...],
+    judge: Callable[[Subject], Judgement],
+    needs: tuple[str, ...],
+    remedy: str,
+    severity: Severity = Severity.HIGH,
+) -> Check:
+    return Check(
+        id=f"call.{name}",
+        title=title,
+        severity=severity,
+        requirements=requirements,
+        remedy=remedy,
+        judge=judge,
+        role=Role.TELEPHONY,
+        stages=frozenset({Stage.DEEP}),
+        needs=needs,
+        # Each waits for the calls before its own.
+        timeout=120,
+    )
+
+
+_NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show transports'"
+
+CHECKS: tuple[Check, ...] = (
+    _check(
+        "times",
+        "Each step of a call takes its time and no more",
+        requirements=("R02", "R03"),
+        judge=lambda s: judge_times(_main(s), _WANTED["slow_seconds"]),
+        needs=("call.register",),
+        remedy="{ssh} asterisk -rx 'core show taskprocessors'",
+        severity=Severity.MEDIUM,
+    ),
+    _check(
+        "signalling_marks",
+        "Signalling arrives with its priority mark",
+        requirements=("R07",),
+        judge=_signalling,
+        needs=("call.answer",),
+        remedy=_NFT,
+        severity=Severity.MEDIUM,
+    ),
+    _check(
+        "codecs",
+        "A call by each voice codec alone is answered",
+        requirements=("R06",),
+        judge=_marked(lambda s: judge_codecs(_codecs(s))),
+        needs=("call.tone",),
+        remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
+    ),
+    _check(
+        "speech",
+        "Speech comes back as it was, by each voice codec",
+        requirements=("R05", "R06", "R24"),
+        judge=_marked(lambda s: judge_speech(_codecs(s), _WANTED["speech"])),
+        needs=("call.tone",),
+        remedy="ping -c 50 -i 0.2 {address}  # lost packets? then the network; if none: {install}",
+    ),
+    _check(
+        "stun",
+        "A call finds its way by the STUN server alone",
+        requirements=("R03",),
+        judge=_marked(lambda s: judge_reflexive(_ways(s)[webrtc.REFLEXIVE])),
+        needs=("call.tone", "stun.binding"),
+        remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
+    ),
+    _check(
+        "relay",
+        "A call runs through the TURN relay alone",
+        requirements=("R03",),
+        judge=_marked(lambda s: judge_relay(_ways(s)[webrtc.RELAY])),
+        needs=("call.tone", "stun.relay"),
+        remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
+    ),
+    _check(
+        "video",
+        "Pictures sent into a call come back",
+        requirements=("R06", "R23"),
+        judge=_marked(lambda s: judge_video(_videos(s), _WANTED["video"]["least_pictures"])),
+        needs=("call.tone",),
+        remedy="{ssh} asterisk -rx 'core show codecs video'  # vp8 and h264? then: {install}",
+        severity=Severity.MEDIUM,
+    ),
+    _check(
+        "marks",
+        "Media arrives with its priority mark",
+        requirements=("R07",),
+        judge=_marked(_media_marks),
+        needs=("call.tone",),
+        remedy=_NFT,
+        severity=Severity.MEDIUM,
+    ),
+    _check(
+        "trunks",
+        "A call goes out through each trunk",
+        requirements=("R04",),
+        judge=_marked(_trunks),
+        needs=("asterisk.endpoints", "asterisk.dialplan"),
+        remedy=(
+            "{ssh} asterisk -rx 'pjsip show contacts' && "
+            "{ssh} asterisk -rx 'pjsip show registrations'"
+        ),
+    ),
+)

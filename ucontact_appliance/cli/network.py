@@ -1,0 +1,156 @@
+"""`ucontact doctor network`: what the network between agents, servers and each other is like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from ucontact_appliance.checks.document import DoctorDocument, FindingRow, verdict_of
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.checks.path import MeasuredPath, findings
+from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
+from ucontact_appliance.cli.options import JsonOption, LangOption, SiteOption, require_root
+from ucontact_appliance.engine.installed import load_installed
+from ucontact_appliance.engine.paths import Leg, Wanted, legs, measure_far_end, measure_legs
+from ucontact_appliance.engine.reflector import reflect_here
+from ucontact_appliance.errors import EXIT_FINDINGS, UsageError
+from ucontact_appliance.facts.path import Direction, PathQuality, Session
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.choice import language, tongue_of
+from ucontact_appliance.language.findings import said
+from ucontact_appliance.planning.tables import probe
+from ucontact_appliance.site.current import find_site_file
+
+_PROBLEMS = (Verdict.FAIL, Verdict.WARN)
+
+
+def network(
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="HOST", help="A host of the site, or any STAMP reflector."),
+    ] = None,
+    site: SiteOption = None,
+    *,
+    seconds: Annotated[
+        int, typer.Option(min=1, max=3600, help="How long each path is measured.")
+    ] = probe().seconds,
+    rate: Annotated[
+        int, typer.Option(min=1, max=1000, help="Packets a second; a call has 50.")
+    ] = probe().packets_per_second,
+    calls: Annotated[int, typer.Option(min=1, help="Calls at once that the path is to carry.")] = 1,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The reflector's UDP port.")
+    ] = probe().port,
+    throughput_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The TCP port of the far end's iperf3.")
+    ] = probe().throughput_port,
+    reflect: Annotated[
+        bool, typer.Option("--reflect", help="Be the far end, until Ctrl-C.")
+    ] = False,
+    lang: LangOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure delay, jitter, loss, marks and bandwidth, and judge them by R23 and R24."""
+    if reflect:
+        err.print(f"reflecting on UDP port {port}; Ctrl-C ends it", highlight=False)
+        raise typer.Exit(reflect_here(port, throughput_port))
+    wanted = Wanted(Session(seconds, rate, probe().dscp), port, throughput_port, calls)
+    began = datetime.now(timezone.utc)
+    # On an agent's machine there is no site: what --to names is then a reflector that runs.
+    chosen = site or find_site_file()
+    here = load_installed(chosen.absolute()) if chosen else None
+    ways = legs(here.site, to) if here else ()
+    if ways and here:
+        require_root()
+        measured = measure_legs(here.paths, ways, wanted, lambda leg: _say(leg, wanted))
+    elif to is None:
+        raise UsageError(
+            "there is no other machine to measure to",
+            evidence="the site's only host is this machine" if here else "no site was found here",
+            helps="ucontact doctor network --to HOST",
+        )
+    else:
+        measured = iter([_far(to, wanted)])
+    results = list(measured)
+    speak = language(lang or tongue_of(os.environ))
+    found = list(said([one for path, took in results for one in findings(path, took)], speak))
+    if as_json:
+        name = here.site.site if here else ""
+        show_json(_document(name, began, found, [path for path, _ in results]))
+    else:
+        _show([path for path, _ in results], found, speak)
+    if verdict_of(found) is Verdict.FAIL:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _far(to: str, wanted: Wanted) -> tuple[MeasuredPath, float]:
+    err.print(f"this machine -> {to}: about {wanted.seconds} s …", highlight=False)
+    return measure_far_end(to, wanted)
+
+
+def _say(leg: Leg, wanted: Wanted) -> None:
+    err.print(f"{' -> '.join(leg.names)}: about {wanted.seconds} s …", highlight=False)
+
+
+def _document(
+    site: str, time: datetime, found: list[Finding], paths: list[MeasuredPath]
+) -> dict[str, Any]:
+    """The doctor's own document, with each path's figures as `paths`."""
+    document = DoctorDocument(
+        site=site,
+        time=time.replace(microsecond=0),
+        verdict=verdict_of(found),
+        findings=tuple(FindingRow.model_validate(asdict(one)) for one in found),
+    )
+    return {
+        **document.model_dump(mode="json", exclude={"changes"}),
+        "paths": [asdict(path) for path in paths],
+    }
+
+
+def _show(paths: list[MeasuredPath], found: list[Finding], speak: Language) -> None:
+    for path in paths:
+        out.print(f"\n[bold]{escape(path.source)} -> {escape(path.target)}[/]", highlight=False)
+        rows = table("", *(speak.text(head) for head in ("there", "back", "there and back")))
+        for cells in _figures(path.quality):
+            rows.add_row(*(speak.text(cell) for cell in cells))
+        out.print(rows)
+        rows = table("", speak.text("check"), speak.text("observed"))
+        host = f"{path.source} -> {path.target}"
+        mine = [finding for finding in found if finding.host == host]
+        for finding in mine:
+            style = VERDICT_STYLE[finding.verdict]
+            mark = f"[{style}]{speak.text(finding.verdict.value)}[/]"
+            rows.add_row(mark, finding.title, escape(finding.observed))
+        out.print("", rows)
+        for remedy in dict.fromkeys(f.remedy for f in mine if f.verdict in _PROBLEMS):
+            told = f"  {speak.text('remedy'):<9} {escape(remedy)}"
+            out.print(told, highlight=False, soft_wrap=True)
+
+
+def _figures(found: PathQuality) -> Iterator[tuple[str, str, str, str]]:
+    yield (
+        "delay, ms",
+        "",
+        "",
+        f"{found.typical_ms:.2f} (95 % below {found.slow_ms:.2f}, worst {found.slowest_ms:.2f})",
+    )
+    out_ms, back_ms = (f"{d.jitter_ms:.2f}" for d in (found.out, found.back))
+    yield "jitter, ms", out_ms, back_ms, ""
+    yield "loss", _lost(found.out), _lost(found.back), f"{found.loss.percent:.2f} %"
+    yield "reordered", str(found.out.reordered), str(found.back.reordered), ""
+    yield "DSCP", _marks(found.out), _marks(found.back), f"sent as {found.dscp}"
+
+
+def _lost(direction: Direction) -> str:
+    return "not told" if direction.loss is None else f"{direction.loss.percent:.2f} %"
+
+
+def _marks(direction: Direction) -> str:
+    return ", ".join(map(str, direction.dscp)) or "not told"

@@ -1,0 +1,94 @@
+"""The further calls of the deep doctor: each codec, each way that media may take, and video.
+
+None of them registers: an extension's account calls, and nothing is to be taken back but what every
+call leaves, which the run's mark names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from ucontact_appliance.clients import speech, stun, webrtc
+from ucontact_appliance.facts.call import Attempt, attempted, echo_request
+from ucontact_appliance.facts.source import Reach
+
+# R06, as SDP names them (RFC 7587, RFC 3551).
+MIME = {"opus": "opus", "alaw": "PCMA", "ulaw": "PCMU"}
+VIDEO_MIME = {"vp8": "VP8", "h264": "H264"}
+WAY_SECONDS = 2.0
+VIDEO_SECONDS = 3.0
+# An extension's number, its secret, and the file of the CA that signed the door's certificate.
+Caller = tuple[str, str, str]
+_SPEECH_SECONDS = speech.SECONDS + 1.2  # the tone before it, and the way there and back
+
+
+@dataclass(frozen=True)
+class Named:
+    """One call of several: the codec's or the way's name, and what came of it."""
+
+    name: str
+    attempt: Attempt
+
+
+def keeps_marks(reach: Reach) -> bool:
+    """Whether the installed dialplan keeps the mark of a call (from this version on)."""
+    shown = reach.runner.run(["asterisk", "-rx", "dialplan show mark"]).stdout
+    return "X-uContact-Doctor" in shown
+
+
+def codec_calls(reach: Reach, caller: Caller, codecs: tuple[str, ...]) -> tuple[Named, ...]:
+    """A call by each of these codecs (R06's names), one after another: each is listened to."""
+
+    def one(codec: str) -> Named:
+        request = replace(
+            echo_request(reach, *caller, codec),
+            codecs=(MIME[codec],),
+            seconds=_SPEECH_SECONDS,
+            speech=True,
+            registers=False,
+            reports=False,
+        )
+        return Named(codec, attempted(reach, request))
+
+    return tuple(one(codec) for codec in codecs)
+
+
+def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tuple[Named, ...]:
+    """A call by what the STUN server told, and one through the TURN relay alone, at once."""
+    server = f"{reach.address}:{port}"
+
+    def one(kind: str) -> Named:
+        credential = stun.time_limited(stun_secret, "doctor") if kind == webrtc.RELAY else None
+        request = replace(
+            echo_request(reach, *caller, kind),
+            way=webrtc.Way(kind, server, credential),
+            seconds=WAY_SECONDS,
+            registers=False,
+            reports=False,
+        )
+        return Named(kind, attempted(reach, request))
+
+    return _at_once(one, (webrtc.REFLEXIVE, webrtc.RELAY))
+
+
+def video_calls(reach: Reach, caller: Caller, codecs: tuple[str, ...]) -> tuple[Named, ...]:
+    """A call with pictures by each of these video codecs, at once."""
+
+    def one(codec: str) -> Named:
+        request = replace(
+            echo_request(reach, *caller, codec),
+            video=VIDEO_MIME[codec],
+            seconds=VIDEO_SECONDS,
+            registers=False,
+            reports=False,
+        )
+        return Named(codec, attempted(reach, request))
+
+    return _at_once(one, codecs)
+
+
+def _at_once(one: Callable[[str], Named], names: tuple[str, ...]) -> tuple[Named, ...]:
+    with ThreadPoolExecutor(len(names) or 1) as pool:
+        return tuple(pool.map(one, names))

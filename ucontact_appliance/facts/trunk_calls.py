@@ -1,0 +1,111 @@
+"""A call through each trunk that names a number for it, made by Asterisk's own command line.
+
+The dialplan's context `test-trunk-NAME` dials, hangs up three seconds after the answer, and keeps
+what came of it in its channel's variables for some seconds, where they are read.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from ucontact_appliance.facts.source import Reach
+
+_SECONDS = 40.0  # 20 of ringing, 3 of talk, 6 in which the outcome stays, and some
+_STEP_SECONDS = 0.4
+_NUMBER = re.compile(r"\+?[0-9*#]{2,32}")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_VARIABLE = re.compile(r"^\s*(\w+)=(.*)$", re.MULTILINE)
+_SIP = re.compile(r"SIP (\d{3}) ?(.*)")
+
+
+@dataclass(frozen=True)
+class TrunkCall:
+    """What came of one: `outcome` is Asterisk's DIALSTATUS (`ANSWER`, `BUSY`, `CHANUNAVAIL`, …).
+
+    Empty: the call was not seen to end, and `evidence` says what was seen. `status` and `reason`
+    are the provider's last SIP answer (0: none). `answered_after` is in seconds, None without an
+    answer; `talked` the seconds until the hang-up.
+    """
+
+    trunk: str
+    number: str
+    outcome: str
+    status: int
+    reason: str
+    answered_after: float | None
+    talked: float
+    evidence: str
+
+
+def trunk_call(reach: Reach, trunk: str, number: str) -> TrunkCall:
+    """Call that number through that trunk. Raises ValueError for what is no number or name."""
+    if not _NUMBER.fullmatch(number) or not _NAME.fullmatch(trunk):
+        raise ValueError(f"no number to call through a trunk: {number!r} through {trunk!r}")
+    context = f"test-trunk-{trunk}"
+    place = f"Local/{number}m{reach.mark}trunk@{context}"
+    # "n": the two halves stay, so that the outcome is on the second.
+    asked = reach.runner.run(
+        ["asterisk", "-rx", f"channel originate {place}/n application Milliwatt"]
+    )
+    seen, evidence = "", asked.evidence
+    end = time.monotonic() + _SECONDS
+    while time.monotonic() < end:
+        time.sleep(_STEP_SECONDS)
+        listed = reach.runner.run(["asterisk", "-rx", "core show channels concise"]).stdout
+        half = parse_half(listed, place)
+        if not half:
+            break
+        seen = reach.runner.run(["asterisk", "-rx", f"core show channel {half}"]).stdout
+        if "came_of_it=" in seen:
+            reach.runner.run(["asterisk", "-rx", f"channel request hangup {half}"])
+            break
+    return parse_trunk_call(trunk, number, seen, evidence)
+
+
+def parse_half(text: str, place: str) -> str:
+    """The name of the second half of that Local channel in `core show channels concise`."""
+    names = (line.split("!")[0] for line in text.splitlines())
+    return next((name for name in names if name.startswith(f"{place}-") and name[-2:] == ";2"), "")
+
+
+def parse_trunk_call(trunk: str, number: str, channel: str, evidence: str) -> TrunkCall:
+    """From `core show channel` of the half that dialled."""
+    found = {name: value.strip() for name, value in _VARIABLE.findall(channel)}
+    told = _SIP.search(found.get("told", ""))
+    answered = found.get("came_of_it") == "ANSWER"
+    talked = _seconds(found, "ANSWEREDTIME")
+    return TrunkCall(
+        trunk=trunk,
+        number=number,
+        outcome=found.get("came_of_it", ""),
+        status=int(told[1]) if told else 0,
+        reason=told[2] if told else "",
+        answered_after=max(_seconds(found, "DIALEDTIME") - talked, 0.0) if answered else None,
+        talked=talked,
+        evidence="\n".join(
+            [evidence, *(f"{name}={found[name]}" for name in _TOLD if found.get(name))]
+        ).strip(),
+    )
+
+
+_TOLD = (
+    "came_of_it",
+    "told",
+    "DIALSTATUS",
+    "HANGUPCAUSE",
+    "DIALEDTIME_MS",
+    "ANSWEREDTIME_MS",
+    "DIALEDTIME",
+    "ANSWEREDTIME",
+)
+
+
+def _seconds(found: dict[str, str], name: str) -> float:
+    """The variable in milliseconds where this Asterisk has that (from 16), else in seconds."""
+    for key, unit in ((f"{name}_MS", 1000.0), (name, 1.0)):
+        value = found.get(key, "")
+        if value.isdigit():
+            return int(value) / unit
+    return 0.0

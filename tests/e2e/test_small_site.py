@@ -139,7 +139,7 @@ def test_the_report_is_whole_intact_and_without_secrets(
     assert not [row["id"] for row in document["requirements"] if row["verdict"] == "fail"]
     names = installed.ucontact("secrets", "list").stdout.split()
     assert len(names) > 5
-    everything = "".join(path.read_text() for path in (tmp_path / "report").iterdir())
+    everything = "".join(path.read_text("latin-1") for path in (tmp_path / "report").iterdir())
     for name in names:
         assert installed.secret(name) not in everything, name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -13,9 +14,10 @@ from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
 from ucontact_appliance.engine.moves import carry, demand_sources, settle
 from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.engine.reporting import file_report, gathered, new_folder
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
@@ -194,10 +196,12 @@ class Verify(_Always):
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
         remember_written(job.site, job.plan, job.paths)
-        findings = _checked(job, Stage.DOCTOR)
+        read: dict[str, FactSource] = {}
+        findings = _checked(job, Stage.DOCTOR, read.update)
         job.observer(TaskStarted("Write the compliance report"))
         folder = new_folder(job.paths.reports)
-        file_report(job.site, job.plan, job.seen.surveys, findings, folder)
+        evidence = gathered(findings, read, job.secrets)
+        file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
         _demand(findings, "the site is installed, but not healthy")
         return 0
 
@@ -270,7 +274,9 @@ def _failure(failed: tuple[TaskResult, ...]) -> Exception:
     )
 
 
-def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
+def _checked(
+    job: Job, stage: Stage, on_facts: Callable[[Mapping[str, FactSource]], None] | None = None
+) -> tuple[Finding, ...]:
     return run_checks(
         job.site,
         job.plan,
@@ -279,6 +285,7 @@ def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
         job.site_file,
         stages=(stage,),
         on_finding=lambda finding: job.observer(TaskStarted(finding.title)),
+        on_facts=on_facts,
     )
 
 

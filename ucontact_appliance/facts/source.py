@@ -57,7 +57,7 @@ class Asked:
     look: Look = field(default_factory=Look)
 
     @property
-    def key(self) -> Question:
+    def question(self) -> Question:
         """What tells it from the other questions of its host."""
         return self.probe, self.args
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from tests.messages.extract import SOURCES, templates
+from tests.messages.extract import by_file
 from ucontact_appliance.language.choice import Tongue, entries
 from ucontact_appliance.resources import PACKAGE
 
 _TONGUES = [tongue for tongue in Tongue if tongue is not Tongue.EN]
+WANTED = by_file()
 _NOT_OF_CHECKS = ("screen.yml", "words.yml")
 
 
 @pytest.mark.parametrize("tongue", _TONGUES)
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_no_text_lacks(source: Path, tongue: Tongue) -> None:
+@pytest.mark.parametrize("name", sorted(WANTED))
+def test_no_text_lacks(name: str, tongue: Tongue) -> None:
     known = entries(tongue)
-    assert [text for text in templates(source) if text not in known] == []
+    assert [text for text in WANTED[name] if text not in known] == []
 
 
 @pytest.mark.parametrize("tongue", _TONGUES)
 def test_no_text_is_left_over(tongue: Tongue) -> None:
-    used = {text for source in SOURCES for text in templates(source)}
+    used = {text for texts in WANTED.values() for text in texts}
     folder = PACKAGE / "data" / tongue.value
     others = "".join((folder / name).read_text(encoding="utf-8") for name in _NOT_OF_CHECKS)
     left = [text for text in entries(tongue) if text not in used]

@@ -65,6 +65,11 @@ class StatePaths:
         return self.var / "places.json"
 
     @property
+    def managed(self) -> Path:
+        """What the newest install wrote on each host: file by file, its SHA-256."""
+        return self.var / "managed.json"
+
+    @property
     def capacity(self) -> Path:
         """What `profile --benchmark` measured on the telephony server."""
         return self.var / "capacity.json"

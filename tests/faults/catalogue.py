@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.faults.model import Fault, Kind
+from ucontact_appliance.resources import load_data
 
 _NGINX = "/etc/nginx/conf.d/ucontact.conf"
 _RELOAD_NGINX = "nginx -t 2>/dev/null && systemctl reload nginx && sleep 1"
@@ -302,6 +305,13 @@ _FIREWALLS = (
     ),
 )
 
+
+def _served(*questions: str, why: str = _BEHIND_A_BAD_CERTIFICATE) -> dict[str, str]:
+    """What each service that shows the portal's certificate says of it."""
+    services = ("https", "wss", "sip-tls", "turn-tls")
+    return {f"tls.{one}.{question}": why for one in services for question in questions}
+
+
 _CERTIFICATES = (
     Fault(
         "certificate-expired",
@@ -311,11 +321,7 @@ _CERTIFICATES = (
         here=_CA_HERE,
         inject=_certificate(_FQDN, "-not_before 20240101000000Z -not_after 20240201000000Z")
         + f" && {_TAKE_UP}",
-        also={
-            "tls.https.trust": _BEHIND_A_BAD_CERTIFICATE,
-            "tls.wss.trust": _BEHIND_A_BAD_CERTIFICATE,
-            "stun.tls": _BEHIND_A_BAD_CERTIFICATE,
-        },
+        also={**_served("trust"), "stun.tls": _BEHIND_A_BAD_CERTIFICATE},
     ),
     Fault(
         "certificate-expiring",
@@ -324,10 +330,7 @@ _CERTIFICATES = (
         _ids("certificates.dates"),
         here=_CA_HERE,
         inject=_certificate(_FQDN, "-days 10") + f" && {_TAKE_UP}",
-        also={
-            "tls.https.expiry": _BEHIND_A_BAD_CERTIFICATE,
-            "tls.wss.expiry": _BEHIND_A_BAD_CERTIFICATE,
-        },
+        also=_served("expiry"),
     ),
     Fault(
         "certificate-wrong-host",
@@ -337,10 +340,8 @@ _CERTIFICATES = (
         here=_CA_HERE,
         inject=_certificate("other.ucontact.test", "-days 365") + f" && {_TAKE_UP}",
         also={
-            "tls.https.name": _BEHIND_A_BAD_CERTIFICATE,
-            "tls.wss.name": _BEHIND_A_BAD_CERTIFICATE,
-            "tls.https.trust": _CONSTRAINED,
-            "tls.wss.trust": _CONSTRAINED,
+            **_served("name"),
+            **_served("trust", why=_CONSTRAINED),
             "stun.tls": _BEHIND_A_BAD_CERTIFICATE,
         },
     ),
@@ -1199,7 +1200,84 @@ _HOST = (
     ),
 )
 
-FAULTS: tuple[Fault, ...] = (
+_NETWORK = (
+    Fault(
+        "network-route-lost",
+        "the host has no default route",
+        Kind.HOST,
+        _ids("network.route"),
+        inject="ip route show default > /root/route && ip route del default",
+        mend="ip route add $(cat /root/route)",
+        fast=True,
+    ),
+    Fault(
+        "network-dns-gone",
+        "the name servers that are set do not answer",
+        Kind.HOST,
+        _ids("network.dns"),
+        inject="cp -L /etc/resolv.conf /root/resolv && rm /etc/resolv.conf && "
+        "echo nameserver 192.0.2.53 > /etc/resolv.conf",
+        mend="cp /root/resolv /etc/resolv.conf",
+    ),
+    Fault(
+        "network-mtu-small",
+        "the host's interface takes packets of 1280 octets at the most",
+        Kind.HOST,
+        _ids("network.mtu"),
+        inject="ip link set $(ip route show default | sed 's/.* dev //; s/ .*//') mtu 1280",
+        mend="ip link set $(ip route show default | sed 's/.* dev //; s/ .*//') mtu 1500",
+    ),
+    Fault(
+        "mysql-start-slow",
+        "mysqld takes more than a minute to start",
+        Kind.DATABASE,
+        _ids("mysql.start"),
+        inject="mkdir -p /run/systemd/system/mysql.service.d && "
+        "printf '[Service]\nTimeoutStartSec=600\nExecStartPre=/bin/sleep 61\n' "
+        "> /run/systemd/system/mysql.service.d/slow.conf && systemctl daemon-reload && "
+        f"systemctl restart mysql && {_WAIT_BACKEND}",
+        mend="rm -r /run/systemd/system/mysql.service.d && systemctl daemon-reload && "
+        "systemctl restart mysql",
+    ),
+    Fault(
+        "mysql-replication-stopped",
+        "the server is set up as a replica, and copies nothing",
+        Kind.DATABASE,
+        _ids("mysql.replication"),
+        inject=_sql("CHANGE REPLICATION SOURCE TO SOURCE_HOST='192.0.2.1', SOURCE_USER='copy'"),
+        mend=_sql("RESET REPLICA ALL"),
+        fast=True,
+    ),
+    Fault(
+        "files-drift",
+        "somebody added a comment to a file that the installation writes",
+        Kind.HOST,
+        _ids("files.drift"),
+        inject="echo '# by hand' >> /etc/sysctl.d/60-ucontact.conf",
+    ),
+    Fault(
+        "backend-slow",
+        "the backend gets a hundredth of a processor",
+        Kind.HUNG,
+        _ids("backend.health"),
+        inject="systemctl set-property --runtime integraserver CPUQuota=1% && sleep 2",
+        also={"web.rest": "the same question through the front door"},
+        mend="systemctl set-property --runtime integraserver CPUQuota=",
+    ),
+)
+
+_DRIFT = "a file that the installation writes was changed to break it"
+_MANAGED = tuple(path for paths in load_data("managed").values() for path in paths)
+
+
+def _with_drift(fault: Fault) -> Fault:
+    """The files' own check names every file that a fault edits, beside what comes of it."""
+    if "files.drift" in fault.causes or not any(path in fault.inject for path in _MANAGED):
+        return fault
+    return replace(fault, also={**fault.also, "files.drift": _DRIFT})
+
+
+_WRITTEN: tuple[Fault, ...] = (
     *_SERVICES,
     *_PORTS,
     *_FIREWALLS,
@@ -1214,7 +1292,9 @@ FAULTS: tuple[Fault, ...] = (
     *_TELEPHONY,
     *_STORAGE,
     *_HOST,
+    *_NETWORK,
 )
+FAULTS: tuple[Fault, ...] = tuple(_with_drift(fault) for fault in _WRITTEN)
 
 # Findings that are true of every rehearsal machine.
 USUAL = frozenset({"asterisk.build"})

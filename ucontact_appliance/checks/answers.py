@@ -12,7 +12,12 @@ from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts import tls
 from ucontact_appliance.facts.firewall import Door, knocks
 
-_UNITS = {"https": "nginx.service", "wss": "asterisk.service"}
+_UNITS = {
+    "https": "nginx.service",
+    "wss": "asterisk.service",
+    "sip-tls": "asterisk.service",
+    "turn-tls": "coturn.service",
+}
 
 
 def judge_silence(port: int, door: Door, unit: str, said: str) -> Judgement:

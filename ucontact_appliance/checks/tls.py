@@ -44,10 +44,11 @@ class Service:
     title: str
     role: Role
     requirement: str
-    alpn: str
-    offered_alpn: tuple[str, ...]
     needs: tuple[str, ...]
     answers: str  # the check that it answers at all, which these build on
+    least: tuple[str, ...] = _PROTOCOLS  # versions that it has to speak
+    alpn: str = ""  # the protocol inside (RFC 7301); empty where none is negotiated
+    offered_alpn: tuple[str, ...] = ()
 
     @property
     def port(self) -> int:
@@ -76,6 +77,23 @@ SERVICES = (
         offered_alpn=("http/1.1",),
         needs=("ports.wss", "asterisk.sessions-free"),
         answers="wss.answers",
+    ),
+    Service(
+        id="sip-tls",
+        title="SIP TLS (5061)",
+        role=Role.TELEPHONY,
+        requirement="R04",
+        needs=("asterisk.service", "ports.sip-tls"),
+        least=("TLSv1.2",),  # PJSIP speaks one version at a time
+        answers="tls.sip-tls.answers",
+    ),
+    Service(
+        id="turn-tls",
+        title="TURN over TLS (5349)",
+        role=Role.TELEPHONY,
+        requirement="R03",
+        needs=("ports.turn-tls", "stun.binding"),
+        answers="tls.turn-tls.answers",
     ),
 )
 
@@ -122,13 +140,16 @@ def judge_expiry(found: Handshake, now: datetime) -> Judgement:
     return Judgement(verdict_on(left), told, required)
 
 
-def judge_versions(answers: tuple[Answer, ...], wanted: tuple[str, ...]) -> Judgement:
-    """TLS 1.2 and 1.3 are spoken, older ones refused (R08)."""
-    required = f"{' and '.join(wanted)}, nothing older"
+def judge_versions(
+    answers: tuple[Answer, ...], wanted: tuple[str, ...], least: tuple[str, ...] | None = None
+) -> Judgement:
+    """TLS 1.2 and 1.3 are spoken, older ones refused (R08); at least those of `least`."""
+    least = wanted if least is None else least
+    required = f"{' and '.join(least)}, nothing older"
     evidence = "\n".join(answer.line for answer in answers)
     spoken = [answer.offered for answer in answers if answer.offer is Offer.ACCEPTED]
     old = [version for version in spoken if version not in wanted]
-    missing = [a.offered for a in answers if a.offered in wanted and a.offer is Offer.REFUSED]
+    missing = [a.offered for a in answers if a.offered in least and a.offer is Offer.REFUSED]
     if old:
         return failed(f"{', '.join(old)} is accepted", required, evidence)
     if missing:
@@ -211,7 +232,8 @@ def _expiry(subject: Subject, service: Service) -> Judgement:
 
 def _versions(subject: Subject, service: Service) -> Judgement:
     names = (*_TABLE["refused_protocols"], *_PROTOCOLS)
-    return judge_versions(subject.facts.get(facts.versions, service.port, names), _PROTOCOLS)
+    answers = subject.facts.get(facts.versions, service.port, names)
+    return judge_versions(answers, _PROTOCOLS, service.least)
 
 
 def _secrecy(subject: Subject, service: Service) -> Judgement:
@@ -252,7 +274,7 @@ _QUESTIONS = (
     _Question("trust", "The certificate of {} verifies", Severity.CRITICAL, (), _trust),
     _Question("name", "The certificate of {} has the portal's name", Severity.CRITICAL, (), _names),
     _Question("expiry", "The certificate of {} stays valid", Severity.HIGH, (), _expiry, "trust"),
-    _Question("versions", "{} speaks TLS 1.2 and 1.3 only", Severity.HIGH, ("R08",), _versions),
+    _Question("versions", "{} speaks no TLS older than 1.2", Severity.HIGH, ("R08",), _versions),
     _Question("secrecy", "{} has forward secrecy only", Severity.HIGH, ("R08",), _secrecy),
     _Question("order", "{} chooses the cipher itself", Severity.LOW, ("R08",), _preference),
     _Question("curves", "{} speaks the usual curves", Severity.MEDIUM, ("R08",), _curves),
@@ -279,5 +301,9 @@ def _check(service: Service, question: _Question) -> Check:
 
 
 CHECKS: tuple[Check, ...] = tuple(
-    _check(service, question) for service in SERVICES for question in _QUESTIONS
+    _check(service, question)
+    for service in SERVICES
+    for question in _QUESTIONS
+    # Browsers come to the first two; trunks and relays are asked what keeps others out.
+    if service.alpn or question.id not in ("order", "curves", "alpn")
 )

@@ -10,6 +10,7 @@ from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
 from ucontact_appliance.engine.job import Job
+from ucontact_appliance.engine.managed import remember_written
 from ucontact_appliance.engine.moves import carry, demand_sources, settle
 from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.engine.reporting import file_report, new_folder
@@ -192,6 +193,7 @@ class Verify(_Always):
 
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
+        remember_written(job.site, job.plan, job.paths)
         findings = _checked(job, Stage.DOCTOR)
         job.observer(TaskStarted("Write the compliance report"))
         folder = new_folder(job.paths.reports)

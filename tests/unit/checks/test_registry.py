@@ -75,9 +75,9 @@ def test_every_port_of_the_registry_that_has_a_listener_has_a_check() -> None:
 
 _PROGRAMS = {
     "apt-cache", "apt-get", "asterisk", "cat", "date", "dd", "df", "dpkg", "du", "echo", "find",
-    "findmnt", "free", "grep", "head", "journalctl", "ls", "mv", "mysql", "nft", "nproc", "ping",
-    "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "sysctl", "systemctl", "true",
-    "ucontact", "uname",
+    "findmnt", "free", "grep", "head", "ip", "journalctl", "ls", "mv", "mysql", "nft", "nproc",
+    "ping", "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "sysctl",
+    "systemctl", "true", "ucontact", "uname",
 }  # fmt: skip
 _HOSTS = {
     "local": Host(name="one", address="local"),

@@ -141,7 +141,7 @@ def test_alpn(service: int, alpn: str, verdict: Verdict) -> None:
     assert tls.judge_alpn(shaken(alpn=alpn), tls.SERVICES[service]).verdict is verdict
 
 
-def test_both_services_get_every_question() -> None:
+def test_browsers_services_get_every_question_and_others_what_keeps_strangers_out() -> None:
     ids = [check.id for check in tls.CHECKS]
-    assert len(ids) == 16
-    assert {id.split(".")[1] for id in ids} == {"https", "wss"}
+    assert len(ids) == 8 + 8 + 5 + 5
+    assert {id.split(".")[1] for id in ids} == {"https", "wss", "sip-tls", "turn-tls"}

@@ -1,0 +1,74 @@
+"""What a host reaches in its network, seen from itself: any Python from 3.5 on, no packages.
+
+    links.py dns SERVER...            what each name server answers
+    links.py tcp 'ADDRESS PORT'...    open, closed or filtered
+    links.py mtu 'ADDRESS MTU'...     whether a packet of that size passes unfragmented
+
+One JSON object on stdout, by the words that were given.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+_SECONDS = 3.0
+_HEADERS = {4: 28, 6: 48}  # octets of IP and ICMP before an echo's data
+# A question for the name servers of the root, recursion desired (RFC 1035, 4.1).
+_QUESTION = b"\x75\x43\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
+_CODES = {0: "answers", 2: "answers SERVFAIL", 3: "answers NXDOMAIN", 5: "answers REFUSED"}
+
+
+def dns(server):
+    """What the server says; empty when it says nothing."""
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as made:
+        made.settimeout(_SECONDS)
+        try:
+            made.connect((server, 53))
+            made.send(_QUESTION)
+            data = made.recv(4096)
+        except OSError:
+            return ""
+    if len(data) < 12 or data[:2] != _QUESTION[:2]:
+        return ""
+    return _CODES.get(data[3] & 15, "answers with code {}".format(data[3] & 15))
+
+
+def tcp(door):
+    """Whether somebody listens there, nobody does, or nothing comes back."""
+    address, port = door.rsplit(" ", 1)
+    try:
+        socket.create_connection((address, int(port)), timeout=_SECONDS).close()
+        return "open"
+    except ConnectionRefusedError:
+        return "closed"
+    except OSError:
+        return "filtered"
+
+
+def mtu(way):
+    """`passes`, or the last that ping says."""
+    address, size = way.rsplit(" ", 1)
+    data = int(size) - _HEADERS[6 if ":" in address else 4]
+    words = ["ping", "-n", "-M", "do", "-c", "2", "-i", "0.3", "-W", "2", "-s", str(data), address]
+    done = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = done.communicate()[0].decode("utf-8", "replace").strip().splitlines()
+    return "passes" if done.returncode == 0 else " ".join(said[-3:])[-200:]
+
+
+def main(words):
+    """Try all of them at once; the exit status."""
+    tried = {"dns": dns, "tcp": tcp, "mtu": mtu}.get(words[0] if words else "")
+    if tried is None:
+        sys.stderr.write(__doc__)
+        return 2
+    with ThreadPoolExecutor(max_workers=max(1, len(words) - 1)) as pool:
+        said = {word: pool.submit(tried, word) for word in words[1:]}
+        json.dump({word: future.result() for word, future in said.items()}, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

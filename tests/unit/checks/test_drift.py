@@ -1,0 +1,55 @@
+"""What was changed by hand since it was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.unit.sites import small_site
+from ucontact_appliance.checks.drift import judge_drift
+from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.facts.managed import (
+    Record,
+    managed_paths,
+    parse_fingerprints,
+    written,
+)
+from ucontact_appliance.planning.topology import make_plan
+
+THEN = {"/etc/odbc.ini": "aa 640 root:asterisk", "/etc/turnserver.conf": "bb 640 root:turnserver"}
+
+
+def test_files_as_written_pass() -> None:
+    assert judge_drift(THEN, THEN).verdict is Verdict.PASS
+
+
+def test_content_mode_and_absence_are_told_apart() -> None:
+    now = {"/etc/odbc.ini": "aa 644 root:asterisk"}
+    judgement = judge_drift(now, THEN)
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.observed == "/etc/odbc.ini changed; /etc/turnserver.conf deleted"
+
+
+def test_without_a_record_nothing_is_claimed(tmp_path: Path) -> None:
+    assert judge_drift(THEN, {}).verdict is Verdict.SKIP
+    assert written(str(tmp_path / "none"), "one") == {}
+    (tmp_path / "damaged").write_text("{", encoding="utf-8")
+    assert written(str(tmp_path / "damaged"), "one") == {}
+
+
+def test_a_record_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "managed.json"
+    path.write_text(Record(hosts={"one": THEN}).model_dump_json(), encoding="utf-8")
+    assert written(str(path), "one") == THEN
+    assert written(str(path), "two") == {}
+
+
+def test_fingerprints_are_read() -> None:
+    text = "/etc/odbc.ini\taa 640 root:asterisk\n/etc/a b\tcc 644 root:root\n"
+    assert parse_fingerprints(text)["/etc/a b"] == "cc 644 root:root"
+
+
+def test_a_host_has_the_files_of_its_roles_each_once() -> None:
+    site = small_site()
+    paths = managed_paths(make_plan(site, {}).hosts[0])
+    assert {"/etc/turnserver.conf", "/etc/nginx/nginx.conf"} < set(paths)
+    assert len(paths) == len(set(paths))

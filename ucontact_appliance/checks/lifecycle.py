@@ -1,0 +1,118 @@
+"""Until when components are mended (R17, R19, R21): by the distribution, or by their makers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts import asterisk, backend, host, web
+from ucontact_appliance.facts.origin import Origin, origin
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.systems import system_row
+from ucontact_appliance.planning.tables import SystemRow
+from ucontact_appliance.resources import load_data
+
+_TABLE: dict[str, Any] = load_data("lifecycle")
+
+
+def judge_lifecycle(
+    component: dict[str, Any],
+    version: str,
+    found: Origin,
+    system: SystemRow | None,
+    today: date,
+) -> Judgement:
+    """A distribution mends what it delivers for as long as it is mended itself; else the maker.
+
+    `component` is a row of data/lifecycle.yml.
+    """
+    title, releases = component["title"], component["releases"]
+    required = "somebody mends its security faults"
+    if not version:
+        return skipped(f"the version of {title} can't be seen", required, found.evidence)
+    told = f"{title} {version}"
+    if found.distribution and system is not None and (not system.eol or system.eol >= today):
+        until = f"until {system.eol}" if system.eol else "while it goes on"
+        return passed(f"{told}, mended by the distribution {until}", required, found.evidence)
+    release = next((row for row in releases if f"{version}.".startswith(f"{row['series']}.")), None)
+    if release is None:
+        return skipped(f"{told}: its maker's dates are not known here", required, found.evidence)
+    until = release["until"]
+    if until < today:
+        return warned(f"{told}: mended by nobody since {until}", required, found.evidence)
+    soon = until - today < timedelta(days=int(_TABLE["warn_days"]))
+    judge = warned if soon else passed
+    return judge(f"{told}, mended by its maker until {until}", required, found.evidence)
+
+
+@dataclass(frozen=True)
+class _Component:
+    id: str
+    unit: str
+    role: Role
+    needs: str
+    version: Callable[[Subject], str]
+
+
+_COMPONENTS = (
+    _Component(
+        "nginx",
+        "nginx.service",
+        Role.BACKEND,
+        "web.service",
+        lambda s: s.facts.get(web.nginx).version,
+    ),
+    _Component(
+        "asterisk",
+        "asterisk.service",
+        Role.TELEPHONY,
+        "asterisk.service",
+        lambda s: s.facts.get(asterisk.snapshot).version,
+    ),
+    _Component(
+        "java",
+        "integraserver.service",
+        Role.BACKEND,
+        "backend.service",
+        lambda s: s.facts.get(backend.backend_service).java or "",
+    ),
+)
+
+
+def _check(component: _Component) -> Check:
+    row = _TABLE["components"][component.id]
+
+    def judge(subject: Subject) -> Judgement:
+        seen = subject.facts.get(host.system)
+        return judge_lifecycle(
+            row,
+            component.version(subject),
+            subject.facts.get(origin, component.unit),
+            system_row(seen.os_id, seen.os_version),
+            subject.now.date(),
+        )
+
+    return Check(
+        id=f"lifecycle.{component.id}",
+        title=f"{row['title']} is still mended",
+        severity=Severity.MEDIUM,
+        requirements=(row["requirement"],),
+        remedy="{ssh} apt-cache policy  # plan a move to a newer release, or waive it to a date",
+        judge=judge,
+        role=component.role,
+        needs=(component.needs,),
+    )
+
+
+CHECKS: tuple[Check, ...] = tuple(_check(component) for component in _COMPONENTS)

@@ -1,0 +1,181 @@
+"""Checks of how hosts stand in their network, and of their ways to one another."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts.links import (
+    Links,
+    links,
+    name_servers_answer,
+    packets_pass,
+    peers_reached,
+)
+from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.planning.tables import ports
+from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import Host, NetworkProfile
+
+_TABLE = load_data("links")
+_ALONE = "the site has one host"
+_ROUTE = "network.route"
+
+
+def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgement:
+    """Clients and peers come to the address of site.yml: the host must have it."""
+    required = f"{host.address} on an interface of the host"
+    told = ", ".join(sorted(a for a in found.addresses if not ipaddress.ip_address(a).is_loopback))
+    if host.is_local:
+        return passed(told or "none", "an address", found.evidence)
+    address = str(ipaddress.ip_address(host.address))
+    if address in found.addresses:
+        return passed(f"{address} is the host's own", required, found.evidence)
+    if profile is NetworkProfile.NAT:
+        return passed(f"behind a router, as site.yml says; its own: {told}", required)
+    return failed(f"the host has {told or 'none'}", required, found.evidence)
+
+
+def judge_route(found: Links) -> Judgement:
+    """Without a default route only neighbours can be answered."""
+    required = "a default route by an interface that is up"
+    if not found.routes:
+        return failed("no default route", required, found.evidence)
+    if found.way_out() is None:
+        return failed(f"its interface is not up: {found.routes[0]}", required, found.evidence)
+    return passed(found.routes[0], required, found.evidence)
+
+
+def judge_dns(answers: Mapping[str, str]) -> Judgement:
+    """Each name server that is asked in vain delays what waits for it by seconds."""
+    required = "each name server of resolv.conf answers"
+    if not answers:
+        return warned("no name server is set: only /etc/hosts is asked", required)
+    silent = [server for server, said in answers.items() if not said]
+    told = ", ".join(f"{server} {said or 'is silent'}" for server, said in answers.items())
+    if len(silent) == len(answers):
+        return failed(told, required)
+    return warned(told, required) if silent else passed(told, required)
+
+
+def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
+    """What does not fit is cut up, or lost where that is forbidden: DTLS, and SIP with video."""
+    least = int(_TABLE["mtu"]["least"])
+    required = f"an MTU of {least} or more, and packets of that size reach the site's other hosts"
+    interface = found.way_out()
+    if interface is None:
+        return skipped("there is no default route to tell the interface by", required)
+    stuck = [f"{way}: {said}" for way, said in ways.items() if said != "passes"]
+    if stuck:
+        evidence = "\n".join(stuck)
+        first = stuck[0].partition(":")[0].replace(" ", " with ")
+        return failed(f"packets do not pass: to {first}", required, evidence)
+    judge = passed if interface.mtu >= least else warned
+    return judge(f"{interface.name} has {interface.mtu}", required, found.evidence)
+
+
+def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement:
+    """What a host needs of another, tried from where it is needed."""
+    required = "the site's other hosts let this one in where it needs them"
+    if not doors:
+        return skipped("this host needs no port of another", required)
+    evidence = "\n".join(f"{door}: {said}" for door, said in doors.items())
+    shut = [f"{names[door]} is {said}" for door, said in doors.items() if said != "open"]
+    if shut:
+        return failed(", ".join(shut), required, evidence)
+    return passed(f"open: {', '.join(names[door] for door in doors)}", required, evidence)
+
+
+def _others(subject: Subject) -> list[Host]:
+    return [host for host in subject.site.hosts if host.name != subject.host.name]
+
+
+def _mtu(subject: Subject) -> Judgement:
+    found = subject.facts.get(links)
+    interface = found.way_out()
+    ways: Mapping[str, str] = {}
+    others = [host for host in _others(subject) if not host.is_local]
+    if interface is not None and others:
+        sizes = tuple((host.address, interface.mtu) for host in others)
+        ways = subject.facts.get(packets_pass, sizes)
+    return judge_mtu(found, ways)
+
+
+def _peers(subject: Subject) -> Judgement:
+    """The registry's rows that other hosts open to the roles of this one."""
+    if not _others(subject):
+        return skipped(_ALONE)
+    mine = subject.plan.host(subject.host.name).roles
+    needed = {row.id for row in ports() if "site" in row.sources and set(row.peers) & set(mine)}
+    doors, names = [], {}
+    for host in _others(subject):
+        if host.is_local:
+            continue
+        for port in ports_for(subject.site, subject.plan, subject.plan.host(host.name)):
+            if port.id in needed:
+                doors.append((host.address, port.first))
+                names[f"{host.address} {port.first}"] = f"{port.id} on {host.name}"
+    if not doors:
+        return judge_peers({}, names)
+    return judge_peers(subject.facts.get(peers_reached, tuple(doors)), names)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="network.address",
+        title="The host has the address that it is known by",
+        severity=Severity.HIGH,
+        requirements=("C04",),
+        remedy="{ssh} ip -br addr  # then put the right one into {site}, and: {install}",
+        judge=lambda s: judge_address(s.facts.get(links), s.host, s.site.network.profile),
+    ),
+    Check(
+        id=_ROUTE,
+        title="The host has a way out of its network",
+        severity=Severity.HIGH,
+        requirements=("R03", "R04"),
+        remedy="{ssh} ip route  # set the gateway where the system keeps it",
+        judge=lambda s: judge_route(s.facts.get(links)),
+    ),
+    Check(
+        id="network.dns",
+        title="Name servers answer",
+        severity=Severity.HIGH,
+        requirements=("R04",),
+        remedy="{ssh} cat /etc/resolv.conf  # name servers there that answer",
+        judge=lambda s: judge_dns(
+            s.facts.get(name_servers_answer, s.facts.get(links).name_servers)
+        ),
+        needs=(_ROUTE,),
+        timeout=20.0,
+    ),
+    Check(
+        id="network.mtu",
+        title="Whole packets pass",
+        severity=Severity.MEDIUM,
+        requirements=("R02", "R03"),
+        remedy="{ssh} ip link  # set the MTU of the whole path, switches and tunnels too",
+        judge=_mtu,
+        needs=(_ROUTE,),
+        timeout=20.0,
+    ),
+    Check(
+        id="network.peers",
+        title="The site's hosts reach each other",
+        severity=Severity.CRITICAL,
+        requirements=("R12", "C05"),
+        remedy="{install}",
+        judge=_peers,
+        timeout=20.0,
+    ),
+)

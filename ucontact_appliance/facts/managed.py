@@ -1,0 +1,65 @@
+"""The files that an installation wrote whole: as they are, and as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ucontact_appliance.facts.runner import Runner
+from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.planning.model import PlannedHost
+from ucontact_appliance.resources import load_data
+
+_SCRIPT = r"""
+for file in "$@"; do
+  [ -f "$file" ] || continue
+  sum=$(sha256sum <"$file" | cut -d' ' -f1)
+  printf '%s\t%s %s\n' "$file" "$sum" "$(stat -c '%a %U:%G' "$file")"
+done
+"""
+
+
+class Record(BaseModel):
+    """What the newest installation left: of each host, each file's SHA-256, mode and owner."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hosts: dict[str, dict[str, str]]
+
+
+def managed_paths(host: PlannedHost) -> tuple[str, ...]:
+    """The files that the host's roles write."""
+    table: dict[str, Any] = load_data("managed")
+    return tuple(table["every"]) + tuple(
+        path for role in host.roles for path in table.get(role.value, ())
+    )
+
+
+def fingerprints(reach: Reach, paths: tuple[str, ...]) -> Mapping[str, str]:
+    """SHA-256, mode and owner of each of the files that is there, by path."""
+    return look(reach.runner, paths)
+
+
+def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
+    """The same by a runner alone. Raises RuntimeError when the host refuses."""
+    done = runner.run(["sh", "-c", _SCRIPT, "sh", *paths])
+    if done.status:
+        raise RuntimeError(done.evidence)
+    return parse_fingerprints(done.stdout)
+
+
+def parse_fingerprints(text: str) -> dict[str, str]:
+    """Lines of path and fingerprint, a tab between."""
+    return dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+
+
+def written(path: str, host: str) -> Mapping[str, str]:
+    """What was written on that host, as this machine's record has it; empty without one."""
+    try:
+        record = Record.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return {}
+    return record.hosts.get(host, {})

@@ -36,6 +36,9 @@ class English:
         return english
 
 
+ENGLISH = English()
+
+
 @dataclass(frozen=True)
 class _Said:
     """A reading of a text, and how much of it was known: characters of templates' own words.
@@ -62,7 +65,10 @@ class _Template:
 
 
 class Catalogue:
-    """A language by its templates: `entries` from English to it, `{0}` and `{site}` as places."""
+    """A language by its templates: `entries` from English to it, `{0}` and `{site}` as places.
+
+    `{count}` is filled with figures only.
+    """
 
     def __init__(self, entries: Mapping[str, str]) -> None:
         self._literals = {english: said for english, said in entries.items() if "{" not in english}
@@ -166,7 +172,8 @@ def _template(english: str, said: str) -> _Template:
         landmark = max(landmark, fixed, key=len)
         name = f"p{place[1]}"
         pattern += re.escape(fixed)
-        pattern += f"(?P={name})" if name in named else f"(?P<{name}>.*?)"
+        filled = r"\d+" if place[1] == "count" else ".*?"
+        pattern += f"(?P={name})" if name in named else f"(?P<{name}>{filled})"
         named.add(name)
         at = place.end()
     rest = english[at:]

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from tests.messages.extract import by_file
-from ucontact_appliance.language.choice import Tongue, entries
+from ucontact_appliance.checks.registry import CHECKS
+from ucontact_appliance.language.choice import Tongue, entries, language
 from ucontact_appliance.resources import PACKAGE
 
 _TONGUES = [tongue for tongue in Tongue if tongue is not Tongue.EN]
@@ -52,3 +53,13 @@ def test_no_text_is_in_two_files(tongue: Tongue) -> None:
         for line in re.findall(r'^("(?:[^"\\]|\\.)*"): ', path.read_text("utf-8"), re.MULTILINE)
     )
     assert [line for line, count in lines.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("tongue", _TONGUES)
+def test_no_title_and_no_note_of_a_remedy_is_left_in_english(tongue: Tongue) -> None:
+    speak = language(tongue)
+    notes = [check.remedy.partition(" # ")[2] for check in CHECKS]
+    texts = [text for text in (*(check.title for check in CHECKS), *notes) if text]
+    told = [(text, speak.text(text)) for text in texts]
+    assert [text for text, said in told if said == text] == []
+    assert [said for _, said in told if re.search(r"\b(the|of|is|and|with|to)\b", said)] == []

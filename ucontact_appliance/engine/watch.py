@@ -121,8 +121,9 @@ def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Find
     """Send what changed to all that are to be told. Raises UnreachableError when one was not."""
     speak = language(watch.lang)
     subject = speak.text(subject_line(watch.site, changes, findings))
-    body = speak.text(body_text(watch.site, changes, findings))
-    document = message(watch.site, time, said_changes(changes, speak), findings)
+    told = said_changes(changes, speak)
+    body = body_text(watch.site, told, findings, speak)
+    document = message(watch.site, time, told, findings)
     _send(watch, subject, body, {**document, "text": f"{subject}\n\n{body}"})
 
 

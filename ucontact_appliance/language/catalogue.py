@@ -17,6 +17,7 @@ _PLACE = re.compile(r"\{(\w+)\}")
 _JOINTS = ("\n", "; ", ", ", ": ")
 # A template of fewer letters is grammar alone ("{0} is {1}", "{0} of {1}"): it fits any sentence.
 _LITTLE = 5
+_WORD = re.compile(r"[^\W\d_]{2}")
 # Two words side by side: a sentence, not a name, a figure or a list of them.
 _SENTENCE = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,}")
 
@@ -88,6 +89,8 @@ class Catalogue:
         if english in found:
             return found[english]
         found[english] = _Said(english, 0)  # what would read itself again is data
+        if not _WORD.search(english) and english not in self._literals:
+            return found[english]
         bare = english.strip(" ")
         readings = self._readings(english, found)
         best = max(readings, key=_worth)
@@ -100,7 +103,7 @@ class Catalogue:
         return best
 
     def _readings(self, english: str, found: dict[str, _Said]) -> Iterator[_Said]:
-        literal = self._literals.get(english)
+        literal = self._literal(english)
         if literal is not None:
             yield _Said(literal, len(english), 1)
             return
@@ -114,6 +117,14 @@ class Catalogue:
             if joint in english:
                 yield self._joined(english, joint, found)
         yield _Said(english, 0)
+
+    def _literal(self, english: str) -> str | None:
+        """A text without places; one that begins a title begins with a capital letter there."""
+        known = self._literals.get(english)
+        if known is None and english[0].isupper():
+            begins = self._literals.get(english[0].lower() + english[1:])
+            known = begins and begins[0].upper() + begins[1:]
+        return known
 
     def _filled(
         self, template: _Template, match: re.Match[str], found: dict[str, _Said]

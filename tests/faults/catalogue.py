@@ -1255,15 +1255,6 @@ _NETWORK = (
         _ids("files.drift"),
         inject="echo '# by hand' >> /etc/sysctl.d/60-ucontact.conf",
     ),
-    Fault(
-        "backend-slow",
-        "the backend gets a hundredth of a processor",
-        Kind.HUNG,
-        _ids("backend.health"),
-        inject="systemctl set-property --runtime integraserver CPUQuota=1% && sleep 2",
-        also={"web.rest": "the same question through the front door"},
-        mend="systemctl set-property --runtime integraserver CPUQuota=",
-    ),
 )
 
 _DRIFT = "a file that the installation writes was changed to break it"

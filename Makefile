@@ -44,7 +44,7 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter, ansible-lint
 bench: $(VENV)/.dev ## speed and memory, as ratios taken in one run
 	$(BIN)/python -m tests.bench
 
-faults: $(VENV)/.dev ## every fault of the catalogue on a machine: cause, silence, remedy; about an hour
+faults: $(VENV)/.dev ## every fault of the catalogue on a machine: cause, silence, remedy; some hours
 	@installer/bootstrap tools $(LAB_TOOLS)
 	$(BIN)/python -m tests.faults --page docs/faults-table.md
 

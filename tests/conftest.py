@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Whatever the maintainer's own language is, expected texts are in English.
+os.environ["LC_ALL"] = "C.UTF-8"
 
 # Machines are noisy.
 settings.register_profile("untimed", deadline=None)

@@ -243,5 +243,16 @@ def main(words):
     return 2
 
 
+def _told(words):
+    """The same, with what the system refuses told in one line."""
+    try:
+        return main(words)
+    except KeyboardInterrupt:
+        return 0
+    except OSError as error:
+        sys.stderr.write("{}\n".format(error.strerror or error))
+        return 3
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(_told(sys.argv[1:]))

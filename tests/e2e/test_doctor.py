@@ -58,7 +58,7 @@ FAULTS = (
         f"cp -a {_EXTENSIONS} /root/e && sed -i 's/\\*43/*44/' {_EXTENSIONS} && "
         "asterisk -rx 'dialplan reload'",
         f"mv /root/e {_EXTENSIONS} && asterisk -rx 'dialplan reload'",
-        frozenset({"asterisk.dialplan"}),
+        frozenset({"asterisk.dialplan", "files.drift"}),
     ),
     Fault(
         "media blocked",

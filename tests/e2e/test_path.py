@@ -23,6 +23,7 @@ pytestmark = pytest.mark.machine
 
 # A thousand packets within two seconds: as exact as twenty seconds at a call's pace.
 _SESSION = Session(seconds=2, rate=500)
+_QUIET_MS = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,21 @@ def _measured(reflector: int, out: Way, back: Way | None = None) -> PathQuality:
         return measure(LocalRunner(), sys.executable, "127.0.0.1", port, _SESSION)
 
 
+def _in_a_quiet_moment(reflector: int, out: Way, back: Way) -> PathQuality:
+    """Measured again, three times at most, while the machine delays even the steady direction.
+
+    What a busy machine adds to both ends is neither the relay's nor an error of the probe.
+    """
+    session = Session(seconds=5, rate=40)
+    steady = "out" if len(out.delays) == 1 else "back"
+    for _ in range(3):
+        with impaired(reflector, out, back) as port:
+            found = measure(LocalRunner(), sys.executable, "127.0.0.1", port, session)
+        if (getattr(found, steady).jitter_ms or 0.0) < _QUIET_MS:
+            break
+    return found
+
+
 def _verdict(found: PathQuality, profile: str = "voip") -> Verdict:
     path = MeasuredPath("here", "there", found, Throughput(None, None, 0))
     return judge_profile(path, network()[profile]).verdict
@@ -66,9 +82,7 @@ def test_jitter_is_measured_to_a_millisecond_in_its_own_direction(
 ) -> None:
     # Delays in turn: consecutive packets differ by exactly the jitter, less by nothing. Spaced by
     # more than that, so that none overtakes another: RFC 3550 goes by the order of arrival.
-    session = Session(seconds=5, rate=40)
-    with impaired(reflector, Way((2.0, 2.0 + jitter_ms)), Way((7.0,))) as port:
-        found = measure(LocalRunner(), sys.executable, "127.0.0.1", port, session)
+    found = _in_a_quiet_moment(reflector, Way((2.0, 2.0 + jitter_ms)), Way((7.0,)))
     assert found.out.jitter_ms == pytest.approx(jitter_ms, abs=1.0)
     assert found.back.jitter_ms == pytest.approx(0.0, abs=1.0)
 
@@ -105,9 +119,7 @@ def test_the_verdict_is_right_on_both_sides_of_a_limit(
 def test_the_verdict_is_right_on_both_sides_of_the_jitters_limit(
     reflector: int, jitter_ms: float, verdict: Verdict
 ) -> None:
-    with impaired(reflector, Way((2.0,)), Way((2.0, 2.0 + jitter_ms))) as port:
-        session = Session(seconds=5, rate=40)
-        found = measure(LocalRunner(), sys.executable, "127.0.0.1", port, session)
+    found = _in_a_quiet_moment(reflector, Way((2.0,)), Way((2.0, 2.0 + jitter_ms)))
     assert _verdict(found) is verdict
 
 

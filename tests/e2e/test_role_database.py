@@ -122,9 +122,9 @@ def test_what_was_set_at_run_time_is_found_and_gone_after_the_remedy(
     sql(database, fault)
     assert database.faults() == faults
     for found in faults & {"mysql.settings", "mysql.memory", "mysql.connections"}:
-        assert database.findings()[found].remedy.endswith("systemctl restart mysql")
+        assert "RESET PERSIST'; systemctl restart mysql" in database.findings()[found].remedy
+    database.site.sh("mysql -e 'RESET PERSIST'; systemctl restart mysql")
     database.play()
-    database.site.sh("systemctl restart mysql")
     assert database.faults() == set()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.support import apply_playbook, inventory
-from ucontact_appliance.checks import headers, host, tls, web
+from ucontact_appliance.checks import answers, headers, host, tls, web
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.clients import wss
@@ -106,7 +106,13 @@ class Front:
         return document
 
     def findings(self) -> dict[str, Finding]:
-        catalogue = (*host.CHECKS, *tls.CHECKS, *web.CHECKS, *headers.CHECKS)
+        catalogue = (
+            *host.CHECKS,
+            *answers.CHECKS,
+            *tls.CHECKS,
+            *web.CHECKS,
+            *headers.CHECKS,
+        )
         found = run_checks(
             self.site,
             self.plan,

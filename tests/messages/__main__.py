@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.messages.extract import SOURCES, templates
+from tests.messages.extract import by_file
 from ucontact_appliance.language.choice import Tongue, entries
 
 
@@ -16,13 +16,13 @@ def main() -> int:
         if tongue is Tongue.EN:
             continue
         known = entries(tongue)
-        for source in SOURCES:
-            texts = [text for text in templates(source) if text not in known]
-            if texts:
-                print(f"# data/{tongue.value}/{source.parent.name}-{source.stem}.yml")
-            for text in texts:
+        for name, texts in by_file().items():
+            lack = [text for text in texts if text not in known]
+            if lack:
+                print(f"# data/{tongue.value}/{name}")
+            for text in lack:
                 print(f"{json.dumps(text, ensure_ascii=False)}: ")
-            lacking += len(texts)
+            lacking += len(lack)
     print(f"# {lacking} texts lack", file=sys.stderr)
     return 1 if lacking else 0
 

@@ -38,20 +38,22 @@ def judge_replication(found: Replication) -> Judgement:
     """The appliance sets none up; where somebody did, it has to work."""
     behind = int(_LIMITS["replica_seconds"])
     required = f"none, or one that runs and is less than {behind} s behind"
-    if not found.columns:
+    if not found.channels:
         return passed("the server copies from no other", required)
-    threads = {
-        name: found.columns.get(name, "unknown")
+    stopped = [
+        f"{name} is {channel.get(name, 'unknown')}"
+        for channel in found.channels
         for name in ("Replica_IO_Running", "Replica_SQL_Running")
-    }
-    stopped = [f"{name} is {said}" for name, said in threads.items() if said != "Yes"]
+        if channel.get(name) != "Yes"
+    ]
     if stopped:
         return failed(", ".join(stopped), required, found.evidence)
-    late = found.columns.get("Seconds_Behind_Source", "")
-    if not late.isdigit():
+    late = [channel.get("Seconds_Behind_Source", "") for channel in found.channels]
+    if not all(seconds.isdigit() for seconds in late):
         return failed("how far it is behind is not known", required, found.evidence)
-    judge = failed if int(late) >= behind else passed
-    return judge(f"it runs, {late} s behind", required, found.evidence)
+    most = max(map(int, late))
+    judge = failed if most >= behind else passed
+    return judge(f"it runs, {most} s behind", required, found.evidence)
 
 
 def _start(subject: Subject) -> Judgement:

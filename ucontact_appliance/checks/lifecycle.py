@@ -49,6 +49,8 @@ def judge_lifecycle(
     if release is None:
         return skipped(f"{told}: its maker's dates are not known here", required, found.evidence)
     until = release["until"]
+    if found.distribution and system is not None and system.eol:
+        until = max(until, system.eol)  # it mended what it had delivered for as long
     if until < today:
         return warned(f"{told}: mended by nobody since {until}", required, found.evidence)
     soon = until - today < timedelta(days=int(_TABLE["warn_days"]))

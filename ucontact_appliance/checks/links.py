@@ -65,7 +65,9 @@ def judge_dns(answers: Mapping[str, str]) -> Judgement:
     told = ", ".join(f"{server} {said or 'is silent'}" for server, said in answers.items())
     if len(silent) == len(answers):
         return failed(told, required)
-    return warned(told, required) if silent else passed(told, required)
+    # A resolver on the host itself answers so when those behind it are gone.
+    lost = [server for server, said in answers.items() if "SERVFAIL" in said]
+    return warned(told, required) if silent or lost else passed(told, required)
 
 
 def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
@@ -78,7 +80,7 @@ def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
     stuck = [f"{way}: {said}" for way, said in ways.items() if said != "passes"]
     if stuck:
         evidence = "\n".join(stuck)
-        first = stuck[0].partition(":")[0].replace(" ", " with ")
+        first = next(way for way, said in ways.items() if said != "passes").replace(" ", " with ")
         return failed(f"packets do not pass: to {first}", required, evidence)
     judge = passed if interface.mtu >= least else warned
     return judge(f"{interface.name} has {interface.mtu}", required, found.evidence)
@@ -175,6 +177,8 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R12", "C05"),
         remedy="{install}",
+        # A service that is down over there is its own cause.
+        needs=("ports.mysql", "ports.wss"),
         judge=_peers,
         timeout=20.0,
     ),

@@ -93,6 +93,7 @@ SERVICES = (
         role=Role.TELEPHONY,
         requirement="R03",
         needs=("ports.turn-tls", "stun.binding"),
+        least=("TLSv1.2",),  # coturn 4.5, of Debian 11, knows no newer one
         answers="tls.turn-tls.answers",
     ),
 )

@@ -56,7 +56,7 @@ from ucontact_appliance.engine.installed import Installed, load_installed
 from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.choice import language, tongue_of
-from ucontact_appliance.language.findings import said
+from ucontact_appliance.language.findings import said, said_changes
 
 app = typer.Typer(help="The health checks, and the network.", invoke_without_command=True)
 app.command("network")(network)
@@ -122,7 +122,8 @@ def doctor(
             "--at, --mail, --webhook and --allow-http go with --install-timer",
             helps="ucontact doctor --install-timer --mail noc@example.com",
         )
-    with as_plugin(form):
+    speak = language(lang or tongue_of(os.environ))
+    with as_plugin(form, speak):
         if from_file is None:
             require_root()
         if install_timer:
@@ -132,7 +133,7 @@ def doctor(
             clear_timer(site_file(site))
             return
         if history:
-            _show_history(load_installed(site_file(site)), form)
+            _show_history(load_installed(site_file(site)), form, speak)
             return
         if from_file is not None:
             run = run_stored(from_file, tuple(only or ()))
@@ -147,7 +148,6 @@ def doctor(
                 changed=changed,
                 kept=form in (Form.TEXT, Form.JSON),
             )
-    speak = language(lang or tongue_of(os.environ))
     _answer(run, form, out_file, speak, everything=everything)
     if verdict_of(run.findings) is Verdict.FAIL:
         lost = any(
@@ -190,20 +190,21 @@ def _run(
     return run
 
 
-def _show_history(here: Installed, form: Form) -> None:
+def _show_history(here: Installed, form: Form, speak: Language) -> None:
     runs = kept_runs(here.paths.doctor)
     if form is Form.JSON:
         show_json(history_rows(runs))
     else:
-        show_history(runs)
+        show_history(runs, speak)
 
 
 def _answer(
     run: Run, form: Form, out_file: Path | None, speak: Language, *, everything: bool
 ) -> None:
-    run = replace(run, findings=said(run.findings, speak))
+    changes = None if run.changes is None else said_changes(run.changes, speak)
+    run = replace(run, findings=said(run.findings, speak), changes=changes)
     if form is Form.NAGIOS:
-        end_as_plugin(run.findings, run.seconds)
+        end_as_plugin(run.findings, run.seconds, speak)
     elif form is Form.PROMETHEUS:
         show_metrics(run.site.site, run.findings, run.time, run.seconds, out_file)
     elif form is Form.JSON:

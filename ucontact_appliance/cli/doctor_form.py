@@ -14,6 +14,7 @@ import typer
 
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
 from ucontact_appliance.report.prometheus import SUFFIX, to_text
 from ucontact_appliance.site.files import write_atomic
@@ -63,7 +64,7 @@ def chosen_form(form: Form, as_json: bool, out_file: Path | None) -> Form:
 
 
 @contextmanager
-def as_plugin(form: Form) -> Iterator[None]:
+def as_plugin(form: Form, speak: Language) -> Iterator[None]:
     """For a monitoring system, what keeps the checks from being run is its UNKNOWN, on stdout."""
     try:
         yield
@@ -71,13 +72,13 @@ def as_plugin(form: Form) -> Iterator[None]:
         if form is not Form.NAGIOS:
             raise
         told = error if isinstance(error, ApplianceError) else UnreachableError(str(error))
-        typer.echo(trouble_line(told))
+        typer.echo(trouble_line(told, speak))
         raise typer.Exit(Status.UNKNOWN) from None
 
 
-def end_as_plugin(findings: Sequence[Finding], seconds: float) -> NoReturn:
+def end_as_plugin(findings: Sequence[Finding], seconds: float, speak: Language) -> NoReturn:
     """Print the line of a monitoring plugin, and end with its exit code."""
-    typer.echo(to_line(findings, seconds))
+    typer.echo(to_line(findings, seconds, speak))
     raise typer.Exit(status_of(findings))
 
 

@@ -24,7 +24,6 @@ from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, table
 from ucontact_appliance.engine.history import Run
 from ucontact_appliance.language.catalogue import Language
-from ucontact_appliance.language.findings import remedy as said_remedy
 from ucontact_appliance.report.changed import folded, moment, since
 
 STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()} | {
@@ -113,14 +112,17 @@ def summary(findings: Sequence[Finding], speak: Language) -> str:
     """All findings in numbers, coloured: `148 pass, 1 warn, 4 skip`."""
     states = Counter(state_of(finding) for finding in findings)
     return ", ".join(
-        f"[{style}]{states[state]} {speak.text(state)}[/]"
+        f"[{style}]{speak.text(f'{states[state]} {state}')}[/]"
         for state, style in STATE_STYLE.items()
         if states[state]
     )
 
 
 def show_changes(changes: Changes, speak: Language) -> None:
-    """Only what changed; symptoms behind a cause, and checks that are merely new, as numbers."""
+    """Only what changed, said in the language already.
+
+    Symptoms behind a cause, and checks that are merely new, are told as numbers.
+    """
     out.print(speak.text(since(changes)), highlight=False)
     told, heaps = folded(changes)
     for change in told:
@@ -138,12 +140,11 @@ def _show_change(change: Change, speak: Language) -> None:
     out.print(
         f"\n[{_KIND_STYLE[change.kind]}]{speak.text(change.kind.value):<6}[/] "
         f"[bold]{change.id}[/] {_on((change.host,), speak)}: "
-        f"{escape(speak.text(change.title))} ({states})",
+        f"{escape(change.title)} ({states})",
         highlight=False,
     )
     remedy = "" if change.now in QUIET else change.remedy
-    observed = speak.text(change.observed)
-    _show_lines((("observed", observed), ("remedy", said_remedy(remedy, speak))), speak)
+    _show_lines((("observed", change.observed), ("remedy", remedy)), speak)
 
 
 def _show_waived(finding: Finding, speak: Language) -> None:
@@ -170,21 +171,25 @@ def warn(text: str) -> None:
     err.print(escape(text), highlight=False, soft_wrap=True)
 
 
-def show_history(runs: Sequence[Run]) -> None:
+def show_history(runs: Sequence[Run], speak: Language) -> None:
     """A line a kept run, the newest first."""
     if not runs:
-        out.print("no run was kept yet; `ucontact doctor` keeps one", highlight=False)
+        told = speak.text("no run was kept yet; `ucontact doctor` keeps one")
+        out.print(told, highlight=False)
         return
-    rows = table("time (UTC)", "verdict", "fail", "error", "warn", "waived", "blocked", "kind")
+    heads = ("time (UTC)", "verdict", "fail", "error", "warn", WAIVED, BLOCKED, "kind")
+    rows = table(*map(speak.text, heads))
     for run in runs:
         document, count = run.document, counts(run.document.findings)
         verdict = document.verdict
         rows.add_row(
             moment(document.time),
-            f"[{VERDICT_STYLE[verdict]}]{verdict.value}[/]",
+            f"[{VERDICT_STYLE[verdict]}]{speak.text(verdict.value)}[/]",
             *(str(count[state] or "") for state in ("fail", "error", "warn", WAIVED, BLOCKED)),
             ", ".join(
-                (*(("deep",) if run.deep else ()), *(("night",) if run.by == "night" else ()))
+                speak.text(kind)
+                for kind, so in (("deep", run.deep), ("night", run.by == "night"))
+                if so
             ),
         )
     out.print(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from ucontact_appliance.engine.install import install as run_install
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.choice import language, tongue_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
@@ -57,7 +59,15 @@ def install(
         _confirm()
     release = resolve_release(loaded.release, _say)
     with Progress(err) as progress:
-        done = run_install(seen, path, release, progress, restart=restart, abandoned=abandoned)
+        done = run_install(
+            seen,
+            path,
+            release,
+            progress,
+            restart=restart,
+            abandoned=abandoned,
+            speak=language(tongue_of(os.environ)),
+        )
     out.print(
         f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s\n"
         f"portal  https://{loaded.fqdn}/uContact/\n"
@@ -131,7 +141,7 @@ def _confirm() -> None:
 def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles | None) -> None:
     show_plan(seen.site, seen.plan)
     with Progress(err) as progress:
-        rows = preview(seen, path, release, progress)
+        rows = preview(seen, path, release, progress, speak=language(tongue_of(os.environ)))
     shown = table("phase", "would change")
     for row in rows:
         shown.add_row(row.title, _told(row.changes))

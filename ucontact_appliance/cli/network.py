@@ -59,7 +59,8 @@ def network(
     """Measure delay, jitter, loss, marks and bandwidth, and judge them by R23 and R24."""
     if reflect:
         err.print(f"reflecting on UDP port {port}; Ctrl-C ends it", highlight=False)
-        raise typer.Exit(reflect_here(port, throughput_port))
+        reflect_here(port, throughput_port)
+        return
     wanted = Wanted(Session(seconds, rate, probe().dscp), port, throughput_port, calls)
     began = datetime.now(timezone.utc)
     # On an agent's machine there is no site: what --to names is then a reflector that runs.

@@ -108,7 +108,11 @@ def offer_version(endpoint: Endpoint, version: str, seconds: float = _SECONDS) -
         context.set_ciphers(_ANYTHING)
     except (ssl.SSLError, ValueError):
         return Answer(version, Offer.UNTESTABLE)
-    return _offered(endpoint, version, context, seconds)
+    try:
+        return _offered(endpoint, version, context, seconds)
+    except TimeoutError:
+        # coturn 4.5 leaves an offer that it does not take without any answer.
+        return Answer(version, Offer.REFUSED)
 
 
 def offer_ciphers(

@@ -30,6 +30,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
@@ -117,8 +118,11 @@ def install(
     restart: bool = False,
     abandoned: frozenset[Role] = frozenset(),
     phases: tuple[Phase, ...] = INSTALL,
+    speak: Language = ENGLISH,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
+
+    What the checks find is told in the language of `speak`.
 
     Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
     an interrupted install is continued on other inputs (unless `restart`).
@@ -144,7 +148,7 @@ def install(
             log_path,
             log,
         ):
-            job = Job(seen, site_file, release, secrets, paths, observer, log, moves)
+            job = Job(seen, site_file, release, secrets, paths, observer, log, moves, speak=speak)
             changed = run_phases(job, journal, log_path, phases)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
@@ -157,6 +161,7 @@ def preview(
     observer: Observer,
     *,
     phases: tuple[Phase, ...] = INSTALL,
+    speak: Language = ENGLISH,
 ) -> tuple[Preview, ...]:
     """What an install would change; writes nothing here and changes nothing there.
 
@@ -167,7 +172,9 @@ def preview(
     journal = load_journal(paths.journal)
     secrets = Secrets(with_generated(seen.site, load_secrets(paths.secrets)))
     moves = pending_moves(seen)
-    job = Job(seen, site_file, release, secrets, paths, observer, lambda line: None, moves)
+    job = Job(
+        seen, site_file, release, secrets, paths, observer, lambda line: None, moves, speak=speak
+    )
     phases = tuple(phase for phase in phases if phase.needed(job))
     rows: list[Preview] = []
     for number, phase in enumerate(phases, start=1):

@@ -12,6 +12,7 @@ from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, bu
 from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.systems import supported_names, system_row
@@ -44,6 +45,7 @@ class Job:
     log: Callable[[str], None]
     moves: tuple[Move, ...] = ()
     processes: Processes = field(default_factory=Processes)
+    speak: Language = ENGLISH  # what findings are told in
 
     @property
     def site(self) -> Site:

@@ -18,6 +18,8 @@ from ucontact_appliance.engine.reporting import file_report, gathered, new_folde
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.source import FactSource
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.findings import said
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
@@ -74,7 +76,8 @@ class Preflight(_Always):
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
         demand_sources(job.moves, job.paths.known_hosts)
-        _demand(_checked(job, Stage.PREFLIGHT), "the servers are not ready for the installation")
+        findings = _checked(job, Stage.PREFLIGHT)
+        _demand(findings, "the servers are not ready for the installation", job.speak)
         return 0
 
     def preview(self, job: Job) -> int | None:
@@ -202,7 +205,7 @@ class Verify(_Always):
         folder = new_folder(job.paths.reports)
         evidence = gathered(findings, read, job.secrets)
         file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
-        _demand(findings, "the site is installed, but not healthy")
+        _demand(findings, "the site is installed, but not healthy", job.speak)
         return 0
 
     def preview(self, job: Job) -> int | None:
@@ -284,24 +287,26 @@ def _checked(
         job.paths,
         job.site_file,
         stages=(stage,),
-        on_finding=lambda finding: job.observer(TaskStarted(finding.title)),
+        on_finding=lambda finding: job.observer(TaskStarted(job.speak.text(finding.title))),
         on_facts=on_facts,
     )
 
 
-def _demand(findings: tuple[Finding, ...], what: str) -> None:
-    """Raises PhaseFailedError with all that is wrong and not waived.
+def _demand(findings: tuple[Finding, ...], what: str, speak: Language) -> None:
+    """Raises PhaseFailedError with all that is wrong and not waived, in that language.
 
     Where there are many, with the remedy of each.
     """
     wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
     if wrong:
+        wrong = list(said(wrong, speak))
+        required, remedy = speak.text("required"), speak.text("remedy")
         raise PhaseFailedError(
-            what,
+            speak.text(what),
             evidence="\n".join(
                 f"{f.host}: {f.id}: {f.observed}"
-                + (f"; required: {f.required}" if f.required else "")
-                + (f"\n  remedy: {f.remedy}" if len(wrong) > 1 and f.remedy else "")
+                + (f"; {required}: {f.required}" if f.required else "")
+                + (f"\n  {remedy}: {f.remedy}" if len(wrong) > 1 and f.remedy else "")
                 for f in wrong
             ),
             helps=wrong[0].remedy,

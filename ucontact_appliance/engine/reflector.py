@@ -161,8 +161,11 @@ def _done(completed: Completed) -> None:
         raise UnreachableError("the reflector can't be set up", evidence=completed.evidence)
 
 
-def reflect_here(port: int, throughput_port: int) -> int:
-    """Both far ends on this machine until they are interrupted; the reflector's exit status."""
+def reflect_here(port: int, throughput_port: int) -> None:
+    """Both far ends on this machine until they are interrupted.
+
+    Raises UnreachableError when the port can't be had.
+    """
     everywhere = "0.0.0.0"
     iperf = shutil.which("iperf3")
     beside = None
@@ -170,10 +173,14 @@ def reflect_here(port: int, throughput_port: int) -> int:
         words = [iperf, "--server", "--port", str(throughput_port)]
         beside = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        done = subprocess.run(
-            [sys.executable, str(PROBE), "reflect", everywhere, str(port)], check=False
-        )
-        return done.returncode
+        words = [sys.executable, str(PROBE), "reflect", everywhere, str(port)]
+        done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise UnreachableError(
+                f"UDP port {port} can't be had here",
+                evidence=done.stderr.strip(),
+                helps="sudo ucontact doctor network --reflect, or another --port above 1023",
+            )
     finally:
         if beside is not None:
             beside.terminate()

@@ -26,6 +26,7 @@ from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.engine.notify import find_sendmail, post, public_part, send_mail
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.findings import remedy, said_changes
 from ucontact_appliance.report.changed import body_text, message, subject_line
 from ucontact_appliance.resources import TEMPLATES
 from ucontact_appliance.site.files import write_atomic, write_private
@@ -120,15 +121,18 @@ def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Find
     """Send what changed to all that are to be told. Raises UnreachableError when one was not."""
     speak = language(watch.lang)
     subject = speak.text(subject_line(watch.site, changes, findings))
-    body = speak.text(body_text(watch.site, changes, findings))
-    document = message(watch.site, time, changes, findings)
+    told = said_changes(changes, speak)
+    body = body_text(watch.site, told, findings, speak)
+    document = message(watch.site, time, told, findings)
     _send(watch, subject, body, {**document, "text": f"{subject}\n\n{body}"})
 
 
 def tell_trouble(watch: Watch, error: ApplianceError) -> None:
     """Send what kept the doctor from looking: silence would read as health."""
-    subject = f"uContact {watch.site}: the doctor could not look"
-    lines = (error.what, error.evidence, f"try: {error.helps}" if error.helps else "")
+    speak = language(watch.lang)
+    subject = speak.text(f"uContact {watch.site}: the doctor could not look")
+    helps = f"{speak.text('try:')} {remedy(error.helps, speak)}" if error.helps else ""
+    lines = (speak.text(error.what), error.evidence, helps)
     text = "\n".join(line for line in lines if line) + "\n"
     _send(watch, subject, text, {"text": f"{subject}\n\n{text}", "site": watch.site})
 

@@ -54,9 +54,9 @@ def span(text: str) -> float | None:
 
 @dataclass(frozen=True)
 class Replication:
-    """What `SHOW REPLICA STATUS` says: empty where the server copies from no other."""
+    """What `SHOW REPLICA STATUS` says, a channel a row: none where it copies from no other."""
 
-    columns: Mapping[str, str]
+    channels: tuple[Mapping[str, str], ...]
     evidence: str
 
 
@@ -81,10 +81,12 @@ def replication(reach: Reach) -> Replication:
 
 def parse_replication(text: str) -> Replication:
     """From the vertical form: `Name: value` lines; former names are told by today's."""
-    columns = {}
+    channels: list[dict[str, str]] = []
     for line in text.splitlines():
         name, colon, value = line.strip().partition(":")
-        if colon:
+        if line.startswith("***"):
+            channels.append({})
+        elif colon and channels:
             today = name.replace("Slave", "Replica").replace("Master", "Source")
-            columns[today.strip()] = value.strip()
-    return Replication(columns, text.strip())
+            channels[-1][today.strip()] = value.strip()
+    return Replication(tuple(channels), text.strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,10 @@ def greeting(reach: Reach, port: int, roots: str, alpn: tuple[str, ...] = ()) ->
 
 
 def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:
-    """What comes of offering each protocol version."""
-    return tuple(tls.offer_version(endpoint(reach, port), name) for name in names)
+    """What comes of offering each protocol version, all at once: to some, servers stay silent."""
+    where = endpoint(reach, port)
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        return tuple(pool.map(lambda name: tls.offer_version(where, name), names))
 
 
 def cipher_groups(

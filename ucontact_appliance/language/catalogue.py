@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 _PLACE = re.compile(r"\{(\w+)\}")
 # What joins texts of their own into one: each part is said by itself.
 _JOINTS = ("\n", "; ", ", ", ": ")
-_DEEPEST = 6  # texts within texts; deeper ones are data
+# A template of fewer letters is grammar alone ("{0} is {1}", "{0} of {1}"): it fits any sentence.
+_LITTLE = 5
+_WORD = re.compile(r"[^\W\d_]{2}")
+# Two words side by side: a sentence, not a name, a figure or a list of them.
+_SENTENCE = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,}")
 
 
 class Language(Protocol):
@@ -33,12 +37,19 @@ class English:
         return english
 
 
+ENGLISH = English()
+
+
 @dataclass(frozen=True)
 class _Said:
-    """A reading of a text, and how much of it was known: characters of templates' own words."""
+    """A reading of a text, and how much of it was known: characters of templates' own words.
+
+    Of two that know as much, the one in fewer pieces is better: made as one, it is said as one.
+    """
 
     text: str
     words: int
+    pieces: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,77 +61,118 @@ class _Template:
     said: str
     lines: bool
     words: int
+    little: bool
+    suffix: bool
 
 
 class Catalogue:
-    """A language by its templates: `entries` from English to it, `{0}` and `{site}` as places."""
+    """A language by its templates: `entries` from English to it, `{0}` and `{site}` as places.
+
+    `{count}` is filled with figures only.
+    """
 
     def __init__(self, entries: Mapping[str, str]) -> None:
         self._literals = {english: said for english, said in entries.items() if "{" not in english}
         self._templates = tuple(
             _template(english, said) for english, said in entries.items() if "{" in english
         )
+        self._suffixes = tuple(one for one in self._templates if one.suffix)
 
     def text(self, english: str) -> str:
         """The text in this language; what no template knows stays as it is."""
-        return self._best(english, _DEEPEST, {}).text
+        return self._best(english, {}).text
 
-    def _best(self, english: str, deeper: int, found: dict[str, _Said]) -> _Said:
+    def _best(self, english: str, found: dict[str, _Said]) -> _Said:
         """Of all ways to read the text, the one that knows most of its words."""
-        if deeper <= 0 or not english:
-            return _Said(english, 0)
+        if not english:
+            return _Said("", 0)
+        if english in found:
+            return found[english]
+        found[english] = _Said(english, 0)  # what would read itself again is data
+        if not _WORD.search(english) and english not in self._literals:
+            return found[english]
         bare = english.strip(" ")
-        if bare and bare != english and english not in self._literals:
-            inner = self._best(bare, deeper, found)
+        readings = self._readings(english, found)
+        best = max(readings, key=_worth)
+        if bare and bare != english:
             at = english.index(bare)
+            inner = self._best(bare, found)
             text = f"{english[:at]}{inner.text}{english[at + len(bare) :]}"
-            if inner.words:
-                return _Said(text, inner.words)
-        if english not in found:
-            found[english] = _Said(english, 0)  # what would read itself again is data
-            found[english] = max(
-                self._readings(english, deeper - 1, found), key=lambda one: one.words
-            )
-        return found[english]
+            best = max(best, replace(inner, text=text), key=_worth)
+        found[english] = best
+        return best
 
-    def _readings(self, english: str, deeper: int, found: dict[str, _Said]) -> Iterator[_Said]:
-        literal = self._literals.get(english)
+    def _readings(self, english: str, found: dict[str, _Said]) -> Iterator[_Said]:
+        literal = self._literal(english)
         if literal is not None:
-            yield _Said(literal, len(english))
+            yield _Said(literal, len(english), 1)
             return
         for template in self._templates:
             # What is filled into a line are no lines.
             if template.landmark in english and ("\n" in english) == template.lines:
                 match = template.pattern.fullmatch(english)
                 if match is not None:
-                    yield self._filled(template, match, deeper, found)
+                    yield from self._filled(template, match, found)
         for joint in _JOINTS:
             if joint in english:
-                yield self._joined(english, joint, deeper, found)
+                yield self._joined(english, joint, found)
         yield _Said(english, 0)
 
+    def _literal(self, english: str) -> str | None:
+        """A text without places; one that begins a title begins with a capital letter there."""
+        known = self._literals.get(english)
+        if known is None and english[0].isupper():
+            begins = self._literals.get(english[0].lower() + english[1:])
+            known = begins and begins[0].upper() + begins[1:]
+        return known
+
     def _filled(
-        self, template: _Template, match: re.Match[str], deeper: int, found: dict[str, _Said]
-    ) -> _Said:
+        self, template: _Template, match: re.Match[str], found: dict[str, _Said]
+    ) -> Iterator[_Said]:
         parts = {
-            name.removeprefix("p"): self._best(part, deeper, found)
+            name.removeprefix("p"): self._best(part, found)
             for name, part in match.groupdict().items()
         }
+        if template.little and any(
+            name.isdigit() and not part.words and _SENTENCE.search(part.text)
+            for name, part in parts.items()
+        ):
+            return  # another program's sentence: whole in its own language, or nobody finds it
         text = _PLACE.sub(lambda place: parts[place[1]].text, template.said)
-        return _Said(text, template.words + sum(part.words for part in parts.values()))
+        yield _Said(
+            text,
+            template.words + sum(part.words for part in parts.values()),
+            1 + sum(part.pieces for part in parts.values()),
+        )
 
-    def _joined(self, english: str, joint: str, deeper: int, found: dict[str, _Said]) -> _Said:
+    def _joined(self, english: str, joint: str, found: dict[str, _Said]) -> _Said:
         # A name stands before the first colon only.
         first, *others = english.split(joint, 1 if joint == ": " else -1)
-        parts = [self._best(first, deeper, found)]
+        parts = [self._best(first, found)]
         for other in others:
-            # Some texts begin with what joins them to the one before.
-            suffix = self._best(joint + other, deeper, found)
-            alone = self._best(other, deeper, found)
-            if suffix.words > alone.words and suffix.text.startswith(joint):
-                alone = _Said(suffix.text.removeprefix(joint), suffix.words)
-            parts.append(alone)
-        return _Said(joint.join(part.text for part in parts), sum(part.words for part in parts))
+            alone = self._best(other, found)
+            readings = [replace(alone, text=joint + alone.text)]
+            parts.append(max((*readings, *self._suffixed(joint + other, found)), key=_worth))
+        return _Said(
+            "".join(part.text for part in parts),
+            sum(part.words for part in parts),
+            sum(part.pieces for part in parts),
+        )
+
+    def _suffixed(self, english: str, found: dict[str, _Said]) -> Iterator[_Said]:
+        """Some texts begin with what joins them to the one before: `; ssh is kept open`."""
+        literal = self._literals.get(english)
+        if literal is not None:
+            yield _Said(literal, len(english), 1)
+        for template in self._suffixes:
+            match = template.pattern.fullmatch(english)
+            if match is not None:
+                yield from self._filled(template, match, found)
+
+
+def _worth(said: _Said) -> tuple[int, int]:
+    """What readings are compared by."""
+    return said.words, -said.pieces
 
 
 def _template(english: str, said: str) -> _Template:
@@ -131,10 +183,14 @@ def _template(english: str, said: str) -> _Template:
         landmark = max(landmark, fixed, key=len)
         name = f"p{place[1]}"
         pattern += re.escape(fixed)
-        pattern += f"(?P={name})" if name in named else f"(?P<{name}>.*?)"
+        filled = r"\d+" if place[1] == "count" else ".*?"
+        pattern += f"(?P={name})" if name in named else f"(?P<{name}>{filled})"
         named.add(name)
         at = place.end()
     rest = english[at:]
     landmark = max(landmark, rest, key=len)
     whole = re.compile(pattern + re.escape(rest), re.DOTALL)
-    return _Template(landmark, whole, said, "\n" in english, len(_PLACE.sub("", english)))
+    own = _PLACE.sub("", english)
+    little = sum(letter.isalpha() for letter in own) < _LITTLE
+    suffix = english.startswith(_JOINTS)
+    return _Template(landmark, whole, said, "\n" in english, len(own), little, suffix)

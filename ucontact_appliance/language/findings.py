@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ucontact_appliance.checks.changes import Changes
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.language.catalogue import Language
 
@@ -23,6 +24,22 @@ def said(findings: Sequence[Finding], language: Language) -> tuple[Finding, ...]
             remedy=remedy(finding.remedy, language),
         )
         for finding in findings
+    )
+
+
+def said_changes(changes: Changes, language: Language) -> Changes:
+    """What changed, with titles, texts and the notes of remedies in that language."""
+    return replace(
+        changes,
+        rows=tuple(
+            replace(
+                row,
+                title=language.text(row.title),
+                observed=language.text(row.observed),
+                remedy=remedy(row.remedy, language),
+            )
+            for row in changes.rows
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from ucontact_appliance.checks.changes import BLOCKED, QUIET, Change, Changes, Kind
 from ucontact_appliance.checks.document import changes_part, verdict_of
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report.states import counted
 
 
@@ -58,20 +59,26 @@ def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> st
     return f"uContact {site}: {verdict}, {told or 'as it is now'}"
 
 
-def body_text(site: str, changes: Changes, findings: Sequence[Finding]) -> str:
-    """A mail's text: what changed, each with its remedy, and the numbers over all."""
+def body_text(
+    site: str, changes: Changes, findings: Sequence[Finding], speak: Language = ENGLISH
+) -> str:
+    """A mail's text: what changed, each with its remedy, and the numbers over all.
+
+    `changes` are said in the language already; what stands around them is said here.
+    """
     told, heaps = folded(changes)
-    parts = [f"{site}: {since(changes)}"]
+    parts = [f"{site}: {speak.text(since(changes))}"]
     for change in told:
-        states = " -> ".join(state for state in (change.before, change.now) if state)
-        lines = [f"{change.kind.value}: {change.id} on {change.host} ({states})", change.title]
+        states = (speak.text(state) for state in (change.before, change.now) if state)
+        kind, on = speak.text(change.kind.value), speak.text("on")
+        lines = [f"{kind}: {change.id} {on} {change.host} ({' -> '.join(states)})", change.title]
         if change.observed:
-            lines.append(f"observed: {change.observed}")
+            lines.append(f"{speak.text('observed')}: {change.observed}")
         if change.remedy and change.now not in QUIET:
-            lines.append(f"remedy:   {change.remedy}")
+            lines.append(f"{speak.text('remedy')}:   {change.remedy}")
         parts.append("\n  ".join(lines))
-    parts += ["\n".join(heaps)] if heaps else []
-    parts.append(f"in all: {summary(findings)}")
+    parts += ["\n".join(map(speak.text, heaps))] if heaps else []
+    parts.append(speak.text(f"in all: {summary(findings)}"))
     return "\n\n".join(parts) + "\n"
 
 

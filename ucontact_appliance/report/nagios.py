@@ -12,6 +12,7 @@ from enum import IntEnum
 from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.errors import ApplianceError
+from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report.states import counted
 
 _SERVICE = "UCONTACT"
@@ -38,33 +39,39 @@ def status_of(findings: Sequence[Finding]) -> Status:
     return Status.WARNING if counts["warn"] else Status.OK
 
 
-def to_line(findings: Sequence[Finding], seconds: float) -> str:
-    """The line, without its line feed; `seconds` is how long the run took."""
+def to_line(findings: Sequence[Finding], seconds: float, speak: Language = ENGLISH) -> str:
+    """The line, without its line feed; `seconds` is how long the run took.
+
+    `findings` are said in the language already. The status and the performance data are the
+    guidelines' own words in every language: programs read them.
+    """
     counts = counted(findings)
     parts = []
     for state, what in (("fail", "failed"), ("error", "not carried out"), ("warn", "warned")):
         named = [finding for finding in findings if state_of(finding) == state]
         if state == "warn" and counts["blocked"]:
-            parts.append(f"{counts['blocked']} behind them not judged")
+            parts.append(f"{counts['blocked']} {speak.text('behind them not judged')}")
         if named:
-            parts.append(f"{len(named)} {what}: {_causes(named)}")
+            parts.append(f"{len(named)} {speak.text(what)}: {_causes(named, speak)}")
     if counts["waived"]:
-        parts.append(f"{counts['waived']} waived")
+        parts.append(f"{counts['waived']} {speak.text('waived')}")
     if not parts or not (counts["fail"] or counts["error"]):
-        parts.append(f"{counts['pass']} passed")
+        parts.append(f"{counts['pass']} {speak.text('passed')}")
     return f"{_SERVICE} {status_of(findings).name} - {'; '.join(parts)} | {_data(counts, seconds)}"
 
 
-def trouble_line(error: ApplianceError) -> str:
+def trouble_line(error: ApplianceError, speak: Language = ENGLISH) -> str:
     """The line for what kept the checks from being run."""
-    text = f"{error.what}: {error.evidence}" if error.evidence else error.what
+    what = speak.text(error.what)
+    text = f"{what}: {error.evidence}" if error.evidence else what
     return f"{_SERVICE} {Status.UNKNOWN.name} - {_plain(text, 2 * _LONGEST)}"
 
 
-def _causes(findings: Sequence[Finding]) -> str:
-    told = [f"{f.id} on {f.host} ({_plain(f.observed)})" for f in findings[:_NAMED]]
+def _causes(findings: Sequence[Finding], speak: Language) -> str:
+    on = speak.text("on")
+    told = [f"{f.id} {on} {f.host} ({_plain(f.observed)})" for f in findings[:_NAMED]]
     more = len(findings) - len(told)
-    return ", ".join(told) + (f" and {more} more" if more else "")
+    return ", ".join(told) + (f" {speak.text(f'and {more} more')}" if more else "")
 
 
 def _plain(text: str, longest: int = _LONGEST) -> str:

@@ -69,5 +69,8 @@ def test_replication_is_judged_where_there_is_any() -> None:
     assert (stopped.verdict, stopped.observed) == (Verdict.FAIL, "Replica_SQL_Running is No")
     late = parse_replication(REPLICA.replace("Source: 3", "Source: 3600"))
     assert judge_replication(late).verdict is Verdict.FAIL
-    unknown = Replication({**late.columns, "Seconds_Behind_Source": "NULL"}, "")
+    unknown = Replication(({**late.channels[0], "Seconds_Behind_Source": "NULL"},), "")
     assert judge_replication(unknown).verdict is Verdict.FAIL
+    # One channel of two: what runs does not hide what stands.
+    assert judge_replication(parse_replication(SLAVE + REPLICA)).verdict is Verdict.FAIL
+    assert len(parse_replication(SLAVE + REPLICA).channels) == 2

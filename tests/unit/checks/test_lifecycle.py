@@ -40,6 +40,11 @@ def test_somebody_mends_it_or_not(
     assert judge_lifecycle(ASTERISK, version, origin, row, TODAY).verdict is verdict
 
 
+def test_what_a_distribution_delivered_was_mended_as_long_as_the_distribution() -> None:
+    told = judge_lifecycle(ASTERISK, "16.28.0", DEBIAN, system_row("debian", "11"), TODAY)
+    assert told.observed == "Asterisk 16.28.0: mended by nobody since 2026-08-31"
+
+
 def test_an_end_that_comes_soon_is_told() -> None:
     soon = judge_lifecycle(ASTERISK, "22.1", NONE, None, date(2029, 8, 1))
     assert soon.verdict is Verdict.WARN

@@ -67,6 +67,7 @@ def test_a_route_leads_out_by_an_interface_that_is_up() -> None:
         ({"192.0.2.1": "answers"}, Verdict.PASS),
         ({"192.0.2.1": "answers REFUSED"}, Verdict.PASS),
         ({"192.0.2.1": "answers", "192.0.2.2": ""}, Verdict.WARN),
+        ({"127.0.0.53": "answers SERVFAIL"}, Verdict.WARN),
         ({"192.0.2.1": "", "192.0.2.2": ""}, Verdict.FAIL),
         ({}, Verdict.WARN),
     ],
@@ -82,6 +83,8 @@ def test_whole_packets_pass() -> None:
         Verdict.FAIL,
         "packets do not pass: to 10.0.0.2 with 1500",
     )
+    six = checks.judge_mtu(FOUND, {"2001:db8::9 1500": "message too long"})
+    assert six.observed == "packets do not pass: to 2001:db8::9 with 1500"
     small = Links((Interface("host0", 1280, ()),), FOUND.routes, (), "")
     assert checks.judge_mtu(small, {}).verdict is Verdict.WARN
     assert checks.judge_mtu(replace(FOUND, routes=()), {}).verdict is Verdict.SKIP

@@ -120,6 +120,35 @@ def test_changes_tell_only_what_changed_and_the_code_is_by_the_state(site: Site)
     assert "1 check: no longer blocked" in answer.out
 
 
+def test_findings_and_changes_of_the_document_are_in_one_language(site: Site) -> None:
+    site()
+    site.findings = (replace(BROKEN, observed="not enabled", title="NGINX runs"), BEHIND)
+    document = json.loads(site("--json", "--changes", "--lang", "es").out)
+    (row,) = [one for one in document["changes"]["rows"] if one["id"] == BROKEN.id]
+    (found,) = [one for one in document["findings"] if one["id"] == BROKEN.id]
+    for told in (row, found):
+        assert (told["title"], told["observed"]) == ("NGINX está en marcha", "no habilitado")
+    assert (found["verdict"], row["now"], row["kind"]) == ("fail", "fail", "worse")
+
+
+def test_runs_are_kept_in_the_language_of_the_sources(site: Site) -> None:
+    site.findings = (replace(BROKEN, observed="not enabled"),)
+    assert "no habilitado" in site("--lang", "es").out
+    assert "not enabled" in kept(site)[0].read_text()
+    listed = site("--history", "--lang", "es").out.splitlines()
+    assert listed[0].split()[:3] == ["hora", "(UTC)", "veredicto"]
+    assert "falla" in listed[1]
+
+
+def test_the_environment_chooses_the_language_of_screens(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "es_CO.UTF-8")
+    site.findings = (BROKEN, GOOD, finding("a.c"), finding("a.d", Verdict.WARN))
+    assert "2 bien, 1 aviso, 1 falla" in site().out
+    assert "1 warn, 1 fail" in site("--lang", "en").out
+
+
 def test_whole_runs_are_kept_and_listed(site: Site) -> None:
     assert "no run was kept yet" in site("--history").out
     site()

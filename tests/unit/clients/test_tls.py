@@ -104,3 +104,9 @@ def test_curves_by_openssl() -> None:
     assert parse_s_client("X25519MLKEM768", "", UNKNOWN).offer is Offer.UNTESTABLE
     with pytest.raises(UnreachableError):
         parse_s_client("X25519", "", "BIO_connect:connect error\nconnect:errno=111\n")
+
+
+def test_an_offer_that_is_left_unanswered_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = Endpoint("127.0.0.1", silent.getsockname()[1], "demo.ucontact.test")
+        assert offer_version(where, "TLSv1.2", 0.2).offer is Offer.REFUSED

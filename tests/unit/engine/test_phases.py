@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.unit.checks.test_changes import finding
 from tests.unit.sites import small_site
+from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.engine import phases
 from ucontact_appliance.engine.ansible import PlayResult
 from ucontact_appliance.engine.events import Event, Observer, TaskResult
 from ucontact_appliance.engine.job import Job, Surveyed
+from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.language.choice import Tongue, language
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.resources import INSTALLER
@@ -21,9 +27,44 @@ from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import state_paths
 
 
-def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_job(observer: Observer, speak: Language = ENGLISH) -> Job:
     site = small_site()
     name = site.hosts[0].name
+    survey = Survey("debian", "", "Debian sid", 8192)
+    surveyed = Surveyed(site, {name: survey}, {name: "192.0.2.10"}, make_plan(site, {}))
+    release = ReleaseFiles(Path("a.tar.gz"), Path("manifest.json"), "0" * 64)
+    secrets = Secrets({"stun.turn": "s3cr3tvalue"})
+    return Job(
+        surveyed,
+        Path("site.yml"),
+        release,
+        secrets,
+        state_paths(site.site),
+        observer,
+        lambda line: None,
+        speak=speak,
+    )
+
+
+def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = replace(
+        finding("host.cores", Verdict.FAIL), observed="no ALPN", required="Python 3.9 or later"
+    )
+    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: (missing, missing))
+    told = a_job(lambda event: None, language(Tongue.ES))
+    with pytest.raises(PhaseFailedError, match="no están listos") as caught:
+        phases.Preflight().run(told)
+    assert caught.value.evidence.splitlines()[:2] == [
+        "one: host.cores: sin ALPN; requerido: Python 3.9 o posterior",
+        "  remedio: mend",
+    ]
+    with pytest.raises(PhaseFailedError, match="not ready") as caught:
+        phases.Preflight().run(a_job(lambda event: None))
+    assert "no ALPN; required: Python 3.9 or later" in caught.value.evidence
+
+
+def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = small_site().hosts[0].name
 
     def fake(*words: object, observer: Observer, **options: Any) -> PlayResult:
         observer(TaskResult(name, "Look", "roles/x.yml:1", "ignored", "login with s3cr3tvalue"))
@@ -31,20 +72,7 @@ def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(phases, "run_playbook", fake)
     seen: list[Event] = []
-    survey = Survey("debian", "", "Debian sid", 8192)
-    surveyed = Surveyed(site, {name: survey}, {name: "192.0.2.10"}, make_plan(site, {}))
-    release = ReleaseFiles(Path("a.tar.gz"), Path("manifest.json"), "0" * 64)
-    secrets = Secrets({"stun.turn": "s3cr3tvalue"})
-    job = Job(
-        surveyed,
-        Path("site.yml"),
-        release,
-        secrets,
-        state_paths(site.site),
-        seen.append,
-        lambda line: None,
-    )
-    phases.Play("base", "Base system").run(job)
+    phases.Play("base", "Base system").run(a_job(seen.append))
     assert [e.message for e in seen if isinstance(e, TaskResult)] == ["login with [secret]"]
 
 

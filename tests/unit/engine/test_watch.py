@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import configparser
+import json
 import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.engine import watch
 from ucontact_appliance.engine.watch import Watch, install_timer, load_watch, remove_timer
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.choice import Tongue
 
 SECRET = "https://chat.example.com/hooks/T0pS3cret"
 SITE, KEPT = Path("/srv/the 100% site/site.yml"), Path("/etc/ucontact/acme/watch.json")
@@ -153,3 +156,26 @@ def test_everybody_is_told_and_one_who_is_not_hides_nobody(monkeypatch: pytest.M
     assert "exit status 75" in caught.value.evidence
     assert sent[0][0] == SECRET
     assert sent[0][1].startswith("uContact acme: FAIL, 1 worse\n")
+
+
+def test_a_night_tells_in_the_language_that_its_timer_was_set_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[dict[str, object]] = []
+    monkeypatch.setattr(watch, "send_mail", lambda *words: None)
+    monkeypatch.setattr(watch, "post", lambda url, document: sent.append(document))
+    spanish = ACME.model_copy(update={"lang": Tongue.ES})
+    findings = [replace(finding("tls.chain", Verdict.FAIL), observed="there is no certificate")]
+    changes = compare([Seen("tls.chain", "one", "t", "pass")], findings, NOW)
+    watch.tell(spanish, NOW, changes, findings)
+    text, told = str(sent[0]["text"]), json.dumps(sent[0]["changes"], ensure_ascii=False)
+    assert text.startswith("uContact acme: FALLA, 1 peor\n")
+    assert "observado: no hay certificado" in text
+    assert "no hay certificado" in told
+    assert "there is no certificate" not in text + told
+    error = UnreachableError("MySQL can't be reached", evidence="raw", helps="systemctl start x")
+    watch.tell_trouble(spanish, error)
+    assert sent[1]["text"] == (
+        "uContact acme: el doctor no pudo revisar\n\n"
+        "no se llega a MySQL\nraw\npruebe: systemctl start x\n"
+    )

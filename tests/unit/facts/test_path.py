@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import subprocess
+import sys
 from types import ModuleType
 
 import pytest
@@ -176,3 +178,10 @@ def test_iperf_is_read_from_its_json() -> None:
     refused = '{"error": "unable to connect to server - Connection refused"}'
     assert parse_iperf(refused) == (None, "unable to connect to server - Connection refused")
     assert parse_iperf("Killed") == (None, "iperf3 said: Killed")
+
+
+def test_what_the_system_refuses_is_told_in_a_line() -> None:
+    words = [sys.executable, str(PROBE), "reflect", "192.0.2.77", "862", "1"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr == "Cannot assign requested address\n"

@@ -93,3 +93,44 @@ def test_every_text_is_recognised_with_what_is_filled_in(english: str, numbers: 
 @given(st.text(max_size=200))
 def test_no_text_whatever_breaks_it(english: str) -> None:
     assert isinstance(language(Tongue.ES).text(english), str)
+
+
+FOREIGN = "the socket of a peer is not in its place"
+
+
+@pytest.mark.parametrize("english", [FOREIGN, f"no answer: {FOREIGN}", f"{FOREIGN} on one"])
+def test_another_programs_sentence_is_not_said_in_half(english: str) -> None:
+    little = Catalogue({"{0} of {1}": "{0} de {1}", "{0} is {1}": "{0}: {1}", "on {0}": "en {0}"})
+    assert little.text(english) == english
+
+
+def test_little_words_join_names_figures_and_what_is_known() -> None:
+    little = Catalogue({"{0} of {1}": "{0} de {1}", "big files": "archivos grandes"})
+    assert little.text("3 of 10.5") == "3 de 10.5"
+    assert little.text("3 of big files") == "3 de archivos grandes"
+
+
+def test_a_text_made_as_one_is_said_as_one() -> None:
+    several = Catalogue(
+        {"{0} is {1}": "{0} es {1}", "active": "activo", "{0} is active": "{0} está activo"}
+    )
+    assert several.text("nginx is active") == "nginx está activo"
+
+
+def test_a_long_list_of_known_parts_is_said_whole() -> None:
+    steps = Catalogue({"{0} below {1} s": "{0} en menos de {1} s", "way found": "camino hallado"})
+    english = ", ".join(["way found below 2 s"] * 40)
+    assert steps.text(english) == ", ".join(["camino hallado en menos de 2 s"] * 40)
+
+
+def test_what_begins_with_its_joint_is_no_text_of_its_own() -> None:
+    suffix = Catalogue({"loaded": "cargado", "; kept open for {0}": "; queda abierto para {0}"})
+    assert suffix.text("loaded; kept open for one") == "cargado; queda abierto para one"
+    assert suffix.text("other; kept") == "other; kept"
+
+
+def test_a_count_is_figures() -> None:
+    counts = Catalogue({"{count} error": "{count} errores", "1 error": "1 error"})
+    assert counts.text("2 error") == "2 errores"
+    assert counts.text("1 error") == "1 error"
+    assert counts.text("TLS error") == "TLS error"

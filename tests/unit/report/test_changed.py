@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from tests.unit.checks.test_changes import finding
 from ucontact_appliance.checks.changes import Seen, compare
 from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.findings import said_changes
 from ucontact_appliance.report.changed import body_text, folded, message, subject_line
 
 SINCE = datetime(2026, 11, 22, 3, 30, tzinfo=timezone.utc)
@@ -67,3 +69,21 @@ def test_the_webhooks_message_is_json() -> None:
     assert document["counts"]["blocked"] == 2
     assert document["changes"]["rows"][0]["id"] == "web.service"
     assert document["text"].startswith("uContact acme: FAIL, 1 worse\n\nacme: changed since")
+
+
+def test_the_mail_in_spanish_keeps_its_commands() -> None:
+    speak = language(Tongue.ES)
+    broken = replace(BROKEN, observed="not enabled", remedy="nginx -t  # recovery, or a slow disk")
+    changes = compare(EARLIER, [broken, *BEHIND, finding("a.b"), finding("c.d")], SINCE)
+    findings = [broken, *BEHIND, finding("a.b")]
+    assert speak.text(subject_line("acme", changes, findings)) == "uContact acme: FALLA, 1 peor"
+    assert body_text("acme", said_changes(changes, speak), findings, speak) == (
+        "acme: cambió desde 2026-11-22 03:30 UTC:\n\n"
+        "peor: web.service en one (bien -> falla)\n"
+        "  NGINX está en marcha\n"
+        "  observado: no habilitado\n"
+        "  remedio:   nginx -t  # recuperación, o un disco lento\n\n"
+        "2 controles detrás de web.service: sin evaluar\n"
+        "1 control: por primera vez, y sin problemas\n\n"
+        "en total: 1 bien, 1 falla, 2 bloqueados\n"
+    )

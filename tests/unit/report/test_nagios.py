@@ -11,6 +11,8 @@ import pytest
 from tests.unit.checks.test_changes import finding
 from ucontact_appliance.checks.model import Finding, Verdict, Waived
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.findings import said
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
 
 # 'label'=value[UOM];[warn];[crit];[min];[max]
@@ -71,3 +73,18 @@ def test_many_causes_are_named_in_part() -> None:
 def test_what_kept_the_checks_from_running() -> None:
     told = trouble_line(UnreachableError("no site file", evidence="x | y\nz"))
     assert told == "UCONTACT UNKNOWN - no site file: x / y z"
+
+
+def test_the_line_in_spanish_keeps_its_status_and_its_data() -> None:
+    speak = language(Tongue.ES)
+    findings = [GOOD, WARNED, replace(BROKEN, observed="not enabled"), BEHIND, WAIVED]
+    text, _, data = to_line(said(findings, speak), 1, speak).partition(" | ")
+    assert text == (
+        "UCONTACT CRITICAL - 1 con falla: c.c en one (no habilitado); "
+        "1 sin evaluar detrás de ellos; 1 con aviso: b.b en one (seen); 1 exceptuado"
+    )
+    assert data == to_line(findings, 1).partition(" | ")[2]
+    many = [replace(BROKEN, id=f"c.{number}") for number in range(9)]
+    assert "y 4 más" in to_line(many, 1, speak)
+    told = trouble_line(UnreachableError("MySQL can't be reached", evidence="x"), speak)
+    assert told == "UCONTACT UNKNOWN - no se llega a MySQL: x"

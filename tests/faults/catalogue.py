@@ -365,6 +365,18 @@ _CERTIFICATES = (
         fast=True,
     ),
     Fault(
+        "certificate-internal-swapped",
+        "another internal certificate lies on disk than the one that MySQL serves",
+        Kind.CERTIFICATE,
+        _ids("certificates.served.mysql"),
+        here=_CA_HERE,
+        inject=f"cd /root/ca && openssl x509 -x509toreq -in {_TLS}/internal.pem "
+        f"-signkey {_TLS}/private/internal.key -copy_extensions copy -out r.csr 2>/dev/null && "
+        "openssl x509 -req -in r.csr -copy_extensions copy -CA ca.pem -CAkey ca.key "
+        "-CAcreateserial -days 365 -out leaf.pem 2>/dev/null && "
+        f"cat leaf.pem > {_TLS}/internal.pem",
+    ),
+    Fault(
         "certificate-internal-lost",
         "the internal certificate is gone from disk",
         Kind.CERTIFICATE,
@@ -807,6 +819,13 @@ _DATABASE = (
         Kind.DATABASE,
         _ids("mysql.settings"),
         inject=_sql("SET GLOBAL require_secure_transport = OFF"),
+    ),
+    Fault(
+        "mysql-ciphers",
+        "the running server takes clients without forward secrecy",
+        Kind.DATABASE,
+        _ids("mysql.ciphers"),
+        inject=_sql("SET GLOBAL ssl_cipher = 'AES128-GCM-SHA256'; ALTER INSTANCE RELOAD TLS"),
     ),
 )
 

@@ -93,9 +93,9 @@ def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     return Judgement(verdict_on(left), told, required, evidence)
 
 
-def judge_current(found: Pair, served: bytes, port: int) -> Judgement:
-    """What the service hands out is what lies on disk."""
-    required = f"port {port} serves {FOLDER}/portal.pem"
+def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -> Judgement:
+    """What the service hands out is what lies on disk, in `name`.pem."""
+    required = f"port {port} serves {FOLDER}/{name}.pem"
     on_disk = _leaf(found)
     live = x509.load_der_x509_certificate(served)
     evidence = f"on disk: {_told(on_disk)}\nserved: {_told(live)}"

@@ -42,13 +42,13 @@ LOGIN = "mysql.login"
 _TABLE: dict[str, Any] = load_data("database")
 _SERVICES: tuple[str, ...] = tuple(_TABLE["grants"])
 _SECRET = "database.accounts.doctor"
-_TIMEOUT = 15.0
+TIMEOUT = 15.0
 _LEAST = (5, 7)  # R16
 # The server rounds its buffer pool up to chunks: never to less, never to much more.
 _ROUNDED_UP = 1.1
 # The file may be right and the running server not: SET GLOBAL lasts until a restart, SET PERSIST
 # beyond it. 5.7 knows no SET PERSIST, and nothing to reset.
-_AFRESH = "{ssh} mysql -e 'RESET PERSIST'; systemctl restart mysql && {install}"
+AFRESH = "{ssh} mysql -e 'RESET PERSIST'; systemctl restart mysql && {install}"
 # ER_ACCESS_DENIED_ERROR: the account itself requires TLS (seen on MySQL 9, the password being
 # right); ER_SECURE_TRANSPORT_REQUIRED: the server requires it of all.
 _REFUSALS = (1045, 3159)
@@ -253,9 +253,10 @@ def judge_settings(found: ServerView) -> Judgement:
     return passed(f"{len(wanted)} settings", required)
 
 
-def _port(subject: Subject) -> int:
+def port(subject: Subject) -> int:
+    """Where MySQL listens, by the site's port registry."""
     registry = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
-    return next(port for port in registry if port.id == "mysql").first
+    return next(row for row in registry if row.id == "mysql").first
 
 
 def _viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subject], Judgement]:
@@ -264,7 +265,7 @@ def _viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subj
             return skipped(f"the secret {_SECRET} is not on this machine")
         ca = str(subject.state.pki / "ca.pem")
         password = subject.secrets[_SECRET]
-        return judge(subject, subject.facts.get(server_view, _port(subject), password, ca))
+        return judge(subject, subject.facts.get(server_view, port(subject), password, ca))
 
     return judged
 
@@ -274,8 +275,8 @@ def _service(subject: Subject) -> Judgement:
 
 
 def _answers(subject: Subject) -> Judgement:
-    port = _port(subject)
-    return judge_answers(subject.facts.get(answers, port), port)
+    listening = port(subject)
+    return judge_answers(subject.facts.get(answers, listening), listening)
 
 
 def _version(subject: Subject, found: ServerView) -> Judgement:
@@ -293,7 +294,7 @@ def _connections(subject: Subject, found: ServerView) -> Judgement:
 def _plaintext(subject: Subject) -> Judgement:
     if _SECRET not in subject.secrets:
         return skipped(f"the secret {_SECRET} is not on this machine")
-    return judge_plaintext(subject.facts.get(without_tls, _port(subject), subject.secrets[_SECRET]))
+    return judge_plaintext(subject.facts.get(without_tls, port(subject), subject.secrets[_SECRET]))
 
 
 def _accounts(subject: Subject) -> Judgement:
@@ -323,7 +324,7 @@ CHECKS: tuple[Check, ...] = (
         judge=_answers,
         role=Role.DATABASE,
         needs=(SERVICE, "ports.mysql"),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id=LOGIN,
@@ -334,7 +335,7 @@ CHECKS: tuple[Check, ...] = (
         judge=_viewed(lambda _, found: judge_login(found)),
         role=Role.DATABASE,
         needs=(ANSWERS,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.version",
@@ -345,7 +346,7 @@ CHECKS: tuple[Check, ...] = (
         judge=_viewed(_version),
         role=Role.DATABASE,
         needs=(LOGIN,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.schemas",
@@ -356,7 +357,7 @@ CHECKS: tuple[Check, ...] = (
         judge=_viewed(lambda _, found: judge_schemas(found)),
         role=Role.DATABASE,
         needs=(LOGIN,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.tables",
@@ -367,7 +368,7 @@ CHECKS: tuple[Check, ...] = (
         judge=_viewed(lambda _, found: judge_tables(found)),
         role=Role.DATABASE,
         needs=("mysql.schemas",),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.plaintext",
@@ -379,7 +380,7 @@ CHECKS: tuple[Check, ...] = (
         role=Role.DATABASE,
         # A refusal says something only about a password that is right.
         needs=(LOGIN,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.accounts",
@@ -390,7 +391,7 @@ CHECKS: tuple[Check, ...] = (
         judge=_accounts,
         role=Role.DATABASE,
         needs=(ANSWERS,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.grants",
@@ -401,39 +402,39 @@ CHECKS: tuple[Check, ...] = (
         judge=_grants,
         role=Role.DATABASE,
         needs=(ANSWERS,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.memory",
         title="The buffer pool is as planned",
         severity=Severity.MEDIUM,
         requirements=("R12", "R16"),
-        remedy=_AFRESH,
+        remedy=AFRESH,
         judge=_viewed(_memory),
         role=Role.DATABASE,
         needs=(LOGIN,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.connections",
         title="The number of connections is as planned",
         severity=Severity.MEDIUM,
         requirements=("R12", "R16"),
-        remedy=_AFRESH,
+        remedy=AFRESH,
         judge=_viewed(_connections),
         role=Role.DATABASE,
         needs=(LOGIN,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
     Check(
         id="mysql.settings",
         title="MySQL is hardened",
         severity=Severity.MEDIUM,
         requirements=("R16",),
-        remedy=_AFRESH,
+        remedy=AFRESH,
         judge=_viewed(lambda _, found: judge_settings(found)),
         role=Role.DATABASE,
         needs=(LOGIN,),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
     ),
 )

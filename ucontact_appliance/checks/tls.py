@@ -32,7 +32,11 @@ from ucontact_appliance.planning.tables import ports
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("tls")
-_PROTOCOLS: tuple[str, ...] = tuple(_TABLE["protocols"])
+PROTOCOLS: tuple[str, ...] = tuple(_TABLE["protocols"])
+# What every service is offered: all versions, those first that it has to refuse, and by title and
+# OpenSSL cipher string the groups of TLS 1.2 ciphers that it has to refuse.
+OFFERED_VERSIONS: tuple[str, ...] = (*_TABLE["refused_protocols"], *PROTOCOLS)
+WEAK_CIPHERS = tuple((row["title"], row["ciphers"]) for row in _TABLE["refused_ciphers"])
 _CIPHERS: tuple[str, ...] = tuple(_TABLE["ciphers"])
 
 
@@ -46,7 +50,7 @@ class Service:
     requirement: str
     needs: tuple[str, ...]
     answers: str  # the check that it answers at all, which these build on
-    least: tuple[str, ...] = _PROTOCOLS  # versions that it has to speak
+    least: tuple[str, ...] = PROTOCOLS  # versions that it has to speak
     alpn: str = ""  # the protocol inside (RFC 7301); empty where none is negotiated
     offered_alpn: tuple[str, ...] = ()
 
@@ -232,14 +236,12 @@ def _expiry(subject: Subject, service: Service) -> Judgement:
 
 
 def _versions(subject: Subject, service: Service) -> Judgement:
-    names = (*_TABLE["refused_protocols"], *_PROTOCOLS)
-    answers = subject.facts.get(facts.versions, service.port, names)
-    return judge_versions(answers, _PROTOCOLS, service.least)
+    answers = subject.facts.get(facts.versions, service.port, OFFERED_VERSIONS)
+    return judge_versions(answers, PROTOCOLS, service.least)
 
 
 def _secrecy(subject: Subject, service: Service) -> Judgement:
-    groups = tuple((row["title"], row["ciphers"]) for row in _TABLE["refused_ciphers"])
-    return judge_secrecy(subject.facts.get(facts.cipher_groups, service.port, groups))
+    return judge_secrecy(subject.facts.get(facts.cipher_groups, service.port, WEAK_CIPHERS))
 
 
 def _preference(subject: Subject, service: Service) -> Judgement:

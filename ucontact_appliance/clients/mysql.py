@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,14 @@ from ucontact_appliance.errors import UnreachableError
 
 _SECONDS = 6
 _HOST = "127.0.0.1"  # a tunnel's end; the server's certificate names it
+# MySQL's client/server protocol, connection phase: capabilities, and the largest packet that the
+# client takes.
+_PROTOCOL_41 = 0x0200
+_SSL = 0x0800
+_SECURE_CONNECTION = 0x8000
+_LARGEST = 2**24 - 1
+_UTF8MB4 = 45
+_REFUSED = 0xFF  # an error packet instead of a greeting
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,36 @@ def greets(port: int, seconds: float = 4.0) -> bool:
             return bool(connection.recv(1))
     except OSError:
         return False
+
+
+def open_tls(connection: socket.socket) -> None:
+    """Take a fresh connection to where TLS begins: the server's greeting, and a request for TLS.
+
+    Raises UnreachableError when this is no MySQL server, or one that offers no TLS.
+    """
+    size = int.from_bytes(_exactly(connection, 4)[:3], "little")
+    greeting = _exactly(connection, size)
+    if greeting[:1] == bytes([_REFUSED]):
+        raise UnreachableError("MySQL refuses connections", evidence=greeting[3:].decode("latin-1"))
+    _, end, rest = greeting[1:].partition(b"\0")
+    # Thread id (4), first half of the salt (8), a filler; then the lower half of the capabilities.
+    if not end or len(rest) < 15:
+        raise UnreachableError("no MySQL server", evidence=repr(greeting[:40]))
+    if not int.from_bytes(rest[13:15], "little") & _SSL:
+        raise UnreachableError("MySQL offers no TLS", evidence="its greeting lacks CLIENT_SSL")
+    request = struct.pack("<IIB23x", _PROTOCOL_41 | _SSL | _SECURE_CONNECTION, _LARGEST, _UTF8MB4)
+    connection.sendall(len(request).to_bytes(3, "little") + b"\1" + request)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    """So many octets: one more of them would be TLS's own."""
+    found = b""
+    while len(found) < size:
+        more = connection.recv(size - len(found))
+        if not more:
+            raise UnreachableError("MySQL says nothing", evidence=repr(found[:40]))
+        found += more
+    return found
 
 
 def plaintext(login: Login) -> Refusal:

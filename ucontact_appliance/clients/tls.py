@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -31,11 +31,16 @@ _ANYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server is found, and the name that it is asked for (SNI and verification)."""
+    """Where a server is found, and the name that it is asked for (SNI and verification).
+
+    `opening` is what has to be said on a fresh connection before TLS begins, where a protocol turns
+    to TLS on its own port; None where TLS begins at once.
+    """
 
     address: str
     port: int
     name: str
+    opening: Callable[[socket.socket], None] | None = None
 
     def __str__(self) -> str:
         return f"{self.name}:{self.port} at {self.address}"
@@ -227,6 +232,8 @@ def _connected(
     except OSError as error:
         raise UnreachableError(f"no connection to {endpoint}", evidence=str(error)) from error
     try:
+        if endpoint.opening is not None:
+            endpoint.opening(plain)
         return context.wrap_socket(plain, server_hostname=endpoint.name)
     except TimeoutError as error:
         plain.close()

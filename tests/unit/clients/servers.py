@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -87,3 +88,40 @@ def tls_server(context: ssl.SSLContext) -> Iterator[int]:
         yield int(listener.getsockname()[1])
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(3)
+
+
+CLIENT_SSL = 0x0800
+# Protocol 10, a version, thread id, half a salt, a filler; then capabilities and the rest.
+_START = b"\x0a" + b"9.4.0-Debian\0" + struct.pack("<I", 11) + b"saltsalt" + b"\0"
+
+
+def mysql_greeting(capabilities: int) -> bytes:
+    """A MySQL server's first packet, with these lower capabilities."""
+    rest = struct.pack("<H", capabilities) + b"\xff\x02\x00\xff\xdf\x15" + bytes(10)
+    body = _START + rest + b"twelvebytes!\0caching_sha2_password\0"
+    return len(body).to_bytes(3, "little") + b"\0" + body
+
+
+@contextmanager
+def mysql_server(first: bytes, made: Identity | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """A MySQL server that says `first`, reads a request of 36 octets, and turns to TLS."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    plain, _ = listener.accept()
+                except OSError:
+                    return
+                # In two parts, as a network may bring it.
+                with plain, suppress(OSError, ssl.SSLError):
+                    plain.sendall(first[:5])
+                    plain.sendall(first[5:])
+                    if made is not None:
+                        asked.append(plain.recv(36))
+                        with server_context(made).wrap_socket(plain, server_side=True) as tls:
+                            tls.recv(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1], asked

@@ -7,18 +7,15 @@ from datetime import datetime, timezone
 
 from ucontact_appliance import __version__
 from ucontact_appliance.checks.document import verdict_of
-from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost, Requirement
+from ucontact_appliance.report.verdicts import MANUAL, PARTIAL, WAIVED, assessed
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
 
-MANUAL = "manual"
-PARTIAL = "partial"
-WAIVED = "waived"
-# The worst first: a requirement is as good as its worst finding.
-_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
+__all__ = ["MANUAL", "PARTIAL", "WAIVED", "assess", "compose", "requirements"]
 
 
 def requirements() -> tuple[Requirement, ...]:
@@ -64,19 +61,4 @@ def compose(
 def assess(requirement: Requirement, findings: Sequence[Finding]) -> Assessment:
     """The requirement with its findings, and the verdict over them."""
     mine = tuple(finding for finding in findings if requirement.id in finding.requirements)
-    # What builds on a failed check was not judged: that is not the same as not to be seen.
-    seen = {
-        Verdict.ERROR if finding.blocked_by else finding.verdict
-        for finding in mine
-        if finding.waived is None or finding.verdict is Verdict.WARN
-    }
-    worst = next((verdict for verdict in _ORDER if verdict in seen), None)
-    excepted = any(f.waived and f.verdict is not Verdict.WARN for f in mine)
-    if excepted and worst not in (Verdict.FAIL, Verdict.ERROR):
-        return Assessment(requirement, WAIVED, mine)
-    if worst is None:
-        return Assessment(requirement, MANUAL, mine)
-    unseen = Verdict.SKIP in seen or bool(requirement.manual)
-    return Assessment(
-        requirement, PARTIAL if worst is Verdict.PASS and unseen else worst.value, mine
-    )
+    return Assessment(requirement, assessed(mine, bool(requirement.manual)), mine)

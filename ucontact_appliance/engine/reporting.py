@@ -72,10 +72,10 @@ def file_report(
 ) -> None:
     """Compose the report of this moment, write its signed folder, and remember it in the chain."""
     time = datetime.now(timezone.utc)
-    report = compose(site, plan, surveys, evidence.findings, time)
+    report = compose(site, plan, surveys, evidence.findings, time, exhibits=evidence.exhibits)
     chain = load_chain(paths)
     previous = chain.reports[-1] if chain.reports else None
-    files = forms(report, evidence.exhibits)
+    files = forms(report)
     manifest = write_report(report, files, folder, signing_key(paths), previous)
     made = Previous(folder=folder.name, time=manifest.time, sha256=sha256(manifest.to_bytes()))
     kept = Chain(reports=(*chain.reports, made))

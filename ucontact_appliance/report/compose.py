@@ -8,14 +8,17 @@ from datetime import datetime, timezone
 from ucontact_appliance import __version__
 from ucontact_appliance.checks.document import verdict_of
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.facts.managed import fingerprints
+from ucontact_appliance.facts.stored import probe_name
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.report.attestations import NOBODY, Vouched, with_attestation
+from ucontact_appliance.report.controls import assess_frameworks
+from ucontact_appliance.report.exhibits import Exhibit
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost, Requirement
-from ucontact_appliance.report.verdicts import MANUAL, PARTIAL, WAIVED, assessed
+from ucontact_appliance.report.verdicts import assessed
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
-
-__all__ = ["MANUAL", "PARTIAL", "WAIVED", "assess", "compose", "requirements"]
 
 
 def requirements() -> tuple[Requirement, ...]:
@@ -29,9 +32,12 @@ def compose(
     surveys: Mapping[str, Survey],
     findings: Sequence[Finding],
     time: datetime,
+    *,
+    exhibits: Sequence[Exhibit] = (),
 ) -> Report:
     """The report of one run; `surveys` by host name, `time` aware."""
     table = load_data("requirements")
+    vouched = Vouched(site.attestations, time.astimezone(timezone.utc).date())
     return Report(
         appliance=__version__,
         site=site.site,
@@ -47,18 +53,34 @@ def compose(
                 roles=tuple(role.value for role in host.roles),
                 system=surveys[host.name].os_name,
                 memory_mb=surveys[host.name].memory_mb,
+                files=_files(host.name, exhibits),
             )
             for host in plan.hosts
         ),
         groups=dict(table["groups"]),
-        assessments=tuple(assess(requirement, findings) for requirement in requirements()),
+        assessments=tuple(assess(one, findings, vouched) for one in requirements()),
         findings=tuple(findings),
         versions=tuple(finding for finding in findings if finding.id in table["versions"]),
         limits=tuple(table["limits"]),
+        frameworks=assess_frameworks(findings, vouched),
+        exhibits=tuple(exhibits),
     )
 
 
-def assess(requirement: Requirement, findings: Sequence[Finding]) -> Assessment:
+def assess(
+    requirement: Requirement, findings: Sequence[Finding], vouched: Vouched = NOBODY
+) -> Assessment:
     """The requirement with its findings, and the verdict over them."""
     mine = tuple(finding for finding in findings if requirement.id in finding.requirements)
-    return Assessment(requirement, assessed(mine, bool(requirement.manual)), mine)
+    word = vouched.word_for(requirement.id)
+    verdict = assessed(mine, bool(requirement.manual) and word is None)
+    return Assessment(requirement, with_attestation(verdict, word), mine, word)
+
+
+def _files(host: str, exhibits: Sequence[Exhibit]) -> Mapping[str, str]:
+    """The fingerprints that the run took of that host's managed files; empty without an answer."""
+    probe = probe_name(fingerprints)
+    return next(
+        (one.answer for one in exhibits if (one.host, one.probe) == (host, probe) and one.answer),
+        {},
+    )

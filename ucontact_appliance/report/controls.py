@@ -17,8 +17,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.report.attestations import NOBODY, Vouched
 from ucontact_appliance.report.verdicts import assessed
 from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import Attestation
 
 FOLDER = "controls"
 # In the order of the report: what a stranger can see first, then hosts, then organisations.
@@ -107,6 +109,7 @@ class ControlAssessment:
     control: Control
     verdict: str
     findings: tuple[Finding, ...]
+    attestation: Attestation | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,14 @@ def frameworks() -> tuple[Framework, ...]:
     Raises ControlsError, which names the file and the key, where a file of data/controls is wrong.
     """
     return tuple(load_framework(name) for name in NAMES)
+
+
+@cache
+def control_ids() -> frozenset[str]:
+    """What a person may vouch for: requirements (R14), and FRAMEWORK/CONTROL of every framework."""
+    own = {row["id"] for row in load_data("requirements")["requirements"]}
+    others = {f"{one.id}/{control.id}" for one in frameworks() for control in one.controls}
+    return frozenset(own | others)
 
 
 def load_framework(name: str) -> Framework:
@@ -151,7 +162,9 @@ def parse_framework(file: str, rows: Any) -> Framework:
         raise ControlsError(f"{file}: {f'{key}: ' if key else ''}{first['msg']}") from error
 
 
-def assess_control(control: Control, findings: Sequence[Finding]) -> ControlAssessment:
+def assess_control(
+    control: Control, findings: Sequence[Finding], word: Attestation | None = None
+) -> ControlAssessment:
     """The control with the findings of its checks, and the verdict over them.
 
     Checks of the control that have no finding (a run without the calls, a site without the role)
@@ -162,11 +175,17 @@ def assess_control(control: Control, findings: Sequence[Finding]) -> ControlAsse
     return ControlAssessment(control, assessed(mine, bool(control.look or unseen)), mine)
 
 
-def assess_frameworks(findings: Sequence[Finding]) -> tuple[AssessedFramework, ...]:
+def assess_frameworks(
+    findings: Sequence[Finding], vouched: Vouched = NOBODY
+) -> tuple[AssessedFramework, ...]:
     """Every framework, each of its controls judged by the findings of one run."""
     return tuple(
         AssessedFramework(
-            framework, tuple(assess_control(control, findings) for control in framework.controls)
+            framework,
+            tuple(
+                assess_control(one, findings, vouched.word_for(f"{framework.id}/{one.id}"))
+                for one in framework.controls
+            ),
         )
         for framework in frameworks()
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ucontact_appliance.checks.model import Finding, Verdict
 
 MANUAL = "manual"
+ATTESTED = "attested"
 PARTIAL = "partial"
 WAIVED = "waived"
 # The worst first: what is assessed is as good as its worst finding.

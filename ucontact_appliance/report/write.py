@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from ucontact_appliance.report.document import to_json
-from ucontact_appliance.report.exhibits import Exhibit
 from ucontact_appliance.report.html import to_html
+from ucontact_appliance.report.junit import to_junit
 from ucontact_appliance.report.manifest import (
     MANIFEST,
     SIGNATURE,
@@ -24,18 +24,20 @@ from ucontact_appliance.site.files import private_dir, write_private
 PAGE = "report.html"
 DOCUMENT = "report.json"
 EVIDENCE = "evidence.json"
-FILES = (PAGE, DOCUMENT, EVIDENCE)
+JUNIT = "junit.xml"
+FILES = (PAGE, DOCUMENT, EVIDENCE, JUNIT)
 
 
-def forms(report: Report, exhibits: Sequence[Exhibit]) -> dict[str, bytes]:
+def forms(report: Report) -> dict[str, bytes]:
     """Every file of a report but the manifest and its signature, by name."""
     evidence = {"schema": 1, "site": report.site, "time": report.time}
-    rows = [asdict(exhibit) for exhibit in exhibits]
+    rows = [asdict(exhibit) for exhibit in report.exhibits]
     document = json.dumps({**evidence, "exhibits": rows}, indent=1, ensure_ascii=False)
     return {
         PAGE: to_html(report).encode(),
         DOCUMENT: to_json(report).encode(),
         EVIDENCE: f"{document}\n".encode(),
+        JUNIT: to_junit(report.site, report.time, report.findings),
     }
 
 

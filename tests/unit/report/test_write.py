@@ -24,7 +24,7 @@ from ucontact_appliance.report.signing import (
     sign,
 )
 from ucontact_appliance.report.verify import Seal, verify
-from ucontact_appliance.report.write import forms, write_report
+from ucontact_appliance.report.write import FILES, forms, write_report
 
 KEY = generate()
 PUBLIC = public_half(KEY)
@@ -51,8 +51,8 @@ def exhibit() -> Exhibit:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = report()
-    write_report(made, forms(made, (exhibit(),)), tmp_path / "r", KEY, BEFORE)
+    made = report(exhibits=(exhibit(),))
+    write_report(made, forms(made), tmp_path / "r", KEY, BEFORE)
     return tmp_path / "r"
 
 
@@ -61,7 +61,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_report_is_private_files_with_a_signed_manifest(folder: Path) -> None:
-    assert names(folder) == {"report.html", "report.json", "evidence.json", MANIFEST, SIGNATURE}
+    assert names(folder) == {*FILES, MANIFEST, SIGNATURE}
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
 
@@ -107,7 +107,7 @@ def test_a_file_that_was_added_is_named(folder: Path) -> None:
 def test_a_manifest_made_anew_is_signed_by_another_key(folder: Path) -> None:
     other = generate()
     made = report()
-    write_report(made, forms(made, ()), folder, other)
+    write_report(made, forms(made), folder, other)
     assert verify(folder, None).objections == ()
     found = verify(folder, PUBLIC)
     assert found.seal is Seal.OTHER_KEY

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ucontact_appliance.checks.model import Finding
-from ucontact_appliance.report.attestations import NOBODY, Vouched
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.report.attestations import NOBODY, Vouched, with_attestation
 from ucontact_appliance.report.verdicts import assessed
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Attestation
@@ -159,7 +159,8 @@ def parse_framework(file: str, rows: Any) -> Framework:
     except ValidationError as error:
         first = error.errors()[0]
         key = _key(first["loc"], rows)
-        raise ControlsError(f"{file}: {f'{key}: ' if key else ''}{first['msg']}") from error
+        why = first["msg"].removeprefix("Value error, ")
+        raise ControlsError(f"{file}: {f'{key}: ' if key else ''}{why}") from error
 
 
 def assess_control(
@@ -167,12 +168,15 @@ def assess_control(
 ) -> ControlAssessment:
     """The control with the findings of its checks, and the verdict over them.
 
-    Checks of the control that have no finding (a run without the calls, a site without the role)
-    count as not seen: what is left can be met in part only.
+    A check that left no finding, as those of the calls in a run without them, is one that was not
+    seen: without it a control is met in part only, and 'skip' where that is so of all its checks.
     """
     mine = tuple(finding for finding in findings if finding.id in control.checks)
     unseen = set(control.checks) - {finding.id for finding in mine}
-    return ControlAssessment(control, assessed(mine, bool(control.look or unseen)), mine)
+    if control.checks and not mine:
+        return ControlAssessment(control, Verdict.SKIP.value, mine, word)
+    verdict = assessed(mine, bool(unseen) or (bool(control.look) and word is None))
+    return ControlAssessment(control, with_attestation(verdict, word), mine, word)
 
 
 def assess_frameworks(

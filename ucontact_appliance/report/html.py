@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import jinja2
 
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.resources import TEMPLATES
 
@@ -17,6 +18,7 @@ from ucontact_appliance.resources import TEMPLATES
 VERDICTS = {
     "pass": "met",
     "partial": "met as far as seen",
+    "attested": "met by a person's word",
     "warn": "met with a remark",
     "waived": "not met, and waived",
     "fail": "not met",
@@ -25,7 +27,20 @@ VERDICTS = {
     "manual": "for a person to look at",
 }
 STATUSES = {"effective": "effective", "retired": "retired", "past-support": "past support"}
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # the worst first
+
+
+_VERSIONED = "lifecycle."  # the checks of makers' support
+METHODS = {
+    "probed": "probed live at",
+    "read": "read from a file at",
+    "attested": "attested at",
+}
+Tally = tuple[tuple[str, int], ...]  # numbers by verdict, in reading order, zeros left out
 
 
 @dataclass(frozen=True)
@@ -36,8 +51,22 @@ class Headline:
     text: str
 
 
-def to_html(report: Report) -> str:
-    """The page; every value is escaped."""
+@dataclass(frozen=True)
+class Here:
+    """What was found on one server."""
+
+    tally: Tally
+    findings: tuple[Finding, ...]
+    problems: tuple[Finding, ...]
+    versions: tuple[Finding, ...]
+
+
+def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> str:
+    """The page; every value is escaped.
+
+    `words` says the page's own words, `tongue` names their language (ISO 639-1); what the report
+    holds is in that language already (`language.report.said_report`).
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / "report"),
         autoescape=True,
@@ -48,20 +77,28 @@ def to_html(report: Report) -> str:
     counts = Counter(assessment.verdict for assessment in report.assessments)
     return environment.get_template("report.html.j2").render(
         report=report,
-        time=spoken(report.time),
+        t=words.text,
+        tongue=tongue,
+        time=spoken(report.time, words),
         verdicts=VERDICTS,
         statuses=STATUSES,
+        methods=METHODS,
         headline=headline(counts),
+        sentence=sentence(counts, len(report.assessments)),
         counts=counts,
         check_counts=Counter(finding.verdict.value for finding in report.findings),
+        tallies=_tallies(report, words),
         sections=_sections(report),
+        by_host={host.name: _here(report, host.name) for host in report.hosts},
         aged=[a for a in report.assessments if a.requirement.status != "effective"],
-        problems=[
-            f
-            for verdict in _PROBLEMS
-            for f in report.findings
-            if f.verdict is verdict and f.waived is None
+        retired=[
+            (one.framework, a)
+            for one in report.frameworks
+            for a in one.assessments
+            if a.control.status is not None
         ],
+        old=[f for f in report.findings if f.id.startswith(_VERSIONED) and f.verdict in _PROBLEMS],
+        problems=_problems(report.findings),
         waived=[f for f in report.findings if f.waived and not f.blocked_by],
         skipped=[f for f in report.findings if f.verdict is Verdict.SKIP and not f.blocked_by],
         blocked=[f for f in report.findings if f.blocked_by and f.waived is None],
@@ -77,18 +114,78 @@ def headline(counts: Mapping[str, int]) -> Headline:
         "waived": "Every requirement that could be verified is met, but for what is waived",
         "warn": "Every requirement that could be verified is met, with remarks",
         "partial": "Every requirement that could be verified is met",
+        "attested": "Every requirement that could be verified is met",
         "pass": "Every requirement that could be verified is met",
     }
     for verdict, text in texts.items():
         if counts.get(verdict):
-            return Headline("pass" if verdict == "partial" else verdict, text)
+            return Headline("pass" if verdict in ("partial", "attested") else verdict, text)
     return Headline("skip", "Nothing could be verified")
 
 
-def spoken(time: str) -> str:
+def sentence(counts: Mapping[str, int], of: int) -> tuple[str, ...]:
+    """How many of so many requirements are what, in parts to be joined."""
+    met = sum(counts.get(one, 0) for one in ("pass", "partial", "warn", "attested"))
+    parts = {
+        "partial": "%s of them as far as it can be seen from here",
+        "attested": "%s of them by a person's word",
+        "fail": "%s not met",
+        "waived": "%s not met, and waived",
+        "error": "%s could not be judged",
+    }
+    told = [part % counts[one] for one, part in parts.items() if counts.get(one)]
+    left = counts.get("manual", 0) + counts.get("skip", 0)
+    last = [f"{left} for a person to look at"] if left else []
+    return (f"{met} of {of} requirements are met", *told, *last)
+
+
+def spoken(time: str, words: Language = ENGLISH) -> str:
     """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
     moment = datetime.fromisoformat(time).astimezone(timezone.utc)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    month = words.text(_MONTHS[moment.month - 1])
+    return f"{moment.day} {month} {moment:%Y, %H:%M} UTC"
+
+
+def _tally(verdicts: Iterable[str]) -> Tally:
+    counts = Counter(verdicts)
+    return tuple((verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
+
+
+def _tallies(report: Report, words: Language) -> list[tuple[str, str, Tally]]:
+    """The appliance's own requirements, then each framework: name, anchor, numbers."""
+    own = _tally(a.verdict for a in report.assessments)
+    return [
+        (words.text("The appliance's own requirements"), "overview", own),
+        *(
+            (
+                f"{one.framework.title} {one.framework.version}",
+                one.framework.id,
+                _tally(a.verdict for a in one.assessments),
+            )
+            for one in report.frameworks
+        ),
+    ]
+
+
+def _here(report: Report, host: str) -> Here:
+    mine = tuple(finding for finding in report.findings if finding.host == host)
+    return Here(
+        tally=_tally("waived" if f.waived else _colour(f) for f in mine),
+        findings=mine,
+        problems=tuple(_problems(mine)),
+        versions=tuple(finding for finding in report.versions if finding.host == host),
+    )
+
+
+def _colour(finding: Finding) -> str:
+    return Verdict.ERROR.value if finding.blocked_by else finding.verdict.value
+
+
+def _problems(findings: Sequence[Finding]) -> list[Finding]:
+    """What needs attention, the worst first."""
+    return [
+        f for verdict in _PROBLEMS for f in findings if f.verdict is verdict and f.waived is None
+    ]
 
 
 def _sections(report: Report) -> list[tuple[str, list[Assessment]]]:

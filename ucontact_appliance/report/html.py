@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import jinja2
 
-from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.report.model import Assessment, Report
+from ucontact_appliance.report import parts
+from ucontact_appliance.report.model import Report
 from ucontact_appliance.resources import TEMPLATES
 
 # What a verdict over a requirement is called on the page, in reading order.
@@ -25,7 +25,6 @@ VERDICTS = {
     "manual": "for a person to look at",
 }
 STATUSES = {"effective": "effective", "retired": "retired", "past-support": "past support"}
-_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # the worst first
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,13 @@ def to_html(report: Report) -> str:
         headline=headline(counts),
         counts=counts,
         check_counts=Counter(finding.verdict.value for finding in report.findings),
-        sections=_sections(report),
-        aged=[a for a in report.assessments if a.requirement.status != "effective"],
-        problems=[
-            f
-            for verdict in _PROBLEMS
-            for f in report.findings
-            if f.verdict is verdict and f.waived is None
-        ],
-        waived=[f for f in report.findings if f.waived and not f.blocked_by],
-        skipped=[f for f in report.findings if f.verdict is Verdict.SKIP and not f.blocked_by],
-        blocked=[f for f in report.findings if f.blocked_by and f.waived is None],
-        evidence=_once(report.findings),
+        sections=parts.sections(report),
+        aged=parts.aged(report),
+        problems=parts.problems(report.findings),
+        waived=parts.waived(report.findings),
+        skipped=parts.skipped(report.findings),
+        blocked=parts.blocked(report.findings),
+        evidence=parts.once(report.findings),
     )
 
 
@@ -89,21 +83,3 @@ def spoken(time: str) -> str:
     """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
     moment = datetime.fromisoformat(time).astimezone(timezone.utc)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-
-
-def _sections(report: Report) -> list[tuple[str, list[Assessment]]]:
-    """The assessments by group, in the order of the table."""
-    return [
-        (title, [a for a in report.assessments if a.requirement.group == group])
-        for group, title in report.groups.items()
-    ]
-
-
-def _once(findings: Sequence[Finding]) -> list[tuple[Finding, Finding | None]]:
-    """Each finding, with the earlier one of its host that brought the very same evidence."""
-    first: dict[tuple[str, str], Finding] = {}
-    rows: list[tuple[Finding, Finding | None]] = []
-    for finding in findings:
-        earlier = first.setdefault((finding.host, finding.evidence), finding)
-        rows.append((finding, earlier if finding.evidence and earlier is not finding else None))
-    return rows

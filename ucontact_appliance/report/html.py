@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -11,7 +11,8 @@ import jinja2
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.language.catalogue import ENGLISH, Language
-from ucontact_appliance.report.model import Assessment, Report
+from ucontact_appliance.report import parts
+from ucontact_appliance.report.model import Report
 from ucontact_appliance.resources import TEMPLATES
 
 # What a verdict over a requirement is called on the page, in reading order.
@@ -31,10 +32,8 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # the worst first
 
 
-_VERSIONED = "lifecycle."  # the checks of makers' support
 METHODS = {
     "probed": "probed live at",
     "read": "read from a file at",
@@ -88,21 +87,16 @@ def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> st
         counts=counts,
         check_counts=Counter(finding.verdict.value for finding in report.findings),
         tallies=_tallies(report, words),
-        sections=_sections(report),
         by_host={host.name: _here(report, host.name) for host in report.hosts},
-        aged=[a for a in report.assessments if a.requirement.status != "effective"],
-        retired=[
-            (one.framework, a)
-            for one in report.frameworks
-            for a in one.assessments
-            if a.control.status is not None
-        ],
-        old=[f for f in report.findings if f.id.startswith(_VERSIONED) and f.verdict in _PROBLEMS],
-        problems=_problems(report.findings),
-        waived=[f for f in report.findings if f.waived and not f.blocked_by],
-        skipped=[f for f in report.findings if f.verdict is Verdict.SKIP and not f.blocked_by],
-        blocked=[f for f in report.findings if f.blocked_by and f.waived is None],
-        evidence=_once(report.findings),
+        retired=parts.retired(report),
+        old=parts.past_support(report.findings),
+        sections=parts.sections(report),
+        aged=parts.aged(report),
+        problems=parts.problems(report.findings),
+        waived=parts.waived(report.findings),
+        skipped=parts.skipped(report.findings),
+        blocked=parts.blocked(report.findings),
+        evidence=parts.once(report.findings),
     )
 
 
@@ -172,35 +166,10 @@ def _here(report: Report, host: str) -> Here:
     return Here(
         tally=_tally("waived" if f.waived else _colour(f) for f in mine),
         findings=mine,
-        problems=tuple(_problems(mine)),
+        problems=tuple(parts.problems(mine)),
         versions=tuple(finding for finding in report.versions if finding.host == host),
     )
 
 
 def _colour(finding: Finding) -> str:
     return Verdict.ERROR.value if finding.blocked_by else finding.verdict.value
-
-
-def _problems(findings: Sequence[Finding]) -> list[Finding]:
-    """What needs attention, the worst first."""
-    return [
-        f for verdict in _PROBLEMS for f in findings if f.verdict is verdict and f.waived is None
-    ]
-
-
-def _sections(report: Report) -> list[tuple[str, list[Assessment]]]:
-    """The assessments by group, in the order of the table."""
-    return [
-        (title, [a for a in report.assessments if a.requirement.group == group])
-        for group, title in report.groups.items()
-    ]
-
-
-def _once(findings: Sequence[Finding]) -> list[tuple[Finding, Finding | None]]:
-    """Each finding, with the earlier one of its host that brought the very same evidence."""
-    first: dict[tuple[str, str], Finding] = {}
-    rows: list[tuple[Finding, Finding | None]] = []
-    for finding in findings:
-        earlier = first.setdefault((finding.host, finding.evidence), finding)
-        rows.append((finding, earlier if finding.evidence and earlier is not finding else None))
-    return rows

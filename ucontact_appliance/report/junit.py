@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from ucontact_appliance.checks.model import Finding, Verdict
-
-# What XML 1.0 has no character for (2.2): it may stand in what a program printed.
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from ucontact_appliance.report.text import clean
 
 
 def to_junit(site: str, time: str, findings: Sequence[Finding]) -> bytes:
@@ -50,23 +47,19 @@ def _case(suite: ElementTree.Element, finding: Finding) -> None:
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        name=f"{finding.id}: {_clean(finding.title)}",
+        name=f"{finding.id}: {clean(finding.title)}",
         classname=f"ucontact.{subject}",
         time=f"{finding.seconds:.3f}",
     )
     outcome = _outcome(finding)
     told = finding.waived.reason if finding.waived else finding.observed
     if outcome:
-        made = ElementTree.SubElement(case, outcome, message=_clean(told))
+        made = ElementTree.SubElement(case, outcome, message=clean(told))
         if outcome != "skipped":
             made.set("type", finding.severity.value)
-            made.text = _clean(
+            made.text = clean(
                 f"observed: {finding.observed}\nrequired: {finding.required}\n"
                 f"remedy: {finding.remedy}\n{finding.evidence}"
             )
     elif finding.verdict is Verdict.WARN:
-        ElementTree.SubElement(case, "system-out").text = _clean(f"warning: {finding.observed}")
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("?", text)
+        ElementTree.SubElement(case, "system-out").text = clean(f"warning: {finding.observed}")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from tests.e2e.impair import Way, impaired
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.path import MeasuredPath, judge_marks, judge_order, judge_profile
+from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.path import PROBE, PathQuality, Session, measure
 from ucontact_appliance.facts.runner import LocalRunner
 from ucontact_appliance.facts.throughput import Throughput
@@ -140,6 +143,31 @@ def test_a_relay_that_forgets_the_mark_is_told(reflector: int) -> None:
     assert judge_marks(path).verdict is Verdict.WARN
     direct = measure(LocalRunner(), sys.executable, "127.0.0.1", reflector, Session(1))
     assert (direct.out.dscp, direct.back.dscp) == ((46,), (46,))
+
+
+def test_a_far_end_of_ones_own_reflects_on_all_addresses_with_the_mark() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    words = [sys.executable, "-m", "ucontact_appliance", "doctor", "network", "--reflect"]
+    process = subprocess.Popen([*words, "--port", str(port)], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        assert f"UDP port {port}" in process.stderr.readline()
+        found = _answered("127.0.0.1", port)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    assert (found.out.dscp, found.back.dscp) == ((46,), (46,))
+
+
+def _answered(host: str, port: int) -> PathQuality:
+    """Measured as soon as somebody reflects there."""
+    for _ in range(40):
+        with suppress(UnreachableError):
+            return measure(LocalRunner(), sys.executable, host, port, Session(1))
+        time.sleep(0.1)
+    raise AssertionError(f"nobody reflects at {host}:{port}")
 
 
 def _command(*words: str) -> subprocess.CompletedProcess[str]:

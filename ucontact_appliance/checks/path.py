@@ -20,7 +20,7 @@ from ucontact_appliance.planning.emodel import sound
 from ucontact_appliance.planning.tables import NetworkRow, network
 
 _EXPEDITED = 46  # EF, RFC 3246
-_SATISFIED, _MANY_DISSATISFIED = 80.0, 60.0  # R; ITU-T G.109, table 1
+_SATISFIED, _SOME_DISSATISFIED, _MANY_DISSATISFIED = 80.0, 70.0, 60.0  # R; ITU-T G.109, table 1
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,10 @@ def judge_sound(path: MeasuredPath) -> Judgement:
     observed = f"MOS {heard.mos:.2f} (R {heard.rating:.0f})"
     if heard.rating >= _SATISFIED:
         return passed(observed, required)
-    if heard.rating >= _MANY_DISSATISFIED:
+    if heard.rating >= _SOME_DISSATISFIED:
         return warned(f"{observed}: some users are dissatisfied", required)
+    if heard.rating >= _MANY_DISSATISFIED:
+        return warned(f"{observed}: many users are dissatisfied", required)
     return failed(f"{observed}: nearly all users are dissatisfied", required)
 
 

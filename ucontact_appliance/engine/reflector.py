@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -161,12 +162,22 @@ def _done(completed: Completed) -> None:
         raise UnreachableError("the reflector can't be set up", evidence=completed.evidence)
 
 
+def _everywhere() -> str:
+    """Every address of this machine: of both families, where it has both."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as tried:
+            tried.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"
+    return "::"
+
+
 def reflect_here(port: int, throughput_port: int) -> None:
     """Both far ends on this machine until they are interrupted.
 
     Raises UnreachableError when the port can't be had.
     """
-    everywhere = "0.0.0.0"
+    everywhere = _everywhere()
     iperf = shutil.which("iperf3")
     beside = None
     if iperf:

@@ -158,9 +158,7 @@ def quality(rows: Sequence[Row], sent: int, refused: int, rate: int, dscp: int) 
         (row.arrived - row.sent - (row.sent_there - row.received_there)) / _MS for row in answers
     )
     there = sorted(answers, key=lambda row: row.received_there)
-    counted = any(row.sequence_there != row.sequence for row in answers)
-    # What the far end counted last is how many reached it, but for those lost at the very end.
-    reached = min(sent, max(row.sequence_there for row in answers) + 1) if counted else None
+    reached = _reached(rows, sent)
     return PathQuality(
         sent=sent,
         answered=len(answers),
@@ -186,6 +184,21 @@ def quality(rows: Sequence[Row], sent: int, refused: int, rate: int, dscp: int) 
             (row.dscp_here for row in answers),
         ),
     )
+
+
+def _reached(rows: Sequence[Row], sent: int) -> int | None:
+    """How many packets reached the far end, by what it counted; None where it does not tell.
+
+    What it counted last is how many came, but for those lost at the very end, and those that came
+    twice: of one packet it then answers two numbers.
+    """
+    if all(row.sequence_there == row.sequence for row in rows):
+        return None
+    last = max(row.sequence_there for row in rows)
+    twice = len({row.sequence_there for row in rows}) - len({row.sequence for row in rows})
+    came = last + 1 - twice
+    # More than were sent: it went on counting an older session.
+    return came if came <= sent else None
 
 
 def _direction(

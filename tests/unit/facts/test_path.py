@@ -122,6 +122,23 @@ def test_a_far_end_that_copies_numbers_tells_the_round_trips_loss_only() -> None
     assert (found.loss.lost, found.loss.of) == (2, 5)
 
 
+def test_what_came_twice_there_hides_no_loss_there() -> None:
+    # 2 came twice, and was answered twice; 4 is lost on the way there.
+    answers = list(_rows([1, 2, 2, 3, 5]))
+    found = quality(answers, 5, 0, 50, 46)
+    assert found.out.loss is not None
+    assert found.back.loss is not None
+    assert (found.out.loss.lost, found.back.loss.lost) == (1, 0)
+    assert found.duplicates == 1
+
+
+def test_a_far_end_that_goes_on_counting_an_older_session_tells_no_directions() -> None:
+    rows = [row._replace(sequence_there=row.sequence_there + 40) for row in _rows([1, 2, 3])]
+    found = quality(rows, 3, 0, 50, 46)
+    assert (found.out.loss, found.back.loss) == (None, None)
+    assert found.loss.lost == 0
+
+
 def test_what_comes_twice_counts_once() -> None:
     rows = list(_rows([1, 2, 3]))
     found = quality([*rows, rows[1]], 3, 0, 50, 46)

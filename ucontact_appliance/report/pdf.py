@@ -16,10 +16,12 @@ import typst
 from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.report import parts
+from ucontact_appliance.report.controls import ControlAssessment
 from ucontact_appliance.report.html import STATUSES, VERDICTS, headline, spoken
 from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.report.text import clean
 from ucontact_appliance.resources import TEMPLATES
+from ucontact_appliance.site.model import Attestation
 
 # Every fixed word of the document but its headline and date. `{0}` and `{1}` are filled in.
 WORDS: dict[str, str] = {
@@ -35,6 +37,7 @@ WORDS: dict[str, str] = {
     "appliance": "uContact appliance {0}, {1} checks",
     "met": "{0} of {1} requirements are met",
     "of_them_partial": "{0} of them as far as it can be seen from here",
+    "of_them_attested": "{0} of them by a person's word",
     "not_met": "{0} not met",
     "not_met_waived": "{0} not met, and waived",
     "not_judged": "{0} could not be judged",
@@ -49,6 +52,13 @@ WORDS: dict[str, str] = {
     "and until when.",
     "until": "until {0}",
     "glance": "Requirements at a glance",
+    "frameworks": "Frameworks",
+    "frameworks_note": "Controls of others that touch this system, each shown by the same checks. "
+    "Who certifies a site decides; this is what was seen. The words are ours: the publisher's own "
+    "text is binding.",
+    "retired_since": "retired {0}",
+    "attested": "Attested",
+    "attested_by": "“{0}” {1}, {2}; counts until {3}.",
     "aged": "Kept promises that have aged",
     "aged_note": "These are delivered as they were specified. Retired means that browsers no "
     "longer act on the control: it must not be counted as protection. Past support means that the "
@@ -169,6 +179,16 @@ def content(report: Report, words: Mapping[str, str] = WORDS) -> dict[str, Any]:
             }
             for host in report.hosts
         ],
+        "frameworks": [
+            {
+                "id": one.framework.id,
+                "title": f"{one.framework.title} {one.framework.version}",
+                "publisher": one.framework.publisher,
+                "note": one.framework.note,
+                "rows": [_control(assessed, words) for assessed in one.assessments],
+            }
+            for one in report.frameworks
+        ],
         "versions": [row(one) for one in report.versions],
         "limits": list(report.limits),
         "skipped": [row(one) for one in parts.skipped(findings)],
@@ -181,9 +201,11 @@ def content(report: Report, words: Mapping[str, str] = WORDS) -> dict[str, Any]:
 
 
 def _summary(counts: Mapping[str, int], total: int, words: Mapping[str, str]) -> str:
-    met = words["met"].format(counts["pass"] + counts["partial"] + counts["warn"], total)
-    if counts["partial"]:
-        met += f", {words['of_them_partial'].format(counts['partial'])}"
+    good = ("pass", "partial", "warn", "attested")
+    met = words["met"].format(sum(counts[one] for one in good), total)
+    for verdict in ("partial", "attested"):
+        if counts[verdict]:
+            met += f", {words[f'of_them_{verdict}'].format(counts[verdict])}"
     others = (
         ("not_met", counts["fail"]),
         ("not_met_waived", counts["waived"]),
@@ -205,7 +227,30 @@ def _requirement(assessment: Assessment, words: Mapping[str, str]) -> dict[str, 
         "status": "" if effective else words[f"status.{requirement.status}"],
         "verdict": assessment.verdict,
         "name": words[f"verdict.{assessment.verdict}"],
+        "attested": _attested(assessment.attestation, words),
     }
+
+
+def _control(assessed: ControlAssessment, words: Mapping[str, str]) -> dict[str, Any]:
+    control, status = assessed.control, assessed.control.status
+    return {
+        "id": control.id,
+        "title": control.title,
+        "required": control.required,
+        "manual": control.look,
+        "note": "" if status is None else status.why,
+        "status": "" if status is None else words["retired_since"].format(status.since),
+        "verdict": assessed.verdict,
+        "name": words[f"verdict.{assessed.verdict}"],
+        "checks": " ".join(dict.fromkeys(one.id for one in assessed.findings)),
+        "attested": _attested(assessed.attestation, words),
+    }
+
+
+def _attested(word: Attestation | None, words: Mapping[str, str]) -> str:
+    if word is None:
+        return ""
+    return words["attested_by"].format(word.statement, word.by, word.seen, word.until)
 
 
 def _assessment(

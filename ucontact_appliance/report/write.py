@@ -18,6 +18,8 @@ from ucontact_appliance.report.manifest import (
     digests,
 )
 from ucontact_appliance.report.model import Report
+from ucontact_appliance.report.oscal import to_oscal
+from ucontact_appliance.report.pdf import to_pdf
 from ucontact_appliance.report.signing import fingerprint, public_half, sign
 from ucontact_appliance.site.files import private_dir, write_private
 
@@ -25,7 +27,9 @@ PAGE = "report.html"
 DOCUMENT = "report.json"
 EVIDENCE = "evidence.json"
 JUNIT = "junit.xml"
-FILES = (PAGE, DOCUMENT, EVIDENCE, JUNIT)
+OSCAL = "oscal.json"
+PAPER = "report.pdf"
+FILES = (PAGE, PAPER, DOCUMENT, EVIDENCE, OSCAL, JUNIT)
 
 
 def forms(report: Report) -> dict[str, bytes]:
@@ -35,6 +39,8 @@ def forms(report: Report) -> dict[str, bytes]:
     document = json.dumps({**evidence, "exhibits": rows}, indent=1, ensure_ascii=False)
     return {
         PAGE: to_html(report).encode(),
+        PAPER: to_pdf(report),
+        OSCAL: to_oscal(report, report.exhibits),
         DOCUMENT: to_json(report).encode(),
         EVIDENCE: f"{document}\n".encode(),
         JUNIT: to_junit(report.site, report.time, report.findings),

@@ -123,7 +123,7 @@ def test_blocked_checks_are_counted_with_the_failures_and_not_with_what_cannot_b
         for n in range(2)
     ]
     page = to_html(report(root, *blocked))
-    assert "2 more checks build on these and could not be judged" in page
+    assert "2 more could not be judged, because they build on these" in page
     assert '<td class="mark error">blocked</td>' in page
     limits = page.partition('id="limits"')[2].partition("</section>")[0]
     assert "Title of a.0" not in limits

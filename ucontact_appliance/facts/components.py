@@ -27,6 +27,7 @@ _PROBE = INSTALLER / "probes" / "archives.py"
 _PACKAGES_SECONDS = 30.0
 _ARCHIVES_SECONDS = 120.0  # hashing a large release, and the archives in it, from a slow disk
 _APPLIANCE = "ucontact-appliance"
+_LICENCE = "License-Expression"
 _ROLLING = "sid"
 # dpkg-query(1), db:Status-Abbrev, its second letter: n(ot installed), c(onfiguration files only).
 _NOT_THERE = "nc"
@@ -289,13 +290,18 @@ def python_environment(root: str = _APPLIANCE) -> PythonEnvironment:
             key,
             distribution.version,
             tuple(sorted(needs)),
-            distribution.metadata.get("License-Expression", ""),
+            _licence(distribution),
         )
     return PythonEnvironment(
         platform.python_version(),
         tuple(_complete(found)),
         tuple(sorted(unread)),
     )
+
+
+def _licence(distribution: metadata.Distribution) -> str:
+    told = distribution.metadata
+    return str(told[_LICENCE]) if _LICENCE in told else ""
 
 
 def _holds(requirement: Requirement, extras: set[str]) -> bool:

@@ -43,6 +43,7 @@ _AHEAD = timedelta(days=1)  # clocks differ; more than that is a wrong one
 _EPOCH = re.compile(r"[0-9]+")
 _UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~:-]*")
 _REVISION = re.compile(r"[A-Za-z0-9.+~]+")
+_MORE = "something stands behind the end"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 Status = Literal["fixed-in", "open", "undetermined"]
@@ -212,22 +213,22 @@ def _members(data: bytes, file: str) -> Iterator[tuple[str, Any]]:
             at = _skip(text, at)
             yield name, value
         if _skip(text, at + 1) != len(text):
-            raise json.JSONDecodeError("Extra data", text, at + 1)
+            raise json.JSONDecodeError(_MORE, text, at + 1)
     except UnicodeDecodeError as error:
         raise FeedError(file, "it is not UTF-8: is it compressed?", str(error)) from None
     except json.JSONDecodeError as error:
         where = f"{error.msg} at character {error.pos} of {len(text)}"
-        raise FeedError(file, _damage(text, error.pos), where) from None
+        raise FeedError(file, _damage(text, error), where) from None
     except RecursionError:
         raise FeedError(file, "it is not the tracker's JSON", "nested too deeply") from None
 
 
-def _damage(text: str, at: int) -> str:
+def _damage(text: str, error: json.JSONDecodeError) -> str:
     told = text.strip()
     if not told:
         return "it is empty"
-    ends_early = at >= len(text) or not told.endswith("}")
-    return "it is cut off" if told[0] == "{" and ends_early else "it is not the tracker's JSON"
+    early = error.pos >= len(text) or not (told.endswith("}") or error.msg == _MORE)
+    return "it is cut off" if told.startswith("{") and early else "it is not the tracker's JSON"
 
 
 def _skip(text: str, at: int) -> int:

@@ -250,8 +250,7 @@ def test_only_what_was_asked_for_is_kept() -> None:
     [
         (b"", "it is empty"),
         (b" \n", "it is empty"),
-        (b'{"a": {}}, "b": {}', "it is cut off"),
-        (b'{"a": {"CVE-1": {}}', "it is cut off"),
+        (b'{"a": {}', "it is cut off"),
         (json.dumps(FEED).encode()[:-40], "it is cut off"),
         (json.dumps(FEED).encode()[:1], "it is cut off"),
         (b"<html>Log in to the proxy</html>", "it is not the tracker's JSON"),

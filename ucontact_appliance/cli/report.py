@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
 from ucontact_appliance.cli.console import out
-from ucontact_appliance.cli.options import SiteOption, require_root, site_file
+from ucontact_appliance.cli.options import (
+    JsonOption,
+    LangOption,
+    SiteOption,
+    require_root,
+    site_file,
+)
 from ucontact_appliance.cli.report_make import make_report
 from ucontact_appliance.engine.installed import load_installed
 from ucontact_appliance.engine.reporting import auditors_key
 from ucontact_appliance.errors import EXIT_FINDINGS
+from ucontact_appliance.language.choice import tongue_of
+from ucontact_appliance.report.difference import Difference, Turn, differences
+from ucontact_appliance.report.read import read_report
 from ucontact_appliance.report.signing import fingerprint, read_key
 from ucontact_appliance.report.verify import Seal, verify
 
@@ -22,18 +37,30 @@ app = typer.Typer(help="Compliance evidence for the auditor.", invoke_without_co
 @app.callback()
 def report(
     context: typer.Context,
+    *,
     site: SiteOption = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder to write; a new one when left out.")
     ] = None,
     deep: Annotated[bool, typer.Option(help="Place a real call for evidence.")] = True,
+    feed: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="Debian's feed of known vulnerabilities, as somebody fetched it.",
+        ),
+    ] = None,
+    lang: LangOption = None,
 ) -> None:
     """Run all checks and write a signed folder of evidence."""
     if context.invoked_subcommand:
         return
     require_root()
     here = load_installed(site_file(site))
-    target = make_report(here, folder, deep=deep)
+    tongue = lang or tongue_of(os.environ)
+    target = make_report(here, folder, deep=deep, feed=feed, tongue=tongue)
     out.print(f"report  {target / 'report.html'}", highlight=False, soft_wrap=True)
 
 
@@ -77,3 +104,47 @@ def verify_folder(
             "shows no change since the manifest was made, not who made it"
         )
     out.print(told, highlight=False, soft_wrap=True)
+
+
+_COLOURS = {
+    Turn.WORSE: "bold red",
+    Turn.BETTER: "green",
+    Turn.CHANGED: "yellow",
+    Turn.NEW: "cyan",
+    Turn.GONE: "dim",
+}
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="The earlier report's folder.", metavar="OLD")],
+    new: Annotated[Path, typer.Argument(help="The later report's folder.", metavar="NEW")],
+    as_json: JsonOption = False,
+) -> None:
+    """What got better or worse, appeared or left between two reports; versions and files, too."""
+    found = differences(read_report(old), read_report(new))
+    if as_json:
+        rows = [asdict(one) for one in found]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _show(found)
+    if any(one.turn is Turn.WORSE for one in found):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _show(found: Sequence[Difference]) -> None:
+    if not found:
+        out.print("no difference")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "what", "server", "before", "now"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        table.add_row(
+            f"[{_COLOURS[one.turn]}]{one.turn.value}[/]",
+            f"{escape(one.id)} [dim]{escape(one.title or one.kind)}[/]",
+            escape(one.host),
+            escape(one.before),
+            escape(one.now),
+        )
+    out.print(table)

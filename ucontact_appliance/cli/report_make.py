@@ -6,25 +6,36 @@ from pathlib import Path
 
 from ucontact_appliance.cli.console import err
 from ucontact_appliance.engine.examination import examine
+from ucontact_appliance.engine.gathering import Gatherer
 from ucontact_appliance.engine.install import look
 from ucontact_appliance.engine.installed import Installed
-from ucontact_appliance.engine.reporting import file_report, gathered, new_folder
-from ucontact_appliance.facts.source import FactSource
+from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.language.choice import Tongue, language
 
 
-def make_report(here: Installed, folder: Path | None, *, deep: bool) -> Path:
+def make_report(
+    here: Installed, folder: Path | None, *, deep: bool, feed: Path | None, tongue: Tongue
+) -> Path:
     """Look at the site, and write the report's folder; the folder."""
-    read: dict[str, FactSource] = {}
-    with err.status("gathering evidence …") as status:
+    gatherer, speak = Gatherer(), language(tongue)
+    with err.status(speak.text("gathering evidence …")) as status:
         surveys = look(here.site, here.paths).surveys
         findings = examine(
             here,
             deep=deep,
-            on_finding=lambda finding: status.update(finding.title),
-            on_facts=read.update,
+            on_finding=lambda finding: status.update(speak.text(finding.title)),
+            on_facts=gatherer,
         )
-        status.update("writing the report …")
+        status.update(speak.text("writing the report …"))
         target = folder or new_folder(here.paths.reports)
-        evidence = gathered(findings, read, here.secrets)
-        file_report(here.site, here.plan, surveys, evidence, folder=target, paths=here.paths)
+        evidence = gatherer.evidence(findings, here.secrets, feed)
+        file_report(
+            here.site,
+            here.plan,
+            surveys,
+            evidence,
+            folder=target,
+            paths=here.paths,
+            tongue=tongue,
+        )
     return target

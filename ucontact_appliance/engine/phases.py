@@ -10,11 +10,12 @@ from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
+from ucontact_appliance.engine.gathering import Gatherer
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
 from ucontact_appliance.engine.moves import carry, demand_sources, settle
 from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.engine.reporting import file_report, gathered, new_folder
+from ucontact_appliance.engine.reporting import file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.source import FactSource
@@ -199,11 +200,11 @@ class Verify(_Always):
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
         remember_written(job.site, job.plan, job.paths)
-        read: dict[str, FactSource] = {}
-        findings = _checked(job, Stage.DOCTOR, read.update)
+        gatherer = Gatherer()
+        findings = _checked(job, Stage.DOCTOR, gatherer)
         job.observer(TaskStarted("Write the compliance report"))
         folder = new_folder(job.paths.reports)
-        evidence = gathered(findings, read, job.secrets)
+        evidence = gatherer.evidence(findings, job.secrets)
         file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
         _demand(findings, "the site is installed, but not healthy", job.speak)
         return 0

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.engine.gathering import Evidence
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.source import FactSource
-from ucontact_appliance.facts.stored import Redaction
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.language.choice import Tongue
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.compose import compose
-from ucontact_appliance.report.exhibits import Exhibit, exhibits
 from ucontact_appliance.report.manifest import MANIFEST, Previous, sha256
 from ucontact_appliance.report.signing import fingerprint, generate, public_half
 from ucontact_appliance.report.write import forms, write_report
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Site
-from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
 
 _NAME = "%Y%m%dT%H%M%SZ"
@@ -36,24 +33,6 @@ class Chain(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     reports: tuple[Previous, ...] = ()
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a run found, and what it asked for that."""
-
-    findings: tuple[Finding, ...]
-    exhibits: tuple[Exhibit, ...]
-
-
-def gathered(
-    findings: Sequence[Finding], facts: Mapping[str, FactSource], secrets: Secrets
-) -> Evidence:
-    """A run's findings with all that was asked of each host, without any secret."""
-    redaction = Redaction(secrets)
-    asked = {name: source.asked() for name, source in facts.items()}
-    shown = tuple(one for name, rows in asked.items() for one in exhibits(name, rows, redaction))
-    return Evidence(tuple(findings), shown)
 
 
 def new_folder(reports: Path) -> Path:
@@ -69,13 +48,19 @@ def file_report(
     *,
     folder: Path,
     paths: StatePaths,
+    tongue: Tongue = Tongue.EN,
 ) -> None:
     """Compose the report of this moment, write its signed folder, and remember it in the chain."""
     time = datetime.now(timezone.utc)
-    report = compose(site, plan, surveys, evidence.findings, time, exhibits=evidence.exhibits)
+    report = replace(
+        compose(site, plan, surveys, evidence.findings, time, exhibits=evidence.exhibits),
+        contents=evidence.contents,
+        controller=evidence.controller,
+        vulnerabilities=evidence.vulnerabilities,
+    )
     chain = load_chain(paths)
     previous = chain.reports[-1] if chain.reports else None
-    files = forms(report)
+    files = forms(report, tongue)
     manifest = write_report(report, files, folder, signing_key(paths), previous)
     made = Previous(folder=folder.name, time=manifest.time, sha256=sha256(manifest.to_bytes()))
     kept = Chain(reports=(*chain.reports, made))

@@ -1,14 +1,17 @@
-"""What changed between two reports: findings, requirements, versions. Pure."""
+"""What changed between two reports: requirements, controls, findings, versions, files. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+
+from ucontact_appliance.report.document import ReportDocument, ReportedFinding
+from ucontact_appliance.report.read import Kept
 
 # The better, the further left; what was not judged is neither.
-_RANKS = {"pass": 0, "partial": 0, "waived": 1, "warn": 1, "fail": 2, "error": 2}
+_RANKS = {"pass": 0, "partial": 0, "attested": 0, "waived": 1, "warn": 1, "fail": 2, "error": 2}
+_LOOKS = 12  # of a hash: enough to see that it is another
 
 
 class Turn(str, Enum):
@@ -23,7 +26,11 @@ class Turn(str, Enum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not what it was. `before` and `now` are verdicts or versions, or empty."""
+    """One thing that is not what it was. `before` and `now` are verdicts, versions, or empty.
+
+    `kind` is requirement, control, finding, version (as a check observed it), component (a package,
+    an archive or a distribution) or file (that an installation writes).
+    """
 
     turn: Turn
     kind: str
@@ -34,30 +41,46 @@ class Difference:
     now: str
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Of two documents of `report.json`: requirements, then versions, then findings."""
+def differences(old: Kept, new: Kept) -> tuple[Difference, ...]:
+    """The worse first within requirements, controls and findings; then versions and files."""
+    before, now = old.document, new.document
+    judged = (
+        *_compared("requirement", _requirements(before), _requirements(now)),
+        *_compared("control", _controls(before), _controls(now)),
+        *_compared("finding", _findings(before), _findings(now)),
+    )
+    turns = list(Turn)
     return (
-        *_compared("requirement", _requirements(old), _requirements(new)),
-        *_versions(old, new),
-        *_compared("finding", _findings(old), _findings(new)),
+        *sorted(judged, key=lambda one: turns.index(one.turn)),
+        *_changed("version", _versions(before), _versions(now)),
+        *_changed("component", old.components, new.components),
+        *_changed("file", _files(before), _files(now)),
     )
 
 
 _Rows = Mapping[tuple[str, str], tuple[str, str]]
 
 
-def _requirements(document: Mapping[str, Any]) -> _Rows:
-    return {(row["id"], ""): (row["title"], row["verdict"]) for row in document["requirements"]}
+def _requirements(document: ReportDocument) -> _Rows:
+    return {(row.id, ""): (row.title, row.verdict) for row in document.requirements}
 
 
-def _findings(document: Mapping[str, Any]) -> _Rows:
-    return {(row["id"], row["host"]): (row["title"], _state(row)) for row in document["findings"]}
+def _controls(document: ReportDocument) -> _Rows:
+    return {
+        (f"{one.id}/{row.id}", ""): (row.title, row.verdict)
+        for one in document.frameworks
+        for row in one.controls
+    }
 
 
-def _state(row: Mapping[str, Any]) -> str:
-    if row.get("waived"):
+def _findings(document: ReportDocument) -> _Rows:
+    return {(row.id, row.host): (row.title, _state(row)) for row in document.findings}
+
+
+def _state(row: ReportedFinding) -> str:
+    if row.waived:
         return "waived"
-    return "blocked" if row["blocked_by"] else str(row["verdict"])
+    return "blocked" if row.blocked_by else row.verdict.value
 
 
 def _compared(kind: str, old: _Rows, new: _Rows) -> Iterable[Difference]:
@@ -79,13 +102,27 @@ def _turn(before: str, now: str) -> Turn:
     return Turn.WORSE if _RANKS[now] > _RANKS[before] else Turn.BETTER
 
 
-def _versions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[Difference]:
-    """Of the components that the report names with what runs of them."""
+def _changed(
+    kind: str, old: Mapping[tuple[str, str], str], new: Mapping[tuple[str, str], str]
+) -> Iterable[Difference]:
+    """Of values by (server, name); a value is a version or a fingerprint."""
+    for host, name in dict.fromkeys((*old, *new)):
+        before, now = old.get((host, name), ""), new.get((host, name), "")
+        if before == now:
+            continue
+        turn = Turn.NEW if not before else Turn.GONE if not now else Turn.CHANGED
+        yield Difference(turn, kind, name, host, "", before, now)
 
-    def told(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-        return {(row["check"], row["host"]): row["observed"] for row in document["versions"]}
 
-    before, now = told(old), told(new)
-    for key in before.keys() & now.keys():
-        if before[key] != now[key]:
-            yield Difference(Turn.CHANGED, "version", *key, "", before[key], now[key])
+def _versions(document: ReportDocument) -> dict[tuple[str, str], str]:
+    """The components that the report names, with what runs of them."""
+    return {(row.host, row.check): row.observed for row in document.versions}
+
+
+def _files(document: ReportDocument) -> dict[tuple[str, str], str]:
+    """Each managed file's fingerprint; of its hash the beginning, as people compare it."""
+    return {
+        (host.name, path): f"{told[:_LOOKS]}… {told.partition(' ')[2]}"
+        for host in document.hosts
+        for path, told in host.files.items()
+    }

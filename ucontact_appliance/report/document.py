@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +13,7 @@ from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.report.controls import AssessedFramework, ControlAssessment
 from ucontact_appliance.report.exhibits import Method, sources_of
 from ucontact_appliance.report.model import Assessment, Report
+from ucontact_appliance.report.vulnerabilities import KnownToday, Vulnerability
 from ucontact_appliance.site.model import Attestation
 
 # Raised only when a program that reads today's document could misread a new one.
@@ -117,6 +118,41 @@ class ReportedFinding(FindingRow):
     )
 
 
+class VulnerabilityRow(_Model):
+    """A vulnerability of a package that is installed."""
+
+    cve: str = Field(description="its number")
+    package: str = Field(description="the binary package")
+    version: str = Field(description="the version that is installed")
+    source: str = Field(description="the source package that the feed judges")
+    status: str = Field(description="open (no fix in this suite), fixed-in, or undetermined")
+    fixed_version: str = Field(description="the source version that mends it, or empty")
+    urgency: str = Field(description="the feed's word")
+
+
+class HostVulnerabilities(_Model):
+    """What the feed knows of one server's packages."""
+
+    host: str = Field(description="the server")
+    suite: str = Field(description="the suite that it was judged by")
+    packages: int = Field(description="how many packages were judged")
+    reason: str = Field(description="why the server was not judged; then no row means nothing")
+    unjudged: tuple[str, ...] = Field(description="of what nothing can be told, and why")
+    affected: tuple[VulnerabilityRow, ...] = Field(description="open and fixed-in")
+    undetermined: tuple[VulnerabilityRow, ...] = Field(description="not known yet to the feed")
+
+
+class VulnerabilitiesPart(_Model):
+    """Known vulnerabilities, by a feed that somebody brought along."""
+
+    feed: str = Field(description="its file")
+    sha256: str = Field(description="the file's hash")
+    written: datetime = Field(description="when the file was written, in UTC")
+    age_days: float = Field(description="how old it was at the report")
+    refused: str = Field(description="why it is no evidence; empty where it is")
+    hosts: tuple[HostVulnerabilities, ...] = Field(description="as in site.yml")
+
+
 class ReportDocument(_Model):
     """What `report.json` holds."""
 
@@ -133,6 +169,9 @@ class ReportDocument(_Model):
     requirements: tuple[RequirementRow, ...] = Field(description="the appliance's own")
     frameworks: tuple[FrameworkRow, ...] = Field(description="others' sets of controls")
     findings: tuple[ReportedFinding, ...] = Field(description="hosts as in site.yml, then checks")
+    vulnerabilities: VulnerabilitiesPart | None = Field(
+        description="null where no feed was given: then nothing is known of them"
+    )
     limits: tuple[str, ...] = Field(description="what no report of this appliance shows")
 
 
@@ -171,6 +210,7 @@ def to_document(report: Report) -> ReportDocument:
         requirements=tuple(_requirement(one) for one in report.assessments),
         frameworks=tuple(_framework(one) for one in report.frameworks),
         findings=tuple(_finding(report, one) for one in report.findings),
+        vulnerabilities=_vulnerabilities(report.vulnerabilities),
         limits=report.limits,
     )
 
@@ -233,6 +273,42 @@ def _control(one: ControlAssessment) -> ControlRow:
         attestation=_attestation(one.attestation),
         retired=None if status is None else status.since,
         why="" if status is None else status.why,
+    )
+
+
+def _vulnerabilities(known: KnownToday | None) -> VulnerabilitiesPart | None:
+    if known is None:
+        return None
+    return VulnerabilitiesPart(
+        feed=known.file,
+        sha256=known.sha256,
+        written=known.written.astimezone(timezone.utc),
+        age_days=round(known.age_days, 1),
+        refused=known.refused,
+        hosts=tuple(
+            HostVulnerabilities(
+                host=host,
+                suite=judged.suite,
+                packages=judged.packages,
+                reason=judged.reason,
+                unjudged=judged.unjudged,
+                affected=tuple(_vulnerability(one) for one in judged.affected),
+                undetermined=tuple(_vulnerability(one) for one in judged.undetermined),
+            )
+            for host, judged in known.hosts
+        ),
+    )
+
+
+def _vulnerability(one: Vulnerability) -> VulnerabilityRow:
+    return VulnerabilityRow(
+        cve=one.cve,
+        package=one.package,
+        version=one.version,
+        source=one.source,
+        status=one.status,
+        fixed_version=one.fixed_version,
+        urgency=one.urgency,
     )
 
 

@@ -28,12 +28,35 @@ VERDICTS = {
     "manual": "for a person to look at",
 }
 STATUSES = {"effective": "effective", "retired": "retired", "past-support": "past support"}
-_MONTHS = (
+MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
 
 
+# The report in a sentence, by the worst verdict over a requirement.
+HEADLINES = {
+    "fail": "Not every requirement is met",
+    "error": "Not every requirement could be judged",
+    "waived": "Every requirement that could be verified is met, but for what is waived",
+    "warn": "Every requirement that could be verified is met, with remarks",
+    "partial": "Every requirement that could be verified is met",
+    "attested": "Every requirement that could be verified is met",
+    "pass": "Every requirement that could be verified is met",
+}
+NOTHING = "Nothing could be verified"
+OWN = "The appliance's own requirements"
+# How many requirements are what, in parts to be joined.
+_MET = "%s of %s requirements are met"
+_LEFT = "%s for a person to look at"
+_OTHERS = {
+    "partial": "%s of them as far as it can be seen from here",
+    "attested": "%s of them by a person's word",
+    "fail": "%s not met",
+    "waived": "%s not met, and waived",
+    "error": "%s could not be judged",
+}
+PARTS = (_MET, *_OTHERS.values(), _LEFT)
 METHODS = {
     "probed": "probed live at",
     "read": "read from a file at",
@@ -102,41 +125,25 @@ def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> st
 
 def headline(counts: Mapping[str, int]) -> Headline:
     """The sentence for these numbers of requirements by verdict."""
-    texts = {
-        "fail": "Not every requirement is met",
-        "error": "Not every requirement could be judged",
-        "waived": "Every requirement that could be verified is met, but for what is waived",
-        "warn": "Every requirement that could be verified is met, with remarks",
-        "partial": "Every requirement that could be verified is met",
-        "attested": "Every requirement that could be verified is met",
-        "pass": "Every requirement that could be verified is met",
-    }
-    for verdict, text in texts.items():
+    for verdict, text in HEADLINES.items():
         if counts.get(verdict):
             return Headline("pass" if verdict in ("partial", "attested") else verdict, text)
-    return Headline("skip", "Nothing could be verified")
+    return Headline("skip", NOTHING)
 
 
 def sentence(counts: Mapping[str, int], of: int) -> tuple[str, ...]:
     """How many of so many requirements are what, in parts to be joined."""
     met = sum(counts.get(one, 0) for one in ("pass", "partial", "warn", "attested"))
-    parts = {
-        "partial": "%s of them as far as it can be seen from here",
-        "attested": "%s of them by a person's word",
-        "fail": "%s not met",
-        "waived": "%s not met, and waived",
-        "error": "%s could not be judged",
-    }
-    told = [part % counts[one] for one, part in parts.items() if counts.get(one)]
+    told = [part % counts[one] for one, part in _OTHERS.items() if counts.get(one)]
     left = counts.get("manual", 0) + counts.get("skip", 0)
-    last = [f"{left} for a person to look at"] if left else []
-    return (f"{met} of {of} requirements are met", *told, *last)
+    last = [_LEFT % left] if left else []
+    return (_MET % (met, of), *told, *last)
 
 
 def spoken(time: str, words: Language = ENGLISH) -> str:
     """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
     moment = datetime.fromisoformat(time).astimezone(timezone.utc)
-    month = words.text(_MONTHS[moment.month - 1])
+    month = words.text(MONTHS[moment.month - 1])
     return f"{moment.day} {month} {moment:%Y, %H:%M} UTC"
 
 
@@ -149,7 +156,7 @@ def _tallies(report: Report, words: Language) -> list[tuple[str, str, Tally]]:
     """The appliance's own requirements, then each framework: name, anchor, numbers."""
     own = _tally(a.verdict for a in report.assessments)
     return [
-        (words.text("The appliance's own requirements"), "overview", own),
+        (words.text(OWN), "overview", own),
         *(
             (
                 f"{one.framework.title} {one.framework.version}",

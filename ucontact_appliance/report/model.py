@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.facts.components import PythonEnvironment
 from ucontact_appliance.report.controls import AssessedFramework
 from ucontact_appliance.report.exhibits import Exhibit, sources_of
+from ucontact_appliance.report.sbom import HostContents
+from ucontact_appliance.report.vulnerabilities import KnownToday
 from ucontact_appliance.site.model import Attestation
 
 
@@ -62,6 +65,8 @@ class Report:
     """One run's evidence. `time` is ISO 8601 in UTC.
 
     `exhibits` are what was asked and answered; findings name theirs (`exhibits.sources_of`).
+    `contents` is what each host has installed, `controller` the machine that installs; None where
+    nobody looked. `vulnerabilities` is None where no feed was given.
     """
 
     appliance: str
@@ -79,6 +84,9 @@ class Report:
     limits: tuple[str, ...]
     frameworks: tuple[AssessedFramework, ...] = ()
     exhibits: tuple[Exhibit, ...] = ()
+    contents: tuple[HostContents, ...] = ()
+    controller: PythonEnvironment | None = None
+    vulnerabilities: KnownToday | None = None
 
     @cached_property
     def _by_id(self) -> Mapping[str, Exhibit]:

@@ -15,6 +15,7 @@ import typst
 
 from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report import parts
 from ucontact_appliance.report.controls import ControlAssessment
 from ucontact_appliance.report.html import STATUSES, VERDICTS, headline, spoken
@@ -111,23 +112,26 @@ _WIDTH = 2000
 _TEMPLATE = TEMPLATES / "report" / "report.typ"
 
 
-def to_pdf(report: Report, words: Mapping[str, str] = WORDS) -> bytes:
+def to_pdf(report: Report, words: Mapping[str, str] = WORDS, speak: Language = ENGLISH) -> bytes:
     """The document, A4; the same report gives the same bytes with the same release of Typst.
 
-    `words` has every key of WORDS. Nothing is read but the template and the fonts in Typst's
-    wheel. A character that these have no glyph for is printed as an empty box.
+    `words` has every key of WORDS; `speak` says the headline, the month and severities. Nothing is
+    read but the template and the fonts in Typst's wheel. A character that these have no glyph for
+    is printed as an empty box.
     """
     return typst.compile(
         _TEMPLATE,
         root=_TEMPLATE.parent,
         ignore_system_fonts=True,
         format="pdf",
-        sys_inputs={"report": json.dumps(content(report, words))},
+        sys_inputs={"report": json.dumps(content(report, words, speak))},
         timestamp=int(datetime.fromisoformat(report.time).timestamp()),
     )
 
 
-def content(report: Report, words: Mapping[str, str] = WORDS) -> dict[str, Any]:
+def content(
+    report: Report, words: Mapping[str, str] = WORDS, speak: Language = ENGLISH
+) -> dict[str, Any]:
     """What the template is given: texts as they are printed, and the words around them."""
     findings = report.findings
     counts = Counter(assessment.verdict for assessment in report.assessments)
@@ -138,16 +142,16 @@ def content(report: Report, words: Mapping[str, str] = WORDS) -> dict[str, Any]:
         anchors.setdefault((one.host, one.id), f"check-{index}")
 
     def row(finding: Finding) -> dict[str, Any]:
-        return {"anchor": anchors[finding.host, finding.id], **_finding(finding, words)}
+        return {"anchor": anchors[finding.host, finding.id], **_finding(finding, words, speak)}
 
     made = {
         "words": dict(words),
         "fqdn": report.fqdn,
         "site": report.site,
-        "time": spoken(report.time),
-        "size": words["agents"].format(report.size, report.agents),
+        "time": spoken(report.time, speak),
+        "size": words["agents"].format(speak.text(f"{report.size} site"), report.agents),
         "judged_by": words["appliance"].format(report.appliance, len(findings)),
-        "headline": {"verdict": told.verdict, "text": told.text},
+        "headline": {"verdict": told.verdict, "text": speak.text(told.text)},
         "summary": _summary(counts, len(report.assessments), words),
         "tiles": [
             *(
@@ -259,7 +263,7 @@ def _assessment(
     return _requirement(assessment, words) | {"findings": [row(one) for one in assessment.findings]}
 
 
-def _finding(finding: Finding, words: Mapping[str, str]) -> dict[str, Any]:
+def _finding(finding: Finding, words: Mapping[str, str], speak: Language) -> dict[str, Any]:
     state = state_of(finding)
     wrong = finding.verdict in (Verdict.WARN, Verdict.FAIL, Verdict.ERROR)
     behind = words["builds_on"].format(finding.blocked_by) if finding.blocked_by else ""
@@ -270,7 +274,7 @@ def _finding(finding: Finding, words: Mapping[str, str]) -> dict[str, Any]:
         "verdict": "error" if state == "blocked" else state,
         "name": words[f"state.{state}"],
         "requirements": ", ".join(finding.requirements),
-        "severity": words["severity"].format(finding.severity.value),
+        "severity": words["severity"].format(speak.text(finding.severity.value)),
         "observed": behind or finding.observed,
         "required": finding.required,
         "remedy": finding.remedy if wrong else "",

@@ -21,6 +21,7 @@ for those no feed is read, and the answer says so.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -140,6 +141,50 @@ class Judged:
     undetermined: tuple[Vulnerability, ...] = ()
     unjudged: tuple[str, ...] = ()
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class KnownToday:
+    """A site's packages against one feed file.
+
+    `sha256` is the file's, `written` when it was (aware), `age_days` how old it is at the report.
+    `refused` says why it is no evidence, and is empty where it is; then `hosts` has each host's.
+    """
+
+    file: str
+    sha256: str
+    written: datetime
+    age_days: float
+    refused: str = ""
+    hosts: tuple[tuple[str, Judged], ...] = ()
+
+
+def judge_site(
+    data: bytes,
+    file: str,
+    written: datetime,
+    hosts: Mapping[str, InstalledPackages],
+    now: datetime,
+) -> KnownToday:
+    """What the feed of this content knows of each host's packages; times are aware.
+
+    A feed that is too old is read no further: it knows nothing of what was found since. Raises
+    FeedError.
+    """
+    age = (now - written) / timedelta(days=1)
+    sha256 = hashlib.sha256(data).hexdigest()
+    limit = _TABLE["stale_days"]
+    if age > limit:
+        told = f"it is {age:.0f} days old; evidence is at most {limit}"
+        return KnownToday(file, sha256, written, age, told)
+    if written - now > _AHEAD:
+        return KnownToday(file, sha256, written, age, "it is from a time that has not come")
+    found = hosts.values()
+    feed = read_feed(
+        data, file, written, suites={one.suite for one in found}, sources=sources_of(found)
+    )
+    judged = tuple((name, known_vulnerabilities(one, feed)) for name, one in hosts.items())
+    return KnownToday(file, sha256, written, age, hosts=judged)
 
 
 def is_stale(feed: Feed, now: datetime) -> bool:

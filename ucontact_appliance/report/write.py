@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from ucontact_appliance.facts.components import PythonEnvironment
+from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.report import pdf_words, said_report
 from ucontact_appliance.report.document import to_json
 from ucontact_appliance.report.html import to_html
 from ucontact_appliance.report.junit import to_junit
@@ -20,6 +23,7 @@ from ucontact_appliance.report.manifest import (
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.oscal import to_oscal
 from ucontact_appliance.report.pdf import to_pdf
+from ucontact_appliance.report.sbom import to_cyclonedx
 from ucontact_appliance.report.signing import fingerprint, public_half, sign
 from ucontact_appliance.site.files import private_dir, write_private
 
@@ -29,22 +33,34 @@ EVIDENCE = "evidence.json"
 JUNIT = "junit.xml"
 OSCAL = "oscal.json"
 PAPER = "report.pdf"
-FILES = (PAGE, PAPER, DOCUMENT, EVIDENCE, OSCAL, JUNIT)
+SBOM = "sbom.json"
+FILES = (PAGE, PAPER, DOCUMENT, EVIDENCE, OSCAL, JUNIT, SBOM)
 
 
-def forms(report: Report) -> dict[str, bytes]:
-    """Every file of a report but the manifest and its signature, by name."""
+def forms(report: Report, tongue: Tongue = Tongue.EN) -> dict[str, bytes]:
+    """Every file of a report but the manifest and its signature, by name.
+
+    The page and the paper are in that language; what programs read is in English, so that reports
+    compare.
+    """
+    told = said_report(report, tongue)
     evidence = {"schema": 1, "site": report.site, "time": report.time}
     rows = [asdict(exhibit) for exhibit in report.exhibits]
     document = json.dumps({**evidence, "exhibits": rows}, indent=1, ensure_ascii=False)
     return {
-        PAGE: to_html(report).encode(),
-        PAPER: to_pdf(report),
+        PAGE: to_html(told, language(tongue), tongue.value).encode(),
+        PAPER: to_pdf(told, pdf_words(tongue), language(tongue)),
         OSCAL: to_oscal(report, report.exhibits),
         DOCUMENT: to_json(report).encode(),
         EVIDENCE: f"{document}\n".encode(),
         JUNIT: to_junit(report.site, report.time, report.findings),
+        SBOM: _sbom(report),
     }
+
+
+def _sbom(report: Report) -> bytes:
+    controller = report.controller or PythonEnvironment("", (), ("nobody looked",))
+    return to_cyclonedx(report.site, report.time, report.contents, controller)
 
 
 def write_report(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # Whatever the maintainer's own language is, expected texts are in English.
 os.environ["LC_ALL"] = "C.UTF-8"
@@ -31,6 +33,24 @@ _LONGEST_FIRST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long files, then the others on machines, then those that need none."""
     items.sort(key=_turn)
+
+
+# Files that look at the one installed small site: a worker installs it once for all of them.
+_SHARED = {"tests/e2e/test_doctor.py": "tests/e2e/test_small_site.py"}
+
+
+class _ByMachine(LoadFileScheduling):
+    """A file for a worker, and files that share machines for the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return _SHARED.get(scope, scope)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByMachine:
+    """How tests are given to workers."""
+    return _ByMachine(config, log)
 
 
 def _turn(item: pytest.Item) -> tuple[int, str]:

@@ -29,6 +29,9 @@ FLOOR = (
 )
 
 
+_TRIPS = 5
+
+
 def timed(act: Callable[[], object]) -> float:
     """Wall time in seconds."""
     start = time.monotonic()
@@ -54,7 +57,10 @@ def by_hand(machine: Machine) -> None:
 
 
 def main() -> None:
-    """Two fresh machines, one by hand, one by the appliance; then the second run and the doctor."""
+    """Two fresh machines, one by hand, one by the appliance; then the second run and the doctor.
+
+    The doctor has a floor of its own: one command that does nothing, by a fresh ssh connection.
+    """
     names = (f"b-floor-{os.getpid()}", f"b-site-{os.getpid()}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -71,6 +77,7 @@ def main() -> None:
             floor = timed(lambda: by_hand(floor_machine))
             first = timed(lambda: ucontact(site, environment, "install", "--yes"))
             second = timed(lambda: ucontact(site, environment, "install", "--yes"))
+            trip = timed(lambda: [site_machine.ssh(["true"]) for _ in range(_TRIPS)]) / _TRIPS
             doctor = timed(lambda: ucontact(site, environment, "doctor"))
             deep = timed(lambda: ucontact(site, environment, "doctor", "--deep"))
         finally:
@@ -85,6 +92,8 @@ def main() -> None:
         ("doctor with a call", deep),
     ):
         print(f"{what:<26} {seconds:6.1f} s   {seconds / floor:.1f} x the floor")
+    print(f"one command by ssh (floor)  {trip:5.2f} s   1.0")
+    print(f"{'doctor':<26} {doctor:6.1f} s   {doctor / trip:.0f} x that floor")
     print(f"peak memory of one process {peak} MB")
 
 

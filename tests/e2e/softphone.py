@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ _CHROMIUM = (
     "--ignore-certificate-errors",
 )
 CALL_MS = 5000
+_FIGURE = re.compile(r"^\d+$")
 
 
 @contextmanager
@@ -52,8 +54,10 @@ def sign_in(browser: Browser, address: str, extension: str, secret: str) -> Page
 
 
 def figure(page: Page, name: str) -> int:
-    """One figure of the call that is up."""
-    return int(page.get_by_test_id(f"stat-{name}").inner_text())
+    """One figure of the call that is up, as soon as the page has one."""
+    place = page.get_by_test_id(f"stat-{name}")
+    expect(place).to_have_text(_FIGURE, timeout=CALL_MS)
+    return int(place.inner_text())
 
 
 def in_call(page: Page) -> None:

@@ -30,6 +30,7 @@ _NO_CLIENT = 42  # an exit status of our own
 _SOCKET = "/run/mysqld/mysqld.sock"
 _RECORDING_SECONDS = 5.0
 _ROW_SECONDS = 6.0
+_CHANNEL_SECONDS = SECONDS - 1
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,14 @@ def attempted(reach: Reach, request: Request) -> Attempt:
 
 
 def _uniqueid(reach: Reach, number: str, mark: str) -> str:
-    done = reach.runner.run(["asterisk", "-rx", "core show channels concise"])
-    return parse_channel_id(done.stdout, number, mark)
+    end = time.monotonic() + _CHANNEL_SECONDS
+    while True:
+        done = reach.runner.run(["asterisk", "-rx", "core show channels concise"])
+        found = parse_channel_id(done.stdout, number, mark)
+        # A busy server lists a call some moments after it is up.
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(0.2)
 
 
 def parse_channel_id(text: str, number: str, mark: str = "") -> str:

@@ -14,6 +14,7 @@ from ucontact_appliance.facts.managed import (
     written,
 )
 from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.resources import ROLES, load_data
 
 THEN = {"/etc/odbc.ini": "aa 640 root:asterisk", "/etc/turnserver.conf": "bb 640 root:turnserver"}
 
@@ -53,3 +54,17 @@ def test_a_host_has_the_files_of_its_roles_each_once() -> None:
     paths = managed_paths(make_plan(site, {}).hosts[0])
     assert {"/etc/turnserver.conf", "/etc/nginx/nginx.conf"} < set(paths)
     assert len(paths) == len(set(paths))
+
+
+def test_every_file_that_a_role_lays_down_whole_is_watched() -> None:
+    table = load_data("managed")
+    watched = {path for paths in table.values() for path in paths}
+    laid_down = {
+        f"/{str(path.relative_to(folder)).removesuffix('.j2')}"
+        for kind in ("templates", "files")
+        for folder in ROLES.glob(f"*/{kind}")
+        for path in folder.rglob("*")
+        if path.is_file() and path.relative_to(folder).parts[0] in ("etc", "usr")
+    }
+    # The release's own tree has checks of its own.
+    assert laid_down - watched == {"/etc/IntegraServer/integraserver.properties"}

@@ -25,6 +25,7 @@ _LONGEST_FIRST = (
     "test_capacity",
     "test_small_site",
     "test_doctor",
+    "test_report",  # last of those that share the small site: it leaves it in pieces
     "test_role_telephony",
     "test_role_database",
 )
@@ -36,7 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Files that look at the one installed small site: a worker installs it once for all of them.
-_SHARED = {"tests/e2e/test_doctor.py": "tests/e2e/test_small_site.py"}
+_SMALL = "tests/e2e/test_small_site.py"
+_SHARED = {"tests/e2e/test_doctor.py": _SMALL, "tests/e2e/test_report.py": _SMALL}
 
 
 class _ByMachine(LoadFileScheduling):

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typst
@@ -14,14 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from tests.unit.report.samples import finding, report
-from ucontact_appliance.checks.model import Verdict, Waived
+from tests.unit.report.samples import finding
+from tests.unit.report.samples import report as whole
+from ucontact_appliance.checks.model import Finding, Verdict, Waived
 from ucontact_appliance.report import pdf
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.pdf import WORDS, content, to_pdf
 from ucontact_appliance.resources import TEMPLATES
 
 TEMPLATE = (TEMPLATES / "report" / "report.typ").read_text(encoding="utf-8")
+
+
+def report(*findings: Finding, **site: Any) -> Report:
+    """The sample without the frameworks, whose controls fill forty pages."""
+    return replace(whole(*findings, **site), frameworks=())
 
 
 def pages(made: Report) -> list[str]:
@@ -65,6 +72,24 @@ def test_it_holds_every_requirement_problem_remedy_and_limit() -> None:
     assert printed.count(packed("mend web.header.hpkp")) == 2  # in the summary, and with the check
     assert packed("mend web.header.hsts") not in printed  # it passed
     assert "Ubuntu24.04.1LTS" in printed
+
+
+def test_frameworks_are_printed_with_their_checks_and_what_a_person_looks_at() -> None:
+    word = {
+        "control": "iso-27001/8.10",
+        "statement": "deletion jobs seen to run",
+        "by": "Ana Pérez, quality",
+        "seen": "2026-01-15",
+        "until": "2026-12-31",
+    }
+    printed = packed(text(whole(attestations=[word])))
+    for one in whole().frameworks:
+        assert packed(one.framework.title) in printed
+        for row in one.assessments:
+            assert packed(row.control.title) in printed
+            assert packed(row.control.look) in printed
+    assert "web.header.hsts" in printed
+    assert packed("“deletion jobs seen to run” Ana Pérez, quality, 2026-01-15") in printed
 
 
 def test_every_page_names_site_time_and_its_number() -> None:

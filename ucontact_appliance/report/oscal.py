@@ -42,6 +42,11 @@ _STATES = {
         "All that could be seen passed. A part could not be seen from here or is left to a person, "
         "so it is not called satisfied.",
     ),
+    "attested": (
+        "satisfied",
+        "pass",
+        "What could be seen passed, and a person vouches for what no check covers.",
+    ),
     "waived": ("not-satisfied", "fail", "It is not met, and the site's own file accepts that."),
     "fail": ("not-satisfied", "fail", "A check failed."),
     "error": ("not-satisfied", "other", "A check could not be carried out or was blocked."),
@@ -212,7 +217,13 @@ def _finding(report: Report, assessment: Assessment) -> _Json:
     requirement = assessment.requirement
     state, reason, why = _STATES[assessment.verdict]
     risks = [one for one in assessment.findings if one.verdict is Verdict.FAIL]
-    notes = [why, requirement.note, requirement.manual and f"For a person: {requirement.manual}"]
+    word = assessment.attestation
+    notes = [
+        why,
+        requirement.note,
+        requirement.manual and f"For a person: {requirement.manual}",
+        word and f"{word.by}, {word.seen}, until {word.until}: {word.statement}",
+    ]
     made = {
         "uuid": _run_uuid(report, "finding", requirement.id),
         "title": f"{requirement.id} {_line(requirement.title)}",

@@ -19,6 +19,7 @@ PROPER_NAMES = frozenset(
         "CIS Oracle MySQL Community Server 8.4 Benchmark",
         "CIS Ubuntu Linux 24.04 LTS Benchmark",
         "OWASP Secure Headers Project",
+        "PCI DSS",
         "Content-Security-Policy",
         "HTTP/2",
         "Referrer-Policy",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import jinja2
+from markupsafe import Markup, escape
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.language.catalogue import ENGLISH, Language
@@ -62,6 +64,7 @@ METHODS = {
     "read": "read from a file at",
     "attested": "attested at",
 }
+_CODE = re.compile("`([^`]+)`")
 Tally = tuple[tuple[str, int], ...]  # numbers by verdict, in reading order, zeros left out
 
 
@@ -96,6 +99,7 @@ def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["coded"] = coded
     counts = Counter(assessment.verdict for assessment in report.assessments)
     return environment.get_template("report.html.j2").render(
         report=report,
@@ -121,6 +125,11 @@ def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> st
         blocked=parts.blocked(report.findings),
         evidence=parts.once(report.findings),
     )
+
+
+def coded(text: str) -> Markup:
+    """The text, escaped, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def headline(counts: Mapping[str, int]) -> Headline:

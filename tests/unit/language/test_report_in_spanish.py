@@ -14,11 +14,13 @@ from tests.unit.report.samples import report
 from ucontact_appliance.language.choice import Tongue, entries, language
 from ucontact_appliance.language.report import pdf_words, said_report
 from ucontact_appliance.report.compose import requirements
+from ucontact_appliance.report.controls import frameworks
 from ucontact_appliance.report.html import to_html
 from ucontact_appliance.report.pdf import WORDS, to_pdf
 from ucontact_appliance.resources import load_data
 
 _SPANISH = language(Tongue.ES)
+_NAMES = {"Java 8"}
 _ENGLISH = re.compile(r"\b(the|which|with|from|every|and|not|that|its|made)\b", re.IGNORECASE)
 
 
@@ -53,7 +55,12 @@ def test_no_english_is_left_on_the_page() -> None:
     page = to_html(said_report(report(), Tongue.ES), _SPANISH, "es")
     assert '<html lang="es">' in page
     # The sample's findings are nobody's texts.
-    told = [text for text in _Text(page).words if "Title of" not in text]
+    publishers = [one.publisher for one in frameworks()]
+    told = [
+        text
+        for text in _Text(page).words
+        if "Title of" not in text and not any(name in text for name in publishers)
+    ]
     assert [text for text in told if _ENGLISH.search(text)] == []
 
 
@@ -82,7 +89,8 @@ def test_every_requirement_is_said_with_the_same_parts() -> None:
         wanted = {part for part in parts if getattr(one, part)}
         assert set(said["requirements"][one.id]) == wanted, one.id
         for part in wanted:
-            assert said["requirements"][one.id][part] != getattr(one, part), one.id
+            told = said["requirements"][one.id][part]
+            assert told != getattr(one, part) or told in _NAMES, one.id
 
 
 @pytest.mark.parametrize("tongue", list(Tongue))

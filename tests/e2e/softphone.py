@@ -56,7 +56,11 @@ def sign_in(browser: Browser, address: str, extension: str, secret: str) -> Page
 def figure(page: Page, name: str) -> int:
     """One figure of the call that is up, as soon as the page has one."""
     place = page.get_by_test_id(f"stat-{name}")
-    expect(place).to_have_text(_FIGURE, timeout=CALL_MS)
+    try:
+        expect(place).to_have_text(_FIGURE, timeout=CALL_MS)
+    except AssertionError as missing:
+        shown = " ".join(page.get_by_test_id(re.compile("^stat-")).all_inner_texts())
+        raise AssertionError(f"{missing}\nthe call's figures: {shown}") from None
     return int(place.inner_text())
 
 

@@ -115,7 +115,7 @@ def test_each_fault_is_found_and_all_are_mended_in_one_run(database: Service) ->
         ("SET GLOBAL max_connections = 7", {"mysql.connections"}),
         (
             "SET GLOBAL ssl_cipher = 'AES128-GCM-SHA256'; ALTER INSTANCE RELOAD TLS",
-            {"mysql.ciphers"},
+            {"mysql.protocols"},
         ),
         (
             "SET GLOBAL require_secure_transport = OFF;"

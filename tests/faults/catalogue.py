@@ -821,10 +821,10 @@ _DATABASE = (
         inject=_sql("SET GLOBAL require_secure_transport = OFF"),
     ),
     Fault(
-        "mysql-ciphers",
-        "the running server takes clients without forward secrecy",
+        "mysql-protocols",
+        "the running server has no cipher left for TLS 1.2 that suits its certificate",
         Kind.DATABASE,
-        _ids("mysql.ciphers"),
+        _ids("mysql.protocols"),
         inject=_sql("SET GLOBAL ssl_cipher = 'AES128-GCM-SHA256'; ALTER INSTANCE RELOAD TLS"),
     ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ucontact_appliance.checks.reference import reference
+from tests.checks_reference import reference
 from ucontact_appliance.checks.registry import CHECKS
 from ucontact_appliance.resources import ROOT
 
 
 def test_the_page_in_docs_is_up_to_date() -> None:
-    # mend it with: python -m ucontact_appliance.checks.reference > docs/checks.md
+    # mend it with: python -m tests.checks_reference > docs/checks.md
     assert (ROOT / "docs" / "checks.md").read_text(encoding="utf-8") == reference()
 
 

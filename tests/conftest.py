@@ -19,13 +19,14 @@ settings.load_profile("untimed")
 
 # Workers take whole files in this order; a long one begun last would run alone at the end.
 _LONGEST_FIRST = (
+    "test_doctor",  # of those that share the small site the first: it needs a fresh one
+    "test_small_site",
+    "test_deep_call",
+    "test_report",  # last of them: it leaves the site in pieces
     "test_growing_site",
     "test_local_install",
     "test_mixed_site",
     "test_capacity",
-    "test_doctor",  # of those that share the small site the first: it needs a fresh one
-    "test_small_site",
-    "test_report",  # last of them: it leaves the site in pieces
     "test_role_telephony",
     "test_role_database",
 )
@@ -38,7 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # Files that look at the one installed small site: a worker installs it once for all of them.
 _SMALL = "tests/e2e/test_small_site.py"
-_SHARED = {"tests/e2e/test_doctor.py": _SMALL, "tests/e2e/test_report.py": _SMALL}
+_SHARED = {
+    f"tests/e2e/{name}.py": _SMALL for name in ("test_doctor", "test_deep_call", "test_report")
+}
 
 
 class _ByMachine(LoadFileScheduling):

@@ -24,7 +24,7 @@ from ucontact_appliance.language.findings import said
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
-from ucontact_appliance.report.redact import redact
+from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.resources import INSTALLER
 
 
@@ -243,11 +243,11 @@ def _place(job: Job, role: Role) -> Place:
 
 def _play(job: Job, name: str, *, check: bool) -> PlayResult:
     playbook = INSTALLER / "playbooks" / f"{name}.yml"
-    values = tuple(job.secrets.values())
+    redacted = redactor(job.secrets.values())
 
     def observer(event: Event) -> None:
         if isinstance(event, TaskResult):
-            event = replace(event, message=redact(event.message, values))
+            event = replace(event, message=redacted(event.message))
         job.observer(event)
 
     result = run_playbook(

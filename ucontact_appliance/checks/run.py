@@ -237,7 +237,7 @@ def run_tasks(
         on_finding(finding)
 
     while waiting or running:
-        progressed = False
+        released = False
         for task in list(waiting.values()):
             if any(need not in findings for need in task.needs):
                 continue
@@ -247,13 +247,13 @@ def run_tasks(
             ):
                 continue
             del waiting[task.key]
-            progressed = True
             if root is not None:
                 settle(task, _blocked(root), root=root)
+                released = True  # those that wait for it are blocked too
                 continue
             running[task.key] = _start(task, ended)
-        if progressed and waiting:
-            continue  # a blocked task may have released others
+        if released:
+            continue
         if waiting and not running:
             raise ValueError(f"checks need each other in a circle: {sorted(waiting)}")
         _settle_ended(running, ended, settle)

@@ -23,15 +23,9 @@ from websockets.typing import Subprotocol
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.support import Applied, apply_role
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
+from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
 from ucontact_appliance.clients.sip import Account, Door, Message, SipLine
-from ucontact_appliance.clients.webrtc import (
-    CallFailedError,
-    CallRecord,
-    Request,
-    _Ear,
-    _ToneTrack,
-    place_call,
-)
+from ucontact_appliance.clients.webrtc import _Ear, _ToneTrack, place_call
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
 from ucontact_appliance.facts.runner import SshRunner
 from ucontact_appliance.facts.source import Reach

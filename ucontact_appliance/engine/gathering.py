@@ -11,6 +11,7 @@ from pathlib import Path
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.errors import ApplianceError, UnreachableError
 from ucontact_appliance.facts.components import (
+    HostContents,
     InstalledPackages,
     JavaArchives,
     PythonEnvironment,
@@ -21,7 +22,6 @@ from ucontact_appliance.facts.components import (
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.facts.stored import Redaction
 from ucontact_appliance.report.exhibits import Exhibit, exhibits
-from ucontact_appliance.report.sbom import HostContents
 from ucontact_appliance.report.vulnerabilities import KnownToday, judge_site
 from ucontact_appliance.site.secrets import Secrets
 

@@ -162,6 +162,15 @@ class JavaArchives:
     unread: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class HostContents:
+    """What was found installed on the host of that name."""
+
+    name: str
+    packages: InstalledPackages
+    archives: JavaArchives
+
+
 def java_archives(reach: Reach) -> JavaArchives:
     """Read every archive of the tree of R22, by the host's own Python; none where no tree is."""
     root = str(load_data("tree")["root"])

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ucontact_appliance.checks.model import Finding
-from ucontact_appliance.facts.components import PythonEnvironment
+from ucontact_appliance.facts.components import HostContents, PythonEnvironment
 from ucontact_appliance.report.controls import AssessedFramework
 from ucontact_appliance.report.exhibits import Exhibit, sources_of
-from ucontact_appliance.report.sbom import HostContents
 from ucontact_appliance.report.vulnerabilities import KnownToday
 from ucontact_appliance.site.model import Attestation
 

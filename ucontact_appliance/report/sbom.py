@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -41,10 +40,10 @@ from packageurl import PackageURL
 
 from ucontact_appliance import __version__
 from ucontact_appliance.facts.components import (
+    HostContents,
     InstalledPackage,
     InstalledPackages,
     JavaArchive,
-    JavaArchives,
     PythonDistribution,
     PythonEnvironment,
 )
@@ -54,15 +53,6 @@ _UNREAD = "ucontact:unread"
 _NO_SERIAL = UUID(int=0)
 # The distributions whose names are the vendors of `pkg:deb` (purl specification, type deb).
 _VENDORS = ("debian", "ubuntu")
-
-
-@dataclass(frozen=True)
-class HostContents:
-    """What was found installed on the host of that name."""
-
-    name: str
-    packages: InstalledPackages
-    archives: JavaArchives
 
 
 def to_cyclonedx(

@@ -28,13 +28,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
-
-from debian_inspector.version import Version, compare_versions
+from typing import TYPE_CHECKING, Any, Literal
 
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.facts.components import InstalledPackage, InstalledPackages
 from ucontact_appliance.resources import load_data
+
+if TYPE_CHECKING:
+    from debian_inspector.version import Version
 
 _TABLE: dict[str, Any] = load_data("vulnerabilities")
 _NEWEST: str = _TABLE["newest_suite"]
@@ -411,12 +412,17 @@ def judge(version: str, here: InSuite, newest: InSuite | None) -> Status | None:
 
 def compared(one: str, other: str) -> int:
     """Below, equal to or above 0 as Debian version `one` is older than, the same as or newer."""
+    from debian_inspector.version import compare_versions  # noqa: PLC0415  as below
+
     return int(compare_versions(_version(one), _version(other)))
 
 
 @lru_cache(maxsize=65536)
 def _version(text: str) -> Version:
     """Version.from_string refuses some that dpkg takes, such as those that end with '+' or '~'."""
+    # Only here: it takes long to load, and most commands compare no versions.
+    from debian_inspector.version import Version  # noqa: PLC0415
+
     epoch, _, rest = text.partition(":") if ":" in text else ("0", ":", text)
     upstream, _, revision = rest.rpartition("-") if "-" in rest else (rest, "-", "0")
     parts = ((_EPOCH, epoch), (_UPSTREAM, upstream), (_REVISION, revision))

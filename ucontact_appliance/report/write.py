@@ -23,7 +23,6 @@ from ucontact_appliance.report.manifest import (
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.oscal import to_oscal
 from ucontact_appliance.report.pdf import to_pdf
-from ucontact_appliance.report.sbom import to_cyclonedx
 from ucontact_appliance.report.signing import fingerprint, public_half, sign
 from ucontact_appliance.site.files import private_dir, write_private
 
@@ -59,6 +58,9 @@ def forms(report: Report, tongue: Tongue = Tongue.EN) -> dict[str, bytes]:
 
 
 def _sbom(report: Report) -> bytes:
+    # Only here: it takes long to load, and most commands write no report.
+    from ucontact_appliance.report.sbom import to_cyclonedx  # noqa: PLC0415
+
     controller = report.controller or PythonEnvironment("", (), ("nobody looked",))
     return to_cyclonedx(report.site, report.time, report.contents, controller)
 

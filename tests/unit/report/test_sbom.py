@@ -16,6 +16,7 @@ from packageurl import PackageURL
 
 from tests.unit.facts.outputs import recorded
 from ucontact_appliance.facts.components import (
+    HostContents,
     InstalledPackage,
     InstalledPackages,
     JavaArchive,
@@ -25,7 +26,7 @@ from ucontact_appliance.facts.components import (
     parse_archives,
     parse_packages,
 )
-from ucontact_appliance.report.sbom import HostContents, archive_url, package_url, to_cyclonedx
+from ucontact_appliance.report.sbom import archive_url, package_url, to_cyclonedx
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
 TIME = "2026-11-23T10:00:00+00:00"

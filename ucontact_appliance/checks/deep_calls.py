@@ -6,7 +6,8 @@ codecs' calls are listened to one by one; the others need no quiet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ucontact_appliance.checks.model import (
@@ -22,6 +23,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.clients import marks, webrtc
+from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.facts.asterisk import snapshot
 from ucontact_appliance.facts.call import HERTZ, Attempt, echo_call
 from ucontact_appliance.facts.deep_calls import (
@@ -126,42 +128,78 @@ def judge_codecs(calls: Sequence[Named]) -> Judgement:
     return passed("; ".join(good), required, _evidence(calls))
 
 
-def judge_speech(calls: Sequence[Named], limits: Sequence[Mapping[str, Any]]) -> Judgement:
-    """R05, R06: speech comes back as it was, by each codec's own limits."""
+def judge_speech(
+    takes: Sequence[Sequence[Named]], limits: Sequence[Mapping[str, Any]]
+) -> Judgement:
+    """R05, R06: speech comes back as it was, by each codec's own limits.
+
+    `takes` are each codec's calls. Of several the middle one counts, so that one moment's
+    disturbance, here or there, is told but is not taken for how the site sounds.
+    """
     limit_of = {row["codec"]: row for row in limits}
     required = "; ".join(
-        f"{one.name}: {limit_of[one.name]['least_intact']:.0%} of the speech intact, "
-        f"bands within {limit_of[one.name]['most_distance_db']:g} dB"
-        for one in calls
+        f"{name}: {limit_of[name]['least_intact']:.0%} of the speech intact, "
+        f"bands within {limit_of[name]['most_distance_db']:g} dB"
+        for name in (calls[0].name for calls in takes)
     )
     told, wrong, heard_any = [], False, False
-    for one in calls:
-        if one.attempt.record is None:
-            told.append(f"{one.name}: no call")
+    for calls in takes:
+        name = calls[0].name
+        if all(one.attempt.record is None for one in calls):
+            told.append(f"{name}: no call")
             continue
         heard_any = True
-        speech = one.attempt.record.speech
+        middle = sorted(calls, key=_clarity)[len(calls) // 2]
+        wrong = wrong or _poor(middle, limits)
+        speech = _speech(middle)
         if speech is None:
-            told.append(f"{one.name}: the speech did not come back")
-            wrong = True
+            told.append(f"{name}: the speech did not come back")
             continue
-        limit = limit_of[one.name]
-        told.append(
-            f"{one.name}: {speech.intact:.0%} intact, bands {speech.distance_db:.2f} dB off"
-        )
-        wrong = wrong or (
-            speech.intact < limit["least_intact"] or speech.distance_db > limit["most_distance_db"]
-        )
-    evidence = f"{_scores(calls)}\n\n{_evidence(calls)}"
+        told.append(f"{name}: {speech.intact:.0%} intact, bands {speech.distance_db:.2f} dB off")
+        if len(calls) > 1:
+            shares = ", ".join(f"{_clarity(one)[0]:.0%}" for one in calls)
+            told.append(f"{name}, the middle of {len(calls)} calls: {shares}")
+    every = [one for calls in takes for one in calls]
+    evidence = f"{_scores(every)}\n\n{_evidence(every)}"
     if not heard_any:
         return skipped("no call was there to listen to", required, evidence)
     return (failed if wrong else passed)("; ".join(told), required, evidence)
 
 
+def _speech(call: Named) -> SpeechHeard | None:
+    return call.attempt.record.speech if call.attempt.record else None
+
+
+def _clarity(call: Named) -> tuple[float, float]:
+    """What sorts calls by how well the speech came back: its intact share, then its distance."""
+    speech = _speech(call)
+    return (speech.intact, -speech.distance_db) if speech else (0.0, -math.inf)
+
+
+def _poor(call: Named, limits: Sequence[Mapping[str, Any]]) -> bool:
+    limit = next(row for row in limits if row["codec"] == call.name)
+    speech = _speech(call)
+    return (
+        speech is None
+        or speech.intact < limit["least_intact"]
+        or speech.distance_db > limit["most_distance_db"]
+    )
+
+
+def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
+    """Each codec's call; two more where the first one sounded poor."""
+    for first in _codecs(subject):
+        again: tuple[int, ...] = ()
+        if first.attempt.record is not None and _poor(first, _WANTED["speech"]):
+            again = (2, 3)
+        more = (subject.facts.get(codec_calls, _caller(subject), (first.name,), n) for n in again)
+        yield (first, *(call for calls in more for call in calls))
+
+
 def _scores(calls: Sequence[Named]) -> str:
     rows = ["codec  intact  distance  louder by  begins after"]
     for one in calls:
-        speech = one.attempt.record.speech if one.attempt.record else None
+        speech = _speech(one)
         if speech is not None:
             rows.append(
                 f"{one.name:<5}  {speech.intact:>6.1%}  {speech.distance_db:>5.2f} dB  "
@@ -458,7 +496,7 @@ CHECKS: tuple[Check, ...] = (
         "speech",
         "Speech comes back as it was, by each voice codec",
         requirements=("R05", "R06", "R24"),
-        judge=_marked(lambda s: judge_speech(_codecs(s), _WANTED["speech"])),
+        judge=_marked(lambda s: judge_speech(tuple(_takes(s)), _WANTED["speech"])),
         needs=("call.tone",),
         remedy="ping -c 50 -i 0.2 {address}  # lost packets? then the network; if none: {install}",
     ),

@@ -38,12 +38,17 @@ def keeps_marks(reach: Reach) -> bool:
     return "X-uContact-Doctor" in shown
 
 
-def codec_calls(reach: Reach, caller: Caller, codecs: tuple[str, ...]) -> tuple[Named, ...]:
-    """A call by each of these codecs (R06's names), one after another: each is listened to."""
+def codec_calls(
+    reach: Reach, caller: Caller, codecs: tuple[str, ...], take: int = 1
+) -> tuple[Named, ...]:
+    """A call by each of these codecs (R06's names), one after another: each is listened to.
+
+    `take` tells the calls of a second and a third listening from the first.
+    """
 
     def one(codec: str) -> Named:
         request = replace(
-            echo_request(reach, *caller, codec),
+            echo_request(reach, *caller, f"{codec}{take}"),
             codecs=(MIME[codec],),
             seconds=_SPEECH_SECONDS,
             speech=True,

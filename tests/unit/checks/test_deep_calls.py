@@ -1,7 +1,10 @@
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from ucontact_appliance.checks import deep_calls
 from ucontact_appliance.checks.deep_calls import (
     judge_codecs,
     judge_media_marks,
@@ -13,7 +16,7 @@ from ucontact_appliance.checks.deep_calls import (
     judge_trunks,
     judge_video,
 )
-from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.checks.model import Subject, Verdict
 from ucontact_appliance.clients.audio import ToneHeard
 from ucontact_appliance.clients.marks import AUDIO, RELAYED, VIDEO, Marked
 from ucontact_appliance.clients.speech import SpeechHeard
@@ -84,8 +87,9 @@ def test_the_one_codec_that_fails_is_named(alaw: Attempt, words: str) -> None:
 
 
 def test_speech_is_judged_by_each_codecs_own_limits() -> None:
-    assert judge_speech(_GOOD, _LIMITS).verdict is Verdict.PASS
-    assert "no MOS-LQO" in judge_speech(_GOOD, _LIMITS).evidence
+    found = judge_speech([[call] for call in _GOOD], _LIMITS)
+    assert found.verdict is Verdict.PASS
+    assert "no MOS-LQO" in found.evidence
 
 
 @pytest.mark.parametrize(
@@ -99,13 +103,57 @@ def test_speech_is_judged_by_each_codecs_own_limits() -> None:
     ],
 )
 def test_speech_limits(codec: str, speech: SpeechHeard | None, verdict: Verdict) -> None:
-    found = judge_speech(_named((codec, _call(speech=speech))), _LIMITS)
+    found = judge_speech([_named((codec, _call(speech=speech)))], _LIMITS)
     assert found.verdict is verdict
     assert found.observed.startswith(f"{codec}: ")
 
 
+@pytest.mark.parametrize(
+    ("shares", "verdict", "words"),
+    [
+        ((0.91, 1.0, 0.99), Verdict.PASS, "opus: 99% intact"),
+        ((0.91, 1.0, 0.92), Verdict.FAIL, "opus: 92% intact"),
+        ((0.91, None, None), Verdict.FAIL, "opus: the speech did not come back"),
+    ],
+)
+def test_of_three_calls_the_middle_one_counts(
+    shares: tuple[float | None, ...], verdict: Verdict, words: str
+) -> None:
+    calls = [
+        _call(speech=None if share is None else replace(_SPEECH, intact=share)) for share in shares
+    ]
+    found = judge_speech([_named(*(("opus", call) for call in calls))], _LIMITS)
+    assert found.verdict is verdict
+    assert found.observed.startswith(words)
+    assert found.evidence.count("\n\nopus\n") == 3
+
+
+def test_a_call_that_sounded_poor_is_made_twice_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = {
+        1: _named(("opus", _call(speech=replace(_SPEECH, intact=0.5))), ("alaw", _call())),
+        2: _named(("opus", _call())),
+        3: _named(("opus", _call())),
+    }
+    asked: list[tuple[tuple[str, ...], int]] = []
+
+    class Facts:
+        def get(self, fact: object, *of: Any) -> Any:
+            if fact is deep_calls.codec_calls:
+                codecs, take = of[1], of[2] if len(of) > 2 else 1
+                asked.append((codecs, take))
+                return calls[take]
+            return True
+
+    monkeypatch.setattr(deep_calls, "_caller", lambda subject: ("100", "", ""))
+    speech = next(check for check in deep_calls.CHECKS if check.id == "call.speech")
+    found = speech.judge(cast(Subject, SimpleNamespace(facts=Facts())))
+    assert found.verdict is Verdict.PASS
+    assert "opus, the middle of 3 calls: 50%, 100%, 100%" in found.observed
+    assert asked[1:] == [(("opus",), 2), (("opus",), 3)]
+
+
 def test_without_any_call_speech_is_not_judged() -> None:
-    assert judge_speech(_named(("opus", _DEAD)), _LIMITS).verdict is Verdict.SKIP
+    assert judge_speech([_named(("opus", _DEAD))], _LIMITS).verdict is Verdict.SKIP
 
 
 def test_every_codec_of_the_product_has_limits_for_its_speech() -> None:

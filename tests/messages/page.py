@@ -27,7 +27,7 @@ def page_texts() -> tuple[str, ...]:
         *html.VERDICTS.values(),
         *html.STATUSES.values(),
         *html.METHODS.values(),
-        *html.MONTHS,
+        *html.DATES,
         *html.HEADLINES.values(),
         html.NOTHING,
         html.OWN,

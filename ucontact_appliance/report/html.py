@@ -30,10 +30,11 @@ VERDICTS = {
     "manual": "for a person to look at",
 }
 STATUSES = {"effective": "effective", "retired": "retired", "past-support": "past support"}
-MONTHS = (
+_MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+DATES = tuple(f"{{0}} {month} {{1}}" for month in _MONTHS)
 
 
 # The report in a sentence, by the worst verdict over a requirement.
@@ -152,8 +153,8 @@ def sentence(counts: Mapping[str, int], of: int) -> tuple[str, ...]:
 def spoken(time: str, words: Language = ENGLISH) -> str:
     """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
     moment = datetime.fromisoformat(time).astimezone(timezone.utc)
-    month = words.text(MONTHS[moment.month - 1])
-    return f"{moment.day} {month} {moment:%Y, %H:%M} UTC"
+    day = words.text(DATES[moment.month - 1].format(moment.day, moment.year))
+    return f"{day}, {moment:%H:%M} UTC"
 
 
 def _tally(verdicts: Iterable[str]) -> Tally:

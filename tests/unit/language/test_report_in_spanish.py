@@ -76,7 +76,7 @@ def test_the_paper_is_in_spanish() -> None:
     text = "\n".join(page.extract_text() for page in PdfReader(BytesIO(made)).pages)
     assert "Informe de cumplimiento" in text
     assert "Los requisitos en detalle" in text
-    assert "2 marzo 2026" in text
+    assert "2 de marzo de 2026" in text
 
 
 def test_every_requirement_is_said_with_the_same_parts() -> None:

@@ -227,6 +227,7 @@ def test_a_measurement_that_nobody_ends_ends_by_itself(
         time.sleep(4)
         assert "192.0.2.1" not in installed.sh("nft list chain inet ucontact input")
         assert installed.sh("ss -Hlun sport = :862; ss -Hltn sport = :5201") == ""
+        assert "ucontact" not in installed.sh("systemctl list-units --state=failed --plain")
         far_end.__exit__(None, None, None)
 
 

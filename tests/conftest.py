@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from xdist.scheduler import LoadFileScheduling
 
 # Whatever the maintainer's own language is, expected texts are in English.
 os.environ["LC_ALL"] = "C.UTF-8"
+
+# Ignored where the tests were begun in the background; what they start would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines are noisy.
 settings.register_profile("untimed", deadline=None)

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from pypdf import PdfReader
 
 from tests.e2e.installed import Installed, ucontact
 from tests.faults.catalogue import FAULTS, USUAL
@@ -136,6 +137,11 @@ def _forms(value: str) -> set[str]:
     }
 
 
+def _words(paper: Path) -> str:
+    """What stands on the pages: in the file it is compressed. Long words are broken into lines."""
+    return "".join(page.extract_text().replace("\n", "") for page in PdfReader(paper).pages)
+
+
 def test_no_planted_secret_is_in_any_output(installed: Installed, tmp_path: Path) -> None:
     canaries = _canaries(installed)
     argument, journal = canaries["argument"], canaries["journal"]
@@ -163,6 +169,7 @@ def test_no_planted_secret_is_in_any_output(installed: Installed, tmp_path: Path
         "report's screen": done.stdout + done.stderr,
         "doctor's screen": shown.stdout + shown.stderr,
         **{path.name: path.read_text("latin-1") for path in folder.iterdir()},
+        "the paper's words": _words(folder / "report.pdf"),
     }
     leaks = [
         (name, where)

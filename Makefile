@@ -18,6 +18,7 @@ help: ## this list
 $(VENV)/.base: pyproject.toml installer/bootstrap
 	@installer/bootstrap venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m compileall -q ucontact_appliance # a machine may forbid it at run time
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base

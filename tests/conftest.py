@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,23 @@ from xdist.scheduler import LoadFileScheduling
 # Whatever the maintainer's own language is, expected texts are in English.
 os.environ["LC_ALL"] = "C.UTF-8"
 
+# Ignored where the tests were begun in the background; what they start would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Machines are noisy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # Workers take whole files in this order; a long one begun last would run alone at the end.
 _LONGEST_FIRST = (
+    "test_doctor",  # of those that share the small site the first: it needs a fresh one
+    "test_small_site",
+    "test_deep_call",
+    "test_report",  # last of them: it leaves the site in pieces
     "test_growing_site",
     "test_local_install",
     "test_mixed_site",
     "test_capacity",
-    "test_doctor",  # of those that share the small site the first: it needs a fresh one
-    "test_small_site",
     "test_role_telephony",
     "test_role_database",
 )
@@ -36,7 +42,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Files that look at the one installed small site: a worker installs it once for all of them.
-_SHARED = {"tests/e2e/test_doctor.py": "tests/e2e/test_small_site.py"}
+_SMALL = "tests/e2e/test_small_site.py"
+_SHARED = {
+    f"tests/e2e/{name}.py": _SMALL for name in ("test_doctor", "test_deep_call", "test_report")
+}
 
 
 class _ByMachine(LoadFileScheduling):

@@ -50,6 +50,16 @@ class StatePaths:
         return self.etc / "watch.json"
 
     @property
+    def report_key(self) -> Path:
+        """The key that signs reports, 0600."""
+        return self.etc / "report.key"
+
+    @property
+    def chain(self) -> Path:
+        """Every report that was made, by the hash of its manifest."""
+        return self.var / "reports.json"
+
+    @property
     def journal(self) -> Path:
         """What the install did and on which inputs."""
         return self.var / "journal.json"

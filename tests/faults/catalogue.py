@@ -902,6 +902,14 @@ _TELEPHONY = (
         ),
     ),
     Fault(
+        "asterisk-realtime-astray",
+        "a family of Asterisk's configuration is to come out of a database that nobody knows",
+        Kind.TELEPHONY,
+        _ids("asterisk.realtime"),
+        inject=f"echo 'queues => odbc,elsewhere' >> {_ASTERISK}/extconfig.conf",
+        mend=f"sed -i '/elsewhere/d' {_ASTERISK}/extconfig.conf",
+    ),
+    Fault(
         "asterisk-unmarked",
         "audio leaves without its mark for QoS",
         Kind.TELEPHONY,
@@ -1108,6 +1116,15 @@ _STORAGE = (
         inject=f"mount -t tmpfs {_TMPFS.format(size='size=2g,nr_inodes=50')} && "
         f"! touch {_MONITOR}/f{{1..60}} 2>/dev/null",
         mend=f"umount {_MONITOR}",
+    ),
+    Fault(
+        "recordings-growing",
+        "recordings grow faster than the disk can hold them for the retention's days",
+        Kind.STORAGE,
+        _ids("disk.growth"),
+        # It counts by its length and takes no room.
+        inject=f"truncate -s 4T {_MONITOR}/long.gsm",
+        mend=f"rm {_MONITOR}/long.gsm",
     ),
     Fault(
         "var-inodes",

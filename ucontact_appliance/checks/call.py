@@ -20,7 +20,14 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.clients import webrtc
+from ucontact_appliance.clients.calls import (
+    ANSWERED,
+    CONNECTED_ICE,
+    CONNECTED_MEDIA,
+    CONNECTED_TLS,
+    GATHERED,
+    REGISTERED,
+)
 from ucontact_appliance.facts.call import (
     HERTZ,
     SECONDS,
@@ -67,18 +74,18 @@ def _timed(attempt: Attempt, *steps: str) -> str:
 def judge_register(attempt: Attempt) -> Judgement:
     """R01, R02: verified TLS and digest as a browser does it."""
     required = "TLS verified for the portal's name, WebSocket /ws, SIP REGISTER answered 200"
-    if _missed(attempt, webrtc.CONNECTED_TLS, webrtc.REGISTERED):
+    if _missed(attempt, CONNECTED_TLS, REGISTERED):
         return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
-    observed = f"registered{_timed(attempt, webrtc.REGISTERED)}"
+    observed = f"registered{_timed(attempt, REGISTERED)}"
     return passed(observed, required, attempt.evidence)
 
 
 def judge_answer(attempt: Attempt) -> Judgement:
     """The echo test answers."""
     required = "*43 is answered"
-    if _missed(attempt, webrtc.GATHERED, webrtc.ANSWERED):
+    if _missed(attempt, GATHERED, ANSWERED):
         return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
-    return passed(f"answered{_timed(attempt, webrtc.ANSWERED)}", required, attempt.evidence)
+    return passed(f"answered{_timed(attempt, ANSWERED)}", required, attempt.evidence)
 
 
 def judge_dtls(attempt: Attempt) -> Judgement:
@@ -86,16 +93,16 @@ def judge_dtls(attempt: Attempt) -> Judgement:
     required = "ICE connects, and DTLS-SRTP (RFC 5764) protects the media"
     record = attempt.record
     if record is None:
-        if _missed(attempt, webrtc.CONNECTED_ICE, webrtc.CONNECTED_MEDIA):
+        if _missed(attempt, CONNECTED_ICE, CONNECTED_MEDIA):
             return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
         return passed(
-            f"connected{_timed(attempt, webrtc.CONNECTED_ICE, webrtc.CONNECTED_MEDIA)}",
+            f"connected{_timed(attempt, CONNECTED_ICE, CONNECTED_MEDIA)}",
             required,
             attempt.evidence,
         )
     if record.dtls != "connected" or not record.srtp:
         return failed(f"DTLS {record.dtls}, no SRTP profile", required, attempt.evidence)
-    observed = f"{record.srtp}{_timed(attempt, webrtc.CONNECTED_ICE, webrtc.CONNECTED_MEDIA)}"
+    observed = f"{record.srtp}{_timed(attempt, CONNECTED_ICE, CONNECTED_MEDIA)}"
     return passed(observed, required, f"{attempt.evidence}\n{record.fingerprint}")
 
 

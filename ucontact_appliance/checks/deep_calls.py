@@ -22,7 +22,18 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.clients import marks, webrtc
+from ucontact_appliance.clients import marks
+from ucontact_appliance.clients.calls import (
+    ANSWERED,
+    CONNECTED_ICE,
+    CONNECTED_MEDIA,
+    CONNECTED_TLS,
+    GATHERED,
+    HEARD,
+    REFLEXIVE,
+    REGISTERED,
+    RELAY,
+)
 from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.facts.asterisk import snapshot
 from ucontact_appliance.facts.call import HERTZ, Attempt, echo_call
@@ -48,13 +59,13 @@ _LEAST_SHARE = 0.7  # of the tone's time
 _DSCP_NAMES = {46: "EF", 34: "AF41", 24: "CS3", 0: "none"}
 # What each step is called in data/deep.yml.
 _SLOW = {
-    webrtc.CONNECTED_TLS: "tls",
-    webrtc.REGISTERED: "register",
-    webrtc.GATHERED: "ways",
-    webrtc.ANSWERED: "answer",
-    webrtc.CONNECTED_ICE: "ice",
-    webrtc.CONNECTED_MEDIA: "dtls",
-    webrtc.HEARD: "audio",
+    CONNECTED_TLS: "tls",
+    REGISTERED: "register",
+    GATHERED: "ways",
+    ANSWERED: "answer",
+    CONNECTED_ICE: "ice",
+    CONNECTED_MEDIA: "dtls",
+    HEARD: "audio",
 }
 
 
@@ -230,7 +241,7 @@ def judge_relay(attempt: Attempt) -> Judgement:
     evidence = f"{_way(attempt)}\n{attempt.evidence}"
     relayed = sum(one.packets for one in record.arrived if one.kind == marks.RELAYED)
     beside = sum(one.packets for one in record.arrived if one.kind in (marks.AUDIO, marks.VIDEO))
-    if not record.chosen_way[0].startswith(f"{webrtc.RELAY} ") or beside:
+    if not record.chosen_way[0].startswith(f"{RELAY} ") or beside:
         seen = f"chose {record.chosen_way[0] or 'no way'}; {beside} packets went past the relay"
         return failed(seen, required, evidence)
     observed = f"{record.chosen_way[0]}; {relayed} packets through it; {_tone(attempt)}"
@@ -504,7 +515,7 @@ CHECKS: tuple[Check, ...] = (
         "stun",
         "A call finds its way by the STUN server alone",
         requirements=("R03",),
-        judge=_marked(lambda s: judge_reflexive(_ways(s)[webrtc.REFLEXIVE])),
+        judge=_marked(lambda s: judge_reflexive(_ways(s)[REFLEXIVE])),
         needs=("call.tone", "stun.binding"),
         remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
     ),
@@ -512,7 +523,7 @@ CHECKS: tuple[Check, ...] = (
         "relay",
         "A call runs through the TURN relay alone",
         requirements=("R03",),
-        judge=_marked(lambda s: judge_relay(_ways(s)[webrtc.RELAY])),
+        judge=_marked(lambda s: judge_relay(_ways(s)[RELAY])),
         needs=("call.tone", "stun.relay"),
         remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
     ),

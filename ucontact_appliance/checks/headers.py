@@ -22,6 +22,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.checks.web import ANSWERS, HEADERS, header_values, judge_row, sampled
 from ucontact_appliance.clients.http import Response
+from ucontact_appliance.facts.settings import web
 from ucontact_appliance.facts.web import HeaderLine, header_lines, header_maps, page
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
@@ -120,7 +121,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.HIGH,
         requirements=("R09",),
         remedy=_LONGER,
-        judge=lambda subject: judge_hsts_age(subject.site.web.hsts_max_age),
+        judge=lambda subject: judge_hsts_age(subject.facts.get(web).hsts_max_age),
         role=Role.BACKEND,
         # The header with this very value is sent.
         needs=("web.header.hsts",),

@@ -16,7 +16,7 @@ from ucontact_appliance.state import StatePaths
 if TYPE_CHECKING:
     from ucontact_appliance.facts.call import CallTraces
     from ucontact_appliance.facts.runner import Runner
-    from ucontact_appliance.facts.source import FactSource
+    from ucontact_appliance.facts.source import FactSource, Question
 
     # Removes what the doctor's own call left, by ways to the telephony and the database host; the
     # last argument says whether there is a row. Handed in by who may act (the engine): checks only
@@ -134,7 +134,10 @@ class Waived:
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's verdict on one host: the shape that doctor's JSON and the report carry."""
+    """One check's verdict on one host: the shape that doctor's JSON and the report carry.
+
+    `sources` are the questions that its judge asked of the host (`facts.source.Question`).
+    """
 
     id: str
     title: str
@@ -149,3 +152,4 @@ class Finding:
     blocked_by: str | None = None
     seconds: float = 0.0
     waived: Waived | None = None
+    sources: tuple[Question, ...] = ()

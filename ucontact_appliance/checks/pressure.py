@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ucontact_appliance.checks.model import (
@@ -17,6 +17,8 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.host import hardware
 from ucontact_appliance.facts.pressure import Pressure, pressure
+from ucontact_appliance.facts.profile import write_latency
+from ucontact_appliance.facts.profile_records import WriteLatency
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("hardware")["pressure"]
@@ -39,6 +41,35 @@ def judge_pressure(found: Pressure, kind: str, container: bool) -> Judgement:
     return judge(observed, required, found.evidence)
 
 
+def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float) -> Judgement:
+    """A database commits, and a recording is kept, at the speed of the disk."""
+    required = f"half of the writes reach the disk within {slow_ms:g} ms"
+    evidence = "\n".join(map(_timed, found))
+    measured = [(one.p50_ms, one) for one in found if one.p50_ms is not None]
+    if not measured:
+        return skipped("no write could be timed", required, evidence)
+    median, slowest = max(measured, key=lambda pair: pair[0])
+    observed = f"half of them within {median:.1f} ms on {slowest.mount}"
+    if median > fail_ms:
+        return failed(observed, required, evidence)
+    return (warned if median > slow_ms else passed)(observed, required, evidence)
+
+
+def _timed(one: WriteLatency) -> str:
+    if one.p50_ms is None or one.p99_ms is None:
+        return f"{one.folder}: {one.error or 'no write was made'}"
+    return (
+        f"{one.folder} on {one.mount}: {one.samples} writes of 4 KiB, half of them within "
+        f"{one.p50_ms:.2f} ms, 99 of 100 within {one.p99_ms:.2f} ms"
+    )
+
+
+def _latency(subject: Subject) -> Judgement:
+    limits = load_data("hardware")["write_latency"]
+    found = subject.facts.get(write_latency)
+    return judge_latency(found, limits["slow_ms"], limits["doctor"]["fail_ms"])
+
+
 def _judging(kind: str) -> Callable[[Subject], Judgement]:
     def judge(subject: Subject) -> Judgement:
         container = subject.facts.get(hardware).container
@@ -58,14 +89,26 @@ _TITLES = {
     "memory": "Tasks do not wait for memory",
 }
 
-CHECKS: tuple[Check, ...] = tuple(
+CHECKS: tuple[Check, ...] = (
+    *(
+        Check(
+            id=f"pressure.{kind}",
+            title=_TITLES[kind],
+            severity=Severity.MEDIUM,
+            requirements=("R12",),
+            remedy=_LOOK[kind],
+            judge=_judging(kind),
+        )
+        for kind in _TITLES
+    ),
     Check(
-        id=f"pressure.{kind}",
-        title=_TITLES[kind],
+        id="disk.latency",
+        title="Disks answer in time",
         severity=Severity.MEDIUM,
         requirements=("R12",),
-        remedy=_LOOK[kind],
-        judge=_judging(kind),
-    )
-    for kind in _TITLES
+        remedy="{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; one that fails, "
+        "or a neighbour on the same storage?",
+        judge=_latency,
+        timeout=30.0,
+    ),
 )

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ from ucontact_appliance.checks.waivers import waive
 from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import runner_for
-from ucontact_appliance.facts.source import FactSource, NotStoredError, Reach
+from ucontact_appliance.facts.source import FactSource, NotStoredError, Question, Reach, Witness
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
@@ -66,6 +66,7 @@ class Task:
 @dataclass(frozen=True)
 class _Running:
     task: Task
+    witness: Witness
     started: float
     deadline: float
 
@@ -222,13 +223,21 @@ def run_tasks(
     findings: dict[Key, Finding] = {}
     ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
 
-    def settle(task: Task, judgement: Judgement, seconds: float, root: str | None = None) -> None:
-        finding = worded(_finding(task, judgement, seconds, root), task.subject.host)
-        findings[task.key] = finding
+    def settle(
+        task: Task,
+        judgement: Judgement,
+        *,
+        seconds: float = 0.0,
+        root: str | None = None,
+        sources: Sequence[Question] = (),
+    ) -> None:
+        found = _finding(task, judgement, seconds)
+        found = replace(found, blocked_by=root, sources=tuple(sources))
+        finding = findings[task.key] = worded(found, task.subject.host)
         on_finding(finding)
 
     while waiting or running:
-        progressed = False
+        released = False
         for task in list(waiting.values()):
             if any(need not in findings for need in task.needs):
                 continue
@@ -238,27 +247,33 @@ def run_tasks(
             ):
                 continue
             del waiting[task.key]
-            progressed = True
             if root is not None:
-                settle(task, _blocked(root), 0.0, root)
+                settle(task, _blocked(root), root=root)
+                released = True  # those that wait for it are blocked too
                 continue
-            now = time.monotonic()
-            running[task.key] = _Running(task, now, now + task.check.timeout)
-            threading.Thread(
-                target=lambda task=task: ended.put(_Ended(task.key, _judge(task))), daemon=True
-            ).start()
-        if progressed and waiting:
-            continue  # a blocked task may have released others
+            running[task.key] = _start(task, ended)
+        if released:
+            continue
         if waiting and not running:
             raise ValueError(f"checks need each other in a circle: {sorted(waiting)}")
         _settle_ended(running, ended, settle)
     return tuple(findings[task.key] for task in tasks)
 
 
+def _start(task: Task, ended: queue.SimpleQueue[_Ended]) -> _Running:
+    witness = task.subject.facts.witness()
+    subject = replace(task.subject, facts=witness)
+    threading.Thread(
+        target=lambda: ended.put(_Ended(task.key, _judge(task.check, subject))), daemon=True
+    ).start()
+    now = time.monotonic()
+    return _Running(task, witness, now, now + task.check.timeout)
+
+
 def _settle_ended(
     running: dict[Key, _Running],
     ended: queue.SimpleQueue[_Ended],
-    settle: Callable[[Task, Judgement, float], None],
+    settle: Callable[..., None],
 ) -> None:
     """Wait for the next judgement or the next time limit, whichever comes first."""
     if not running:
@@ -268,13 +283,15 @@ def _settle_ended(
         done = ended.get(timeout=max(wait, 0.0))
         entry = running.pop(done.key, None)  # None: it came after its time limit
         if entry is not None:
-            settle(entry.task, done.judgement, time.monotonic() - entry.started)
+            seconds = time.monotonic() - entry.started
+            settle(entry.task, done.judgement, seconds=seconds, sources=entry.witness.sources())
     now = time.monotonic()
     for key, entry in list(running.items()):
         if entry.deadline <= now:
             del running[key]
             limit = f"no answer within {entry.task.check.timeout:g} s"
-            settle(entry.task, Judgement(Verdict.ERROR, limit), now - entry.started)
+            late, sources = Judgement(Verdict.ERROR, limit), entry.witness.sources()
+            settle(entry.task, late, seconds=now - entry.started, sources=sources)
 
 
 def _busy(running: Mapping[Key, _Running], task: Task) -> int:
@@ -304,9 +321,9 @@ def _root_of(task: Task, findings: Mapping[Key, Finding]) -> str | None:
     return None
 
 
-def _judge(task: Task) -> Judgement:
+def _judge(check: Check, subject: Subject) -> Judgement:
     try:
-        return task.check.judge(task.subject)
+        return check.judge(subject)
     except ApplianceError as error:
         return Judgement(Verdict.ERROR, error.what, evidence=error.evidence, remedy=error.helps)
     except NotStoredError as error:
@@ -322,7 +339,7 @@ def _blocked(root: str) -> Judgement:
     return Judgement(Verdict.SKIP, f"not judged, blocked by {root}")
 
 
-def _finding(task: Task, judgement: Judgement, seconds: float, root: str | None) -> Finding:
+def _finding(task: Task, judgement: Judgement, seconds: float) -> Finding:
     check = task.check
     return Finding(
         id=check.id,
@@ -335,6 +352,5 @@ def _finding(task: Task, judgement: Judgement, seconds: float, root: str | None)
         required=judgement.required,
         evidence=judgement.evidence,
         remedy=judgement.remedy or check.remedy,
-        blocked_by=root,
         seconds=round(seconds, 3),
     )

@@ -19,9 +19,11 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.facts.storage import (
     TAKEN_SECONDS,
     FileSystem,
+    Growth,
     Memory,
     Retention,
     file_system,
+    growth,
     memory,
     retention,
     taken_kb,
@@ -33,6 +35,7 @@ RECORDINGS = "/var/spool/asterisk/monitor"
 _ROOT = "/"
 _VAR = "/var"
 _RELEASE = "/etc/IntegraServer/current"  # R22's tree, once a release lies there
+_GROWTH_DAYS = 7
 _KB_PER_GB = 1_000_000_000 / 1024
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _DISK: dict[str, Any] = load_data("hardware")["disk"]
@@ -115,6 +118,24 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, plan: Plan) -> Jud
     return judge(observed, required, f"{found.evidence}\n{taken_kb} kB in {found.path}")
 
 
+def judge_growth(
+    found: Growth, system: FileSystem, taken_kb: int | None, keep_days: int
+) -> Judgement:
+    """R25, by what agents really record: the retention's days at this pace fit the disk."""
+    required = f"at the pace of the last {_GROWTH_DAYS} days, {keep_days} days of recordings fit"
+    if not found.files:
+        return passed(f"nothing was recorded in {_GROWTH_DAYS} days", required, found.evidence)
+    need = found.gb_a_day * keep_days
+    pace = f"{found.gb_a_day:.2f} GB a day: {need:.1f} GB in {keep_days} days"
+    evidence = f"{found.evidence}\n{system.evidence}"
+    if taken_kb is None:
+        return skipped(f"{pace}; what {system.path} takes can't be told", required, evidence)
+    room = _gb(system.free_kb) + _gb(taken_kb)
+    observed = f"{pace}, room for {room:.1f} GB"
+    # A forecast: it hurts on a day to come.
+    return (passed if need <= room else warned)(observed, required, evidence)
+
+
 def judge_retention(found: Retention, days: int) -> Judgement:
     """Recordings go when site.yml says so: not earlier, and not never."""
     required = f"recordings older than {days} days are deleted at night"
@@ -182,6 +203,18 @@ def _recordings(subject: Subject) -> Judgement:
     return judge_recordings(found, subject.facts.get(taken_kb, RECORDINGS), subject.plan)
 
 
+def _growth(subject: Subject) -> Judgement:
+    system = subject.facts.get(file_system, RECORDINGS)
+    if system is None:
+        return skipped(f"{RECORDINGS} is missing")
+    return judge_growth(
+        subject.facts.get(growth, RECORDINGS, _GROWTH_DAYS),
+        system,
+        subject.facts.get(taken_kb, RECORDINGS),
+        subject.site.recordings.retention_days,
+    )
+
+
 _LARGER = (
     f"{{ssh}} df -h {RECORDINGS}  # give it a larger disk, or lower recordings: retention_days in "
     "{site}, then: {install}"
@@ -243,6 +276,17 @@ CHECKS: tuple[Check, ...] = (
         judge=_recordings,
         role=Role.TELEPHONY,
         needs=("asterisk.recordings",),
+        timeout=TAKEN_SECONDS + 15,
+    ),
+    Check(
+        id="disk.growth",
+        title="The disk holds recordings at the pace at which they grow",
+        severity=Severity.MEDIUM,
+        requirements=("R05", "R25"),
+        remedy=_LARGER,
+        judge=_growth,
+        role=Role.TELEPHONY,
+        needs=("asterisk.recordings", "disk.recordings"),
         timeout=TAKEN_SECONDS + 15,
     ),
     Check(

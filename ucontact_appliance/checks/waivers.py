@@ -21,6 +21,7 @@ from ucontact_appliance.checks.model import (
     passed,
     warned,
 )
+from ucontact_appliance.facts import settings
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import WAIVERS_CHECK, Waiver
@@ -87,7 +88,7 @@ def _named(waiver: Waiver) -> str:
 
 
 def _waivers(subject: Subject) -> Judgement:
-    return judge_waivers(subject.site.waivers, subject.now.date())
+    return judge_waivers(subject.facts.get(settings.waivers), subject.now.date())
 
 
 CHECKS = (

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.report.redact import redact
+from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.site.model import Host
 
 _ON_HOST = re.compile(r"\{ssh\} (?P<command>.+?)(?=(?: &&|;) \{(?:ssh|install)\}|\s+# |$)")
@@ -37,11 +39,15 @@ class Wording:
         silent = finding.verdict in (Verdict.PASS, Verdict.SKIP)
         return replace(
             finding,
-            observed=redact(finding.observed, self.secrets),
-            required=redact(finding.required, self.secrets),
-            evidence=redact(finding.evidence, self.secrets),
-            remedy="" if silent else redact(self.remedy(finding.remedy, host), self.secrets),
+            observed=self._redacted(finding.observed),
+            required=self._redacted(finding.required),
+            evidence=self._redacted(finding.evidence),
+            remedy="" if silent else self._redacted(self.remedy(finding.remedy, host)),
         )
+
+    @cached_property
+    def _redacted(self) -> Callable[[str], str]:
+        return redactor(self.secrets)
 
     def remedy(self, text: str, host: Host) -> str:
         """The remedy with its placeholders filled in."""

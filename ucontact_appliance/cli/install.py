@@ -25,6 +25,7 @@ from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
 from ucontact_appliance.release.store import ReleaseFiles, look_up_release, resolve_release
+from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
@@ -45,7 +46,7 @@ def install(
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
     path = (site or find_site_file() or _asked(dry_run)).absolute()
-    loaded = load_site(path, IDS)
+    loaded = load_site(path, IDS, control_ids())
     err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
     short = _short(seen)

@@ -16,6 +16,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.shortfall import Weight, shortfalls
 from ucontact_appliance.planning.topology import make_plan, site_for_agents
+from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.state import state_paths
@@ -33,7 +34,7 @@ def plan(
 ) -> None:
     """Size a site: topology, roles, bandwidth, recordings, ports and tuned values."""
     if site is not None:
-        loaded = load_site(site, IDS)
+        loaded = load_site(site, IDS, control_ids())
         iron = _look(loaded)
         if agents is not None:
             loaded = loaded.model_copy(update={"agents": agents})

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from ucontact_appliance.cli.console import err, out
-from ucontact_appliance.cli.options import SiteOption, require_root, site_file
-from ucontact_appliance.engine.examination import examine
-from ucontact_appliance.engine.install import look
+from ucontact_appliance.cli.console import out
+from ucontact_appliance.cli.options import (
+    JsonOption,
+    LangOption,
+    SiteOption,
+    require_root,
+    site_file,
+)
+from ucontact_appliance.cli.report_make import make_report
 from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.engine.reporting import auditors_key
 from ucontact_appliance.errors import EXIT_FINDINGS
-from ucontact_appliance.report.verify import altered_files
+from ucontact_appliance.language.choice import tongue_of
+from ucontact_appliance.report.difference import Difference, Turn, differences
+from ucontact_appliance.report.read import read_report
+from ucontact_appliance.report.signing import fingerprint, read_key
+from ucontact_appliance.report.verify import Seal, verify
 
 app = typer.Typer(help="Compliance evidence for the auditor.", invoke_without_command=True)
 
@@ -22,38 +37,114 @@ app = typer.Typer(help="Compliance evidence for the auditor.", invoke_without_co
 @app.callback()
 def report(
     context: typer.Context,
+    *,
     site: SiteOption = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder to write; a new one when left out.")
     ] = None,
     deep: Annotated[bool, typer.Option(help="Place a real call for evidence.")] = True,
+    feed: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="Debian's feed of known vulnerabilities, as somebody fetched it.",
+        ),
+    ] = None,
+    lang: LangOption = None,
 ) -> None:
-    """Run all checks and write report.html and report.json."""
+    """Run all checks and write a signed folder of evidence."""
     if context.invoked_subcommand:
         return
     require_root()
     here = load_installed(site_file(site))
-    with err.status("gathering evidence …") as status:
-        surveys = look(here.site, here.paths).surveys
-        findings = examine(here, deep=deep, on_finding=lambda finding: status.update(finding.title))
-    target = folder or new_folder(here.paths.reports)
-    file_report(here.site, here.plan, surveys, findings, target)
+    tongue = lang or tongue_of(os.environ)
+    target = make_report(here, folder, deep=deep, feed=feed, tongue=tongue)
     out.print(f"report  {target / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 @app.command()
-def verify(
-    folder: Annotated[Path, typer.Argument(help="A report's folder.", metavar="DIR")],
+def key(
+    site: SiteOption = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Write it to this file; else print it.")
+    ] = None,
 ) -> None:
-    """Check each file of a report against its manifest; signatures come with a later version."""
-    altered = altered_files(folder)
-    for name in altered:
-        out.print(f"[bold red]altered[/]  {folder / name}", highlight=False, soft_wrap=True)
-    if altered:
+    """The public key that this site's reports are checked by: the auditor takes it along."""
+    require_root()
+    public, told = auditors_key(load_installed(site_file(site)).paths)
+    if target is None:
+        typer.echo(public.decode(), nl=False)
+    else:
+        target.write_bytes(public)
+    typer.echo(told, err=True)
+
+
+@app.command("verify")
+def verify_folder(
+    folder: Annotated[Path, typer.Argument(help="A report's folder.", metavar="DIR")],
+    public: Annotated[
+        Path | None, typer.Option("--key", help="The site's public key, as you took it along.")
+    ] = None,
+) -> None:
+    """Check each file of a report by its hash, and the manifest by its signature."""
+    key_data = None if public is None else read_key(public)
+    found = verify(folder, key_data)
+    for line in found.objections:
+        out.print(f"[bold red]{line}[/]", highlight=False, soft_wrap=True)
+    if found.objections:
         raise typer.Exit(EXIT_FINDINGS)
-    out.print(
-        f"[green]intact[/]   {folder}\n"
-        "not signed: this shows no change since the manifest was made, not who made it",
-        highlight=False,
-        soft_wrap=True,
-    )
+    out.print(f"[green]intact[/]  {folder}", highlight=False, soft_wrap=True)
+    if found.seal is Seal.GOOD and key_data is not None:
+        told = f"signed by {fingerprint(key_data)}, the key that you gave"
+    else:
+        told = (
+            f"it names {found.signed_by} as its key, which was not checked: without --key this "
+            "shows no change since the manifest was made, not who made it"
+        )
+    out.print(told, highlight=False, soft_wrap=True)
+
+
+_COLOURS = {
+    Turn.WORSE: "bold red",
+    Turn.BETTER: "green",
+    Turn.CHANGED: "yellow",
+    Turn.NEW: "cyan",
+    Turn.GONE: "dim",
+}
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="The earlier report's folder.", metavar="OLD")],
+    new: Annotated[Path, typer.Argument(help="The later report's folder.", metavar="NEW")],
+    as_json: JsonOption = False,
+) -> None:
+    """What got better or worse, appeared or left between two reports; versions and files, too."""
+    found = differences(read_report(old), read_report(new))
+    if as_json:
+        rows = [asdict(one) for one in found]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _show(found)
+    if any(one.turn is Turn.WORSE for one in found):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _show(found: Sequence[Difference]) -> None:
+    if not found:
+        out.print("no difference")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "what", "server", "before", "now"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        table.add_row(
+            f"[{_COLOURS[one.turn]}]{one.turn.value}[/]",
+            f"{escape(one.id)} [dim]{escape(one.title or one.kind)}[/]",
+            escape(one.host),
+            escape(one.before),
+            escape(one.now),
+        )
+    out.print(table)

@@ -7,8 +7,10 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import av
+if TYPE_CHECKING:
+    import av
 
 FULL_SCALE = 32768
 _BLOCK_SECONDS = 0.1  # resolves 10 Hz, and drift between two clocks does not matter yet
@@ -73,6 +75,8 @@ def _judge(block: Sequence[int], rate: int, hertz: float) -> tuple[float, float]
 
 def decode_gsm(data: bytes) -> tuple[array[int], int]:
     """The samples of a raw GSM 06.10 file, and their rate. Raises ValueError for anything else."""
+    import av  # noqa: PLC0415  takes long to load, and most runs hear nothing
+
     samples: array[int] = array("h")
     rate = 8000
     try:

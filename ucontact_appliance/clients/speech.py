@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import av
-
 RATE = 8000
 SECONDS = 3.0
 _PEAK = 0.5 * 32767
@@ -90,6 +88,8 @@ def resampled(samples: Sequence[int], rate: int, to: int) -> array[int]:
     """The same sound at another rate, 16 bit mono."""
     if rate == to or not samples:
         return array("h", samples)
+    import av  # noqa: PLC0415  takes long to load, and most runs hear nothing
+
     frame = av.AudioFrame(format="s16", layout="mono", samples=len(samples))
     frame.planes[0].update(array("h", samples).tobytes())
     frame.sample_rate = rate

@@ -32,7 +32,7 @@ from ucontact_appliance.errors import (
     UnreachableError,
     UsageError,
 )
-from ucontact_appliance.report.redact import redact
+from ucontact_appliance.report.redact import redactor
 
 
 def run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...]) -> int:
@@ -224,9 +224,7 @@ def _told(caught: ApplianceError | TimeoutError, job: Job) -> ApplianceError:
     """The failure as a person may read it: on the screen as in the log, without secrets."""
     if isinstance(caught, TimeoutError):
         caught = UnreachableError("a host gave no answer in time", evidence=str(caught))
-    values = tuple(job.secrets.values())
+    redacted = redactor(job.secrets.values())
     return type(caught)(
-        redact(caught.what, values),
-        evidence=redact(caught.evidence, values),
-        helps=redact(caught.helps, values),
+        redacted(caught.what), evidence=redacted(caught.evidence), helps=redacted(caught.helps)
     )

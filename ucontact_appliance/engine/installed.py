@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Site
@@ -30,7 +31,7 @@ class Installed:
 
 def load_installed(site_file: Path) -> Installed:
     """The installed site. Raises UsageError when it was never installed from this machine."""
-    site = load_site(site_file, IDS)
+    site = load_site(site_file, IDS, control_ids())
     paths = state_paths(site.site)
     try:
         plan = Plan.model_validate_json(paths.plan.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.report.redact import redact
+from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.site.files import private_dir
 
 
@@ -23,7 +23,7 @@ def run_log(
     written is told once, by `tell`.
     """
     private_dir(folder)
-    values = tuple(secrets)
+    redacted = redactor(secrets)
     now = datetime.now(timezone.utc)
     path = folder / f"install-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
     try:
@@ -37,7 +37,7 @@ def run_log(
         def write(line: str) -> None:
             stamp = datetime.now(timezone.utc).strftime("%H:%M:%S")
             try:
-                stream.write(f"{stamp} {redact(line, values)}\n".encode(errors="replace"))
+                stream.write(f"{stamp} {redacted(line)}\n".encode(errors="replace"))
             except ValueError:  # closed: a straggler's line, after the run
                 return
             except OSError as error:

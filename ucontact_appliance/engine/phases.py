@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
+from ucontact_appliance.engine.gathering import Gatherer
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
 from ucontact_appliance.engine.moves import carry, demand_sources, settle
@@ -16,12 +18,13 @@ from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.engine.reporting import file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.findings import said
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
-from ucontact_appliance.report.redact import redact
+from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.resources import INSTALLER
 
 
@@ -197,10 +200,12 @@ class Verify(_Always):
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
         remember_written(job.site, job.plan, job.paths)
-        findings = _checked(job, Stage.DOCTOR)
+        gatherer = Gatherer()
+        findings = _checked(job, Stage.DOCTOR, gatherer)
         job.observer(TaskStarted("Write the compliance report"))
         folder = new_folder(job.paths.reports)
-        file_report(job.site, job.plan, job.seen.surveys, findings, folder)
+        evidence = gatherer.evidence(findings, job.secrets)
+        file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
         _demand(findings, "the site is installed, but not healthy", job.speak)
         return 0
 
@@ -238,11 +243,11 @@ def _place(job: Job, role: Role) -> Place:
 
 def _play(job: Job, name: str, *, check: bool) -> PlayResult:
     playbook = INSTALLER / "playbooks" / f"{name}.yml"
-    values = tuple(job.secrets.values())
+    redacted = redactor(job.secrets.values())
 
     def observer(event: Event) -> None:
         if isinstance(event, TaskResult):
-            event = replace(event, message=redact(event.message, values))
+            event = replace(event, message=redacted(event.message))
         job.observer(event)
 
     result = run_playbook(
@@ -273,7 +278,9 @@ def _failure(failed: tuple[TaskResult, ...]) -> Exception:
     )
 
 
-def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
+def _checked(
+    job: Job, stage: Stage, on_facts: Callable[[Mapping[str, FactSource]], None] | None = None
+) -> tuple[Finding, ...]:
     return run_checks(
         job.site,
         job.plan,
@@ -282,6 +289,7 @@ def _checked(job: Job, stage: Stage) -> tuple[Finding, ...]:
         job.site_file,
         stages=(stage,),
         on_finding=lambda finding: job.observer(TaskStarted(job.speak.text(finding.title))),
+        on_facts=on_facts,
     )
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from ucontact_appliance.clients import speech, stun, webrtc
+from ucontact_appliance.clients import speech, stun
+from ucontact_appliance.clients.calls import REFLEXIVE, RELAY, Way
 from ucontact_appliance.facts.call import Attempt, attempted, echo_request
 from ucontact_appliance.facts.source import Reach
 
@@ -65,17 +66,17 @@ def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tupl
     server = f"{reach.address}:{port}"
 
     def one(kind: str) -> Named:
-        credential = stun.time_limited(stun_secret, "doctor") if kind == webrtc.RELAY else None
+        credential = stun.time_limited(stun_secret, "doctor") if kind == RELAY else None
         request = replace(
             echo_request(reach, *caller, kind),
-            way=webrtc.Way(kind, server, credential),
+            way=Way(kind, server, credential),
             seconds=WAY_SECONDS,
             registers=False,
             reports=False,
         )
         return Named(kind, attempted(reach, request))
 
-    return _at_once(one, (webrtc.REFLEXIVE, webrtc.RELAY))
+    return _at_once(one, (REFLEXIVE, RELAY))
 
 
 def video_calls(reach: Reach, caller: Caller, codecs: tuple[str, ...]) -> tuple[Named, ...]:

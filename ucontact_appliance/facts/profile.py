@@ -21,8 +21,17 @@ import psutil
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.network import default_gateway
 from ucontact_appliance.facts.profile_parse import parse_profile
-from ucontact_appliance.facts.profile_records import Cpu, Filesystem, Memory, Nic, Profile, Route
+from ucontact_appliance.facts.profile_records import (
+    Cpu,
+    Filesystem,
+    Memory,
+    Nic,
+    Profile,
+    Route,
+    WriteLatency,
+)
 from ucontact_appliance.facts.runner import LocalRunner, Runner, runner_for
+from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.facts.survey import nominal_mb
 from ucontact_appliance.resources import INSTALLER, load_data
 from ucontact_appliance.site.model import Host
@@ -65,12 +74,27 @@ def host_profiles(
         return dict(zip([host.name for host in hosts], pool.map(one, hosts), strict=True))
 
 
-def far_profile(runner: Runner, *, pythons: Sequence[str] = _PYTHONS) -> Profile:
-    """The machine that the runner reaches, by the first of the interpreters that it has.
+def write_latency(reach: Reach) -> tuple[WriteLatency, ...]:
+    """How long writes take now, where the database and the recordings lie.
 
-    Raises UnreachableError when the script can't be run there, TimeoutError when it hangs.
+    Raises as `far_profile` does.
     """
     wanted = load_data("hardware")["write_latency"]
+    return far_profile(reach.runner, wanted=wanted | wanted["doctor"]).write_latency
+
+
+def far_profile(
+    runner: Runner,
+    *,
+    pythons: Sequence[str] = _PYTHONS,
+    wanted: Mapping[str, Any] | None = None,
+) -> Profile:
+    """The machine that the runner reaches, by the first of the interpreters that it has.
+
+    `wanted` is how its disks are timed: as `write_latency` in data/hardware.yml.
+    Raises UnreachableError when the script can't be run there, TimeoutError when it hangs.
+    """
+    wanted = wanted or load_data("hardware")["write_latency"]
     folders = [f"{use}={folder}" for use, folder in wanted["folders"].items()]
     start = ["sh", "-c", _START, "sh", " ".join(pythons)]
     done = runner.run(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from ucontact_appliance.facts.exchange import Exchange, RecordingRunner
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.site.model import Host, Site
 
 T = TypeVar("T")
+Question = tuple[Callable[..., Any], tuple[Hashable, ...]]
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,15 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class Look:
+    """When a probe looked (aware, UTC), for how long in seconds, and what it said to the host."""
+
+    began: datetime | None = None
+    seconds: float = 0.0
+    exchanges: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True)
 class Asked:
     """One question of a run, and what came of it: a value, or the exception; neither: no answer."""
 
@@ -41,6 +54,12 @@ class Asked:
     answered: bool
     value: Any = None
     error: BaseException | None = None
+    look: Look = field(default_factory=Look)
+
+    @property
+    def question(self) -> Question:
+        """What tells it from the other questions of its host."""
+        return self.probe, self.args
 
 
 class NotStoredError(Exception):
@@ -53,24 +72,35 @@ class FactSource:
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
         self._lock = threading.Lock()
-        self._known: dict[tuple[Callable[..., Any], tuple[Hashable, ...]], Future[Any]] = {}
+        self._known: dict[Question, Future[Any]] = {}
+        self._looks: dict[Question, Look] = {}
 
     def get(self, probe: Callable[..., T], *args: Hashable) -> T:
         """`probe(reach, *args)`, probed once however many ask; re-raises what it raised."""
-        return self._once(probe, args, lambda: probe(self.reach, *args))
+        exchanges: list[Exchange] = []
+        reach = replace(self.reach, runner=RecordingRunner(self.reach.runner, exchanges))
+        return self._once(probe, args, lambda: probe(reach, *args), exchanges)
 
     def here(self, probe: Callable[..., T], *args: Hashable) -> T:
         """`probe(*args)`, in the same way: what this machine itself knows, not the host."""
-        return self._once(probe, args, lambda: probe(*args))
+        return self._once(probe, args, lambda: probe(*args), [])
 
     def asked(self) -> tuple[Asked, ...]:
         """All that was asked so far."""
         with self._lock:
-            known = list(self._known.items())
-        return tuple(_asked(*key, future) for key, future in known)
+            known = [(key, future, self._looks.get(key)) for key, future in self._known.items()]
+        return tuple(_asked(*key, future, look or Look()) for key, future, look in known)
+
+    def witness(self) -> Witness:
+        """The same facts, for one reader whose questions are to be told from the others'."""
+        return Witness(self)
 
     def _once(
-        self, probe: Callable[..., T], args: tuple[Hashable, ...], look: Callable[[], T]
+        self,
+        probe: Callable[..., T],
+        args: tuple[Hashable, ...],
+        look: Callable[[], T],
+        exchanges: list[Exchange],
     ) -> T:
         key = (probe, args)
         with self._lock:
@@ -79,18 +109,60 @@ class FactSource:
             if future is None:
                 future = self._known[key] = Future()
         if mine:
+            began, start = datetime.now(timezone.utc), time.monotonic()
             try:
-                future.set_result(look())
+                found = look()
             except BaseException as error:
+                self._looked(key, began, start, exchanges)
                 future.set_exception(error)
+            else:
+                self._looked(key, began, start, exchanges)
+                future.set_result(found)
         result: T = future.result()
         return result
 
+    def _looked(
+        self, key: Question, began: datetime, start: float, exchanges: list[Exchange]
+    ) -> None:
+        with self._lock:
+            self._looks[key] = Look(began, time.monotonic() - start, tuple(exchanges))
 
-def _asked(probe: Callable[..., Any], args: tuple[Hashable, ...], future: Future[Any]) -> Asked:
+
+class Witness(FactSource):
+    """One reader's view of a host's facts: it remembers what was asked through it."""
+
+    def __init__(self, source: FactSource) -> None:
+        super().__init__(source.reach)
+        self._source = source
+        self._keys: dict[Question, None] = {}
+
+    def sources(self) -> tuple[Question, ...]:
+        """The questions asked through this view so far, each once, in order."""
+        with self._lock:
+            return tuple(self._keys)
+
+    def asked(self) -> tuple[Asked, ...]:
+        """All that was asked of the host so far, by whomever."""
+        return self._source.asked()
+
+    def _once(
+        self,
+        probe: Callable[..., T],
+        args: tuple[Hashable, ...],
+        look: Callable[[], T],
+        exchanges: list[Exchange],
+    ) -> T:
+        with self._lock:
+            self._keys[(probe, args)] = None
+        return self._source._once(probe, args, look, exchanges)
+
+
+def _asked(
+    probe: Callable[..., Any], args: tuple[Hashable, ...], future: Future[Any], look: Look
+) -> Asked:
     if not future.done():
         return Asked(probe, args, answered=False)
     error = future.exception()
     if error is not None:
-        return Asked(probe, args, answered=True, error=error)
-    return Asked(probe, args, answered=True, value=future.result())
+        return Asked(probe, args, answered=True, error=error, look=look)
+    return Asked(probe, args, answered=True, value=future.result(), look=look)

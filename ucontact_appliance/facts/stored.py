@@ -25,10 +25,11 @@ from ucontact_appliance.errors import (
     UnreachableError,
     UsageError,
 )
+from ucontact_appliance.facts.exchange import Exchange
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Asked, FactSource, NotStoredError, Reach
 from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.report.redact import HIDDEN, redact
+from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
 
@@ -95,13 +96,14 @@ class Redaction:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         # The longest first: one may be a part of another.
-        self._secrets = sorted(secrets.items(), key=lambda pair: len(pair[1]), reverse=True)
-        self._placeholders = placeholders(secrets)
+        named = sorted(secrets.items(), key=lambda pair: len(pair[1]), reverse=True)
+        stands_for = placeholders(secrets)
+        self._redactors = [redactor([value], stands_for[name]) for name, value in named]
 
     def text(self, text: str) -> str:
         """The text without any secret, nor a private key."""
-        for name, value in self._secrets:
-            text = redact(text, [value]).replace(HIDDEN, self._placeholders[name])
+        for redacted in self._redactors:
+            text = redacted(text)
         return _PRIVATE_KEY.sub(r"[\1]", text)
 
     def data(self, data: bytes) -> bytes:
@@ -259,7 +261,11 @@ class StoredFacts(FactSource):
         self._stored = {(fact.probe, fact.args): fact for fact in facts}
 
     def _once(
-        self, probe: Callable[..., T], args: tuple[Hashable, ...], look: Callable[[], T]
+        self,
+        probe: Callable[..., T],
+        args: tuple[Hashable, ...],
+        look: Callable[[], T],
+        exchanges: list[Exchange],
     ) -> T:
         fact = self._stored.get((probe_name(probe), args_text(args)))
         if fact is None:

@@ -41,7 +41,9 @@ _BUILD_SECONDS = 600
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _RESOLVER = Path("/etc/resolv.conf")
 # The newest suite's Release file can be past its date on a mirror that stands still. Lab only.
-_APT = 'Acquire::Check-Valid-Until "false";\nAPT::Install-Recommends "false";\n'
+_APT = (
+    'Acquire::Check-Valid-Until "false";\nAcquire::Retries "3";\nAPT::Install-Recommends "false";\n'
+)
 _NETWORKD = "[Match]\nName=host0\n\n[Network]\nAddress={address}\nGateway={gateway}\n"
 
 

@@ -68,10 +68,17 @@ class _Template:
 class Catalogue:
     """A language by its templates: `entries` from English to it, `{0}` and `{site}` as places.
 
-    `{count}` is filled with figures only.
+    `{count}` is filled with figures only. `contractions` are words that become one where a text is
+    filled in behind another (`de el` is `del`).
     """
 
-    def __init__(self, entries: Mapping[str, str]) -> None:
+    def __init__(
+        self, entries: Mapping[str, str], contractions: Mapping[str, str] | None = None
+    ) -> None:
+        self._contractions = [
+            (re.compile(rf"\b{re.escape(words)}\b"), one)
+            for words, one in (contractions or {}).items()
+        ]
         self._literals = {english: said for english, said in entries.items() if "{" not in english}
         self._templates = tuple(
             _template(english, said) for english, said in entries.items() if "{" in english
@@ -139,6 +146,8 @@ class Catalogue:
         ):
             return  # another program's sentence: whole in its own language, or nobody finds it
         text = _PLACE.sub(lambda place: parts[place[1]].text, template.said)
+        for words, one in self._contractions:
+            text = words.sub(one, text)
         yield _Said(
             text,
             template.words + sum(part.words for part in parts.values()),

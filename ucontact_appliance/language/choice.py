@@ -19,6 +19,9 @@ class Tongue(str, Enum):
     ES = "es"
 
 
+_CONTRACTIONS = {Tongue.ES: {"de el": "del", "a el": "al"}}
+
+
 def tongue_of(environment: Mapping[str, str]) -> Tongue:
     """The language of an environment: Spanish where it asks for any Spanish, else English."""
     chosen = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
@@ -32,7 +35,7 @@ def language(tongue: Tongue) -> Language:
 
 @cache
 def _loaded(tongue: Tongue) -> Catalogue:
-    return Catalogue(entries(tongue))
+    return Catalogue(entries(tongue), _CONTRACTIONS.get(tongue))
 
 
 def entries(tongue: Tongue) -> dict[str, str]:

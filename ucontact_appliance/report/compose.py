@@ -7,18 +7,18 @@ from datetime import datetime, timezone
 
 from ucontact_appliance import __version__
 from ucontact_appliance.checks.document import verdict_of
-from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.facts.managed import fingerprints
+from ucontact_appliance.facts.stored import probe_name
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.report.attestations import NOBODY, Vouched, with_attestation
+from ucontact_appliance.report.controls import assess_frameworks
+from ucontact_appliance.report.exhibits import Exhibit
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost, Requirement
+from ucontact_appliance.report.verdicts import assessed
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
-
-MANUAL = "manual"
-PARTIAL = "partial"
-WAIVED = "waived"
-# The worst first: a requirement is as good as its worst finding.
-_ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
 
 
 def requirements() -> tuple[Requirement, ...]:
@@ -32,9 +32,12 @@ def compose(
     surveys: Mapping[str, Survey],
     findings: Sequence[Finding],
     time: datetime,
+    *,
+    exhibits: Sequence[Exhibit] = (),
 ) -> Report:
     """The report of one run; `surveys` by host name, `time` aware."""
     table = load_data("requirements")
+    vouched = Vouched(site.attestations, time.astimezone(timezone.utc).date())
     return Report(
         appliance=__version__,
         site=site.site,
@@ -50,33 +53,34 @@ def compose(
                 roles=tuple(role.value for role in host.roles),
                 system=surveys[host.name].os_name,
                 memory_mb=surveys[host.name].memory_mb,
+                files=_files(host.name, exhibits),
             )
             for host in plan.hosts
         ),
         groups=dict(table["groups"]),
-        assessments=tuple(assess(requirement, findings) for requirement in requirements()),
+        assessments=tuple(assess(one, findings, vouched) for one in requirements()),
         findings=tuple(findings),
         versions=tuple(finding for finding in findings if finding.id in table["versions"]),
         limits=tuple(table["limits"]),
+        frameworks=assess_frameworks(findings, vouched),
+        exhibits=tuple(exhibits),
     )
 
 
-def assess(requirement: Requirement, findings: Sequence[Finding]) -> Assessment:
+def assess(
+    requirement: Requirement, findings: Sequence[Finding], vouched: Vouched = NOBODY
+) -> Assessment:
     """The requirement with its findings, and the verdict over them."""
     mine = tuple(finding for finding in findings if requirement.id in finding.requirements)
-    # What builds on a failed check was not judged: that is not the same as not to be seen.
-    seen = {
-        Verdict.ERROR if finding.blocked_by else finding.verdict
-        for finding in mine
-        if finding.waived is None or finding.verdict is Verdict.WARN
-    }
-    worst = next((verdict for verdict in _ORDER if verdict in seen), None)
-    excepted = any(f.waived and f.verdict is not Verdict.WARN for f in mine)
-    if excepted and worst not in (Verdict.FAIL, Verdict.ERROR):
-        return Assessment(requirement, WAIVED, mine)
-    if worst is None:
-        return Assessment(requirement, MANUAL, mine)
-    unseen = Verdict.SKIP in seen or bool(requirement.manual)
-    return Assessment(
-        requirement, PARTIAL if worst is Verdict.PASS and unseen else worst.value, mine
+    word = vouched.word_for(requirement.id)
+    verdict = assessed(mine, bool(requirement.manual) and word is None)
+    return Assessment(requirement, with_attestation(verdict, word), mine, word)
+
+
+def _files(host: str, exhibits: Sequence[Exhibit]) -> Mapping[str, str]:
+    """The fingerprints that the run took of that host's managed files; empty without an answer."""
+    probe = probe_name(fingerprints)
+    return next(
+        (one.answer for one in exhibits if (one.host, one.probe) == (host, probe) and one.answer),
+        {},
     )

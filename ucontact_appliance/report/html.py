@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import jinja2
+from markupsafe import Markup, escape
 
 from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.report.model import Assessment, Report
+from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.report import parts
+from ucontact_appliance.report.model import Report
 from ucontact_appliance.resources import TEMPLATES
 
 # What a verdict over a requirement is called on the page, in reading order.
 VERDICTS = {
     "pass": "met",
     "partial": "met as far as seen",
+    "attested": "met by a person's word",
     "warn": "met with a remark",
     "waived": "not met, and waived",
     "fail": "not met",
@@ -25,7 +30,43 @@ VERDICTS = {
     "manual": "for a person to look at",
 }
 STATUSES = {"effective": "effective", "retired": "retired", "past-support": "past support"}
-_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # the worst first
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+DATES = tuple(f"{{0}} {month} {{1}}" for month in _MONTHS)
+
+
+# The report in a sentence, by the worst verdict over a requirement.
+HEADLINES = {
+    "fail": "Not every requirement is met",
+    "error": "Not every requirement could be judged",
+    "waived": "Every requirement that could be verified is met, but for what is waived",
+    "warn": "Every requirement that could be verified is met, with remarks",
+    "partial": "Every requirement that could be verified is met",
+    "attested": "Every requirement that could be verified is met",
+    "pass": "Every requirement that could be verified is met",
+}
+NOTHING = "Nothing could be verified"
+OWN = "The appliance's own requirements"
+# How many requirements are what, in parts to be joined.
+_MET = "%s of %s requirements are met"
+_LEFT = "%s for a person to look at"
+_OTHERS = {
+    "partial": "%s of them as far as it can be seen from here",
+    "attested": "%s of them by a person's word",
+    "fail": "%s not met",
+    "waived": "%s not met, and waived",
+    "error": "%s could not be judged",
+}
+PARTS = (_MET, *_OTHERS.values(), _LEFT)
+METHODS = {
+    "probed": "probed live at",
+    "read": "read from a file at",
+    "attested": "attested at",
+}
+_CODE = re.compile("`([^`]+)`")
+Tally = tuple[tuple[str, int], ...]  # numbers by verdict, in reading order, zeros left out
 
 
 @dataclass(frozen=True)
@@ -36,8 +77,22 @@ class Headline:
     text: str
 
 
-def to_html(report: Report) -> str:
-    """The page; every value is escaped."""
+@dataclass(frozen=True)
+class Here:
+    """What was found on one server."""
+
+    tally: Tally
+    findings: tuple[Finding, ...]
+    problems: tuple[Finding, ...]
+    versions: tuple[Finding, ...]
+
+
+def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> str:
+    """The page; every value is escaped.
+
+    `words` says the page's own words, `tongue` names their language (ISO 639-1); what the report
+    holds is in that language already (`language.report.said_report`).
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / "report"),
         autoescape=True,
@@ -45,65 +100,93 @@ def to_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["coded"] = coded
     counts = Counter(assessment.verdict for assessment in report.assessments)
     return environment.get_template("report.html.j2").render(
         report=report,
-        time=spoken(report.time),
+        t=words.text,
+        tongue=tongue,
+        time=spoken(report.time, words),
         verdicts=VERDICTS,
         statuses=STATUSES,
+        methods=METHODS,
         headline=headline(counts),
+        sentence=sentence(counts, len(report.assessments)),
         counts=counts,
         check_counts=Counter(finding.verdict.value for finding in report.findings),
-        sections=_sections(report),
-        aged=[a for a in report.assessments if a.requirement.status != "effective"],
-        problems=[
-            f
-            for verdict in _PROBLEMS
-            for f in report.findings
-            if f.verdict is verdict and f.waived is None
-        ],
-        waived=[f for f in report.findings if f.waived and not f.blocked_by],
-        skipped=[f for f in report.findings if f.verdict is Verdict.SKIP and not f.blocked_by],
-        blocked=[f for f in report.findings if f.blocked_by and f.waived is None],
-        evidence=_once(report.findings),
+        tallies=_tallies(report, words),
+        by_host={host.name: _here(report, host.name) for host in report.hosts},
+        retired=parts.retired(report),
+        old=parts.past_support(report.findings),
+        sections=parts.sections(report),
+        aged=parts.aged(report),
+        problems=parts.problems(report.findings),
+        waived=parts.waived(report.findings),
+        skipped=parts.skipped(report.findings),
+        blocked=parts.blocked(report.findings),
+        evidence=parts.once(report.findings),
     )
+
+
+def coded(text: str) -> Markup:
+    """The text, escaped, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def headline(counts: Mapping[str, int]) -> Headline:
     """The sentence for these numbers of requirements by verdict."""
-    texts = {
-        "fail": "Not every requirement is met",
-        "error": "Not every requirement could be judged",
-        "waived": "Every requirement that could be verified is met, but for what is waived",
-        "warn": "Every requirement that could be verified is met, with remarks",
-        "partial": "Every requirement that could be verified is met",
-        "pass": "Every requirement that could be verified is met",
-    }
-    for verdict, text in texts.items():
+    for verdict, text in HEADLINES.items():
         if counts.get(verdict):
-            return Headline("pass" if verdict == "partial" else verdict, text)
-    return Headline("skip", "Nothing could be verified")
+            return Headline("pass" if verdict in ("partial", "attested") else verdict, text)
+    return Headline("skip", NOTHING)
 
 
-def spoken(time: str) -> str:
+def sentence(counts: Mapping[str, int], of: int) -> tuple[str, ...]:
+    """How many of so many requirements are what, in parts to be joined."""
+    met = sum(counts.get(one, 0) for one in ("pass", "partial", "warn", "attested"))
+    told = [part % counts[one] for one, part in _OTHERS.items() if counts.get(one)]
+    left = counts.get("manual", 0) + counts.get("skip", 0)
+    last = [_LEFT % left] if left else []
+    return (_MET % (met, of), *told, *last)
+
+
+def spoken(time: str, words: Language = ENGLISH) -> str:
     """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
     moment = datetime.fromisoformat(time).astimezone(timezone.utc)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    day = words.text(DATES[moment.month - 1].format(moment.day, moment.year))
+    return f"{day}, {moment:%H:%M} UTC"
 
 
-def _sections(report: Report) -> list[tuple[str, list[Assessment]]]:
-    """The assessments by group, in the order of the table."""
+def _tally(verdicts: Iterable[str]) -> Tally:
+    counts = Counter(verdicts)
+    return tuple((verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
+
+
+def _tallies(report: Report, words: Language) -> list[tuple[str, str, Tally]]:
+    """The appliance's own requirements, then each framework: name, anchor, numbers."""
+    own = _tally(a.verdict for a in report.assessments)
     return [
-        (title, [a for a in report.assessments if a.requirement.group == group])
-        for group, title in report.groups.items()
+        (words.text(OWN), "overview", own),
+        *(
+            (
+                f"{one.framework.title} {one.framework.version}",
+                one.framework.id,
+                _tally(a.verdict for a in one.assessments),
+            )
+            for one in report.frameworks
+        ),
     ]
 
 
-def _once(findings: Sequence[Finding]) -> list[tuple[Finding, Finding | None]]:
-    """Each finding, with the earlier one of its host that brought the very same evidence."""
-    first: dict[tuple[str, str], Finding] = {}
-    rows: list[tuple[Finding, Finding | None]] = []
-    for finding in findings:
-        earlier = first.setdefault((finding.host, finding.evidence), finding)
-        rows.append((finding, earlier if finding.evidence and earlier is not finding else None))
-    return rows
+def _here(report: Report, host: str) -> Here:
+    mine = tuple(finding for finding in report.findings if finding.host == host)
+    return Here(
+        tally=_tally("waived" if f.waived else _colour(f) for f in mine),
+        findings=mine,
+        problems=tuple(parts.problems(mine)),
+        versions=tuple(finding for finding in report.versions if finding.host == host),
+    )
+
+
+def _colour(finding: Finding) -> str:
+    return Verdict.ERROR.value if finding.blocked_by else finding.verdict.value

@@ -1,30 +1,97 @@
-"""A report's folder: the page, the document, and a manifest of both."""
+"""A report's folder: its forms, the evidence, and a signed manifest of all of them."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
+from ucontact_appliance.facts.components import PythonEnvironment
+from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.report import pdf_words, said_report
 from ucontact_appliance.report.document import to_json
 from ucontact_appliance.report.html import to_html
+from ucontact_appliance.report.junit import to_junit
+from ucontact_appliance.report.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    Previous,
+    digests,
+)
 from ucontact_appliance.report.model import Report
+from ucontact_appliance.report.oscal import to_oscal
+from ucontact_appliance.report.pdf import to_pdf
+from ucontact_appliance.report.signing import fingerprint, public_half, sign
 from ucontact_appliance.site.files import private_dir, write_private
 
-MANIFEST = "manifest.json"
 PAGE = "report.html"
 DOCUMENT = "report.json"
-FILES = (PAGE, DOCUMENT)
+EVIDENCE = "evidence.json"
+JUNIT = "junit.xml"
+OSCAL = "oscal.json"
+PAPER = "report.pdf"
+SBOM = "sbom.json"
+FILES = (PAGE, PAPER, DOCUMENT, EVIDENCE, OSCAL, JUNIT, SBOM)
 
 
-def write_report(report: Report, folder: Path) -> None:
-    """Write report.html, report.json and manifest.json, each in one step, 0600."""
-    private_dir(folder)
-    files = {PAGE: to_html(report), DOCUMENT: to_json(report)}
-    for name, text in files.items():
-        write_private(folder / name, text)
-    digests = {
-        name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())
+def forms(report: Report, tongue: Tongue = Tongue.EN) -> dict[str, bytes]:
+    """Every file of a report but the manifest and its signature, by name.
+
+    The page and the paper are in that language; what programs read is in English, so that reports
+    compare.
+    """
+    told = said_report(report, tongue)
+    evidence = {"schema": 1, "site": report.site, "time": report.time}
+    rows = [asdict(exhibit) for exhibit in report.exhibits]
+    document = json.dumps({**evidence, "exhibits": rows}, indent=1, ensure_ascii=False)
+    return {
+        PAGE: to_html(told, language(tongue), tongue.value).encode(),
+        PAPER: to_pdf(told, pdf_words(tongue), language(tongue)),
+        OSCAL: to_oscal(report, report.exhibits),
+        DOCUMENT: to_json(report).encode(),
+        EVIDENCE: f"{document}\n".encode(),
+        JUNIT: to_junit(report.site, report.time, report.findings),
+        SBOM: _sbom(report),
     }
-    manifest = {"site": report.site, "time": report.time, "sha256": digests}
-    write_private(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+
+
+def _sbom(report: Report) -> bytes:
+    # Only here: it takes long to load, and most commands write no report.
+    from ucontact_appliance.report.sbom import to_cyclonedx  # noqa: PLC0415
+
+    controller = report.controller or PythonEnvironment("", (), ("nobody looked",))
+    return to_cyclonedx(report.site, report.time, report.contents, controller)
+
+
+def write_report(
+    report: Report,
+    files: Mapping[str, bytes],
+    folder: Path,
+    key: bytes,
+    previous: Previous | None = None,
+) -> Manifest:
+    """Write the folder, 0700 with files of 0600, each in one step; the manifest and its signature
+    come last, so that a folder without them is none.
+
+    `key` is the site's private key in PEM.
+    """
+    private_dir(folder)
+    for name in (MANIFEST, SIGNATURE):
+        (folder / name).unlink(missing_ok=True)
+    for name, data in files.items():
+        write_private(folder / name, data)
+    manifest = Manifest(
+        site=report.site,
+        appliance=report.appliance,
+        time=report.time,
+        key=fingerprint(public_half(key)),
+        previous=previous,
+        sha256=digests(files),
+    )
+    data = manifest.to_bytes()
+    # As it is: in any form of text a byte could be changed and mean the same.
+    write_private(folder / SIGNATURE, sign(key, data).value)
+    write_private(folder / MANIFEST, data)
+    return manifest

@@ -11,22 +11,27 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.site.model import EVALUATION, KNOWN_CHECKS, Site, model_in
+from ucontact_appliance.site.model import EVALUATION, KNOWN_CHECKS, KNOWN_CONTROLS, Site, model_in
 
 _MOST_BYTES = 1 << 20
 _DEEPEST = 32  # sections inside one another; a site file has 5
 _HELP = "ucontact init   (writes a good site.yml)"
 
 
-def load_site(path: Path, known_checks: Collection[str] | None = None) -> Site:
+def load_site(
+    path: Path,
+    known_checks: Collection[str] | None = None,
+    known_controls: Collection[str] | None = None,
+) -> Site:
     """The site in that file; UsageError names what is wrong, where, and what to do.
 
-    `known_checks` are the ids that may be waived (`checks.registry.IDS`); without them, any may.
+    `known_checks` are the ids that may be waived (`checks.registry.IDS`), `known_controls` what a
+    person may vouch for (`report.controls.control_ids()`); without them, any may.
 
     Paths in it come back absolute: `~` is the home of who runs the command, and a relative one
     starts at the folder of the file itself, also when the file is reached by a link.
     """
-    site = parse_site(_read(path), str(path), known_checks)
+    site = parse_site(_read(path), str(path), known_checks, known_controls)
     return _anchored(site, path.resolve().parent)
 
 
@@ -85,12 +90,18 @@ def _read(path: Path) -> str:
 
 
 def parse_site(
-    text: str, name: str = "site.yml", known_checks: Collection[str] | None = None
+    text: str,
+    name: str = "site.yml",
+    known_checks: Collection[str] | None = None,
+    known_controls: Collection[str] | None = None,
 ) -> Site:
     """The site in that text; `name` is what messages call it."""
     root = _compose(text, name)
     try:
-        return Site.model_validate(yaml.safe_load(text), context={KNOWN_CHECKS: known_checks})
+        return Site.model_validate(
+            yaml.safe_load(text),
+            context={KNOWN_CHECKS: known_checks, KNOWN_CONTROLS: known_controls},
+        )
     except ValidationError as error:
         problems = [_explain(problem, root) for problem in error.errors()]
         count = f"{len(problems)} mistakes" if len(problems) > 1 else "a mistake"

@@ -32,6 +32,7 @@ from pydantic_core import PydanticCustomError
 LOCAL = "local"
 WAIVERS_CHECK = "site.waivers"  # watches over the exceptions: itself it can't be one
 KNOWN_CHECKS = "known_checks"  # in the validation's context: the ids that may be waived
+KNOWN_CONTROLS = "known_controls"  # there too: what a person may vouch for
 EVALUATION = "evaluation"  # the release that is built here, and needs no path
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -354,6 +355,40 @@ class Waiver(_Model):
         return name
 
 
+class Attestation(_Model):
+    """What a person vouches for, where no check can see it: named, dated, and for a time."""
+
+    control: str = Field(
+        description="a requirement such as R14, or a framework's control such as iso-27001/8.10"
+    )
+    statement: Annotated[str, Field(min_length=10)] = Field(
+        description="what was looked at, and what was seen; the report quotes it"
+    )
+    by: Annotated[str, Field(min_length=3)] = Field(description="who vouches: name and office")
+    seen: Annotated[date, BeforeValidator(_written_date)] = Field(
+        description="the day on which it was looked at, such as 2026-10-05"
+    )
+    until: Annotated[date, BeforeValidator(_written_date)] = Field(
+        description="the last day on which it counts; from then on somebody has to look again"
+    )
+
+    @field_validator("control")
+    @classmethod
+    def _names_a_control(cls, name: str, info: ValidationInfo) -> str:
+        known = (info.context or {}).get(KNOWN_CONTROLS)
+        if known is not None and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]!r}?" if near else "the report shows their numbers"
+            raise ValueError(f"there is no control {name!r}; {advice}")
+        return name
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Attestation:
+        if self.until < self.seen:
+            raise ValueError(f"it ends on {self.until}, before it was seen on {self.seen}")
+        return self
+
+
 class DatabaseOn(str, Enum):
     """Where the database of a medium site lives (R12)."""
 
@@ -384,6 +419,9 @@ class Site(_Model):
 
     waivers: tuple[Waiver, ...] = Field(
         (), description="exceptions: checks that may fail, each with its reason and its last day"
+    )
+    attestations: tuple[Attestation, ...] = Field(
+        (), description="what a person vouches for, where no check of the appliance can see it"
     )
 
     @model_validator(mode="after")

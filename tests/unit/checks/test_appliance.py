@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import cast
+
 import pytest
+import typer
 
 from ucontact_appliance.checks.appliance import COMMANDS, judge_commands
 from ucontact_appliance.checks.model import Verdict
@@ -11,6 +16,20 @@ from ucontact_appliance.facts.distribution import known_commands
 
 def test_the_three_commands_are_there() -> None:
     assert judge_commands(known_commands()).verdict is Verdict.PASS
+
+
+def test_without_a_command_line_one_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ucontact_appliance.cli.main", raising=False)
+    assert judge_commands(known_commands()).verdict is Verdict.PASS
+
+
+def test_the_command_line_that_runs_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = typer.Typer()
+    app.command("install")(lambda: None)
+    app.command("other")(lambda: None)
+    line = SimpleNamespace(app=app)
+    monkeypatch.setitem(sys.modules, "ucontact_appliance.cli.main", cast("ModuleType", line))
+    assert known_commands() == ("install", "other")
 
 
 @pytest.mark.parametrize("lost", COMMANDS)

@@ -16,7 +16,7 @@ from ucontact_appliance.checks.call import (
 )
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.clients.audio import ToneHeard
-from ucontact_appliance.clients.webrtc import (
+from ucontact_appliance.clients.calls import (
     ANSWERED,
     CONNECTED_MEDIA,
     CONNECTED_TLS,

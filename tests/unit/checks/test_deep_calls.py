@@ -18,9 +18,9 @@ from ucontact_appliance.checks.deep_calls import (
 )
 from ucontact_appliance.checks.model import Subject, Verdict
 from ucontact_appliance.clients.audio import ToneHeard
+from ucontact_appliance.clients.calls import ANSWERED, STEPS, CallRecord, Media, VideoSeen
 from ucontact_appliance.clients.marks import AUDIO, RELAYED, VIDEO, Marked
 from ucontact_appliance.clients.speech import SpeechHeard
-from ucontact_appliance.clients.webrtc import ANSWERED, STEPS, CallRecord, Media, VideoSeen
 from ucontact_appliance.facts.call import Attempt
 from ucontact_appliance.facts.deep_calls import Named
 from ucontact_appliance.facts.trunk_calls import TrunkCall

@@ -55,7 +55,16 @@ def test_the_table_is_in_order() -> None:
     for component in load_data("lifecycle")["components"].values():
         series = [row["series"] for row in component["releases"]]
         assert len(series) == len(set(series))
+        assert series == sorted(series, key=lambda one: [int(part) for part in one.split(".")])
         assert all(isinstance(row["until"], date) for row in component["releases"])
+
+
+def test_a_mainline_branch_of_nginx_ends_with_the_stable_branch_before_it() -> None:
+    rows = load_data("lifecycle")["components"]["nginx"]["releases"]
+    until = {int(row["series"].partition(".")[2]): row["until"] for row in rows}
+    mainline = [minor for minor in until if minor % 2 and minor - 1 in until]
+    assert mainline
+    assert all(until[minor] == until[minor - 1] for minor in mainline)
 
 
 def test_only_debian_and_ubuntu_are_distributions() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.checks.pressure import judge_pressure
+from ucontact_appliance.checks.pressure import judge_latency, judge_pressure
 from ucontact_appliance.facts.pressure import Pressure, parse_pressure
+from ucontact_appliance.facts.profile_records import WriteLatency
 
 RECORDED = """---- cpu
 some avg10=1.53 avg60=0.87 avg300=0.60 total=58761459
@@ -36,3 +37,33 @@ def test_what_waits_for_long_is_told(
 ) -> None:
     found = Pressure({} if waited is None else {"io": waited}, "")
     assert judge_pressure(found, "io", container).verdict is verdict
+
+
+def _timed(p50: float | None, folder: str = "/var/lib/mysql") -> WriteLatency:
+    p99 = None if p50 is None else p50 * 9
+    error = "No space left on device" if p50 is None else ""
+    return WriteLatency(("database",), folder, "/var", 40 if p50 else 0, p50, p99, error)
+
+
+@pytest.mark.parametrize(
+    ("medians", "verdict", "words"),
+    [
+        ((0.6,), Verdict.PASS, "half of them within 0.6 ms on /var"),
+        ((20.0,), Verdict.PASS, "half of them within 20.0 ms"),
+        ((0.6, 20.1), Verdict.WARN, "half of them within 20.1 ms"),
+        ((100.1, 0.6), Verdict.FAIL, "half of them within 100.1 ms"),
+        ((None, 0.6), Verdict.PASS, "half of them within 0.6 ms"),
+        ((None,), Verdict.SKIP, "no write could be timed"),
+        ((), Verdict.SKIP, "no write could be timed"),
+    ],
+)
+def test_the_slowest_disk_is_judged(
+    medians: tuple[float | None, ...], verdict: Verdict, words: str
+) -> None:
+    judged = judge_latency([_timed(median) for median in medians], 20, 100)
+    assert judged.verdict is verdict
+    assert judged.observed.startswith(words)
+
+
+def test_what_hindered_the_writes_is_told() -> None:
+    assert "/var/lib/mysql: No space left" in judge_latency([_timed(None)], 20, 100).evidence

@@ -1,11 +1,14 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.checks.storage import (
+    judge_growth,
     judge_inodes,
     judge_kills,
     judge_memory,
@@ -17,8 +20,10 @@ from ucontact_appliance.checks.storage import (
 )
 from ucontact_appliance.facts.storage import (
     FileSystem,
+    Growth,
     Memory,
     parse_file_system,
+    parse_growth,
     parse_memory,
     parse_taken,
 )
@@ -139,3 +144,44 @@ def test_memory(percent: float, verdict: Verdict) -> None:
 def test_kills(kills: int | None, verdict: Verdict) -> None:
     judged: Judgement = judge_kills(replace(_memory(50), oom_kills=kills))
     assert judged.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("octets", "days", "verdict", "words"),
+    [
+        (7_000_000_000, 7.0, Verdict.PASS, "1.00 GB a day: 90.0 GB in 90 days, room for 101.0 GB"),
+        (9_000_000_000, 7.0, Verdict.WARN, "1.29 GB a day: 115.7 GB in 90 days, room for 101.0 GB"),
+        (1_100_000_000, 1.0, Verdict.PASS, "1.10 GB a day: 99.0 GB"),
+        (1_200_000_000, 1.0, Verdict.WARN, "1.20 GB a day: 108.0 GB"),
+    ],
+)
+def test_growth_is_held_against_the_room(
+    octets: int, days: float, verdict: Verdict, words: str
+) -> None:
+    judged = judge_growth(Growth(9, octets, days, "sums"), _disk(500, 100), int(_GB), 90)
+    assert judged.verdict is verdict
+    assert judged.observed.startswith(words)
+
+
+def test_a_week_without_recordings_is_no_growth() -> None:
+    judged = judge_growth(Growth(0, 0, 1.0, "sums"), _disk(500, 100), int(_GB), 90)
+    assert (judged.verdict, judged.observed) == (Verdict.PASS, "nothing was recorded in 7 days")
+
+
+def test_growth_without_what_is_taken_is_not_judged() -> None:
+    judged = judge_growth(Growth(1, 5, 1.0, "sums"), _disk(500, 100), None, 90)
+    assert judged.verdict is Verdict.SKIP
+
+
+@given(st.integers(1, 10**12), st.floats(0, 9e6))
+def test_growth_is_never_told_over_less_than_a_day(octets: int, age: float) -> None:
+    now = 1_795_000_000
+    text = f"3 files, {octets} octets, the oldest of {now - age:.0f}\nnow {now}\n"
+    found = parse_growth(text, 7)
+    assert 1.0 <= found.days <= 7.0
+    assert found.gb_a_day <= octets / 1e9
+
+
+def test_sums_that_do_not_come_are_an_error() -> None:
+    with pytest.raises(RuntimeError, match="can't be counted"):
+        parse_growth("sh: awk: not found\nnow 1\n", 7)

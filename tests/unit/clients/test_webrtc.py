@@ -15,17 +15,20 @@ from websockets.typing import Subprotocol
 
 from tests.unit.sites import small_site
 from ucontact_appliance.clients import webrtc
-from ucontact_appliance.clients.sip import Account, Door, Message, parse_message
-from ucontact_appliance.clients.stun import Credential
-from ucontact_appliance.clients.webrtc import (
+from ucontact_appliance.clients.calls import (
     ANSWERED,
     CONNECTED_TLS,
     GATHERED,
+    REFLEXIVE,
     REGISTERED,
+    RELAY,
     CallFailedError,
     Request,
-    place_call,
+    Way,
 )
+from ucontact_appliance.clients.sip import Account, Door, Message, parse_message
+from ucontact_appliance.clients.stun import Credential
+from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.state import StatePaths
@@ -201,11 +204,11 @@ def test_the_video_payload_types() -> None:
 
 
 def test_no_public_stun_server_is_ever_asked() -> None:
-    assert webrtc._ice_servers(webrtc.Way()) == []
-    (stun,) = webrtc._ice_servers(webrtc.Way(webrtc.REFLEXIVE, "192.0.2.7:3478"))
+    assert webrtc._ice_servers(Way()) == []
+    (stun,) = webrtc._ice_servers(Way(REFLEXIVE, "192.0.2.7:3478"))
     assert (stun.urls, stun.username) == ("stun:192.0.2.7:3478", None)
     credential = Credential("1:doctor", "secret")
-    (turn,) = webrtc._ice_servers(webrtc.Way(webrtc.RELAY, "192.0.2.7:3478", credential))
+    (turn,) = webrtc._ice_servers(Way(RELAY, "192.0.2.7:3478", credential))
     assert turn.urls == "turn:192.0.2.7:3478?transport=udp"
     assert (turn.username, turn.credential) == ("1:doctor", "secret")
 

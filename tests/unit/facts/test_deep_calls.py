@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
-from ucontact_appliance.clients.webrtc import REFLEXIVE, RELAY, Request
+from ucontact_appliance.clients.calls import REFLEXIVE, RELAY, Request
 from ucontact_appliance.facts import deep_calls
 from ucontact_appliance.facts.call import Attempt
 from ucontact_appliance.facts.deep_calls import (

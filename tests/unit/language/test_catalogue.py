@@ -57,6 +57,15 @@ def test_ids_and_evidence_stay() -> None:
     assert (told.id, told.evidence, told.host) == ("not set", "", "one")
 
 
+def test_an_article_is_drawn_into_the_word_before_it() -> None:
+    words = {"The name of {0}": "El nombre de {0}", "from {0} to {1}": "de {0} a {1}",
+             "the portal": "el portal", "here": "aquí"}  # fmt: skip
+    spanish = Catalogue(words, {"de el": "del", "a el": "al"})
+    assert spanish.text("The name of the portal") == "El nombre del portal"
+    assert spanish.text("from here to the portal") == "de aquí al portal"
+    assert spanish.text("made of de el and a el") == "made of de el and a el"
+
+
 def test_english_is_the_text_itself() -> None:
     assert English().text("2 of 3 disks") == "2 of 3 disks"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,6 +11,7 @@ from ucontact_appliance.checks.model import Finding, Severity, Verdict
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.report.compose import compose
+from ucontact_appliance.report.exhibits import Exhibit
 from ucontact_appliance.report.model import Report
 
 SURVEY = Survey(os_id="ubuntu", os_version="24.04", os_name="Ubuntu 24.04.1 LTS", memory_mb=8192)
@@ -45,7 +47,10 @@ FINDINGS = (
 )
 
 
-def report(*findings: Finding) -> Report:
-    """The report over these findings, or over FINDINGS."""
-    site = small_site()
-    return compose(site, make_plan(site, {}), {"one": SURVEY}, findings or FINDINGS, TIME)
+def report(*findings: Finding, exhibits: Sequence[Exhibit] = (), **site: Any) -> Report:
+    """The report over these findings, or over FINDINGS; `site` replaces keys of site.yml."""
+    made = small_site(**site)
+    surveys = {"one": SURVEY}
+    return compose(
+        made, make_plan(made, {}), surveys, findings or FINDINGS, TIME, exhibits=exhibits
+    )

@@ -5,9 +5,10 @@ import pytest
 from tests.unit.report.samples import FINDINGS, finding, report
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.registry import CHECKS
-from ucontact_appliance.report.compose import MANUAL, PARTIAL, assess, requirements
+from ucontact_appliance.report.compose import assess, requirements
 from ucontact_appliance.report.html import STATUSES
 from ucontact_appliance.report.model import Requirement
+from ucontact_appliance.report.verdicts import MANUAL, PARTIAL
 from ucontact_appliance.resources import load_data
 
 # SPEC.md: R01 to R25 and C01 to C07

@@ -1,0 +1,69 @@
+"""Facts are probed once, and who asked what is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.checks.subjects import FakeRunner
+from tests.unit.sites import small_site
+from ucontact_appliance.facts.runner import Completed
+from ucontact_appliance.facts.source import FactSource, Reach
+
+
+def names(reach: Reach) -> str:
+    return reach.runner.run(["hostname"]).stdout
+
+
+def breaks(reach: Reach) -> str:
+    reach.runner.run(["false"])
+    raise TimeoutError("no answer")
+
+
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+@pytest.fixture
+def source() -> FactSource:
+    site = small_site()
+    runner = FakeRunner(lambda argv: Completed(tuple(argv), 0, "one\n", "", 0.25))
+    return FactSource(Reach(site, site.hosts[0], runner))  # type: ignore[arg-type]
+
+
+def test_each_look_keeps_what_was_said_to_the_host(source: FactSource) -> None:
+    source.get(names)
+    asked = source.asked()[0]
+    (exchange,) = asked.look.exchanges
+    assert (exchange.argv, exchange.status, exchange.stdout) == (("hostname",), 0, "one\n")
+    assert asked.look.began is not None
+    assert asked.look.began <= exchange.began
+
+
+def test_a_probe_that_breaks_keeps_it_too(source: FactSource) -> None:
+    with pytest.raises(TimeoutError):
+        source.get(breaks)
+    asked = source.asked()[0]
+    assert isinstance(asked.error, TimeoutError)
+    assert [exchange.argv for exchange in asked.look.exchanges] == [("false",)]
+
+
+def test_a_witness_tells_its_own_questions_from_the_others(source: FactSource) -> None:
+    one, two = source.witness(), source.witness()
+    one.get(names)
+    two.here(doubled, 2)
+    two.get(names)
+    assert one.sources() == ((names, ()),)
+    assert two.sources() == ((doubled, (2,)), (names, ()))
+    assert len(source.asked()) == len(one.asked()) == 2  # probed once, whoever asks
+
+
+def test_a_command_without_an_answer_is_an_exchange_without_a_status() -> None:
+    def hangs(_argv: object) -> Completed:
+        raise TimeoutError("hostname: no answer within 10 s")
+
+    site = small_site()
+    source = FactSource(Reach(site, site.hosts[0], FakeRunner(hangs)))  # type: ignore[arg-type]
+    with pytest.raises(TimeoutError):
+        source.get(names)
+    (exchange,) = source.asked()[0].look.exchanges
+    assert (exchange.status, exchange.stderr) == (None, "hostname: no answer within 10 s")

@@ -1,0 +1,144 @@
+"""What changed between two reports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.unit.report.samples import finding, report
+from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.report.difference import Difference, Turn, differences
+from ucontact_appliance.report.document import to_document
+from ucontact_appliance.report.model import Report
+from ucontact_appliance.report.read import Kept, components, read_report
+from ucontact_appliance.report.write import forms
+
+
+def kept(*findings: Finding, components: dict[tuple[str, str], str] | None = None) -> Kept:
+    return Kept(to_document(report(*findings)), components or {})
+
+
+def with_file(made: Report, path: str, told: str) -> Kept:
+    host = replace(made.hosts[0], files={path: told})
+    return Kept(to_document(replace(made, hosts=(host,))), {})
+
+
+def turns(old: Kept, new: Kept, kind: str) -> dict[str, Turn]:
+    return {one.id: one.turn for one in differences(old, new) if one.kind == kind}
+
+
+def test_nothing_changed_is_nothing_told() -> None:
+    assert differences(kept(), kept()) == ()
+
+
+def test_each_finding_that_changed_is_told_with_its_turn() -> None:
+    old = kept(
+        finding("a.worse", Verdict.PASS, "R01"),
+        finding("a.better", Verdict.FAIL, "R02"),
+        finding("a.gone", Verdict.PASS, "R03"),
+        finding("a.blocked", Verdict.WARN, "R04"),
+        finding("a.same", Verdict.WARN, "R05"),
+    )
+    new = kept(
+        finding("a.worse", Verdict.FAIL, "R01"),
+        finding("a.better", Verdict.PASS, "R02"),
+        finding("a.new", Verdict.PASS, "R03"),
+        finding("a.blocked", Verdict.SKIP, "R04", blocked_by="a.worse"),
+        finding("a.same", Verdict.WARN, "R05"),
+    )
+    assert turns(old, new, "finding") == {
+        "a.worse": Turn.WORSE,
+        "a.better": Turn.BETTER,
+        "a.gone": Turn.GONE,
+        "a.new": Turn.NEW,
+        "a.blocked": Turn.CHANGED,
+    }
+    assert turns(old, new, "requirement") == {
+        "R01": Turn.WORSE,
+        "R02": Turn.BETTER,
+        "R04": Turn.WORSE,
+    }
+    assert differences(old, new)[0].turn is Turn.WORSE
+
+
+def test_controls_of_frameworks_are_compared() -> None:
+    old = kept(finding("web.header.hsts", Verdict.PASS, "R09"))
+    new = kept(finding("web.header.hsts", Verdict.FAIL, "R09"))
+    assert turns(old, new, "control")["owasp-headers/Strict-Transport-Security"] is Turn.WORSE
+
+
+def test_a_waiver_is_no_pass() -> None:
+    failed = finding("a", Verdict.FAIL, "R01")
+    waived = replace(failed, waived=Waived("agreed", date(2027, 1, 1)))
+    assert turns(kept(failed), kept(waived), "finding") == {"a": Turn.BETTER}
+    good = finding("a", Verdict.PASS, "R01")
+    assert turns(kept(good), kept(waived), "finding") == {"a": Turn.WORSE}
+
+
+def test_versions_and_components_that_drifted_are_told() -> None:
+    old = kept(
+        finding("host.system", Verdict.PASS, "R18", observed="Ubuntu 22.04"),
+        components={("one", "nginx"): "1.24", ("one", "left"): "1"},
+    )
+    new = kept(
+        finding("host.system", Verdict.PASS, "R18", observed="Ubuntu 24.04"),
+        components={("one", "nginx"): "1.26", ("one", "came"): "2"},
+    )
+    told = [one for one in differences(old, new) if one.kind in ("version", "component")]
+    assert told == [
+        Difference(
+            Turn.CHANGED, "version", "host.system", "one", "", "Ubuntu 22.04", "Ubuntu 24.04"
+        ),
+        Difference(Turn.CHANGED, "component", "nginx", "one", "", "1.24", "1.26"),
+        Difference(Turn.GONE, "component", "left", "one", "", "1", ""),
+        Difference(Turn.NEW, "component", "came", "one", "", "", "2"),
+    ]
+
+
+def test_a_file_that_drifted_is_told_by_hash_mode_and_owner() -> None:
+    old = with_file(report(), "/etc/nginx/nginx.conf", f"{'a' * 64} 644 root:root")
+    new = with_file(report(), "/etc/nginx/nginx.conf", f"{'a' * 64} 666 root:root")
+    (told,) = [one for one in differences(old, new) if one.kind == "file"]
+    assert (told.turn, told.id, told.host) == (Turn.CHANGED, "/etc/nginx/nginx.conf", "one")
+    assert told.before == "aaaaaaaaaaaa… 644 root:root"
+    assert told.now == "aaaaaaaaaaaa… 666 root:root"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, data in forms(report()).items():
+        (tmp_path / name).write_bytes(data)
+    return tmp_path
+
+
+def test_a_written_report_is_read_again(folder: Path) -> None:
+    assert differences(read_report(folder), kept()) == ()
+
+
+def test_components_are_those_of_every_device() -> None:
+    part = {"name": "nginx", "version": "1.26"}
+    bom = {"components": [{"name": "one", "components": [part, {"name": "unversioned"}]}]}
+    assert components(bom) == {("one", "nginx"): "1.26"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("report.json", None, "report.json can't be read"),
+        ("report.json", "{", "report.json is no JSON"),
+        ("report.json", json.dumps({"schema": 1}), "is no report of this appliance"),
+        ("sbom.json", None, "sbom.json can't be read"),
+    ],
+)
+def test_what_is_no_report_is_told(folder: Path, name: str, content: str | None, says: str) -> None:
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content)
+    with pytest.raises(UsageError, match=says):
+        read_report(folder)

@@ -1,0 +1,41 @@
+"""Making a report from the command line, with what it looks at shown as it goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ucontact_appliance.cli.console import err
+from ucontact_appliance.engine.examination import examine
+from ucontact_appliance.engine.gathering import Gatherer
+from ucontact_appliance.engine.install import look
+from ucontact_appliance.engine.installed import Installed
+from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.language.choice import Tongue, language
+
+
+def make_report(
+    here: Installed, folder: Path | None, *, deep: bool, feed: Path | None, tongue: Tongue
+) -> Path:
+    """Look at the site, and write the report's folder; the folder."""
+    gatherer, speak = Gatherer(), language(tongue)
+    with err.status(speak.text("gathering evidence …")) as status:
+        surveys = look(here.site, here.paths).surveys
+        findings = examine(
+            here,
+            deep=deep,
+            on_finding=lambda finding: status.update(speak.text(finding.title)),
+            on_facts=gatherer,
+        )
+        status.update(speak.text("writing the report …"))
+        target = folder or new_folder(here.paths.reports)
+        evidence = gatherer.evidence(findings, here.secrets, feed)
+        file_report(
+            here.site,
+            here.plan,
+            surveys,
+            evidence,
+            folder=target,
+            paths=here.paths,
+            tongue=tongue,
+        )
+    return target

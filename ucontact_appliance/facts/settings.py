@@ -1,0 +1,16 @@
+"""What the site's own file says, asked like any other fact: so a report shows what was judged."""
+
+from __future__ import annotations
+
+from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.site.model import Waiver, Web
+
+
+def web(reach: Reach) -> Web:
+    """The header values that the site sets, or their defaults (R09, R10, R11)."""
+    return reach.site.web
+
+
+def waivers(reach: Reach) -> tuple[Waiver, ...]:
+    """The site's named exceptions."""
+    return reach.site.waivers

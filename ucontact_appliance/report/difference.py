@@ -1,0 +1,128 @@
+"""What changed between two reports: requirements, controls, findings, versions, files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ucontact_appliance.report.document import ReportDocument, ReportedFinding
+from ucontact_appliance.report.read import Kept
+
+# The better, the further left; what was not judged is neither.
+_RANKS = {"pass": 0, "partial": 0, "attested": 0, "waived": 1, "warn": 1, "fail": 2, "error": 2}
+_LOOKS = 12  # of a hash: enough to see that it is another
+
+
+class Turn(str, Enum):
+    """How something stands against last time."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    CHANGED = "changed"
+    NEW = "new"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not what it was. `before` and `now` are verdicts, versions, or empty.
+
+    `kind` is requirement, control, finding, version (as a check observed it), component (a package,
+    an archive or a distribution) or file (that an installation writes).
+    """
+
+    turn: Turn
+    kind: str
+    id: str
+    host: str
+    title: str
+    before: str
+    now: str
+
+
+def differences(old: Kept, new: Kept) -> tuple[Difference, ...]:
+    """The worse first within requirements, controls and findings; then versions and files."""
+    before, now = old.document, new.document
+    judged = (
+        *_compared("requirement", _requirements(before), _requirements(now)),
+        *_compared("control", _controls(before), _controls(now)),
+        *_compared("finding", _findings(before), _findings(now)),
+    )
+    turns = list(Turn)
+    return (
+        *sorted(judged, key=lambda one: turns.index(one.turn)),
+        *_changed("version", _versions(before), _versions(now)),
+        *_changed("component", old.components, new.components),
+        *_changed("file", _files(before), _files(now)),
+    )
+
+
+_Rows = Mapping[tuple[str, str], tuple[str, str]]
+
+
+def _requirements(document: ReportDocument) -> _Rows:
+    return {(row.id, ""): (row.title, row.verdict) for row in document.requirements}
+
+
+def _controls(document: ReportDocument) -> _Rows:
+    return {
+        (f"{one.id}/{row.id}", ""): (row.title, row.verdict)
+        for one in document.frameworks
+        for row in one.controls
+    }
+
+
+def _findings(document: ReportDocument) -> _Rows:
+    return {(row.id, row.host): (row.title, _state(row)) for row in document.findings}
+
+
+def _state(row: ReportedFinding) -> str:
+    if row.waived:
+        return "waived"
+    return "blocked" if row.blocked_by else row.verdict.value
+
+
+def _compared(kind: str, old: _Rows, new: _Rows) -> Iterable[Difference]:
+    for key in dict.fromkeys((*old, *new)):
+        before, now = old.get(key), new.get(key)
+        if before is None and now is not None:
+            yield Difference(Turn.NEW, kind, *key, now[0], "", now[1])
+        elif now is None and before is not None:
+            yield Difference(Turn.GONE, kind, *key, before[0], before[1], "")
+        elif before is not None and now is not None and before[1] != now[1]:
+            yield Difference(_turn(before[1], now[1]), kind, *key, now[0], before[1], now[1])
+
+
+def _turn(before: str, now: str) -> Turn:
+    if before not in _RANKS or now not in _RANKS:
+        return Turn.CHANGED
+    if _RANKS[before] == _RANKS[now]:
+        return Turn.CHANGED
+    return Turn.WORSE if _RANKS[now] > _RANKS[before] else Turn.BETTER
+
+
+def _changed(
+    kind: str, old: Mapping[tuple[str, str], str], new: Mapping[tuple[str, str], str]
+) -> Iterable[Difference]:
+    """Of values by (server, name); a value is a version or a fingerprint."""
+    for host, name in dict.fromkeys((*old, *new)):
+        before, now = old.get((host, name), ""), new.get((host, name), "")
+        if before == now:
+            continue
+        turn = Turn.NEW if not before else Turn.GONE if not now else Turn.CHANGED
+        yield Difference(turn, kind, name, host, "", before, now)
+
+
+def _versions(document: ReportDocument) -> dict[tuple[str, str], str]:
+    """The components that the report names, with what runs of them."""
+    return {(row.host, row.check): row.observed for row in document.versions}
+
+
+def _files(document: ReportDocument) -> dict[tuple[str, str], str]:
+    """Each managed file's fingerprint; of its hash the beginning, as people compare it."""
+    return {
+        (host.name, path): f"{told[:_LOOKS]}… {told.partition(' ')[2]}"
+        for host in document.hosts
+        for path, told in host.files.items()
+    }

@@ -1,0 +1,75 @@
+"""What a report's readers look for first, picked from its findings and requirements. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.report.controls import ControlAssessment, Framework
+from ucontact_appliance.report.model import Assessment, Report
+
+_SUPPORT = "lifecycle."  # the checks of makers' support
+_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # the worst first
+
+
+def sections(report: Report) -> list[tuple[str, list[Assessment]]]:
+    """The assessments by group, in the order of the table."""
+    return [
+        (title, [a for a in report.assessments if a.requirement.group == group])
+        for group, title in report.groups.items()
+    ]
+
+
+def aged(report: Report) -> list[Assessment]:
+    """Requirements that are retired or past support."""
+    return [a for a in report.assessments if a.requirement.status != "effective"]
+
+
+def retired(report: Report) -> list[tuple[Framework, ControlAssessment]]:
+    """Controls of frameworks that everybody has given up."""
+    return [
+        (one.framework, assessed)
+        for one in report.frameworks
+        for assessed in one.assessments
+        if assessed.control.status is not None
+    ]
+
+
+def past_support(findings: Sequence[Finding]) -> list[Finding]:
+    """Components whose makers have ended their support, or soon will."""
+    return [f for f in findings if f.id.startswith(_SUPPORT) and f.verdict in _PROBLEMS]
+
+
+def problems(findings: Sequence[Finding]) -> list[Finding]:
+    """What asks for attention, the worst first; what is waived does not."""
+    return [
+        finding
+        for verdict in _PROBLEMS
+        for finding in findings
+        if finding.verdict is verdict and finding.waived is None
+    ]
+
+
+def waived(findings: Sequence[Finding]) -> list[Finding]:
+    """What the site's own file accepts."""
+    return [finding for finding in findings if finding.waived and not finding.blocked_by]
+
+
+def skipped(findings: Sequence[Finding]) -> list[Finding]:
+    """What could not be seen from here."""
+    return [f for f in findings if f.verdict is Verdict.SKIP and not f.blocked_by]
+
+
+def blocked(findings: Sequence[Finding]) -> list[Finding]:
+    """What was not judged because another check did not pass."""
+    return [finding for finding in findings if finding.blocked_by and finding.waived is None]
+
+
+def once(findings: Sequence[Finding]) -> list[tuple[Finding, Finding | None]]:
+    """Each finding, with the earlier one of its host that brought the very same evidence."""
+    first: dict[tuple[str, str], Finding] = {}
+    rows: list[tuple[Finding, Finding | None]] = []
+    for finding in findings:
+        earlier = first.setdefault((finding.host, finding.evidence), finding)
+        rows.append((finding, earlier if finding.evidence and earlier is not finding else None))
+    return rows

@@ -1,0 +1,305 @@
+"""A report as a PDF to print and to sign: set by Typst, with the fonts that its wheel carries.
+
+What a server answered reaches the template as data (JSON), never as Typst markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import typst
+
+from ucontact_appliance.checks.changes import state_of
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.report import parts
+from ucontact_appliance.report.controls import ControlAssessment
+from ucontact_appliance.report.html import STATUSES, VERDICTS, headline, spoken
+from ucontact_appliance.report.model import Assessment, Report
+from ucontact_appliance.report.text import clean
+from ucontact_appliance.resources import TEMPLATES
+from ucontact_appliance.site.model import Attestation
+
+# Every fixed word of the document but its headline and date. `{0}` and `{1}` are filled in.
+WORDS: dict[str, str] = {
+    "language": "en",
+    "report": "Compliance report",
+    "contents": "Contents",
+    "page": "Page {0} of {1}",
+    "site": "Site",
+    "looked_at": "Looked at",
+    "size": "Size",
+    "agents": "{0}, {1} agents",
+    "judged_by": "Judged by",
+    "appliance": "uContact appliance {0}, {1} checks",
+    "met": "{0} of {1} requirements are met",
+    "of_them_partial": "{0} of them as far as it can be seen from here",
+    "of_them_attested": "{0} of them by a person's word",
+    "not_met": "{0} not met",
+    "not_met_waived": "{0} not met, and waived",
+    "not_judged": "{0} could not be judged",
+    "for_a_person": "{0} for a person to look at",
+    "checks_passed": "of {0} checks passed",
+    "attention": "What needs attention",
+    "no_attention": "No check asks for attention.",
+    "blocked_more": "Not judged, because they build on these: {0}. Mend these, and make the report "
+    "again.",
+    "waived": "What is waived",
+    "waived_note": "These checks did not pass, and the site's own file says why that is accepted, "
+    "and until when.",
+    "until": "until {0}",
+    "glance": "Requirements at a glance",
+    "frameworks": "Frameworks",
+    "frameworks_note": "Controls of others that touch this system, each shown by the same checks. "
+    "Who certifies a site decides; this is what was seen. The words are ours: the publisher's own "
+    "text is binding.",
+    "retired_since": "retired {0}",
+    "attested": "Attested",
+    "attested_by": "“{0}” {1}, {2}; counts until {3}.",
+    "aged": "Kept promises that have aged",
+    "aged_note": "These are delivered as they were specified. Retired means that browsers no "
+    "longer act on the control: it must not be counted as protection. Past support means that the "
+    "maker has ended standard support for versions that the specification names.",
+    "servers": "Servers and versions",
+    "server": "Server",
+    "address": "Address",
+    "carries": "Carries",
+    "system": "System",
+    "memory": "Memory",
+    "component": "Component",
+    "detail": "Requirements in detail",
+    "check": "Check",
+    "verdict": "Verdict",
+    "observed": "Observed",
+    "required": "Required",
+    "remedy": "Remedy",
+    "reason": "Reason",
+    "serves": "Serves",
+    "severity": "severity {0}",
+    "person": "For a person",
+    "no_check": "No check of the appliance can see it.",
+    "limits": "Method, and what was not verified",
+    "method": "Every check looked at the running site while this report was made: from the "
+    "installing machine over the network as an agent's browser or phone would, and on the servers "
+    "by commands that only read. A requirement is as good as its worst check. A check that builds "
+    "on one which did not pass is not judged, and leaves its requirement not judged too. A check "
+    "that can't see its subject from here says so and never counts as passed; a requirement with "
+    "such a check, or with a part that only a person can look at, is at best met as far as seen.",
+    "evidence": "Checks and evidence",
+    "evidence_note": "What each check saw, once, as it came back, with secrets taken out.",
+    "same_answer": "The same answer as for {0}.",
+    "cut": "{0} more lines are in report.json.",
+    "builds_on": "not judged: it builds on {0}, which did not pass",
+    "state.pass": "pass",
+    "state.warn": "warn",
+    "state.fail": "fail",
+    "state.error": "error",
+    "state.skip": "skip",
+    "state.blocked": "blocked",
+    "state.waived": "waived",
+    **{f"verdict.{key}": name for key, name in VERDICTS.items()},
+    **{f"status.{key}": name for key, name in STATUSES.items()},
+}
+
+# What of a check's evidence is printed: paper is for reading, report.json has the rest.
+_LINES = 40
+_WIDTH = 2000
+
+_TEMPLATE = TEMPLATES / "report" / "report.typ"
+
+
+def to_pdf(report: Report, words: Mapping[str, str] = WORDS, speak: Language = ENGLISH) -> bytes:
+    """The document, A4; the same report gives the same bytes with the same release of Typst.
+
+    `words` has every key of WORDS; `speak` says the headline, the month and severities. Nothing is
+    read but the template and the fonts in Typst's wheel. A character that these have no glyph for
+    is printed as an empty box.
+    """
+    return typst.compile(
+        _TEMPLATE,
+        root=_TEMPLATE.parent,
+        ignore_system_fonts=True,
+        format="pdf",
+        sys_inputs={"report": json.dumps(content(report, words, speak))},
+        timestamp=int(datetime.fromisoformat(report.time).timestamp()),
+    )
+
+
+def content(
+    report: Report, words: Mapping[str, str] = WORDS, speak: Language = ENGLISH
+) -> dict[str, Any]:
+    """What the template is given: texts as they are printed, and the words around them."""
+    findings = report.findings
+    counts = Counter(assessment.verdict for assessment in report.assessments)
+    passed = sum(finding.verdict is Verdict.PASS for finding in findings)
+    told = headline(counts)
+    anchors: dict[tuple[str, str], str] = {}
+    for index, one in enumerate(findings):
+        anchors.setdefault((one.host, one.id), f"check-{index}")
+
+    def row(finding: Finding) -> dict[str, Any]:
+        return {"anchor": anchors[finding.host, finding.id], **_finding(finding, words, speak)}
+
+    made = {
+        "words": dict(words),
+        "fqdn": report.fqdn,
+        "site": report.site,
+        "time": spoken(report.time, speak),
+        "size": words["agents"].format(speak.text(f"{report.size} site"), report.agents),
+        "judged_by": words["appliance"].format(report.appliance, len(findings)),
+        "headline": {"verdict": told.verdict, "text": speak.text(told.text)},
+        "summary": _summary(counts, len(report.assessments), words),
+        "tiles": [
+            *(
+                {"verdict": verdict, "count": counts[verdict], "name": words[f"verdict.{verdict}"]}
+                for verdict in VERDICTS
+                if counts[verdict]
+            ),
+            {
+                "verdict": "",
+                "count": passed,
+                "name": words["checks_passed"].format(len(findings)),
+            },
+        ],
+        "problems": [row(one) for one in parts.problems(findings)],
+        "blocked": len(parts.blocked(findings)),
+        "waived": [row(one) for one in parts.waived(findings)],
+        "sections": [
+            {"title": title, "rows": [_assessment(one, words, row) for one in assessments]}
+            for title, assessments in parts.sections(report)
+        ],
+        "aged": [_requirement(one, words) for one in parts.aged(report)],
+        "hosts": [
+            {
+                "name": host.name,
+                "address": host.address,
+                "roles": ", ".join(host.roles),
+                "system": host.system,
+                "memory": f"{host.memory_mb} MB",
+            }
+            for host in report.hosts
+        ],
+        "frameworks": [
+            {
+                "id": one.framework.id,
+                "title": f"{one.framework.title} {one.framework.version}",
+                "publisher": one.framework.publisher,
+                "note": one.framework.note,
+                "rows": [_control(assessed, words) for assessed in one.assessments],
+            }
+            for one in report.frameworks
+        ],
+        "versions": [row(one) for one in report.versions],
+        "limits": list(report.limits),
+        "skipped": [row(one) for one in parts.skipped(findings)],
+        "evidence": [
+            row(one) | {"anchor": f"check-{index}"} | _evidence(one, earlier, words)
+            for index, (one, earlier) in enumerate(parts.once(findings))
+        ],
+    }
+    return {key: _cleaned(value) for key, value in made.items()}
+
+
+def _summary(counts: Mapping[str, int], total: int, words: Mapping[str, str]) -> str:
+    good = ("pass", "partial", "warn", "attested")
+    met = words["met"].format(sum(counts[one] for one in good), total)
+    for verdict in ("partial", "attested"):
+        if counts[verdict]:
+            met += f", {words[f'of_them_{verdict}'].format(counts[verdict])}"
+    others = (
+        ("not_met", counts["fail"]),
+        ("not_met_waived", counts["waived"]),
+        ("not_judged", counts["error"]),
+        ("for_a_person", counts["manual"] + counts["skip"]),
+    )
+    return "; ".join([met, *(words[key].format(count) for key, count in others if count)]) + "."
+
+
+def _requirement(assessment: Assessment, words: Mapping[str, str]) -> dict[str, Any]:
+    requirement = assessment.requirement
+    effective = requirement.status == "effective"
+    return {
+        "id": requirement.id,
+        "title": requirement.title,
+        "required": requirement.required,
+        "note": requirement.note,
+        "manual": requirement.manual,
+        "status": "" if effective else words[f"status.{requirement.status}"],
+        "verdict": assessment.verdict,
+        "name": words[f"verdict.{assessment.verdict}"],
+        "attested": _attested(assessment.attestation, words),
+    }
+
+
+def _control(assessed: ControlAssessment, words: Mapping[str, str]) -> dict[str, Any]:
+    control, status = assessed.control, assessed.control.status
+    return {
+        "id": control.id,
+        "title": control.title,
+        "required": control.required,
+        "manual": control.look,
+        "note": "" if status is None else status.why,
+        "status": "" if status is None else words["retired_since"].format(status.since),
+        "verdict": assessed.verdict,
+        "name": words[f"verdict.{assessed.verdict}"],
+        "checks": " ".join(dict.fromkeys(one.id for one in assessed.findings)),
+        "attested": _attested(assessed.attestation, words),
+    }
+
+
+def _attested(word: Attestation | None, words: Mapping[str, str]) -> str:
+    if word is None:
+        return ""
+    return words["attested_by"].format(word.statement, word.by, word.seen, word.until)
+
+
+def _assessment(
+    assessment: Assessment, words: Mapping[str, str], row: Callable[[Finding], dict[str, Any]]
+) -> dict[str, Any]:
+    return _requirement(assessment, words) | {"findings": [row(one) for one in assessment.findings]}
+
+
+def _finding(finding: Finding, words: Mapping[str, str], speak: Language) -> dict[str, Any]:
+    state = state_of(finding)
+    wrong = finding.verdict in (Verdict.WARN, Verdict.FAIL, Verdict.ERROR)
+    behind = words["builds_on"].format(finding.blocked_by) if finding.blocked_by else ""
+    return {
+        "id": finding.id,
+        "title": finding.title,
+        "host": finding.host,
+        "verdict": "error" if state == "blocked" else state,
+        "name": words[f"state.{state}"],
+        "requirements": ", ".join(finding.requirements),
+        "severity": words["severity"].format(speak.text(finding.severity.value)),
+        "observed": behind or finding.observed,
+        "required": finding.required,
+        "remedy": finding.remedy if wrong else "",
+        "reason": finding.waived.reason if finding.waived else "",
+        "until": words["until"].format(finding.waived.until) if finding.waived else "",
+    }
+
+
+def _evidence(
+    finding: Finding, earlier: Finding | None, words: Mapping[str, str]
+) -> dict[str, Any]:
+    if earlier is not None:
+        return {"evidence": "", "left_out": words["same_answer"].format(earlier.id)}
+    lines = finding.evidence.splitlines()
+    shown = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]} …" for line in lines[:_LINES]]
+    more = words["cut"].format(len(lines) - _LINES) if len(lines) > _LINES else ""
+    return {"evidence": "\n".join(shown), "left_out": more}
+
+
+def _cleaned(value: Any) -> Any:
+    """Every text in it, without what neither JSON nor a font can hold."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {key: _cleaned(below) for key, below in value.items()}
+    if isinstance(value, Sequence):
+        return [_cleaned(below) for below in value]
+    return value

@@ -11,7 +11,7 @@ from ucontact_appliance.facts.source import Reach
 
 FILE = "/etc/asterisk/extconfig.conf"
 _SECONDS = 12.0
-_LINE = re.compile(r"^\s*([\w.-]+)\s*=>?\s*([^;]+)", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*([\w.-]+)[ \t]*=>?[ \t]*([^;\n]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)

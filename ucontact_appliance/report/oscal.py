@@ -103,7 +103,8 @@ def _result(report: Report, exhibits: Mapping[str, Exhibit]) -> _Json:
         "uuid": _run_uuid(report, "result"),
         "title": f"Checks of {_line(report.site)}",
         "description": "Every check of the appliance against the running site: over the network "
-        "as a client would, and on the servers by commands that only read.",
+        "as a client would, and on the servers by commands that only read, but for a "
+        "small file that times the disks and is taken away.",
         "start": min(times).isoformat(),
         "end": max(times).isoformat(),
         "props": [

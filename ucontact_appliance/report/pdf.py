@@ -85,8 +85,9 @@ WORDS: dict[str, str] = {
     "limits": "Method, and what was not verified",
     "method": "Every check looked at the running site while this report was made: from the "
     "installing machine over the network as an agent's browser or phone would, and on the servers "
-    "by commands that only read. A requirement is as good as its worst check. A check that builds "
-    "on one which did not pass is not judged, and leaves its requirement not judged too. A check "
+    "by commands that only read, but for a small file that times the disks and is taken away. "
+    "A requirement is as good as its worst check. A check that builds on one which did not pass "
+    "is not judged, and leaves its requirement not judged too. A check "
     "that can't see its subject from here says so and never counts as passed; a requirement with "
     "such a check, or with a part that only a person can look at, is at best met as far as seen.",
     "evidence": "Checks and evidence",

@@ -147,7 +147,7 @@ def judge_speech(
     `takes` are each codec's calls. Of several the middle one counts, so that one moment's
     disturbance, here or there, is told but is not taken for how the site sounds.
     """
-    limit_of = {row["codec"]: row for row in limits}
+    limit_of = _by_codec(limits)
     required = "; ".join(
         f"{name}: {limit_of[name]['least_intact']:.0%} of the speech intact, "
         f"bands within {limit_of[name]['most_distance_db']:g} dB"
@@ -161,7 +161,7 @@ def judge_speech(
             continue
         heard_any = True
         middle = sorted(calls, key=_clarity)[len(calls) // 2]
-        wrong = wrong or _poor(middle, limits)
+        wrong = wrong or _poor(middle, limit_of[name])
         speech = _speech(middle)
         if speech is None:
             told.append(f"{name}: the speech did not come back")
@@ -177,6 +177,10 @@ def judge_speech(
     return (failed if wrong else passed)("; ".join(told), required, evidence)
 
 
+def _by_codec(limits: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {row["codec"]: row for row in limits}
+
+
 def _speech(call: Named) -> SpeechHeard | None:
     return call.attempt.record.speech if call.attempt.record else None
 
@@ -187,8 +191,7 @@ def _clarity(call: Named) -> tuple[float, float]:
     return (speech.intact, -speech.distance_db) if speech else (0.0, -math.inf)
 
 
-def _poor(call: Named, limits: Sequence[Mapping[str, Any]]) -> bool:
-    limit = next(row for row in limits if row["codec"] == call.name)
+def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
     speech = _speech(call)
     return (
         speech is None
@@ -199,9 +202,10 @@ def _poor(call: Named, limits: Sequence[Mapping[str, Any]]) -> bool:
 
 def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
     """Each codec's call; two more where the first one sounded poor."""
+    limit_of = _by_codec(_WANTED["speech"])
     for first in _codecs(subject):
         again: tuple[int, ...] = ()
-        if first.attempt.record is not None and _poor(first, _WANTED["speech"]):
+        if first.attempt.record is not None and _poor(first, limit_of[first.name]):
             again = (2, 3)
         more = (subject.facts.get(codec_calls, _caller(subject), (first.name,), n) for n in again)
         yield (first, *(call for calls in more for call in calls))

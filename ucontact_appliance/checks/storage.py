@@ -111,11 +111,16 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, plan: Plan) -> Jud
     required = f"{figure.value} for recordings ({figure.because})"
     if taken_kb is None:
         return skipped(f"{_told(found)}; what {found.path} takes can't be told", required)
-    room = _gb(found.free_kb) + _gb(taken_kb)
+    room = _room_gb(found, taken_kb)
     observed = f"{_told(found)}; recordings take {_gb(taken_kb):.1f} GB: room for {room:.1f} GB"
     # A forecast: it hurts on a day to come, and how much agents really talk decides which.
     judge = passed if room >= need else warned
     return judge(observed, required, f"{found.evidence}\n{taken_kb} kB in {found.path}")
+
+
+def _room_gb(system: FileSystem, taken_kb: int) -> float:
+    """What recordings may take in all: what is free, and what they take already."""
+    return _gb(system.free_kb) + _gb(taken_kb)
 
 
 def judge_growth(
@@ -130,7 +135,7 @@ def judge_growth(
     evidence = f"{found.evidence}\n{system.evidence}"
     if taken_kb is None:
         return skipped(f"{pace}; what {system.path} takes can't be told", required, evidence)
-    room = _gb(system.free_kb) + _gb(taken_kb)
+    room = _room_gb(system, taken_kb)
     observed = f"{pace}, room for {room:.1f} GB"
     # A forecast: it hurts on a day to come.
     return (passed if need <= room else warned)(observed, required, evidence)

@@ -7,12 +7,15 @@ import json
 import shlex
 import shutil
 import subprocess
+import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
+import xmlschema
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from pypdf import PdfReader
@@ -56,6 +59,21 @@ def folder(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
+@pytest.fixture(scope="module")
+def xunit(tmp_path_factory: pytest.TempPathFactory) -> xmlschema.XMLSchema:
+    """The schema of Jenkins' xUnit plugin: pytest's own tests carry it, in its source archive."""
+    target = tmp_path_factory.mktemp("xunit")
+    wanted = ("--no-deps", "--no-binary", "pytest", f"pytest=={pytest.__version__}")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(target), *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(target.glob("pytest-*.tar.gz"))) as archive:
+        name = next(name for name in archive.getnames() if name.endswith("/junit-10.xsd"))
+        member = archive.extractfile(name)
+        assert member is not None
+        return xmlschema.XMLSchema(member.read().decode())
+
+
 def document(folder: Path, name: str = "report.json") -> Any:
     return json.loads((folder / name).read_bytes())
 
@@ -84,7 +102,9 @@ def test_every_judged_finding_names_exhibits_that_are_there(folder: Path) -> Non
     assert all(row["methods"] for row in judged if row["exhibits"])
 
 
-def test_schema_validators_of_others_accept_the_forms(folder: Path) -> None:
+def test_schema_validators_of_others_accept_the_forms(
+    folder: Path, xunit: xmlschema.XMLSchema
+) -> None:
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     assert validator.validate_str((folder / "sbom.json").read_text()) is None
     devices = document(folder, "sbom.json")["components"]
@@ -92,6 +112,7 @@ def test_schema_validators_of_others_accept_the_forms(folder: Path) -> None:
     assert {"asterisk", "nginx", "ansible-core"} <= {part["name"] for part in parts}
     values = [row["value"] for part in parts for row in part.get("properties", ())]
     assert any(value.endswith(".war") for value in values)
+    xunit.validate(folder / "junit.xml")
     suites = ElementTree.parse(folder / "junit.xml").getroot()
     cases = [case for suite in suites for case in suite.iter("testcase")]
     assert len(cases) == len(document(folder)["findings"])
@@ -194,7 +215,11 @@ def test_the_page_and_the_paper_speak_spanish_and_programs_read_english(
 
 
 def test_ten_violations_show_exactly_these_ten_and_the_difference(
-    installed: Installed, folder: Path, key: Path, tmp_path: Path
+    installed: Installed,
+    folder: Path,
+    key: Path,
+    xunit: xmlschema.XMLSchema,
+    tmp_path: Path,
 ) -> None:
     faults = [fault for fault in FAULTS if fault.id in _TEN]
     expected = {check_id for fault in faults for check_id in fault.causes}
@@ -208,6 +233,7 @@ def test_ten_violations_show_exactly_these_ten_and_the_difference(
     rows = document(second)["findings"]
     wrong = {row["id"] for row in rows if row["verdict"] in ("fail", "error", "warn")}
     assert wrong - USUAL == expected
+    xunit.validate(second / "junit.xml")
     assert {row["blocked_by"] for row in rows if row["blocked_by"]} <= expected
     assert verify(second, key).returncode == 0
     before = document(second, MANIFEST)["previous"]

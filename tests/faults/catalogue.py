@@ -15,6 +15,8 @@ _TLS = "/etc/ssl/ucontact"
 _TREE = "/etc/IntegraServer"
 _PROPERTIES = f"{_TREE}/integraserver.properties"
 _MONITOR = "/var/spool/asterisk/monitor"
+# A throttle of cgroup v1, for the machine's processes together; whole disks have one.
+_SLOW = "/sys/fs/cgroup/blkio/ucontact-slow"
 _FIREWALL = "/etc/nftables.d/ucontact.nft"
 _CONFIG = "/var/lib/IntegraServer/config/uContact.json"
 _WAIT_BACKEND = (
@@ -1125,6 +1127,18 @@ _STORAGE = (
         # It counts by its length and takes no room.
         inject=f"truncate -s 4T {_MONITOR}/long.gsm",
         mend=f"rm {_MONITOR}/long.gsm",
+    ),
+    Fault(
+        "disk-slow",
+        "every write waits for the disk",
+        Kind.STORAGE,
+        _ids("disk.latency"),
+        here=f'mkdir {_SLOW} && echo "$(findmnt -no MAJ:MIN -T "$ROOT/..") 20" > '
+        f"{_SLOW}/blkio.throttle.write_iops_device && "
+        f'for one in $(pgrep --ns "$LEADER" --nslist pid .); do echo $one > {_SLOW}/cgroup.procs; '
+        "done",
+        mend_here=f"for one in $(cat {_SLOW}/cgroup.procs); do "
+        f"echo $one > {_SLOW}/../cgroup.procs; done; rmdir {_SLOW}",
     ),
     Fault(
         "var-inodes",

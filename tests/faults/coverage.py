@@ -32,7 +32,6 @@ REASONS = {
     "tls.turn-tls.": _SAME_JUDGE,
     "mysql.ciphers": "the MySQL of the suite refuses to be set to a weak cipher",
     "pressure.": _CONTAINER,
-    "disk.latency": "no disk here can be made slow: a container shares its host's",
     "network.address": "a host at another address than site.yml's is out of reach here",
     "network.peers": "the small site has one host",
     "lifecycle.": "no older release can be installed beside the suite's",

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from ucontact_appliance.errors import ApplianceError
-from ucontact_appliance.lab.commands import require_root, require_tools, run
-from ucontact_appliance.lab.images import base_image
+from ucontact_appliance.lab import machines
+from ucontact_appliance.lab.commands import run
 from ucontact_appliance.resources import ROOT, load_data
 
 USER = "vagrant"
@@ -101,9 +101,7 @@ def main() -> int:
     table = load_data("rehearsal")["vagrant"]["lxc"]
     box = ROOT / table["file"]
     try:
-        require_root()
-        require_tools()
-        pack(base_image(table["suite"], print), box)
+        pack(machines.base_image(table["suite"], print), box)
     except ApplianceError as error:
         print(*filter(None, (error.what, error.evidence, error.helps)), sep="\n", file=sys.stderr)
         return error.exit_code

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.conftest import MachineFactory
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.lab import images, layout, machines, network, processes
+from ucontact_appliance.lab import layout, machines, network, processes
 from ucontact_appliance.lab.machines import Spec
 
 pytestmark = pytest.mark.machine
@@ -142,7 +142,7 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     What it leaves behind can be seen whatever other machines run here. Its forwarding switch is a
     file, because the real one is shared.
     """
-    images.base_image("sid", quiet)
+    machines.base_image("sid", quiet)
     shared = layout.lab_root()
     monkeypatch.setenv("UCONTACT_VAR", str(tmp_path))
     shutil.copytree(

@@ -48,7 +48,10 @@ _NETWORKD = "[Match]\nName=host0\n\n[Network]\nAddress={address}\nGateway={gatew
 
 
 def base_image(suite: str, on_event: Observer) -> Path:
-    """The image's folder, made when it is not there yet. Raises UsageError for an unknown suite."""
+    """The image's folder, made when it is not there yet. Raises UsageError for an unknown suite.
+
+    The caller holds the lab's lock: what builds another image beside it would be taken for a rest.
+    """
     if suite not in SUITES:
         raise UsageError(
             f"there is no suite {suite!r}",

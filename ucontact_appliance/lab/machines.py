@@ -104,6 +104,16 @@ def up(spec: Spec, on_event: Observer) -> Machine:
         return _machine(folder)
 
 
+def base_image(suite: str, on_event: Observer) -> Path:
+    """The base image's folder, for somebody who boots it himself; made where it isn't there yet.
+
+    Raises UsageError for an unknown suite.
+    """
+    require_tools()
+    with _lock(on_event):
+        return images.base_image(suite, on_event)
+
+
 def down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
     """Throw the machines away (all of them when `names` is empty); the names of those that were.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
+import queue
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,6 +192,23 @@ def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         images.base_image("potato", lambda text: None)
     assert "sid" in caught.value.evidence
+
+
+def test_an_image_is_not_made_while_somebody_else_is_at_work_on_the_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UCONTACT_VAR", str(tmp_path))
+    monkeypatch.setattr(machines, "require_tools", lambda: None)
+    monkeypatch.setattr(images, "base_image", lambda suite, told: tmp_path / suite)
+    layout.lab_root().mkdir(parents=True)
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with ThreadPoolExecutor() as beside:
+        with layout.lab_lock().open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            made = beside.submit(machines.base_image, "sid", told.put)
+            assert "waiting for another ucontact" in told.get(timeout=60)
+            assert not made.done()
+        assert made.result(timeout=60) == tmp_path / "sid"
 
 
 def test_missing_tools_are_named_with_the_command_that_brings_them(

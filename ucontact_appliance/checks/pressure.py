@@ -109,6 +109,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; one that fails, "
         "or a neighbour on the same storage?",
         judge=_latency,
+        needs=("disk.space", "disk.inodes"),  # a write is timed in a file of its own
         timeout=30.0,
     ),
 )

@@ -75,6 +75,23 @@ def test_a_stopped_machine_boots_again_as_it_was_left(machine_factory: MachineFa
     assert again.ssh(["cat", "/etc/machine-id"]).stdout == before
 
 
+def test_a_machine_that_reboots_comes_back_and_can_be_stopped(
+    machine_factory: MachineFactory,
+) -> None:
+    machine = machine_factory()
+    started = ["stat", "-c", "%Y", "/proc/1"]
+    before = machine.ssh(started).stdout
+    assert before
+    machine.ssh(["systemctl", "reboot"])
+    deadline = time.monotonic() + 60
+    while (now := machine.ssh(started).stdout) in ("", before):  # down, or not down yet
+        assert time.monotonic() < deadline, f"started {now or 'and does not answer'}"
+        time.sleep(0.5)
+    assert machines.find(machine.name).state == "running"
+    processes.stop(machine.root)
+    assert processes.supervisors(machine.root) == ()
+
+
 def test_a_frozen_layer_carries_over(
     machine_factory: MachineFactory, request: pytest.FixtureRequest
 ) -> None:

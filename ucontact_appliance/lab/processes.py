@@ -15,6 +15,11 @@ from ucontact_appliance.lab import layout
 _STOP_SECONDS = 15.0
 _SYSTEMD_IS_INIT = Path("/run/systemd/system")
 _MOUNTS = Path("/proc/self/mountinfo")
+# A machine that reboots ends its supervisor with 133, see EXIT_STATUS in systemd-nspawn(1): the
+# one that started it is to do so again.
+_AGAIN = 'while "$@"; test $? -eq 133; do :; done'
+# Each boot in a leaf of its own: the one before has become a branch, which may hold no process.
+_JOIN = 'leaf=$(mktemp -d "$0/boot.XXXXXX") && echo $$ > "$leaf/cgroup.procs" && exec "$@"'
 
 
 def boot_command(name: str, root: Path, *, group: Path | None) -> list[str]:
@@ -23,8 +28,10 @@ def boot_command(name: str, root: Path, *, group: Path | None) -> list[str]:
     In a shared one the machines' services of one name would be one group: stopping it in one
     machine waits for, and kills, those of the others. `group` is that cgroup; None where systemd
     is the host's init, which gives a scope. The scope has no name of ours: it outlives its machine
-    by a moment, and a machine that is reset would find the name taken.
+    by a moment, and a machine that is reset would find the name taken. A machine that reboots is
+    booted again.
     """
+    again = ["sh", "-c", _AGAIN, "sh"]
     nspawn = [
         "systemd-nspawn",
         *("--machine", f"{layout.MACHINE_PREFIX}{name}", "--directory", str(root), "--boot"),
@@ -33,13 +40,13 @@ def boot_command(name: str, root: Path, *, group: Path | None) -> list[str]:
     ]
     if group is None:
         what = f"--description=rehearsal machine {name}"
-        return ["systemd-run", "--scope", "--quiet", "--collect", what, "-pDelegate=yes", *nspawn]
-    join = 'echo $$ > "$0" && exec "$@"'
-    return ["sh", "-c", join, str(group / "cgroup.procs"), *nspawn]
+        scope = ["systemd-run", "--scope", "--quiet", "--collect", what, "-pDelegate=yes"]
+        return [*again, *scope, *nspawn]
+    return [*again, "sh", "-c", _JOIN, str(group), *nspawn]
 
 
 def spawn(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
-    """Boot the machine, detached; the process that ends when it does."""
+    """Boot the machine, detached; the process that ends when it does, and not to boot again."""
     group = None
     if not _SYSTEMD_IS_INIT.is_dir():
         group = _group_root() / _group_of(name)
@@ -113,12 +120,8 @@ def _drop(group: Path) -> None:
 
 
 def supervisors(root: Path) -> tuple[int, ...]:
-    """The systemd-nspawn processes whose machine lives in `root`."""
-    return tuple(
-        pid
-        for pid, words in _processes()
-        if Path(words[0]).name == "systemd-nspawn" and str(root) in words
-    )
+    """The systemd-nspawn processes whose machine lives in `root`, and what starts them."""
+    return tuple(pid for pid, words in _processes() if _boots(words, root))
 
 
 def end_builders(images: Path) -> None:
@@ -138,7 +141,12 @@ def end_builders(images: Path) -> None:
 
 def leader(root: Path) -> int | None:
     """The machine's own init, as the host numbers it; None while it is not running."""
-    for parent in supervisors(root):
+    nspawns = [
+        pid
+        for pid, words in _processes()
+        if Path(words[0]).name == "systemd-nspawn" and _boots(words, root)
+    ]
+    for parent in nspawns:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
             children = task.read_text().split()
             if children:
@@ -158,9 +166,8 @@ def stop(root: Path) -> None:
                 _signal(pid, signal.SIGKILL)
         if time.monotonic() > deadline + _STOP_SECONDS:
             raise UnreachableError(f"the machine in {root} does not stop")
-        for pid in supervisors(root):
-            _reap(pid)
-            if init is None:
+        if init is None:
+            for pid in supervisors(root):
                 _signal(pid, signal.SIGKILL)
         time.sleep(0.05)
 
@@ -172,6 +179,10 @@ def _processes() -> Iterator[tuple[int, list[str]]]:
             words = _words(entry / "cmdline")
             if words and words[0]:
                 yield int(entry.name), words
+
+
+def _boots(words: list[str], root: Path) -> bool:
+    return "systemd-nspawn" in words and str(root) in words
 
 
 def _builds_below(words: list[str], images: Path) -> bool:
@@ -201,12 +212,4 @@ def _signal(pid: int, number: signal.Signals) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        return
-
-
-def _reap(pid: int) -> None:
-    """Take a child's exit status when it is ours, so that no zombie stays behind."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
         return

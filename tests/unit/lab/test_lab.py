@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import queue
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,14 +54,33 @@ def test_of_a_list_of_mirrors_the_first_is_taken() -> None:
 def test_a_machine_boots_in_a_cgroup_of_its_own() -> None:
     root = Path("/lab/machines/one/root")
     scoped = processes.boot_command("one", root, group=None)
-    assert scoped[:2] == ["systemd-run", "--scope"]
-    assert "-pDelegate=yes" in scoped
+    assert "-pDelegate=yes" in scoped[scoped.index("systemd-run") :]
     nspawn = scoped[scoped.index("systemd-nspawn") :]
     assert nspawn[nspawn.index("--directory") + 1] == str(root)
     assert f"--network-bridge={layout.BRIDGE}" in nspawn
     joined = processes.boot_command("one", root, group=Path("/cgroup/lab/one"))
     assert joined[joined.index("systemd-nspawn") :] == nspawn
-    assert "/cgroup/lab/one/cgroup.procs" in joined
+    assert "/cgroup/lab/one" in joined
+
+
+@pytest.mark.parametrize(("status", "boots"), [(133, 3), (0, 1), (1, 1)])
+def test_only_a_machine_that_reboots_is_booted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, boots: int
+) -> None:
+    nspawn = tmp_path / "systemd-nspawn"
+    count = tmp_path / "count"
+    nspawn.write_text(
+        f"#!/bin/sh\necho boot >> {count}\n"
+        f'[ "$(wc -l < {count})" -lt 3 ] && exit {status}\nexit 0\n'
+    )
+    nspawn.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    group = tmp_path / "group"
+    group.mkdir()
+    command = processes.boot_command("one", Path("/lab/machines/one/root"), group=group)
+    subprocess.run(command, check=True, timeout=10)
+    assert count.read_text().splitlines() == ["boot"] * boots
+    assert len(list(group.glob("boot.*/cgroup.procs"))) == boots
 
 
 # Recorded from /proc/self/mountinfo of a host with both hierarchies, and of one with cgroup2 only.

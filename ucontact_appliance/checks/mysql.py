@@ -375,7 +375,8 @@ CHECKS: tuple[Check, ...] = (
         title="MySQL refuses connections without TLS",
         severity=Severity.HIGH,
         requirements=("R16",),
-        remedy="{install}",
+        # Whoever gets in without TLS has found a server that no longer requires it.
+        remedy=AFRESH,
         judge=_plaintext,
         role=Role.DATABASE,
         # A refusal says something only about a password that is right.

@@ -354,7 +354,10 @@ _CERTIFICATES = (
         _ids("certificates.portal"),
         inject="openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null "
         f"> /root/k && cat /root/k > {_TLS}/private/portal.key",
-        also={"web.config": "nginx refuses the pair"},
+        also={
+            "web.config": "nginx refuses the pair",
+            "tls.sip-tls.answers": "Asterisk reads the pair afresh for each connection",
+        },
     ),
     Fault(
         "certificate-swapped",

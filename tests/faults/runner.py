@@ -72,9 +72,10 @@ def _seen(site: Snapshot, fault: Fault, clean: Findings) -> tuple[list[str], Fin
 
 
 def _remedies(fault: Fault, found: Findings) -> list[str]:
-    """What is printed for the causes, each line once, those that take longest last."""
+    """What is printed for the causes, in the doctor's order, each once; what takes longest last."""
+    causes = fault.causes & bad(found)
     told = dict.fromkeys(
-        found[check_id]["remedy"] for check_id in sorted(fault.causes & bad(found))
+        finding["remedy"] for check_id, finding in found.items() if check_id in causes
     )
     return sorted(told, key=lambda line: _INSTALL in line)
 

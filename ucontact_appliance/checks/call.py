@@ -297,7 +297,7 @@ CHECKS: tuple[Check, ...] = (
         "A WebRTC phone registers over verified TLS",
         requirements=("R01", "R02"),
         judge=lambda subject: judge_register(_call(subject)),
-        needs=("ports.wss", "tls.wss.trust", "tls.wss.name"),
+        needs=("ports.wss", "tls.wss.trust", "tls.wss.name", "asterisk.modules.sip"),
         remedy="{ssh} asterisk -rx 'pjsip show endpoints'",
     ),
     _check(
@@ -305,7 +305,7 @@ CHECKS: tuple[Check, ...] = (
         "The echo test answers a real call",
         requirements=("R02", "R19"),
         judge=lambda subject: judge_answer(_call(subject)),
-        needs=("call.register", "asterisk.dialplan"),
+        needs=("call.register", "asterisk.dialplan", "asterisk.modules.calls"),
         remedy="{ssh} asterisk -rx 'dialplan show *43@internal'",
     ),
     _check(
@@ -313,7 +313,7 @@ CHECKS: tuple[Check, ...] = (
         "Media is connected by ICE and encrypted by DTLS-SRTP",
         requirements=("R03",),
         judge=lambda subject: judge_dtls(_call(subject)),
-        needs=("call.answer",),
+        needs=("call.answer", "asterisk.modules.media"),
         remedy="{ssh} asterisk -rx 'rtp set debug ice on' && {ssh} nft list table inet ucontact",
     ),
     _check(
@@ -347,7 +347,7 @@ CHECKS: tuple[Check, ...] = (
         "The call was recorded, and the recording holds the tone",
         requirements=("R05", "R25"),
         judge=lambda subject: _known(subject, lambda s: judge_recording(_recording(s))),
-        needs=("call.tone", "asterisk.recordings"),
+        needs=("call.tone", "asterisk.recordings", "asterisk.modules.recording"),
         remedy="{ssh} ls -ld /var/spool/asterisk/monitor && {install}",
         severity=Severity.HIGH,
     ),

@@ -147,7 +147,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_stun,
         role=Role.TELEPHONY,
-        needs=("asterisk.service",),
+        needs=("asterisk.service", "asterisk.modules.media"),
         timeout=15.0,
     ),
     Check(

@@ -27,6 +27,7 @@ _HOLDERS: dict[str, tuple[str, ...]] = {
 }
 _UNITS: dict[str, str] = _TABLE["units"]
 _RUNS: dict[str, str] = _TABLE["checks"]
+_OPENED_BY: dict[str, str] = _TABLE["opened_by"]
 _IGNORED = frozenset((row["protocol"], row["port"]) for row in _TABLE["ignored"])
 _EPHEMERAL = (32768, 60999)  # ip_local_port_range's default, ip(7)
 _CRITICAL = frozenset({"https", "wss"})
@@ -89,7 +90,9 @@ def _listening(row: PortRow) -> Check:
         judge=judge,
         role=None if row.role == EVERY else Role(row.role),
         without=row.without,
-        needs=(_RUNS[holders[0]],) if holders[0] in _RUNS else (),
+        needs=tuple(
+            table[key] for table, key in ((_RUNS, holders[0]), (_OPENED_BY, row.id)) if key in table
+        ),
     )
 
 

@@ -1,0 +1,53 @@
+"""Modules of Asterisk: one that was switched off, failed to load or was unloaded by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject, failed, passed
+from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.resources import load_data
+
+_GROUPS: dict[str, Any] = load_data("asterisk_modules")
+_TITLES = {
+    "sip": "Asterisk has its modules for SIP",
+    "media": "Asterisk has its modules for media",
+    "calls": "Asterisk has its modules for the dialplan",
+    "recording": "Asterisk has its modules for recordings",
+}
+
+
+def judge_modules(found: Snapshot, wanted: Sequence[str]) -> Judgement:
+    """What runs now; a file that says what is to be loaded shows no crash and no `unload`."""
+    required = f"running: {', '.join(wanted)}"
+    lost = [name for name in wanted if f"{name}.so" not in found.modules]
+    evidence = f"{len(found.modules)} modules run"
+    if not lost:
+        return passed(f"all {len(wanted)} run", required, evidence)
+    loading = "; ".join(f"asterisk -rx 'module load {name}.so'" for name in lost)
+    # First by hand, which ends no call; the installation then mends what says not to load it.
+    return failed(
+        f"not running: {', '.join(lost)}", required, evidence, f"{{ssh}} {loading}; {{install}}"
+    )
+
+
+def _judging(wanted: tuple[str, ...]) -> Callable[[Subject], Judgement]:
+    return lambda subject: judge_modules(subject.facts.get(snapshot), wanted)
+
+
+CHECKS: tuple[Check, ...] = tuple(
+    Check(
+        id=f"asterisk.modules.{group}",
+        title=_TITLES[group],
+        severity=Severity.CRITICAL,
+        requirements=tuple(row["requirements"]),
+        remedy="{install}",
+        judge=_judging(tuple(row["modules"])),
+        role=Role.TELEPHONY,
+        needs=("asterisk.service",),
+        timeout=15.0,
+    )
+    for group, row in _GROUPS.items()
+)

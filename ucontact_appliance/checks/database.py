@@ -1,6 +1,8 @@
-"""Checks of how the database server starts, and of replication where there is any."""
+"""Checks of the database server: how it starts, that it writes, replication if there is any."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ucontact_appliance.checks.model import (
     Check,
@@ -12,12 +14,23 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.checks.mysql import ANSWERS, SERVICE
-from ucontact_appliance.facts.database import Replication, Start, replication, start
+from ucontact_appliance.checks.mysql import AFRESH, ANSWERS, SERVICE
+from ucontact_appliance.facts.database import (
+    FORBIDDING,
+    Lock,
+    Replication,
+    Start,
+    Writable,
+    replication,
+    start,
+    writable,
+)
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 
 _LIMITS = load_data("database")["patience"]
+_OFF = "OFF"
+_START_ONLY = "innodb_read_only"  # set when the server starts, and never while it runs
 
 
 def judge_start(found: Start) -> Judgement:
@@ -56,12 +69,72 @@ def judge_replication(found: Replication) -> Judgement:
     return judge(f"it runs, {most} s behind", required, found.evidence)
 
 
+def judge_writable(found: Writable) -> Judgement:
+    """The services write here: a server that only reads is at fault, a replica too."""
+    limit = int(_LIMITS["lock_seconds"])
+    required = f"no variable forbids writing, and no global read lock is held for {limit} s"
+    stuck = _stuck_seconds(found)
+    if stuck is not None and stuck >= limit:
+        # Before the variables: the installation in their remedy would wait for the lock as well.
+        return failed(_lock(found, stuck), required, found.evidence, _ending(found))
+    on = [name for name in FORBIDDING if found.variables.get(name, _OFF) != _OFF]
+    if on:
+        told = ", ".join(f"{name} is {found.variables[name]}" for name in on)
+        return failed(told, required, found.evidence, _switching_off(on))
+    if found.variables["performance_schema"] == _OFF:
+        told = "performance_schema is off: the server does not tell of locks"
+        return skipped(told, required, found.evidence)
+    if stuck is not None:
+        return warned(f"{_lock(found, stuck)}: a backup?", required, found.evidence)
+    return passed("nothing keeps it from writing", required, found.evidence)
+
+
+def _stuck_seconds(found: Writable) -> int | None:
+    # A holder that goes on with statements of its own, as a dump does, looks young by itself.
+    held = [lock.seconds for lock in found.locks]
+    return max(held if found.waited is None else [*held, found.waited], default=None)
+
+
+def _lock(found: Writable, seconds: int) -> str:
+    if not found.locks:
+        return f"writes have waited for a global read lock for {seconds} s"
+    first = _oldest(found)
+    return (
+        f"a global read lock is held by {first.user}, connection {first.connection}, "
+        f"for {seconds} s"
+    )
+
+
+def _ending(found: Writable) -> str:
+    """Nothing where the holder is not known: the check's own remedy shows who it can be."""
+    if not found.locks:
+        return ""
+    return (
+        f"{{ssh}} mysql -e 'KILL {_oldest(found).connection}'"
+        "  # the connection that holds the lock: a backup?"
+    )
+
+
+def _oldest(found: Writable) -> Lock:
+    return max(found.locks, key=lambda lock: lock.seconds)
+
+
+def _switching_off(names: Sequence[str]) -> str:
+    if _START_ONLY in names:
+        return AFRESH
+    return f"{{ssh}} mysql -e 'SET @@global.{'=OFF,@@global.'.join(names)}=OFF'; {{install}}"
+
+
 def _start(subject: Subject) -> Judgement:
     return judge_start(subject.facts.get(start))
 
 
 def _replication(subject: Subject) -> Judgement:
     return judge_replication(subject.facts.get(replication))
+
+
+def _writable(subject: Subject) -> Judgement:
+    return judge_writable(subject.facts.get(writable))
 
 
 CHECKS: tuple[Check, ...] = (
@@ -82,6 +155,17 @@ CHECKS: tuple[Check, ...] = (
         requirements=("R16",),
         remedy="{ssh} mysql -E -e 'SHOW REPLICA STATUS'  # Last_Error there says what to mend",
         judge=_replication,
+        role=Role.DATABASE,
+        needs=(ANSWERS,),
+    ),
+    Check(
+        id="mysql.writable",
+        title="MySQL takes writes",
+        severity=Severity.CRITICAL,
+        requirements=("R16",),
+        remedy="{ssh} mysql -e 'SHOW FULL PROCESSLIST'  # who holds the lock? a backup ends by "
+        "itself, anything else by KILL and its Id",
+        judge=_writable,
         role=Role.DATABASE,
         needs=(ANSWERS,),
     ),

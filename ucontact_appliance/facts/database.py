@@ -1,4 +1,4 @@
-"""The database server's own state: how long it took to start, and whether it replicates."""
+"""The database server's own state: how it started, whether it replicates and takes writes."""
 
 from __future__ import annotations
 
@@ -90,3 +90,83 @@ def parse_replication(text: str) -> Replication:
             today = name.replace("Slave", "Replica").replace("Master", "Source")
             channels[-1][today.strip()] = value.strip()
     return Replication(tuple(channels), text.strip())
+
+
+# Each forbids writes while it is ON; super_read_only first, for it implies read_only.
+FORBIDDING = ("super_read_only", "read_only", "offline_mode", "innodb_read_only")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A connection that holds a global read lock, and how long ago its newest statement began.
+
+    It holds the lock for at least that long: when it got it, the server does not tell.
+    """
+
+    connection: int
+    user: str
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Writable:
+    """What can keep the server from writing: its variables, and the global read locks.
+
+    `variables` lacks what this server does not know, as MariaDB super_read_only. `waited` is the
+    longest wait for such a lock in seconds, None when nothing waits.
+    """
+
+    variables: Mapping[str, str]
+    locks: tuple[Lock, ...]
+    waited: int | None
+    evidence: str
+
+
+_LISTED = ", ".join(f"'{name}'" for name in (*FORBIDDING, "performance_schema"))
+# FLUSH TABLES WITH READ LOCK holds both types of object; LOCK INSTANCE FOR BACKUP has one of its
+# own and keeps no row from being written. MySQL 5.7 leaves this table empty as it comes (the
+# instrument wait/lock/metadata/sql/mdl is off): there a lock shows by nothing but those that wait.
+_LOCKS = (
+    "SELECT DISTINCT PROCESSLIST_ID, COALESCE(PROCESSLIST_TIME, 0), PROCESSLIST_USER"
+    " FROM performance_schema.metadata_locks"
+    " JOIN performance_schema.threads ON THREAD_ID = OWNER_THREAD_ID"
+    " WHERE OBJECT_TYPE IN ('GLOBAL', 'COMMIT') AND LOCK_TYPE = 'SHARED'"
+    " AND LOCK_STATUS = 'GRANTED' AND PROCESSLIST_ID IS NOT NULL"
+)
+# A new statement waits for the one, a transaction that had begun before waits for the other.
+_WAITED = (
+    "SELECT MAX(PROCESSLIST_TIME) FROM performance_schema.threads WHERE PROCESSLIST_STATE"
+    " IN ('Waiting for global read lock', 'Waiting for commit lock')"
+)
+_ROWS = "mysql -N -B --raw -e"
+# Ended by the first failure: an answer that is cut short must not look like one without locks.
+_WRITABLE = "set -e\n" + script(
+    variables=f'{_ROWS} "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_LISTED})"',
+    locks=f'{_ROWS} "{_LOCKS}"',
+    waited=f'{_ROWS} "{_WAITED}"',
+)
+
+
+def writable(reach: Reach) -> Writable:
+    """Whether anything keeps the server from writing, as root sees it over the socket.
+
+    Raises RuntimeError when the server does not say.
+    """
+    done = reach.runner.run(["sh", "-c", _WRITABLE])
+    if done.status:
+        raise RuntimeError(done.evidence)
+    return parse_writable(done.stdout)
+
+
+def parse_writable(text: str) -> Writable:
+    """From the three sections, their columns between tabs; NULL where nothing waits."""
+    part = sections(text)
+    variables = dict(line.split("\t", 1) for line in part["variables"].splitlines())
+    locks = []
+    for line in part["locks"].splitlines():
+        connection, seconds, user = line.split("\t", 2)
+        locks.append(Lock(int(connection), user, int(seconds)))
+    waited = part["waited"].strip()
+    return Writable(
+        variables, tuple(locks), None if waited == "NULL" else int(waited), text.strip()
+    )

@@ -1,0 +1,114 @@
+"""The services' units: whether somebody overrode their settings, and whose their processes are."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    skipped,
+)
+from ucontact_appliance.facts.managed import managed_paths
+from ucontact_appliance.facts.units import ServiceUnit, ServiceUnits, service_units, unit_accounts
+from ucontact_appliance.resources import load_data
+
+_NOT_BY_HAND: tuple[str, ...] = tuple(load_data("units")["not_by_hand"])
+# Nothing of a masked unit is read; that it is masked, its service's own check tells.
+_NOT_READ = frozenset({"not-found", "masked"})
+_ASIDE = "/root/ucontact-overrides"
+
+
+def judge_overrides(found: ServiceUnits, ours: Collection[str]) -> Judgement:
+    """Each unit is read from its package's files and the installation's, and no others."""
+    required = "no unit has files beside its package's and the installation's"
+    there = [unit for unit in found.units if unit.loaded not in _NOT_READ]
+    if not there:
+        return skipped("systemd has none of the services' units", required, found.evidence)
+    foreign = {unit.name: paths for unit in there if (paths := _foreign(unit, ours))}
+    if foreign:
+        told = "; ".join(f"{name}: {', '.join(paths)}" for name, paths in foreign.items())
+        return failed(told, required, found.evidence, _aside(foreign))
+    return passed(f"{len(there)} units as they were installed", required, found.evidence)
+
+
+def _foreign(unit: ServiceUnit, ours: Collection[str]) -> list[str]:
+    return [
+        path
+        for path in unit.files
+        if path not in ours and not any(fnmatchcase(path, known) for known in _NOT_BY_HAND)
+    ]
+
+
+def _aside(foreign: Mapping[str, list[str]]) -> str:
+    """The remedy: the files kept elsewhere, and who ran by them started afresh.
+
+    Units share files (service.d), and files of several units bear one name (50-MemoryMax.conf),
+    which mv would refuse. What does not run is left to the installation: the clean-up of
+    recordings is started by nothing but its timer.
+    """
+    paths = shlex.join(dict.fromkeys(path for some in foreign.values() for path in some))
+    return (
+        f"{{ssh}} mkdir -p {_ASIDE} && mv --backup=numbered {paths} {_ASIDE}/ && "
+        f"systemctl daemon-reload && systemctl try-restart {shlex.join(foreign)}; {{install}}"
+    )
+
+
+def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
+    """The main process of each unit that runs has the account that is meant for it."""
+    required = "the main process of each service runs as the account meant for it"
+    running = [unit for unit in found.units if unit.account and wanted.get(unit.name)]
+    if not running:
+        return skipped("none of the services runs", required, found.evidence)
+    wrong = [unit for unit in running if unit.account != wanted[unit.name]]
+    if wrong:
+        told = "; ".join(
+            f"{unit.name} runs as {unit.account}, not as {wanted[unit.name]}" for unit in wrong
+        )
+        afresh = shlex.join(unit.name for unit in wrong)
+        return failed(
+            told, required, found.evidence, f"{{ssh}} systemctl restart {afresh}; {{install}}"
+        )
+    told = ", ".join(f"{unit.name} as {unit.account}" for unit in running)
+    return passed(told, required, found.evidence)
+
+
+def _wanted(subject: Subject) -> dict[str, str]:
+    return unit_accounts(subject.plan.host(subject.host.name))
+
+
+def _found(subject: Subject) -> ServiceUnits:
+    return subject.facts.get(service_units, tuple(_wanted(subject)))
+
+
+def _overrides(subject: Subject) -> Judgement:
+    ours = managed_paths(subject.plan.host(subject.host.name))
+    return judge_overrides(_found(subject), ours)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="system.overrides",
+        title="No setting of a service is overridden by hand",
+        severity=Severity.MEDIUM,
+        requirements=("C05",),
+        remedy="{install}",
+        judge=_overrides,
+    ),
+    Check(
+        id="system.accounts",
+        title="Services run as their own accounts",
+        severity=Severity.HIGH,
+        requirements=("C05",),
+        remedy="{install}",
+        judge=lambda subject: judge_accounts(_found(subject), _wanted(subject)),
+        # An override is nearly always why, and with it in place a restart would mend nothing.
+        needs=("system.overrides",),
+    ),
+)

@@ -14,6 +14,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 _SECONDS = 3.0
+_TRIES = 2  # UDP may be lost: a resolver asks twice too, resolv.conf(5)
 _HEADERS = {4: 28, 6: 48}  # octets of IP and ICMP before an echo's data
 # A question for the name servers of the root, recursion desired (RFC 1035, 4.1).
 _QUESTION = b"\x75\x43\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
@@ -25,12 +26,15 @@ def dns(server):
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as made:
         made.settimeout(_SECONDS)
-        try:
-            made.connect((server, 53))
-            made.send(_QUESTION)
-            data = made.recv(4096)
-        except OSError:
-            return ""
+        data = b""
+        for _ in range(_TRIES):
+            try:
+                made.connect((server, 53))
+                made.send(_QUESTION)
+                data = made.recv(4096)
+                break
+            except OSError:
+                continue
     if len(data) < 12 or data[:2] != _QUESTION[:2]:
         return ""
     return _CODES.get(data[3] & 15, "answers with code {}".format(data[3] & 15))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Mapping
 
 from ucontact_appliance.checks.model import (
@@ -17,11 +18,13 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.links import (
     Links,
+    addresses_of,
     links,
     name_servers_answer,
     packets_pass,
     peers_reached,
 )
+from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.tables import ports
 from ucontact_appliance.resources import load_data
@@ -70,6 +73,28 @@ def judge_dns(answers: Mapping[str, str]) -> Judgement:
     return warned(told, required) if silent or lost else passed(told, required)
 
 
+def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) -> Judgement:
+    """R01: people come by the portal's name, and this machine asks as they do, or nearly."""
+    required = f"{fqdn} leads to {', '.join(sorted(known))}"
+    if found is None:
+        return skipped("the name servers of this machine do not answer", required)
+    if not found:
+        told = f"the name servers of this machine do not know {fqdn}: those of agents have to"
+        return skipped(told, required)
+    astray = [address for address in found if address not in known and not _is_loopback(address)]
+    told = f"{fqdn} leads to {', '.join(found)}"
+    if not astray:
+        return passed(told, required)
+    judge = failed if len(astray) == len(found) else warned
+    looked = f"getent ahosts {shlex.quote(fqdn)}"
+    note = "  # mend its record, or network.public_address in {site}"
+    return judge(told, required, remedy=looked + note)
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
 def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
     """What does not fit is cut up, or lost where that is forbidden: DTLS, and SIP with video."""
     least = int(_TABLE["mtu"]["least"])
@@ -100,6 +125,16 @@ def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement
 
 def _others(subject: Subject) -> list[Host]:
     return [host for host in subject.site.hosts if host.name != subject.host.name]
+
+
+def _name(subject: Subject) -> Judgement:
+    """Whatever address of the portal's server, or of the router before it, will do."""
+    own = {a for a in subject.facts.get(links).addresses if not _is_loopback(a)}
+    known = own | {subject.plan.host(subject.host.name).peer_address}
+    if subject.site.network.public_address:
+        known.add(subject.site.network.public_address)
+    fqdn = subject.site.fqdn
+    return judge_name(subject.facts.here(addresses_of, fqdn), fqdn, frozenset(known))
 
 
 def _mtu(subject: Subject) -> Judgement:
@@ -160,6 +195,15 @@ CHECKS: tuple[Check, ...] = (
         ),
         needs=(_ROUTE,),
         timeout=20.0,
+    ),
+    Check(
+        id="network.name",
+        title="The portal's name leads to the portal",
+        severity=Severity.HIGH,
+        requirements=("R01",),
+        remedy="{install}",
+        judge=_name,
+        role=Role.BACKEND,
     ),
     Check(
         id="network.mtu",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from ucontact_appliance.resources import INSTALLER
 
 _PROBE = INSTALLER / "probes" / "links.py"
 _SECONDS = 15.0
+_NAME_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -105,3 +107,22 @@ def _probed(reach: Reach, *words: str) -> Mapping[str, str]:
         raise RuntimeError(done.evidence)
     found: dict[str, str] = json.loads(done.stdout)
     return found
+
+
+def addresses_of(name: str) -> tuple[str, ...] | None:
+    """The addresses that this machine's resolver has for the name; None when it does not answer.
+
+    By a program of its own, which can be left behind: a resolver may take its time.
+    """
+    try:
+        done = subprocess.run(
+            ["getent", "ahosts", name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_NAME_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return tuple(dict.fromkeys(line.split()[0] for line in done.stdout.splitlines() if line))

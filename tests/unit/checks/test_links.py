@@ -96,3 +96,20 @@ def test_peers_let_each_other_in() -> None:
     shut = checks.judge_peers({"10.0.0.3 3306": "filtered"}, names)
     assert (shut.verdict, shut.observed) == (Verdict.FAIL, "mysql on db is filtered")
     assert checks.judge_peers({}, names).verdict is Verdict.SKIP
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (("192.0.2.1",), Verdict.PASS),
+        (("127.0.1.1",), Verdict.PASS),  # the portal's server itself installs
+        (("192.0.2.9",), Verdict.FAIL),
+        (("192.0.2.1", "192.0.2.9"), Verdict.WARN),
+        ((), Verdict.SKIP),
+        (None, Verdict.SKIP),
+    ],
+)
+def test_the_portals_name_leads_to_it(found: tuple[str, ...] | None, verdict: Verdict) -> None:
+    judged = checks.judge_name(found, "cc.example", frozenset({"192.0.2.1", "10.0.0.1"}))
+    assert judged.verdict is verdict
+    assert ("getent" in judged.remedy) == (verdict in (Verdict.FAIL, Verdict.WARN))

@@ -37,6 +37,7 @@ from ucontact_appliance.facts.asterisk import (
     wss_marks,
 )
 from ucontact_appliance.facts.storage import file_system
+from ucontact_appliance.facts.survey import seen_as
 from ucontact_appliance.planning.model import Role, TelephonyTuning
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.tuning import descriptors_headroom
@@ -323,7 +324,21 @@ def judge_jail(found: Jail) -> Judgement:
         return failed("the jail is not active", required, found.evidence)
     if found.log_file != SECURITY_LOG:
         return failed(f"the jail reads {found.log_file or 'nothing'}", required, found.evidence)
-    return passed(f"active, {found.banned} banned now", required, found.evidence)
+    return passed(f"active, {len(found.banned)} banned now", required, found.evidence)
+
+
+def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
+    """To whom is banned the server is silent; `ours` are addresses of the site, with their names.
+
+    The jail never bans these by itself: somebody did, or they were given to the site afterwards.
+    """
+    required = f"{JAIL} bans none of the site's own machines"
+    caught = [address for address in ours if address in found.banned]
+    if not caught:
+        return passed(f"none of {len(found.banned)} that are banned", required, found.evidence)
+    unban = " && ".join(f"fail2ban-client set {JAIL} unbanip {address}" for address in caught)
+    told = ", ".join(f"{address} ({ours[address]})" for address in caught)
+    return failed(told, required, found.evidence, f"{{ssh}} {unban}")
 
 
 def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
@@ -421,6 +436,18 @@ def _service(subject: Subject) -> Judgement:
         return failed("Asterisk hangs: it does not answer its command line", required, str(error))
 
 
+def _banned(subject: Subject) -> Judgement:
+    ours = {
+        planned.peer_address: planned.name
+        for planned in subject.plan.hosts
+        if planned.name != subject.host.name
+    }
+    installer = subject.facts.get(seen_as)
+    if installer:
+        ours[installer] = "the installing machine"
+    return judge_banned(subject.facts.get(jail), ours)
+
+
 def _recordings(subject: Subject) -> Judgement:
     found = subject.facts.get(file_system, RECORDINGS)
     read_only = found is not None and found.read_only
@@ -433,6 +460,8 @@ def _snapshot(subject: Subject) -> Snapshot:
 
 _SERVICE = "asterisk.service"
 _ENDPOINTS = "asterisk.endpoints"
+_SIP = "asterisk.modules.sip"
+_MEDIA = "asterisk.modules.media"
 
 
 def _check(
@@ -482,6 +511,7 @@ CHECKS: tuple[Check, ...] = (
         lambda s: judge_transports(_snapshot(s), _transports(s)),
         ("R02", "R04"),
         severity=Severity.CRITICAL,
+        needs=(_SERVICE, _SIP),
     ),
     _check(
         "endpoints",
@@ -489,6 +519,7 @@ CHECKS: tuple[Check, ...] = (
         lambda s: judge_endpoints(_snapshot(s), (*s.site.telephony.extensions, *_trunk_names(s))),
         ("R02", "R04"),
         severity=Severity.CRITICAL,
+        needs=(_SERVICE, _SIP),
     ),
     _check(
         "codecs",
@@ -540,6 +571,7 @@ CHECKS: tuple[Check, ...] = (
         lambda s: judge_drivers(_snapshot(s)),
         ("R02", "R04"),
         severity=Severity.CRITICAL,
+        needs=(_SERVICE, _SIP, _MEDIA),
     ),
     _check(
         "sessions",
@@ -567,6 +599,7 @@ CHECKS: tuple[Check, ...] = (
         "Media uses the planned ports",
         lambda s: judge_rtp(_snapshot(s), s.plan.tuning.telephony),
         ("R03", "R12"),
+        needs=(_SERVICE, _MEDIA),
     ),
     _check(
         "http",
@@ -596,6 +629,13 @@ CHECKS: tuple[Check, ...] = (
         ("C05",),
         # A restart: the unit may run while the jail was stopped by itself.
         remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
+        needs=(),
+    ),
+    _check(
+        "banned",
+        "None of the site's own machines is banned",
+        _banned,
+        ("C05", "R02"),
         needs=(),
     ),
     _check(

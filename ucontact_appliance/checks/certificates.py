@@ -53,6 +53,7 @@ _SERVERS = (
 _ANSWERS = {
     "https": ("web.answers",),
     "wss": ("wss.answers",),
+    "sip-tls": ("tls.sip-tls.answers",),
     "turn-tls": ("stun.binding",),
 }
 

@@ -237,6 +237,6 @@ CHECKS: tuple[Check, ...] = (
         requirements=("C05",),
         remedy="{install}",
         judge=_reach,
-        needs=(_LOADED,),
+        needs=(_LOADED, "asterisk.banned"),
     ),
 )

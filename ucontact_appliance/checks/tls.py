@@ -68,7 +68,7 @@ SERVICES = (
         requirement="R01",
         alpn="h2",
         offered_alpn=("h2", "http/1.1"),
-        needs=("web.service", "ports.https"),
+        needs=("web.service", "ports.https", "web.sites"),
         answers="web.answers",
     ),
     Service(
@@ -79,7 +79,7 @@ SERVICES = (
         # A WebSocket is upgraded from HTTP/1.1. A server without ALPN speaks that too (RFC 7301).
         alpn="http/1.1",
         offered_alpn=("http/1.1",),
-        needs=("ports.wss", "asterisk.sessions-free"),
+        needs=("ports.wss", "asterisk.sessions-free", "asterisk.banned"),
         answers="wss.answers",
     ),
     Service(
@@ -87,7 +87,7 @@ SERVICES = (
         title="SIP TLS (5061)",
         role=Role.TELEPHONY,
         requirement="R04",
-        needs=("asterisk.service", "ports.sip-tls"),
+        needs=("asterisk.service", "ports.sip-tls", "asterisk.banned"),
         least=("TLSv1.2",),  # PJSIP speaks one version at a time
         answers="tls.sip-tls.answers",
     ),

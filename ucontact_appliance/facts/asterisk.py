@@ -298,7 +298,7 @@ class Jail:
 
     active: bool
     log_file: str
-    banned: int
+    banned: tuple[str, ...]
     evidence: str
 
 
@@ -321,7 +321,7 @@ def parse_jail(parts: Mapping[str, str]) -> Jail:
     return Jail(
         active="Status for the jail" in text and enabled,
         log_file=_found(r"File list:\s*(\S+)", text),
-        banned=_number(r"Currently banned:\s*(\d+)", text) or 0,
+        banned=tuple(_found(r"Banned IP list:[ \t]*(.*)$", text).split()),
         evidence="\n".join(part.strip() for part in parts.values()),
     )
 

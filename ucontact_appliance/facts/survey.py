@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner
+from ucontact_appliance.facts.source import Reach
 
 _OS_RELEASE = "/etc/os-release"
 _MEMINFO = "/proc/meminfo"
@@ -70,6 +71,11 @@ def came_from(runner: Runner) -> str:
     """The address that the host sees this machine come from; empty on this machine itself."""
     said = runner.run(["sh", "-c", _CAME_FROM]).stdout
     return said.strip().removeprefix("::ffff:")
+
+
+def seen_as(reach: Reach) -> str:
+    """The same, as one of the host's facts."""
+    return came_from(reach.runner)
 
 
 def parse_survey(text: str) -> Survey:

@@ -184,10 +184,18 @@ def test_an_unknown_endpoint_has_no_codecs() -> None:
 
 
 def test_jail() -> None:
-    good = Jail(True, "/var/log/asterisk/security", 0, "")
+    good = Jail(True, "/var/log/asterisk/security", ("192.0.2.7",), "")
     assert checks.judge_jail(good).verdict is Verdict.PASS
     fails(checks.judge_jail(replace(good, active=False)), "not active")
     fails(checks.judge_jail(replace(good, log_file="/var/log/messages")), "/var/log/messages")
+
+
+def test_a_banned_machine_of_the_site_is_named_and_let_in_again() -> None:
+    found = Jail(True, "/var/log/asterisk/security", ("192.0.2.7", "10.0.0.2"), "")
+    assert checks.judge_banned(found, {"10.0.0.3": "web"}).verdict is Verdict.PASS
+    judged = checks.judge_banned(found, {"10.0.0.2": "web", "10.0.0.3": "db"})
+    fails(judged, "10.0.0.2 (web)")
+    assert judged.remedy == "{ssh} fail2ban-client set ucontact-asterisk unbanip 10.0.0.2"
 
 
 def test_records_out_of_reach(found: Snapshot) -> None:
@@ -224,7 +232,7 @@ def test_many_extensions_are_sampled() -> None:
 
 
 def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
-    alone = {"asterisk.service", "asterisk.jail", "asterisk.recordings"}
+    alone = {"asterisk.service", "asterisk.jail", "asterisk.banned", "asterisk.recordings"}
     for check in checks.CHECKS:
         assert ("asterisk.service" in check.needs) == (check.id not in alone), check.id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from ucontact_appliance.clients.http import Response
 from ucontact_appliance.clients.wss import Upgrade
 from ucontact_appliance.facts import tls as tls_facts
 from ucontact_appliance.facts import web as facts
+from ucontact_appliance.facts.managed import managed_paths
 from ucontact_appliance.planning.certificates import spki_pin
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.tables import ports
@@ -35,6 +37,7 @@ from ucontact_appliance.site.model import Site
 
 SERVICE = "web.service"
 ANSWERS = "web.answers"  # it runs, and can be asked from here
+SITES = "web.sites"
 _LEAST_VERSION = "1.17.0"  # R17
 HEADERS: tuple[dict[str, Any], ...] = tuple(load_data("headers")["headers"])
 _PORTAL = "/uContact/"
@@ -110,6 +113,27 @@ def judge_loaded(found: facts.Nginx) -> Judgement:
         told = f"changed and not loaded: {found.unloaded[0]}"
         return failed(told, required, "\n".join(found.unloaded))
     return passed("loaded", required)
+
+
+def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]) -> Judgement:
+    """Of two servers with one name NGINX heeds the one that it read first, which may be theirs."""
+    required = "no server is set up in NGINX but the appliance's"
+    if found.problem:
+        return skipped("not to be told while the configuration has a fault", required)
+    foreign = [path for path in files if path not in ours]
+    if not foreign:
+        return passed(f"{len(files)} files set servers up", required, "\n".join(files))
+    told = ", ".join(foreign)
+    away = " ".join(map(shlex.quote, foreign))
+    remedy = (
+        f"{{ssh}} mkdir -p /root/ucontact-foreign && mv {away} /root/ucontact-foreign/ && "
+        "systemctl reload nginx  # they are kept there"
+    )
+    evidence = "\n".join((found.evidence, *files))
+    if found.rivals:
+        names = ", ".join(found.rivals)
+        return failed(f"{told}: another server by the name of {names}", required, evidence, remedy)
+    return warned(f"{told}: another server beside the portal", required, evidence, remedy)
 
 
 def judge_redirect(answer: Response) -> Judgement:
@@ -395,6 +419,11 @@ def judge_upgrade(found: Upgrade) -> Judgement:
     return failed(told, required, found.evidence)
 
 
+def _sites(subject: Subject) -> Judgement:
+    ours = frozenset(managed_paths(subject.plan.host(subject.host.name)))
+    return judge_sites(_nginx(subject), subject.facts.get(facts.server_files), ours)
+
+
 def _upgrade(subject: Subject, port_id: str) -> Judgement:
     return judge_upgrade(
         subject.facts.get(tls_facts.sip_upgrade, _port(port_id), _WSS_PATH, roots_file(subject))
@@ -458,6 +487,15 @@ CHECKS: tuple[Check, ...] = (
         judge=lambda subject: judge_loaded(_nginx(subject)),
         role=Role.BACKEND,
         needs=(SERVICE, "web.config"),
+    ),
+    Check(
+        id=SITES,
+        title="No other site stands in the portal's place",
+        severity=Severity.HIGH,
+        requirements=("R01", "C05"),
+        remedy="{install}",
+        judge=_sites,
+        role=Role.BACKEND,
     ),
     Check(
         id="web.redirect",
@@ -542,7 +580,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=by_health(lambda subject, path: judge_rest(_pages(subject, path)[0])),
         role=Role.BACKEND,
-        needs=(ANSWERS, "ports.backend"),
+        needs=(ANSWERS, "ports.backend", "backend.health"),
     ),
     Check(
         id="web.login",
@@ -562,7 +600,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{ssh} systemctl restart asterisk.service; {install}",
         judge=lambda subject: _upgrade(subject, "wss"),
         role=Role.TELEPHONY,
-        needs=("wss.answers", "tls.wss.trust", "tls.wss.name"),
+        needs=("wss.answers", "tls.wss.trust", "tls.wss.name", "asterisk.modules.sip"),
     ),
     Check(
         id="wss.portal",

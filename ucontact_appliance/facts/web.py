@@ -26,7 +26,8 @@ class Nginx:
     """The service, its version, and whether its files are good and loaded.
 
     `version` is empty when NGINX is not installed. `unloaded` are files changed since NGINX last
-    read them; None when that can't be told. `problem` is what `nginx -t` complained of.
+    read them; None when that can't be told. `problem` is what `nginx -t` complained of. `rivals`
+    are the names that two servers have at one address: NGINX heeds only the first of the two.
     """
 
     active: str
@@ -35,8 +36,10 @@ class Nginx:
     problem: str
     unloaded: tuple[str, ...] | None
     evidence: str
+    rivals: tuple[str, ...] = ()
 
 
+_RIVAL = re.compile(r'conflicting server name "([^"]*)"')
 _NGINX = "PATH=$PATH:/usr/sbin:/sbin\n" + script(
     unit=f"systemctl show {UNIT} -p ActiveState -p SubState -p UnitFileState",
     version="nginx -v 2>&1",
@@ -64,6 +67,7 @@ def parse_nginx(text: str) -> Nginx:
         problem="" if tested[-1:] == ["good"] else "\n".join(tested),
         unloaded=tuple(newer[:-1]) if newer[-1:] == ["told"] else None,
         evidence=text.strip(),
+        rivals=tuple(dict.fromkeys(_RIVAL.findall(part["test"]))),
     )
 
 
@@ -84,6 +88,23 @@ def header_lines(reach: Reach) -> tuple[HeaderLine, ...]:
 def header_maps(reach: Reach) -> dict[str, tuple[tuple[str, str], ...]]:
     """The tables by which header values depend on the path, by their variable."""
     return parse_maps(_configuration(reach))
+
+
+def server_files(reach: Reach) -> tuple[str, ...]:
+    """The files of the configuration in which servers are set up, each once."""
+    return parse_server_files(_configuration(reach))
+
+
+def parse_server_files(text: str) -> tuple[str, ...]:
+    """From `nginx -T`, which puts a comment with its path before each file."""
+    parts = re.split(r"^# configuration file (\S+):$", text, flags=re.MULTILINE)
+    return tuple(
+        dict.fromkeys(
+            path
+            for path, body in zip(parts[1::2], parts[2::2], strict=True)
+            if any("server" in contexts for contexts, _ in _directives(body))
+        )
+    )
 
 
 def _configuration(reach: Reach) -> str:

@@ -279,3 +279,18 @@ def test_the_policy_allows_nothing_inline_in_pages() -> None:
     policy = next(row["value"] for row in TABLE if row["id"] == "csp")
     assert "unsafe" not in policy
     assert "frame-ancestors 'self'" in policy
+
+
+OURS = frozenset({"/etc/nginx/nginx.conf", "/etc/nginx/conf.d/ucontact.conf"})
+
+
+def test_another_server_beside_the_portal_is_told_and_one_in_its_place_fails() -> None:
+    files = ("/etc/nginx/conf.d/ucontact.conf",)
+    assert web.judge_sites(well(), files, OURS).verdict is Verdict.PASS
+    files = ("/etc/nginx/conf.d/a b.conf", *files)
+    judged = web.judge_sites(well(), files, OURS)
+    assert (judged.verdict, "a b.conf" in judged.observed) == (Verdict.WARN, True)
+    assert "mv '/etc/nginx/conf.d/a b.conf' /root/ucontact-foreign/" in judged.remedy
+    judged = web.judge_sites(well(rivals=(NAME,)), files, OURS)
+    assert (judged.verdict, NAME in judged.observed) == (Verdict.FAIL, True)
+    assert web.judge_sites(well(problem="[emerg] oh"), files, OURS).verdict is Verdict.SKIP

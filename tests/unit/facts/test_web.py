@@ -1,7 +1,12 @@
 import pytest
 
 from tests.unit.facts.outputs import recorded
-from ucontact_appliance.facts.web import HeaderLine, parse_header_lines, parse_nginx
+from ucontact_appliance.facts.web import (
+    HeaderLine,
+    parse_header_lines,
+    parse_nginx,
+    parse_server_files,
+)
 
 
 @pytest.mark.parametrize(("suite", "version"), [("bullseye", "1.18.0"), ("sid", "1.30.6")])
@@ -52,3 +57,22 @@ def test_header_lines_of_inner_contexts() -> None:
         HeaderLine("B", ("server", 'location ~ "^/a{1,2}$"')),
         HeaderLine("'C'", ("server",)),
     )
+
+
+def test_files_in_which_servers_are_set_up() -> None:
+    text = recorded("nginx_config-trixie")
+    assert parse_server_files(text) == ("/etc/nginx/conf.d/ucontact.conf",)
+    more = text + "# configuration file /etc/nginx/conf.d/z.conf:\nserver { listen 8443; }\n"
+    assert parse_server_files(more)[1:] == ("/etc/nginx/conf.d/z.conf",)
+    commented = text + "# configuration file /etc/nginx/conf.d/z.conf:\n# server { listen 1; }\n"
+    assert len(parse_server_files(commented)) == 1
+
+
+def test_names_that_two_servers_claim() -> None:
+    said = (
+        'nginx: [warn] conflicting server name "cc.example" on 0.0.0.0:443, ignored\n'
+        'nginx: [warn] conflicting server name "cc.example" on [::]:443, ignored\ngood\n'
+    )
+    found = parse_nginx(f"---- unit\n---- version\n---- test\n{said}---- unloaded\ntold\n")
+    assert found.rivals == ("cc.example",)
+    assert found.problem == ""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject, failed, passed
 from ucontact_appliance.checks.tls import SERVICES, Service, roots_file
+from ucontact_appliance.clients.tls import Handshake
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts import tls
 from ucontact_appliance.facts.firewall import Door, knocks
+from ucontact_appliance.resources import load_data
 
+QUICK: float = load_data("doctor")["patience"]["answer_seconds"]
 _UNITS = {
     "https": "nginx.service",
     "wss": "asterisk.service",
@@ -22,7 +25,7 @@ _UNITS = {
 
 def judge_silence(port: int, door: Door, unit: str, said: str) -> Judgement:
     """What it means that no TLS handshake came about, by what a bare connection does."""
-    required = f"a TLS handshake with port {port} from here"
+    required = f"a TLS handshake with port {port} from here, within {QUICK:g} s"
     if door is Door.FILTERED:
         return failed(
             f"connections to port {port} get no answer: they are dropped on the way",
@@ -35,6 +38,14 @@ def judge_silence(port: int, door: Door, unit: str, said: str) -> Judgement:
     return failed(f"{unit} takes connections to port {port} and does not answer", required, said)
 
 
+def judge_pace(found: Handshake, seconds: float, port: int, unit: str) -> Judgement:
+    """One that stalls answers in the end; whoever waits for it has gone by then."""
+    required = f"a TLS handshake with port {port} from here, within {QUICK:g} s"
+    if seconds > QUICK:
+        return failed(f"{unit} is slow: {seconds:.1f} s for a handshake", required)
+    return passed(f"{found.version} in {seconds:.1f} s", required)
+
+
 def _judging(service: Service) -> Check:
     def judge(subject: Subject) -> Judgement:
         try:
@@ -44,7 +55,8 @@ def _judging(service: Service) -> Check:
             evidence = error.evidence if isinstance(error, ApplianceError) else ""
             said = f"{error}\n{evidence}".strip()
             return judge_silence(service.port, door, _UNITS[service.id], said)
-        return passed(found.version, f"a TLS handshake with port {service.port} from here")
+        seconds = subject.facts.get(tls.handshake_seconds, service.port, roots_file(subject), QUICK)
+        return judge_pace(found, seconds, service.port, _UNITS[service.id])
 
     title = f"{service.title} answers from here"
     return Check(

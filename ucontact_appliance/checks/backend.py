@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ucontact_appliance.checks.answers import QUICK
 from ucontact_appliance.checks.health import by_health
 from ucontact_appliance.checks.model import (
     Check,
@@ -82,7 +83,7 @@ def judge_restarts(found: BackendService) -> Judgement:
 
 def judge_health(found: BackendHealth, path: str) -> Judgement:
     """Everything of the backend but the database, which has a check of its own."""
-    required = f"GET {path} answers, and every part but the database is UP"
+    required = f"GET {path} answers within {QUICK:g} s, and every part but the database is UP"
     evidence = _evidence(found)
     if found.status not in _ANSWERS or not found.document:
         seen = f"HTTP {found.status}" if found.status else f"no answer: {found.error}"
@@ -104,6 +105,8 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
     # The whole is down with any part: that the database is, is the other check's matter.
     if not bad and (whole != "UP" or found.status != _OK) and not _database_is_down(found):
         bad.append(f"HTTP {found.status}: the whole {_said(found.document)}, and no part tells why")
+    if found.seconds > QUICK:
+        bad.append(f"slow: {found.seconds:.1f} s for an answer")
     if bad:
         return failed("; ".join(bad), required, evidence)
     kind = "evaluation" if found.document.get("evaluation") else "release"
@@ -173,11 +176,11 @@ def _restarts(subject: Subject) -> Judgement:
 
 
 def _health(subject: Subject, path: str) -> Judgement:
-    return judge_health(subject.facts.get(backend_health, path), path)
+    return judge_health(subject.facts.get(backend_health, path, QUICK), path)
 
 
 def _schemas(subject: Subject, path: str) -> Judgement:
-    return judge_schemas(subject.facts.get(backend_health, path))
+    return judge_schemas(subject.facts.get(backend_health, path, QUICK))
 
 
 _TIMEOUT = 25.0
@@ -230,7 +233,8 @@ CHECKS: tuple[Check, ...] = (
         remedy="{ssh} systemctl restart integraserver",
         judge=by_health(_health),
         role=Role.BACKEND,
-        needs=(SERVICE,),
+        # It asks the database, and waits for one that hangs.
+        needs=(SERVICE, "mysql.answers"),
         timeout=_TIMEOUT,
     ),
     Check(

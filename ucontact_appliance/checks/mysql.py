@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from ucontact_appliance.checks.answers import QUICK
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -27,6 +28,7 @@ from ucontact_appliance.facts.mysql import (
     ServerView,
     answers,
     audit,
+    greeting_seconds,
     server_view,
     single_privileges,
     without_tls,
@@ -56,12 +58,14 @@ _SOCKET_ONLY = "auth_socket"
 _UNCHECKED_SCHEMAS = ("information_schema", "performance_schema")
 
 
-def judge_answers(greeted: bool, port: int) -> Judgement:
+def judge_answers(greeted: bool, seconds: float, port: int) -> Judgement:
     """A server that hangs takes connections all the same: its unit and its port look well."""
-    required = f"MySQL greets whoever connects to port {port}"
+    required = f"MySQL greets whoever connects to port {port}, within {QUICK:g} s"
     if not greeted:
         return failed("it takes connections and says nothing, or takes none", required)
-    return passed("it greets", required)
+    if seconds > QUICK:
+        return failed(f"slow: {seconds:.1f} s until it greets", required)
+    return passed(f"it greets after {seconds:.1f} s", required)
 
 
 def judge_login(found: ServerView) -> Judgement:
@@ -276,7 +280,9 @@ def _service(subject: Subject) -> Judgement:
 
 def _answers(subject: Subject) -> Judgement:
     listening = port(subject)
-    return judge_answers(subject.facts.get(answers, listening), listening)
+    greeted = subject.facts.get(answers, listening)
+    seconds = subject.facts.get(greeting_seconds, listening, QUICK) if greeted else 0.0
+    return judge_answers(greeted, seconds, listening)
 
 
 def _version(subject: Subject, found: ServerView) -> Judgement:

@@ -16,6 +16,7 @@ from ucontact_appliance.clients.mysql import (
 )
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.host import script, sections
+from ucontact_appliance.facts.pace import usual_seconds
 from ucontact_appliance.facts.source import Reach
 
 SOCKET = "/run/mysqld/mysqld.sock"
@@ -104,6 +105,11 @@ def answers(reach: Reach, port: int) -> bool:
     """Whether the server greets whoever connects."""
     with reach.runner.forward(port) as local:
         return greets(local)
+
+
+def greeting_seconds(reach: Reach, port: int, quick: float) -> float:
+    """What it usually takes until the server greets, the way there included."""
+    return usual_seconds(lambda: answers(reach, port), quick)
 
 
 def without_tls(reach: Reach, port: int, password: str) -> Refusal:

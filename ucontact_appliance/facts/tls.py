@@ -12,6 +12,7 @@ from cryptography.x509 import load_der_x509_certificate
 from ucontact_appliance.clients import tls, wss
 from ucontact_appliance.clients.tls import Answer, Endpoint, Handshake
 from ucontact_appliance.clients.wss import Upgrade
+from ucontact_appliance.facts.pace import usual_seconds
 from ucontact_appliance.facts.source import Reach
 
 
@@ -23,6 +24,11 @@ def endpoint(reach: Reach, port: int) -> Endpoint:
 def greeting(reach: Reach, port: int, roots: str, alpn: tuple[str, ...] = ()) -> Handshake:
     """A handshake that verifies against the roots in that file."""
     return tls.handshake(endpoint(reach, port), Path(roots), alpn)
+
+
+def handshake_seconds(reach: Reach, port: int, roots: str, quick: float) -> float:
+    """What such a handshake usually takes."""
+    return usual_seconds(lambda: greeting(reach, port, roots), quick)
 
 
 def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:

@@ -200,3 +200,14 @@ def test_heaps_in_every_unit(arguments: str, megabytes: int | None) -> None:
 def test_answers_become_records(text: str, status: int, document: dict[str, str]) -> None:
     found = parse_health(text, " curl: x ")
     assert (found.status, found.document, found.error) == (status, document, "curl: x")
+
+
+def test_a_backend_that_stalls_is_not_healthy() -> None:
+    assert judge_health(replace(healthy(), seconds=1.9), PATH).verdict is Verdict.PASS
+    judged = judge_health(replace(healthy(), seconds=4.06), PATH)
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 4.1 s for an answer")
+
+
+def test_the_time_of_an_answer_stands_behind_its_status() -> None:
+    found = parse_health('{"status": "UP"}\n200 0.125', "")
+    assert (found.status, found.seconds) == (200, 0.125)

@@ -83,5 +83,5 @@ def test_a_release_without_one_is_skipped_with_the_reason(
 
 def test_the_fact_asks_that_path(tmp_path: Path) -> None:
     one, asked = subject(tmp_path, None)
-    assert one.facts.get(backend_health, "/x").status == 200
+    assert one.facts.get(backend_health, "/x", 2.0).status == 200
     assert asked[0].endswith(":8080/x")

@@ -220,3 +220,13 @@ def test_each_loose_setting_is_named_with_its_reason() -> None:
 def test_old_servers_are_not_asked_for_tls_1_3() -> None:
     old = replace(GOOD, version="5.7.44", variables={**GOOD.variables, "tls_version": "TLSv1.2"})
     assert mysql.judge_settings(old).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("greeted", "seconds", "verdict"),
+    [(True, 0.1, Verdict.PASS), (True, 2.5, Verdict.FAIL), (False, 0.0, Verdict.FAIL)],
+)
+def test_a_server_that_stalls_does_not_answer(
+    greeted: bool, seconds: float, verdict: Verdict
+) -> None:
+    assert mysql.judge_answers(greeted, seconds, 3306).verdict is verdict

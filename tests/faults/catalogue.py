@@ -55,6 +55,19 @@ def _stopped(name: str, unit: str, cause: str, *, fast: bool = False) -> Fault:
     )
 
 
+def _stalling(name: str, unit: str, causes: str) -> Fault:
+    """Of each four seconds it works for less than one, as under far too much load."""
+    stall = f"systemctl kill -s STOP {unit}; sleep 3.5; systemctl kill -s CONT {unit}; sleep 0.3"
+    return Fault(
+        f"{name}-slow",
+        f"{unit} stalls for seconds at a time",
+        Kind.HUNG,
+        _ids(causes),
+        inject=f"systemd-run -q --unit=stall bash -c 'while :; do {stall}; done' && sleep 1",
+        mend=f"systemctl stop stall && systemctl kill -s CONT {unit}",
+    )
+
+
 def _edit(path: str, expression: str, then: str) -> str:
     """An edit that must have changed something, and what makes it count."""
     return f'cp -a {path} /root/before && sed -i -E "{expression}" {path} && ' + (
@@ -72,12 +85,23 @@ def _asterisk(file: str, expression: str, then: str) -> str:
     return _edit(f"{_ASTERISK}/{file}", expression, then)
 
 
+def _without_module(name: str) -> str:
+    return f"echo 'noload => {name}.so' >> {_ASTERISK}/modules.conf && {_RESTART_ASTERISK}"
+
+
 def _turn(expression: str) -> str:
     return _edit(_TURN, expression, "systemctl restart coturn && sleep 1")
 
 
 def _sql(statement: str) -> str:
     return f'mysql -e "{statement}"'
+
+
+def _another_site(file: str, listen: str, name: str) -> str:
+    lines = f"{listen}; server_name {name}; ssl_certificate {_TLS}/portal.pem; "
+    key = f"ssl_certificate_key {_TLS}/private/portal.key; "
+    server = f"server {{ {lines}{key}return 200 hello; }}"
+    return f"echo '{server}' > /etc/nginx/conf.d/{file} && {_RELOAD_NGINX}"
 
 
 # A certificate of the site's own CA, as the installing machine could have made it. It is made on
@@ -174,10 +198,6 @@ _SERVICES = (
         "mysqld hangs: it takes connections and answers none",
         Kind.HUNG,
         _ids("mysql.answers"),
-        also={
-            "backend.health": "it waits for the database longer than anybody waits for it",
-            "web.rest": "the same question through the front door",
-        },
         inject="systemctl kill -s STOP mysql",
     ),
     Fault(
@@ -194,9 +214,12 @@ _SERVICES = (
         Kind.HUNG,
         _ids("backend.health"),
         inject="systemctl kill -s STOP integraserver",
-        also={"web.rest": "the same question through the front door"},
         fast=True,
     ),
+    _stalling("nginx", "nginx", "web.answers"),
+    _stalling("asterisk", "asterisk", "wss.answers tls.sip-tls.answers"),
+    _stalling("mysql", "mysql", "mysql.answers"),
+    _stalling("backend", "integraserver", "backend.health"),
     Fault(
         "backend-killed",
         "the backend's process is killed again and again",
@@ -225,6 +248,16 @@ _PORTS = (
         _ids("ports.free ports.sip-udp asterisk.transports"),
         inject=f"systemctl stop asterisk && {_listener('0.0.0.0', 5060, 'SOCK_DGRAM')} && "
         "systemctl start asterisk && asterisk -rx 'core waitfullybooted' && sleep 1",
+        mend=f"systemctl stop stranger && {_RESTART_ASTERISK}",
+    ),
+    Fault(
+        "port-taken-wss",
+        "another process holds 8089",
+        Kind.PORT,
+        _ids("ports.free ports.wss"),
+        inject=f"systemctl stop asterisk && {_listener('0.0.0.0', 8089)} && "
+        "systemctl start asterisk && asterisk -rx 'core waitfullybooted' && sleep 1",
+        also={"asterisk.http": "without its port Asterisk serves no HTTPS"},
         mend=f"systemctl stop stranger && {_RESTART_ASTERISK}",
     ),
     Fault(
@@ -465,6 +498,20 @@ _WEB = (
         Kind.WEB,
         _ids("web.config"),
         inject=f"echo nonsense >> {_NGINX}",
+    ),
+    Fault(
+        "web-rival",
+        "another site has the portal's name, and is read before it",
+        Kind.WEB,
+        _ids("web.sites"),
+        inject=_another_site("a.conf", "listen 443 ssl", _FQDN),
+    ),
+    Fault(
+        "web-neighbour",
+        "another site is served beside the portal",
+        Kind.WEB,
+        _ids("web.sites ports.unexpected"),
+        inject=_another_site("z.conf", "listen 8443 ssl", "other.ucontact.test"),
     ),
     Fault(
         "web-config-not-loaded",
@@ -780,6 +827,23 @@ _DATABASE = (
         also={"asterisk.records": "call records are written there"},
     ),
     Fault(
+        "mysql-read-only",
+        "the running server takes no writes",
+        Kind.DATABASE,
+        _ids("mysql.writable"),
+        inject=_sql("SET GLOBAL super_read_only = ON"),
+        fast=True,
+    ),
+    Fault(
+        "mysql-locked",
+        "a session holds a lock that nobody can write past",
+        Kind.DATABASE,
+        _ids("mysql.writable"),
+        inject="systemd-run -q --unit=holder mysql -e "
+        "'FLUSH TABLES WITH READ LOCK; SELECT SLEEP(3600)' && sleep 2",
+        mend="systemctl stop holder",
+    ),
+    Fault(
         "mysql-connections",
         "the running server takes 20 connections only",
         Kind.DATABASE,
@@ -1009,10 +1073,30 @@ _TELEPHONY = (
         "asterisk-module-websocket",
         "the module for SIP over WebSockets is not loaded",
         Kind.TELEPHONY,
-        _ids("wss.direct"),
-        inject=f"echo 'noload => res_pjsip_transport_websocket.so' >> {_ASTERISK}/modules.conf && "
-        f"{_RESTART_ASTERISK}",
-        also={"asterisk.transports": "without it there is no such transport"},
+        _ids("asterisk.modules.sip"),
+        inject=_without_module("res_pjsip_transport_websocket"),
+    ),
+    Fault(
+        "asterisk-module-srtp",
+        "the module that encrypts media is not loaded",
+        Kind.TELEPHONY,
+        _ids("asterisk.modules.media"),
+        inject=_without_module("res_srtp"),
+    ),
+    Fault(
+        "asterisk-module-echo",
+        "the module of the echo test is not loaded",
+        Kind.TELEPHONY,
+        _ids("asterisk.modules.calls"),
+        inject=_without_module("app_echo"),
+    ),
+    Fault(
+        "asterisk-module-unloaded",
+        "somebody unloaded the module that records calls",
+        Kind.TELEPHONY,
+        _ids("asterisk.modules.recording"),
+        inject="asterisk -rx 'module unload app_mixmonitor.so'",
+        fast=True,
     ),
     Fault(
         "asterisk-tls-transport-lost",
@@ -1042,7 +1126,7 @@ _TELEPHONY = (
         "PJSIP's channel driver is not loaded",
         Kind.TELEPHONY,
         _ids("asterisk.drivers"),
-        inject=f"echo 'noload => chan_pjsip.so' >> {_ASTERISK}/modules.conf && {_RESTART_ASTERISK}",
+        inject=_without_module("chan_pjsip"),
     ),
     Fault(
         "asterisk-descriptors",
@@ -1073,6 +1157,13 @@ _TELEPHONY = (
         _ids("asterisk.records"),
         inject=_edit("/etc/odbc.ini", "s/^PASSWORD.*/PASSWORD = wrong/", "true"),
         mend_here=_INSTALL,
+    ),
+    Fault(
+        "asterisk-jail-bans-installer",
+        "somebody banned the installing machine",
+        Kind.TELEPHONY,
+        _ids("asterisk.banned"),
+        inject="fail2ban-client set ucontact-asterisk banip ${SSH_CONNECTION%% *} >/dev/null",
     ),
     Fault(
         "asterisk-jail-off",
@@ -1219,6 +1310,33 @@ _HOST = (
         fast=True,
     ),
     Fault(
+        "service-override",
+        "somebody set the backend a limit of its own",
+        Kind.HOST,
+        _ids("system.overrides"),
+        inject="systemctl set-property integraserver MemoryMax=8G",
+    ),
+    Fault(
+        "service-as-root",
+        "Asterisk runs as root, by a file beside its unit",
+        Kind.HOST,
+        _ids("system.overrides"),
+        inject="printf '[Service]\nUser=root\nGroup=root\n' "
+        "> /etc/systemd/system/asterisk.service.d/zz.conf && systemctl daemon-reload && "
+        f"{_RESTART_ASTERISK}",
+    ),
+    Fault(
+        "service-account",
+        "the backend runs as root, by its own unit",
+        Kind.HOST,
+        _ids("system.accounts"),
+        inject=_edit(
+            "/etc/systemd/system/integraserver.service",
+            "s/^User=.*/User=root/",
+            f"systemctl daemon-reload && {_RESTART_BACKEND}",
+        ),
+    ),
+    Fault(
         "host-sysctl-lost",
         "the baseline's kernel settings are gone from disk",
         Kind.HOST,
@@ -1289,6 +1407,7 @@ _NETWORK = (
         "printf '[Service]\nTimeoutStartSec=600\nExecStartPre=/bin/sleep 61\n' "
         "> /run/systemd/system/mysql.service.d/slow.conf && systemctl daemon-reload && "
         f"systemctl restart mysql && {_WAIT_BACKEND}",
+        also={"system.overrides": "the start is slowed down by a file beside the unit"},
         mend="rm -r /run/systemd/system/mysql.service.d && systemctl daemon-reload && "
         "systemctl restart mysql",
     ),

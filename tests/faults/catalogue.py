@@ -17,6 +17,8 @@ _PROPERTIES = f"{_TREE}/integraserver.properties"
 _MONITOR = "/var/spool/asterisk/monitor"
 # A throttle of cgroup v1, for the machine's processes together; whole disks have one.
 _SLOW = "/sys/fs/cgroup/blkio/ucontact-slow"
+# The same for processor time.
+_STARVED = "/sys/fs/cgroup/cpu/ucontact-starved"
 _FIREWALL = "/etc/nftables.d/ucontact.nft"
 _CONFIG = "/var/lib/IntegraServer/config/uContact.json"
 _WAIT_BACKEND = (
@@ -55,16 +57,37 @@ def _stopped(name: str, unit: str, cause: str, *, fast: bool = False) -> Fault:
     )
 
 
-def _stalling(name: str, unit: str, causes: str) -> Fault:
-    """Of each four seconds it works for less than one, as under far too much load."""
-    stall = f"systemctl kill -s STOP {unit}; sleep 3.5; systemctl kill -s CONT {unit}; sleep 0.3"
+# Everything that goes to the port of the host's own loopback waits, in both directions.
+_DELAY = """
+import asyncio
+async def pump(source, target):
+    while data := await source.read(65536):
+        await asyncio.sleep(1.3)
+        target.write(data)
+    target.close()
+async def serve(source, target):
+    back, out = await asyncio.open_connection("127.0.0.1", {port})
+    await asyncio.gather(pump(source, out), pump(back, target))
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", 1{port}) as server:
+        await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+def _delayed(name: str, port: int, cause: str) -> Fault:
+    rule = f"ip daddr 127.0.0.1 tcp dport {port} meta skuid != nobody redirect to :1{port}"
     return Fault(
         f"{name}-slow",
-        f"{unit} stalls for seconds at a time",
+        f"the {name} takes its time for whatever it is asked",
         Kind.HUNG,
-        _ids(causes),
-        inject=f"systemd-run -q --unit=stall bash -c 'while :; do {stall}; done' && sleep 1",
-        mend=f"systemctl stop stall && systemctl kill -s CONT {unit}",
+        _ids(cause),
+        inject=f"cat > /opt/delay.py <<'E'{_DELAY.format(port=port)}E\n"
+        "systemd-run -q --unit=delay --uid=nobody python3 /opt/delay.py && sleep 1 && "
+        "nft add table ip delay && "
+        'nft "add chain ip delay output { type nat hook output priority -100; }" && '
+        f'nft "add rule ip delay output {rule}"',
+        mend="nft delete table ip delay && systemctl stop delay",
     )
 
 
@@ -124,8 +147,6 @@ _TAKE_UP = (
     f"{_RELOAD_NGINX} && asterisk -rx 'module reload http' && "
     "asterisk -rx 'module reload res_pjsip.so' && systemctl restart coturn && sleep 2"
 )
-_BEHIND_A_BAD_CERTIFICATE = "the same certificate, as it is served"
-_CONSTRAINED = "the site's CA may speak for the portal's name only, so that it does not verify"
 _UNREACHED = "nothing gets through from here"
 
 _SERVICES = (
@@ -206,7 +227,6 @@ _SERVICES = (
         Kind.HUNG,
         _ids("stun.binding"),
         inject="systemctl kill -s STOP coturn",
-        also={"stun.tls": "another protocol of the same process"},
     ),
     Fault(
         "backend-hung",
@@ -216,10 +236,20 @@ _SERVICES = (
         inject="systemctl kill -s STOP integraserver",
         fast=True,
     ),
-    _stalling("nginx", "nginx", "web.answers"),
-    _stalling("asterisk", "asterisk", "wss.answers tls.sip-tls.answers"),
-    _stalling("mysql", "mysql", "mysql.answers"),
-    _stalling("backend", "integraserver", "backend.health"),
+    _delayed("database", 3306, "mysql.answers"),
+    _delayed("backend", 8080, "backend.health"),
+    Fault(
+        "nginx-slow",
+        "nginx gets next to no processor time",
+        Kind.HUNG,
+        _ids("web.answers"),
+        here=f"mkdir {_STARVED} && echo 1000000 > {_STARVED}/cpu.cfs_period_us && "
+        f"echo 1000 > {_STARVED}/cpu.cfs_quota_us && "
+        'for one in $(pgrep --ns "$LEADER" --nslist pid -x nginx); do '
+        f"echo $one > {_STARVED}/cgroup.procs; done",
+        mend_here=f"for one in $(cat {_STARVED}/cgroup.procs); do "
+        f"echo $one > {_STARVED}/../cgroup.procs; done; rmdir {_STARVED}",
+    ),
     Fault(
         "backend-killed",
         "the backend's process is killed again and again",
@@ -245,7 +275,7 @@ _PORTS = (
         "port-taken-sip",
         "another process holds UDP 5060",
         Kind.PORT,
-        _ids("ports.free ports.sip-udp asterisk.transports"),
+        _ids("ports.free asterisk.transports"),
         inject=f"systemctl stop asterisk && {_listener('0.0.0.0', 5060, 'SOCK_DGRAM')} && "
         "systemctl start asterisk && asterisk -rx 'core waitfullybooted' && sleep 1",
         mend=f"systemctl stop stranger && {_RESTART_ASTERISK}",
@@ -341,12 +371,6 @@ _FIREWALLS = (
 )
 
 
-def _served(*questions: str, why: str = _BEHIND_A_BAD_CERTIFICATE) -> dict[str, str]:
-    """What each service that shows the portal's certificate says of it."""
-    services = ("https", "wss", "sip-tls", "turn-tls")
-    return {f"tls.{one}.{question}": why for one in services for question in questions}
-
-
 _CERTIFICATES = (
     Fault(
         "certificate-expired",
@@ -356,7 +380,6 @@ _CERTIFICATES = (
         here=_CA_HERE,
         inject=_certificate(_FQDN, "-not_before 20240101000000Z -not_after 20240201000000Z")
         + f" && {_TAKE_UP}",
-        also={**_served("trust"), "stun.tls": _BEHIND_A_BAD_CERTIFICATE},
     ),
     Fault(
         "certificate-expiring",
@@ -365,7 +388,6 @@ _CERTIFICATES = (
         _ids("certificates.dates"),
         here=_CA_HERE,
         inject=_certificate(_FQDN, "-days 10") + f" && {_TAKE_UP}",
-        also=_served("expiry"),
     ),
     Fault(
         "certificate-wrong-host",
@@ -374,11 +396,6 @@ _CERTIFICATES = (
         _ids("certificates.portal"),
         here=_CA_HERE,
         inject=_certificate("other.ucontact.test", "-days 365") + f" && {_TAKE_UP}",
-        also={
-            **_served("name"),
-            **_served("trust", why=_CONSTRAINED),
-            "stun.tls": _BEHIND_A_BAD_CERTIFICATE,
-        },
     ),
     Fault(
         "certificate-wrong-key",
@@ -387,10 +404,7 @@ _CERTIFICATES = (
         _ids("certificates.portal"),
         inject="openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null "
         f"> /root/k && cat /root/k > {_TLS}/private/portal.key",
-        also={
-            "web.config": "nginx refuses the pair",
-            "tls.sip-tls.answers": "Asterisk reads the pair afresh for each connection",
-        },
+        also={"web.config": "nginx refuses the pair"},
     ),
     Fault(
         "certificate-swapped",
@@ -401,6 +415,15 @@ _CERTIFICATES = (
         inject=_certificate(_FQDN, "-days 365"),
         also={"web.loaded": "nginx has not loaded it either"},
         fast=True,
+    ),
+    Fault(
+        "certificate-roots-astray",
+        "the roots that the installing machine verifies by are not the site's",
+        Kind.CERTIFICATE,
+        _ids("tls.https.trust tls.wss.trust tls.sip-tls.trust tls.turn-tls.trust"),
+        here="openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 "
+        "-subj /CN=elsewhere -keyout /dev/null -out other.pem 2>/dev/null && "
+        'cat other.pem > "$ETC/pki/portal-ca.pem"',
     ),
     Fault(
         "certificate-internal-swapped",
@@ -427,6 +450,14 @@ _CERTIFICATES = (
         Kind.CERTIFICATE,
         _ids("certificates.modes"),
         inject=f"chmod 0644 {_TLS}/private/portal.key",
+    ),
+    Fault(
+        "certificate-key-unreadable",
+        "no service may read the portal's private key",
+        Kind.CERTIFICATE,
+        _ids("certificates.modes"),
+        inject=f"chmod 0000 {_TLS}/private/portal.key",
+        also={"tls.sip-tls.answers": "Asterisk reads the pair afresh for each connection"},
     ),
     Fault(
         "certificate-backup-key",
@@ -751,7 +782,6 @@ _BACKEND = (
             "s/^listen.port=.*/listen.port=8085/",
             "systemctl restart integraserver && sleep 4",
         ),
-        also={"backend.health": "nothing answers where it should be"},
     ),
     Fault(
         "backend-wrong-settings",
@@ -926,10 +956,7 @@ _STUN = (
         Kind.STUN,
         _ids("ports.stun-udp ports.stun-tcp"),
         inject=_turn("s/^listening-port=.*/listening-port=3479/"),
-        also={
-            "stun.binding": "nothing answers on the port that clients are told",
-            "ports.unexpected": "the new port is in no registry",
-        },
+        also={"ports.unexpected": "the new port is in no registry"},
     ),
     Fault(
         "stun-certificate-missing",
@@ -937,7 +964,13 @@ _STUN = (
         Kind.STUN,
         _ids("ports.turn-tls"),
         inject=_turn("s#^cert=.*#cert=/etc/nowhere.pem#"),
-        also={"stun.tls": "nothing answers on its port"},
+    ),
+    Fault(
+        "stun-relay-ports",
+        "coturn relays on ports that the firewall does not open",
+        Kind.STUN,
+        _ids("stun.relay"),
+        inject=_turn("s/^min-port=.*/min-port=30000/; s/^max-port=.*/max-port=30100/"),
     ),
 )
 
@@ -1102,7 +1135,7 @@ _TELEPHONY = (
         "asterisk-tls-transport-lost",
         "SIP over TLS is not set up",
         Kind.TELEPHONY,
-        _ids("asterisk.transports ports.sip-tls"),
+        _ids("asterisk.transports"),
         inject=_asterisk("pjsip.conf", "/^.transport-tls.$/,/^allow_reload/d", _RESTART_ASTERISK),
     ),
     Fault(
@@ -1178,6 +1211,20 @@ _TMPFS = (
     f"-o {{size}},uid=$(id -u asterisk),gid=$(id -g asterisk),mode=$(stat -c %a {_MONITOR}) "
     f"tmpfs {_MONITOR}"
 )
+
+
+def _filled(folder: str, unit: str) -> str:
+    """The folder, its content kept, on a file system of its own that has no room left."""
+    return (
+        f"systemctl stop {unit} && mkdir /root/kept && cp -a {folder}/. /root/kept/ && "
+        f"mount -t tmpfs -o size=$(( $(du -sm {folder} | cut -f1) + 30 ))m,"
+        f"mode=$(stat -c %a {folder}),uid=$(stat -c %u {folder}),gid=$(stat -c %g {folder}) "
+        f"tmpfs {folder} && "
+        f"cp -a /root/kept/. {folder}/ && systemctl start {unit} && sleep 2 && "
+        f"! dd if=/dev/zero of={folder}/full bs=1M 2>/dev/null"
+    )
+
+
 _STORAGE = (
     Fault(
         "recordings-read-only",
@@ -1256,6 +1303,22 @@ _STORAGE = (
         "mount --bind /root/var /var && ! dd if=/dev/zero of=/var/full bs=1M 2>/dev/null",
         also={"disk.recordings": "recordings lie on it"},
         mend="umount -l /var",
+    ),
+    Fault(
+        "database-full",
+        "the file system of the database is full",
+        Kind.STORAGE,
+        _ids("disk.space"),
+        inject=_filled("/var/lib/mysql", "mysql"),
+        mend="rm /var/lib/mysql/full",
+    ),
+    Fault(
+        "logs-full",
+        "the file system of Asterisk's logs is full",
+        Kind.STORAGE,
+        _ids("disk.space"),
+        inject=_filled("/var/log/asterisk", "asterisk"),
+        mend="rm /var/log/asterisk/full",
     ),
     Fault(
         "retention-stopped",
@@ -1351,6 +1414,13 @@ _HOST = (
         here='nsenter -t "$LEADER" -a systemctl stop ssh.socket ssh.service; '
         'nsenter -t "$LEADER" -a pkill -x sshd; sleep 1',
         mend_here='nsenter -t "$LEADER" -a systemctl start ssh.service && sleep 1',
+    ),
+    Fault(
+        "host-key-changed",
+        "the host has other ssh keys than those that were pinned",
+        Kind.HOST,
+        _ids("host.reachable"),
+        inject="rm /etc/ssh/ssh_host_* && ssh-keygen -A >/dev/null && systemctl restart ssh",
     ),
     Fault(
         "secrets-open",

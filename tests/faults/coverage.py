@@ -7,6 +7,7 @@ from ucontact_appliance.checks.model import Stage
 from ucontact_appliance.checks.registry import CHECKS
 
 NO_REASON = "no fault yet"
+_ON_DISK = "what lies on disk is judged before, and that the same is served"
 _CONTAINER = "a rehearsal machine is a container, and has that of its host"
 _SAME_JUDGE = "judged by the same lines as its twin of 443, which a fault proves"
 # By id, or by its beginning with a dot behind.
@@ -27,6 +28,12 @@ REASONS = {
     "web.version": "no older NGINX can be installed beside the one of the suite",
     "mysql.version": "no older MySQL can be installed beside the one of the suite",
     "backend.java": "no other Java can be installed beside Java 8",
+    **{
+        f"tls.{service}.{question}": _ON_DISK
+        for service in ("https", "wss", "sip-tls", "turn-tls")
+        for question in ("name", "expiry")
+    },
+    "stun.tls": "whose certificate it is, and that something listens, is judged before",
     "tls.wss.": _SAME_JUDGE,
     "tls.sip-tls.": _SAME_JUDGE,
     "tls.turn-tls.": _SAME_JUDGE,
@@ -41,7 +48,10 @@ REASONS = {
     "wss.name": "only where telephony has a server of its own",
     "certificates.served.sip-tls": "PJSIP reads the file at each connection: it serves what lies "
     "on disk, always",
-    "ports.sip-tcp": "judged by the same lines as ports.sip-udp, which a fault proves",
+    **{
+        f"ports.sip-{kind}": "that Asterisk opened it is judged before, by asterisk.transports"
+        for kind in ("udp", "tcp", "tls")
+    },
     "ports.asterisk-http": "judged by the same lines as ports.ami, which a fault proves",
     "web.http2": "what turns HTTP/2 off shows in ALPN before, which tls-http2-off proves",
     "web.login": "the answer is the release's own code, which no setting spoils",

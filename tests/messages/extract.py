@@ -41,7 +41,7 @@ _ONE_WORD = re.compile(r"[a-z]{3,}")
 _WORD = re.compile(r"[A-Za-z']{2,}")
 # A remedy, or a part of one; python's version can be a place.
 _COMMAND = re.compile(
-    r"^(\{ssh\}|\{install\}|(asterisk|chmod|date|echo|fail2ban-client|getent|grep|mv|ping|ssh"
+    r"^(\{ssh\}|\{install\}|(asterisk|chmod|date|echo|fail2ban-client|getent|grep|mv|ping|ssh|ssh-keygen"
     r"|systemctl|ucontact) \S|python\S* -m )|\S+ -m pip "
 )
 # What nftables, MySQL and identifiers are made of, and is the same for everybody.

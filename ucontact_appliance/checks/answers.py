@@ -50,7 +50,7 @@ def _judging(service: Service) -> Check:
     def judge(subject: Subject) -> Judgement:
         try:
             found = subject.facts.get(tls.greeting, service.port, roots_file(subject))
-        except (ApplianceError, TimeoutError) as error:
+        except (ApplianceError, OSError) as error:  # a time-out is an OSError too
             door = subject.facts.get(knocks, (service.port,))[0].door
             evidence = error.evidence if isinstance(error, ApplianceError) else ""
             said = f"{error}\n{evidence}".strip()

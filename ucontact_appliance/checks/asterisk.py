@@ -645,7 +645,8 @@ CHECKS: tuple[Check, ...] = (
         ("R16", "R19"),
         remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null"
         "  # then: {install}",
-        needs=(_SERVICE, "mysql.answers"),
+        # It verifies MySQL's certificate by the root that lies there.
+        needs=(_SERVICE, "mysql.answers", "certificates.internal"),
     ),
     _check(
         "recordings",

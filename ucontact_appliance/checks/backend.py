@@ -234,7 +234,7 @@ CHECKS: tuple[Check, ...] = (
         judge=by_health(_health),
         role=Role.BACKEND,
         # It asks the database, and waits for one that hangs.
-        needs=(SERVICE, "mysql.answers"),
+        needs=(SERVICE, "ports.backend", "mysql.answers"),
         timeout=_TIMEOUT,
     ),
     Check(
@@ -245,7 +245,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=by_health(_schemas),
         role=Role.BACKEND,
-        needs=(HEALTH, "mysql.schemas"),
+        needs=(HEALTH, "mysql.schemas", "certificates.internal"),
         timeout=_TIMEOUT,
     ),
 )

@@ -106,7 +106,10 @@ def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -
 
 
 def judge_modes(found: tuple[Mode, ...]) -> Judgement:
-    """Private keys are for root and the services' group, and nobody else can write anything."""
+    """Private keys are for root and the services' group, and nobody else can write anything.
+
+    What the services can't read stops them at the next start, or at the next connection.
+    """
     required = f"private keys -rw-r----- root:{_GROUP}, folders and certificates root's alone"
     if not found:
         return failed(f"{FOLDER} is missing", required)
@@ -122,7 +125,9 @@ def _is_safe(one: Mode) -> bool:
     others, group_writes = one.mode[7:10], one.mode[5] == "w"
     if one.owner != "root" or group_writes or others[1] == "w":
         return False
-    if one.path.endswith(".key") and not private:
+    if one.path.endswith(".key") and not (private and one.mode[4] == "r"):
+        return False
+    if one.path.endswith(".pem") and "r" not in (others[0], one.mode[4]):
         return False
     return not private or (others == "---" and one.group in {_GROUP, "root"})
 

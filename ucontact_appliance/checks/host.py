@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.checks.model import (
@@ -35,6 +38,8 @@ _ALWAYS = frozenset(Stage)
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _PREFLIGHT = frozenset({Stage.PREFLIGHT})
 _TABLE: dict[str, Any] = load_data("hardware")
+_SSH_PORT = 22
+_OTHER_KEY = re.compile("REMOTE HOST IDENTIFICATION HAS CHANGED")
 
 
 def _greeting(reach: Reach) -> Completed:
@@ -47,8 +52,23 @@ def _reachable(subject: Subject) -> Judgement:
     except (UnreachableError, TimeoutError) as error:
         what = error.what if isinstance(error, UnreachableError) else str(error)
         evidence = error.evidence if isinstance(error, UnreachableError) else ""
-        return failed(what, "commands can be run on it", evidence)
+        return judge_silence(what, evidence, subject.host, subject.state.known_hosts)
     return judge_greeting(done, subject.host)
+
+
+def judge_silence(what: str, evidence: str, host: Host, known_hosts: Path) -> Judgement:
+    """No command came through: `what` says why, and ssh's own words may know better."""
+    required = "commands can be run on it"
+    if not _OTHER_KEY.search(evidence):
+        return failed(what, required, evidence)
+    name = host.address if host.port == _SSH_PORT else f"[{host.address}]:{host.port}"
+    forget = f"ssh-keygen -f {shlex.quote(str(known_hosts))} -R {shlex.quote(name)}"
+    return failed(
+        f"{host.address} shows another host key than the one that was pinned",
+        required,
+        evidence,
+        forget + "  # only where you know why: it was set up afresh, or its keys were renewed",
+    )
 
 
 def judge_greeting(done: Completed, host: Host) -> Judgement:

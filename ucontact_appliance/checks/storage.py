@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from ucontact_appliance.checks.model import (
@@ -23,6 +25,7 @@ from ucontact_appliance.facts.storage import (
     Memory,
     Retention,
     file_system,
+    file_systems,
     growth,
     memory,
     retention,
@@ -33,12 +36,14 @@ from ucontact_appliance.resources import load_data
 
 RECORDINGS = "/var/spool/asterisk/monitor"
 _ROOT = "/"
+_ORDER = (Verdict.FAIL, Verdict.WARN)
 _VAR = "/var"
 _RELEASE = "/etc/IntegraServer/current"  # R22's tree, once a release lies there
 _GROWTH_DAYS = 7
 _KB_PER_GB = 1_000_000_000 / 1024
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _DISK: dict[str, Any] = load_data("hardware")["disk"]
+_FOLDERS: tuple[str, ...] = tuple(_DISK["folders"])
 _MEMORY: dict[str, Any] = load_data("hardware")["memory"]
 
 
@@ -79,14 +84,24 @@ def judge_size(found: FileSystem) -> Judgement:
 
 
 def judge_space(found: FileSystem) -> Judgement:
-    """In service: a full disk stops recordings, the database and then everything."""
+    """In service: a full disk stops recordings, the database and then everything.
+
+    One that was made small, for logs or what is temporary, is judged by its share alone.
+    """
+    share = found.free_percent
+    free = _gb(found.free_kb) if _gb(found.size_kb) >= _DISK["small_gb"] else math.inf
     required = f"{_DISK['low_percent']} % or more free, and {_DISK['low_gb']} GB"
-    free, percent = _gb(found.free_kb), found.free_percent
-    if free < _DISK["least_gb"] or percent < _DISK["least_percent"]:
+    if free < _DISK["least_gb"] or share < _DISK["least_percent"]:
         return failed(_told(found), required, found.evidence)
-    if free < _DISK["low_gb"] or percent < _DISK["low_percent"]:
+    if free < _DISK["low_gb"] or share < _DISK["low_percent"]:
         return warned(_told(found), required, found.evidence)
     return passed(_told(found), required, found.evidence)
+
+
+def worst(judged: Sequence[Judgement]) -> Judgement:
+    """The first that failed, else the first that warned, else the first: of a file system each."""
+    found = (one for verdict in _ORDER for one in judged if one.verdict is verdict)
+    return next(found, judged[0])
 
 
 def judge_inodes(found: FileSystem) -> Judgement:
@@ -184,11 +199,16 @@ def _fullest(subject: Subject) -> FileSystem:
     return min(filter(None, (_root(subject), var)), key=lambda found: found.free_kb)
 
 
-def _scarcest(subject: Subject) -> FileSystem:
-    """Of the same file systems, the one with the fewest inodes left."""
-    var = subject.facts.get(file_system, _VAR)
-    limited = [found for found in (_root(subject), var) if found and found.inodes]
-    return min(limited, key=lambda found: found.inodes_free_percent, default=_root(subject))
+def _in_use(subject: Subject) -> tuple[FileSystem, ...]:
+    return subject.facts.get(file_systems, _FOLDERS)
+
+
+def _space(subject: Subject) -> Judgement:
+    return worst([judge_space(found) for found in _in_use(subject)])
+
+
+def _inodes(subject: Subject) -> Judgement:
+    return worst([judge_inodes(found) for found in _in_use(subject)])
 
 
 def _room(subject: Subject) -> Judgement:
@@ -261,7 +281,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.CRITICAL,
         requirements=("R12", "R25"),
         remedy=_LARGEST,
-        judge=lambda subject: judge_space(_fullest(subject)),
+        judge=_space,
     ),
     Check(
         id="disk.inodes",
@@ -269,7 +289,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.HIGH,
         requirements=("R12",),
         remedy="{ssh} du -x --inodes --max-depth=3 / /var | sort -rn | head -20",
-        judge=lambda subject: judge_inodes(_scarcest(subject)),
+        judge=_inodes,
         stages=_BOTH,
     ),
     Check(

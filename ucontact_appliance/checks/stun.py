@@ -91,9 +91,15 @@ def judge_refused(found: Relay, who: str) -> Judgement:
     return passed(f"error {_UNAUTHORIZED}", required, found.server)
 
 
-def judge_relay(found: Relay) -> Judgement:
-    """A relay for an agent's credential, that reaches the telephony server."""
-    required = "a relay for a time-limited credential, with permission for the telephony server"
+def judge_relay(found: Relay, first: int, last: int) -> Judgement:
+    """A relay for an agent's credential, that reaches the telephony server.
+
+    `first` to `last` are the ports that the firewall opens for relays.
+    """
+    required = (
+        f"a relay on a port from {first} to {last} for a time-limited credential, with permission "
+        "for the telephony server"
+    )
     if found.allocation is None:
         return failed("no answer", required, found.error)
     if found.allocation.error:
@@ -106,7 +112,11 @@ def judge_relay(found: Relay) -> Judgement:
             required,
             _permissions(found),
         )
-    return passed(f"a relay on {relayed}", required, _permissions(found))
+    port = found.allocation.relayed_port
+    told = f"a relay on {relayed} port {port}"
+    if not first <= port <= last:
+        return failed(f"{told}, which the firewall does not open", required, _permissions(found))
+    return passed(told, required, _permissions(found))
 
 
 def judge_peers(found: Relay) -> Judgement:
@@ -132,14 +142,19 @@ def _port(subject: Subject, port_id: str) -> int:
     return next(port for port in registry if port.id == port_id).first
 
 
-def _with_secret(judge: Callable[[Relay], Judgement]) -> Callable[[Subject], Judgement]:
+def _with_secret(judge: Callable[[Subject, Relay], Judgement]) -> Callable[[Subject], Judgement]:
     def judged(subject: Subject) -> Judgement:
         if _SECRET not in subject.secrets:
             return skipped(f"the secret {_SECRET} is not on this machine")
         port = _port(subject, "stun-udp")
-        return judge(subject.facts.get(relay_for_agent, port, subject.secrets[_SECRET]))
+        return judge(subject, subject.facts.get(relay_for_agent, port, subject.secrets[_SECRET]))
 
     return judged
+
+
+def _relay(subject: Subject, found: Relay) -> Judgement:
+    planned = subject.plan.tuning.stun
+    return judge_relay(found, planned.relay_start, planned.relay_end)
 
 
 def _service(subject: Subject) -> Judgement:
@@ -185,7 +200,7 @@ CHECKS: tuple[Check, ...] = (
         remedy="{ssh} systemctl restart coturn; {install}",
         judge=_binding,
         role=Role.TELEPHONY,
-        needs=(SERVICE,),
+        needs=(SERVICE, "ports.stun-udp"),
         timeout=_TIMEOUT,
     ),
     Check(
@@ -196,7 +211,8 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_tls,
         role=Role.TELEPHONY,
-        needs=(SERVICE,),
+        # Whose certificate it is, is asked before: what clients verify here is the same.
+        needs=(SERVICE, "stun.binding", "tls.turn-tls.trust", "tls.turn-tls.name"),
         timeout=_TIMEOUT,
     ),
     Check(
@@ -227,7 +243,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.HIGH,
         requirements=("R03",),
         remedy="{install}",
-        judge=_with_secret(judge_relay),
+        judge=_with_secret(_relay),
         role=Role.TELEPHONY,
         needs=(SERVICE, "stun.binding"),
         timeout=_TIMEOUT,
@@ -238,7 +254,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.HIGH,
         requirements=("R03",),
         remedy="{install}",
-        judge=_with_secret(judge_peers),
+        judge=_with_secret(lambda _, found: judge_peers(found)),
         role=Role.TELEPHONY,
         needs=(SERVICE, "stun.relay"),
         timeout=_TIMEOUT,

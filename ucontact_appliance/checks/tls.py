@@ -87,7 +87,8 @@ SERVICES = (
         title="SIP TLS (5061)",
         role=Role.TELEPHONY,
         requirement="R04",
-        needs=("asterisk.service", "ports.sip-tls", "asterisk.banned"),
+        # PJSIP reads the pair on disk at each connection.
+        needs=("asterisk.service", "ports.sip-tls", "asterisk.banned", "certificates.portal"),
         least=("TLSv1.2",),  # PJSIP speaks one version at a time
         answers="tls.sip-tls.answers",
     ),
@@ -270,13 +271,29 @@ class _Question:
     severity: Severity
     requirements: tuple[str, ...]
     judge: Callable[[Subject, Service], Judgement]
-    needs: str = ""
+    needs: tuple[str, ...] = ()  # with the service's id in place of {}
 
 
+# What is served is what lies on disk, unless the check of that very difference says otherwise.
+_ON_DISK = ("certificates.portal", "certificates.served.{}")
 _QUESTIONS = (
-    _Question("trust", "The certificate of {} verifies", Severity.CRITICAL, (), _trust),
-    _Question("name", "The certificate of {} has the portal's name", Severity.CRITICAL, (), _names),
-    _Question("expiry", "The certificate of {} stays valid", Severity.HIGH, (), _expiry, "trust"),
+    _Question("trust", "The certificate of {} verifies", Severity.CRITICAL, (), _trust, _ON_DISK),
+    _Question(
+        "name",
+        "The certificate of {} has the portal's name",
+        Severity.CRITICAL,
+        (),
+        _names,
+        _ON_DISK,
+    ),
+    _Question(
+        "expiry",
+        "The certificate of {} stays valid",
+        Severity.HIGH,
+        (),
+        _expiry,
+        (*_ON_DISK, "tls.{}.trust", "certificates.dates"),
+    ),
     _Question("versions", "{} speaks no TLS older than 1.2", Severity.HIGH, ("R08",), _versions),
     _Question("secrecy", "{} has forward secrecy only", Severity.HIGH, ("R08",), _secrecy),
     _Question("order", "{} chooses the cipher itself", Severity.LOW, ("R08",), _preference),
@@ -295,10 +312,7 @@ def _check(service: Service, question: _Question) -> Check:
         remedy="{install}",
         judge=lambda subject: question.judge(subject, service),
         role=service.role,
-        needs=(
-            service.answers,
-            *((f"tls.{service.id}.{question.needs}",) if question.needs else ()),
-        ),
+        needs=(service.answers, *(need.format(service.id) for need in question.needs)),
         timeout=20.0,
     )
 

@@ -63,13 +63,15 @@ class Binding:
 class Allocation:
     """What came of asking for a relay.
 
-    `error` is the STUN error code that refused it (0: granted), `relayed` the relay's address, and
-    `permissions` the error code for each peer that was asked for (0: granted).
+    `error` is the STUN error code that refused it (0: granted), `relayed` the relay's address,
+    `relayed_port` its port, and `permissions` the error code for each peer that was asked for (0:
+    granted).
     """
 
     error: int
     relayed: str = ""
     permissions: tuple[tuple[str, int], ...] = ()
+    relayed_port: int = 0
 
 
 def time_limited(secret: str, name: str, *, now: float | None = None) -> Credential:
@@ -113,12 +115,13 @@ def allocation(
 
     async def ask(client: turn.TurnClientProtocol) -> Allocation:
         try:
-            relayed = str((await client.connect())[0])
+            address = await client.connect()
         except stun.TransactionFailed as refused:
             return Allocation(int(refused.response.error_code or 0))
         try:
+            relayed = str(address[0])
             asked = [(peer, await _permission(client, peer)) for peer in peers(relayed)]
-            return Allocation(0, relayed, tuple(asked))
+            return Allocation(0, relayed, tuple(asked), int(address[1]))
         finally:
             await client.delete()
 

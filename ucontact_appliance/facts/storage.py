@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import Reach
@@ -43,15 +43,18 @@ class FileSystem:
 
 def file_system(reach: Reach, path: str) -> FileSystem | None:
     """The file system of `path`, or None when the path does not exist."""
-    where = shlex.quote(path)
-    text = reach.runner.run(
-        [
-            "sh",
-            "-c",
-            script(space=f"df -PkT {where}", inodes=f"df -Pi {where}", mounts="cat /proc/mounts"),
-        ]
-    ).stdout
-    return parse_file_system(text, path)
+    return parse_file_system(_df(reach, (path,)), path)
+
+
+def file_systems(reach: Reach, paths: tuple[str, ...]) -> tuple[FileSystem, ...]:
+    """Those that the paths lie on, each once; a path that does not exist is passed over."""
+    return parse_file_systems(_df(reach, paths))
+
+
+def _df(reach: Reach, paths: tuple[str, ...]) -> str:
+    where = shlex.join(paths)
+    command = script(space=f"df -PkT {where}", inodes=f"df -Pi {where}", mounts="cat /proc/mounts")
+    return reach.runner.run(["sh", "-c", command]).stdout
 
 
 def taken_kb(reach: Reach, path: str) -> int | None:
@@ -144,20 +147,29 @@ def parse_retention(text: str) -> Retention:
 
 
 def parse_file_system(text: str, path: str) -> FileSystem | None:
-    """The record from the output of the probe's script (df -P: one line a file system)."""
+    """The record of the one path that df(1) was asked for."""
+    found = parse_file_systems(text)
+    return replace(found[0], path=path) if found else None
+
+
+def parse_file_systems(text: str) -> tuple[FileSystem, ...]:
+    """From the output of the probe's script (df -P: one line a path, in both tables alike)."""
     part = sections(text)
-    space, inodes = part["space"].splitlines()[1:], part["inodes"].splitlines()[1:]
-    if not space or not inodes:
-        return None
-    _, kind, size, _, free, _, mount = space[0].split(None, 6)
-    _, all_inodes, _, free_inodes, _, _ = inodes[0].split(None, 5)
+    rows = zip(part["space"].splitlines()[1:], part["inodes"].splitlines()[1:], strict=False)
+    found = (_parse_row(space, inodes, part["mounts"]) for space, inodes in rows)
+    return tuple({one.mount: one for one in found}.values())
+
+
+def _parse_row(space: str, inodes: str, mounts: str) -> FileSystem:
+    _, kind, size, _, free, _, mount = space.split(None, 6)
+    _, all_inodes, _, free_inodes, _, _ = inodes.split(None, 5)
     options = [
         line.split()[3].split(",")
-        for line in part["mounts"].splitlines()
+        for line in mounts.splitlines()
         if line.split()[1].replace("\\040", " ") == mount
     ]
     return FileSystem(
-        path=path,
+        path=mount,
         mount=mount,
         kind=kind,
         size_kb=int(size),
@@ -165,7 +177,7 @@ def parse_file_system(text: str, path: str) -> FileSystem | None:
         inodes=_count(all_inodes),
         inodes_free=_count(free_inodes),
         read_only=bool(options) and "ro" in options[-1],
-        evidence=f"{part['space']}\n{part['inodes']}",
+        evidence=f"{space}\n{inodes}",
     )
 
 

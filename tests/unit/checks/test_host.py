@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from ucontact_appliance.checks.host import (
     judge_greeting,
     judge_hostname,
     judge_python,
+    judge_silence,
     judge_system,
     judge_time_sync,
 )
@@ -229,3 +231,22 @@ def test_a_hosts_needs_are_those_of_its_roles() -> None:
     assert cores_needed(plan, telephony) > cores_needed(plan, backend) == 1.0
     assert memory_needed_mb(plan.tuning, database.roles) > plan.tuning.database.buffer_pool_mb
     assert memory_needed_mb(plan.tuning, backend.roles) > plan.tuning.backend.heap_mb
+
+
+# As OpenSSH 9.2 says it.
+_CHANGED = """@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
+@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+Host key verification failed."""
+
+
+@pytest.mark.parametrize(
+    ("port", "name"), [(22, "192.0.2.1"), (2222, "'[192.0.2.1]:2222'")], ids=["usual", "other"]
+)
+def test_another_host_key_is_told_with_how_to_forget_the_pinned_one(port: int, name: str) -> None:
+    host = Host(name="one", address="192.0.2.1", port=port)
+    away = judge_silence("no way", "Connection refused", host, Path("/etc/k"))
+    assert (away.verdict, away.observed, away.remedy) == (Verdict.FAIL, "no way", "")
+    changed = judge_silence("no way", _CHANGED, host, Path("/etc/k"))
+    assert "another host key" in changed.observed
+    assert changed.remedy.startswith(f"ssh-keygen -f /etc/k -R {name}  # ")

@@ -77,7 +77,7 @@ _PROGRAMS = {
     "apt-cache", "apt-get", "asterisk", "cat", "date", "dd", "df", "dpkg", "du", "echo",
     "fail2ban-client", "find", "findmnt", "free", "getent", "grep", "head", "ip", "journalctl",
     "ls", "mkdir", "mv", "mysql", "nft", "nproc",
-    "ping", "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "sysctl",
+    "ping", "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "ssh-keygen", "sysctl",
     "systemctl", "true", "ucontact", "uname",
 }  # fmt: skip
 _HOSTS = {

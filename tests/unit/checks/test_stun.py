@@ -14,7 +14,8 @@ from ucontact_appliance.facts.unit import parse_unit
 
 SERVER = "udp:192.0.2.1:3478"
 RELAYED = "192.0.2.1"
-GOOD = Relay(SERVER, Allocation(0, RELAYED, ((RELAYED, 0),)))
+GOOD = Relay(SERVER, Allocation(0, RELAYED, ((RELAYED, 0),), 49160))
+PORTS = (49152, 49200)
 
 
 def relay(*permissions: tuple[str, int]) -> Relay:
@@ -81,10 +82,12 @@ def test_silence_is_no_refusal() -> None:
 
 
 def test_relay() -> None:
-    assert stun.judge_relay(GOOD).verdict is Verdict.PASS
-    assert stun.judge_relay(Relay(SERVER, Allocation(401))).observed == "error 401"
-    assert stun.judge_relay(Relay(SERVER, None, "no answer")).verdict is Verdict.FAIL
-    walled = stun.judge_relay(relay(("198.51.100.4", 403)))
+    assert stun.judge_relay(GOOD, *PORTS).verdict is Verdict.PASS
+    assert stun.judge_relay(Relay(SERVER, Allocation(401)), *PORTS).observed == "error 401"
+    assert stun.judge_relay(Relay(SERVER, None, "no answer"), *PORTS).verdict is Verdict.FAIL
+    beside = stun.judge_relay(GOOD, 50000, 50100)
+    assert (beside.verdict, "port 49160, which" in beside.observed) == (Verdict.FAIL, True)
+    walled = stun.judge_relay(relay(("198.51.100.4", 403)), *PORTS)
     assert walled.verdict is Verdict.FAIL
     assert "403" in walled.observed
 

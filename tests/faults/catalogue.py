@@ -251,10 +251,18 @@ _SERVICES = (
         f"echo $one > {_STARVED}/../cgroup.procs; done; rmdir {_STARVED}",
     ),
     Fault(
+        "asterisk-killed",
+        "Asterisk's process is killed again and again",
+        Kind.HUNG,
+        _ids("system.restarts"),
+        inject="for i in 1 2 3; do systemctl kill -s KILL asterisk; sleep 5; done; "
+        "asterisk -rx 'core waitfullybooted' && sleep 1",
+    ),
+    Fault(
         "backend-killed",
         "the backend's process is killed again and again",
         Kind.HUNG,
-        _ids("backend.restarts"),
+        _ids("system.restarts"),
         inject="for i in 1 2 3; do systemctl kill -s KILL integraserver; sleep 5; done; "
         f"{_WAIT_BACKEND}",
         mend="systemctl reset-failed integraserver",
@@ -1305,6 +1313,14 @@ _STORAGE = (
         mend="umount -l /var",
     ),
     Fault(
+        "release-read-only",
+        "the release's file system is mounted read-only",
+        Kind.STORAGE,
+        _ids("disk.writable"),
+        inject=f"mount --bind {_TREE} {_TREE} && mount -o remount,bind,ro {_TREE}",
+        mend=f"umount {_TREE}",
+    ),
+    Fault(
         "database-full",
         "the file system of the database is full",
         Kind.STORAGE,
@@ -1429,6 +1445,13 @@ _HOST = (
         _ids("controller.secrets"),
         here='chmod 0644 "$ETC/secrets.yml"',
         fast=True,
+    ),
+    Fault(
+        "secrets-lost",
+        "some of the site's secrets are gone from the installing machine",
+        Kind.CONTROLLER,
+        _ids("controller.secrets"),
+        here='sed -i "/^telephony/d" "$ETC/secrets.yml"',
     ),
     Fault(
         "waiver-ended",

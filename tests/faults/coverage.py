@@ -17,7 +17,6 @@ REASONS = {
     "host.memory": _CONTAINER,
     "memory.available": _CONTAINER,
     "memory.kills": _CONTAINER,
-    "disk.writable": "the root of a rehearsal machine can't be mounted read-only",
     "host.root": "a login without root's rights can't have installed the site",
     "host.system": "another operating system is another machine",
     "controller.packages": "the runner itself stands on these packages",

@@ -55,7 +55,7 @@ def _judging(service: Service) -> Check:
             evidence = error.evidence if isinstance(error, ApplianceError) else ""
             said = f"{error}\n{evidence}".strip()
             return judge_silence(service.port, door, _UNITS[service.id], said)
-        seconds = subject.facts.get(tls.handshake_seconds, service.port, roots_file(subject), QUICK)
+        seconds = subject.facts.get(tls.handshake_seconds, service.port, roots_file(subject))
         return judge_pace(found, seconds, service.port, _UNITS[service.id])
 
     title = f"{service.title} answers from here"

@@ -15,7 +15,6 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
     skipped,
-    warned,
 )
 from ucontact_appliance.facts.backend import (
     BackendHealth,
@@ -32,7 +31,6 @@ _SCHEMAS = ("ccrepo", "ccdata")
 _JDBC = "jdbc"
 _OK = 200
 _ANSWERS = (_OK, 503)
-_MANY_RESTARTS = 3
 _EVIDENCE = 4000
 
 
@@ -67,18 +65,6 @@ def judge_heap(found: BackendService, planned_mb: int) -> Judgement:
         seen = "no -Xmx" if found.heap_mb is None else f"{found.heap_mb} MB"
         return failed(seen, required)
     return passed(f"{found.heap_mb} MB", required)
-
-
-def judge_restarts(found: BackendService) -> Judgement:
-    """A service that ends by itself now and then works, but somebody should know."""
-    required = f"fewer than {_MANY_RESTARTS} restarts by systemd since the last start by hand"
-    if found.restarts >= _MANY_RESTARTS:
-        return warned(
-            f"{found.restarts} restarts",
-            required,
-            remedy="{ssh} journalctl -u integraserver -n 100 --no-pager",
-        )
-    return passed(f"{found.restarts} restarts", required)
 
 
 def judge_health(found: BackendHealth, path: str) -> Judgement:
@@ -171,10 +157,6 @@ def _heap(subject: Subject) -> Judgement:
     return judge_heap(subject.facts.get(backend_service), planned)
 
 
-def _restarts(subject: Subject) -> Judgement:
-    return judge_restarts(subject.facts.get(backend_service))
-
-
 def _health(subject: Subject, path: str) -> Judgement:
     return judge_health(subject.facts.get(backend_health, path, QUICK), path)
 
@@ -212,16 +194,6 @@ CHECKS: tuple[Check, ...] = (
         requirements=("R12", "R21"),
         remedy="{install}",
         judge=_heap,
-        role=Role.BACKEND,
-        needs=(SERVICE,),
-    ),
-    Check(
-        id="backend.restarts",
-        title="The backend does not end by itself",
-        severity=Severity.MEDIUM,
-        requirements=("R21",),
-        remedy="{ssh} systemctl reset-failed integraserver",
-        judge=_restarts,
         role=Role.BACKEND,
         needs=(SERVICE,),
     ),

@@ -281,7 +281,7 @@ def _service(subject: Subject) -> Judgement:
 def _answers(subject: Subject) -> Judgement:
     listening = port(subject)
     greeted = subject.facts.get(answers, listening)
-    seconds = subject.facts.get(greeting_seconds, listening, QUICK) if greeted else 0.0
+    seconds = subject.facts.get(greeting_seconds, listening) if greeted else 0.0
     return judge_answers(greeted, seconds, listening)
 
 

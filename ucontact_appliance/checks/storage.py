@@ -249,11 +249,11 @@ _LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / /var | sort -rh | head
 CHECKS: tuple[Check, ...] = (
     Check(
         id="disk.writable",
-        title="The root file system is writable",
+        title="File systems are writable",
         severity=Severity.CRITICAL,
         requirements=("R12",),
         remedy="{ssh} journalctl -k --grep 'error|remount' --no-pager -n 50",
-        judge=lambda subject: judge_writable(_root(subject)),
+        judge=lambda subject: worst([judge_writable(found) for found in _in_use(subject)]),
         stages=_BOTH,
     ),
     Check(

@@ -18,6 +18,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts import host, services
 from ucontact_appliance.planning.model import Role
+from ucontact_appliance.site.secrets import required_names
 from ucontact_appliance.state import StatePaths
 
 # Mounting huge pages is the host's affair: in a container the unit fails and nothing is lost.
@@ -135,7 +136,7 @@ def _mode(path: Path) -> int | None:
 
 
 def _secrets(subject: Subject) -> Judgement:
-    required = "secrets and keys on this machine are readable by their owner only"
+    required = "secrets and keys on this machine are all there, readable by their owner only"
     exposed = subject.facts.here(open_to_others, subject.state)
     if exposed:
         path = exposed[0].rpartition(":")[0]
@@ -147,6 +148,10 @@ def _secrets(subject: Subject) -> Judgement:
         )
     if not subject.facts.here(_is_there, subject.state.secrets):
         return failed(f"{subject.state.secrets} is missing", required, remedy="{install}")
+    lost = [name for name in required_names(subject.site) if name not in subject.secrets]
+    if lost:
+        told = f"{subject.state.secrets} lacks {', '.join(lost)}"
+        return failed(told, required, remedy="{install}  # makes new ones, for their services too")
     return passed(f"{subject.state.etc} and its keys are private", required)
 
 

@@ -14,6 +14,7 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
     skipped,
+    warned,
 )
 from ucontact_appliance.facts.managed import managed_paths
 from ucontact_appliance.facts.units import ServiceUnit, ServiceUnits, service_units, unit_accounts
@@ -22,6 +23,7 @@ from ucontact_appliance.resources import load_data
 _NOT_BY_HAND: tuple[str, ...] = tuple(load_data("units")["not_by_hand"])
 # Nothing of a masked unit is read; that it is masked, its service's own check tells.
 _NOT_READ = frozenset({"not-found", "masked"})
+MANY_RESTARTS = 3
 _ASIDE = "/root/ucontact-overrides"
 
 
@@ -79,6 +81,22 @@ def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
     return passed(told, required, found.evidence)
 
 
+def judge_restarts(found: ServiceUnits) -> Judgement:
+    """A service that ends by itself now and then works, and ends calls each time."""
+    required = f"fewer than {MANY_RESTARTS} restarts by systemd since the last start by hand"
+    often = [unit for unit in found.units if unit.restarts >= MANY_RESTARTS]
+    if not often:
+        return passed(f"{len(found.units)} units", required, found.evidence)
+    told = ", ".join(f"{unit.name}: {unit.restarts} restarts" for unit in often)
+    reset = shlex.join(unit.name for unit in often)
+    return warned(
+        told,
+        required,
+        found.evidence,
+        f"{{ssh}} systemctl reset-failed {reset}  # counts afresh; journalctl -u says why it ended",
+    )
+
+
 def _wanted(subject: Subject) -> dict[str, str]:
     return unit_accounts(subject.plan.host(subject.host.name))
 
@@ -100,6 +118,14 @@ CHECKS: tuple[Check, ...] = (
         requirements=("C05",),
         remedy="{install}",
         judge=_overrides,
+    ),
+    Check(
+        id="system.restarts",
+        title="No service ends by itself",
+        severity=Severity.MEDIUM,
+        requirements=("C06",),
+        remedy="{install}",
+        judge=lambda subject: judge_restarts(_found(subject)),
     ),
     Check(
         id="system.accounts",

@@ -24,16 +24,14 @@ _MEGABYTES = {"k": 1 / 1024, "m": 1, "g": 1024}
 class BackendService:
     """The unit and its process.
 
-    `active` is systemd's ActiveState, `loaded` its LoadState, `restarts` how often systemd had to
-    start it again, `heap_mb` the process's -Xmx and `java` the version of its very runtime; None or
-    empty where there is no process.
+    `active` is systemd's ActiveState, `loaded` its LoadState, `heap_mb` the process's -Xmx and
+    `java` the version of its very runtime; None or empty where there is no process.
     """
 
     loaded: str
     active: str
     enabled: str
     result: str
-    restarts: int
     since: str
     java: str
     heap_mb: int | None
@@ -57,7 +55,7 @@ def backend_service(reach: Reach) -> BackendService:
     pid = f"$(systemctl show -p MainPID {_UNIT} | cut -d= -f2)"
     command = script(
         unit=f"systemctl show {_UNIT} -p LoadState -p ActiveState -p UnitFileState -p Result "
-        "-p NRestarts -p ActiveEnterTimestamp",
+        "-p ActiveEnterTimestamp",
         arguments=f"tr '\\0' '\\n' < /proc/{pid}/cmdline 2>/dev/null",
         # The runtime that is running, whatever `java` means in somebody's PATH.
         java=f"/proc/{pid}/exe -version 2>&1",
@@ -70,13 +68,11 @@ def parse_service(text: str) -> BackendService:
     parts = sections(text)
     unit = dict(line.partition("=")[::2] for line in parts.get("unit", "").splitlines())
     version = re.search(r'version "([^"]+)"', parts.get("java", ""))
-    restarts = unit.get("NRestarts", "")
     return BackendService(
         loaded=unit.get("LoadState", ""),
         active=unit.get("ActiveState", ""),
         enabled=unit.get("UnitFileState", ""),
         result=unit.get("Result", ""),
-        restarts=int(restarts) if restarts.isdigit() else 0,
         since=unit.get("ActiveEnterTimestamp", ""),
         java=version[1] if version else "",
         heap_mb=_heap(parts.get("arguments", "")),

@@ -26,9 +26,9 @@ def greeting(reach: Reach, port: int, roots: str, alpn: tuple[str, ...] = ()) ->
     return tls.handshake(endpoint(reach, port), Path(roots), alpn)
 
 
-def handshake_seconds(reach: Reach, port: int, roots: str, quick: float) -> float:
+def handshake_seconds(reach: Reach, port: int, roots: str) -> float:
     """What such a handshake usually takes."""
-    return usual_seconds(lambda: greeting(reach, port, roots), quick)
+    return usual_seconds(lambda: greeting(reach, port, roots))
 
 
 def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:

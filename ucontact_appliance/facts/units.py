@@ -11,7 +11,7 @@ from ucontact_appliance.planning.model import PlannedHost
 from ucontact_appliance.resources import load_data
 
 # User is what the unit asks for: not judged, and there for whoever reads the evidence.
-_PROPERTIES = ("Id", "LoadState", "FragmentPath", "DropInPaths", "User", "MainPID")
+_PROPERTIES = ("Id", "LoadState", "FragmentPath", "DropInPaths", "User", "MainPID", "NRestarts")
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class ServiceUnit:
     """A unit in systemd's own words, and the account of its main process.
 
     `fragment` is the unit's file, empty without one; `account` is empty without a process.
+    `restarts` is how often systemd had to start it again; 0 before systemd 235, which tells nobody.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ServiceUnit:
     fragment: str
     drop_ins: tuple[str, ...]
     account: str
+    restarts: int = 0
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -85,4 +87,5 @@ def _unit(shown: dict[str, str], accounts: dict[str, str]) -> ServiceUnit:
         fragment=shown.get("FragmentPath", ""),
         drop_ins=tuple(shown.get("DropInPaths", "").split()),
         account=accounts.get(shown.get("MainPID", ""), ""),
+        restarts=int(shown.get("NRestarts") or 0),
     )

@@ -9,7 +9,6 @@ from ucontact_appliance.checks.backend import (
     judge_health,
     judge_heap,
     judge_java,
-    judge_restarts,
     judge_schemas,
     judge_service,
 )
@@ -26,7 +25,6 @@ GOOD = BackendService(
     active="active",
     enabled="enabled",
     result="success",
-    restarts=0,
     since="Mon 2026-11-23 02:13:36 UTC",
     java="1.8.0_504",
     heap_mb=614,
@@ -59,7 +57,6 @@ def verdicts(service: BackendService, health: BackendHealth) -> dict[str, Verdic
         "service": judge_service(service).verdict,
         "java": judge_java(service).verdict,
         "heap": judge_heap(service, 614).verdict,
-        "restarts": judge_restarts(service).verdict,
         "health": judge_health(health, PATH).verdict,
         "schemas": judge_schemas(health).verdict,
     }
@@ -81,7 +78,6 @@ def test_a_good_backend_passes_everything() -> None:
         (replace(GOOD, java=""), healthy(), "java", Verdict.SKIP),
         (replace(GOOD, heap_mb=256), healthy(), "heap", Verdict.FAIL),
         (replace(GOOD, heap_mb=None), healthy(), "heap", Verdict.FAIL),
-        (replace(GOOD, restarts=3), healthy(), "restarts", Verdict.WARN),
         (GOOD, DATABASE_DOWN, "schemas", Verdict.FAIL),
         (GOOD, healthy(checks={"ccrepo": "UP"}), "schemas", Verdict.FAIL),
         (
@@ -162,12 +158,12 @@ def test_no_answer_is_no_pass_for_the_schemas() -> None:
 
 def test_the_units_and_the_process_become_a_record() -> None:
     text = (
-        "---- unit\nNRestarts=2\nResult=success\nLoadState=loaded\nActiveState=active\n"
+        "---- unit\nResult=success\nLoadState=loaded\nActiveState=active\n"
         "UnitFileState=enabled\nActiveEnterTimestamp=Mon 2026-11-23 02:13:36 UTC\n"
         "---- arguments\n/usr/lib/jvm/java-8-openjdk-amd64/jre/bin/java\n-Xmx1g\n-Xmx614m\n-jar\n"
         '---- java\nopenjdk version "1.8.0_504"\nOpenJDK Runtime Environment (build 1.8.0_504)\n'
     )
-    assert parse_service(text) == replace(GOOD, restarts=2)
+    assert parse_service(text) == GOOD
 
 
 def test_a_stopped_unit_has_no_process() -> None:
@@ -176,7 +172,7 @@ def test_a_stopped_unit_has_no_process() -> None:
         "---- arguments\n---- java\nsh: 1: /proc/0/exe: not found\n"
     )
     found = parse_service(text)
-    assert (found.java, found.heap_mb, found.restarts) == ("", None, 0)
+    assert (found.java, found.heap_mb) == ("", None)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +199,7 @@ def test_answers_become_records(text: str, status: int, document: dict[str, str]
 
 
 def test_a_backend_that_stalls_is_not_healthy() -> None:
-    assert judge_health(replace(healthy(), seconds=1.9), PATH).verdict is Verdict.PASS
+    assert judge_health(replace(healthy(), seconds=0.9), PATH).verdict is Verdict.PASS
     judged = judge_health(replace(healthy(), seconds=4.06), PATH)
     assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 4.1 s for an answer")
 

@@ -12,7 +12,12 @@ import pytest
 
 from tests.unit.checks.subjects import big_site, subjects
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.checks.units import CHECKS, judge_accounts, judge_overrides
+from ucontact_appliance.checks.units import (
+    CHECKS,
+    judge_accounts,
+    judge_overrides,
+    judge_restarts,
+)
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.units import ServiceUnit, ServiceUnits
 from ucontact_appliance.resources import ROLES, load_data
@@ -207,3 +212,11 @@ def test_the_accounts_are_those_that_the_roles_units_name() -> None:
             named[_unit_of(path)] = filled.get(user.strip("{ }"), user)
     assert named["integraserver.service"] == "integra"
     assert named == {unit: _ACCOUNTS[unit] for unit in named}
+
+
+def test_a_service_that_ends_by_itself_again_and_again_is_named() -> None:
+    twice = replace(_MYSQL, restarts=2)
+    assert judge_restarts(_units(_ASTERISK, twice)).verdict is Verdict.PASS
+    judged = judge_restarts(_units(replace(_ASTERISK, restarts=4), twice))
+    assert (judged.verdict, judged.observed) == (Verdict.WARN, "asterisk.service: 4 restarts")
+    assert judged.remedy.startswith("{ssh} systemctl reset-failed asterisk.service  # ")

@@ -12,7 +12,6 @@ def test_the_service_of_a_real_host() -> None:
         active="active",
         enabled="enabled",
         result="success",
-        restarts=0,
         since="Mon 2026-11-23 02:27:47 UTC",
         java="1.8.0_504",
         heap_mb=576,

@@ -1443,7 +1443,7 @@ _HOST = (
         "everybody on the installing machine may read the site's secrets",
         Kind.CONTROLLER,
         _ids("controller.secrets"),
-        here='chmod 0644 "$ETC/secrets.yml"',
+        here='chmod 0644 "$ETC/secrets.yml" "$ETC"/pki/*.key',
         fast=True,
     ),
     Fault(

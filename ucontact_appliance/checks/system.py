@@ -139,12 +139,12 @@ def _secrets(subject: Subject) -> Judgement:
     required = "secrets and keys on this machine are all there, readable by their owner only"
     exposed = subject.facts.here(open_to_others, subject.state)
     if exposed:
-        path = exposed[0].rpartition(":")[0]
+        paths = shlex.join(one.rpartition(":")[0] for one in exposed)
         return failed(
             f"{len(exposed)} open to others: {exposed[0]}",
             required,
             "\n".join(exposed),
-            f"chmod go= {shlex.quote(path)}",
+            f"chmod go= {paths}",
         )
     if not subject.facts.here(_is_there, subject.state.secrets):
         return failed(f"{subject.state.secrets} is missing", required, remedy="{install}")

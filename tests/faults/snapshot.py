@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -66,17 +67,24 @@ class Snapshot:
         }
 
     def here(self, script: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        """Run lines for bash on the machine that installs."""
-        return subprocess.run(
+        """Run lines for bash on the machine that installs; what they started ends with us."""
+        process = subprocess.Popen(
             ["bash", "-c", script],
             env=self.environment,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
-            check=False,
+            start_new_session=True,
         )
+        try:
+            said, complained = process.communicate(timeout=timeout)
+        except BaseException:  # an interruption too: an installation would go on by itself
+            os.killpg(process.pid, signal.SIGTERM)
+            process.communicate()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
 
     def there(self, script: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run lines for bash on the site's machine, as root."""

@@ -47,19 +47,21 @@ def test_secret_is_readable_by_the_service_alone(coturn: Service) -> None:
 @pytest.mark.parametrize(
     ("change", "faults"),
     [
-        ("s/^listening-port=.*/listening-port=3999/", {"stun.binding"}),
+        ("s/^listening-port=.*/listening-port=3999/", {"ports.stun-udp"}),
         ("s/^use-auth-secret/no-auth/; /^static-auth-secret/d", {"stun.anonymous"}),
         ("s/^static-auth-secret=.*/&\\nstatic-auth-secret=not the secret/", {"stun.credential"}),
         ("s/^static-auth-secret=.*/static-auth-secret=another/", {"stun.relay"}),
         ("/^denied-peer-ip/d", {"stun.peers"}),
-        ("$ a no-tls", {"stun.tls"}),
+        ("$ a no-tls", {"ports.turn-tls"}),
     ],
     ids=["port", "no-auth", "second-secret", "other-secret", "peers", "no-tls"],
 )
 def test_each_fault_is_found(coturn: Service, change: str, faults: set[str]) -> None:
     coturn.site.sh(f"cp -a {CONFIG} /root/kept && sed -i '{change}' {CONFIG} && {RESTART}")
-    assert coturn.faults() == faults
-    coturn.site.sh(f"cp -a /root/kept {CONFIG} && {RESTART}")
+    try:
+        assert coturn.faults() == faults
+    finally:
+        coturn.site.sh(f"cp -a /root/kept {CONFIG} && {RESTART}")
 
 
 def test_spoilt_configuration_is_mended(coturn: Service) -> None:

@@ -169,7 +169,6 @@ _SERVICES = (
         Kind.SERVICE,
         _ids("web.service"),
         inject="systemctl mask --now nginx 2>/dev/null",
-        fast=True,
     ),
     Fault(
         "coturn-masked",
@@ -473,7 +472,6 @@ _CERTIFICATES = (
         Kind.CERTIFICATE,
         _ids("certificates.backup"),
         here='mkdir -p "$ROOT/var/www" && cp "$ETC/pki/hpkp-backup.key" "$ROOT/var/www/old.key"',
-        fast=True,
     ),
 )
 
@@ -870,7 +868,6 @@ _DATABASE = (
         Kind.DATABASE,
         _ids("mysql.writable"),
         inject=_sql("SET GLOBAL super_read_only = ON"),
-        fast=True,
     ),
     Fault(
         "mysql-locked",
@@ -1034,7 +1031,6 @@ _TELEPHONY = (
         Kind.TELEPHONY,
         _ids("asterisk.qos_text"),
         inject="nft delete table inet ucontact_qos",
-        fast=True,
     ),
     Fault(
         "asterisk-anonymous",
@@ -1370,7 +1366,6 @@ _HOST = (
         _ids("host.packages"),
         inject="sed -i '/^Package: hostname$/,/^$/s/^Status: .*/"
         "Status: install ok half-configured/' /var/lib/dpkg/status",
-        fast=True,
     ),
     Fault(
         "host-restart-pending",
@@ -1386,7 +1381,6 @@ _HOST = (
         _ids("system.ssh"),
         inject="printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\n' "
         "> /etc/ssh/sshd_config.d/00-test.conf",
-        fast=True,
     ),
     Fault(
         "service-override",
@@ -1472,7 +1466,6 @@ _NETWORK = (
         _ids("network.route"),
         inject="ip route show default > /root/route && ip route del default",
         mend="ip route add $(cat /root/route)",
-        fast=True,
     ),
     Fault(
         "network-dns-gone",
@@ -1511,7 +1504,6 @@ _NETWORK = (
         _ids("mysql.replication"),
         inject=_sql("CHANGE REPLICATION SOURCE TO SOURCE_HOST='192.0.2.1', SOURCE_USER='copy'"),
         mend=_sql("RESET REPLICA ALL"),
-        fast=True,
     ),
     Fault(
         "files-drift",

@@ -487,6 +487,14 @@ def _check(
     )
 
 
+# Whoever is banned sees nothing else: the registry has it ahead of what asks from here.
+BANNED = _check(
+    "banned",
+    "None of the site's own machines is banned",
+    _banned,
+    ("C05", "R02"),
+    needs=(),
+)
 CHECKS: tuple[Check, ...] = (
     _check(
         "service",
@@ -629,13 +637,6 @@ CHECKS: tuple[Check, ...] = (
         ("C05",),
         # A restart: the unit may run while the jail was stopped by itself.
         remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
-        needs=(),
-    ),
-    _check(
-        "banned",
-        "None of the site's own machines is banned",
-        _banned,
-        ("C05", "R02"),
         needs=(),
     ),
     _check(

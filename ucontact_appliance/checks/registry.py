@@ -48,6 +48,8 @@ CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
     *pressure.CHECKS,
     *links.CHECKS,
+    asterisk.BANNED,
+    *modules.CHECKS,  # what listens, and answers, builds on them
     *ports.CHECKS,
     *firewall.CHECKS,
     *drift.CHECKS,
@@ -63,7 +65,6 @@ CHECKS: tuple[Check, ...] = (
     *backend.CHECKS,
     *stun.CHECKS,
     *asterisk.CHECKS,
-    *modules.CHECKS,
     *realtime.CHECKS,
     *media.CHECKS,
     *lifecycle.CHECKS,

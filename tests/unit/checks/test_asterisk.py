@@ -232,7 +232,7 @@ def test_many_extensions_are_sampled() -> None:
 
 
 def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
-    alone = {"asterisk.service", "asterisk.jail", "asterisk.banned", "asterisk.recordings"}
+    alone = {"asterisk.service", "asterisk.jail", "asterisk.recordings"}
     for check in checks.CHECKS:
         assert ("asterisk.service" in check.needs) == (check.id not in alone), check.id
 

@@ -147,6 +147,7 @@ _TAKE_UP = (
     f"{_RELOAD_NGINX} && asterisk -rx 'module reload http' && "
     "asterisk -rx 'module reload res_pjsip.so' && systemctl restart coturn && sleep 2"
 )
+_NOT_TOLD = "what sites there are is not to be told while nginx refuses its files"
 _UNREACHED = "nothing gets through from here"
 
 _SERVICES = (
@@ -395,6 +396,10 @@ _CERTIFICATES = (
         _ids("certificates.dates"),
         here=_CA_HERE,
         inject=_certificate(_FQDN, "-days 10") + f" && {_TAKE_UP}",
+        also={
+            f"tls.{service}.expiry": "the same certificate, as it is served"
+            for service in ("https", "wss", "sip-tls", "turn-tls")
+        },
     ),
     Fault(
         "certificate-wrong-host",
@@ -411,7 +416,7 @@ _CERTIFICATES = (
         _ids("certificates.portal"),
         inject="openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null "
         f"> /root/k && cat /root/k > {_TLS}/private/portal.key",
-        also={"web.config": "nginx refuses the pair"},
+        also={"web.config": "nginx refuses the pair", "web.sites": _NOT_TOLD},
     ),
     Fault(
         "certificate-swapped",
@@ -535,6 +540,7 @@ _WEB = (
         Kind.WEB,
         _ids("web.config"),
         inject=f"echo nonsense >> {_NGINX}",
+        also={"web.sites": _NOT_TOLD},
     ),
     Fault(
         "web-rival",

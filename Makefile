@@ -45,9 +45,10 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter, ansible-lint
 bench: $(VENV)/.dev ## speed and memory, as ratios taken in one run
 	$(BIN)/python -m tests.bench
 
-faults: $(VENV)/.dev ## every fault of the catalogue on a machine: cause, silence, remedy; some hours
+MACHINES := 2
+faults: $(VENV)/.dev ## every fault of the catalogue on machines (MACHINES=2): cause, silence, remedy
 	@installer/bootstrap tools $(LAB_TOOLS)
-	$(BIN)/python -m tests.faults --page docs/faults-table.md
+	$(BIN)/python -m tests.faults --machines $(MACHINES) --page docs/faults-table.md
 
 messages: $(VENV)/.dev ## texts of the checks that lack in a language
 	$(BIN)/python -m tests.messages

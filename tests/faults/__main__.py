@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +20,8 @@ from rich.table import Table
 
 from tests.faults.catalogue import FAULTS, USUAL
 from tests.faults.coverage import unproven
-from tests.faults.document import page, record
+from tests.faults.document import Row, page, record
+from tests.faults.lanes import records, side_by_side
 from tests.faults.model import Fault, Outcome
 from tests.faults.runner import bad, prove
 from tests.faults.snapshot import Findings, Snapshot, snapshot
@@ -41,17 +43,17 @@ def main(words: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupted)
     signal.signal(signal.SIGINT, _interrupted)
     try:
-        outcomes = _run(chosen, options)
+        rows = _run(chosen, options)
     except KeyboardInterrupt:
         _OUT.print("interrupted", style="yellow")
         return 130
-    _OUT.print(_table(outcomes))
+    _OUT.print(_table(rows))
     for check_id, reason in sorted(unproven().items()):
         _OUT.print(f"not proven by a fault: {check_id}: {reason}", highlight=False)
-    wrong = [outcome for outcome in outcomes if not outcome.good]
-    _OUT.print(f"{len(outcomes) - len(wrong)} of {len(outcomes)} faults as the catalogue says")
+    wrong = sum(bool(row["problems"]) for row in rows)
+    _OUT.print(f"{len(rows) - wrong} of {len(rows)} faults as the catalogue says")
     if options.page:
-        options.page.write_text(page(outcomes), encoding="utf-8")
+        options.page.write_text(page(rows), encoding="utf-8")
     return 1 if wrong else 0
 
 
@@ -61,10 +63,14 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fast", action="store_true", help="the subset that runs in the suite")
     parser.add_argument("--look", action="store_true", help="run no remedy that installs")
     parser.add_argument("--name", default="faults", help="of the rehearsal machine")
+    parser.add_argument("--machines", type=int, default=1, help="as many at once")
     parser.add_argument("--keep", type=Path, help="leave the installed site, for the next run")
     parser.add_argument("--json", type=Path, default=Path("build/faults.json"))
     parser.add_argument("--page", type=Path, help="write the table as Markdown to this file")
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if options.machines > 1 and options.keep:
+        parser.error("--keep is for one machine")
+    return options
 
 
 def _is_chosen(fault: Fault, options: argparse.Namespace) -> bool:
@@ -76,10 +82,24 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    name, target, keep = options.name, options.json, options.keep
+def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> list[Row]:
+    target, count = options.json, options.machines
     target.parent.mkdir(parents=True, exist_ok=True)
+    run = partial(_run_one, keep=options.keep, installs=not options.look)
+    if count > 1:
+        files = side_by_side(chosen, count, options.name, target.parent, run)
+    else:
+        run(chosen, options.name, target)
+        files = [target]
+    rows = records(files, chosen)
+    target.write_text(json.dumps(rows, indent=1) + "\n")
+    return rows
+
+
+def _run_one(
+    chosen: Sequence[Fault], name: str, target: Path, *, keep: Path | None, installs: bool
+) -> None:
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="faults-") as passing:
         folder = (keep or Path(passing)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,11 +108,10 @@ def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> list[Outcome]:
             clean = site.clean(USUAL)
             _OUT.print(f"clean: {len(clean)} checks, {', '.join(sorted(bad(clean)))} usual")
             for number, fault in enumerate(chosen, 1):
-                outcome = _proven(site, fault, clean, installs=not options.look)
-                outcomes.append(outcome)
+                outcome = _proven(site, fault, clean, installs=installs)
+                rows.append(record(outcome))
                 _tell(number, len(chosen), outcome)
-                target.write_text(json.dumps([record(one) for one in outcomes], indent=1) + "\n")
-    return outcomes
+                target.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def _proven(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool) -> Outcome:
@@ -113,20 +132,19 @@ def _tell(number: int, count: int, outcome: Outcome) -> None:
         _OUT.print(f"    {escape(problem)}", highlight=False, soft_wrap=True)
 
 
-def _table(outcomes: Sequence[Outcome]) -> Table:
+def _table(rows: Sequence[Row]) -> Table:
     table = Table(show_lines=False)
     for title in ("", "fault", "expected", "found", "remedy"):
         table.add_column(title)
     table.add_column("s", justify="right")
-    for outcome in outcomes:
-        row = record(outcome)
+    for row in rows:
         table.add_row(
-            "[green]ok[/]" if outcome.good else "[red]wrong[/]",
-            escape(f"{outcome.fault.id}: {outcome.fault.title}"),
+            "[red]wrong[/]" if row["problems"] else "[green]ok[/]",
+            escape(f"{row['id']}: {row['title']}"),
             ", ".join(row["expected"]),
             ", ".join(row["found"]),
             row["remedy"],
-            f"{outcome.seconds:.0f}",
+            f"{row['seconds']:.0f}",
         )
     return table
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.faults.coverage import proven, unproven
 from tests.faults.model import Outcome
 
 _MARK = "<!-- made by `make faults`: changes here are lost -->"
+
+Row = Mapping[str, Any]
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
@@ -39,33 +41,31 @@ def _remedy(outcome: Outcome) -> str:
     return "shows" if outcome.fault.mend or outcome.fault.mend_here else "clears"
 
 
-def page(outcomes: Sequence[Outcome]) -> str:
-    """The table of a run as Markdown, for docs/faults.md."""
-    good = sum(outcome.good for outcome in outcomes)
+def page(rows: Sequence[Row]) -> str:
+    """The table of a run as Markdown, for docs/faults.md; `rows` are records."""
+    wrong = [row for row in rows if row["problems"]]
     lines = [
         _MARK,
         "",
-        f"{good} of {len(outcomes)} faults as the catalogue says, in "
-        f"{sum(outcome.seconds for outcome in outcomes) / 60:.0f} minutes.",
+        f"{len(rows) - len(wrong)} of {len(rows)} faults as the catalogue says, in "
+        f"{sum(row['seconds'] for row in rows) / 60:.0f} minutes of one machine.",
         "",
         "| fault | expected | found besides | remedy | s |",
         "|---|---|---|---|---:|",
     ]
-    for outcome in outcomes:
-        row = record(outcome)
+    for row in rows:
         more = sorted(set(row["found"]) - set(row["expected"]))
         cells = (
-            f"{outcome.fault.title} (`{outcome.fault.id}`)",
+            f"{row['title']} (`{row['id']}`)",
             ", ".join(row["expected"]),
             ", ".join(more) or "-",
             row["remedy"],
-            f"{outcome.seconds:.0f}",
+            f"{row['seconds']:.0f}",
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    wrong = [outcome for outcome in outcomes if not outcome.good]
     if wrong:
         lines += ["", "Not as expected:", ""]
-        lines += [f"- `{o.fault.id}`: {problem}" for o in wrong for problem in o.problems]
+        lines += [f"- `{row['id']}`: {problem}" for row in wrong for problem in row["problems"]]
     lines += ["", f"Checks that a fault proves: {len(proven())}. Not proven, and why:", ""]
     lines += [f"- {check_id}: {reason}" for check_id, reason in sorted(unproven().items())]
     return "\n".join(lines) + "\n"

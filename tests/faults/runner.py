@@ -91,9 +91,9 @@ def _mended(site: Snapshot, fault: Fault, clean: Findings, remedies: Iterable[st
             said = (done.stdout + done.stderr).strip()[-400:]
             problems.append(f"the remedy ends with {done.returncode}: {line}: {said}")
     for script, run in ((fault.mend, site.there), (fault.mend_here, site.here)):
-        done = run(script) if script else None
-        if done is not None and done.returncode != 0:
-            problems.append(f"the mending that the remedy's note asks for fails: {done.stderr}")
+        mending = run(script) if script else None
+        if mending is not None and mending.returncode != 0:
+            problems.append(f"the mending that the remedy's note asks for fails: {mending.stderr}")
     left: set[str] = set()
     deadline = time.monotonic() + _SETTLE_SECONDS
     while True:  # a service that the remedy has started needs its seconds

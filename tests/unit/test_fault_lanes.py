@@ -1,0 +1,69 @@
+"""Faults side by side: each on one machine, none lost, in the catalogue's order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults import lanes
+from tests.faults.catalogue import FAULTS
+from tests.faults.document import page, record
+from tests.faults.model import Outcome
+
+SOME = FAULTS[:7]
+
+
+def _well(chosen, _name: str, file: Path) -> None:
+    rows = [record(Outcome(fault, (), (), (), 1.0)) for fault in chosen]
+    file.write_text(json.dumps(rows))
+
+
+def _breaks(chosen, name: str, file: Path) -> None:
+    _well(chosen[:1] if name.endswith("-2") else chosen, name, file)
+
+
+def _ended(_chosen, name: str, file: Path) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        file.write_text("at work")
+        if name.endswith("-2"):
+            while not file.with_name("lane-1.json").exists():
+                time.sleep(0.01)
+            time.sleep(0.2)  # by then the parent waits for both
+            os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(60)
+    finally:
+        file.write_text("tidied")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 20])
+def test_each_fault_runs_once_and_is_told_in_the_catalogues_order(count: int, tmp_path: Path):
+    files = lanes.side_by_side(SOME, count, "lane", tmp_path, _well)
+    rows = lanes.records(files, SOME)
+    assert [row["id"] for row in rows] == [fault.id for fault in SOME]
+    assert not any(row["problems"] for row in rows)
+    assert len(files) == min(count, len(SOME))
+
+
+def test_what_a_broken_run_did_not_reach_is_wrong(tmp_path: Path):
+    rows = lanes.records(lanes.side_by_side(SOME, 2, "lane", tmp_path, _breaks), SOME)
+    lost = [row["id"] for row in rows if row["problems"]]
+    assert lost == [fault.id for fault in SOME[3::2]]
+    assert f"5 of {len(SOME)} faults" in page(rows)
+
+
+def test_records_of_an_earlier_run_are_not_taken_for_this_ones(tmp_path: Path):
+    _well(SOME, "lane-1", tmp_path / "lane-1.json")
+    files = lanes.side_by_side(SOME, 1, "lane", tmp_path, lambda *_: None)
+    assert all(row["problems"] for row in lanes.records(files, SOME))
+
+
+def test_an_interruption_ends_every_run_and_lets_it_tidy_up(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt):
+        lanes.side_by_side(SOME, 2, "lane", tmp_path, _ended)
+    assert (tmp_path / "lane-1.json").read_text() == "tidied"

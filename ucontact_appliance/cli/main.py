@@ -1,4 +1,4 @@
-"""The `ucontact` command: mounts the subcommands and turns every error into one clear message."""
+"""The `ucontact` command: turns every error into one clear message."""
 
 from __future__ import annotations
 
@@ -12,19 +12,9 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 
 from ucontact_appliance import __version__
-from ucontact_appliance.cli import (
-    doctor,
-    init,
-    install,
-    lab,
-    plan,
-    profile,
-    release,
-    report,
-    secrets,
-)
 from ucontact_appliance.cli.console import INTERRUPTED, show_error
 from ucontact_appliance.cli.signals import Ended, orderly_end
+from ucontact_appliance.cli.subcommands import Group
 from ucontact_appliance.errors import (
     EXIT_PHASE_FAILED,
     EXIT_UNREACHABLE,
@@ -39,6 +29,7 @@ _WrongUsage = typer.BadParameter.__mro__[2]
 _AGAIN = "run the same command again; it continues"
 
 app = typer.Typer(
+    cls=Group,
     name="ucontact",
     help="Installs, proves and audits an on-premise uContact contact centre.",
     no_args_is_help=True,
@@ -46,15 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("profile")(profile.profile)
-app.command("plan")(plan.plan)
-app.command("init")(init.init)
-app.command("install")(install.install)
-app.add_typer(doctor.app, name="doctor")
-app.add_typer(report.app, name="report")
-app.add_typer(lab.app, name="lab")
-app.add_typer(release.app, name="release")
-app.add_typer(secrets.app, name="secrets")
 
 
 def _version(asked: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import cast
@@ -30,6 +31,13 @@ def test_the_command_line_that_runs_is_looked_at(monkeypatch: pytest.MonkeyPatch
     line = SimpleNamespace(app=app)
     monkeypatch.setitem(sys.modules, "ucontact_appliance.cli.main", cast("ModuleType", line))
     assert known_commands() == ("install", "other")
+
+
+def test_a_command_whose_module_lacks_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("ucontact_appliance.cli.main")
+    monkeypatch.setitem(sys.modules, "ucontact_appliance.cli.report", cast("ModuleType", None))
+    judged = judge_commands(known_commands())
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "unknown: report")
 
 
 @pytest.mark.parametrize("lost", COMMANDS)

@@ -8,18 +8,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.model import PlannedHost
 from ucontact_appliance.resources import load_data
 
+# One process for all sums and one for all modes: three for each file take a hundred times as long.
 _SCRIPT = r"""
 for file in "$@"; do
-  [ -f "$file" ] || continue
-  sum=$(sha256sum <"$file" | cut -d' ' -f1)
-  printf '%s\t%s %s\n' "$file" "$sum" "$(stat -c '%a %U:%G' "$file")"
+  shift
+  [ ! -f "$file" ] || set -- "$@" "$file"
 done
-"""
+[ $# -gt 0 ] || exit 0
+""" + script(sums='sha256sum -- "$@"', modes="stat -c '%n\t%a %U:%G' -- \"$@\"")
 
 
 class Record(BaseModel):
@@ -52,8 +54,11 @@ def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
 
 
 def parse_fingerprints(text: str) -> dict[str, str]:
-    """Lines of path and fingerprint, a tab between."""
-    return dict(line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+    """From sha256sum(1)'s lines and those of path, tab, mode and owner; nothing of no file."""
+    part = sections(text)
+    sums = [line.split("  ", 1) for line in part.get("sums", "").splitlines()]
+    modes = dict(line.split("\t", 1) for line in part.get("modes", "").splitlines())
+    return {path: f"{digest} {modes[path]}" for digest, path in sums if path in modes}
 
 
 def written(path: str, host: str) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from tests.unit.sites import small_site
@@ -9,10 +10,12 @@ from ucontact_appliance.checks.drift import judge_drift
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.facts.managed import (
     Record,
+    look,
     managed_paths,
     parse_fingerprints,
     written,
 )
+from ucontact_appliance.facts.runner import LocalRunner
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.resources import ROLES, load_data
 
@@ -45,8 +48,28 @@ def test_a_record_comes_back(tmp_path: Path) -> None:
 
 
 def test_fingerprints_are_read() -> None:
-    text = "/etc/odbc.ini\taa 640 root:asterisk\n/etc/a b\tcc 644 root:root\n"
-    assert parse_fingerprints(text)["/etc/a b"] == "cc 644 root:root"
+    sums = "---- sums\naa  /etc/odbc.ini\ncc  /etc/a b\nee  /etc/gone\n"
+    modes = "---- modes\n/etc/odbc.ini\t640 root:asterisk\n/etc/a b\t644 root:root\n"
+    assert parse_fingerprints(sums + modes) == {
+        "/etc/odbc.ini": "aa 640 root:asterisk",
+        "/etc/a b": "cc 644 root:root",
+    }
+    assert parse_fingerprints("") == {}
+
+
+def test_files_here_are_looked_at_as_they_are(tmp_path: Path) -> None:
+    there, link = tmp_path / "a b", tmp_path / "link"
+    there.write_text("uContact\n", encoding="utf-8")
+    there.chmod(0o640)
+    link.symlink_to(there)
+    found = look(LocalRunner(), (str(there), str(tmp_path / "none"), str(link)))
+    digest = hashlib.sha256(b"uContact\n").hexdigest()
+    owner = f"{there.owner()}:{there.group()}"
+    assert found == {
+        str(there): f"{digest} 640 {owner}",
+        str(link): f"{digest} 777 {owner}",
+    }
+    assert look(LocalRunner(), (str(tmp_path / "none"),)) == {}
 
 
 def test_a_host_has_the_files_of_its_roles_each_once() -> None:

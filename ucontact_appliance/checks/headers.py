@@ -23,7 +23,7 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.web import ANSWERS, HEADERS, header_values, judge_row, sampled
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts.settings import web
-from ucontact_appliance.facts.web import HeaderLine, header_lines, header_maps, page
+from ucontact_appliance.facts.web import HeaderLine, configuration, page
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 
@@ -110,8 +110,8 @@ def _rest(subject: Subject, path: str) -> Judgement:
 
 
 def _paths(subject: Subject) -> Judgement:
-    lines, maps = subject.facts.get(header_lines), subject.facts.get(header_maps)
-    return judge_paths(lines, maps, header_values(subject.site))
+    found = subject.facts.get(configuration)
+    return judge_paths(found.headers, found.maps, header_values(subject.site))
 
 
 CHECKS: tuple[Check, ...] = (

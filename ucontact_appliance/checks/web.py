@@ -421,7 +421,7 @@ def judge_upgrade(found: Upgrade) -> Judgement:
 
 def _sites(subject: Subject) -> Judgement:
     ours = frozenset(managed_paths(subject.plan.host(subject.host.name)))
-    return judge_sites(_nginx(subject), subject.facts.get(facts.server_files), ours)
+    return judge_sites(_nginx(subject), subject.facts.get(facts.configuration).server_files, ours)
 
 
 def _upgrade(subject: Subject, port_id: str) -> Judgement:
@@ -525,7 +525,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.HIGH,
         requirements=("R09", "R10", "R11"),
         remedy="{install}",
-        judge=lambda subject: judge_inherited(subject.facts.get(facts.header_lines)),
+        judge=lambda subject: judge_inherited(subject.facts.get(facts.configuration).headers),
         role=Role.BACKEND,
         needs=("web.config",),
     ),

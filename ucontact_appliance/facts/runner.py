@@ -142,8 +142,11 @@ class SshRunner:
             probe.bind(("127.0.0.1", 0))
             local = int(probe.getsockname()[1])
         spec = f"127.0.0.1:{local}:127.0.0.1:{port}"
-        self.run(["true"])
-        opened = _run((), self._ssh("-O", "forward", "-L", spec, self._target), 10, None)
+        asked = self._ssh("-O", "forward", "-L", spec, self._target)
+        opened = _run((), asked, 10, None)
+        if opened.status:
+            self.run(["true"])  # makes the connection where there is none
+            opened = _run((), asked, 10, None)
         if opened.status:
             raise UnreachableError(
                 f"no tunnel to port {port} of {self.host.name}", evidence=opened.stderr.strip()

@@ -80,19 +80,24 @@ class HeaderLine:
     value: str = field(default="", compare=False)
 
 
-def header_lines(reach: Reach) -> tuple[HeaderLine, ...]:
-    """Every `add_header` of the whole configuration, as `nginx -T` prints it."""
-    return parse_header_lines(_configuration(reach))
+@dataclass(frozen=True)
+class Configuration:
+    """What the whole configuration says, as `nginx -T` prints it.
+
+    `headers` is every `add_header`; `maps` the tables by which header values depend on the path,
+    by their variable; `server_files` the files in which servers are set up, each once.
+    """
+
+    headers: tuple[HeaderLine, ...]
+    maps: dict[str, tuple[tuple[str, str], ...]]
+    server_files: tuple[str, ...]
 
 
-def header_maps(reach: Reach) -> dict[str, tuple[tuple[str, str], ...]]:
-    """The tables by which header values depend on the path, by their variable."""
-    return parse_maps(_configuration(reach))
-
-
-def server_files(reach: Reach) -> tuple[str, ...]:
-    """The files of the configuration in which servers are set up, each once."""
-    return parse_server_files(_configuration(reach))
+def configuration(reach: Reach) -> Configuration:
+    """Have NGINX print it."""
+    command = ["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; nginx -T 2>/dev/null"]
+    text = reach.runner.run(command).stdout
+    return Configuration(parse_header_lines(text), parse_maps(text), parse_server_files(text))
 
 
 def parse_server_files(text: str) -> tuple[str, ...]:
@@ -105,11 +110,6 @@ def parse_server_files(text: str) -> tuple[str, ...]:
             if any("server" in contexts for contexts, _ in _directives(body))
         )
     )
-
-
-def _configuration(reach: Reach) -> str:
-    command = ["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; nginx -T 2>/dev/null"]
-    return reach.runner.run(command).stdout
 
 
 # A word in quotes, a comment, one of the three marks of the grammar, or a bare word.

@@ -28,6 +28,7 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.checks.registry import CHECKS, REACHABLE
+from ucontact_appliance.checks.urgency import urgency
 from ucontact_appliance.checks.waivers import waive
 from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.errors import ApplianceError, UsageError
@@ -217,8 +218,12 @@ def run_tasks(
     on_finding: Observer,
     at_once: int = AT_ONCE_PER_HOST,
 ) -> tuple[Finding, ...]:
-    """Run them in the order that their needs allow; one finding a task, in the tasks' order."""
-    waiting = {task.key: task for task in tasks}
+    """Run them as their needs allow, what many wait for first; findings in the tasks' order.
+
+    Raises ValueError when tasks need each other in a circle.
+    """
+    levels = urgency({task.key: task.needs for task in tasks})
+    waiting = {task.key: task for task in sorted(tasks, key=lambda task: -levels[task.key])}
     running: dict[Key, _Running] = {}
     findings: dict[Key, Finding] = {}
     ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
@@ -254,8 +259,6 @@ def run_tasks(
             running[task.key] = _start(task, ended)
         if released:
             continue
-        if waiting and not running:
-            raise ValueError(f"checks need each other in a circle: {sorted(waiting)}")
         _settle_ended(running, ended, settle)
     return tuple(findings[task.key] for task in tasks)
 

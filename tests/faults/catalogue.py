@@ -1227,7 +1227,7 @@ def _filled(folder: str, unit: str) -> str:
     """The folder, its content kept, on a file system of its own that has no room left."""
     return (
         f"systemctl stop {unit} && mkdir /root/kept && cp -a {folder}/. /root/kept/ && "
-        f"mount -t tmpfs -o size=$(( $(du -sm {folder} | cut -f1) + 30 ))m,"
+        f"mount -t tmpfs -o size=$(( $(du -sm {folder} | cut -f1) * 2 + 30 ))m,"
         f"mode=$(stat -c %a {folder}),uid=$(stat -c %u {folder}),gid=$(stat -c %g {folder}) "
         f"tmpfs {folder} && "
         f"cp -a /root/kept/. {folder}/ && systemctl start {unit} && sleep 2 && "

@@ -32,8 +32,8 @@ class Cause:
 def causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
     """The causes, the worst first, and of the equally bad the one that keeps most from working.
 
-    Waived failures are none. What is blocked by a check that fails on several hosts counts as
-    behind the one of its own host, or behind the first where that is another's.
+    Waived failures are none; what is blocked by one that is waived on its host counts as behind the
+    first that is not.
     """
     roots: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -51,7 +51,8 @@ def causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
             mine = tuple(
                 other
                 for other in behind
-                if other.host == finding.host or (place == 0 and other.host not in hosts)
+                if other.blocked_on == finding.host
+                or (place == 0 and other.blocked_on not in hosts)
             )
             made.append(Cause(finding, mine))
     return tuple(sorted(made, key=lambda c: (_ORDER.index(c.finding.severity), -len(c.behind))))

@@ -50,6 +50,9 @@ class FindingRow(_Model):
     blocked_by: str | None = Field(
         description="the check whose failure kept this one from being judged"
     )
+    blocked_on: str | None = Field(
+        default=None, description="the server on which that check failed, which may be another"
+    )
     seconds: float = Field(ge=0, description="how long the check took")
     waived: WaivedRow | None = Field(
         description="the exception that takes this finding out of the verdict over all"
@@ -195,6 +198,7 @@ def _row(finding: Finding) -> FindingRow:
         evidence=finding.evidence,
         remedy=finding.remedy,
         blocked_by=finding.blocked_by,
+        blocked_on=finding.blocked_on,
         seconds=finding.seconds,
         waived=None if waived is None else WaivedRow(reason=waived.reason, until=waived.until),
     )

@@ -136,6 +136,7 @@ class Waived:
 class Finding:
     """One check's verdict on one host: the shape that doctor's JSON and the report carry.
 
+    `blocked_by` is the check that kept this one from being judged, `blocked_on` the host of that.
     `sources` are the questions that its judge asked of the host (`facts.source.Question`).
     """
 
@@ -153,3 +154,4 @@ class Finding:
     seconds: float = 0.0
     waived: Waived | None = None
     sources: tuple[Question, ...] = ()
+    blocked_on: str | None = None

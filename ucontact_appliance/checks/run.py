@@ -233,11 +233,12 @@ def run_tasks(
         judgement: Judgement,
         *,
         seconds: float = 0.0,
-        root: str | None = None,
+        root: Key | None = None,
         sources: Sequence[Question] = (),
     ) -> None:
         found = _finding(task, judgement, seconds)
-        found = replace(found, blocked_by=root, sources=tuple(sources))
+        host, check_id = root or (None, None)
+        found = replace(found, blocked_by=check_id, blocked_on=host, sources=tuple(sources))
         finding = findings[task.key] = worded(found, task.subject.host)
         on_finding(finding)
 
@@ -253,7 +254,7 @@ def run_tasks(
                 continue
             del waiting[task.key]
             if root is not None:
-                settle(task, _blocked(root), root=root)
+                settle(task, _blocked(root[1]), root=root)
                 released = True  # those that wait for it are blocked too
                 continue
             running[task.key] = _start(task, ended)
@@ -313,14 +314,14 @@ def _deep(task: Task) -> bool:
     return task.check.stages == {Stage.DEEP}
 
 
-def _root_of(task: Task, findings: Mapping[Key, Finding]) -> str | None:
-    """The check whose failure stands at the beginning of what blocks this one."""
+def _root_of(task: Task, findings: Mapping[Key, Finding]) -> Key | None:
+    """The finding whose failure stands at the beginning of what blocks this one."""
     for need in task.needs:
         found = findings[need]
-        if found.blocked_by is not None:
-            return found.blocked_by
+        if found.blocked_by is not None and found.blocked_on is not None:
+            return found.blocked_on, found.blocked_by
         if found.verdict in _BROKEN:
-            return found.id
+            return need
     return None
 
 

@@ -15,6 +15,11 @@ from ucontact_appliance.checks.model import Finding, Severity, Verdict, Waived
 WAIVED = Waived("until the upgrade", date(2030, 1, 1))
 
 
+def _behind(check_id: str, root: str, on: str, host: str = "one") -> Finding:
+    found = finding(check_id, Verdict.SKIP, host=host, blocked_by=root)
+    return replace(found, blocked_on=on)
+
+
 def test_what_is_blocked_stands_behind_its_cause() -> None:
     root = finding("mysql.service", Verdict.FAIL, host="db")
     behind = [
@@ -35,10 +40,18 @@ def test_the_same_failure_on_three_hosts_is_one_cause() -> None:
 def test_other_failures_of_the_same_check_are_causes_of_their_own() -> None:
     one = finding("disk.free", Verdict.FAIL, host="a")
     two = replace(finding("disk.free", Verdict.FAIL, host="b"), observed="other")
-    waiting = [finding("x", Verdict.SKIP, host=h, blocked_by="disk.free") for h in ("a", "b", "c")]
+    waiting = [_behind("x", "disk.free", on, host=host) for host, on in ("aa", "bb", "ab", "cb")]
     found = {cause.finding.host: cause for cause in causes([one, two, *waiting])}
-    assert [f.host for f in found["a"].behind] == ["a", "c"]
-    assert [f.host for f in found["b"].behind] == ["b"]
+    assert [f.host for f in found["a"].behind] == ["a"]
+    assert [f.host for f in found["b"].behind] == ["b", "a", "c"]
+
+
+def test_what_waits_for_a_waived_failure_stands_behind_the_first_that_is_not() -> None:
+    waived = finding("disk.free", Verdict.FAIL, host="a", waived=WAIVED)
+    one = finding("disk.free", Verdict.FAIL, host="b")
+    two = replace(finding("disk.free", Verdict.FAIL, host="c"), observed="other")
+    told = causes([waived, one, two, _behind("x", "disk.free", "a", host="a")])
+    assert [len(cause.behind) for cause in told if cause.finding.host == "b"] == [1]
 
 
 def test_the_worst_is_told_first_then_what_most_waits_for() -> None:

@@ -66,6 +66,7 @@ def test_the_document_that_other_programs_read() -> None:
                 "evidence": "$ x",
                 "remedy": "do",
                 "blocked_by": None,
+                "blocked_on": None,
                 "seconds": 0.5,
                 "waived": None,
             }
@@ -104,8 +105,9 @@ def test_a_run_as_it_is_printed_fits_the_published_schema() -> None:
     validator.validate(document)
     assert document["findings"][0]["waived"] == {"reason": "moved", "until": "2026-12-01"}
     assert {row["kind"] for row in document["changes"]["rows"]} == {"new", "gone"}
-    # The schema holds what programs rely on: without any one of these it is broken.
-    for key in document["findings"][0]:
+    # The schema holds what programs rely on: without any one of these it is broken. Documents that
+    # were kept before a key came have it not.
+    for key in document["findings"][0].keys() - {"blocked_on"}:
         part = {name: value for name, value in document["findings"][0].items() if name != key}
         assert not validator.is_valid({**document, "findings": [part]}), key
     assert not validator.is_valid({**document, "verdict": "good"})

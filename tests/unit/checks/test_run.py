@@ -149,7 +149,8 @@ def test_roles_choose_hosts_and_needs_cross_them() -> None:
     ]
     found = _run(checks, big_site())
     assert found["db", "db"].verdict is Verdict.FAIL
-    assert found["app", "rest"].blocked_by == "db"
+    blocked = found["app", "rest"]
+    assert (blocked.blocked_by, blocked.blocked_on) == ("db", "db")
     assert {host for host, check_id in found if check_id == "all"} == {"tel", "app", "db"}
     assert ("tel", "rest") not in found
 
@@ -159,7 +160,7 @@ def test_an_unreachable_host_is_one_failure_that_blocks_its_own_checks_only() ->
         return failed("no way") if subject.host.name == "app" else passed("hello")
 
     found = _run([check(REACHABLE, reach), check("a")], big_site())
-    assert found["app", "a"].blocked_by == REACHABLE
+    assert (found["app", "a"].blocked_by, found["app", "a"].blocked_on) == (REACHABLE, "app")
     assert found["tel", "a"].verdict is Verdict.PASS
 
 

@@ -16,6 +16,7 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.facts.firewall import (
+    KNOCK_SECONDS,
     RULES,
     UNIT,
     Door,
@@ -238,5 +239,6 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=_reach,
         needs=(_LOADED, "asterisk.banned"),
+        takes=KNOCK_SECONDS,  # a port that is closed rightly says nothing
     ),
 )

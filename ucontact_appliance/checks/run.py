@@ -222,7 +222,8 @@ def run_tasks(
 
     Raises ValueError when tasks need each other in a circle.
     """
-    levels = urgency({task.key: task.needs for task in tasks})
+    takes = {task.key: task.check.takes for task in tasks}
+    levels = urgency({task.key: task.needs for task in tasks}, takes)
     waiting = {task.key: task for task in sorted(tasks, key=lambda task: -levels[task.key])}
     running: dict[Key, _Running] = {}
     findings: dict[Key, Finding] = {}

@@ -1,4 +1,4 @@
-"""Which checks a run should begin with: those that the longest chains wait for."""
+"""Which checks a run should begin with: those at the head of the chains that take longest."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-def urgency(needs: Mapping[K, Iterable[K]]) -> dict[K, int]:
-    """Of each task, how many others follow it one after the other in the longest chain.
+def urgency(needs: Mapping[K, Iterable[K]], takes: Mapping[K, float]) -> dict[K, float]:
+    """Of each task, how many seconds the longest chain takes that begins with it.
 
-    `needs` names for each task those it waits for. Begun in this order (Hu's level algorithm of
-    list scheduling), a run that is short of hands ends soonest where all take as long. Raises
-    ValueError when they wait for each other in a circle.
+    `needs` names for each task those it waits for, `takes` its own seconds. Beginning with the most
+    urgent is what list scheduling calls highest level first: it keeps the end from waiting for one
+    long chain that was begun late. Raises ValueError when tasks wait for each other in a circle.
     """
     try:
         order = tuple(TopologicalSorter(needs).static_order())
     except CycleError as error:
         raise ValueError(f"checks need each other in a circle: {error.args[1]}") from error
-    levels = dict.fromkeys(order, 0)
+    behind = dict.fromkeys(order, 0.0)
     for task in reversed(order):
-        for need in needs.get(task, ()):
-            levels[need] = max(levels[need], levels[task] + 1)
-    return levels
+        for need in needs[task]:
+            behind[need] = max(behind[need], behind[task] + takes[task])
+    return {task: takes[task] + behind[task] for task in order}

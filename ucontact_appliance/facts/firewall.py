@@ -16,7 +16,7 @@ RULES = "/etc/nftables.d/ucontact.nft"
 UNIT = "ucontact-firewall.service"
 TABLE = "inet ucontact"
 _MARK = "=== "
-_CONNECT_SECONDS = 2.0  # a second try (RFC 6298: after 1 s) has its time in it
+KNOCK_SECONDS = 2.0  # a second try (RFC 6298: after 1 s) has its time in it
 _CHAIN = re.compile(r"^chain (?P<name>\S+) \{")
 _POLICY = re.compile(r"\bpolicy (\w+)")
 # What may let a packet in: by itself, or by what it leads to.
@@ -170,7 +170,7 @@ def knocks(reach: Reach, ports: tuple[int, ...]) -> tuple[Knock, ...]:
 
 def _knock(address: str, port: int) -> Door:
     try:
-        with socket.create_connection((address, port), timeout=_CONNECT_SECONDS):
+        with socket.create_connection((address, port), timeout=KNOCK_SECONDS):
             return Door.OPEN
     except ConnectionRefusedError:
         return Door.CLOSED

@@ -11,30 +11,37 @@ from ucontact_appliance.checks.urgency import urgency
 
 def test_the_head_of_the_longest_chain_is_the_most_urgent() -> None:
     needs = {"leaf": ["host"], "site": ["nginx"], "nginx": ["host"], "page": ["site"], "host": []}
-    assert urgency(needs) == {"host": 3, "nginx": 2, "site": 1, "page": 0, "leaf": 0}
+    found = urgency(needs, dict.fromkeys(needs, 1.0))
+    assert found == {"host": 4, "nginx": 3, "site": 2, "page": 1, "leaf": 1}
+
+
+def test_a_chain_is_as_long_as_it_takes() -> None:
+    needs: dict[str, list[str]] = {"knock": [], "page": ["nginx"], "nginx": []}
+    found = urgency(needs, {"knock": 2.0, "page": 0.5, "nginx": 0.5})
+    assert max(found, key=lambda task: found[task]) == "knock"
 
 
 def test_a_circle_is_refused() -> None:
     with pytest.raises(ValueError, match="circle"):
-        urgency({"a": ["b"], "b": ["a"]})
+        urgency({"a": ["b"], "b": ["a"]}, {"a": 1.0, "b": 1.0})
 
 
-# A task may need those before it: no circle can come of that.
-_NEEDS = st.lists(st.frozensets(st.integers(0, 19)), max_size=20).map(
-    lambda rows: {
-        number: [need for need in row if need < number] for number, row in enumerate(rows)
-    }
+# A task may need those before it: no circle can come of that. Whole seconds add up exactly.
+_TASKS = st.lists(st.tuples(st.frozensets(st.integers(0, 19)), st.integers(1, 9)), max_size=20).map(
+    lambda rows: (
+        {n: [need for need in row if need < n] for n, (row, _) in enumerate(rows)},
+        {n: float(seconds) for n, (_, seconds) in enumerate(rows)},
+    )
 )
 
 
-@given(_NEEDS)
-def test_every_task_is_less_urgent_than_what_it_waits_for(needs: dict[int, list[int]]) -> None:
-    levels = urgency(needs)
-    assert levels.keys() == needs.keys()
-    for task, row in needs.items():
-        for need in row:
-            assert levels[need] > levels[task]
-    # And none is more urgent than its longest chain makes it.
-    for task, level in levels.items():
-        followers = [levels[other] for other, row in needs.items() if task in row]
-        assert level == max((one + 1 for one in followers), default=0)
+@given(_TASKS)
+def test_a_task_is_as_urgent_as_itself_and_its_most_urgent_follower(
+    tasks: tuple[dict[int, list[int]], dict[int, float]],
+) -> None:
+    needs, takes = tasks
+    found = urgency(needs, takes)
+    assert found.keys() == needs.keys()
+    for task in needs:
+        followers = [found[other] for other, row in needs.items() if task in row]
+        assert found[task] == takes[task] + max(followers, default=0.0)

@@ -23,8 +23,8 @@ from tests.faults.coverage import unproven
 from tests.faults.document import Row, page, record
 from tests.faults.lanes import records, side_by_side
 from tests.faults.model import Fault, Outcome
-from tests.faults.runner import bad, prove
-from tests.faults.snapshot import Findings, Snapshot, snapshot
+from tests.faults.runner import bad, prove_all
+from tests.faults.snapshot import snapshot
 
 _OUT = Console()
 
@@ -99,7 +99,7 @@ def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> list[Row]:
 def _run_one(
     chosen: Sequence[Fault], name: str, target: Path, *, keep: Path | None, installs: bool
 ) -> None:
-    rows: list[Row] = []
+    rows: dict[str, Row] = {}
     with tempfile.TemporaryDirectory(prefix="faults-") as passing:
         folder = (keep or Path(passing)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,25 +107,19 @@ def _run_one(
         with snapshot(name, folder, keep=keep is not None) as site:
             clean = site.clean(USUAL)
             _OUT.print(f"clean: {len(clean)} checks, {', '.join(sorted(bad(clean)))} usual")
-            for number, fault in enumerate(chosen, 1):
-                outcome = _proven(site, fault, clean, installs=installs)
-                rows.append(record(outcome))
-                _tell(number, len(chosen), outcome)
-                target.write_text(json.dumps(rows, indent=1) + "\n")
+            for outcome in prove_all(site, chosen, clean, installs=installs):
+                rows[outcome.fault.id] = record(outcome)
+                _tell(f"{len(rows)}/{len(chosen)}", outcome)
+                target.write_text(json.dumps(list(rows.values()), indent=1) + "\n")
 
 
-def _proven(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool) -> Outcome:
-    try:
-        return prove(site, fault, clean, installs=installs)
-    except Exception as error:  # one fault that breaks the runner must not hide the others
-        return Outcome(fault, (), (), (f"{type(error).__name__}: {error}",), 0.0, False)
-
-
-def _tell(number: int, count: int, outcome: Outcome) -> None:
+def _tell(progress: str, outcome: Outcome) -> None:
     style = "green" if outcome.good else "red"
+    told = "as expected" if outcome.good else "WRONG"
+    left = "" if outcome.mended else ", remedy not run"
+    beside = f", mended beside {len(outcome.beside)} others" if outcome.beside else ""
     _OUT.print(
-        f"{number}/{count} [{style}]{'as expected' if outcome.good else 'WRONG'}[/] "
-        f"{outcome.fault.id} ({outcome.seconds:.0f} s)",
+        f"{progress} [{style}]{told}[/] {outcome.fault.id} ({outcome.seconds:.0f} s{left}{beside})",
         highlight=False,
     )
     for problem in outcome.problems:

@@ -16,7 +16,8 @@ Row = Mapping[str, Any]
 def record(outcome: Outcome) -> dict[str, Any]:
     """One outcome as JSON has it.
 
-    `remedy` is `clears`, `shows` (a person decides), `fails` or `not run`.
+    `remedy` is `clears`, `shows` (a person decides), `fails` or `not run`; `beside` are the faults
+    that one run of it cleared together with this one.
     """
     fault = outcome.fault
     return {
@@ -28,6 +29,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "found": list(outcome.found),
         "remedy": _remedy(outcome),
         "remedies": list(outcome.remedies),
+        "beside": list(outcome.beside),
         "problems": list(outcome.problems),
         "seconds": outcome.seconds,
     }

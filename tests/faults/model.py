@@ -60,7 +60,8 @@ class Fault:
 class Outcome:
     """What the doctor said, what its remedies did, and every way in which that was wrong.
 
-    `mended` is False where the remedies were not run: then nothing is claimed of them.
+    `mended` is False where the remedies were not run: then nothing is claimed of them. `beside` are
+    the faults that the same installation mended.
     """
 
     fault: Fault
@@ -69,6 +70,7 @@ class Outcome:
     problems: tuple[str, ...]
     seconds: float
     mended: bool = True
+    beside: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from tests.faults.model import Fault, Outcome
+from tests.faults.model import Fault, Kind, Outcome
 from tests.faults.snapshot import Findings, Snapshot
 
 BAD = frozenset({"fail", "error", "warn"})
 _SETTLE_SECONDS = 60.0  # a remedy may be a reboot
 _INSTALL = "ucontact install"
+_AT_ONCE = 8  # faults that one installation mends
+_ROUNDS = 2
 _NO_COMMAND = (2, 126, 127)  # bash's own words for it
 
 
@@ -41,6 +46,76 @@ def differences(fault: Fault, clean: Findings, found: Findings) -> list[str]:
     return problems
 
 
+def prove_all(
+    site: Snapshot, faults: Sequence[Fault], clean: Findings, *, installs: bool = True
+) -> Iterator[Outcome]:
+    """What comes of each fault, as it comes; a fault whose remedy is an installation comes twice.
+
+    Installations take the longest by far: they are left for the end, and then one is run for
+    several faults that show at the same time. Where that does not clear all, each is tried alone.
+    """
+    waiting: list[Outcome] = []
+    for fault in faults:
+        outcome = _guarded(site, fault, clean, installs=False)
+        yield outcome
+        if installs and outcome.good and not outcome.mended:
+            waiting.append(outcome)
+    for _ in range(_ROUNDS):
+        cleared: set[str] = set()
+        # Where a person has to do something too, that is no installation's.
+        for batch in batches([o for o in waiting if not (o.fault.mend or o.fault.mend_here)]):
+            for outcome in _together(site, batch, clean):
+                cleared.add(outcome.fault.id)
+                yield outcome
+        waiting = [outcome for outcome in waiting if outcome.fault.id not in cleared]
+    for outcome in waiting:
+        yield _guarded(site, outcome.fault, clean, installs=True)
+
+
+def batches(waiting: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Dealt out so that faults of one kind, which hide one another, are far from each other."""
+    count = math.ceil(len(waiting) / _AT_ONCE)
+    kinds = list(Kind)
+    dealt = sorted(waiting, key=lambda outcome: kinds.index(outcome.fault.kind))
+    return [dealt[number::count] for number in range(count)]
+
+
+def _guarded(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool) -> Outcome:
+    try:
+        return prove(site, fault, clean, installs=installs)
+    except Exception as error:  # one fault that breaks the runner must not hide the others
+        return Outcome(fault, (), (), (f"{type(error).__name__}: {error}",), 0.0, False)
+
+
+def _together(site: Snapshot, batch: Sequence[Outcome], clean: Findings) -> list[Outcome]:
+    """Those of the batch whose causes all show beside the others', once their remedies cleared all.
+
+    None where anything is left: which of them it comes from is not known.
+    """
+    started = time.monotonic()
+    try:
+        site.restore()
+        there = [outcome for outcome in batch if not _injected(site, outcome.fault)]
+        found = site.doctor()
+        seen = [outcome for outcome in there if outcome.fault.causes <= bad(found)]
+        causes = frozenset().union(*(outcome.fault.causes for outcome in seen))
+        if not seen or _mended(site, clean, _remedies(causes, found)):
+            return []
+    except (RuntimeError, OSError, subprocess.SubprocessError):
+        return []  # each is tried alone, and then tells what is wrong
+    share = (time.monotonic() - started) / len(seen)
+    ids = tuple(outcome.fault.id for outcome in seen)
+    return [
+        replace(
+            outcome,
+            mended=True,
+            seconds=round(outcome.seconds + share, 1),
+            beside=tuple(other for other in ids if other != outcome.fault.id),
+        )
+        for outcome in seen
+    ]
+
+
 def prove(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool = True) -> Outcome:
     """The fault on a fresh snapshot, the doctor's answer, and its remedies as printed.
 
@@ -49,16 +124,25 @@ def prove(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool = Tru
     started = time.monotonic()
     site.restore()
     problems, found = _seen(site, fault, clean)
-    remedies = _remedies(fault, found)
+    remedies = _remedies(fault.causes, found)
     runs = bool(found) and (installs or not any(_INSTALL in line for line in remedies))
     if runs:
-        problems += _mended(site, fault, clean, remedies)
+        problems += _mended(site, clean, remedies, fault)
     names = tuple(sorted(bad(found) - bad(clean)))
     seconds = round(time.monotonic() - started, 1)
     return Outcome(fault, names, tuple(remedies), tuple(problems), seconds, runs)
 
 
 def _seen(site: Snapshot, fault: Fault, clean: Findings) -> tuple[list[str], Findings]:
+    problems = _injected(site, fault)
+    if problems:
+        return problems, {}
+    found = site.doctor()
+    return differences(fault, clean, found), found
+
+
+def _injected(site: Snapshot, fault: Fault) -> list[str]:
+    """Inject it; why that was not possible."""
     for where, script, run in (
         ("here", fault.here, site.here),
         ("on the machine", fault.inject, site.there),
@@ -66,31 +150,36 @@ def _seen(site: Snapshot, fault: Fault, clean: Findings) -> tuple[list[str], Fin
         done = run(script) if script else None
         if done is not None and done.returncode != 0:
             said = (done.stdout + done.stderr).strip()[-600:]
-            return [f"could not be injected {where} ({done.returncode}): {said}"], {}
-    found = site.doctor()
-    return differences(fault, clean, found), found
+            return [f"could not be injected {where} ({done.returncode}): {said}"]
+    return []
 
 
-def _remedies(fault: Fault, found: Findings) -> list[str]:
+def _remedies(causes: frozenset[str], found: Findings) -> list[str]:
     """What is printed for the causes, in the doctor's order, each once; what takes longest last."""
-    causes = fault.causes & bad(found)
+    causes = causes & bad(found)
     told = dict.fromkeys(
         finding["remedy"] for check_id, finding in found.items() if check_id in causes
     )
     return sorted(told, key=lambda line: _INSTALL in line)
 
 
-def _mended(site: Snapshot, fault: Fault, clean: Findings, remedies: Iterable[str]) -> list[str]:
-    """Run the remedies exactly as they are printed; what is still wrong after that."""
+def _mended(
+    site: Snapshot, clean: Findings, remedies: Iterable[str], fault: Fault | None = None
+) -> list[str]:
+    """Run the remedies exactly as they are printed, and what a person does for that fault.
+
+    What is still wrong after that.
+    """
     problems = []
+    mend, mend_here = (fault.mend, fault.mend_here) if fault else ("", "")
     for line in remedies:
         done = site.here(line)
         # One that only shows may show that something fails; it must be a command all the same.
-        shows = fault.mend or fault.mend_here
+        shows = mend or mend_here
         if done.returncode in _NO_COMMAND or (done.returncode and not shows):
             said = (done.stdout + done.stderr).strip()[-400:]
             problems.append(f"the remedy ends with {done.returncode}: {line}: {said}")
-    for script, run in ((fault.mend, site.there), (fault.mend_here, site.here)):
+    for script, run in ((mend, site.there), (mend_here, site.here)):
         mending = run(script) if script else None
         if mending is not None and mending.returncode != 0:
             problems.append(f"the mending that the remedy's note asks for fails: {mending.stderr}")

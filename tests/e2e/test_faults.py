@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.catalogue import FAULTS, USUAL
-from tests.faults.model import Fault
-from tests.faults.runner import prove
-from tests.faults.snapshot import Findings, Snapshot, snapshot
+from tests.faults.model import Fault, Outcome
+from tests.faults.runner import prove_all
+from tests.faults.snapshot import Snapshot, snapshot
 
 pytestmark = pytest.mark.machine
 
@@ -25,13 +25,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
 
 
 @pytest.fixture(scope="module")
-def clean(site: Snapshot) -> Findings:
-    """What the doctor says of it; findings on a clean site fail here."""
-    return site.clean(USUAL)
+def outcomes(site: Snapshot) -> dict[str, Outcome]:
+    """What came of each fault; findings on the clean site fail here."""
+    clean = site.clean(USUAL)
+    return {outcome.fault.id: outcome for outcome in prove_all(site, _FAST, clean)}
 
 
 @pytest.mark.parametrize("fault", _FAST, ids=lambda fault: fault.id)
 def test_the_cause_is_named_the_rest_is_silent_and_the_remedy_mends(
-    site: Snapshot, clean: Findings, fault: Fault
+    outcomes: dict[str, Outcome], fault: Fault
 ) -> None:
-    assert prove(site, fault, clean).problems == ()
+    assert outcomes[fault.id].problems == ()
+    assert outcomes[fault.id].mended

@@ -10,6 +10,12 @@ from tests.faults.model import Outcome
 
 _MARK = "<!-- made by `make faults`: changes here are lost -->"
 
+_LEGEND = (
+    "- `clears`: the printed remedy mends by itself",
+    "- `(8 at once)`: one run of it mended eight faults that showed together",
+    "- `shows`: it shows what a person decides upon, who then does what its note says",
+)
+
 Row = Mapping[str, Any]
 
 
@@ -52,6 +58,8 @@ def page(rows: Sequence[Row]) -> str:
         f"{len(rows) - len(wrong)} of {len(rows)} faults as the catalogue says, in "
         f"{sum(row['seconds'] for row in rows) / 60:.0f} minutes of one machine.",
         "",
+        *_LEGEND,
+        "",
         "| fault | expected | found besides | remedy | s |",
         "|---|---|---|---|---:|",
     ]
@@ -61,7 +69,7 @@ def page(rows: Sequence[Row]) -> str:
             f"{row['title']} (`{row['id']}`)",
             ", ".join(row["expected"]),
             ", ".join(more) or "-",
-            row["remedy"],
+            row["remedy"] + (f" ({len(row['beside']) + 1} at once)" if row["beside"] else ""),
             f"{row['seconds']:.0f}",
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -57,6 +57,15 @@ def test_what_a_broken_run_did_not_reach_is_wrong(tmp_path: Path):
     assert f"5 of {len(SOME)} faults" in page(rows)
 
 
+def test_the_page_tells_what_one_remedy_mended_together():
+    alone = Outcome(SOME[0], (), (), (), 1.0)
+    both = Outcome(SOME[1], (), (), (), 1.0, beside=("x", "y"))
+    unmended = Outcome(SOME[2], (), (), (), 1.0, mended=False)
+    text = page([record(outcome) for outcome in (alone, both, unmended)])
+    cells = [line.split(" | ")[3] for line in text.splitlines() if line.startswith("| ")][1:]
+    assert cells == ["clears", "clears (3 at once)", "not run"]
+
+
 def test_records_of_an_earlier_run_are_not_taken_for_this_ones(tmp_path: Path):
     _well(SOME, "lane-1", tmp_path / "lane-1.json")
     files = lanes.side_by_side(SOME, 1, "lane", tmp_path, lambda *_: None)

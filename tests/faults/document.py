@@ -54,6 +54,7 @@ def page(rows: Sequence[Row]) -> str:
     wrong = [row for row in rows if row["problems"]]
     lines = [
         _MARK,
+        "# What came of each fault",
         "",
         f"{len(rows) - len(wrong)} of {len(rows)} faults as the catalogue says, in "
         f"{sum(row['seconds'] for row in rows) / 60:.0f} minutes of one machine.",

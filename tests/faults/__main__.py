@@ -21,7 +21,7 @@ from rich.table import Table
 from tests.faults.catalogue import FAULTS, USUAL
 from tests.faults.coverage import unproven
 from tests.faults.document import Row, page, record
-from tests.faults.lanes import records, side_by_side
+from tests.faults.lanes import recorded, records, side_by_side
 from tests.faults.model import Fault, Outcome
 from tests.faults.runner import bad, prove_all
 from tests.faults.snapshot import snapshot
@@ -64,6 +64,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--look", action="store_true", help="run no remedy that installs")
     parser.add_argument("--name", default="faults", help="of the rehearsal machine")
     parser.add_argument("--machines", type=int, default=1, help="as many at once")
+    parser.add_argument("--resume", action="store_true", help="keep what was found good before")
     parser.add_argument("--keep", type=Path, help="leave the installed site, for the next run")
     parser.add_argument("--json", type=Path, default=Path("build/faults.json"))
     parser.add_argument("--page", type=Path, help="write the table as Markdown to this file")
@@ -83,23 +84,34 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
 
 
 def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> list[Row]:
-    target, count = options.json, options.machines
+    target, count = options.json, min(options.machines, len(chosen))
     target.parent.mkdir(parents=True, exist_ok=True)
-    run = partial(_run_one, keep=options.keep, installs=not options.look)
+    files = [target.parent / f"{options.name}-{number}.json" for number in range(1, count + 1)]
+    if not options.resume:
+        for file in files:
+            file.unlink(missing_ok=True)
+    run = partial(_run_one, keep=options.keep, installs=not options.look, resume=options.resume)
     if count > 1:
-        files = side_by_side(chosen, count, options.name, target.parent, run)
+        side_by_side(chosen, files, run)
     else:
-        run(chosen, options.name, target)
-        files = [target]
+        run(chosen, options.name, files[0])
     rows = records(files, chosen)
     target.write_text(json.dumps(rows, indent=1) + "\n")
     return rows
 
 
 def _run_one(
-    chosen: Sequence[Fault], name: str, target: Path, *, keep: Path | None, installs: bool
+    chosen: Sequence[Fault],
+    name: str,
+    target: Path,
+    *,
+    keep: Path | None,
+    installs: bool,
+    resume: bool,
 ) -> None:
-    rows: dict[str, Row] = {}
+    known = {key: one for key, one in recorded(target, chosen).items() if resume and one.good}
+    rows: dict[str, Row] = {key: record(one) for key, one in known.items()}
+    told: set[str] = set()
     with tempfile.TemporaryDirectory(prefix="faults-") as passing:
         folder = (keep or Path(passing)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,9 +119,13 @@ def _run_one(
         with snapshot(name, folder, keep=keep is not None) as site:
             clean = site.clean(USUAL)
             _OUT.print(f"clean: {len(clean)} checks, {', '.join(sorted(bad(clean)))} usual")
-            for outcome in prove_all(site, chosen, clean, installs=installs):
+            note = partial(_OUT.print, style="dim", highlight=False, markup=False)
+            for outcome in prove_all(
+                site, chosen, clean, installs=installs, known=known, on_note=note
+            ):
                 rows[outcome.fault.id] = record(outcome)
-                _tell(f"{len(rows)}/{len(chosen)}", outcome)
+                told.add(outcome.fault.id)
+                _tell(f"{len(told)}/{len(chosen)}", outcome)
                 target.write_text(json.dumps(list(rows.values()), indent=1) + "\n")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.faults.coverage import proven, unproven
-from tests.faults.model import Outcome
+from tests.faults.model import Fault, Outcome
 
 _MARK = "<!-- made by `make faults`: changes here are lost -->"
 
@@ -39,6 +39,19 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "problems": list(outcome.problems),
         "seconds": outcome.seconds,
     }
+
+
+def recall(row: Row, fault: Fault) -> Outcome:
+    """The outcome that was recorded of that fault."""
+    return Outcome(
+        fault,
+        tuple(row["found"]),
+        tuple(row["remedies"]),
+        tuple(row["problems"]),
+        row["seconds"],
+        row["remedy"] != "not run",
+        tuple(row["beside"]),
+    )
 
 
 def _remedy(outcome: Outcome) -> str:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from multiprocessing import Process
 from pathlib import Path
 
-from tests.faults.document import Row, record
+from tests.faults.document import Row, recall, record
 from tests.faults.model import Fault, Outcome
 
 Run = Callable[[Sequence[Fault], str, Path], object]
 
 
-def side_by_side(
-    chosen: Sequence[Fault], count: int, name: str, folder: Path, run: Run
-) -> list[Path]:
-    """`run` the faults on `count` machines named after `name`; the files of their records.
+def side_by_side(chosen: Sequence[Fault], files: Sequence[Path], run: Run) -> None:
+    """`run` the faults on as many machines as there are files for their records, named like them.
 
-    Neighbours in the catalogue are of one kind and take as long, so each machine gets every
-    `count`th. Interrupted, the runs are ended too, and take their machines with them.
+    Neighbours in the catalogue are of one kind and take as long, so each machine gets every so
+    manieth. Interrupted, the runs are ended too, and take their machines with them.
     """
-    count = min(count, len(chosen))
-    files = [folder / f"{name}-{number}.json" for number in range(1, count + 1)]
     started: list[Process] = []
     try:
         for number, file in enumerate(files):
-            file.unlink(missing_ok=True)  # an earlier run's records are not this one's
-            started.append(Process(target=run, args=(chosen[number::count], file.stem, file)))
+            share = chosen[number :: len(files)]
+            started.append(Process(target=_quietly, args=(run, share, file.stem, file)))
             started[-1].start()
         for process in started:
             process.join()
@@ -37,7 +34,19 @@ def side_by_side(
                 process.terminate()
                 process.join()
         raise
-    return files
+
+
+def _quietly(run: Run, share: Sequence[Fault], name: str, file: Path) -> None:
+    # An interruption has torn down the machine by then; who interrupted is told by the parent.
+    with contextlib.suppress(KeyboardInterrupt):
+        run(share, name, file)
+
+
+def recorded(file: Path, faults: Sequence[Fault]) -> dict[str, Outcome]:
+    """The outcomes in that file, by the fault's id; none where there is no such file."""
+    rows = json.loads(file.read_text()) if file.exists() else []
+    known = {fault.id: fault for fault in faults}
+    return {row["id"]: recall(row, known[row["id"]]) for row in rows if row["id"] in known}
 
 
 def records(files: Sequence[Path], order: Sequence[Fault]) -> list[Row]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from tests.faults.model import Fault, Kind, Outcome
 from tests.faults.snapshot import Findings, Snapshot
@@ -47,24 +48,31 @@ def differences(fault: Fault, clean: Findings, found: Findings) -> list[str]:
 
 
 def prove_all(
-    site: Snapshot, faults: Sequence[Fault], clean: Findings, *, installs: bool = True
+    site: Snapshot,
+    faults: Sequence[Fault],
+    clean: Findings,
+    *,
+    installs: bool = True,
+    known: Mapping[str, Outcome] = MappingProxyType({}),
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> Iterator[Outcome]:
     """What comes of each fault, as it comes; a fault whose remedy is an installation comes twice.
 
     Installations take the longest by far: they are left for the end, and then one is run for
     several faults that show at the same time. Where that does not clear all, each is tried alone.
+    What is `known`, because an interrupted run found it good, is not looked at again.
     """
     waiting: list[Outcome] = []
     for fault in faults:
-        outcome = _guarded(site, fault, clean, installs=False)
+        before = known.get(fault.id)
+        outcome = before or _guarded(site, fault, clean, installs=False)
         yield outcome
         if installs and outcome.good and not outcome.mended:
             waiting.append(outcome)
     for _ in range(_ROUNDS):
         cleared: set[str] = set()
-        # Where a person has to do something too, that is no installation's.
-        for batch in batches([o for o in waiting if not (o.fault.mend or o.fault.mend_here)]):
-            for outcome in _together(site, batch, clean):
+        for batch in batches([outcome for outcome in waiting if _mixes(outcome.fault)]):
+            for outcome in _together(site, batch, clean, on_note):
                 cleared.add(outcome.fault.id)
                 yield outcome
         waiting = [outcome for outcome in waiting if outcome.fault.id not in cleared]
@@ -72,12 +80,26 @@ def prove_all(
         yield _guarded(site, outcome.fault, clean, installs=True)
 
 
+def _mixes(fault: Fault) -> bool:
+    # What a person has to do is no installation's; and what lacks here spoils every installation.
+    return not (fault.mend or fault.mend_here or fault.kind is Kind.CONTROLLER)
+
+
 def batches(waiting: Sequence[Outcome]) -> list[list[Outcome]]:
-    """Dealt out so that faults of one kind, which hide one another, are far from each other."""
-    count = math.ceil(len(waiting) / _AT_ONCE)
+    """In each at most one fault whose remedy does something else before it installs.
+
+    The others are dealt out so that faults of one kind, which hide one another, are far apart.
+    """
     kinds = list(Kind)
-    dealt = sorted(waiting, key=lambda outcome: kinds.index(outcome.fault.kind))
-    return [dealt[number::count] for number in range(count)]
+    waiting = sorted(waiting, key=lambda outcome: kinds.index(outcome.fault.kind))
+    special = [outcome for outcome in waiting if not _bare(outcome)]
+    plain = [outcome for outcome in waiting if _bare(outcome)]
+    count = max(len(special), math.ceil(len(plain) / _AT_ONCE))
+    return [[*special[n : n + 1], *plain[n::count]] for n in range(count)]
+
+
+def _bare(outcome: Outcome) -> bool:
+    return all(line.startswith(_INSTALL) for line in outcome.remedies)
 
 
 def _guarded(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool) -> Outcome:
@@ -87,22 +109,27 @@ def _guarded(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool) -
         return Outcome(fault, (), (), (f"{type(error).__name__}: {error}",), 0.0, False)
 
 
-def _together(site: Snapshot, batch: Sequence[Outcome], clean: Findings) -> list[Outcome]:
+def _together(
+    site: Snapshot, batch: Sequence[Outcome], clean: Findings, on_note: Callable[[str], None]
+) -> list[Outcome]:
     """Those of the batch whose causes all show beside the others', once their remedies cleared all.
 
     None where anything is left: which of them it comes from is not known.
     """
     started = time.monotonic()
+    on_note(f"together: {', '.join(outcome.fault.id for outcome in batch)}")
     try:
         site.restore()
         there = [outcome for outcome in batch if not _injected(site, outcome.fault)]
         found = site.doctor()
         seen = [outcome for outcome in there if outcome.fault.causes <= bad(found)]
         causes = frozenset().union(*(outcome.fault.causes for outcome in seen))
-        if not seen or _mended(site, clean, _remedies(causes, found)):
-            return []
-    except (RuntimeError, OSError, subprocess.SubprocessError):
-        return []  # each is tried alone, and then tells what is wrong
+        problems = _mended(site, clean, _least(_remedies(causes, found))) if seen else []
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        problems = [f"{type(error).__name__}: {error}"]
+    if problems or not seen:
+        on_note(f"not claimed: {'; '.join(problems) or 'none of them shows'}")
+        return []  # each is tried again, and alone tells what is wrong
     share = (time.monotonic() - started) / len(seen)
     ids = tuple(outcome.fault.id for outcome in seen)
     return [
@@ -161,6 +188,16 @@ def _remedies(causes: frozenset[str], found: Findings) -> list[str]:
         finding["remedy"] for check_id, finding in found.items() if check_id in causes
     )
     return sorted(told, key=lambda line: _INSTALL in line)
+
+
+def _least(remedies: Sequence[str]) -> list[str]:
+    """Without notes, and without what is the end of another one: that runs it too."""
+    commands = list(dict.fromkeys(line.partition(" # ")[0].rstrip() for line in remedies))
+    return [
+        command
+        for command in commands
+        if not any(other != command and other.endswith(command) for other in commands)
+    ]
 
 
 def _mended(

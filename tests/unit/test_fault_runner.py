@@ -28,7 +28,11 @@ class Site:
         self.remedies, self.hides = remedies, hides or {}
         self.broken: set[str] = set()
         self.stuck: set[str] = set()
-        self.installations = 0
+        self.lines: list[str] = []
+
+    @property
+    def installations(self) -> int:
+        return sum(line.endswith(INSTALL) for line in self.lines)
 
     def restore(self) -> None:
         self.broken = set()
@@ -42,9 +46,11 @@ class Site:
         return subprocess.CompletedProcess([], 0, "", "")
 
     def here(self, line: str) -> subprocess.CompletedProcess[str]:
-        self.installations += line == INSTALL
+        self.lines.append(line)
         kept = self.stuck if len(self.broken) > 1 else set()
-        self.broken = {one for one in self.broken if self.remedies[one] != line or one in kept}
+        self.broken = {
+            one for one in self.broken if not line.endswith(self.remedies[one]) or one in kept
+        }
         return subprocess.CompletedProcess([], 0, "", "")
 
     def doctor(self) -> Findings:
@@ -80,6 +86,23 @@ def test_a_remedy_that_is_no_installation_is_run_at_once_and_alone() -> None:
     assert all(outcome.good and outcome.mended for outcome in found.values())
 
 
+def test_what_is_run_before_an_installation_is_run_with_it_for_all() -> None:
+    first, second = f"{START}; {INSTALL}", f"reload it; {INSTALL}"
+    site = Site({"a": first, "b": INSTALL, "c": second, "d": INSTALL})
+    found = run(site, [fault(check) for check in "abcd"])
+    assert site.lines == [first, second]
+    assert all(outcome.good and outcome.mended for outcome in found.values())
+
+
+def test_what_is_known_is_not_looked_at_again() -> None:
+    site = Site(dict.fromkeys("ab", INSTALL))
+    faults = [fault(check) for check in "ab"]
+    known = run(site, faults, installs=False)
+    site.restore = lambda: pytest.fail("looked again")  # type: ignore[method-assign]
+    again = prove_all(cast("Snapshot", site), faults, site.doctor(), installs=False, known=known)
+    assert {outcome.fault.id: outcome for outcome in again} == known
+
+
 def test_a_fault_that_another_hides_is_not_claimed_by_their_common_installation() -> None:
     site = Site(dict.fromkeys("ab", INSTALL), hides={"b": "a"})
     found = run(site, [fault("a"), fault("b")])
@@ -113,7 +136,7 @@ def test_nothing_is_claimed_of_a_remedy_that_was_not_run() -> None:
 
 def test_faults_of_one_kind_are_dealt_to_different_batches() -> None:
     waiting = [
-        Outcome(fault(f"{kind.value}{number}", kind), (), (), (), 1.0, False)
+        Outcome(fault(f"{kind.value}{number}", kind), (), (INSTALL,), (), 1.0, False)
         for kind in (Kind.WEB, Kind.HEADER)
         for number in range(8)
     ]

@@ -44,17 +44,19 @@ def _quietly(run: Run, share: Sequence[Fault], name: str, file: Path) -> None:
 
 def recorded(file: Path, faults: Sequence[Fault]) -> dict[str, Outcome]:
     """The outcomes in that file, by the fault's id; none where there is no such file."""
-    rows = json.loads(file.read_text()) if file.exists() else []
-    known = {fault.id: fault for fault in faults}
-    return {row["id"]: recall(row, known[row["id"]]) for row in rows if row["id"] in known}
+    rows = _rows(file)
+    return {fault.id: recall(rows[fault.id], fault) for fault in faults if fault.id in rows}
 
 
 def records(files: Sequence[Path], order: Sequence[Fault]) -> list[Row]:
     """What the runs recorded, in the catalogue's order; a fault that none recorded is wrong."""
-    known: dict[str, Row] = {
-        row["id"]: row for file in files if file.exists() for row in json.loads(file.read_text())
-    }
+    known = {key: row for file in files for key, row in _rows(file).items()}
     return [known.get(fault.id) or record(_unreached(fault)) for fault in order]
+
+
+def _rows(file: Path) -> dict[str, Row]:
+    rows = json.loads(file.read_text()) if file.exists() else []
+    return {row["id"]: row for row in rows}
 
 
 def _unreached(fault: Fault) -> Outcome:

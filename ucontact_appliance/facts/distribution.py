@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any, cast
 
@@ -26,21 +26,21 @@ def installed_versions(names: Sequence[str]) -> dict[str, str]:
 
 _COMMAND_LINE = "ucontact_appliance.cli.main"
 _COMMANDS = (
-    f"import typer.main; from {_COMMAND_LINE} import app; "
-    "print(*typer.main.get_command(app).commands)"
+    f"import {_COMMAND_LINE}; from {__name__} import known_commands; print(*known_commands())"
 )
 _SECONDS = 20
 
 
 def known_commands() -> tuple[str, ...]:
-    """The commands that `ucontact` knows; none when it can't even start.
+    """The commands of `ucontact` that can be loaded; none when it can't even start.
 
     The command line that is running is looked at itself; without one (what judges does not know
     it) one is started, which takes a second.
     """
     line = sys.modules.get(_COMMAND_LINE)
     if line is not None:
-        return tuple(cast("Any", typer.main.get_command(line.app)).commands)
+        commands = cast("Any", typer.main.get_command(line.app)).commands
+        return tuple(name for name in commands if _loads(commands, name))
     done = subprocess.run(
         [sys.executable, "-c", _COMMANDS],
         stdin=subprocess.DEVNULL,
@@ -50,6 +50,14 @@ def known_commands() -> tuple[str, ...]:
         check=False,
     )
     return () if done.returncode else tuple(done.stdout.split())
+
+
+def _loads(commands: Mapping[str, object], name: str) -> bool:
+    # A command's module may stand on something that lacks.
+    try:
+        return commands[name] is not None
+    except ImportError:
+        return False
 
 
 def missing_parts(parts: Sequence[str]) -> tuple[str, ...]:

@@ -40,6 +40,16 @@ def test_a_command_whose_module_lacks_is_not_known(monkeypatch: pytest.MonkeyPat
     assert (judged.verdict, judged.observed) == (Verdict.FAIL, "unknown: report")
 
 
+def test_a_command_that_stands_on_something_that_lacks_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    importlib.import_module("ucontact_appliance.cli.main")
+    monkeypatch.delitem(sys.modules, "ucontact_appliance.cli.report", raising=False)
+    monkeypatch.setitem(sys.modules, "ucontact_appliance.report.verify", cast("ModuleType", None))
+    judged = judge_commands(known_commands())
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "unknown: report")
+
+
 @pytest.mark.parametrize("lost", COMMANDS)
 def test_a_command_that_is_lost_is_named(lost: str) -> None:
     judged = judge_commands([name for name in COMMANDS if name != lost])

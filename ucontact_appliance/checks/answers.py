@@ -14,7 +14,8 @@ from ucontact_appliance.facts import tls
 from ucontact_appliance.facts.firewall import Door, knocks
 from ucontact_appliance.resources import load_data
 
-QUICK: float = load_data("doctor")["patience"]["answer_seconds"]
+PATIENCE: dict[str, float] = load_data("doctor")["patience"]
+QUICK = PATIENCE["answer_seconds"]
 _UNITS = {
     "https": "nginx.service",
     "wss": "asterisk.service",

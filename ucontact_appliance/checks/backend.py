@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ucontact_appliance.checks.answers import QUICK
+from ucontact_appliance.checks.answers import PATIENCE, QUICK
 from ucontact_appliance.checks.health import by_health
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
     Severity,
     Subject,
+    Verdict,
     failed,
     passed,
     skipped,
@@ -21,6 +22,7 @@ from ucontact_appliance.facts.backend import (
     BackendService,
     backend_health,
     backend_service,
+    bare_seconds,
 )
 from ucontact_appliance.planning.model import Role
 
@@ -32,6 +34,7 @@ _JDBC = "jdbc"
 _OK = 200
 _ANSWERS = (_OK, 503)
 _EVIDENCE = 4000
+_PATIENT = PATIENCE["health_seconds"]
 
 
 def judge_service(found: BackendService) -> Judgement:
@@ -69,7 +72,7 @@ def judge_heap(found: BackendService, planned_mb: int) -> Judgement:
 
 def judge_health(found: BackendHealth, path: str) -> Judgement:
     """Everything of the backend but the database, which has a check of its own."""
-    required = f"GET {path} answers within {QUICK:g} s, and every part but the database is UP"
+    required = f"GET {path} answers within {_PATIENT:g} s, and every part but the database is UP"
     evidence = _evidence(found)
     if found.status not in _ANSWERS or not found.document:
         seen = f"HTTP {found.status}" if found.status else f"no answer: {found.error}"
@@ -91,12 +94,20 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
     # The whole is down with any part: that the database is, is the other check's matter.
     if not bad and (whole != "UP" or found.status != _OK) and not _database_is_down(found):
         bad.append(f"HTTP {found.status}: the whole {_said(found.document)}, and no part tells why")
-    if found.seconds > QUICK:
+    if found.seconds > _PATIENT:
         bad.append(f"slow: {found.seconds:.1f} s for an answer")
     if bad:
         return failed("; ".join(bad), required, evidence)
     kind = "evaluation" if found.document.get("evaluation") else "release"
     return passed(f"{kind} {found.document.get('version', '?')}", required, evidence)
+
+
+def judge_pace(seconds: float) -> Judgement:
+    """What keeps everybody waiting, whatever they ask: an answer that wants no work of it."""
+    required = f"the backend answers within {QUICK:g} s"
+    if seconds > QUICK:
+        return failed(f"slow: {seconds:.1f} s for an answer", required)
+    return passed(f"{seconds:.1f} s", required)
 
 
 def _state(part: Any) -> str:
@@ -158,11 +169,15 @@ def _heap(subject: Subject) -> Judgement:
 
 
 def _health(subject: Subject, path: str) -> Judgement:
-    return judge_health(subject.facts.get(backend_health, path, QUICK), path)
+    judged = judge_health(subject.facts.get(backend_health, path, _PATIENT), path)
+    if judged.verdict is not Verdict.PASS:
+        return judged
+    pace = judge_pace(subject.facts.get(bare_seconds))
+    return judged if pace.verdict is Verdict.PASS else pace
 
 
 def _schemas(subject: Subject, path: str) -> Judgement:
-    return judge_schemas(subject.facts.get(backend_health, path, QUICK))
+    return judge_schemas(subject.facts.get(backend_health, path, _PATIENT))
 
 
 _TIMEOUT = 25.0

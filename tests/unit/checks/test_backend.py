@@ -9,6 +9,7 @@ from ucontact_appliance.checks.backend import (
     judge_health,
     judge_heap,
     judge_java,
+    judge_pace,
     judge_schemas,
     judge_service,
 )
@@ -17,6 +18,7 @@ from ucontact_appliance.facts.backend import (
     BackendHealth,
     BackendService,
     parse_health,
+    parse_seconds,
     parse_service,
 )
 
@@ -199,9 +201,15 @@ def test_answers_become_records(text: str, status: int, document: dict[str, str]
 
 
 def test_a_backend_that_stalls_is_not_healthy() -> None:
-    assert judge_health(replace(healthy(), seconds=0.9), PATH).verdict is Verdict.PASS
+    assert judge_health(replace(healthy(), seconds=2.9), PATH).verdict is Verdict.PASS
     judged = judge_health(replace(healthy(), seconds=4.06), PATH)
     assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 4.1 s for an answer")
+
+
+def test_an_answer_that_wants_no_work_comes_at_once() -> None:
+    assert judge_pace(0.9).verdict is Verdict.PASS
+    judged = judge_pace(parse_seconds("0.002\n2.604\n2,603\n"))
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 2.6 s for an answer")
 
 
 def test_the_time_of_an_answer_stands_behind_its_status() -> None:

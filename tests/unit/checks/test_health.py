@@ -23,14 +23,15 @@ ASKING = ("backend.health", "backend.schemas", "web.rest")
 
 
 def subject(
-    folder: Path, health: str | None, *, installed: bool = True
+    folder: Path, health: str | None, *, installed: bool = True, bare: str = "0.002"
 ) -> tuple[Subject, list[str]]:
     """A subject whose release has that health resource, and the commands that its host is asked."""
     asked: list[str] = []
 
     def answer(argv: list[str]) -> Completed:
         asked.append(" ".join(argv))
-        return Completed(tuple(argv), 0, '{"status": "UP"}\n200\n', "", 0.0)
+        said = f"{bare}\n" * 3 if "/dev/null" in argv else '{"status": "UP"}\n200\n'
+        return Completed(tuple(argv), 0, said, "", 0.0)
 
     paths = StatePaths(folder / "etc", folder / "var")
     if installed:
@@ -49,6 +50,12 @@ def test_the_releases_own_path_is_asked(tmp_path: Path) -> None:
     assert CHECKS["backend.health"].judge(one).verdict is Verdict.PASS
     assert asked[0].endswith("http://127.0.0.1:8080/Vendor/rest/alive")
     assert "/Vendor/rest/alive" in CHECKS["backend.health"].judge(one).required
+
+
+def test_a_healthy_one_that_keeps_everybody_waiting_fails(tmp_path: Path) -> None:
+    one, _ = subject(tmp_path, "/Vendor/rest/alive", bare="1.2")
+    judged = CHECKS["backend.health"].judge(one)
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 1.2 s for an answer")
 
 
 def test_the_portal_is_asked_for_the_same_path(

@@ -26,7 +26,8 @@ _LONGEST_FIRST = (
     "test_doctor",  # of those that share the small site the first: it needs a fresh one
     "test_small_site",
     "test_deep_call",
-    "test_report",  # last of them: it leaves the site in pieces
+    "test_report",  # it leaves the site in pieces
+    "test_faults",  # last of them: each fault gets the site anew
     "test_growing_site",
     "test_local_install",
     "test_mixed_site",
@@ -41,10 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
-# Files that look at the one installed small site: a worker installs it once for all of them.
+# Files that look at the one installed small site, or spoil it: a worker installs it once for all.
 _SMALL = "tests/e2e/test_small_site.py"
 _SHARED = {
-    f"tests/e2e/{name}.py": _SMALL for name in ("test_doctor", "test_deep_call", "test_report")
+    f"tests/e2e/{name}.py": _SMALL
+    for name in ("test_doctor", "test_deep_call", "test_report", "test_faults")
 }
 
 

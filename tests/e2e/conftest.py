@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.e2e.installed import Installed
-from ucontact_appliance.lab import layout, machines
+from tests.faults.snapshot import Snapshot, snapshot
+from ucontact_appliance.lab import machines
 from ucontact_appliance.lab.machines import Machine, Spec
-from ucontact_appliance.state import var_root
 
 MachineFactory = Callable[..., Machine]
 
@@ -31,23 +30,17 @@ def machine_factory() -> Iterator[MachineFactory]:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """One small site, installed once for all the tests that look at it."""
-    for make in _factory():
-        machine = make("sid")
-        folder = tmp_path_factory.mktemp("site")
-        site_file = folder / "site.yml"
-        site_file.write_text(
-            f"site: {machine.name}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"
-            f"  - {{name: {machine.name}, address: {machine.address}, key: {layout.ssh_key()}}}\n"
-        )
-        site = Installed(machine, site_file, {**os.environ, "UCONTACT_ETC": str(folder / "etc")})
-        try:
-            done = site.ucontact("install", "--yes")
-            assert done.returncode == 0, done.stderr[-4000:]
-            yield site
-        finally:
-            shutil.rmtree(var_root() / machine.name, ignore_errors=True)
+def small_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
+    """One small site, installed once for all the tests that look at it or spoil it."""
+    with snapshot(f"t-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("site")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def installed(small_site: Snapshot) -> Installed:
+    """That site, its server started anew since it was installed."""
+    small_site.restore()
+    return Installed(small_site.machine, small_site.site_file, small_site.environment)
 
 
 def _factory() -> Iterator[MachineFactory]:

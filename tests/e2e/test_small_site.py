@@ -103,19 +103,17 @@ def test_a_wrong_secret_is_told_and_lets_nobody_in(browser: Browser, installed: 
     page.context.close()
 
 
-def test_a_deleted_file_is_named_and_the_printed_remedy_brings_it_back(
-    installed: Installed,
-) -> None:
-    installed.sh("rm /etc/IntegraServer/web/IntegraChannels.war")
-    status, findings = installed.doctor()
+def test_a_deleted_file_is_named(installed: Installed) -> None:
+    """That the remedy, an installation, brings it back is for the catalogue of faults."""
+    war = "/etc/IntegraServer/web/IntegraChannels.war"
+    installed.sh(f"mv {war} /root/war")
+    try:
+        status, findings = installed.doctor("--only", "tree")
+    finally:
+        installed.sh(f"mv /root/war {war}")
     assert status == 1
     named = [f for f in findings.values() if "IntegraChannels.war" in f["observed"]]
-    assert named
-    words = named[0]["remedy"].split()
-    assert words[:2] == ["ucontact", "install"]
-    assert installed.ucontact("install", "--yes").returncode == 0
-    status, _ = installed.doctor()
-    assert status == 0
+    assert [f["remedy"].split()[:2] for f in named] == [["ucontact", "install"]]
 
 
 def test_the_remedy_of_a_stopped_service_works_as_it_is_printed(installed: Installed) -> None:
@@ -135,6 +133,8 @@ def test_no_log_or_journal_of_the_installation_holds_a_secret(installed: Install
         for path in (state / installed.machine.name).rglob("*")
         if path.is_file()
     )
+    # The journal that the installation itself was written to, before the server started anew.
+    assert len(installed.sh("journalctl --quiet --no-pager --list-boots").splitlines()) > 1
     there = installed.sh(
         "journalctl --no-pager -o cat; cat /var/log/asterisk/messages* | head -c 9000000"
     )

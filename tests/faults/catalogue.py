@@ -726,6 +726,7 @@ _RELEASE = (
         Kind.TREE,
         _ids("tree.files"),
         inject=f"rm {_TREE}/web/IntegraChannels.war",
+        fast=True,
     ),
     Fault(
         "tree-jar-changed",

@@ -262,7 +262,7 @@ def parse_nics(
     for name, about in sorted(interfaces.items()):
         if name == "lo" or name.startswith(_FOREIGN) or about.get("type") != _ETHERNET:
             continue
-        addresses = tuple(dict.fromkeys(address for nic, address in ipv4 if nic == name))
+        addresses = tuple(address for nic, address in ipv4 if nic == name)
         here6 = tuple(addresses6.get(name, ()))
         if not about["has_device"] and not addresses and not here6:
             continue  # an empty bridge or tunnel

@@ -6,6 +6,7 @@ stands for what the machine does not tell.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 
@@ -74,6 +75,7 @@ class Nic:
     """A network interface.
 
     `kind` is ethernet, wireless, bridge, bond, vlan or virtual; `state` is up, no link or down.
+    Addresses are a set: each once, in the order of their numbers, whatever order they were read in.
     """
 
     name: str
@@ -85,6 +87,11 @@ class Nic:
     driver: str
     ipv4: tuple[str, ...]
     ipv6: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("ipv4", "ipv6"):
+            ordered = tuple(sorted(set(getattr(self, name)), key=ipaddress.ip_address))
+            object.__setattr__(self, name, ordered)
 
 
 @dataclass(frozen=True)

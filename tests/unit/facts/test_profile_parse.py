@@ -449,3 +449,16 @@ _INACTIVE = "inactive\n" * 6
 def test_the_clock(units: str, timedatectl: str, chronyc: str, expected: Clock) -> None:
     seen = {"units": units, "timedatectl": timedatectl, "chronyc": chronyc}
     assert parse_clock(seen) == expected
+
+
+def test_addresses_are_a_set_in_the_order_of_their_numbers() -> None:
+    link_local, unique = "fe80::fc:ff:fe00:1", "fd00::2"
+    told = [
+        replace(recorded("sid").nics[0], ipv4=four, ipv6=six)
+        for four, six in (
+            (("192.0.2.10", "192.0.2.9"), (link_local, unique)),
+            (("192.0.2.9", "192.0.2.10", "192.0.2.9"), (unique, link_local)),
+        )
+    ]
+    assert told[0] == told[1]
+    assert (told[0].ipv4, told[0].ipv6) == (("192.0.2.9", "192.0.2.10"), (unique, link_local))

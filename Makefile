@@ -1,19 +1,19 @@
 # Two commands do it all on a fresh Debian or Ubuntu machine with root and Python 3.10 or later:
 #   make demo   a rehearsal machine, installed, proven by a real call, with its report
-#   make test   all tests, those on rehearsal machines included
+#   make test   every part tested once, on rehearsal machines too
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench faults messages wheel box clean
+.PHONY: help demo test test-all unit lint bench faults messages wheel box clean
 SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
 LAB_TOOLS := systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nft:nftables ip:iproute2 \
              ssh:openssh-client ssh-keygen:openssh-client
-TEST_TOOLS := chromium:chromium testssl:testssl.sh iperf3:iperf3 vagrant:vagrant-libvirt \
-              lxc-create:lxc redir:vagrant-lxc
+TEST_TOOLS := chromium:chromium testssl:testssl.sh iperf3:iperf3
+VAGRANT_TOOLS := vagrant:vagrant-libvirt lxc-create:lxc redir:vagrant-lxc
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.base: pyproject.toml installer/bootstrap
 	@installer/bootstrap venv $(VENV)
@@ -29,8 +29,12 @@ demo: $(VENV)/.base ## a rehearsal machine, installed, proven by a real call, wi
 	@installer/bootstrap tools $(LAB_TOOLS)
 	@$(BIN)/python installer/demo.py
 
-test: $(VENV)/.dev ## all tests; those on machines need root
-	@installer/run-tests $(BIN) $(LAB_TOOLS) $(TEST_TOOLS)
+test: $(VENV)/.dev ## every part tested once; the tests on machines need root
+	@installer/run-tests fast $(BIN) $(LAB_TOOLS) $(TEST_TOOLS)
+
+test-all: $(VENV)/.dev ## all tests (second suites, Python 2.7, load, crashes ...), then all faults: hours
+	@installer/run-tests all $(BIN) $(LAB_TOOLS) $(TEST_TOOLS) $(VAGRANT_TOOLS)
+	@$(BIN)/python -m tests.faults --machines $(MACHINES)
 
 unit: $(VENV)/.dev ## the tests that need no machine
 	$(BIN)/python -m pytest tests/unit

@@ -13,7 +13,7 @@ from tests.e2e.load import ALAW, BRIDGED
 from ucontact_appliance.planning.capacity import table
 from ucontact_appliance.state import StatePaths
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 
 # Predicted against measured, on a machine that runs other tests as well: neighbours alone make the
 # same call dearer by half. `make bench` shows the error on a quiet one, and judges it by 20 %.

@@ -30,7 +30,7 @@ def mounts() -> list[str]:
     return [line.split()[4] for line in lines]
 
 
-@pytest.mark.parametrize("suite", ["bullseye", "sid"])
+@pytest.mark.parametrize("suite", ["sid", pytest.param("bullseye", marks=pytest.mark.exhaustive)])
 def test_a_machine_is_a_whole_server_with_a_network(
     machine_factory: MachineFactory, suite: str
 ) -> None:
@@ -243,6 +243,7 @@ def test_the_network_lives_as_long_as_the_machines(own_lab: Path) -> None:
     assert left_by(own_lab) == []
 
 
+@pytest.mark.exhaustive
 def test_a_service_killed_in_one_machine_lives_on_in_another(own_lab: Path) -> None:
     one, two = (machines.up(Spec(name), quiet) for name in ("one", "two"))
     for machine in (one, two):
@@ -255,6 +256,7 @@ def test_a_service_killed_in_one_machine_lives_on_in_another(own_lab: Path) -> N
     assert two.ssh(["systemctl", "is-active", "same"]).stdout.strip() == "active"
 
 
+@pytest.mark.exhaustive
 def test_a_network_that_another_lab_folder_uses_stays(
     own_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +267,7 @@ def test_a_network_that_another_lab_folder_uses_stays(
     assert machine.ssh(["true"]).returncode == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_an_up_cut_off_in_its_boot_leaves_nothing(own_lab: Path, how: signal.Signals) -> None:
     root = layout.machines() / "cut" / "root"
@@ -276,6 +279,7 @@ def test_an_up_cut_off_in_its_boot_leaves_nothing(own_lab: Path, how: signal.Sig
     assert left_by(own_lab) == []
 
 
+@pytest.mark.exhaustive
 def test_an_up_killed_while_it_makes_an_image_leaves_nothing(own_lab: Path) -> None:
     def building() -> bool:
         return any((half / "var/lib/dpkg").exists() for half in layout.images().glob(".half-*"))
@@ -287,6 +291,7 @@ def test_an_up_killed_while_it_makes_an_image_leaves_nothing(own_lab: Path) -> N
     assert left_by(own_lab) == []
 
 
+@pytest.mark.exhaustive
 def test_a_machine_that_does_not_come_up_is_taken_back(
     own_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +302,7 @@ def test_a_machine_that_does_not_come_up_is_taken_back(
     assert left_by(own_lab) == []
 
 
+@pytest.mark.exhaustive
 def test_a_stopped_machine_that_does_not_come_up_stays_stopped(
     own_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_the_doctor_is_content(local: Local) -> None:
     assert reached == {f"{local.machine.name} is this machine"}
 
 
+@pytest.mark.exhaustive
 def test_a_second_install_changes_nothing(local: Local) -> None:
     done = local.ucontact("install", "--yes")
     assert done.returncode == 0, done.stderr[-4000:]

@@ -13,7 +13,7 @@ from tests.e2e.several import Several, sh, told
 from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
 from ucontact_appliance.lab.machines import Machine
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")

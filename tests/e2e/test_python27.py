@@ -35,6 +35,7 @@ from ucontact_appliance.state import var_root
 _ANSIBLE = installed_versions(("ansible-core",))["ansible-core"]
 pytestmark = [
     pytest.mark.machine,
+    pytest.mark.exhaustive,
     pytest.mark.skipif(
         not drives(_ANSIBLE, (2, 7)),
         reason=f"not run: ansible-core {_ANSIBLE} of this machine does not drive Python 2.7",

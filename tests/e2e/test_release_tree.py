@@ -13,7 +13,7 @@ from tests.e2e.support import Applied, apply_playbook, inventory
 from tests.unit.release.samples import archive, manifest_of, members
 from ucontact_appliance.lab.machines import Machine
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 
 WRITABLE = [
     {"path": f"web/{name}", "owner": "nobody", "group": "nogroup", "mode": "0755"}

@@ -18,7 +18,10 @@ FQDN = "contact.example.com"
 
 @pytest.fixture(
     scope="module",
-    params=[("sid", None), ("bullseye", "20.04")],
+    params=[
+        ("sid", None),
+        pytest.param(("bullseye", "20.04"), marks=pytest.mark.exhaustive),
+    ],
     ids=["sid", "bullseye-as-ubuntu-20.04"],
 )
 def machine(request: pytest.FixtureRequest, machine_factory: MachineFactory) -> Machine:

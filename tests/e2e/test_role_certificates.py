@@ -25,7 +25,9 @@ NGINX = (
 )
 
 
-@pytest.fixture(scope="module", params=["sid", "bullseye"])
+@pytest.fixture(
+    scope="module", params=["sid", pytest.param("bullseye", marks=pytest.mark.exhaustive)]
+)
 def site(
     request: pytest.FixtureRequest,
     machine_factory: MachineFactory,

@@ -181,6 +181,7 @@ def test_new_certificate_is_served_without_a_restart(database: Service) -> None:
     assert database.site.sh(started) == before
 
 
+@pytest.mark.exhaustive
 def test_server_of_the_package_comes_to_the_same(
     machine_factory: MachineFactory, tmp_path: Path
 ) -> None:

@@ -26,7 +26,10 @@ RULES = "nft list table inet ucontact"
 
 @pytest.fixture(
     scope="module",
-    params=[("bullseye", None), ("sid", "24.04")],
+    params=[
+        pytest.param(("bullseye", None), marks=pytest.mark.exhaustive),
+        ("sid", "24.04"),
+    ],
     ids=["bullseye", "sid-as-ubuntu-24.04"],
 )
 def site(

@@ -14,7 +14,9 @@ CONFIG = "/etc/turnserver.conf"
 RESTART = "systemctl reset-failed coturn; systemctl restart coturn && sleep 1"
 
 
-@pytest.fixture(scope="module", params=["sid", "trixie"])
+@pytest.fixture(
+    scope="module", params=["sid", pytest.param("trixie", marks=pytest.mark.exhaustive)]
+)
 def coturn(
     request: pytest.FixtureRequest,
     machine_factory: MachineFactory,

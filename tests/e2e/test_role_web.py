@@ -147,7 +147,9 @@ def _lay_down(root: Path, path: str, content: bytes, mode: int = 0o644) -> None:
     target.chmod(mode)
 
 
-@pytest.fixture(scope="module", params=["sid", "bullseye"])
+@pytest.fixture(
+    scope="module", params=["sid", pytest.param("bullseye", marks=pytest.mark.exhaustive)]
+)
 def front(
     request: pytest.FixtureRequest,
     machine_factory: Callable[..., Machine],

@@ -237,7 +237,7 @@ def test_extensions_have_long_secrets_of_their_own(installed: Installed) -> None
     assert secret != installed.secret("telephony.extensions.6002")
 
 
-@pytest.mark.parametrize("port", [443, 8089])
+@pytest.mark.parametrize("port", [443, pytest.param(8089, marks=pytest.mark.exhaustive)])
 def test_an_independent_scanner_finds_nothing_weak(
     installed: Installed, port: int, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from ucontact_appliance.planning.model import Size
 from ucontact_appliance.planning.rehearsal import machine_names
 from ucontact_appliance.resources import load_data
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 
 _HERE = Path(__file__).parents[2]
 _LXC_NET = Path("/usr/libexec/lxc/lxc-net")

@@ -284,7 +284,6 @@ _PORTS = (
         _ids("ports.unexpected"),
         inject=_listener("0.0.0.0", 9999),
         mend="systemctl stop stranger",
-        fast=True,
     ),
     Fault(
         "port-taken-sip",
@@ -326,7 +325,6 @@ _FIREWALLS = (
         Kind.FIREWALL,
         _ids("firewall.loaded"),
         inject="nft delete table inet ucontact",
-        fast=True,
     ),
     Fault(
         "firewall-flushed",
@@ -381,7 +379,6 @@ _FIREWALLS = (
         'nft add rule inet foreign input iifname != "lo" tcp dport 443 drop',
         also={"web.answers": _UNREACHED},
         mend="nft delete table inet foreign",
-        fast=True,
     ),
 )
 
@@ -433,7 +430,6 @@ _CERTIFICATES = (
         here=_CA_HERE,
         inject=_certificate(_FQDN, "-days 365"),
         also={"web.loaded": "nginx has not loaded it either"},
-        fast=True,
     ),
     Fault(
         "certificate-roots-astray",
@@ -1089,7 +1085,6 @@ _TELEPHONY = (
         "held=[socket.create_connection(('127.0.0.1', 8088)) for _ in range($limit)]; "
         'time.sleep(3600)" && sleep 2',
         mend="systemctl stop stranger",
-        fast=True,
     ),
     Fault(
         "asterisk-ami-open",
@@ -1147,7 +1142,6 @@ _TELEPHONY = (
         Kind.TELEPHONY,
         _ids("asterisk.modules.recording"),
         inject="asterisk -rx 'module unload app_mixmonitor.so'",
-        fast=True,
     ),
     Fault(
         "asterisk-tls-transport-lost",
@@ -1267,7 +1261,6 @@ _STORAGE = (
         inject=f"mount -t tmpfs {_TMPFS.format(size='size=20m')} && "
         f"! dd if=/dev/zero of={_MONITOR}/full bs=1M 2>/dev/null",
         mend=f"umount {_MONITOR}",
-        fast=True,
     ),
     Fault(
         "recordings-inodes",

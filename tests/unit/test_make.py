@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ucontact_appliance.lab.commands import TOOLS
 from ucontact_appliance.resources import INSTALLER, ROOT
 
@@ -57,7 +59,11 @@ def test_without_root_the_unit_tests_run_and_the_rest_is_not_claimed(tmp_path: P
     program(tmp_path / "apt-get", f"touch {tmp_path}/installed")
     program(tmp_path / "bin/python", 'echo "ran $*"')
     done = run(
-        INSTALLER / "run-tests", tmp_path / "bin", "no-such-tool:no-such-package", path=tmp_path
+        INSTALLER / "run-tests",
+        "fast",
+        tmp_path / "bin",
+        "no-such-tool:no-such-package",
+        path=tmp_path,
     )
     assert done.returncode == 1
     assert "ran -m pytest tests/unit\n" in done.stdout
@@ -67,10 +73,26 @@ def test_without_root_the_unit_tests_run_and_the_rest_is_not_claimed(tmp_path: P
 
 def test_make_test_leaves_the_tools_to_who_knows_whether_there_is_root() -> None:
     text = (ROOT / "Makefile").read_text()
-    recipe = re.search(r"^test:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
-    assert recipe is not None
-    assert "bootstrap" not in recipe[1]
-    assert "run-tests $(BIN) $(LAB_TOOLS) $(TEST_TOOLS)" in recipe[1]
+    for target, tier in (("test", "fast"), ("test-all", "all")):
+        recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
+        assert recipe is not None
+        assert "bootstrap" not in recipe[1]
+        assert f"run-tests {tier} $(BIN) $(LAB_TOOLS) $(TEST_TOOLS)" in recipe[1]
+
+
+@pytest.mark.parametrize(("tier", "left_out"), [("fast", "-m not exhaustive "), ("all", "")])
+def test_a_tier_runs_its_tests(tmp_path: Path, tier: str, left_out: str) -> None:
+    program(tmp_path / "id", "echo 0")
+    program(tmp_path / "bin/python", 'echo "ran $*"')
+    done = run(INSTALLER / "run-tests", tier, tmp_path / "bin", path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"ran -m pytest tests {left_out}--numprocesses" in done.stdout
+
+
+def test_an_unknown_tier_is_refused(tmp_path: Path) -> None:
+    done = run(INSTALLER / "run-tests", "quick", tmp_path / "bin", path=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "use fast or all" in done.stderr
 
 
 def test_make_installs_the_tools_that_the_lab_asks_for() -> None:

@@ -160,6 +160,7 @@ def test_medium_takes_calls_by_the_portals_name(
     assert len(rows(growing.two, 2).splitlines()) == 2
 
 
+@pytest.mark.exhaustive
 def test_it_grows_to_big_and_loses_nothing(growing: Growing, gathered: Gathered) -> None:
     growing.grow(500, growing.one, growing.two, growing.three)
     kept(growing, gathered, database=growing.three, backend=growing.two)
@@ -167,6 +168,7 @@ def test_it_grows_to_big_and_loses_nothing(growing: Growing, gathered: Gathered)
     healthy(growing, "--deep")
 
 
+@pytest.mark.exhaustive
 def test_big_takes_calls_by_the_portals_name(
     growing: Growing, gathered: Gathered, browser: Browser
 ) -> None:
@@ -174,6 +176,7 @@ def test_big_takes_calls_by_the_portals_name(
     assert len(rows(growing.three, 3).splitlines()) == 3
 
 
+@pytest.mark.exhaustive
 def test_a_second_install_of_three_servers_changes_nothing(growing: Growing) -> None:
     done = growing.site.install()
     assert "changed=0" in done.stdout
@@ -185,6 +188,7 @@ def listeners(machine: Machine) -> set[tuple[str, int]]:
     return {("tcp", int(line.split()[3].rpartition(":")[2])) for line in lines}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("place", ["installer", "one", "two", "three", "outside"])
 def test_each_place_sees_exactly_the_registrys_ports(growing: Growing, place: str) -> None:
     site, plan = load_site(growing.site.site_file), growing.site.plan
@@ -212,6 +216,7 @@ def test_each_place_sees_exactly_the_registrys_ports(growing: Growing, place: st
         assert not any(wanted.values())
 
 
+@pytest.mark.exhaustive
 def test_the_database_takes_each_account_from_its_own_server_alone(growing: Growing) -> None:
     plan = growing.site.plan
     assert plan.carriers(Role.DATABASE)[0].address == growing.three.address

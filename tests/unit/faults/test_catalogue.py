@@ -40,8 +40,8 @@ def test_a_fault_does_something_and_names_checks_of_the_doctor(fault: Fault) -> 
 
 def test_the_fast_subset_is_small_and_of_many_kinds() -> None:
     fast = [fault for fault in FAULTS if fault.fast]
-    assert 10 <= len(fast) <= 18
-    assert len({fault.kind for fault in fast}) >= 7
+    assert 3 <= len(fast) <= 8
+    assert len({fault.kind for fault in fast}) >= 3
 
 
 def test_every_check_is_proven_or_says_why_it_is_not() -> None:

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.errors import ApplianceError
+from ucontact_appliance.printable import printable, printable_json
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 # Without a terminal nobody sees the edge of a screen: tables get room instead of folds.
 _PLAIN_WIDTH = 160
 
 
-def _console(*, stderr: bool = False) -> Console:
-    made = Console(stderr=stderr)
-    return made if made.is_terminal else Console(stderr=stderr, width=_PLAIN_WIDTH)
+class SafeConsole(Console):
+    """A console that shows control characters of what it prints instead of sending them."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """The segments of what is printed; only Rich's own may control the terminal."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
+
+
+def _console(*, stderr: bool = False) -> SafeConsole:
+    made = SafeConsole(stderr=stderr)
+    return made if made.is_terminal else SafeConsole(stderr=stderr, width=_PLAIN_WIDTH)
 
 
 out = _console()
@@ -58,7 +75,12 @@ def _say(label: str, label_style: str, text: str, style: str = "") -> None:
 
 def show_json(document: Any) -> None:
     """One JSON document on stdout, nothing else there."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    typer.echo(printable_json(json.dumps(document, indent=2, ensure_ascii=False)))
+
+
+def show_text(text: str, *, newline: bool = True, stderr: bool = False) -> None:
+    """Text for programs or for copying: never wrapped or styled."""
+    typer.echo(printable(text), nl=newline, err=stderr)
 
 
 def table(*columns: str, title: str | None = None) -> Table:

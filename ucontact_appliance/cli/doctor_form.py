@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.cli.console import show_text
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
@@ -72,13 +73,13 @@ def as_plugin(form: Form, speak: Language) -> Iterator[None]:
         if form is not Form.NAGIOS:
             raise
         told = error if isinstance(error, ApplianceError) else UnreachableError(str(error))
-        typer.echo(trouble_line(told, speak))
+        show_text(trouble_line(told, speak))
         raise typer.Exit(Status.UNKNOWN) from None
 
 
 def end_as_plugin(findings: Sequence[Finding], seconds: float, speak: Language) -> NoReturn:
     """Print the line of a monitoring plugin, and end with its exit code."""
-    typer.echo(to_line(findings, seconds, speak))
+    show_text(to_line(findings, seconds, speak))
     raise typer.Exit(status_of(findings))
 
 
@@ -88,7 +89,7 @@ def show_metrics(
     """Print the metrics, or replace the file that holds them."""
     text = to_text(site, findings, time, seconds)
     if out_file is None:
-        typer.echo(text, nl=False)
+        show_text(text, newline=False)
         return
     if out_file.exists() and not stat.S_ISREG(out_file.stat().st_mode):
         raise UsageError(f"{out_file} is no file that could be replaced")

@@ -64,7 +64,7 @@ def _show_table(findings: Sequence[Finding], speak: Language) -> None:
         observed = finding.observed.splitlines() or [""]
         rows.add_row(
             f"[{STATE_STYLE[state]}]{speak.text(state)}[/]",
-            finding.title,
+            escape(finding.title),
             finding.host,
             escape(observed[0]),
             f"{finding.seconds:.1f}",

@@ -18,6 +18,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from rich.markup import escape
 
 from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out
 from ucontact_appliance.cli.plan_view import show_plan
@@ -74,7 +75,8 @@ def ask_for_site(path: Path) -> Path:
     site = parse_site(text, str(path))
     show_plan(site, make_plan(site, {}))
     write_atomic(path, text)
-    out.print(f"wrote [bold]{path}[/]; next: [cyan]ucontact install --site {path}[/]")
+    shown = escape(str(path))
+    out.print(f"wrote [bold]{shown}[/]; next: [cyan]ucontact install --site {shown}[/]")
     return path
 
 

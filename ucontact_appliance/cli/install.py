@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, table
@@ -47,7 +48,7 @@ def install(
     require_root()
     path = (site or find_site_file() or _asked(dry_run)).absolute()
     loaded = load_site(path, IDS, control_ids())
-    err.print(f"site [bold]{loaded.site}[/] ({path})", highlight=False)
+    err.print(f"site [bold]{loaded.site}[/] ({escape(str(path))})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
     short = _short(seen)
     abandoned = frozenset(abandon or ())
@@ -72,8 +73,8 @@ def install(
     out.print(
         f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s\n"
         f"portal  https://{loaded.fqdn}/uContact/\n"
-        f"log     {done.log}\n"
-        f"reports {state_paths(loaded.site).reports}",
+        f"log     {escape(str(done.log))}\n"
+        f"reports {escape(str(state_paths(loaded.site).reports))}",
         highlight=False,
         soft_wrap=True,
     )
@@ -104,7 +105,7 @@ def _asked(dry_run: bool) -> Path:
 
 
 def _say(text: str) -> None:
-    err.print(text, highlight=False, soft_wrap=True)
+    err.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def _announce(moves: tuple[Move, ...], fqdn: str) -> None:

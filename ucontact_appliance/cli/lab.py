@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption
@@ -36,7 +37,7 @@ Name = Annotated[str, typer.Argument(help="The machine's name.")]
 
 
 def _say(text: str) -> None:
-    err.print(text, highlight=False)
+    err.print(escape(text), highlight=False)
 
 
 @app.command()

@@ -91,7 +91,7 @@ def network(
 
 
 def _far(to: str, wanted: Wanted) -> tuple[MeasuredPath, float]:
-    err.print(f"this machine -> {to}: about {wanted.seconds} s …", highlight=False)
+    err.print(f"this machine -> {escape(to)}: about {wanted.seconds} s …", highlight=False)
     return measure_far_end(to, wanted)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich.markup import escape
+
 from ucontact_appliance.cli.console import out, show_json, table
 from ucontact_appliance.cli.drawing import draw
 from ucontact_appliance.planning.iron import UNSEEN, Iron
@@ -23,7 +25,7 @@ def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:
     out.print(draw(site, made, arrow=">" if out.options.ascii_only else "▶"))
     figures = table("figure", "value", "because")
     for reason in made.reasons:
-        figures.add_row(reason.figure, f"[bold]{reason.value}[/]", reason.because)
+        figures.add_row(reason.figure, f"[bold]{escape(reason.value)}[/]", escape(reason.because))
     out.print("", figures, "")
     ports = table("server", "port", "open to", "for")
     for host in made.hosts:
@@ -38,11 +40,12 @@ def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:
 def _show_shortfall(found: Shortfall) -> None:
     colour = _COLOUR[found.weight]
     out.print(
-        f"[{colour}]{found.host}: {found.what}[/] (needed: {found.needed}; there: {found.there})",
+        f"[{colour}]{found.host}: {escape(found.what)}[/] "
+        f"(needed: {escape(found.needed)}; there: {escape(found.there)})",
         highlight=False,
     )
     for number, way in enumerate(found.ways_out, start=1):
-        out.print(f"  {number}. {way}", highlight=False)
+        out.print(f"  {number}. {escape(way)}", highlight=False)
     out.print()
 
 

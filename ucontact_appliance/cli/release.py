@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, require_root
@@ -26,11 +27,11 @@ _KB = 1000
 def build_evaluation(as_json: JsonOption = False) -> None:
     """Build the evaluation release on a rehearsal machine, unless it is built already."""
     require_root()
-    release = ensure_evaluation(lambda text: err.print(text, highlight=False))
+    release = ensure_evaluation(lambda text: err.print(escape(text), highlight=False))
     if as_json:
         show_json({"archive": str(release.archive), "sha256": release.sha256})
         return
-    out.print(f"[green]built[/] {release.archive}", highlight=False, soft_wrap=True)
+    out.print(f"[green]built[/] {escape(str(release.archive))}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -44,10 +45,8 @@ def verify(
         show_json(_row(manifest))
         return
     note = " (evaluation)" if manifest.evaluation else ""
-    out.print(
-        f"[green]verified[/] {manifest.title}{note}: signature and {len(manifest.files)} files",
-        highlight=False,
-    )
+    told = f"{escape(manifest.title)}{note}: signature and {len(manifest.files)} files"
+    out.print(f"[green]verified[/] {told}", highlight=False)
 
 
 @app.command("list")
@@ -59,22 +58,23 @@ def list_releases(as_json: JsonOption = False) -> None:
         show_json([{**_stored_row(one), "archive": str(one.archive)} for one in stored])
         return
     if not stored:
-        err.print(f"no release in {releases_folder()}", highlight=False)
+        err.print(f"no release in {escape(str(releases_folder()))}", highlight=False)
         return
     shown = table("name", "version", "evaluation", "files", "kB", "archive")
     for one in stored:
         if one.manifest is None:
-            shown.add_row("?", "", "", "", "", str(one.archive))
+            shown.add_row("?", "", "", "", "", escape(str(one.archive)))
             continue
         row = _row(one.manifest)
         yes = "yes" if row["evaluation"] else "no"
         size = str(round(row["bytes"] / _KB))
-        shown.add_row(row["name"], row["version"], yes, str(row["files"]), size, str(one.archive))
+        cells = (row["name"], row["version"], yes, str(row["files"]), size, str(one.archive))
+        shown.add_row(*map(escape, cells))
     out.print(shown)
     for one in stored:
         if one.problem:
             err.print(
-                f"{one.problem}\n  the next install with it writes its manifest anew",
+                f"{escape(one.problem)}\n  the next install with it writes its manifest anew",
                 highlight=False,
                 soft_wrap=True,
             )

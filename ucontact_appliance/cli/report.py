@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ucontact_appliance.cli.console import out
+from ucontact_appliance.cli.console import out, show_json, show_text
 from ucontact_appliance.cli.options import (
     JsonOption,
     LangOption,
@@ -61,7 +60,7 @@ def report(
     here = load_installed(site_file(site))
     tongue = lang or tongue_of(os.environ)
     target = make_report(here, folder, deep=deep, feed=feed, tongue=tongue)
-    out.print(f"report  {target / 'report.html'}", highlight=False, soft_wrap=True)
+    out.print(f"report  {escape(str(target / 'report.html'))}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -75,10 +74,10 @@ def key(
     require_root()
     public, told = auditors_key(load_installed(site_file(site)).paths)
     if target is None:
-        typer.echo(public.decode(), nl=False)
+        show_text(public.decode(), newline=False)
     else:
         target.write_bytes(public)
-    typer.echo(told, err=True)
+    show_text(told, stderr=True)
 
 
 @app.command("verify")
@@ -92,10 +91,10 @@ def verify_folder(
     key_data = None if public is None else read_key(public)
     found = verify(folder, key_data)
     for line in found.objections:
-        out.print(f"[bold red]{line}[/]", highlight=False, soft_wrap=True)
+        out.print(f"[bold red]{escape(line)}[/]", highlight=False, soft_wrap=True)
     if found.objections:
         raise typer.Exit(EXIT_FINDINGS)
-    out.print(f"[green]intact[/]  {folder}", highlight=False, soft_wrap=True)
+    out.print(f"[green]intact[/]  {escape(str(folder))}", highlight=False, soft_wrap=True)
     if found.seal is Seal.GOOD and key_data is not None:
         told = f"signed by {fingerprint(key_data)}, the key that you gave"
     else:
@@ -103,7 +102,7 @@ def verify_folder(
             f"it names {found.signed_by} as its key, which was not checked: without --key this "
             "shows no change since the manifest was made, not who made it"
         )
-    out.print(told, highlight=False, soft_wrap=True)
+    out.print(escape(told), highlight=False, soft_wrap=True)
 
 
 _COLOURS = {
@@ -124,8 +123,7 @@ def diff(
     """What got better or worse, appeared or left between two reports; versions and files, too."""
     found = differences(read_report(old), read_report(new))
     if as_json:
-        rows = [asdict(one) for one in found]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        show_json([asdict(one) for one in found])
     else:
         _show(found)
     if any(one.turn is Turn.WORSE for one in found):

@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ucontact_appliance.cli.console import err
 from ucontact_appliance.cli.options import SiteOption, require_root, site_file
@@ -73,4 +74,4 @@ def set_value(name: Name, site: SiteOption = None) -> None:
         )
     path = state_paths(found.site).secrets
     save_secrets(path, {**load_secrets(path), name: value})
-    err.print(f"{name} is stored; the next install lays it down")
+    err.print(f"{escape(name)} is stored; the next install lays it down")

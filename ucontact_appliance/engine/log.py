@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.printable import printable
 from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.site.files import private_dir
 
@@ -37,7 +38,7 @@ def run_log(
         def write(line: str) -> None:
             stamp = datetime.now(timezone.utc).strftime("%H:%M:%S")
             try:
-                stream.write(f"{stamp} {redacted(line)}\n".encode(errors="replace"))
+                stream.write(f"{stamp} {printable(redacted(line))}\n".encode(errors="replace"))
             except ValueError:  # closed: a straggler's line, after the run
                 return
             except OSError as error:

@@ -29,6 +29,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ucontact_appliance.printable import has_control
+
 LOCAL = "local"
 WAIVERS_CHECK = "site.waivers"  # watches over the exceptions: itself it can't be one
 KNOWN_CHECKS = "known_checks"  # in the validation's context: the ids that may be waived
@@ -61,11 +63,28 @@ def _site_name(value: str) -> str:
     return _name(value)
 
 
+def ip_address(value: str) -> str:
+    """The IP address, in its usual form. Raises ValueError, also for one with a zone (`%eth0`).
+
+    What stands behind the `%` is free text, and means something on one machine only (RFC 4007).
+    """
+    if "%" in value:
+        raise ValueError(f"{value!r} has a zone; write the address alone")
+    return str(ipaddress.ip_address(value))
+
+
+def _ip(value: str) -> str:
+    try:
+        return ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no IP address") from None
+
+
 def _address(value: str) -> str:
     if value == LOCAL:
         return value
     try:
-        return str(ipaddress.ip_address(value))
+        return ip_address(value)
     except ValueError:
         raise ValueError(f"{value!r} is neither an IP address nor the word 'local'") from None
 
@@ -93,17 +112,42 @@ def _extension(value: str) -> str:
 def _host(value: str) -> str:
     """An IP address or a host name: nothing that could carry configuration with it."""
     try:
-        return str(ipaddress.ip_address(value))
+        return ip_address(value)
     except ValueError:
         return _fqdn(value)
 
 
+def _path(value: Path) -> Path:
+    """A path that no command could take for an option."""
+    if str(value).startswith("-"):
+        raise ValueError(f"{str(value)!r} begins with '-'; write ./{value} or the whole path")
+    return value
+
+
+def _release(value: str) -> str:
+    _path(Path(value))
+    return value
+
+
+def _user(value: str) -> str:
+    """An account's name as ssh may be given it: it can't begin with '-'."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", value):
+        raise ValueError(
+            f"{value!r} is no account name: letters, digits, '_', '.', '@' and '-', no '-' first"
+        )
+    return value
+
+
+FilePath = Annotated[Path, AfterValidator(_path)]
+ReleasePath = Annotated[str, AfterValidator(_release)]
+User = Annotated[str, AfterValidator(_user)]
 Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{1,64}$")]
 HostName = Annotated[str, AfterValidator(_host)]
 Fqdn = Annotated[str, AfterValidator(_fqdn)]
 Name = Annotated[str, AfterValidator(_name)]
 SiteName = Annotated[str, AfterValidator(_site_name)]
 Address = Annotated[str, AfterValidator(_address)]
+Ip = Annotated[str, AfterValidator(_ip)]
 Network = Annotated[str, AfterValidator(_network)]
 Extension = Annotated[str, BeforeValidator(_quoted), AfterValidator(_extension)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -123,6 +167,14 @@ def _refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text_is_printable(cls, value: object) -> object:
+        """Control characters mean nothing here, and a terminal or a file would obey them."""
+        if isinstance(value, str) and has_control(value):
+            raise ValueError("control characters can't be in it")
+        return value
+
 
 class Host(_Model):
     """One server and the way to it."""
@@ -131,9 +183,9 @@ class Host(_Model):
     address: Address = Field(
         description="IP address, or 'local' when the machine that installs is the server"
     )
-    user: str = Field("root", description="who to log in as over ssh; needs root's rights")
+    user: User = Field("root", description="who to log in as over ssh; needs root's rights")
     port: Port = Field(22, description="ssh port")
-    key: Path | None = Field(
+    key: FilePath | None = Field(
         None, description="ssh private key; the agent's keys when left out (*)"
     )
 
@@ -162,9 +214,11 @@ class Certificate(_Model):
         CertificateSource.PRIVATE_CA,
         description="'private-ca': made here, for closed sites; 'files': the customer's own",
     )
-    chain: Path | None = Field(None, description="PEM: the certificate, then its intermediates (*)")
-    key: Path | None = Field(None, description="PEM: the private key of the certificate (*)")
-    ca: Path | None = Field(None, description="PEM: the root, when it is no public one (*)")
+    chain: FilePath | None = Field(
+        None, description="PEM: the certificate, then its intermediates (*)"
+    )
+    key: FilePath | None = Field(None, description="PEM: the private key of the certificate (*)")
+    ca: FilePath | None = Field(None, description="PEM: the root, when it is no public one (*)")
 
     @model_validator(mode="after")
     def _files_belong_to_files(self) -> Certificate:
@@ -191,7 +245,7 @@ class NetworkSettings(_Model):
         description="'lan': agents reach the servers directly; 'nat': the servers are behind a "
         "router that forwards to them; 'public': the servers have public addresses",
     )
-    public_address: str | None = Field(None, description="the router's address, for 'nat'")
+    public_address: Ip | None = Field(None, description="the router's address, for 'nat'")
     agents: tuple[Network, ...] = Field(
         ("0.0.0.0/0",), description="networks that may use the portal, signalling and media"
     )
@@ -206,8 +260,6 @@ class NetworkSettings(_Model):
     def _nat_needs_an_address(self) -> NetworkSettings:
         if self.profile is NetworkProfile.NAT and not self.public_address:
             raise ValueError("profile 'nat' needs 'public_address'")
-        if self.public_address:
-            ipaddress.ip_address(self.public_address)
         return self
 
 
@@ -413,7 +465,7 @@ class Site(_Model):
     database_on: DatabaseOn = Field(
         DatabaseOn.BACKEND, description="medium sites: which server carries the database (R12)"
     )
-    release: str = Field(
+    release: ReleasePath = Field(
         EVALUATION, description="folder or archive of the release (*), or 'evaluation'"
     )
 

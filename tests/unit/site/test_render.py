@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.printable import has_control
 from ucontact_appliance.site.loader import parse_site
 from ucontact_appliance.site.render import render_site
 
@@ -31,5 +34,10 @@ def test_answers_come_back_as_the_site() -> None:
 
 @given(st.text(min_size=1, max_size=40))
 def test_no_answer_can_break_out_of_its_value(release: str) -> None:
-    site = parse_site(render_site(ANSWERS | {"release": release}))
-    assert site.release.strip() == release.strip()
+    text = render_site(ANSWERS | {"release": release})
+    if has_control(release) or release.strip().startswith("-"):
+        with pytest.raises(UsageError, match=r"mistake|valid YAML") as caught:
+            parse_site(text)
+        assert "release" in caught.value.evidence
+    else:
+        assert parse_site(text).release.strip() == release.strip()

@@ -32,7 +32,7 @@ from ucontact_appliance.checks.urgency import urgency
 from ucontact_appliance.checks.waivers import waive
 from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.errors import ApplianceError, UsageError
-from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource, NotStoredError, Question, Reach, Witness
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.model import Host, Site
@@ -92,6 +92,7 @@ def run_checks(
     on_facts: Callable[[Mapping[str, FactSource]], None] | None = None,
     catalogue: Sequence[Check] = CHECKS,
     mark: str = "",
+    ssh: SshSettings | None = None,
 ) -> tuple[Finding, ...]:
     """Every selected check on every host that it concerns: hosts as in site.yml, then catalogue.
 
@@ -101,13 +102,15 @@ def run_checks(
     What site.yml waives is marked, but for the preflight: a waiver opens no way into an
     installation.
     `on_facts` gets all that was read, by host, when everything is judged.
+    `ssh` shares the connections of a larger run; left out, this one has its own.
     Raises UsageError for an unknown id; a host out of reach is a finding, not an error.
     """
+    connections = ssh or SshSettings(state.known_hosts)
     chosen = select(catalogue, stages, only)
     with ExitStack() as stack:
         subjects = []
         for host in site.hosts:
-            runner = stack.enter_context(runner_for(host, state.known_hosts))
+            runner = stack.enter_context(runner_for(host, connections))
             facts = FactSource(Reach(site, host, runner, mark))
             subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
         wording = Wording(site_file, tuple(secrets.values()), state.known_hosts)

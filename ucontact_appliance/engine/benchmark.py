@@ -18,7 +18,7 @@ from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.asterisk import RECORDINGS
 from ucontact_appliance.facts.capacity import Run, parse_calls, parse_run, parse_translations
-from ucontact_appliance.facts.runner import Completed, Runner, runner_for
+from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
 from ucontact_appliance.planning.capacity import DiskRun, Measurement
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import INSTALLER
@@ -47,7 +47,7 @@ def benchmark(here: Installed, say: Say, *, force: bool = False) -> Measurement:
     """
     name = here.plan.carriers(Role.TELEPHONY)[0].name
     host = next(host for host in here.site.hosts if host.name == name)
-    with runner_for(host, here.paths.known_hosts) as runner:
+    with runner_for(host, SshSettings(here.paths.known_hosts)) as runner:
         measured = measure(runner, name, f"--site {here.site_file}", say, force=force)
     write_private(here.paths.capacity, measured.model_dump_json(indent=2) + "\n")
     return measured

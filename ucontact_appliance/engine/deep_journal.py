@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.engine.traces import MarkedTraces, remove_marked
 from ucontact_appliance.errors import ApplianceError
-from ucontact_appliance.facts.runner import runner_for, temporary_prefix
+from ucontact_appliance.facts.runner import SshSettings, runner_for, temporary_prefix
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.site.files import write_private
 
@@ -125,9 +125,9 @@ def _remove_temporary(pid: int) -> None:
 
 def remove_run(here: Installed, mark: str) -> MarkedTraces:
     """Take away everything that bears the mark. Raises UnreachableError or TimeoutError."""
-    known_hosts = here.paths.known_hosts
+    ssh = SshSettings(here.paths.known_hosts)
     hosts = {host.name: host for host in here.site.hosts}
     telephony = hosts[here.plan.carriers(Role.TELEPHONY)[0].name]
     database = hosts[here.plan.carriers(Role.DATABASE)[0].name]
-    with runner_for(telephony, known_hosts) as calls, runner_for(database, known_hosts) as rows:
+    with runner_for(telephony, ssh) as calls, runner_for(database, ssh) as rows:
         return remove_marked(calls, rows, mark)

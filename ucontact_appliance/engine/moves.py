@@ -18,7 +18,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from ucontact_appliance.engine.stores import Store, store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
-from ucontact_appliance.facts.runner import Completed, Runner, runner_for
+from ucontact_appliance.facts.parsing import parsing
+from ucontact_appliance.facts.runner import (
+    ANSWER_BYTES,
+    Completed,
+    Runner,
+    SshSettings,
+    runner_for,
+)
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move, Place
 from ucontact_appliance.site.files import write_private
@@ -28,6 +35,9 @@ _PLACES = TypeAdapter(dict[Role, Place])
 _SHORT = 60.0
 _LONG = 6 * 3600.0  # hashing years of recordings takes its time
 _SAID = 4000
+# A copy does not go on without the installation that asked for it (setpriv(1)).
+_DYING = ("setpriv", "--pdeathsig", "KILL", "--")
+_PROOF_BYTES = 512 << 20  # a line for each recording of ten years
 
 
 @dataclass(frozen=True)
@@ -59,14 +69,14 @@ def settle(path: Path, role: Role, place: Place) -> None:
     write_private(path, _PLACES.dump_json(places, indent=2) + b"\n")
 
 
-def demand_sources(moves: Sequence[Move], known_hosts: Path) -> None:
+def demand_sources(moves: Sequence[Move], ssh: SshSettings) -> None:
     """Before anything is changed: the servers that data is to come from are there, and the same.
 
     Raises UnreachableError, which says what to do when one is gone for good.
     """
     for move in moves:
         try:
-            with runner_for(move.source, known_hosts) as runner:
+            with runner_for(move.source, ssh) as runner:
                 found = runner.run(["cat", "/etc/machine-id"]).stdout.strip()
             told = f"its machine-id is {found}, and was {move.machine}"
         except (UnreachableError, TimeoutError) as error:
@@ -85,7 +95,7 @@ def carry(
     move: Move,
     store: Store,
     site: Site,
-    known_hosts: Path,
+    ssh: SshSettings,
     tell: Callable[[str], None],
 ) -> str:
     """Bring the store to its new server; what was done, in words.
@@ -96,7 +106,7 @@ def carry(
     with ExitStack() as stack:
 
         def way(host: Host) -> Runner:
-            return stack.enter_context(runner_for(host, known_hosts))
+            return stack.enter_context(runner_for(host, ssh))
 
         source = way(move.source)
         here = {host.name: way(host) for host in site.hosts}
@@ -115,7 +125,7 @@ def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) ->
     tell(f"Copy {store.title} ({used_mb} MB) from {move.source.name} to {move.target.name}")
     _stream(ends, store)
     tell(f"Prove that {store.title} arrived whole")
-    proof = _shell(ends.source, store.proof, _LONG)
+    proof = _shell(ends.source, store.proof, _LONG, limit=_PROOF_BYTES)
     _demand(proof)
     arrived = _shell(ends.target, store.verify, _LONG, proof.stdout)
     if arrived.status:
@@ -151,7 +161,8 @@ def _demand_room(ends: Ends, move: Move, store: Store) -> int:
 
 def _number(done: Completed) -> int:
     _demand(done)
-    return int(done.stdout)
+    with parsing(done, "the host's answers can't be understood"):
+        return int(done.stdout)
 
 
 def _each_there(units: Sequence[str], verb: str) -> str:
@@ -162,9 +173,13 @@ def _each_there(units: Sequence[str], verb: str) -> str:
 
 
 def _shell(
-    runner: Runner, script: str, timeout: float = _SHORT, stdin: str | None = None
+    runner: Runner,
+    script: str,
+    timeout: float = _SHORT,
+    stdin: str | None = None,
+    limit: int = ANSWER_BYTES,
 ) -> Completed:
-    return runner.run(_words(script), timeout=timeout, stdin=stdin)
+    return runner.run(_words(script), timeout=timeout, stdin=stdin, limit=limit)
 
 
 def _words(script: str) -> list[str]:
@@ -181,14 +196,14 @@ def _stream(ends: Ends, store: Store) -> None:
     """Copy through this machine, which keeps nothing of it."""
     with tempfile.TemporaryFile() as said:
         sending = subprocess.Popen(
-            ends.source.command(_words(store.pack)),
+            [*_DYING, *ends.source.command(_words(store.pack))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,
         )
         assert sending.stdout is not None
         taking = subprocess.Popen(
-            ends.target.command(_words(store.unpack)),
+            [*_DYING, *ends.target.command(_words(store.unpack))],
             stdin=sending.stdout,
             stdout=subprocess.DEVNULL,
             stderr=said,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ucontact_appliance.checks.path import MeasuredPath
 from ucontact_appliance.engine.reflector import reflecting
 from ucontact_appliance.facts.path import Session, measure
-from ucontact_appliance.facts.runner import LocalRunner, Runner, runner_for
+from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings, runner_for
 from ucontact_appliance.facts.survey import came_from
 from ucontact_appliance.facts.throughput import throughput
 from ucontact_appliance.planning.tables import probe
@@ -79,14 +79,15 @@ def measure_legs(
     on_leg: Callable[[Leg], None],
 ) -> Iterator[tuple[MeasuredPath, float]]:
     """Each leg's figures with its seconds. Raises UnreachableError when one can't be measured."""
+    ssh = SshSettings(paths.known_hosts)
     for leg in chosen:
         on_leg(leg)
         with ExitStack() as stack:
-            there = stack.enter_context(runner_for(leg.target, paths.known_hosts))
+            there = stack.enter_context(runner_for(leg.target, ssh))
             runner: Runner = LocalRunner()
             python, source = sys.executable, came_from(there)
             if leg.source is not None:
-                runner = stack.enter_context(runner_for(leg.source, paths.known_hosts))
+                runner = stack.enter_context(runner_for(leg.source, ssh))
                 python, source = "python3", leg.source.address
             seconds = wanted.seconds + _PREPARATION + probe().open_seconds
             ports = (wanted.port, wanted.throughput_port)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.runner import ssh_options
+from ucontact_appliance.facts.runner import by_hand, ssh_options
 from ucontact_appliance.site.model import Host
 
 
@@ -41,6 +41,5 @@ def _by_hand(host: Host, known_hosts: Path) -> str:
         hint += f"; if not, allow it there in /etc/sudoers.d: {host.user} ALL=(ALL) NOPASSWD: ALL"
     if host.is_local:
         return f"{shlex.join(question)}{hint})"
-    target = f"{host.user}@{host.address}"
-    words = ["ssh", *ssh_options(host, known_hosts), target, "--", *question]
+    words = by_hand(host, ssh_options(host, known_hosts), *question)
     return f"{shlex.join(words)}{hint})"

@@ -16,7 +16,7 @@ from typing import Any
 from ucontact_appliance.clients.audio import ToneHeard, decode_gsm, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
 from ucontact_appliance.clients.sip import Account, Door
-from ucontact_appliance.facts.runner import Runner, runner_for
+from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
 
 RECORDINGS = "/var/spool/asterisk/monitor"
@@ -200,7 +200,7 @@ def runner_of(reach: Reach, name: str, known_hosts: str) -> Iterator[Runner]:
         yield reach.runner
         return
     host = next(host for host in reach.site.hosts if host.name == name)
-    with runner_for(host, Path(known_hosts)) as runner:
+    with runner_for(host, SshSettings(Path(known_hosts))) as runner:
         yield runner
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ucontact_appliance.facts.runner import Completed, Runner
+from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed, Runner
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,17 @@ class RecordingRunner:
         self._exchanges = exchanges
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = ANSWER_BYTES,
     ) -> Completed:
         """Run it there, and keep what came of it."""
         began = datetime.now(timezone.utc)
         try:
-            done = self._runner.run(argv, timeout=timeout, stdin=stdin)
+            done = self._runner.run(argv, timeout=timeout, stdin=stdin, limit=limit)
         except Exception as error:
             seconds = (datetime.now(timezone.utc) - began).total_seconds()
             self._exchanges.append(Exchange(tuple(argv), None, "", str(error), began, seconds))

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.host import script, sections
+from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.model import PlannedHost
@@ -46,11 +48,12 @@ def fingerprints(reach: Reach, paths: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
-    """The same by a runner alone. Raises RuntimeError when the host refuses."""
+    """The same by a runner alone. Raises UnreachableError when the host refuses."""
     done = runner.run(["sh", "-c", _SCRIPT, "sh", *paths])
     if done.status:
-        raise RuntimeError(done.evidence)
-    return parse_fingerprints(done.stdout)
+        raise UnreachableError("the host's files can't be looked at", evidence=done.evidence)
+    with parsing(done, "the host's answers can't be understood"):
+        return parse_fingerprints(done.stdout)
 
 
 def parse_fingerprints(text: str) -> dict[str, str]:

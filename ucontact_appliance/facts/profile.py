@@ -20,6 +20,7 @@ import psutil
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.network import default_gateway
+from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.profile_parse import parse_profile
 from ucontact_appliance.facts.profile_records import (
     Cpu,
@@ -30,7 +31,7 @@ from ucontact_appliance.facts.profile_records import (
     Route,
     WriteLatency,
 )
-from ucontact_appliance.facts.runner import LocalRunner, Runner, runner_for
+from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.facts.survey import nominal_mb
 from ucontact_appliance.resources import INSTALLER, load_data
@@ -59,7 +60,7 @@ def host_profiles(
         try:
             if host.is_local:
                 return here_profile(LocalRunner())
-            with runner_for(host, known_hosts) as runner:
+            with runner_for(host, SshSettings(known_hosts)) as runner:
                 return far_profile(runner, pythons=pythons)
         except UnreachableError as error:
             return error
@@ -102,16 +103,10 @@ def far_profile(
         timeout=_PROBE_SECONDS,
         stdin=(INSTALLER / "probes" / "hardware.py").read_text(encoding="utf-8"),
     )
-    try:
+    helps = "apt-get install python3-minimal   (on that server)"
+    with parsing(done, "the hardware can't be looked at", helps):
         # Only the last line is ours: a login script may greet before it.
-        seen = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        raise UnreachableError(
-            "the hardware can't be looked at",
-            evidence=(done.stderr or done.stdout).strip()[-1000:],
-            helps="apt-get install python3-minimal   (on that server)",
-        ) from None
-    return parse_profile(seen)
+        return parse_profile(json.loads(done.stdout.splitlines()[-1]))
 
 
 def here_profile(runner: Runner) -> Profile:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,18 @@ from pathlib import Path
 from typing import Protocol
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.bounded import TooMuchError, run_bounded
 from ucontact_appliance.site.model import Host
 
 _SSH_FAILED = 255  # ssh(1): exit status when the connection itself failed
 _NOT_FOUND = 127  # the shell's exit status for a command that does not exist
 _CONNECT_SECONDS = 8
+_PERSIST_SECONDS = 300  # an idle connection of a run; its owner closes it before
+_MOST_PAUSE_SECONDS = 15.0
+_MOST_SHOWN = 400
+# A host that is hostile or broken must not fill this machine. The longest honest answer is the list
+# of the files below /etc/IntegraServer: 300,000 of them have room.
+ANSWER_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,35 @@ class Completed:
         return "\n".join(line for line in lines if line)
 
 
+@dataclass(frozen=True)
+class SshSettings:
+    """How the ssh connections of one run are made.
+
+    Host keys are pinned in `known_hosts`. With `control_dir` every user of a host shares the one
+    connection whose socket lies there; without it each runner has its own. A connection that is
+    refused or cut is tried again for `retry_seconds`.
+    """
+
+    known_hosts: Path
+    control_dir: Path | None = None
+    retry_seconds: float = 0.0
+
+
 class Runner(Protocol):
     """A way to run commands on one host."""
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = ANSWER_BYTES,
     ) -> Completed:
-        """Run it there. Raises TimeoutError, or UnreachableError when there is no way there."""
+        """Run it there; its answer may have `limit` bytes.
+
+        Raises TimeoutError, or UnreachableError when there is no way there or the answer is larger.
+        """
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command line of this machine that runs it there, for streams."""
@@ -57,35 +86,41 @@ class Runner(Protocol):
 
 
 def _run(
-    argv: Sequence[str], command: Sequence[str], timeout: float, stdin: str | None
+    argv: Sequence[str],
+    command: Sequence[str],
+    timeout: float,
+    stdin: str | None,
+    limit: int = ANSWER_BYTES,
 ) -> Completed:
     start = time.monotonic()
+    data = (stdin or "").encode()
     try:
-        done = subprocess.run(
-            command,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"{shlex.join(argv)}: no answer within {timeout:g} s") from error
+        status, stdout, stderr = run_bounded(command, stdin=data, timeout=timeout, limit=limit)
+    except TimeoutError as error:
+        raise TimeoutError(f"{shlex.join(argv)}: {error}") from error
+    except TooMuchError as error:
+        raise UnreachableError(
+            f"the answer to a command is larger than {limit >> 20} MiB",
+            evidence=f"$ {shlex.join(argv)}"[:_MOST_SHOWN],
+        ) from error
     except FileNotFoundError:
         return Completed(tuple(argv), _NOT_FOUND, "", f"{command[0]}: not found", 0.0)
-    seconds = time.monotonic() - start
-    return Completed(tuple(argv), done.returncode, done.stdout, done.stderr, seconds)
+    return Completed(tuple(argv), status, stdout, stderr, time.monotonic() - start)
 
 
 class LocalRunner:
     """This machine."""
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = ANSWER_BYTES,
     ) -> Completed:
         """Run it here."""
-        return _run(argv, self.command(argv), timeout, stdin)
+        return _run(argv, self.command(argv), timeout, stdin, limit)
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The words themselves."""
@@ -100,17 +135,21 @@ class LocalRunner:
 class SshRunner:
     """Another machine, over one multiplexed ssh connection that `close` ends."""
 
-    def __init__(self, host: Host, known_hosts: Path, control_dir: Path) -> None:
+    def __init__(
+        self, host: Host, known_hosts: Path, control_dir: Path, retry_seconds: float = 0.0
+    ) -> None:
         self.host = host
-        self._control = control_dir / f"{host.name}.ssh"
+        self._control = control_path(host, control_dir)
         self._options = ssh_options(host, known_hosts)
+        self._retry_seconds = retry_seconds
 
     def _ssh(self, *words: str) -> list[str]:
         return [
             "ssh",
             *self._options,
-            *("-o", "ControlMaster=auto", "-o", "ControlPersist=60"),
-            *("-o", f"ControlPath={self._control}"),
+            *("-o", "ControlMaster=auto", "-o", f"ControlPersist={_PERSIST_SECONDS}"),
+            *("-o", f'ControlPath="{_ssh_path(self._control)}"'),
+            *("-p", str(self.host.port)),
             *words,
         ]
 
@@ -119,17 +158,28 @@ class SshRunner:
         return f"{self.host.user}@{self.host.address}"
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = ANSWER_BYTES,
     ) -> Completed:
-        """Run it there."""
-        done = _run(argv, self.command(argv), timeout, stdin)
-        if done.status == _SSH_FAILED:
-            raise UnreachableError(
-                f"host {self.host.name} ({self.host.address}) can't be reached over ssh",
-                evidence=done.stderr.strip(),
-                helps=f"ssh {shlex.join(self._options)} {self._target}",
-            )
-        return done
+        """Run it there; again, after a pause, when the connection was refused or cut."""
+        deadline = time.monotonic() + self._retry_seconds
+        pause = 1.0
+        while True:
+            done = _run(argv, self.command(argv), timeout, stdin, limit)
+            if done.status != _SSH_FAILED:
+                return done
+            if time.monotonic() + pause > deadline:
+                raise UnreachableError(
+                    f"host {self.host.name} ({self.host.address}) can't be reached over ssh",
+                    evidence=done.stderr.strip(),
+                    helps=shlex.join(by_hand(self.host, self._options)),
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _MOST_PAUSE_SECONDS)
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """ssh over the shared connection."""
@@ -163,15 +213,39 @@ class SshRunner:
 
 
 def ssh_options(host: Host, known_hosts: Path) -> list[str]:
-    """The options every ssh to `host` uses: no questions, keys pinned at first contact."""
-    key = ["-i", str(host.key), "-o", "IdentitiesOnly=yes"] if host.key else []
+    """The options every connection to `host` uses: no questions, keys pinned at first contact.
+
+    Only options that mean the same to ssh, sftp and scp: Ansible hands them to all three. `-p`
+    (port) is none of them: to sftp and scp it means "preserve", and ends their options.
+    """
+    key = ["-i", _ssh_path(host.key), "-o", "IdentitiesOnly=yes"] if host.key else []
     return [
         *key,
-        *("-p", str(host.port)),
         *("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_SECONDS}"),
-        *("-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={known_hosts}"),
+        *("-o", "StrictHostKeyChecking=accept-new"),
+        *("-o", f'UserKnownHostsFile="{_ssh_path(known_hosts)}"'),
         *("-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=10"),
     ]
+
+
+def by_hand(host: Host, options: Sequence[str], *command: str) -> list[str]:
+    """The words of one ssh to `host` for a person, with these of `ssh_options`."""
+    target = f"{host.user}@{host.address}"
+    return ["ssh", *options, "-p", str(host.port), target, *(("--", *command) if command else ())]
+
+
+def control_path(host: Host, folder: Path) -> Path:
+    """The socket of the host's shared connection in that folder.
+
+    Its path may have 108 bytes at the most (unix(7)), of which ssh adds 17 while it makes one: the
+    name is short, whatever the host's is.
+    """
+    return folder / hashlib.sha256(host.name.encode()).hexdigest()[:8]
+
+
+def _ssh_path(path: Path) -> str:
+    """A path in an option of ssh's, which expands `%` (ssh_config(5), TOKENS)."""
+    return str(path).replace("%", "%%")
 
 
 def temporary_prefix(pid: int) -> str:
@@ -180,15 +254,34 @@ def temporary_prefix(pid: int) -> str:
 
 
 @contextmanager
-def runner_for(host: Host, known_hosts: Path) -> Iterator[Runner]:
-    """A runner for the host, closed at the end."""
+def runner_for(host: Host, ssh: SshSettings) -> Iterator[Runner]:
+    """A runner for the host; a connection of its own is closed at the end."""
     if host.is_local:
         yield LocalRunner()
         return
-    # A control socket's path may have 108 bytes at the most (unix(7)): keep it short.
+    if ssh.control_dir is not None:
+        yield SshRunner(host, ssh.known_hosts, ssh.control_dir, ssh.retry_seconds)
+        return
     with tempfile.TemporaryDirectory(prefix=temporary_prefix(os.getpid())) as folder:
-        runner = SshRunner(host, known_hosts, Path(folder))
+        runner = SshRunner(host, ssh.known_hosts, Path(folder), ssh.retry_seconds)
         try:
             yield runner
         finally:
             runner.close()
+
+
+@contextmanager
+def shared_connections(known_hosts: Path, *, retry_seconds: float) -> Iterator[SshSettings]:
+    """Settings with which everybody shares one connection per host, closed at the end.
+
+    Servers count connections (MaxStartups), and OpenSSH 9.8 and newer locks out addresses that
+    open many without logging in (PerSourcePenalties): a run opens few, and logs in on each.
+    """
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix(os.getpid())) as folder:
+        try:
+            yield SshSettings(known_hosts, Path(folder), retry_seconds)
+        finally:
+            for socket_path in Path(folder).iterdir():
+                # The socket alone says which connection; ssh wants a name all the same.
+                words = ["ssh", "-o", f'ControlPath="{socket_path}"', "-O", "exit", "any"]
+                _run((), words, 10, None)

@@ -26,7 +26,7 @@ from ucontact_appliance.errors import (
     UsageError,
 )
 from ucontact_appliance.facts.exchange import Exchange
-from ucontact_appliance.facts.runner import Completed
+from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed
 from ucontact_appliance.facts.source import Asked, FactSource, NotStoredError, Reach
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.redact import redactor
@@ -239,7 +239,12 @@ class NoRunner:
     """No way to a host: every command is refused."""
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = ANSWER_BYTES,
     ) -> Completed:
         """Raises NotStoredError."""
         raise NotStoredError("it takes a command on the host, and this run is a stored one")

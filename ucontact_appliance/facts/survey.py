@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.site.model import ip_address
 
 _OS_RELEASE = "/etc/os-release"
 _MEMINFO = "/proc/meminfo"
 _MACHINE_ID = "/etc/machine-id"
 _MARK = "----"
 _NOMINAL_MB = 512
+_ID = re.compile("[0-9a-f]{32}")
 _KEPT = 0.06  # firmware and kernel keep up to this share: 7.6 GiB are sold, and counted, as 8
 
 
@@ -64,13 +68,24 @@ def survey(runner: Runner) -> Survey:
     done = runner.run(["sh", "-c", _SCRIPT], timeout=20)
     if done.status:
         raise UnreachableError("the host can't be looked at", evidence=done.evidence)
-    return parse_survey(done.stdout)
+    with parsing(done, "the host's answers can't be understood"):
+        return parse_survey(done.stdout)
 
 
 def came_from(runner: Runner) -> str:
-    """The address that the host sees this machine come from; empty on this machine itself."""
-    said = runner.run(["sh", "-c", _CAME_FROM]).stdout
-    return said.strip().removeprefix("::ffff:")
+    """The address that the host sees this machine come from; empty on this machine itself.
+
+    Raises UnreachableError when the host answers with something else.
+    """
+    done = runner.run(["sh", "-c", _CAME_FROM])
+    with parsing(done, "the host does not say from which address it is reached"):
+        return parse_came_from(done.stdout)
+
+
+def parse_came_from(text: str) -> str:
+    """The address in the probe's output, or nothing. Raises ValueError for anything else."""
+    said = text.strip().removeprefix("::ffff:")
+    return ip_address(said) if said else ""
 
 
 def seen_as(reach: Reach) -> str:
@@ -79,7 +94,10 @@ def seen_as(reach: Reach) -> str:
 
 
 def parse_survey(text: str) -> Survey:
-    """The record from the output of the probe's script."""
+    """The record from the output of the probe's script.
+
+    Raises ValueError or IndexError for an answer that is none: it may be anybody's.
+    """
     release, memory, machine_id, threads, disk, came_from = text.split(f"{_MARK}\n")
     names = parse_os_release(release)
     # df -P: device, 1024-blocks, used, available, capacity, mount; one line, whatever its length
@@ -89,11 +107,11 @@ def parse_survey(text: str) -> Survey:
         os_version=names.get("VERSION_ID", ""),
         os_name=names.get("PRETTY_NAME", names.get("ID", "unknown")),
         memory_mb=nominal_mb(parse_mem_total_kb(memory)),
-        machine_id=machine_id.strip(),
+        machine_id=machine_id.strip() if _ID.fullmatch(machine_id.strip()) else "",
         threads=int(threads),
         disk_free_mb=int(blocks[3]) // 1024,
         disk_total_mb=int(blocks[1]) // 1024,
-        came_from=came_from.strip().removeprefix("::ffff:"),
+        came_from=parse_came_from(came_from),
     )
 
 

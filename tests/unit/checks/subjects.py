@@ -26,7 +26,12 @@ class FakeRunner:
         self._answer = answer or (lambda argv: Completed(tuple(argv), 0, "", "", 0.0))
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = 0,
     ) -> Completed:
         return self._answer(argv)
 

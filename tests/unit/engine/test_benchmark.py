@@ -36,7 +36,12 @@ class Host:
     asked: list[str] = field(default_factory=list)
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = 0,
     ) -> Completed:
         self.asked.append(argv[2] if argv[0] == "asterisk" else " ".join(argv))
         if self.slow:

@@ -26,7 +26,12 @@ class Host(FakeRunner):
     """A recorded host: packages by dpkg, archives by the probe that is given on stdin."""
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = 0,
     ) -> Completed:
         name = "java_archives-sid" if stdin is not None else "installed_packages-bullseye"
         return Completed(tuple(argv), 0, recorded(name), "", 0.0)
@@ -36,7 +41,12 @@ class Away(FakeRunner):
     """A host that went out of reach."""
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = 0,
     ) -> Completed:
         raise UnreachableError("the host is out of reach", evidence="ssh: no route")
 

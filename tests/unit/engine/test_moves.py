@@ -11,7 +11,7 @@ import pytest
 from ucontact_appliance.engine.moves import Ends, _carry, demand_sources, load_places, settle
 from ucontact_appliance.engine.stores import STORES, Store, store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
-from ucontact_appliance.facts.runner import Completed, LocalRunner
+from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed, LocalRunner, SshSettings
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move, Place
 from ucontact_appliance.site.model import Host
@@ -80,7 +80,12 @@ class Full(LocalRunner):
     """A server without a free block."""
 
     def run(
-        self, argv: Sequence[str], *, timeout: float = 10.0, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        stdin: str | None = None,
+        limit: int = ANSWER_BYTES,
     ) -> Completed:
         return Completed(tuple(argv), 0, "0\n", "", 0.0)
 
@@ -99,7 +104,7 @@ def test_where_nothing_is_nothing_moves(store: Store) -> None:
 def test_a_server_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> None:
     gone = replace(MOVE, source=Host(name="one", address="127.0.0.1", port=1))
     with pytest.raises(UnreachableError) as caught:
-        demand_sources([gone], tmp_path / "known_hosts")
+        demand_sources([gone], SshSettings(tmp_path / "known_hosts"))
     assert caught.value.what.endswith("(127.0.0.1) is out of reach")
     assert "--abandon telephony" in caught.value.helps
 
@@ -107,7 +112,7 @@ def test_a_server_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> None:
 def test_another_server_in_the_old_ones_place_is_told(tmp_path: Path) -> None:
     here = replace(MOVE, source=Host(name="one", address="local"), machine="of another server")
     with pytest.raises(UnreachableError, match="is another one now"):
-        demand_sources([here], tmp_path / "known_hosts")
+        demand_sources([here], SshSettings(tmp_path / "known_hosts"))
 
 
 def test_places_are_remembered_one_by_one(tmp_path: Path) -> None:

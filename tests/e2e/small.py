@@ -11,7 +11,7 @@ from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Check, Judgement, Subject
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
@@ -49,7 +49,7 @@ class Small:
     def judge(self, checks: tuple[Check, ...]) -> dict[str, Judgement]:
         """Each check's judgement by its id, on facts gathered anew."""
         subject = self.subject
-        with runner_for(subject.host, subject.state.known_hosts) as runner:
+        with runner_for(subject.host, SshSettings(subject.state.known_hosts)) as runner:
             facts = FactSource(Reach(subject.site, subject.host, runner))
             now = replace(subject, facts=facts)
             return {check.id: check.judge(now) for check in checks}
@@ -70,8 +70,8 @@ def small(machine: Machine, folder: Path, **changes: Any) -> Small:
         plan,
         {machine.name: HostInputs(row, machine.address)},
         ControllerInputs(paths.pki, folder / "none", folder / "none"),
-        paths.known_hosts,
+        SshSettings(paths.known_hosts),
     )
-    with runner_for(site.hosts[0], paths.known_hosts) as runner:
+    with runner_for(site.hosts[0], SshSettings(paths.known_hosts)) as runner:
         facts = FactSource(Reach(site, site.hosts[0], runner))
     return Small(machine, inventory, Subject(site, plan, site.hosts[0], Secrets({}), paths, facts))

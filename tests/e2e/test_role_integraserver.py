@@ -17,7 +17,7 @@ from ucontact_appliance.checks import tree as tree_checks
 from ucontact_appliance.checks.model import Check, Subject, Verdict
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
@@ -57,7 +57,7 @@ class Installed:
 
     def verdicts(self, *modules: tuple[Check, ...]) -> dict[str, Verdict]:
         """Each check's verdict, on facts gathered anew; without those behind a failed one."""
-        with runner_for(self.subject.host, self.subject.state.known_hosts) as runner:
+        with runner_for(self.subject.host, SshSettings(self.subject.state.known_hosts)) as runner:
             facts = FactSource(Reach(self.subject.site, self.subject.host, runner))
             subject = Subject(**{**self.subject.__dict__, "facts": facts})
             found: dict[str, Verdict] = {}
@@ -92,9 +92,9 @@ def installed(
         plan,
         {machine.name: HostInputs(row, machine.address)},
         ControllerInputs(paths.pki, release.archive, release.manifest),
-        paths.known_hosts,
+        SshSettings(paths.known_hosts),
     )
-    with runner_for(site.hosts[0], paths.known_hosts) as runner:
+    with runner_for(site.hosts[0], SshSettings(paths.known_hosts)) as runner:
         facts = FactSource(Reach(site, site.hosts[0], runner))
         subject = Subject(site, plan, site.hosts[0], secrets, paths, facts)
         here = Installed(machine, inventory, secrets, subject)

@@ -20,10 +20,13 @@ from typing import Any, TextIO
 
 from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskStarted
 from ucontact_appliance.engine.processes import Processes
+from ucontact_appliance.engine.unsafe import as_data
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.resources import INSTALLER
 
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 12.0  # the supervisor kills what has not ended after 5
+_MOST_LINE = 1 << 16  # characters of a line of the log; what is longer goes on in the next
+SUPERVISOR = "ucontact_appliance.engine.supervisor"
 _FOLDER = re.compile(r"ucontact-([0-9]+)-([0-9]+)-.+")
 _TMPFS = (Path("/run"), Path("/dev/shm"))  # memory, so that no secret meets a disk
 
@@ -63,18 +66,20 @@ def run_playbook(
     log: Callable[[str], None],
     processes: Processes,
     check: bool = False,
+    held: tuple[int, ...] = (),
 ) -> PlayResult:
     """Run it and wait; events go to `observer`, Ansible's own output to `log` line by line.
 
     Inventory and secrets are files in memory (tmpfs, 0600 in a 0700 folder) for as long as the
-    process runs. Raises PhaseFailedError only when Ansible could not be started at all. Whatever
-    ends this function ends Ansible and all that it started here; so does `processes`, from another
-    thread.
+    process runs; every string in them is data, and none a template. Raises PhaseFailedError only
+    when Ansible could not be started at all. Whatever ends this function ends Ansible and all that
+    it started here, even SIGKILL; so does `processes`, from another thread. `held` are descriptors
+    that stay open until the last of Ansible has ended.
     """
     with tempfile.TemporaryDirectory(prefix=_prefix(), dir=_memory_folder()) as name:
         folder = Path(name)
-        inventory_file = _private_json(folder / "inventory.json", inventory)
-        secrets_file = _private_json(folder / "secrets.json", {"secrets": secrets})
+        inventory_file = _private_json(folder / "inventory.json", as_data(inventory))
+        secrets_file = _private_json(folder / "secrets.json", as_data({"secrets": secrets}))
         command = [
             # Not the script of that name: outside a virtual environment it need not lie beside
             # the interpreter. Every ansible-core that we allow knows `python -m ansible`.
@@ -87,6 +92,7 @@ def run_playbook(
             command,
             folder,
             _environment(folder),
+            held=held,
             observer=observer,
             log=log,
             processes=processes,
@@ -149,14 +155,17 @@ def _watch(
     folder: Path,
     environment: Mapping[str, str],
     *,
+    held: tuple[int, ...],
     observer: Observer,
     log: Callable[[str], None],
     processes: Processes,
 ) -> PlayResult:
     reading, writing = os.pipe()
+    supervisors, lifeline = os.pipe()
+    supervisor = (sys.executable, "-m", SUPERVISOR, str(supervisors), str(folder))
     try:
         process = subprocess.Popen(
-            command,
+            [*supervisor, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -164,17 +173,20 @@ def _watch(
             errors="replace",
             cwd=folder,  # `-m` looks for modules there first: nobody else's lie in a folder of ours
             env={**environment, "UCONTACT_EVENTS_FD": str(writing)},
-            pass_fds=(writing,),
+            pass_fds=(writing, supervisors, *held),
             start_new_session=True,  # a group of its own, to be ended as a whole
         )
     except OSError as error:
         os.close(reading)
+        os.close(lifeline)
         raise PhaseFailedError("ansible-playbook can't be started", evidence=str(error)) from error
     finally:
         os.close(writing)
+        os.close(supervisors)
     assert process.stdout is not None
     output = threading.Thread(target=_copy, args=(process.stdout, log), daemon=True)
     output.start()
+    threading.Thread(target=_end_with_supervisor, args=(process.pid,), daemon=True).start()
     try:
         with processes.watched(process):
             with os.fdopen(reading, encoding="utf-8") as events:
@@ -184,9 +196,20 @@ def _watch(
         _end(process)
         raise
     finally:
+        os.close(lifeline)
         output.join(timeout=5)
         process.stdout.close()
     return PlayResult(status=status, **record)
+
+
+def _end_with_supervisor(pid: int) -> None:
+    """Wait until the supervisor ends; where it was killed, end its group: nobody else does."""
+    try:
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        if ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
+            os.killpg(pid, signal.SIGKILL)
+    except (ChildProcessError, ProcessLookupError):  # it was waited for already
+        return
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -209,7 +232,7 @@ def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 def _copy(stream: TextIO, log: Callable[[str], None]) -> None:
-    for line in stream:
+    while line := stream.readline(_MOST_LINE):
         log(line.rstrip("\n"))
 
 

@@ -28,7 +28,7 @@ from ucontact_appliance.engine.phases import INSTALL, Phase
 from ucontact_appliance.engine.reach import reaching
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.network import peer_address
-from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.runner import SshSettings, runner_for, shared_connections
 from ucontact_appliance.facts.survey import Survey, survey
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.planning.iron import Iron
@@ -47,6 +47,8 @@ from ucontact_appliance.site.secrets import (
     with_generated,
 )
 from ucontact_appliance.state import StatePaths, state_paths
+
+_RETRY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,11 @@ def look(site: Site, paths: StatePaths) -> Surveyed:
 def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | UnreachableError]:
     """All hosts at once, in the order of site.yml: what each is, or why that can't be told."""
 
+    ssh = SshSettings(paths.known_hosts)
+
     def one(host: Host) -> Survey | UnreachableError:
         try:
-            with reaching(host, paths.known_hosts), runner_for(host, paths.known_hosts) as runner:
+            with reaching(host, paths.known_hosts), runner_for(host, ssh) as runner:
                 return survey(runner)
         except UnreachableError as error:
             return error
@@ -129,7 +133,10 @@ def install(
     """
     paths = state_paths(seen.site.site)
     start = time.monotonic()
-    with install_lock(paths.lock):
+    with (
+        install_lock(paths.lock) as lock,
+        shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
+    ):
         sweep_memory()
         secrets = _ensure_secrets(seen.site, paths)
         journal = load_journal(paths.journal)
@@ -148,7 +155,19 @@ def install(
             log_path,
             log,
         ):
-            job = Job(seen, site_file, release, secrets, paths, observer, log, moves, speak=speak)
+            job = Job(
+                seen=seen,
+                site_file=site_file,
+                release=release,
+                secrets=secrets,
+                paths=paths,
+                ssh=ssh,
+                observer=observer,
+                log=log,
+                moves=moves,
+                held=(lock,),
+                speak=speak,
+            )
             changed = run_phases(job, journal, log_path, phases)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
@@ -172,24 +191,38 @@ def preview(
     journal = load_journal(paths.journal)
     secrets = Secrets(with_generated(seen.site, load_secrets(paths.secrets)))
     moves = pending_moves(seen)
-    job = Job(
-        seen, site_file, release, secrets, paths, observer, lambda line: None, moves, speak=speak
-    )
+    with shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh:
+        job = Job(
+            seen=seen,
+            site_file=site_file,
+            release=release,
+            secrets=secrets,
+            paths=paths,
+            ssh=ssh,
+            observer=observer,
+            log=lambda line: None,
+            moves=moves,
+            speak=speak,
+        )
+        return _previewed(job, journal, phases)
+
+
+def _previewed(job: Job, journal: Journal, phases: tuple[Phase, ...]) -> tuple[Preview, ...]:
     phases = tuple(phase for phase in phases if phase.needed(job))
     rows: list[Preview] = []
     for number, phase in enumerate(phases, start=1):
-        observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
+        job.observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
         begin = time.monotonic()
-        known = journal.finished(phase.id) and _stood(phase, seen.plan, journal)
+        known = journal.finished(phase.id) and _stood(phase, job.plan, journal)
         changes: int | Untold = Untold.NEVER_THROUGH
-        if number > 1 and known and release is None:
+        if number > 1 and known and job.release is None:
             changes = Untold.NO_RELEASE
         elif number == 1 or known:
-            with failing(phase, job, begin, f"ucontact install --site {site_file} --dry-run"):
+            with failing(phase, job, begin, f"ucontact install --site {job.site_file} --dry-run"):
                 told = phase.preview(within(job, phase))
             changes = Untold.NOT_TOLD if told is None else told
         count = 0 if isinstance(changes, Untold) else changes
-        observer(PhaseFinished(phase.id, phase.title, count, time.monotonic() - begin))
+        job.observer(PhaseFinished(phase.id, phase.title, count, time.monotonic() - begin))
         rows.append(Preview(phase.id, phase.title, changes))
     return tuple(rows)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ucontact_appliance.facts.runner import ssh_options
+from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.tables import SystemRow
-from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.resources import INSTALLER
+from ucontact_appliance.site.model import EVALUATION, CertificateSource, Host, Site
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,21 @@ def build_inventory(
     plan: Plan,
     hosts: Mapping[str, HostInputs],
     controller: ControllerInputs,
-    known_hosts: Path,
+    ssh: SshSettings,
 ) -> dict[str, Any]:
-    """The inventory as Ansible's YAML inventory plug-in reads it, in JSON."""
+    """The inventory as Ansible's YAML inventory plug-in reads it, in JSON.
+
+    What people wrote as text stays out of it: reasons, statements and paths of the site file.
+    """
     shared = {
-        "site": site.model_dump(mode="json", exclude={"waivers"}),
-        "plan": plan.model_dump(mode="json"),
+        "site": _site(site),
+        "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {name: str(path) for name, path in asdict(controller).items()},
     }
     return {
         "all": {
             "hosts": {
-                host.name: _connection(host, hosts[host.name], known_hosts)
+                host.name: _connection(host, hosts[host.name], ssh)
                 | _share(site, plan, host, hosts[host.name])
                 for host in site.hosts
             },
@@ -64,15 +69,34 @@ def build_inventory(
     }
 
 
-def _connection(host: Host, inputs: HostInputs, known_hosts: Path) -> dict[str, Any]:
+def _site(site: Site) -> dict[str, Any]:
+    """What playbooks may know of site.yml: values of a fixed form, and answers to questions."""
+    known = {"site", "fqdn", "network", "telephony", "recordings", "web"}
+    certificate = site.certificate
+    return site.model_dump(mode="json", include=known) | {
+        "evaluation": site.release == EVALUATION,
+        "public_certificate": certificate.source is CertificateSource.FILES and not certificate.ca,
+    }
+
+
+def _connection(host: Host, inputs: HostInputs, ssh: SshSettings) -> dict[str, Any]:
     common = {"ansible_python_interpreter": inputs.system.python, "ansible_user": host.user}
     if host.is_local:
         return common | {"ansible_connection": "local", "ansible_user": "root"}
-    return common | {
-        "ansible_host": host.address,
-        "ansible_port": host.port,
-        "ansible_ssh_common_args": " ".join(ssh_options(host, known_hosts)),
-    }
+    return (
+        common
+        | {
+            "ansible_host": host.address,
+            "ansible_port": host.port,
+            "ansible_ssh_executable": str(INSTALLER / "bounded-ssh"),
+            "ansible_ssh_common_args": shlex.join(ssh_options(host, ssh.known_hosts)),
+        }
+        | (
+            {"ansible_control_path": str(control_path(host, ssh.control_dir))}
+            if ssh.control_dir
+            else {}
+        )
+    )
 
 
 def _share(site: Site, plan: Plan, host: Host, inputs: HostInputs) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ucontact_appliance.engine.events import Observer
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.errors import PhaseFailedError, UsageError
+from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.planning.model import Plan
@@ -41,9 +42,11 @@ class Job:
     release: ReleaseFiles | None
     secrets: Secrets
     paths: StatePaths
+    ssh: SshSettings
     observer: Observer
     log: Callable[[str], None]
     moves: tuple[Move, ...] = ()
+    held: tuple[int, ...] = ()  # descriptors of locks, which what this run starts holds too
     processes: Processes = field(default_factory=Processes)
     speak: Language = ENGLISH  # what findings are told in
 
@@ -77,7 +80,7 @@ class Job:
                 release=self.stored_release.archive,
                 release_manifest=self.stored_release.manifest,
             ),
-            self.paths.known_hosts,
+            self.ssh,
         )
 
     def _inputs(self, name: str) -> HostInputs:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TextIO
+
+import psutil
+from pydantic import BaseModel, PositiveInt, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.site.files import private_dir
 
+_ENDING_SECONDS = 20.0  # a supervisor needs 10 at the most
+
 
 @contextmanager
-def install_lock(path: Path) -> Iterator[None]:
-    """Hold the lock; the kernel lets go of it however the holder ends.
+def install_lock(path: Path) -> Iterator[int]:
+    """Hold the lock; its descriptor, for what this run starts to hold it too.
 
-    Raises UsageError naming the holder when another installer is at work.
+    The kernel releases it when the last of its holders has ended, however they end. What a killed
+    installer started ends itself within seconds: that is waited for. Raises UsageError naming the
+    holder when another installer is at work.
     """
     private_dir(path.parent)
     try:
@@ -26,24 +35,73 @@ def install_lock(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UnreachableError(f"the lock {path} can't be opened", evidence=str(error)) from error
     with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(stream, path):
             raise UsageError(
                 "another ucontact install is at work on this site",
-                evidence=_holder(path),
-                helps="wait until it ends; its progress is in the newest file of the log folder",
-            ) from None
+                evidence=_told(path),
+                helps=_way_out(path),
+            )
         stream.truncate(0)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         stream.write(json.dumps({"pid": os.getpid(), "since": now}))
         stream.flush()
-        yield
+        yield stream.fileno()
 
 
-def _holder(path: Path) -> str:
+def _locked(stream: TextIO, path: Path) -> bool:
+    """Whether the lock could be had: at once, or as soon as a killed holder's children ended."""
+    deadline = time.monotonic() + _ENDING_SECONDS
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(path)
+            if holder is None or psutil.pid_exists(holder.pid) or time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        else:
+            return True
+
+
+class _Holder(BaseModel):
+    """Who wrote the lock file: a process, and when (ISO 8601, UTC)."""
+
+    pid: PositiveInt
+    since: str
+
+
+def _holder(path: Path) -> _Holder | None:
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {holder['pid']}, since {holder['since']}"
-    except (OSError, ValueError, KeyError):
+        return _Holder.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _way_out(path: Path) -> str:
+    holder = _holder(path)
+    if holder is not None and not psutil.pid_exists(holder.pid) and (left := _holding(path)):
+        return f"kill {' '.join(map(str, left))}   (what the killed installation left running)"
+    return "wait until it ends; its progress is in the newest file of the log folder"
+
+
+def _holding(path: Path) -> list[int]:
+    """The other processes that have the lock's file open."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        try:
+            if any(opened.path == str(path) for opened in process.open_files()):
+                found.append(process.pid)
+        except psutil.Error:  # it has ended, or is somebody else's
+            continue
+    return found
+
+
+def _told(path: Path) -> str:
+    holder = _holder(path)
+    if holder is None:
         return f"lock {path}"
+    if not psutil.pid_exists(holder.pid):
+        return f"process {holder.pid}, since {holder.since}, was killed; what it started goes on"
+    return f"process {holder.pid}, since {holder.since}"

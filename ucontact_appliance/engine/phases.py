@@ -76,7 +76,7 @@ class Preflight(_Always):
 
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
-        demand_sources(job.moves, job.paths.known_hosts)
+        demand_sources(job.moves, job.ssh)
         findings = _checked(job, Stage.PREFLIGHT)
         _demand(findings, "the servers are not ready for the installation", job.speak)
         return 0
@@ -176,7 +176,7 @@ class Carry:
                     move,
                     store,
                     job.site,
-                    job.paths.known_hosts,
+                    job.ssh,
                     lambda text: job.observer(TaskStarted(text)),
                 )
                 job.log(done)
@@ -199,7 +199,7 @@ class Verify(_Always):
 
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
-        remember_written(job.site, job.plan, job.paths)
+        remember_written(job.site, job.plan, job.paths, job.ssh)
         gatherer = Gatherer()
         findings = _checked(job, Stage.DOCTOR, gatherer)
         job.observer(TaskStarted("Write the compliance report"))
@@ -258,6 +258,7 @@ def _play(job: Job, name: str, *, check: bool) -> PlayResult:
         log=job.log,
         processes=job.processes,
         check=check,
+        held=job.held,
     )
     if result.failed:
         raise _failure(result.failed)
@@ -290,6 +291,7 @@ def _checked(
         stages=(stage,),
         on_finding=lambda finding: job.observer(TaskStarted(job.speak.text(finding.title))),
         on_facts=on_facts,
+        ssh=job.ssh,
     )
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 12.0
 
 
 class Processes:

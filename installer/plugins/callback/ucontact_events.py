@@ -97,7 +97,7 @@ def _message(result):
     for key in ("stderr", "module_stderr", "stdout", "module_stdout"):
         text = str(result.get(key) or "").strip()
         if text and text not in parts[0]:
-            parts.append(text)
+            parts.append(text[-_MOST_CHARACTERS // 3 :])
     return "\n".join(part for part in parts if part)[-_MOST_CHARACTERS:]
 
 

@@ -17,6 +17,7 @@ from ucontact_appliance.engine.ansible import PlayResult
 from ucontact_appliance.engine.events import Event, Observer, TaskResult
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.language.choice import Tongue, language
@@ -40,6 +41,7 @@ def a_job(observer: Observer, speak: Language = ENGLISH) -> Job:
         release,
         secrets,
         state_paths(site.site),
+        SshSettings(Path("known_hosts")),
         observer,
         lambda line: None,
         speak=speak,

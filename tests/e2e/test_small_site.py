@@ -23,8 +23,10 @@ from tests.e2e.softphone import (
     recordings,
     sign_in,
 )
+from tests.e2e.sshd import journal, make_strict, make_usual, parse_connections
+from tests.faults.snapshot import Snapshot
 from ucontact_appliance.engine.reflector import reflecting
-from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.lab import layout
 from ucontact_appliance.site.model import Host
 
@@ -46,6 +48,29 @@ def test_a_second_install_changes_nothing(installed: Installed) -> None:
     done = installed.ucontact("install", "--yes")
     assert done.returncode == 0, done.stderr
     assert "changed=0" in done.stdout
+
+
+def few_and_logged_in(log: str, most: int) -> None:
+    """Each connection is used: a server counts those that come and say nothing."""
+    found = parse_connections(log)
+    assert set(found.opened) == set(found.logged_in), found.text
+    assert 1 <= len(found.opened) <= most, found.text
+
+
+def test_an_installation_opens_few_connections_and_logs_in_on_each(small_site: Snapshot) -> None:
+    # Two looks, and one connection for all phases; it ran while one without a login locks out.
+    few_and_logged_in(small_site.sshd_log.read_text(encoding="utf-8"), 3)
+
+
+def test_the_doctor_opens_few_connections_and_logs_in_on_each(installed: Installed) -> None:
+    since = make_strict(installed.machine)
+    try:
+        _, found = installed.doctor()
+        assert found["firewall.reach"]["verdict"] == "pass"
+        log = journal(installed.machine, since)
+    finally:
+        make_usual(installed.machine)
+    few_and_logged_in(log, 2)
 
 
 def test_a_dry_run_finds_nothing_to_change(installed: Installed) -> None:
@@ -218,7 +243,7 @@ def test_a_measurement_that_nobody_ends_ends_by_itself(
     installed: Installed, tmp_path: Path
 ) -> None:
     host = Host(name="one", address=installed.machine.address, key=layout.ssh_key())
-    with runner_for(host, tmp_path / "known_hosts") as runner:
+    with runner_for(host, SshSettings(tmp_path / "known_hosts")) as runner:
         # As if the installing machine had died: entered, and never left.
         far_end = reflecting(runner, ["192.0.2.1"], (862, 5201), seconds=2)
         far_end.__enter__()

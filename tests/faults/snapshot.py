@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.e2e import sshd
 from ucontact_appliance.lab import layout, machines, processes
 from ucontact_appliance.lab.machines import Machine, Spec
 from ucontact_appliance.resources import ROLES
@@ -43,6 +44,11 @@ class Snapshot:
     def site_file(self) -> Path:
         """The site's site.yml."""
         return self.folder / "site.yml"
+
+    @property
+    def sshd_log(self) -> Path:
+        """What its strict ssh server said during the installation."""
+        return self.folder / "sshd.log"
 
     @property
     def state(self) -> tuple[Path, ...]:
@@ -168,9 +174,12 @@ def _install(made: Snapshot, layer: str) -> None:
         f"  - {{name: {name}, address: {address}, key: {layout.ssh_key()}}}\n",
         encoding="utf-8",
     )
+    since = sshd.make_strict(made.machine)
     done = made.here('ucontact install --yes --site "$SITE"', timeout=900)
     if done.returncode != 0:
         raise RuntimeError(f"the site can't be installed: {done.stderr[-4000:]}")
+    made.sshd_log.write_text(sshd.journal(made.machine, since), encoding="utf-8")
+    sshd.make_usual(made.machine)
     made.wait()
     stopped = made.there(f"systemctl stop {_SERVICES}")
     if stopped.returncode != 0:

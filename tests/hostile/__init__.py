@@ -1,0 +1,1 @@
+"""Others who mean harm: servers that lie, clients that guess, files that were tampered with."""

@@ -141,7 +141,7 @@ def _user(value: str) -> str:
 FilePath = Annotated[Path, AfterValidator(_path)]
 ReleasePath = Annotated[str, AfterValidator(_release)]
 User = Annotated[str, AfterValidator(_user)]
-Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{1,64}$")]
+Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+][A-Za-z0-9._+-]{0,63}$")]
 HostName = Annotated[str, AfterValidator(_host)]
 Fqdn = Annotated[str, AfterValidator(_fqdn)]
 Name = Annotated[str, AfterValidator(_name)]

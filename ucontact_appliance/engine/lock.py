@@ -56,7 +56,7 @@ def _locked(stream: TextIO, path: Path) -> bool:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _holder(path)
-            if holder is None or psutil.pid_exists(holder.pid) or time.monotonic() > deadline:
+            if holder is None or _lives(holder.pid) or time.monotonic() > deadline:
                 return False
             time.sleep(0.1)
         else:
@@ -77,9 +77,17 @@ def _holder(path: Path) -> _Holder | None:
         return None
 
 
+def _lives(pid: int) -> bool:
+    """Whether the process is at work: one that was killed may still be there as a zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _way_out(path: Path) -> str:
     holder = _holder(path)
-    if holder is not None and not psutil.pid_exists(holder.pid) and (left := _holding(path)):
+    if holder is not None and not _lives(holder.pid) and (left := _holding(path)):
         return f"kill {' '.join(map(str, left))}   (what the killed installation left running)"
     return "wait until it ends; its progress is in the newest file of the log folder"
 
@@ -102,6 +110,6 @@ def _told(path: Path) -> str:
     holder = _holder(path)
     if holder is None:
         return f"lock {path}"
-    if not psutil.pid_exists(holder.pid):
+    if not _lives(holder.pid):
         return f"process {holder.pid}, since {holder.since}, was killed; what it started goes on"
     return f"process {holder.pid}, since {holder.since}"

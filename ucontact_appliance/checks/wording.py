@@ -15,10 +15,15 @@ from functools import cached_property
 from pathlib import Path
 
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.printable import printable
 from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.site.model import Host
 
-_ON_HOST = re.compile(r"\{ssh\} (?P<command>.+?)(?=(?: &&|;) \{(?:ssh|install)\}|\s+# |$)")
+# A word in quotes is one piece: what a host put into it ends nothing.
+_PIECE = r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^'"\\])"""
+_ON_HOST = re.compile(
+    rf"\{{ssh\}} (?P<command>{_PIECE}+?)(?=(?: &&|;) \{{(?:ssh|install)\}}|\s+# |$)"
+)
 # What means the same to every shell, however often it is read.
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./ -]+")
 _IN_SINGLE_QUOTES = re.compile(r"'[^']*'")
@@ -50,9 +55,20 @@ class Wording:
         return redactor(self.secrets)
 
     def remedy(self, text: str, host: Host) -> str:
-        """The remedy with its placeholders filled in."""
-        text = _ON_HOST.sub(lambda found: on_host(found["command"], host, self.known_hosts), text)
-        # Not str.format: a remedy may hold braces of its own (JSON, shell).
+        """The remedy with its placeholders filled in: one line, whatever a host put into it.
+
+        A second line would be a command of its own on the machine that installs.
+        """
+        text = printable(text.strip()).replace("\n", r"\n")
+        told, end = "", 0
+        for found in _ON_HOST.finditer(text):
+            told += self._here(text[end : found.start()], host)
+            told += on_host(found["command"], host, self.known_hosts)
+            end = found.end()
+        return told + self._here(text[end:], host)
+
+    def _here(self, text: str, host: Host) -> str:
+        """What runs on this machine; not str.format, because it may hold braces of its own."""
         site = shlex.quote(str(self.site_file))
         for name, value in (
             ("{install}", f"ucontact install --site {site} --yes"),
@@ -60,7 +76,7 @@ class Wording:
             ("{address}", "127.0.0.1" if host.is_local else host.address),
         ):
             text = text.replace(name, value)
-        return text.strip()
+        return text
 
 
 def on_host(command: str, host: Host, known_hosts: Path) -> str:

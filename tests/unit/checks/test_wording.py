@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ucontact_appliance.checks.wording import Wording, on_host, quoted
+from ucontact_appliance.printable import has_control
 from ucontact_appliance.site.model import Host
 
 LOCAL = Host(name="a", address="local")
@@ -123,3 +125,39 @@ def test_the_words_arrive_as_they_were_meant(
 @pytest.mark.parametrize("text", ["it's", "a b", "$x 'y'", "a \"b\" 'c'", "!x'", "`'", ""])
 def test_a_quoted_text_is_one_word(text: str) -> None:
     assert shlex.split(quoted(text)) == [text]
+
+
+@pytest.mark.parametrize("host", [ROOT, OPS], ids=["root", "sudo"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a\ntouch CANARY\n",
+        "/a # \ntouch CANARY #",
+        "/a'; touch CANARY; '",
+        "/$(touch CANARY)`touch CANARY`",
+        '/a"; touch CANARY; "',
+        "/a; {ssh} b; touch CANARY",
+        "/a && {install} ; touch CANARY",
+        "/a && {install}; touch CANARY # ",
+        "/a; {ssh} b; touch CANARY # ",
+        "/a {site} ; touch CANARY # ",
+        "/\x1b[2J\r# \r\ntouch CANARY",
+    ],
+)
+def test_a_name_that_a_host_chose_runs_nothing_here(host: Host, path: str, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    wording = replace(WORDING, site_file=tmp_path / "a 'b/site.yml")
+    for name in ("ssh", "ucontact"):  # what runs on the host is not run at all
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    named = shlex.quote(path.replace("CANARY", str(canary)))
+    told = wording.remedy(f"{{ssh}} mv {named} /root/ && echo done  # a note", host)
+    assert "\n" not in told
+    assert not has_control(told)
+    subprocess.run(
+        ["bash", "-c", told],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=False,
+    )
+    assert not canary.exists()

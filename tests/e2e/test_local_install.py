@@ -99,6 +99,15 @@ def test_it_was_driven_by_the_newest_ansible_on_the_newest_python(local: Local) 
     assert path.startswith("/opt/ucontact/lib/")
 
 
+def test_the_newest_ansible_renders_no_value_of_inventory_or_secrets(local: Local) -> None:
+    folder = local.machine.root / "root/injection"
+    folder.mkdir()
+    shutil.copy2(ROOT / "tests/injection.py", folder)
+    done = local.run(_PYTHON, "/root/injection/injection.py", "/root/injection")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
+
+
 def test_the_doctor_is_content(local: Local) -> None:
     done = local.ucontact("doctor", "--json")
     findings = json.loads(done.stdout)["findings"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
+from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
@@ -18,6 +19,7 @@ from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.engine.reporting import file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.findings import said
@@ -282,17 +284,37 @@ def _failure(failed: tuple[TaskResult, ...]) -> Exception:
 def _checked(
     job: Job, stage: Stage, on_facts: Callable[[Mapping[str, FactSource]], None] | None = None
 ) -> tuple[Finding, ...]:
-    return run_checks(
-        job.site,
-        job.plan,
-        job.secrets,
-        job.paths,
-        job.site_file,
-        stages=(stage,),
-        on_finding=lambda finding: job.observer(TaskStarted(job.speak.text(finding.title))),
-        on_facts=on_facts,
-        ssh=job.ssh,
-    )
+    def judged() -> tuple[Finding, ...]:
+        return run_checks(
+            job.site,
+            job.plan,
+            job.secrets,
+            job.paths,
+            job.site_file,
+            stages=(stage,),
+            on_finding=lambda finding: job.observer(TaskStarted(job.speak.text(finding.title))),
+            on_facts=on_facts,
+            # A check has less time than a connection that is tried again takes.
+            ssh=replace(job.ssh, retry_seconds=0.0),
+        )
+
+    findings = judged()
+    lost = {f.host for f in findings if f.id == REACHABLE and f.verdict is not Verdict.PASS}
+    if lost and _came_back(job, lost):
+        findings = judged()
+    return findings
+
+
+def _came_back(job: Job, names: set[str]) -> bool:
+    """Whether all of those hosts can be reached again, for as long as a connection is retried."""
+    try:
+        for host in job.site.hosts:
+            if host.name in names:
+                with runner_for(host, job.ssh) as runner:
+                    runner.run(["true"])
+    except (UnreachableError, TimeoutError):
+        return False
+    return True
 
 
 def _demand(findings: tuple[Finding, ...], what: str, speak: Language) -> None:

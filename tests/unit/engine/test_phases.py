@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,21 @@ import yaml
 
 from tests.unit.checks.test_changes import finding
 from tests.unit.sites import small_site
-from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.engine import phases
 from ucontact_appliance.engine.ansible import PlayResult
 from ucontact_appliance.engine.events import Event, Observer, TaskResult
 from ucontact_appliance.engine.job import Job, Surveyed
-from ucontact_appliance.errors import PhaseFailedError
-from ucontact_appliance.facts.runner import SshSettings
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.facts.runner import LocalRunner, SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.language.choice import Tongue, language
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.resources import INSTALLER
+from ucontact_appliance.site.model import Host
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import state_paths
 
@@ -63,6 +67,37 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(PhaseFailedError, match="not ready") as caught:
         phases.Preflight().run(a_job(lambda event: None))
     assert "no ALPN; required: Python 3.9 or later" in caught.value.evidence
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_host_that_was_lost_while_it_was_judged_is_judged_again_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    lost, well = finding(REACHABLE, Verdict.FAIL), finding(REACHABLE, Verdict.PASS)
+    answers = iter([(replace(lost, host="one"),), (replace(well, host="one"),)])
+    settings: list[SshSettings] = []
+
+    def judged(*words: object, ssh: SshSettings, **options: object) -> tuple[Finding, ...]:
+        settings.append(ssh)
+        return next(answers)
+
+    @contextmanager
+    def reached(host: Host, ssh: SshSettings) -> Iterator[LocalRunner]:
+        settings.append(ssh)
+        if not back:
+            raise UnreachableError("host one can't be reached over ssh")
+        yield LocalRunner()
+
+    monkeypatch.setattr(phases, "run_checks", judged)
+    monkeypatch.setattr(phases, "runner_for", reached)
+    job = replace(a_job(lambda event: None), ssh=SshSettings(Path("k"), Path("c"), 60.0))
+    if back:
+        assert phases.Preflight().run(job) == 0
+    else:
+        with pytest.raises(PhaseFailedError, match="not ready"):
+            phases.Preflight().run(job)
+    assert [one.retry_seconds for one in settings] == ([0, 60, 0] if back else [0, 60])
+    assert {one.control_dir for one in settings} == {Path("c")}
 
 
 def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

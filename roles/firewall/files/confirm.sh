@@ -7,7 +7,8 @@ systemctl stop ucontact-firewall-rollback.timer 2>/dev/null || :
 # Taken back already: then this connection proves nothing.
 if [ "$(unshare --net sh -c "nft -f $run/candidate.nft && nft list table inet ucontact")" != \
   "$(nft list table inet ucontact)" ]; then
-  echo 'the new rules were taken back before a new connection came; nothing was changed' >&2
+  echo 'The new firewall rules let no new ssh connection in, so the server took the old ones back.' >&2
+  echo "Check network.admins and the host's ssh port in site.yml." >&2
   exit 1
 fi
 mkdir -p /etc/nftables.d

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shlex
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from tests.injection import problems
 from tests.unit.facts.outputs import recorded
@@ -21,7 +23,7 @@ from ucontact_appliance.facts.survey import came_from, survey
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.loader import parse_site
-from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.model import Site, model_in
 
 ATTACK = "{{ lookup('pipe', 'id') }}"
 CANARY = "words-of-a-person"
@@ -166,3 +168,94 @@ def test_a_path_that_a_command_could_misread_is_refused(key: str) -> None:
         parse_site(text)
     assert f"certificate.{key}" in caught.value.evidence
     assert "begins with '-'" in caught.value.evidence
+
+
+WHOLE: dict[str, Any] = {
+    "site": "demo",
+    "fqdn": "contact.example.com",
+    "agents": 10,
+    "hosts": [
+        {"name": "one", "address": "192.0.2.10", "user": "ops", "port": 22, "key": "/keys/one"},
+    ],
+    "certificate": {"source": "files", "chain": "/c", "key": "/k", "ca": "/a"},
+    "network": {
+        "profile": "nat",
+        "public_address": "198.51.100.7",
+        "agents": ["192.0.2.0/24"],
+        "providers": ["198.51.100.0/24"],
+        "admins": ["203.0.113.0/24"],
+    },
+    "telephony": {
+        "extensions": ["6001"],
+        "trunks": [
+            {
+                "name": "provider",
+                "host": "sip.example.net",
+                "port": 5061,
+                "transport": "tls",
+                "username": "account",
+                "register": True,
+                "srtp": True,
+                "codecs": ["alaw"],
+                "prefix": "9",
+                "test_number": "*43",
+            }
+        ],
+    },
+    "recordings": {"retention_days": 90, "video_share": 0.5},
+    "web": {"hsts_max_age": 1, "hpkp_max_age": 2592000, "xss_protection": "0"},
+    "database_on": "backend",
+    "release": "/releases/one",
+    "waivers": [{"check": "tls.chain", "host": "one", "reason": "why", "until": "2027-01-31"}],
+    "attestations": [
+        {
+            "control": "R14",
+            "statement": "what was seen",
+            "by": "a person",
+            "seen": "2026-10-05",
+            "until": "2027-10-05",
+        }
+    ],
+}
+
+
+def leaves(value: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The place of every value of the document that is no section."""
+    if isinstance(value, dict):
+        return [one for key, inner in value.items() for one in leaves(inner, (*where, key))]
+    if isinstance(value, list):
+        return [one for key, inner in enumerate(value) for one in leaves(inner, (*where, key))]
+    return [where]
+
+
+def test_the_whole_site_has_every_key_of_the_model() -> None:
+    def keys(model: type[BaseModel]) -> set[str]:
+        found = set()
+        for name, field in model.model_fields.items():
+            inner, _ = model_in(field.annotation)
+            found |= keys(inner) if inner else {field.alias or name}
+        return found
+
+    told = {next(key for key in reversed(place) if isinstance(key, str)) for place in leaves(WHOLE)}
+    assert told == keys(Site)
+
+
+@pytest.mark.parametrize("place", leaves(WHOLE), ids=lambda place: ".".join(map(str, place)))
+def test_template_syntax_in_any_value_is_refused_or_stays_out_of_the_inventory(
+    tmp_path: Path, place: tuple[Any, ...]
+) -> None:
+    document = copy.deepcopy(WHOLE)
+    inner = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = ATTACK
+    try:
+        site = Site.model_validate(document)
+    except ValidationError:
+        return  # refused, with its key and line as the loader's tests show
+    made = inventory(site, SshSettings(tmp_path / "known"))
+    if place[-1] == "key" and place[0] == "hosts":  # ssh has to be told where it is; as data
+        words = as_data(made)["all"]["hosts"]["one"].pop("ansible_ssh_common_args")
+        assert words.keys() == {"__ansible_unsafe"}
+        del made["all"]["hosts"]["one"]["ansible_ssh_common_args"]
+    assert ATTACK not in json.dumps(made)

@@ -22,6 +22,7 @@ from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.clients import wss
 from ucontact_appliance.clients.http import Request, Response, fetch
 from ucontact_appliance.clients.tls import Endpoint, handshake
+from ucontact_appliance.engine.inventory import site_variables
 from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
@@ -193,7 +194,7 @@ def front(
     hosts = inventory(
         {machine.name: machine},
         {"telephony": [machine.name], "backend": [machine.name]},
-        site=site.model_dump(mode="json"),
+        site=site_variables(site),
         plan=plan.model_dump(mode="json"),
         host=planned.model_dump(mode="json"),
         peer_address=machine.address,

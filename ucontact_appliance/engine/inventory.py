@@ -49,7 +49,7 @@ def build_inventory(
     What people wrote as text stays out of it: reasons, statements and paths of the site file.
     """
     shared = {
-        "site": _site(site),
+        "site": site_variables(site),
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {name: str(path) for name, path in asdict(controller).items()},
     }
@@ -69,7 +69,7 @@ def build_inventory(
     }
 
 
-def _site(site: Site) -> dict[str, Any]:
+def site_variables(site: Site) -> dict[str, Any]:
     """What playbooks may know of site.yml: values of a fixed form, and answers to questions."""
     known = {"site", "fqdn", "network", "telephony", "recordings", "web"}
     certificate = site.certificate

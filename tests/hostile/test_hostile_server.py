@@ -108,7 +108,6 @@ def machine(machine_factory: MachineFactory) -> Machine:
 
 @pytest.fixture
 def hostile(machine: Machine, tmp_path: Path) -> Iterator[Hostile]:
-    # Known from an earlier visit, so that nothing of ssh's is in what is said.
     python = machine.root / "usr/bin/python3"
     target = python.readlink()
     yield Hostile(machine, tmp_path)

@@ -83,20 +83,15 @@ def _connection(host: Host, inputs: HostInputs, ssh: SshSettings) -> dict[str, A
     common = {"ansible_python_interpreter": inputs.system.python, "ansible_user": host.user}
     if host.is_local:
         return common | {"ansible_connection": "local", "ansible_user": "root"}
-    return (
-        common
-        | {
-            "ansible_host": host.address,
-            "ansible_port": host.port,
-            "ansible_ssh_executable": str(INSTALLER / "bounded-ssh"),
-            "ansible_ssh_common_args": shlex.join(ssh_options(host, ssh.known_hosts)),
-        }
-        | (
-            {"ansible_control_path": str(control_path(host, ssh.control_dir))}
-            if ssh.control_dir
-            else {}
-        )
-    )
+    reached: dict[str, Any] = {
+        "ansible_host": host.address,
+        "ansible_port": host.port,
+        "ansible_ssh_executable": str(INSTALLER / "bounded-ssh"),
+        "ansible_ssh_common_args": shlex.join(ssh_options(host, ssh.known_hosts)),
+    }
+    if ssh.control_dir is not None:
+        reached["ansible_control_path"] = str(control_path(host, ssh.control_dir))
+    return common | reached
 
 
 def _share(site: Site, plan: Plan, host: Host, inputs: HostInputs) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class TelephonyTuning(_Frozen):
 
     max_calls: int
     session_limit: int
+    connections_per_source: int
     file_descriptors: int
     rtp_start: int
     rtp_end: int
@@ -79,6 +80,9 @@ class WebTuning(_Frozen):
     """NGINX's limits."""
 
     worker_connections: int
+    connections_per_source: int
+    requests_per_second: int
+    requests_at_once: int
     file_descriptors: int
 
 
@@ -87,6 +91,7 @@ class StunTuning(_Frozen):
 
     relay_start: int
     relay_end: int
+    connections_per_source: int
 
 
 class Tuning(_Frozen):

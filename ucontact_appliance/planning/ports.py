@@ -14,13 +14,19 @@ LOOPBACK = "loopback"
 
 @dataclass(frozen=True)
 class OpenPort:
-    """One entry of a host's firewall; `sources` empty means loopback only."""
+    """One entry of a host's firewall; `sources` empty means loopback only.
+
+    `connections_per_source`: how many connections one address may hold, None for no limit. The
+    site's own hosts (`unlimited`) pass on those of many.
+    """
 
     id: str
     protocol: str
     port: str
     sources: tuple[str, ...]
     purpose: str
+    connections_per_source: int | None = None
+    unlimited: tuple[str, ...] = ()
 
     def document(self) -> dict[str, object]:
         """The port as playbooks and programs get it."""
@@ -30,6 +36,8 @@ class OpenPort:
             "port": self.port,
             "sources": list(self.sources),
             "for": self.purpose,
+            "connections_per_source": self.connections_per_source,
+            "unlimited": list(self.unlimited),
         }
 
     @property
@@ -47,6 +55,8 @@ def ports_for(site: Site, plan: Plan, host: PlannedHost) -> tuple[OpenPort, ...]
             port=_number(row, site, plan, host),
             sources=_sources(row, site, plan, host),
             purpose=row.purpose,
+            connections_per_source=_connections_per_source(row, plan),
+            unlimited=_site_hosts(row, plan, host),
         )
         for row in ports()
         if _concerns(row, host)
@@ -74,11 +84,26 @@ def _sources(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> tuple[s
         "providers": site.network.providers,
         "admins": site.network.admins,
         LOOPBACK: (),
-        "site": tuple(
-            f"{other.peer_address}/{128 if ':' in other.peer_address else 32}"
-            for other in plan.hosts
-            if other.name != host.name and set(other.roles) & set(row.peers)
-        ),
+        "site": _site_hosts(row, plan, host),
     }
     merged = [network for source in row.sources for network in networks[source]]
     return tuple(dict.fromkeys(merged))
+
+
+def _site_hosts(row: PortRow, plan: Plan, host: PlannedHost) -> tuple[str, ...]:
+    return tuple(
+        f"{other.peer_address}/{128 if ':' in other.peer_address else 32}"
+        for other in plan.hosts
+        if other.name != host.name and set(other.roles) & set(row.peers)
+    )
+
+
+def _connections_per_source(row: PortRow, plan: Plan) -> int | None:
+    if row.limited_by is None:
+        return None
+    limits = {
+        "telephony": plan.tuning.telephony.connections_per_source,
+        "web": plan.tuning.web.connections_per_source,
+        "stun": plan.tuning.stun.connections_per_source,
+    }
+    return limits[row.limited_by]

@@ -153,8 +153,9 @@ def _telephony(sized: Sized) -> tuple[Because, ...]:
             "Asterisk sessionlimit",
             made.session_limit,
             "",
-            f"{factors['sessions_per_agent']} WebSockets an agent, at least "
-            f"{factors['least_sessions']}; each softphone holds one",
+            f"{factors['session_shares']} x {made.connections_per_source} connections per source "
+            f"address: {factors['connections_per_agent']} per agent, at least "
+            f"{factors['least_connections_per_source']}, as all agents may share one address",
         ),
         _figure(
             "Asterisk file descriptors",
@@ -198,8 +199,8 @@ def _web(sized: Sized) -> tuple[Because, ...]:
             "NGINX connections a worker",
             sized.made.web.worker_connections,
             "",
-            f"{factors['connections_per_agent']} an agent, both sides of the proxy, at least "
-            f"{factors['least_connections']}; a worker for each processor",
+            f"{factors['connection_shares']} x {sized.made.web.connections_per_source} connections "
+            "per source address, both sides of the proxy; one worker per processor",
         ),
         _figure(
             "NGINX file descriptors",

@@ -75,6 +75,7 @@ class PortRow(_Row):
     without: Role | None = None
     sources: Annotated[tuple[str, ...], Field(alias="from")]
     peers: tuple[Role, ...] = ()
+    limited_by: Literal["telephony", "web", "stun"] | None = None
     purpose: Annotated[str, Field(alias="for")]
     requirements: tuple[str, ...]
 

@@ -34,12 +34,14 @@ def telephony(agents: int) -> TelephonyTuning:
     """Asterisk's calls, WebSocket sessions, descriptors and RTP range."""
     factors = _factors("telephony")
     calls = max(factors["least_calls"], agents * factors["calls_per_agent"])
-    sessions = max(factors["least_sessions"], agents * factors["sessions_per_agent"])
+    per_source = _connections_per_source(agents, factors)
+    sessions = per_source * factors["session_shares"]
     used = factors["descriptors_idle"] + calls * factors["descriptors_per_call"] + sessions
     ports = calls * factors["ports_per_call"]
     return TelephonyTuning(
         max_calls=calls,
         session_limit=sessions,
+        connections_per_source=per_source,
         file_descriptors=max(factors["least_descriptors"], used * factors["descriptors_headroom"]),
         rtp_start=factors["rtp_first"],
         rtp_end=min(factors["rtp_last"], factors["rtp_first"] + ports - 1),
@@ -68,28 +70,45 @@ def backend(share: Share) -> BackendTuning:
 
 
 def web(agents: int) -> WebTuning:
-    """NGINX's connections a worker, and descriptors for both sides of each."""
+    """NGINX's connections per worker, descriptors for both sides of each, and limits per source."""
     factors = _factors("web")
-    connections = max(factors["least_connections"], agents * factors["connections_per_agent"])
+    per_source = _connections_per_source(agents, factors)
+    connections = per_source * factors["connection_shares"]
     return WebTuning(
         worker_connections=connections,
+        connections_per_source=per_source,
+        requests_per_second=max(
+            factors["least_requests_per_second"], agents * factors["requests_per_second_per_agent"]
+        ),
+        requests_at_once=max(
+            factors["least_requests_at_once"], agents * factors["requests_at_once_per_agent"]
+        ),
         file_descriptors=connections * factors["descriptors_per_connection"],
     )
 
 
 def stun(agents: int) -> StunTuning:
-    """coturn's relay range."""
+    """coturn's relay range, and TCP connections per source."""
     factors = _factors("stun")
     relays = max(factors["least_relays"], agents * factors["relays_per_agent"])
     last = factors["relay_first"] + relays - 1
     return StunTuning(
-        relay_start=factors["relay_first"], relay_end=min(factors["relay_last"], last)
+        relay_start=factors["relay_first"],
+        relay_end=min(factors["relay_last"], last),
+        connections_per_source=_connections_per_source(agents, factors),
     )
 
 
 def _factors(role: str) -> Mapping[str, Any]:
     factors: Mapping[str, Any] = tuning()[role]
     return factors
+
+
+def _connections_per_source(agents: int, factors: Mapping[str, Any]) -> int:
+    wanted = max(
+        factors["least_connections_per_source"], agents * factors["connections_per_agent"]
+    )
+    return int(wanted)
 
 
 def _megabytes(share: Share, factors: Mapping[str, Any]) -> int:

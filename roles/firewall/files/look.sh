@@ -1,6 +1,7 @@
 # What the role must know of a server. Reads only.
 # One line a fact: "session ADDRESS PORT", "foreign NAME", "nft VERSION",
-# "disk SHA256" of the rules, "drifted" when the kernel holds others.
+# "disk SHA256" of the rules, "drifted" when the kernel holds others, "counts" when it can limit
+# connections per source.
 table=/etc/nftables.d/ucontact.nft
 
 # The sessions that we came by: sudo hides SSH_CONNECTION, so the parents are asked.
@@ -23,3 +24,7 @@ nft --version | sed -n 's/^nftables v\([0-9.]*\).*/nft \1/p'
 on_disk=$(unshare --net sh -c "nft -f $table && nft list table inet ucontact" 2>/dev/null)
 in_kernel=$(nft list table inet ucontact 2>/dev/null)
 [ -n "$on_disk" ] && [ "$on_disk" = "$in_kernel" ] || echo drifted
+
+unshare --net nft 'table inet t { set s { type ipv4_addr; size 9; flags dynamic; }
+  chain c { add @s { ip saddr ct count over 1 } drop; }; }' 2>/dev/null && echo counts
+exit 0

@@ -14,7 +14,7 @@ touch "$stamps"
 fingerprint() { cat -- "$@" | sha256sum | cut -d ' ' -f 1; }
 # The certificate's fingerprint stands in comments: it alone is no reason for a restart.
 start_fingerprint() {
-    cat $conf/asterisk.conf $conf/modules.conf $conf/pjsip.conf \
+    cat $conf/asterisk.conf $conf/modules.conf $conf/openssl.cnf $conf/pjsip.conf \
         /etc/systemd/system/asterisk.service.d/ucontact.conf \
         | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
 }
@@ -56,7 +56,9 @@ TABLE
 units() {
     cat <<TABLE
 ucontact-qos.service|/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/ucontact-qos.service
-fail2ban.service|/etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/jail.d/ucontact.conf
+ucontact-sip.service|/etc/nftables.d/ucontact-sip.nft /etc/systemd/system/ucontact-sip.service
+fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontact-sip.conf /etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/filter.d/ucontact-connection.conf /etc/fail2ban/jail.d/ucontact.conf
+ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/system/ucontact-agents.timer
 ucontact-retention.timer|/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer
 TABLE
 }

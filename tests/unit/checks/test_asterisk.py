@@ -25,7 +25,12 @@ from ucontact_appliance.planning.model import TelephonyTuning
 from ucontact_appliance.site.model import Trunk
 
 TUNING = TelephonyTuning(
-    max_calls=60, session_limit=120, file_descriptors=8192, rtp_start=10000, rtp_end=10800
+    max_calls=60,
+    session_limit=120,
+    connections_per_source=40,
+    file_descriptors=8192,
+    rtp_start=10000,
+    rtp_end=10800,
 )
 WANTED = {"wss": 8089, "udp": 5060, "tcp": 5060, "tls": 5061}
 MARKS = "tcp sport 8089 meta priority set 0:3\ntcp sport 8089 ip dscp set cs3 counter"

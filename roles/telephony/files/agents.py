@@ -1,0 +1,58 @@
+"""Tells the limits in front of SIP which addresses agents are registered from.
+
+Reads Asterisk's registrar, writes the sets `agents-ip` and `agents-ip6` of the nftables table
+`inet ucontact_sip`. Runs as ucontact-agents.service. Python 3.5 and later.
+"""
+
+import ipaddress
+import json
+import re
+import subprocess
+import sys
+
+# With rewrite_contact the host of a contact is the address that its REGISTER came from. What stands
+# before the last "@" is the client's own.
+HOST = re.compile(r"@(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]+)?(?:;|\^3B|$)")
+
+
+def addresses(text):
+    """The addresses of all contacts in the output of `database show registrar`."""
+    found = set()
+    for line in text.splitlines():
+        _, brace, document = line.partition("{")
+        try:
+            contact = json.loads(brace + document)
+            host = HOST.search("@" + contact["uri"].rpartition("@")[2])
+            address = ipaddress.ip_address(host.group(1) or host.group(2))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # the line of another family, or the summary
+        found.add(address)
+    return found
+
+
+def rules(found):
+    """nft's commands: taken out and put in, as a set keeps the time of what it has already."""
+    lines = []
+    for address in sorted(found, key=str):
+        element = "element inet ucontact_sip agents-ip{} {{ {} }}".format(
+            "6" if address.version == 6 else "", address
+        )
+        lines += ["add " + element, "delete " + element, "add " + element]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    """Read, then write in one transaction."""
+    told = subprocess.run(
+        ["asterisk", "-rx", "database show registrar"],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=20,
+    )
+    found = addresses(told.stdout.decode("utf-8", "replace"))
+    if found:
+        subprocess.run(["nft", "-f", "-"], input=rules(found).encode(), check=True, timeout=20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,7 +10,8 @@ import yaml
 
 PACKAGE = Path(str(resources.files(__package__)))
 _BUNDLE = PACKAGE / "_bundle"
-ROOT = _BUNDLE if _BUNDLE.is_dir() else PACKAGE.parent
+INSTALLED = _BUNDLE.is_dir()  # from a wheel; else this is a checkout
+ROOT = _BUNDLE if INSTALLED else PACKAGE.parent
 
 INSTALLER = ROOT / "installer"
 ROLES = ROOT / "roles"

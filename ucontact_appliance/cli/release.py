@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import err, out, show_json, table
+from ucontact_appliance.cli.console import err, out, show_json, show_text, table
 from ucontact_appliance.cli.options import JsonOption, require_root
 from ucontact_appliance.release.manifest import Manifest
 from ucontact_appliance.release.store import (
@@ -18,6 +18,8 @@ from ucontact_appliance.release.store import (
     stored_releases,
     verify_release,
 )
+from ucontact_appliance.release.trust import build_key_pem, load_trust, trusted_by
+from ucontact_appliance.site.files import write_atomic
 
 app = typer.Typer(help="Releases: what a site gets laid down.", no_args_is_help=True)
 _KB = 1000
@@ -25,13 +27,13 @@ _KB = 1000
 
 @app.command("build-evaluation")
 def build_evaluation(as_json: JsonOption = False) -> None:
-    """Build the evaluation release on a rehearsal machine, unless it is built already."""
+    """Build the evaluation release on a rehearsal machine, unless it is here already."""
     require_root()
     release = ensure_evaluation(lambda text: err.print(escape(text), highlight=False))
     if as_json:
         show_json({"archive": str(release.archive), "sha256": release.sha256})
         return
-    out.print(f"[green]built[/] {escape(str(release.archive))}", highlight=False, soft_wrap=True)
+    out.print(f"[green]ready[/] {escape(str(release.archive))}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -39,19 +41,36 @@ def verify(
     path: Annotated[Path, typer.Argument(help="The archive or the folder of a release.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Verify signature and every file of a release; changes nothing."""
+    """Verify every file of a release, and why it is trusted; changes nothing."""
     manifest = verify_release(path)
+    trusted = trusted_by(manifest, load_trust())
+    assert trusted is not None  # verified means trusted
     if as_json:
-        show_json(_row(manifest))
+        show_json({**_row(manifest), "trusted_by": trusted.name.lower()})
         return
     note = " (evaluation)" if manifest.evaluation else ""
-    told = f"{escape(manifest.title)}{note}: signature and {len(manifest.files)} files"
-    out.print(f"[green]verified[/] {told}", highlight=False)
+    told = f"{escape(manifest.title)}{note}: {len(manifest.files)} files, {trusted.value}"
+    out.print(f"[green]verified[/] {told}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def key(
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Write it to this file; else print it.")
+    ] = None,
+) -> None:
+    """Export the public key of the evaluation releases that this machine builds."""
+    require_root()
+    public = build_key_pem()
+    if target is None:
+        show_text(public.decode(), newline=False)
+    else:
+        write_atomic(target, public)
 
 
 @app.command("list")
 def list_releases(as_json: JsonOption = False) -> None:
-    """List the verified releases that are stored on this machine."""
+    """List the releases that are stored on this machine, or come with `ucontact`."""
     require_root()
     stored = stored_releases()
     if as_json:

@@ -22,13 +22,16 @@ def file_entry(content: bytes) -> FileEntry:
 
 
 def jar(main_attributes: Mapping[str, str], files: Mapping[str, bytes]) -> bytes:
-    """A jar or war of those files, with those attributes (lines under 72 bytes)."""
+    """A jar or war of those files, with those attributes (lines under 72 bytes).
+
+    Nothing is compressed: zlib and its successors pack the same content to different bytes.
+    """
     lines = ["Manifest-Version: 1.0", *(f"{key}: {text}" for key, text in main_attributes.items())]
     too_long = [line for line in lines if len(line.encode()) > 70]
     if too_long:
         raise ValueError(f"{too_long[0]!r} is too long for a line of a jar's manifest")
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         # The manifest is the first entry: readers of jars as streams look for it there alone.
         _add(
             archive,
@@ -44,7 +47,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     info = zipfile.ZipInfo(name, _ZIP_EPOCH)
     info.external_attr = _FILE_MODE << 16
     info.create_system = 3  # Unix, whichever system packs
-    info.compress_type = zipfile.ZIP_DEFLATED
+    info.compress_type = zipfile.ZIP_STORED
     archive.writestr(info, content)
 
 

@@ -1,4 +1,7 @@
-"""The releases on this machine: verified copies, each with its manifest beside it."""
+"""The releases on this machine: verified copies, each with its manifest beside it.
+
+The one that an installed wheel carries is used where it lies, and not copied.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ucontact_appliance.errors import ApplianceError, UnreachableError
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.release.evaluation import NAME as EVALUATION
 from ucontact_appliance.release.evaluation import sources_hash, version_of
 from ucontact_appliance.release.manifest import Manifest
 from ucontact_appliance.release.pack import write_archive
 from ucontact_appliance.release.remembered import read_manifest
+from ucontact_appliance.release.shipped import (
+    SHIPPED,
+    damaged,
+    shipped_archive,
+    shipped_manifest,
+)
 from ucontact_appliance.release.trust import Trust, load_trust
 from ucontact_appliance.release.verify import verify_archive, verify_folder
+from ucontact_appliance.resources import INSTALLED
 from ucontact_appliance.site.files import private_dir, write_atomic
 from ucontact_appliance.state import var_root
 
@@ -54,11 +64,16 @@ def releases_folder() -> Path:
 def resolve_release(name: str, say: Say) -> ReleaseFiles:
     """The release that `site.yml` names: 'evaluation', an archive or a folder; verified, stored.
 
-    The evaluation release is built when this version of it was not built here yet. Raises
-    UsageError for anything that is not what its publisher signed.
+    The evaluation release is the one that the installed wheel carries. A checkout carries none, and
+    builds it when this version of it was not built here yet. Raises UsageError for anything that is
+    not what its publisher signed, and where a wheel carries no evaluation release.
     """
     if name == EVALUATION:
-        return ensure_evaluation(say)
+        found = _at_hand(load_trust())
+        if found is None:
+            _demand_checkout()
+            found = ensure_evaluation(say)
+        return found
     source = _source(name)
     say(f"verifying the release {source}")
     return _store(source, load_trust())
@@ -71,8 +86,9 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
     """
     trust = load_trust()
     if name == EVALUATION:
-        found = _in_store(archive_path(EVALUATION, version_of(sources_hash())), trust)
+        found = _at_hand(trust)
         if found is None:
+            _demand_checkout()
             say("the evaluation release is not stored here: an install builds it first")
         return found
     source = _source(name)
@@ -82,6 +98,33 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
     if found is None:
         say(f"the release {source} is good: an install copies it to {releases_folder()} first")
     return found
+
+
+def _at_hand(trust: Trust) -> ReleaseFiles | None:
+    """The evaluation release of these sources, carried or stored; None where it must be built."""
+    return _carried(trust) or _in_store(archive_path(EVALUATION, version_of(sources_hash())), trust)
+
+
+def _carried(trust: Trust) -> ReleaseFiles | None:
+    """The evaluation release in the installed wheel, verified; None in a checkout."""
+    archive = shipped_archive()
+    if archive is None:
+        return None
+    try:
+        verify_archive(archive, trust)
+    except ApplianceError as error:
+        raise damaged(error.evidence) from error
+    return ReleaseFiles(archive, manifest_path(archive), _sha256(archive))
+
+
+def _demand_checkout() -> None:
+    """Raises UsageError in an installed wheel: who installs from one builds nothing on the way."""
+    if INSTALLED:
+        raise UsageError(
+            "this installation of ucontact carries no evaluation release",
+            evidence=f"there is no {SHIPPED}: the wheel was not made by 'make wheel'",
+            helps="make wheel   (in the sources, on another machine; then install that wheel here)",
+        )
 
 
 def _in_store(archive: Path, trust: Trust, wanted: Manifest | None = None) -> ReleaseFiles | None:
@@ -115,7 +158,9 @@ def verify_release(source: Path) -> Manifest:
 
 
 def ensure_evaluation(say: Say) -> ReleaseFiles:
-    """The evaluation release of these very sources: from the store, or built on a machine."""
+    """The evaluation release: in the installed wheel, in the store, or built on a machine."""
+    if carried := _carried(load_trust()):
+        return carried
     sources = sources_hash()
     archive = archive_path(EVALUATION, version_of(sources))
     with (private_dir(releases_folder()) / ".lock").open("w") as lock:
@@ -152,10 +197,15 @@ def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
 
 
 def stored_releases() -> tuple[Stored, ...]:
-    """The releases in the store, by name and version."""
+    """The release in the installed wheel, and those in the store by name and version.
+
+    Raises UsageError when the one in the wheel is damaged.
+    """
     folder = releases_folder()
     found = sorted(folder.glob(f"*{_ARCHIVE}")) if folder.is_dir() else []
-    return tuple(_stored(archive) for archive in found)
+    archive = shipped_archive()
+    carried = (Stored(archive, shipped_manifest()),) if archive else ()
+    return (*carried, *(_stored(path) for path in found))
 
 
 def _stored(archive: Path) -> Stored:

@@ -1,12 +1,15 @@
 """Whose signatures count on this machine.
 
-Publishers' public keys (PEM, Ed25519) lie in `/etc/ucontact/publishers.d/`. The evaluation release
-is built here and signed by a key of this machine, which counts for evaluation releases alone.
+Publishers' public keys (PEM, Ed25519) lie in `/etc/ucontact/publishers.d/`. Evaluation releases
+need no publisher: the one that an installed wheel carries counts, so does one that this machine
+built and signed, and so does one of another machine whose public key lies in
+`/etc/ucontact/builders.d/`. None of these counts for any other release.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -14,27 +17,49 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
 )
 
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.release.manifest import Manifest, is_signed_by
+from ucontact_appliance.release.shipped import shipped_manifest
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.state import etc_root, var_root
 
 
 @dataclass(frozen=True)
 class Trust:
-    """The keys that count: publishers' for any release, the builder's for evaluation releases."""
+    """What counts: publishers' keys for any release, the rest for evaluation releases.
+
+    `builder` is this machine's own key, `builders` are other machines' keys, and `shipped` is the
+    manifest of the release that the installed wheel carries.
+    """
 
     publishers: tuple[Ed25519PublicKey, ...] = ()
     builder: Ed25519PublicKey | None = None
+    builders: tuple[Ed25519PublicKey, ...] = ()
+    shipped: Manifest | None = None
+
+
+class TrustedBy(Enum):
+    """Why a release is trusted; the value says it to a person, behind the release's name."""
+
+    PUBLISHER = "signed by a publisher whose key is in publishers.d"
+    SHIPPED = "the release that this installation of ucontact carries"
+    THIS_MACHINE = "built and signed on this machine"
+    BUILDER = "signed by a builder whose key is in builders.d"
 
 
 def publishers_folder() -> Path:
     """Where publishers' public keys lie. A site can't be called so: its name has no dot."""
     return etc_root() / "publishers.d"
+
+
+def builders_folder() -> Path:
+    """Where the public keys of machines that build evaluation releases lie."""
+    return etc_root() / "builders.d"
 
 
 def build_key_path() -> Path:
@@ -47,12 +72,12 @@ def build_key_path() -> Path:
 
 def load_trust() -> Trust:
     """The keys of this machine. Raises UsageError for a file that holds none."""
-    folder = publishers_folder()
-    paths = sorted(folder.glob("*.pem")) if folder.is_dir() else []
     builder = build_key(make=False)
     return Trust(
-        publishers=tuple(_public_key(path) for path in paths),
+        publishers=_public_keys(publishers_folder()),
         builder=builder.public_key() if builder else None,
+        builders=_public_keys(builders_folder()),
+        shipped=shipped_manifest(),
     )
 
 
@@ -84,6 +109,23 @@ def build_key(*, make: bool) -> Ed25519PrivateKey | None:
     return key
 
 
+def build_key_pem() -> bytes:
+    """This machine's public build key in PEM. Raises UsageError where nothing was built yet."""
+    key = build_key(make=False)
+    if key is None:
+        raise UsageError(
+            "this machine has built no evaluation release, and has no key for it",
+            evidence=f"there is no {build_key_path()}",
+            helps="ucontact release build-evaluation",
+        )
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _public_keys(folder: Path) -> tuple[Ed25519PublicKey, ...]:
+    paths = sorted(folder.glob("*.pem")) if folder.is_dir() else []
+    return tuple(_public_key(path) for path in paths)
+
+
 def _public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(path.read_bytes())
@@ -93,18 +135,31 @@ def _public_key(path: Path) -> Ed25519PublicKey:
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(
-            "a publisher's key can't be used",
+            "the key of a publisher or builder can't be used",
             evidence=f"{path} holds no Ed25519 public key in PEM",
-            helps=f"put the publisher's key there, or: rm {path}",
+            helps=f"put the right key there, or: rm {path}",
         )
     return key
 
 
-def demand_signature(manifest: Manifest, trust: Trust, source: str) -> None:
-    """Raises UsageError unless a key that counts has signed the manifest."""
+def trusted_by(manifest: Manifest, trust: Trust) -> TrustedBy | None:
+    """Why the manifest is trusted; None when it is not."""
     if any(is_signed_by(manifest, key) for key in trust.publishers):
-        return
-    if manifest.evaluation and trust.builder and is_signed_by(manifest, trust.builder):
+        return TrustedBy.PUBLISHER
+    if not manifest.evaluation:
+        return None
+    if trust.shipped and manifest.signed_bytes() == trust.shipped.signed_bytes():
+        return TrustedBy.SHIPPED
+    if trust.builder and is_signed_by(manifest, trust.builder):
+        return TrustedBy.THIS_MACHINE
+    if any(is_signed_by(manifest, key) for key in trust.builders):
+        return TrustedBy.BUILDER
+    return None
+
+
+def demand_trust(manifest: Manifest, trust: Trust, source: str) -> None:
+    """Raises UsageError unless the manifest is trusted."""
+    if trusted_by(manifest, trust) is not None:
         return
     if manifest.signature is None:
         why = "it carries no signature"
@@ -114,14 +169,23 @@ def demand_signature(manifest: Manifest, trust: Trust, source: str) -> None:
             f"its signature names the key {manifest.signature.key[:16]}… and is not by one of the "
             f"{known} publisher key(s) in {publishers_folder()}"
         )
-    if manifest.evaluation:
+    if not manifest.evaluation:
         raise UsageError(
-            "this evaluation release was not built on this machine",
+            "the release is not signed by a publisher that this machine knows",
             evidence=f"{source}: {why}",
-            helps="ucontact release build-evaluation   (and 'release: evaluation' in site.yml)",
+            helps=f"put the publisher's public key (PEM) into {publishers_folder()}/",
+        )
+    if manifest.signature is None:
+        raise UsageError(
+            "this evaluation release is not the one that this installation of ucontact carries",
+            evidence=f"{source}: {why}",
+            helps="write 'release: evaluation' into site.yml",
         )
     raise UsageError(
-        "the release is not signed by a publisher that this machine knows",
-        evidence=f"{source}: {why}",
-        helps=f"put the publisher's public key (PEM) into {publishers_folder()}/",
+        "this evaluation release is signed by a key that this machine does not trust",
+        evidence=f"{source}: {why}, nor of the {len(trust.builders)} in {builders_folder()}",
+        helps=(
+            "ucontact release key --out builder.pem   (on the machine that built it; then put "
+            f"builder.pem into {builders_folder()}/ here)"
+        ),
     )

@@ -25,7 +25,7 @@ from ucontact_appliance.release.manifest import (
     Manifest,
     parse_manifest,
 )
-from ucontact_appliance.release.trust import Trust, demand_signature
+from ucontact_appliance.release.trust import Trust, demand_trust
 from ucontact_appliance.resources import load_data
 
 _CHUNK = 1024 * 1024
@@ -71,7 +71,7 @@ def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifes
         if first is None or first.name != MANIFEST or not _is_plain(first):
             raise _refused(source, f"its first member is not {MANIFEST}")
         manifest = parse_manifest(_content(archive, first).read(), source)
-        demand_signature(manifest, trust, source)
+        demand_trust(manifest, trust, source)
         demand_tree(manifest, source)
         reader.limit += (
             manifest.total_bytes + _TAR_OVERHEAD_PER_FILE * len(manifest.files) + _TAR_OVERHEAD
@@ -116,7 +116,7 @@ def verify_folder(path: Path, trust: Trust) -> Manifest:
     try:
         with (path / MANIFEST).open("rb") as stream:
             manifest = parse_manifest(stream.read(MAX_MANIFEST_BYTES + 1), source)
-        demand_signature(manifest, trust, source)
+        demand_trust(manifest, trust, source)
         demand_tree(manifest, source)
         seen = {MANIFEST}
         folders = _folders(manifest)

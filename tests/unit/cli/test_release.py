@@ -11,7 +11,7 @@ from tests.unit.release.samples import KEY, archive, manifest_of, members
 from ucontact_appliance.cli.release import app
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.release.store import resolve_release
-from ucontact_appliance.release.trust import publishers_folder
+from ucontact_appliance.release.trust import build_key, build_key_pem, publishers_folder
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_verify_says_what_it_verified(release: Path) -> None:
     shown = CliRunner().invoke(app, ["verify", str(release)])
     assert shown.exit_code == 0
-    assert "verified acme 5.1: signature and 17 files" in shown.output
+    assert "verified acme 5.1: 17 files, signed by a publisher whose key is in" in shown.output
 
 
 def test_verify_as_json(release: Path) -> None:
@@ -39,6 +39,7 @@ def test_verify_as_json(release: Path) -> None:
         "evaluation": False,
         "files": 17,
         "bytes": manifest_of().total_bytes,
+        "trusted_by": "publisher",
     }
 
 
@@ -67,3 +68,14 @@ def test_list_survives_a_manifest_that_is_gone(release: Path) -> None:
     rows = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)
     assert rows[0]["archive"] == str(stored.archive)
     assert "can't be read" in rows[0]["problem"]
+
+
+def test_the_build_key_is_exported(release: Path) -> None:
+    nothing = CliRunner().invoke(app, ["key"])
+    assert isinstance(nothing.exception, UsageError)
+    assert build_key(make=True) is not None
+    shown = CliRunner().invoke(app, ["key"])
+    assert shown.stdout.encode() == build_key_pem()
+    target = release.with_name("builder.pem")
+    assert CliRunner().invoke(app, ["key", "--out", str(target)]).exit_code == 0
+    assert target.read_bytes() == build_key_pem()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,17 @@ from ucontact_appliance.release.store import (
     stored_releases,
     verify_release,
 )
-from ucontact_appliance.release.trust import build_key, build_key_path, load_trust
+from ucontact_appliance.release.trust import (
+    Trust,
+    TrustedBy,
+    build_key,
+    build_key_path,
+    build_key_pem,
+    builders_folder,
+    demand_trust,
+    load_trust,
+    trusted_by,
+)
 from ucontact_appliance.release.trust import publishers_folder as publishers
 from ucontact_appliance.state import state_paths
 
@@ -71,9 +82,57 @@ def test_a_bad_one_is_refused_and_leaves_nothing(state: Path) -> None:
 def test_a_foreign_evaluation_release_is_refused(state: Path) -> None:
     manifest = manifest_of(evaluation=True, key=STRANGER)
     source = archive(state / "r.tar.gz", members(manifest))
-    with pytest.raises(UsageError, match="was not built on this machine") as refused:
+    with pytest.raises(UsageError, match="key that this machine does not trust") as refused:
         resolve_release(str(source), quiet)
-    assert "build-evaluation" in refused.value.helps
+    assert "ucontact release key --out" in refused.value.helps
+    assert str(builders_folder()) in refused.value.helps
+
+
+def test_a_builders_key_counts_for_evaluation_releases_alone(state: Path) -> None:
+    pem = STRANGER.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    builders_folder().mkdir()
+    (builders_folder() / "builder.pem").write_bytes(pem)
+    carried = manifest_of(evaluation=True, key=STRANGER)
+    release = resolve_release(str(archive(state / "r.tar.gz", members(carried))), quiet)
+    assert verify_release(release.archive) == carried
+    assert trusted_by(carried, load_trust()) is TrustedBy.BUILDER
+    licensed = archive(state / "l.tar.gz", members(manifest_of(key=STRANGER)))
+    with pytest.raises(UsageError, match="not signed by a publisher"):
+        resolve_release(str(licensed), quiet)
+
+
+def test_the_build_key_that_is_carried_to_another_machine(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/releases.md says: the key is exported here, put into builders.d there."""
+    with pytest.raises(UsageError, match="has built no evaluation release"):
+        build_key_pem()
+    key = build_key(make=True)
+    assert key is not None
+    carried = manifest_of(evaluation=True, key=key)
+    assert trusted_by(carried, load_trust()) is TrustedBy.THIS_MACHINE
+    exported = build_key_pem()
+    assert b"PRIVATE" not in exported
+    monkeypatch.setenv("UCONTACT_VAR", str(state / "other"))
+    assert trusted_by(carried, load_trust()) is None
+    builders_folder().mkdir()
+    (builders_folder() / "builder.pem").write_bytes(exported)
+    assert trusted_by(carried, load_trust()) is TrustedBy.BUILDER
+
+
+def test_what_the_wheel_carries_is_trusted_by_its_content(state: Path) -> None:
+    """An archive of another builder too, when it came out the same: but for evaluation alone."""
+    shipped = manifest_of(evaluation=True, key=None)
+    trust = Trust(shipped=shipped)
+    assert trusted_by(shipped, trust) is TrustedBy.SHIPPED
+    assert trusted_by(manifest_of(evaluation=True, key=STRANGER), trust) is TrustedBy.SHIPPED
+    changed = manifest_of({**FILES, "web/x": b"x"}, evaluation=True, key=None)
+    assert trusted_by(changed, trust) is None
+    licensed = manifest_of(key=None)
+    assert trusted_by(licensed, Trust(shipped=licensed)) is None
+    with pytest.raises(UsageError, match="not the one that this installation") as refused:
+        demand_trust(changed, trust, "r.tar.gz")
+    assert "release: evaluation" in refused.value.helps
 
 
 def test_what_is_not_there_is_named(state: Path) -> None:
@@ -83,9 +142,11 @@ def test_what_is_not_there_is_named(state: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no key", bytes(100)])
-def test_a_publishers_key_that_is_none_is_named(content: bytes) -> None:
-    (publishers() / "other.pem").write_bytes(content)
-    with pytest.raises(UsageError, match="a publisher's key can't be used") as refused:
+@pytest.mark.parametrize("folder_of", [publishers, builders_folder])
+def test_a_key_that_is_none_is_named(content: bytes, folder_of: Callable[[], Path]) -> None:
+    folder_of().mkdir(exist_ok=True)
+    (folder_of() / "other.pem").write_bytes(content)
+    with pytest.raises(UsageError, match="the key of a publisher or builder") as refused:
         load_trust()
     assert "other.pem" in refused.value.evidence
 

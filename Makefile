@@ -57,8 +57,10 @@ faults: $(VENV)/.dev ## every fault of the catalogue on machines (MACHINES=2): c
 messages: $(VENV)/.dev ## texts of the checks that lack in a language
 	$(BIN)/python -m tests.messages
 
-wheel: $(VENV)/.dev ## the installable wheel, in dist/
-	$(BIN)/python -m build --wheel
+SIGN_WITH :=
+wheel: $(VENV)/.dev ## the installable wheel with the evaluation release, in dist/
+	@installer/bootstrap tools $(LAB_TOOLS)
+	@$(BIN)/python installer/wheel.py $(if $(SIGN_WITH),--sign-with $(SIGN_WITH))
 
 box: $(VENV)/.base ## the lab's image as a box for vagrant-lxc, in build/
 	@installer/bootstrap tools $(LAB_TOOLS)

@@ -1,0 +1,127 @@
+"""`make wheel`: the installable wheel, with the evaluation release in it, in dist/.
+
+The same commit gives the same wheel, byte for byte, with the same versions of Debian's packages on
+the build machine, of hatchling and of zlib. No file that git ignores gets into it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UnreachableError, UsageError
+from ucontact_appliance.release.shipped import write_shipped
+from ucontact_appliance.release.store import ensure_evaluation
+from ucontact_appliance.resources import ROOT
+
+# The name that wheel_hook.py knows it by: hatchling runs the hook, without this package.
+RELEASES = "UCONTACT_WHEEL_RELEASES"
+EPOCH = "SOURCE_DATE_EPOCH"
+_UMASK = 0o022  # hatchling reads the modes of the files that are copied here
+
+
+def publishers_key(path: Path) -> Ed25519PrivateKey:
+    """The private key that signs the release in the wheel. Raises for a file that holds none."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise UnreachableError("the publisher's key can't be read", evidence=str(error)) from error
+    except (ValueError, TypeError):  # no key at all, or one behind a passphrase
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UsageError(
+            "the publisher's key can't be used",
+            evidence=f"{path} holds no Ed25519 private key in PEM without a passphrase",
+            helps=f"openssl genpkey -algorithm ed25519 -out {path}   (makes a new one)",
+        )
+    return key
+
+
+def git(*words: str) -> str | None:
+    """What git says of these sources; None where they are no clone, as an unpacked archive."""
+    command = ["git", "-C", str(ROOT), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def copy_sources(target: Path) -> None:
+    """Copy what git does not ignore, as it is in the working tree."""
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if listed is None:
+        leftovers = shutil.ignore_patterns(
+            ".git", ".venv", "build", "dist", "node_modules", "__pycache__"
+        )
+        shutil.copytree(ROOT, target, ignore=leftovers)
+        return
+    if git("status", "--porcelain"):
+        print("note: the working tree has changes, so this is not the commit's wheel", flush=True)
+    for name in filter(None, listed.split("\0")):
+        source, copy = ROOT / name, target / name
+        if source.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copy)
+
+
+def build(sources: Path, releases: Path, out: Path) -> Path:
+    """Build the wheel into `out`. Raises PhaseFailedError with the end of what was printed."""
+    environment = {**os.environ, RELEASES: str(releases)}
+    committed = git("log", "-1", "--format=%ct")
+    if committed:  # else hatchling has a time of its own, the same each time
+        environment.setdefault(EPOCH, committed.strip())
+    # Of this environment, not of one that pip fills with the newest hatchling of the day.
+    words = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(sources)]
+    done = subprocess.run(
+        [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        raise PhaseFailedError(
+            "the wheel can't be built", evidence="\n".join(lines[-15:]), helps="make wheel"
+        )
+    return next(out.glob("*.whl"))
+
+
+def make_wheel(out: Path, sign_with: Path | None) -> Path:
+    """Build the evaluation release where it is not at hand, and the wheel around it."""
+    key = publishers_key(sign_with) if sign_with else None
+    release = ensure_evaluation(print)
+    os.umask(_UMASK)
+    with tempfile.TemporaryDirectory(prefix="ucontact-wheel-") as folder:
+        sources, releases, built = (Path(folder) / name for name in ("src", "releases", "built"))
+        releases.mkdir()
+        write_shipped(release.archive, releases, key)
+        copy_sources(sources)
+        wheel = build(sources, releases, built)
+        out.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.move(wheel, out / wheel.name))
+
+
+def main() -> int:
+    """0, or the exit code of what went wrong."""
+    parser = argparse.ArgumentParser(description="Build the wheel with its evaluation release.")
+    parser.add_argument("--outdir", type=Path, default=ROOT / "dist", help="default: dist/")
+    parser.add_argument(
+        "--sign-with", type=Path, metavar="FILE", help="a publisher's Ed25519 private key, in PEM"
+    )
+    options = parser.parse_args()
+    try:
+        print(make_wheel(options.outdir.absolute(), options.sign_with))
+    except ApplianceError as error:
+        print(*filter(None, (error.what, error.evidence, error.helps)), sep="\n", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -39,15 +39,28 @@ def built(state: Path) -> Mapping[str, str]:
         return dict(os.environ)
 
 
-def make_wheel(out: Path, environment: Mapping[str, str], *words: str, umask: int = 0o022) -> Path:
+def make_wheel(
+    out: Path,
+    environment: Mapping[str, str],
+    *words: str,
+    installer: Path = INSTALLER,
+    umask: int = 0o022,
+) -> Path:
     """The wheel as `make wheel` makes it."""
-    command = [sys.executable, str(INSTALLER / "wheel.py"), "--outdir", str(out), *words]
+    command = [sys.executable, str(installer / "wheel.py"), "--outdir", str(out), *words]
     done = subprocess.run(
         command, env=environment, umask=umask, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = out.glob("*.whl")
     return wheel
+
+
+def git(*words: str) -> str:
+    """What git says of these sources."""
+    return subprocess.run(
+        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def sha256(path: Path) -> str:
@@ -119,13 +132,7 @@ def test_it_runs_from_its_own_files(unpacked: Path) -> None:
 
 def test_it_carries_every_file_of_the_checkouts_trees(unpacked: Path) -> None:
     bundle = unpacked / "ucontact_appliance" / "_bundle"
-    listed = subprocess.run(
-        ["git", "ls-files", "installer", "roles", "templates", "inventory"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    listed = git("ls-files", "installer", "roles", "templates", "inventory").split()
     assert listed
     assert [name for name in listed if not (bundle / name).is_file()] == []
 
@@ -156,11 +163,21 @@ def test_programs_are_programs_in_it_too(wheel: Path) -> None:
 def test_another_builder_with_other_habits_makes_the_same_wheel(
     wheel: Path, tmp_path: Path
 ) -> None:
-    environment = {**built(tmp_path / "state"), "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "5"}
-    again = make_wheel(tmp_path / "dist", environment, umask=0o077)
-    assert (
-        hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(wheel.read_bytes()).digest()
-    )
+    """From an unpacked archive in another folder, without git, with a build key of its own."""
+    sources = tmp_path / "sources"
+    for name in git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
+        if (ROOT / name).is_file():
+            (sources / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, sources / name)
+    environment = {
+        **built(tmp_path / "state"),
+        "PYTHONPATH": str(sources),
+        "SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct").strip(),
+        "PYTHONHASHSEED": "5",
+        "TZ": "Asia/Tokyo",
+    }
+    again = make_wheel(tmp_path / "dist", environment, installer=sources / "installer", umask=0o077)
+    assert sha256(again) == sha256(wheel)
 
 
 def test_its_release_verifies_where_it_never_was_built(unpacked: Path, tmp_path: Path) -> None:
@@ -179,7 +196,7 @@ RESOLVE = (
 LOOK_UP = RESOLVE.replace("print(resolve_release", "print(look_up_release")
 
 
-@pytest.mark.parametrize("code", [RESOLVE, LOOK_UP])
+@pytest.mark.parametrize("code", [RESOLVE, LOOK_UP], ids=["install", "dry-run"])
 def test_an_installation_takes_it_where_it_lies(unpacked: Path, tmp_path: Path, code: str) -> None:
     done = ucontact(unpacked, tmp_path, code=code)
     assert done.returncode == 0, done.stderr
@@ -202,7 +219,7 @@ def test_a_damaged_one_is_named_and_not_replaced(
     assert not (tmp_path / "var").exists()
 
 
-@pytest.mark.parametrize("code", [RESOLVE, LOOK_UP])
+@pytest.mark.parametrize("code", [RESOLVE, LOOK_UP], ids=["install", "dry-run"])
 def test_a_wheel_without_one_builds_nothing_on_the_server(
     unpacked: Path, tmp_path: Path, code: str
 ) -> None:

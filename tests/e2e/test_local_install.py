@@ -1,4 +1,7 @@
-"""The installed wheel, on the newest Python and ansible-core, on the server itself."""
+"""One server that installs itself from the wheel, by the very lines of README.md.
+
+It is a bare Debian with the newest Python and ansible-core.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,23 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.pip import configure_pip
 from ucontact_appliance.lab.machines import Machine
-from ucontact_appliance.release.store import ensure_evaluation, releases_folder
 from ucontact_appliance.resources import INSTALLER, ROOT
 
 pytestmark = pytest.mark.machine
 
 _PYTHON = "/opt/ucontact/bin/python"
 _NEWEST = (2, 20)  # the first ansible-core that drives nothing older than Python 3.9
+_HEADING = "### One server that installs itself"
+# What builds the evaluation release, or a package that comes without a wheel.
+_BUILDERS = ("gcc", "javac", "node", "npm", "mmdebstrap", "systemd-nspawn")
 
 
 @dataclass(frozen=True)
@@ -33,59 +40,73 @@ class Local:
     installed: subprocess.CompletedProcess[str]
 
     def run(self, *words: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
-        """Run a command on it, in a folder that has nothing of the appliance."""
-        return self.machine.ssh([f"cd /root/site && {shlex.join(words)}"], timeout=timeout)
+        """Run a command on it, in the folder that has site.yml and nothing else but the wheel."""
+        return self.machine.ssh([f"cd /root && {shlex.join(words)}"], timeout=timeout)
 
     def ucontact(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the installed command line on it."""
         return self.run("/opt/ucontact/bin/ucontact", *words)
+
+    @property
+    def site(self) -> dict[str, Any]:
+        """The site.yml that the documented lines have written."""
+        site: dict[str, Any] = yaml.safe_load((self.machine.root / "root/site.yml").read_text())
+        return site
 
 
 @pytest.fixture(scope="module")
 def local(machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory) -> Local:
     machine = machine_factory("sid")
     wheel = build_wheel(tmp_path_factory.mktemp("dist"))
-    shutil.copy2(wheel, machine.root / "opt")
+    shutil.copy2(wheel, machine.root / "root")
     configure_pip(machine)
-    lay_evaluation(machine)
-    venv = (
-        "apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-venv && "
-        "python3 -m venv /opt/ucontact && "
-        f"{_PYTHON} -m pip install --quiet --only-binary :all: /opt/{wheel.name}"
-    )
-    done = machine.ssh([f"export DEBIAN_FRONTEND=noninteractive; {venv}"], timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    site = machine.root / "root/site/site.yml"
-    site.parent.mkdir()
-    site.write_text(
-        f"site: here\nfqdn: here.ucontact.test\nagents: 5\n"
-        f"hosts:\n  - {{name: {machine.name}, address: local}}\n"
-    )
-    return Local(machine, Local(machine, done).ucontact("install", "--yes"))
+    bare = machine.ssh(["python3 -c 'import ensurepip'"])
+    assert bare.returncode != 0, "the machine has python3-venv, which a bare server has not"
+    (machine.root / "root/steps").write_text(documented_steps())
+    # As lines that a person types would, they go on in one shell; the first that fails is the end.
+    return Local(machine, machine.ssh(["bash -e /root/steps"], timeout=1500))
+
+
+def documented_steps() -> str:
+    """The first block of commands behind the heading, word for word."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"\n{_HEADING}\n")[2]
+    return section.split("```\n", 2)[1]
 
 
 def build_wheel(folder: Path) -> Path:
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True, check=False)
+    """The wheel as `make wheel` makes it, with the evaluation release in it."""
+    command = [sys.executable, str(INSTALLER / "wheel.py"), "--outdir", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return next(folder.glob("*.whl"))
 
 
-def lay_evaluation(machine: Machine) -> None:
-    """The evaluation release as built here: a machine has no rehearsal machine to build it on."""
-    release = ensure_evaluation(lambda text: None)
-    store = machine.root / str(releases_folder()).lstrip("/")
-    store.mkdir(parents=True, mode=0o700)
-    for path in (release.archive, release.manifest, releases_folder() / "build.key"):
-        shutil.copy2(path, store)
-
-
 def test_the_wheel_installs_its_own_machine(local: Local) -> None:
-    assert local.installed.returncode == 0, local.installed.stderr[-4000:]
+    assert local.installed.returncode == 0, (local.installed.stdout + local.installed.stderr)[
+        -4000:
+    ]
     assert "Traceback" not in local.installed.stderr
-    assert "https://here.ucontact.test/uContact/" in local.installed.stdout
+    assert local.site["hosts"][0]["address"] == "local"
+    assert f"https://{local.site['fqdn']}/uContact/" in local.installed.stdout
     tree = local.run("readlink", "-e", "/etc/IntegraServer/current")
     assert tree.returncode == 0, tree.stderr
+
+
+def test_nothing_was_built_on_the_server(local: Local) -> None:
+    """The backend runs what the wheel carries, which verifies without network and without a key."""
+    script = "for tool; do command -v $tool && echo $tool; done; true"
+    assert local.run("bash", "-c", script, "bash", *_BUILDERS).stdout == ""
+    code = "from ucontact_appliance.release.shipped import *; print(shipped_archive())"
+    archive = local.run(_PYTHON, "-c", code).stdout.strip()
+    alone = ("unshare", "-n", "/opt/ucontact/bin/ucontact")
+    verified = local.run(*alone, "release", "verify", archive, "--json")
+    assert verified.returncode == 0, verified.stderr
+    row = json.loads(verified.stdout)
+    assert (row["evaluation"], row["trusted_by"]) == (True, "shipped")
+    assert (
+        local.run("readlink", "/etc/IntegraServer/current").stdout.strip().endswith(row["version"])
+    )
+    assert not (local.machine.root / "var/lib/ucontact/releases").exists()
 
 
 def test_it_was_driven_by_the_newest_ansible_on_the_newest_python(local: Local) -> None:
@@ -114,7 +135,7 @@ def test_the_doctor_is_content(local: Local) -> None:
     wrong = [found for found in findings if found["verdict"] in ("fail", "error")]
     assert (done.returncode, wrong) == (0, []), done.stderr
     reached = {found["observed"] for found in findings if found["id"] == "host.reachable"}
-    assert reached == {f"{local.machine.name} is this machine"}
+    assert reached == {f"{local.site['hosts'][0]['name']} is this machine"}
 
 
 @pytest.mark.exhaustive
@@ -151,8 +172,9 @@ def test_a_night_tells_what_changed(local: Local) -> None:
     program.chmod(0o755)
     set_up = local.ucontact("doctor", "--install-timer", "--mail", "noc@example.com")
     assert set_up.returncode == 0, set_up.stderr
-    service = "ucontact-doctor-here.service"
-    listed = local.run("systemctl", "is-active", "ucontact-doctor-here.timer").stdout
+    unit = f"ucontact-doctor-{local.site['site']}"
+    service = f"{unit}.service"
+    listed = local.run("systemctl", "is-active", f"{unit}.timer").stdout
     assert listed.strip() == "active"
 
     def night() -> tuple[int, set[str]]:

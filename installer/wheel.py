@@ -33,7 +33,11 @@ def publishers_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise UnreachableError("the publisher's key can't be read", evidence=str(error)) from error
+        raise UnreachableError(
+            "the publisher's key can't be read",
+            evidence=str(error),
+            helps="make wheel SIGN_WITH=FILE",
+        ) from error
     except (ValueError, TypeError):  # no key at all, or one behind a passphrase
         key = None
     if not isinstance(key, Ed25519PrivateKey):

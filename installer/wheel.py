@@ -44,7 +44,7 @@ def publishers_key(path: Path) -> Ed25519PrivateKey:
         raise UsageError(
             "the publisher's key can't be used",
             evidence=f"{path} holds no Ed25519 private key in PEM without a passphrase",
-            helps=f"openssl genpkey -algorithm ed25519 -out {path}   (makes a new one)",
+            helps=f"openssl pkey -in {path} -noout -text   (shows what it holds)",
         )
     return key
 

@@ -1211,6 +1211,27 @@ _TELEPHONY = (
         inject="fail2ban-client set ucontact-asterisk banip ${SSH_CONNECTION%% *} >/dev/null",
     ),
     Fault(
+        "asterisk-limits-gone",
+        "the limits in front of SIP were flushed",
+        Kind.TELEPHONY,
+        _ids("asterisk.limits"),
+        inject="nft delete table inet ucontact_sip",
+    ),
+    Fault(
+        "firewall-limits-gone",
+        "the limits of connections per source were flushed",
+        Kind.TELEPHONY,
+        _ids("firewall.limits"),
+        inject="nft delete table inet ucontact_limits",
+    ),
+    Fault(
+        "asterisk-connection-jail-off",
+        "the jail for connections with wrong passwords is stopped, and fail2ban runs",
+        Kind.TELEPHONY,
+        _ids("asterisk.jail"),
+        inject="fail2ban-client stop ucontact-connection >/dev/null",
+    ),
+    Fault(
         "asterisk-jail-off",
         "the jail for guessed passwords is stopped, and fail2ban runs",
         Kind.TELEPHONY,

@@ -27,12 +27,14 @@ from ucontact_appliance.facts.asterisk import (
     RecordsPath,
     Service,
     Settings,
+    SipLimits,
     Snapshot,
     endpoint_settings,
     jail,
     recordings_folder,
     records_path,
     service,
+    sip_limits,
     snapshot,
     wss_marks,
 )
@@ -325,6 +327,17 @@ def judge_jail(found: Jail) -> Judgement:
     if found.log_file != SECURITY_LOG:
         return failed(f"the jail reads {found.log_file or 'nothing'}", required, found.evidence)
     return passed(f"active, {len(found.banned)} banned now", required, found.evidence)
+
+
+def judge_limits(found: SipLimits) -> Judgement:
+    """A flood of logins or connections is stopped in front of Asterisk."""
+    required = "nftables table inet ucontact_sip limits connections and what each of them sends"
+    if not found.loaded:
+        return failed("the table is not loaded", required, found.evidence)
+    if not found.limiting:
+        told = "the kernel can't limit connections by source (Linux 4.18, nftables 0.9)"
+        return warned(told, required, found.evidence)
+    return passed("the table is loaded", required)
 
 
 def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
@@ -637,6 +650,14 @@ CHECKS: tuple[Check, ...] = (
         ("C05",),
         # A restart: the unit may run while the jail was stopped by itself.
         remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
+        needs=(),
+    ),
+    _check(
+        "limits",
+        "SIP connections are limited",
+        lambda s: judge_limits(s.facts.get(sip_limits)),
+        ("C05",),
+        remedy="{ssh} systemctl restart ucontact-sip.service fail2ban.service",
         needs=(),
     ),
     _check(

@@ -14,6 +14,7 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
     skipped,
+    warned,
 )
 from ucontact_appliance.facts.firewall import (
     KNOCK_SECONDS,
@@ -23,10 +24,12 @@ from ucontact_appliance.facts.firewall import (
     Firewall,
     Knock,
     Opening,
+    SourceLimits,
     firewall,
     knocks,
     own_address,
     parse_opening,
+    source_limits,
 )
 from ucontact_appliance.planning.ports import OpenPort, ports_for
 
@@ -107,6 +110,25 @@ def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
     return passed(
         f"{len({_key(one) for one in others})} entries are open{way_in}", required, evidence
     )
+
+
+def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgement:
+    """No address takes all connections of a port."""
+    limited = [port for port in registry if port.connections_per_source]
+    required = f"nftables table inet ucontact_limits limits {len(limited)} ports per source address"
+    if not found.loaded:
+        return failed("no table of limits is loaded", required, found.evidence)
+    if limited and not found.ports:
+        told = "the kernel can't count connections per source (Linux 4.18, nftables 0.9)"
+        return warned(told, required, found.evidence)
+    lost = [
+        f"{port.protocol}/{port.port}"
+        for port in limited
+        if found.ports.get(port.port) != port.connections_per_source
+    ]
+    if lost:
+        return failed(f"without their limit: {', '.join(lost)}", required, found.evidence)
+    return passed(f"{len(limited)} ports are limited", required)
 
 
 def _key(one: Opening | OpenPort) -> tuple[str, str]:
@@ -230,6 +252,14 @@ CHECKS: tuple[Check, ...] = (
         remedy="{install}",
         judge=lambda subject: judge_rules(subject.facts.get(firewall), _registry(subject)),
         needs=(_LOADED,),
+    ),
+    Check(
+        id="firewall.limits",
+        title="Connections per source address are limited",
+        severity=Severity.MEDIUM,
+        requirements=("C05",),
+        remedy="{ssh} systemctl restart ucontact-limits.service",
+        judge=lambda subject: judge_limits(subject.facts.get(source_limits), _registry(subject)),
     ),
     Check(
         id="firewall.reach",

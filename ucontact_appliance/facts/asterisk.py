@@ -13,6 +13,8 @@ from ucontact_appliance.facts.source import Reach
 RECORDINGS = "/var/spool/asterisk/monitor"
 SECURITY_LOG = "/var/log/asterisk/security"
 JAIL = "ucontact-asterisk"
+# Ends connections with wrong passwords; the other one bans addresses.
+CONNECTION_JAIL = "ucontact-connection"
 DSN = "ucontact-ccdata"
 _SECONDS = 12.0
 _NUMBER = re.compile(r"[A-Za-z0-9-]+")
@@ -286,6 +288,21 @@ def parse_settings(text: str) -> Settings:
     return {name: value.strip() for name, value in rows if name != "ParameterName"}
 
 
+@dataclass(frozen=True)
+class SipLimits:
+    """The limits in front of SIP: whether they are loaded, and whether the kernel can limit."""
+
+    loaded: bool
+    limiting: bool
+    evidence: str
+
+
+def sip_limits(reach: Reach) -> SipLimits:
+    """The chain of nftables that limits SIP connections."""
+    done = reach.runner.run(["nft", "list", "chain", "inet", "ucontact_sip", "streams"])
+    return SipLimits(done.status == 0, "limit rate over" in done.stdout, done.stdout + done.stderr)
+
+
 def wss_marks(reach: Reach) -> str:
     """The nftables table that marks signalling over WebSockets; empty when there is none."""
     done = reach.runner.run(["nft", "list", "table", "inet", "ucontact_qos"])
@@ -294,7 +311,7 @@ def wss_marks(reach: Reach) -> str:
 
 @dataclass(frozen=True)
 class Jail:
-    """What fail2ban says of its jail; `active` when the jail is there and its unit will start."""
+    """What fail2ban says of its jails; `active` when both are there and its unit will start."""
 
     active: bool
     log_file: str
@@ -304,6 +321,7 @@ class Jail:
 
 _JAIL = script(
     jail=f"fail2ban-client status {JAIL} 2>&1 || true",
+    connections=f"fail2ban-client status {CONNECTION_JAIL} 2>&1 || true",
     unit="systemctl is-enabled fail2ban.service 2>&1 || true",
     log=f"stat -c 'written %y, %s bytes' {SECURITY_LOG} 2>&1 || true",
 )
@@ -315,11 +333,12 @@ def jail(reach: Reach) -> Jail:
 
 
 def parse_jail(parts: Mapping[str, str]) -> Jail:
-    """From `fail2ban-client status JAIL` and `systemctl is-enabled`."""
+    """From `fail2ban-client status JAIL` for both and `systemctl is-enabled`."""
     text = parts.get("jail", "")
     enabled = parts.get("unit", "").strip() == "enabled"
+    both = all("Status for the jail" in parts.get(name, "") for name in ("jail", "connections"))
     return Jail(
-        active="Status for the jail" in text and enabled,
+        active=both and enabled,
         log_file=_found(r"File list:\s*(\S+)", text),
         banned=tuple(_found(r"Banned IP list:[ \t]*(.*)$", text).split()),
         evidence="\n".join(part.strip() for part in parts.values()),

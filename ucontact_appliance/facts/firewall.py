@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import re
 import socket
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -25,6 +26,7 @@ _ASIDE = re.compile(r'"[^"]*"|#.*')
 _ACCEPT = re.compile(
     r"(?:(?P<match>.+?) )??(?P<protocol>tcp|udp) dport (?P<port>\d+(?:-\d+)?) accept"
 )
+_COUNTED = re.compile(r"tcp dport (\d+) .*\bct count over (\d+)")
 _ANYBODY = {
     "": ("0.0.0.0/0", "::/0"),
     "meta nfproto ipv4": ("0.0.0.0/0",),
@@ -88,6 +90,29 @@ def firewall(reach: Reach) -> Firewall:
     """Look at file, table and unit."""
     done = reach.runner.run(["sh", "-c", _SCRIPT])
     return parse_firewall(done.stdout)
+
+
+@dataclass(frozen=True)
+class SourceLimits:
+    """Connections that one address may hold, by TCP port; `loaded`: the table is there."""
+
+    loaded: bool
+    ports: Mapping[str, int]
+    evidence: str
+
+
+def source_limits(reach: Reach) -> SourceLimits:
+    """The chain of nftables that limits connections per source."""
+    done = reach.runner.run(["nft", "list", "chain", "inet", "ucontact_limits", "input"])
+    return parse_source_limits(done.status == 0, done.stdout + done.stderr)
+
+
+def parse_source_limits(loaded: bool, text: str) -> SourceLimits:
+    """From `nft list chain`; where a port's rules differ, the loosest counts."""
+    ports: dict[str, int] = {}
+    for port, most in _COUNTED.findall(text):
+        ports[port] = max(int(most), ports.get(port, 0))
+    return SourceLimits(loaded, ports, text)
 
 
 def parse_firewall(text: str) -> Firewall:

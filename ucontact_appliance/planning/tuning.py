@@ -105,9 +105,7 @@ def _factors(role: str) -> Mapping[str, Any]:
 
 
 def _connections_per_source(agents: int, factors: Mapping[str, Any]) -> int:
-    wanted = max(
-        factors["least_connections_per_source"], agents * factors["connections_per_agent"]
-    )
+    wanted = max(factors["least_connections_per_source"], agents * factors["connections_per_agent"])
     return int(wanted)
 
 

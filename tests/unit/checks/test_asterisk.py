@@ -16,6 +16,7 @@ from ucontact_appliance.facts.asterisk import (
     RecordsPath,
     Service,
     Settings,
+    SipLimits,
     Snapshot,
     parse_settings,
     parse_snapshot,
@@ -228,6 +229,13 @@ def test_trunks() -> None:
     assert checks.judge_trunks(registered, (account,)).verdict is Verdict.PASS
 
 
+def test_limits_in_front_of_sip() -> None:
+    good = SipLimits(loaded=True, limiting=True, evidence="")
+    assert checks.judge_limits(good).verdict is Verdict.PASS
+    assert checks.judge_limits(replace(good, limiting=False)).verdict is Verdict.WARN
+    fails(checks.judge_limits(replace(good, loaded=False)), "not loaded")
+
+
 def test_many_extensions_are_sampled() -> None:
     names = [str(number) for number in range(6001, 6501)]
     looked_at = checks.spread(names)
@@ -237,7 +245,7 @@ def test_many_extensions_are_sampled() -> None:
 
 
 def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
-    alone = {"asterisk.service", "asterisk.jail", "asterisk.recordings"}
+    alone = {"asterisk.service", "asterisk.jail", "asterisk.limits", "asterisk.recordings"}
     for check in checks.CHECKS:
         assert ("asterisk.service" in check.needs) == (check.id not in alone), check.id
 

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from ucontact_appliance.checks.firewall import _IP_ITSELF, judge_loaded, judge_reach, judge_rules
+from ucontact_appliance.checks.firewall import (
+    _IP_ITSELF,
+    judge_limits,
+    judge_loaded,
+    judge_reach,
+    judge_rules,
+)
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.facts.firewall import Door, Knock, parse_firewall, parse_input
+from ucontact_appliance.facts.firewall import (
+    Door,
+    Knock,
+    parse_firewall,
+    parse_input,
+    parse_source_limits,
+)
 from ucontact_appliance.planning.ports import OpenPort
 from ucontact_appliance.resources import ROLES
 
@@ -207,3 +220,18 @@ def test_a_port_that_is_not_for_us_may_be_silent() -> None:
     answers = (Knock(22, Door.FILTERED), Knock(443, Door.OPEN))
     assert judge_reach(REGISTRY, answers, "192.0.2.9").verdict is Verdict.PASS
     assert judge_reach(REGISTRY, answers, "10.1.2.3").verdict is Verdict.FAIL
+
+
+def test_limits_per_source() -> None:
+    limited = replace(HTTPS, connections_per_source=400)
+    rules = """
+    tcp dport 443 meta nfproto ipv4 add @https-ip { ip saddr ct count over 400 } reject
+    tcp dport 443 meta nfproto ipv6 add @https-ip6 { ip6 saddr ct count over 400 } reject
+    """
+    good = parse_source_limits(True, rules)
+    assert judge_limits(good, (SSH, limited)).verdict is Verdict.PASS
+    assert judge_limits(replace(good, loaded=False), (limited,)).verdict is Verdict.FAIL
+    stricter = replace(limited, connections_per_source=300)
+    assert judge_limits(good, (stricter,)).verdict is Verdict.FAIL
+    assert judge_limits(good, (limited, replace(limited, port="80"))).verdict is Verdict.FAIL
+    assert judge_limits(replace(good, ports={}), (limited,)).verdict is Verdict.WARN

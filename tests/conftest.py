@@ -26,6 +26,7 @@ _LONGEST_FIRST = (
     "test_doctor",  # of those that share the small site the first: it needs a fresh one
     "test_small_site",
     "test_deep_call",
+    "test_crowds",
     "test_report",  # it leaves the site in pieces
     "test_faults",  # last of them: each fault gets the site anew
     "test_growing_site",
@@ -46,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 _SMALL = "tests/e2e/test_small_site.py"
 _SHARED = {
     f"tests/e2e/{name}.py": _SMALL
-    for name in ("test_doctor", "test_deep_call", "test_report", "test_faults")
+    for name in ("test_crowds", "test_doctor", "test_deep_call", "test_report", "test_faults")
 }
 
 

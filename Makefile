@@ -66,5 +66,5 @@ box: $(VENV)/.base ## the lab's image as a box for vagrant-lxc, in build/
 	@installer/bootstrap tools $(LAB_TOOLS)
 	@$(BIN)/python installer/box.py
 
-clean: ## what make made, but for rehearsal machines (ucontact lab down)
+clean: ## what make made, but for rehearsal machines (ucontact lab down --all)
 	rm -rf build dist $(VENV)

@@ -178,7 +178,7 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forwarding.write_text("0")
     monkeypatch.setattr(network, "_FORWARDING", forwarding)
     yield tmp_path
-    machines.down([], quiet)
+    machines.down_all(quiet)
 
 
 def left_by(lab: Path) -> list[str]:
@@ -239,7 +239,7 @@ def test_the_network_lives_as_long_as_the_machines(own_lab: Path) -> None:
     machines.down(["one"], quiet)
     assert network.bridge_exists()
     assert machines.find("two").ssh(["true"]).returncode == 0
-    machines.down([], quiet)
+    machines.down_all(quiet)
     assert left_by(own_lab) == []
 
 
@@ -263,7 +263,7 @@ def test_a_network_that_another_lab_folder_uses_stays(
     machine = machines.up(Spec("one"), quiet)
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
-        assert machines.down([], quiet) == ()
+        assert machines.down_all(quiet) == ()
     assert machine.ssh(["true"]).returncode == 0
 
 
@@ -275,7 +275,7 @@ def test_an_up_cut_off_in_its_boot_leaves_nothing(own_lab: Path, how: signal.Sig
     assert killed_when(booting, lambda: machines.up(Spec("cut"), quiet), how)
     if how is signal.SIGKILL:  # nobody was left to clean up
         assert traces(own_lab) != []
-        machines.down([], quiet)
+        machines.down_all(quiet)
     assert left_by(own_lab) == []
 
 
@@ -287,7 +287,7 @@ def test_an_up_killed_while_it_makes_an_image_leaves_nothing(own_lab: Path) -> N
     up = lambda: machines.up(Spec("cut", "trixie"), quiet)  # noqa: E731
     assert killed_when(building, up, signal.SIGKILL)
     assert any("mmdebstrap" in trace for trace in traces(own_lab))
-    machines.down([], quiet)
+    machines.down_all(quiet)
     assert left_by(own_lab) == []
 
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, table
 from ucontact_appliance.cli.init import ask_for_site
-from ucontact_appliance.cli.options import SiteOption, require_root
+from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
 from ucontact_appliance.engine.install import Untold, iron_of, look, pending_moves, preview
@@ -33,7 +33,7 @@ from ucontact_appliance.state import state_paths
 
 
 def install(
-    site: SiteOption = None,
+    site: SiteToChange = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask before the first change.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, change nothing.")] = False,
     restart: Annotated[
@@ -46,7 +46,8 @@ def install(
 ) -> None:
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
-    path = (site or find_site_file() or _asked(dry_run)).absolute()
+    known = site or find_site_file() if dry_run else site_to_change(site, yes=yes)
+    path = (known or _asked(dry_run)).absolute()
     loaded = load_site(path, IDS, control_ids())
     err.print(f"site [bold]{loaded.site}[/] ({escape(str(path))})", highlight=False)
     seen = look(loaded, state_paths(loaded.site))
@@ -130,7 +131,7 @@ def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
 def _confirm() -> None:
     if not sys.stdin.isatty():
         raise UsageError(
-            "nobody is there to confirm the plan", helps="ucontact install --yes   (no questions)"
+            "nobody is there to confirm the plan", helps=f"{again('--yes')}   (no questions)"
         )
     try:
         agreed = typer.confirm("Install this plan?")

@@ -59,9 +59,22 @@ def up(
 
 
 @app.command()
-def down(names: Names = None) -> None:
-    """Throw machines away, all when none is named; the last one takes the network along."""
-    gone = machines.down(names or [], _say)
+def down(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of machines.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Remove every machine, whoever made it.")
+    ] = False,
+) -> None:
+    """Remove machines and what is on them; the last one takes the network along."""
+    if bool(names) == every:
+        there = [machine.name for machine in machines.listed()]
+        raise UsageError(
+            "give either names or --all" if every else "no machine was named; none was removed",
+            evidence=f"there are: {', '.join(there) or 'none'}",
+            helps=f"ucontact lab down {there[0] if there else 'NAME'}"
+            "   (every machine, whoever made it: ucontact lab down --all)",
+        )
+    gone = machines.down_all(_say) if every else machines.down(names or [], _say)
     _say(f"removed {', '.join(gone)}" if gone else "there was no machine")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, show_text
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.choice import Tongue
-from ucontact_appliance.site.current import find_site_file
+from ucontact_appliance.site.current import SITE_FILE, find_site_file, installed_site_file
+from ucontact_appliance.site.loader import load_site
 
 SiteOption = Annotated[
     Path | None,
@@ -18,6 +22,16 @@ SiteOption = Annotated[
         "--site",
         help="The site file. Left out: ./site.yml, else the site installed last; profile then "
         "shows this machine, and plan sizes by --agents alone.",
+        show_default=False,
+    ),
+]
+# Of a command that changes something: see `site_to_change`.
+SiteToChange = Annotated[
+    Path | None,
+    typer.Option(
+        "--site",
+        help="The site file. Left out: ./site.yml, else the site installed last, once its name "
+        "was typed.",
         show_default=False,
     ),
 ]
@@ -39,6 +53,49 @@ def site_file(chosen: Path | None) -> Path:
             helps="ucontact init",
         )
     return found.absolute()
+
+
+def site_to_change(chosen: Path | None, *, yes: bool = False) -> Path | None:
+    """The site file of a command that changes servers or secrets; None when there is no site.
+
+    What `--site` names and `./site.yml` are taken at once. The site installed last is taken only
+    when somebody types its name at a terminal: in the wrong folder, an installer with many
+    customers would otherwise change another one's servers. Raises UsageError with the command that
+    names the site; always with `yes`, which answers questions before they are asked.
+    """
+    here, last = Path(SITE_FILE), installed_site_file()
+    if chosen is not None or here.exists():
+        return (chosen or here).absolute()
+    if not last.exists():
+        return None
+    path = last.resolve()
+    name = load_site(path).site
+    what = f"there is no ./{SITE_FILE} here; the site installed last is {name} ({path})"
+    named = again("--site", str(path))
+    if yes or not sys.stdin.isatty():
+        raise UsageError(
+            "no site was named, and this command changes things", evidence=what, helps=named
+        )
+    show_text(what, stderr=True)
+    try:
+        typed = typer.prompt("Type the name of the site to go on", err=True)
+    except typer.Abort:
+        end_unchanged(INTERRUPTED)
+    if typed.strip() != name:
+        raise UsageError(
+            "that is not the name of the site; nothing was changed", evidence=what, helps=named
+        )
+    return path
+
+
+def demand_site_to_change(chosen: Path | None) -> Path:
+    """The same. Raises UnreachableError when there is no site at all."""
+    return site_to_change(chosen) or site_file(None)
+
+
+def again(*more: str) -> str:
+    """The command line that is running, with these words added, to be copied and pasted."""
+    return shlex.join(["ucontact", *sys.argv[1:], *more])
 
 
 def require_root() -> None:

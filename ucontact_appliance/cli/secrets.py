@@ -10,7 +10,14 @@ import typer
 from rich.markup import escape
 
 from ucontact_appliance.cli.console import err
-from ucontact_appliance.cli.options import SiteOption, require_root, site_file
+from ucontact_appliance.cli.options import (
+    SiteOption,
+    SiteToChange,
+    again,
+    demand_site_to_change,
+    require_root,
+    site_file,
+)
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.secrets import load_secrets, provided_names, save_secrets
@@ -27,14 +34,15 @@ _LEAST = 8  # characters; report/redact.py finds values from 6 on
 def show(name: Name, site: SiteOption = None) -> None:
     """Print one secret."""
     require_root()
-    found = load_site(site_file(site))
+    path = site_file(site)
+    found = load_site(path)
     known = load_secrets(state_paths(found.site).secrets)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         raise UsageError(
             f"the site {found.site} has no secret {name!r}",
             evidence=f"near it: {', '.join(near)}" if near else f"it has {len(known)} secrets",
-            helps=f"ucontact secrets show {near[0]}" if near else "ucontact install",
+            helps=f"ucontact secrets {f'show {near[0]}' if near else 'list'} --site {path}",
         )
     typer.echo(known[name])
 
@@ -48,10 +56,10 @@ def list_names(site: SiteOption = None) -> None:
 
 
 @app.command("set")
-def set_value(name: Name, site: SiteOption = None) -> None:
+def set_value(name: Name, site: SiteToChange = None) -> None:
     """Store a secret that somebody else gave, such as a trunk's password; read from stdin."""
     require_root()
-    found = load_site(site_file(site))
+    found = load_site(demand_site_to_change(site))
     if name not in provided_names(found):
         allowed = ", ".join(provided_names(found)) or "none: no trunk has a 'username'"
         raise UsageError(f"{name!r} is not a secret that is given", evidence=f"given: {allowed}")
@@ -70,7 +78,7 @@ def set_value(name: Name, site: SiteOption = None) -> None:
             f"the secret has fewer than {_LEAST} characters",
             evidence="so short a one is soon guessed, and can't be told from ordinary words where "
             "logs and reports are cleaned of secrets",
-            helps=f"ask the provider for a longer one, then: ucontact secrets set {name}",
+            helps=f"ask the provider for a longer one, then: {again()}",
         )
     path = state_paths(found.site).secrets
     save_secrets(path, {**load_secrets(path), name: value})

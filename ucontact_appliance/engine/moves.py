@@ -69,7 +69,7 @@ def settle(path: Path, role: Role, place: Place) -> None:
     write_private(path, _PLACES.dump_json(places, indent=2) + b"\n")
 
 
-def demand_sources(moves: Sequence[Move], ssh: SshSettings) -> None:
+def demand_sources(moves: Sequence[Move], ssh: SshSettings, site_file: Path) -> None:
     """Before anything is changed: the servers that data is to come from are there, and the same.
 
     Raises UnreachableError, which says what to do when one is gone for good.
@@ -87,7 +87,7 @@ def demand_sources(moves: Sequence[Move], ssh: SshSettings) -> None:
                 f"({move.source.address}) {'is another one now' if found else 'is out of reach'}",
                 evidence=told,
                 helps="bring that server back; if it is gone for good, its data is lost: "
-                f"ucontact install --abandon {move.role.value}",
+                f"ucontact install --site {site_file} --abandon {move.role.value}",
             )
 
 

@@ -78,7 +78,7 @@ class Preflight(_Always):
 
     def run(self, job: Job) -> int:
         """Judge hosts and inputs; changes nothing."""
-        demand_sources(job.moves, job.ssh)
+        demand_sources(job.moves, job.ssh, job.site_file)
         findings = _checked(job, Stage.PREFLIGHT)
         _demand(findings, "the servers are not ready for the installation", job.speak)
         return 0

@@ -115,33 +115,43 @@ def base_image(suite: str, on_event: Observer) -> Path:
 
 
 def down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
-    """Throw the machines away (all of them when `names` is empty); the names of those that were.
+    """Throw these machines away; the names of those that were.
 
     With the last machine the bridge, the rule and the sysctl go too.
     """
     require_tools()
     with _lock(on_event):
-        known = _names()
-        unknown = sorted(set(names) - set(known))
-        if unknown:
-            raise UsageError(
-                f"there is no rehearsal machine {unknown[0]!r}",
-                evidence=f"there are: {', '.join(known) or 'none'}",
-                helps="ucontact lab list",
-            )
-        gone = tuple(names or known)
-        failures = []
-        for name in gone:
-            on_event(f"removing {name}")
-            try:
-                _remove(layout.machines() / name)
-            except ApplianceError as error:  # one that does not go must not keep the others
-                failures.append(error)
-        images.drop_halves()
-        _tidy_network()
-        if failures:
-            raise failures[0]
-    return gone
+        return _down(names, on_event)
+
+
+def down_all(on_event: Observer) -> tuple[str, ...]:
+    """Throw every machine away, whoever made it, and the network; the names of those that were."""
+    require_tools()
+    with _lock(on_event):
+        return _down(_names(), on_event)
+
+
+def _down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
+    known = _names()
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise UsageError(
+            f"there is no rehearsal machine {unknown[0]!r}",
+            evidence=f"there are: {', '.join(known) or 'none'}",
+            helps="ucontact lab list",
+        )
+    failures = []
+    for name in names:
+        on_event(f"removing {name}")
+        try:
+            _remove(layout.machines() / name)
+        except ApplianceError as error:  # one that does not go must not keep the others
+            failures.append(error)
+    images.drop_halves()
+    _tidy_network()
+    if failures:
+        raise failures[0]
+    return tuple(names)
 
 
 def reset(name: str, on_event: Observer) -> Machine:
@@ -325,7 +335,7 @@ def choose_address(taken: set[str]) -> str:
         address = str(IPv4Address(int(layout.NETWORK.network_address) + number))
         if address not in taken:
             return address
-    raise UsageError("the lab is full", helps="ucontact lab down")
+    raise UsageError("the lab is full", helps="ucontact lab list   (then: ucontact lab down NAME)")
 
 
 def _image_of(folder: Path) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ucontact_appliance.cli import install
+from ucontact_appliance.cli import install, lab
 from ucontact_appliance.cli.main import main
 from ucontact_appliance.engine.job import Surveyed
+from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import load_secrets, save_secrets
 from ucontact_appliance.state import StatePaths, state_paths
@@ -253,6 +257,94 @@ def test_a_plan_that_is_not_wanted_changes_nothing(
     assert "nothing was changed" in answer.err
     assert "interrupted" not in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["site.yml"]
+
+
+@pytest.fixture
+def elsewhere(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, list[Path]]:
+    """A site that was installed last, from another folder than this; and which sites are looked at.
+
+    The working folder is empty, and a look at the servers ends the command.
+    """
+    path = tmp_path / "acme's" / "site.yml"
+    path.parent.mkdir()
+    path.write_text(SITE)
+    remember_site(path)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    looked: list[Path] = []
+
+    def look(site: Site, paths: StatePaths) -> Surveyed:
+        looked.append(paths.etc)
+        raise UnreachableError("looked")
+
+    monkeypatch.setattr(install, "look", look)
+    return path, looked
+
+
+@pytest.mark.parametrize(
+    "words", [("install", "--yes"), ("install", "--restart"), ("secrets", "set", "telephony.acme")]
+)
+def test_the_site_installed_last_is_not_changed_unasked(
+    ucontact: Command, elsewhere: tuple[Path, list[Path]], words: tuple[str, ...]
+) -> None:
+    path, looked = elsewhere
+    answer = ucontact(*words)
+    assert answer.code == 2
+    assert f"try: {shlex.join(['ucontact', *words, '--site', str(path)])}\n" in answer.err
+    assert "the site installed last is demo" in answer.err
+    assert looked == []
+
+
+def test_even_at_a_terminal_yes_types_no_name(
+    ucontact: Command, elsewhere: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("demo\n"))
+    answer = ucontact("install", "--yes")
+    assert answer.code == 2
+    assert "Type" not in answer.err
+    assert elsewhere[1] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"), [("demo\n", 3), ("demon\n", 2), ("y\n", 2), ("^C\n", 130)]
+)
+def test_the_site_installed_last_is_changed_when_its_name_is_typed(
+    ucontact: Command,
+    elsewhere: tuple[Path, list[Path]],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    code: int,
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    answer = ucontact("install")
+    looked = typed == "demo\n"
+    assert answer.code == code
+    assert bool(elsewhere[1]) is looked
+    assert ("nothing was changed" in answer.err) is not looked
+
+
+@pytest.mark.parametrize("words", [("install", "--dry-run"), ("doctor",), ("secrets", "list")])
+def test_what_only_reads_finds_the_site_installed_last(
+    ucontact: Command, elsewhere: tuple[Path, list[Path]], words: tuple[str, ...]
+) -> None:
+    assert "no site was named" not in ucontact(*words).err
+    assert bool(elsewhere[1]) is (words[0] == "install")
+
+
+@pytest.mark.parametrize("words", [(), ("one", "--all")])
+def test_machines_are_removed_by_name_or_all_of_them_by_all(
+    ucontact: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    there = [Machine(name, "192.0.2.1", "sid", "running", Path("/")) for name in ("one", "two")]
+    monkeypatch.setattr(lab.machines, "listed", lambda: tuple(there))
+    for act in ("down", "down_all"):
+        monkeypatch.setattr(lab.machines, act, lambda *words: pytest.fail("removed"))
+    answer = ucontact("lab", "down", *words)
+    assert answer.code == 2
+    assert "one, two" in answer.err
+    assert "ucontact lab down --all" in answer.err
 
 
 def test_init_never_replaces_a_file_unasked(ucontact: Command, tmp_path: Path) -> None:

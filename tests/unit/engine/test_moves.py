@@ -104,7 +104,7 @@ def test_where_nothing_is_nothing_moves(store: Store) -> None:
 def test_a_server_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> None:
     gone = replace(MOVE, source=Host(name="one", address="127.0.0.1", port=1))
     with pytest.raises(UnreachableError) as caught:
-        demand_sources([gone], SshSettings(tmp_path / "known_hosts"))
+        demand_sources([gone], SshSettings(tmp_path / "known_hosts"), tmp_path / "site.yml")
     assert caught.value.what.endswith("(127.0.0.1) is out of reach")
     assert "--abandon telephony" in caught.value.helps
 
@@ -112,7 +112,7 @@ def test_a_server_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> None:
 def test_another_server_in_the_old_ones_place_is_told(tmp_path: Path) -> None:
     here = replace(MOVE, source=Host(name="one", address="local"), machine="of another server")
     with pytest.raises(UnreachableError, match="is another one now"):
-        demand_sources([here], SshSettings(tmp_path / "known_hosts"))
+        demand_sources([here], SshSettings(tmp_path / "known_hosts"), tmp_path / "site.yml")
 
 
 def test_places_are_remembered_one_by_one(tmp_path: Path) -> None:

@@ -26,8 +26,11 @@ from tests.e2e.softphone import (
 from tests.e2e.sshd import journal, make_strict, make_usual, parse_connections
 from tests.faults.snapshot import Snapshot
 from ucontact_appliance.engine.reflector import reflecting
-from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.facts.login import login_status
+from ucontact_appliance.facts.runner import LocalRunner, SshSettings, runner_for
+from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.lab import layout
+from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Host
 
 pytestmark = pytest.mark.machine
@@ -44,7 +47,43 @@ def signed_in(browser: Browser, site: Installed, extension: str) -> Page:
     return sign_in(browser, site.machine.address, extension, secret)
 
 
-def test_a_second_install_changes_nothing(installed: Installed) -> None:
+@pytest.fixture(scope="module")
+def old_secret(browser: Browser, installed: Installed) -> str:
+    """What the secret of 6001 was before it was replaced, in the middle of a call of its phone."""
+    old = installed.secret("telephony.extensions.6001")
+    started = "systemctl show -p ExecMainStartTimestampMonotonic asterisk"
+    before = installed.sh(started)
+    page = signed_in(browser, installed, "6001")
+    page.get_by_test_id("echo-button").click()
+    in_call(page)
+    done = installed.ucontact("secrets", "rotate", "telephony.extensions.6001")
+    assert done.returncode == 0, done.stderr
+    heard = figure(page, "received")
+    page.wait_for_timeout(CALL_MS)
+    assert figure(page, "received") > heard + 100
+    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "active")
+    page.context.close()
+    assert installed.sh(started) == before
+    assert old not in done.stdout + done.stderr
+    assert installed.secret("telephony.extensions.6001") not in done.stdout + done.stderr
+    return old
+
+
+def test_a_replaced_secret_opens_and_the_old_one_does_not(
+    installed: Installed, old_secret: str
+) -> None:
+    site = load_site(installed.site_file)
+    roots = Path(installed.environment["UCONTACT_ETC"]) / site.site / "pki" / "portal-ca.pem"
+    reach = Reach(site, site.hosts[0], LocalRunner())
+    new = installed.secret("telephony.extensions.6001")
+    answers = [login_status(reach, "6001", secret, str(roots)) for secret in (new, old_secret)]
+    assert answers == [200, 401]
+    _, findings = installed.doctor("--only", "files.drift")
+    assert findings["files.drift"]["verdict"] == "pass"
+
+
+def test_a_second_install_changes_nothing(installed: Installed, old_secret: str) -> None:
+    """Not even what was replaced since the first one."""
     done = installed.ucontact("install", "--yes")
     assert done.returncode == 0, done.stderr
     assert "changed=0" in done.stdout

@@ -1,4 +1,4 @@
-"""`ucontact secrets`: the only place that shows one."""
+"""`ucontact secrets`: the only place that shows one, and where one is changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import err
+from ucontact_appliance.cli.console import err, show_text
 from ucontact_appliance.cli.options import (
     SiteOption,
     SiteToChange,
@@ -20,7 +20,12 @@ from ucontact_appliance.cli.options import (
 )
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.site.loader import load_site
-from ucontact_appliance.site.secrets import load_secrets, provided_names, save_secrets
+from ucontact_appliance.site.secrets import (
+    load_secrets,
+    provided_names,
+    required_names,
+    save_secrets,
+)
 from ucontact_appliance.state import state_paths
 
 app = typer.Typer(help="The site's generated secrets (root only).", no_args_is_help=True)
@@ -59,10 +64,17 @@ def list_names(site: SiteOption = None) -> None:
 def set_value(name: Name, site: SiteToChange = None) -> None:
     """Store a secret that somebody else gave, such as a trunk's password; read from stdin."""
     require_root()
-    found = load_site(demand_site_to_change(site))
+    path = demand_site_to_change(site)
+    found = load_site(path)
     if name not in provided_names(found):
         allowed = ", ".join(provided_names(found)) or "none: no trunk has a 'username'"
-        raise UsageError(f"{name!r} is not a secret that is given", evidence=f"given: {allowed}")
+        raise UsageError(
+            f"{name!r} is not a secret that is given",
+            evidence=f"given: {allowed}; every other secret is generated, long and known to nobody",
+            helps=f"ucontact secrets rotate {name} --site {path}   (generates a new one)"
+            if name in required_names(found)
+            else f"ucontact secrets list --site {path}",
+        )
     if sys.stdin.isatty():
         value = typer.prompt(name, hide_input=True)
     else:
@@ -80,6 +92,28 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
             "logs and reports are cleaned of secrets",
             helps=f"ask the provider for a longer one, then: {again()}",
         )
-    path = state_paths(found.site).secrets
-    save_secrets(path, {**load_secrets(path), name: value})
+    stored = state_paths(found.site).secrets
+    save_secrets(stored, {**load_secrets(stored), name: value})
     err.print(f"{escape(name)} is stored; the next install lays it down")
+
+
+@app.command()
+def rotate(name: Name, site: SiteToChange = None) -> None:
+    """Replace a generated secret; an extension's is replaced on the running server within seconds.
+
+    Calls go on. Every other secret is laid down by the next install.
+    """
+    require_root()
+    path = demand_site_to_change(site)
+    # Only who rotates needs the engine.
+    from ucontact_appliance.engine import rotation  # noqa: PLC0415
+
+    done = rotation.rotate(name, path, lambda text: err.print(escape(text), highlight=False))
+    if done.taken is rotation.Taken.NOW:
+        told = f"{name} has a new secret, and {done.host} takes no other from now on"
+        follows = f"ucontact secrets show {name} --site {path}"
+    else:
+        told = f"{name} has a new secret; the servers keep the old one until the next install"
+        follows = f"ucontact install --site {path}"
+    show_text(told)
+    show_text(f"next: {follows}")

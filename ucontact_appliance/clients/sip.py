@@ -229,6 +229,21 @@ class SipLine:
             ),
         )
 
+    async def bindings(self) -> Message:
+        """Ask who is registered as the account, and register nothing (RFC 3261 10.2.3).
+
+        A server wants the account's secret for it. Raises SipRefusedError.
+        """
+        return await self._transact(
+            "REGISTER",
+            f"sip:{self.account.domain}",
+            (
+                ("from", f"<{self.account.uri}>;tag={self._tag}"),
+                ("to", f"<{self.account.uri}>"),
+                ("call-id", self._register_id),
+            ),
+        )
+
     async def call(self, number: str, offer: str, seconds: float = _ANSWER_SECONDS) -> Call:
         """Call `number` with that SDP. Raises SipRefusedError, TimeoutError without an answer."""
         target = f"sip:{number}@{self.account.domain}"

@@ -66,15 +66,17 @@ def run_playbook(
     log: Callable[[str], None],
     processes: Processes,
     check: bool = False,
+    tags: tuple[str, ...] = (),
     held: tuple[int, ...] = (),
 ) -> PlayResult:
     """Run it and wait; events go to `observer`, Ansible's own output to `log` line by line.
 
-    Inventory and secrets are files in memory (tmpfs, 0600 in a 0700 folder) for as long as the
-    process runs; every string in them is data, and none a template. Raises PhaseFailedError only
-    when Ansible could not be started at all. Whatever ends this function ends Ansible and all that
-    it started here, even SIGKILL; so does `processes`, from another thread. `held` are descriptors
-    that stay open until the last of Ansible has ended.
+    With `tags` only the tasks that have one of them are run. Inventory and secrets are files in
+    memory (tmpfs, 0600 in a 0700 folder) for as long as the process runs; every string in them is
+    data, and none a template. Raises PhaseFailedError only when Ansible could not be started at
+    all. Whatever ends this function ends Ansible and all that it started here, even SIGKILL; so
+    does `processes`, from another thread. `held` are descriptors that stay open until the last of
+    Ansible has ended.
     """
     with tempfile.TemporaryDirectory(prefix=_prefix(), dir=_memory_folder()) as name:
         folder = Path(name)
@@ -86,6 +88,7 @@ def run_playbook(
             *(sys.executable, "-m", "ansible", "playbook"),
             *("-i", str(inventory_file), "-e", f"@{secrets_file}"),
             *(("--check",) if check else ()),
+            *(("--tags", ",".join(tags)) if tags else ()),
             str(playbook),
         ]
         return _watch(

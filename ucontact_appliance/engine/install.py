@@ -140,15 +140,7 @@ def install(
         sweep_memory()
         secrets = _ensure_secrets(seen.site, paths)
         journal = load_journal(paths.journal)
-        # A run that only looked has changed nothing: there is nothing to continue. One that came to
-        # its last phase, which only judges, has all others behind it: what the judgement asks to be
-        # mended is theirs to mend, so they run again.
-        anew = (
-            restart
-            or not journal.interrupted
-            or not journal.begun_beyond(phases[0].id)
-            or journal.begun(phases[-1].id)
-        )
+        anew = restart or not stopped_midway(journal, phases)
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         moves = pending_moves(seen, abandoned)
         with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (
@@ -171,6 +163,20 @@ def install(
             changed = run_phases(job, journal, log_path, phases)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
+
+
+def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> bool:
+    """Whether the next install continues the newest one, and skips what that has finished.
+
+    A run that only looked has changed nothing: there is nothing to continue. One that came to its
+    last phase, which only judges, has all others behind it: what the judgement asks to be mended is
+    theirs to mend, so they run again.
+    """
+    return (
+        journal.interrupted
+        and journal.begun_beyond(phases[0].id)
+        and not journal.begun(phases[-1].id)
+    )
 
 
 def preview(

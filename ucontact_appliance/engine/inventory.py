@@ -30,11 +30,11 @@ class HostInputs:
 
 @dataclass(frozen=True)
 class ControllerInputs:
-    """Files of the machine that installs which roles copy from."""
+    """Files of the machine that installs which roles copy from; the release may not be here."""
 
     pki: Path
-    release: Path
-    release_manifest: Path
+    release: Path | None
+    release_manifest: Path | None
 
 
 def build_inventory(
@@ -51,7 +51,9 @@ def build_inventory(
     shared = {
         "site": site_variables(site),
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
-        "controller": {name: str(path) for name, path in asdict(controller).items()},
+        "controller": {
+            name: str(path) for name, path in asdict(controller).items() if path is not None
+        },
     }
     return {
         "all": {

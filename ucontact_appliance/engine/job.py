@@ -35,7 +35,7 @@ class Surveyed:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the installer on one site; a dry run may have no release yet."""
+    """One run of the installer on one site; only a whole install needs the release."""
 
     seen: Surveyed
     site_file: Path
@@ -70,15 +70,19 @@ class Job:
         return self.release
 
     def inventory(self) -> dict[str, Any]:
-        """The inventory of this run. Raises PhaseFailedError on a system without a row."""
+        """The inventory of this run, which names a release where there is one.
+
+        Raises PhaseFailedError on a system without a row.
+        """
+        release = self.release
         return build_inventory(
             self.site,
             self.plan,
             {host.name: self._inputs(host.name) for host in self.site.hosts},
             ControllerInputs(
                 pki=self.paths.pki,
-                release=self.stored_release.archive,
-                release_manifest=self.stored_release.manifest,
+                release=release.archive if release else None,
+                release_manifest=release.manifest if release else None,
             ),
             self.ssh,
         )

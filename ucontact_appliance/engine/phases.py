@@ -232,6 +232,14 @@ INSTALL: tuple[Phase, ...] = (
 )
 
 
+def play_tagged(job: Job, name: str, tag: str) -> int:
+    """Run the tasks of a playbook that have the tag; how many changed something.
+
+    Raises PhaseFailedError or UnreachableError with the task that failed.
+    """
+    return _play(job, name, check=False, tags=(tag,)).changed
+
+
 def _settled(job: Job, role: Role) -> None:
     """The role's data is where it now runs, unless it is still to be moved there."""
     if all(move.role is not role for move in job.moves):
@@ -243,7 +251,7 @@ def _place(job: Job, role: Role) -> Place:
     return Place(host, job.seen.surveys[host.name].machine_id)
 
 
-def _play(job: Job, name: str, *, check: bool) -> PlayResult:
+def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> PlayResult:
     playbook = INSTALLER / "playbooks" / f"{name}.yml"
     redacted = redactor(job.secrets.values())
 
@@ -260,6 +268,7 @@ def _play(job: Job, name: str, *, check: bool) -> PlayResult:
         log=job.log,
         processes=job.processes,
         check=check,
+        tags=tags,
         held=job.held,
     )
     if result.failed:

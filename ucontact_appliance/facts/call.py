@@ -97,7 +97,7 @@ def echo_request(
 ) -> Request:
     """The call to the echo test; `name` (letters and digits, at most six) tells it from others."""
     return Request(
-        door=Door(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file),
+        door=door(reach, ca_file),
         account=Account(reach.site.fqdn, number, secret),
         number=ECHO,
         hertz=HERTZ,
@@ -105,6 +105,11 @@ def echo_request(
         codecs=_CODECS,
         mark=f"{reach.mark}{name}" if reach.mark else "",
     )
+
+
+def door(reach: Reach, ca_file: str) -> Door:
+    """Where Asterisk takes calls by WebRTC; `ca_file` has the roots that may be trusted."""
+    return Door(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file)
 
 
 def attempted(reach: Reach, request: Request) -> Attempt:

@@ -76,8 +76,13 @@ def with_generated(site: Site, known: Mapping[str, str]) -> dict[str, str]:
     values = dict(known)
     for name in required_names(site):
         if name not in values:
-            values[name] = "".join(random.choice(_ALPHABET) for _ in range(_LENGTH))
+            values[name] = fresh_secret()
     return values
+
+
+def fresh_secret() -> str:
+    """A value that nobody knows yet."""
+    return "".join(random.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def load_secrets(path: Path) -> Secrets:

@@ -2,10 +2,12 @@
 # Makes running services take changed files over, each by the narrowest way there is.
 #   asterisk-apply.sh forget                      before files are written
 #   asterisk-apply.sh SECONDS-TO-WAIT-FOR-CALLS   when they are
+#   asterisk-apply.sh only NAME                   one of the reloads below, and no restart
 # What was taken over last is kept in a file, so a run that was interrupted between writing a file
 # and loading it is made good by the next one. Prints one line for each thing it did.
 set -eu
 patience=$1
+only=${2:-}
 stamps=/var/lib/ucontact-telephony/applied
 conf=/etc/asterisk
 mkdir -p "${stamps%/*}"
@@ -76,6 +78,7 @@ forget_strange() {
 
 each_reload() {  # $1: "tell" does it where something is new; "note" remembers all
     reloads | while IFS='|' read -r name commands files; do
+        [ -z "$only" ] || [ "$only" = "$name" ] || continue
         sum=$(fingerprint $files)
         if [ "$1" = tell ]; then
             is_new "$name" "$sum" || continue
@@ -104,6 +107,10 @@ calls_end() {
 
 if [ "$patience" = forget ]; then
     forget_strange
+    exit
+fi
+if [ "$patience" = only ]; then
+    each_reload tell
     exit
 fi
 

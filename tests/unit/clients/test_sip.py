@@ -171,6 +171,19 @@ def test_register_answers_one_challenge() -> None:
     assert ".invalid;transport=ws>;expires=120" in second.header("contact")
 
 
+def test_asking_who_is_registered_registers_nobody() -> None:
+    def script(request: Message, count: int) -> list[Message]:
+        if not request.header("authorization"):
+            return [_reply(request, "401 Unauthorized", _ASKS)]
+        return [_reply(request, "200 OK")]
+
+    server = _Server(script)
+    assert server.run(lambda line: line.bindings()).status == 200
+    for asked in server.got:
+        assert asked.method == "REGISTER"
+        assert (asked.header("contact"), asked.header("expires")) == ("", "")
+
+
 def test_a_second_challenge_is_a_refusal() -> None:
     server = _Server(lambda request, count: [_reply(request, "401 Unauthorized", _ASKS)])
     with pytest.raises(SipRefusedError, match="REGISTER was answered 401 Unauthorized"):

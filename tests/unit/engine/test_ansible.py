@@ -37,7 +37,9 @@ def copy_to(target: Path) -> str:
     )
 
 
-def play(folder: Path, tasks: str, *, check: bool = False) -> tuple[PlayResult, list[Event], str]:
+def play(
+    folder: Path, tasks: str, *, check: bool = False, tags: tuple[str, ...] = ()
+) -> tuple[PlayResult, list[Event], str]:
     playbook = folder / "play.yml"
     playbook.write_text(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}")
     events: list[Event] = []
@@ -50,6 +52,7 @@ def play(folder: Path, tasks: str, *, check: bool = False) -> tuple[PlayResult, 
         log=lines.append,
         processes=Processes(),
         check=check,
+        tags=tags,
     )
     return result, events, "\n".join(lines)
 
@@ -70,6 +73,16 @@ def test_check_mode_counts_without_doing(tmp_path: Path) -> None:
     result, _, _ = play(tmp_path, task, check=True)
     assert result.changed == 1
     assert not target.exists()
+
+
+def test_by_tags_only_their_tasks_are_run(tmp_path: Path) -> None:
+    usual, wanted = tmp_path / "usual", tmp_path / "wanted"
+    tasks = copy_to(usual) + copy_to(wanted) + "      tags: [never, alone]\n"
+    assert play(tmp_path, tasks)[0].changed == 1
+    assert (usual.exists(), wanted.exists()) == (True, False)
+    usual.unlink()
+    assert play(tmp_path, tasks, tags=("alone",))[0].changed == 1
+    assert (usual.exists(), wanted.exists()) == (False, True)
 
 
 def test_a_failure_carries_the_real_message(tmp_path: Path) -> None:

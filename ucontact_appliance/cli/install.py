@@ -13,6 +13,7 @@ from rich.markup import escape
 from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, table
 from ucontact_appliance.cli.init import ask_for_site
+from ucontact_appliance.cli.install_view import show_installed
 from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
@@ -71,14 +72,7 @@ def install(
             abandoned=abandoned,
             speak=language(tongue_of(os.environ)),
         )
-    out.print(
-        f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s\n"
-        f"portal  https://{loaded.fqdn}/uContact/\n"
-        f"log     {escape(str(done.log))}\n"
-        f"reports {escape(str(state_paths(loaded.site).reports))}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    show_installed(loaded, path, done)
 
 
 def _short(seen: Surveyed) -> tuple[Shortfall, ...]:

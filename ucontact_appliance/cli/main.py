@@ -33,7 +33,6 @@ app = typer.Typer(
     name="ucontact",
     help="Installs, proves and audits an on-premise uContact contact centre.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -76,18 +75,20 @@ def _run() -> int:
         return cast("int", ended.code)
     except (Exception, KeyboardInterrupt) as error:
         told, code = _explained(error)
-        show_error(told)
+        if told.what:
+            show_error(told)
     return code if isinstance(code, int) else 0
 
 
 def _explained(error: BaseException) -> tuple[ApplianceError, int]:
-    """What a person gets to read of the error, and the exit code."""
+    """What a person gets to read of the error, nothing when it was read, and the exit code."""
     if isinstance(error, ApplianceError):
         return error, error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ApplianceError("interrupted", helps=_AGAIN), INTERRUPTED
     if isinstance(error, _WrongUsage):
-        said = cast("Any", error).format_message()
+        # Empty where a group of commands was named alone: Typer has shown its help.
+        said = cast("Any", error).format_message().strip()
         return UsageError(said, helps="ucontact --help"), EXIT_USAGE
     if isinstance(error, OSError):
         refused = ApplianceError("the system refused an operation", evidence=str(error))

@@ -55,3 +55,12 @@ class Group(typer.core.TyperGroup):
         super().__init__(**attributes)
         # Typer hands the commands over that were added to it: none were.
         self.commands: Any = Subcommands()
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """What may follow here. Commands by name alone: to load them all takes a second a TAB."""
+        commands = self.commands
+        self.commands = {name: typer.core.TyperCommand(name) for name in commands}
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self.commands = commands

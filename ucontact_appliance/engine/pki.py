@@ -32,6 +32,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.certificates import (
     anchors,
     days_left,
+    fingerprint,
     is_issued_by,
     judge_chain,
     public_der,
@@ -138,6 +139,23 @@ class _Job:
     plan: Plan
     reached: Mapping[str, str]
     now: datetime
+
+
+@dataclass(frozen=True)
+class SiteAuthority:
+    """The site's own CA: its certificate's file, and what people compare it by."""
+
+    path: Path
+    fingerprint: str
+
+
+def site_authority(paths: StatePaths) -> SiteAuthority:
+    """The CA that `ensure_pki` made. Raises UnreachableError when its certificate can't be read."""
+    path = paths.pki / "ca.pem"
+    try:
+        return SiteAuthority(path, fingerprint(_read(path)))
+    except ValueError as error:
+        raise UnreachableError(f"{path} holds no certificate", evidence=str(error)) from error
 
 
 def ensure_pki(

@@ -60,6 +60,15 @@ def spki_pin(pem: str | bytes) -> str:
     return base64.b64encode(hashlib.sha256(public_der(key)).digest()).decode()
 
 
+def fingerprint(pem: bytes) -> str:
+    """SHA-256 of the (first) certificate, as `openssl x509 -fingerprint -sha256` and browsers show.
+
+    Raises ValueError when there is none.
+    """
+    certificate = x509.load_pem_x509_certificates(pem)[0]
+    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
 def public_der(key: PublicKeyTypes) -> bytes:
     """The SubjectPublicKeyInfo of the key, in DER."""
     return key.public_bytes(

@@ -131,6 +131,23 @@ def test_wrong_usage_is_2(ucontact: Command, words: list[str]) -> None:
     assert ucontact(*words).code == 2
 
 
+@pytest.mark.parametrize("words", [[], ["lab"], ["release"], ["secrets"]])
+def test_a_group_named_alone_shows_its_help_and_no_error(
+    ucontact: Command, words: list[str]
+) -> None:
+    answer = ucontact(*words)
+    assert answer.code == 2
+    assert "Usage: " in answer.out
+    assert answer.err == ""
+
+
+def test_wrong_words_are_told_without_the_help(ucontact: Command) -> None:
+    answer = ucontact("lab", "nonsense")
+    assert answer.code == 2
+    assert answer.out == ""
+    assert "nonsense" in answer.err
+
+
 @pytest.mark.parametrize("command", ["doctor", "report"])
 def test_without_any_site_the_way_to_one_is_told(ucontact: Command, command: str) -> None:
     answer = ucontact(command)

@@ -1,0 +1,52 @@
+"""The last words of an install: where the portal is, who can log in, what the PCs have to trust."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rich.markup import escape
+
+from ucontact_appliance.cli.console import out
+from ucontact_appliance.engine.install import InstallResult
+from ucontact_appliance.engine.pki import site_authority
+from ucontact_appliance.site.model import CertificateSource, Site
+from ucontact_appliance.state import state_paths
+
+
+def show_installed(site: Site, site_file: Path, done: InstallResult) -> None:
+    """What was done, and what people do next; secrets are named, and never shown."""
+    paths = state_paths(site.site)
+    lines = [
+        f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s",
+        f"portal  https://{site.fqdn}/uContact/",
+        *_login(site, site_file),
+        *(_trust(site) if site.certificate.source is CertificateSource.PRIVATE_CA else ()),
+        f"log     {escape(str(done.log))}",
+        f"reports {escape(str(paths.reports))}",
+    ]
+    out.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def _login(site: Site, site_file: Path) -> tuple[str, ...]:
+    """The first login, by the command that prints its secret."""
+    numbers = site.telephony.extensions
+    if not numbers:
+        return ()
+    name = f"telephony.extensions.{numbers[0]}"
+    command = shlex.join(["ucontact", "secrets", "show", name, "--site", str(site_file)])
+    return (f"login   {numbers[0]}; its secret: [cyan]{escape(command)}[/]",)
+
+
+def _trust(site: Site) -> tuple[str, ...]:
+    """The site's CA, and how PCs are made to trust it."""
+    authority = site_authority(state_paths(site.site))
+    file = str(authority.path)
+    target = f"/usr/local/share/ca-certificates/ucontact-{site.site}.crt"
+    return (
+        f"CA      {escape(file)}   (every PC must trust it, or its browser refuses the portal)",
+        f"        SHA-256 {authority.fingerprint}",
+        "        Windows  Group Policy: import it as a trusted root certification authority",
+        f"        Linux    {escape(shlex.join(['cp', file, target]))} && update-ca-certificates",
+        "        browsers Firefox on Linux and Chrome on Linux by policy: docs/private-ca.md",
+    )

@@ -11,14 +11,14 @@ import typer
 from rich.markup import escape
 
 from ucontact_appliance.checks.registry import IDS
-from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, table
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, table
 from ucontact_appliance.cli.init import ask_for_site
-from ucontact_appliance.cli.install_view import show_installed
+from ucontact_appliance.cli.install_view import show_installed, show_preview
 from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
-from ucontact_appliance.engine.install import Untold, iron_of, look, pending_moves, preview
 from ucontact_appliance.engine.install import install as run_install
+from ucontact_appliance.engine.install import iron_of, look, pending_moves, preview
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import UsageError
@@ -26,7 +26,7 @@ from ucontact_appliance.language.choice import language, tongue_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
-from ucontact_appliance.release.store import ReleaseFiles, look_up_release, resolve_release
+from ucontact_appliance.release.store import look_up_release, resolve_release
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
@@ -56,7 +56,19 @@ def install(
     abandoned = frozenset(abandon or ())
     _announce(pending_moves(seen, abandoned), loaded.fqdn)
     if dry_run:
-        _dry_run(seen, path, look_up_release(loaded.release, _say))
+        release_here = look_up_release(loaded.release, _say)
+        show_plan(loaded, seen.plan)
+        with Progress(err) as progress:
+            rows = preview(
+                seen,
+                path,
+                release_here,
+                progress,
+                restart=restart,
+                abandoned=abandoned,
+                speak=language(tongue_of(os.environ)),
+            )
+        show_preview(rows)
         return
     if not yes:
         show_plan(loaded, seen.plan, short)
@@ -133,25 +145,3 @@ def _confirm() -> None:
         end_unchanged(INTERRUPTED)
     if not agreed:
         end_unchanged()
-
-
-def _dry_run(seen: Surveyed, path: Path, release: ReleaseFiles | None) -> None:
-    show_plan(seen.site, seen.plan)
-    with Progress(err) as progress:
-        rows = preview(seen, path, release, progress, speak=language(tongue_of(os.environ)))
-    shown = table("phase", "would change")
-    for row in rows:
-        shown.add_row(row.title, _told(row.changes))
-    out.print(shown, "\nnothing was changed")
-
-
-def _told(changes: int | Untold) -> str:
-    match changes:
-        case Untold.NEVER_THROUGH:
-            return "not known: the newest install did not come through it on these servers"
-        case Untold.NO_RELEASE:
-            return "not known: the release is not stored here yet"
-        case Untold.NOT_TOLD:
-            return "can't be told before it runs"
-        case _:
-            return str(changes)

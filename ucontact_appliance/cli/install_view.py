@@ -1,17 +1,38 @@
-"""The last words of an install: where the portal is, who can log in, what the PCs have to trust."""
+"""The last words of an install and of a dry run.
+
+Where the portal is, who can log in and what the PCs have to trust; or what would be changed.
+"""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import out
-from ucontact_appliance.engine.install import InstallResult
+from ucontact_appliance.cli.console import out, table
+from ucontact_appliance.engine.install import InstallResult, Preview
+from ucontact_appliance.engine.phases import Unforeseen
 from ucontact_appliance.engine.pki import site_authority
 from ucontact_appliance.site.model import CertificateSource, Site
 from ucontact_appliance.state import state_paths
+
+
+def show_preview(rows: Sequence[Preview]) -> None:
+    """What a dry run found, by phase; what it could not judge says why."""
+    shown = table("phase", "would change")
+    for row in rows:
+        match row.changes:
+            case Unforeseen(because=because):
+                shown.add_row(row.title, f"not judged: {because}")
+            case changes:
+                shown.add_row(row.title, str(changes))
+    out.print(
+        shown,
+        "\nnothing was changed; the numbers hold for the servers as they are",
+        highlight=False,
+    )
 
 
 def show_installed(site: Site, site_file: Path, done: InstallResult) -> None:

@@ -16,6 +16,8 @@ from ucontact_appliance.engine.events import (
     Event,
     PhaseFailed,
     PhaseFinished,
+    PhaseForeseen,
+    PhaseNotJudged,
     PhaseSkipped,
     PhaseStarted,
     TaskResult,
@@ -77,6 +79,11 @@ class Progress:
             case PhaseFinished(id=phase, changed=changed, seconds=seconds):
                 what = f"changed={changed}" if changed else "[dim]changed=0[/]"
                 self._line("[green]✓[/]", self._ended(phase), f"{what}  {seconds:.0f} s")
+            case PhaseForeseen(id=phase, changes=changes, seconds=seconds):
+                what = f"would change {changes}" if changes else "[dim]would change 0[/]"
+                self._line("[green]✓[/]", self._ended(phase), f"{what}  {seconds:.0f} s")
+            case PhaseNotJudged(id=phase, because=because):
+                self._line("[yellow]?[/]", self._ended(phase), f"not judged: {escape(because)}")
             case PhaseFailed(id=phase, seconds=seconds):
                 self._line("[bold red]✗[/]", self._ended(phase), f"{seconds:.0f} s")
             case Warned(text=text):
@@ -98,7 +105,7 @@ class Progress:
         return self._at_work.pop(phase).title
 
     def _line(self, mark: str, title: str, tail: str) -> None:
-        self._console.print(f"{mark} {title:<34} {tail}", highlight=False)
+        self._console.print(f"{mark} {title:<34} {tail}", highlight=False, soft_wrap=True)
 
     def _render(self) -> RenderableType:
         return Group(*(self._shown(phase) for phase in list(self._at_work.values())))

@@ -38,6 +38,25 @@ class PhaseFinished:
 
 
 @dataclass(frozen=True)
+class PhaseForeseen:
+    """A dry run has judged a phase: how much it would change; wall time in seconds."""
+
+    id: str
+    title: str
+    changes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PhaseNotJudged:
+    """A dry run can't judge that phase, and says why."""
+
+    id: str
+    title: str
+    because: str
+
+
+@dataclass(frozen=True)
 class PhaseFailed:
     """A phase could not be finished."""
 
@@ -74,7 +93,15 @@ class Warned:
 
 
 Event = (
-    PhaseStarted | PhaseSkipped | PhaseFinished | PhaseFailed | TaskStarted | TaskResult | Warned
+    PhaseStarted
+    | PhaseSkipped
+    | PhaseFinished
+    | PhaseForeseen
+    | PhaseNotJudged
+    | PhaseFailed
+    | TaskStarted
+    | TaskResult
+    | Warned
 )
 Observer = Callable[[Event], None]
 

@@ -6,14 +6,19 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from ucontact_appliance import __version__
 from ucontact_appliance.engine.ansible import sweep_memory
 from ucontact_appliance.engine.course import failing, run_phases, within
-from ucontact_appliance.engine.events import Observer, PhaseFinished, PhaseStarted, Warned
+from ucontact_appliance.engine.events import (
+    Observer,
+    PhaseForeseen,
+    PhaseNotJudged,
+    PhaseStarted,
+    Warned,
+)
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import (
     Journal,
@@ -24,7 +29,7 @@ from ucontact_appliance.engine.journal import (
 from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
-from ucontact_appliance.engine.phases import INSTALL, Phase
+from ucontact_appliance.engine.phases import INSTALL, Phase, Unforeseen
 from ucontact_appliance.engine.reach import reaching
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.network import peer_address
@@ -60,12 +65,9 @@ class InstallResult:
     log: Path
 
 
-class Untold(Enum):
-    """Why a dry run can't say how much a phase would change."""
-
-    NEVER_THROUGH = "never through"  # not in the newest install, or not on these servers
-    NOT_TOLD = "not told"  # a phase that can't be asked before it runs
-    NO_RELEASE = "no release"  # an install would build or copy it first
+# A phase that the newest install did not finish, or not on these servers: its tasks build on what
+# earlier ones lay down.
+NEVER_THROUGH = Unforeseen("the newest install did not come through it on these servers")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Preview:
 
     id: str
     title: str
-    changes: int | Untold
+    changes: int | Unforeseen
 
 
 def look(site: Site, paths: StatePaths) -> Surveyed:
@@ -138,7 +140,7 @@ def install(
         shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
     ):
         sweep_memory()
-        secrets = _ensure_secrets(seen.site, paths)
+        secrets = _ensure_secrets(seen.site, paths, site_file)
         journal = load_journal(paths.journal)
         anew = restart or not stopped_midway(journal, phases)
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
@@ -185,18 +187,27 @@ def preview(
     release: ReleaseFiles | None,
     observer: Observer,
     *,
+    restart: bool = False,
+    abandoned: frozenset[Role] = frozenset(),
     phases: tuple[Phase, ...] = INSTALL,
     speak: Language = ENGLISH,
 ) -> tuple[Preview, ...]:
     """What an install would change; writes nothing here and changes nothing there.
 
-    Preflight is judged for real. A phase that was never through can't be told in numbers: its
-    tasks build on what earlier ones lay down. Without a release only preflight is looked at.
+    Preflight is judged for real, as are secrets and an interrupted install's inputs: raises what
+    `install` raises of them. A phase that was never through can't be told in numbers.
     """
     paths = state_paths(seen.site.site)
     journal = load_journal(paths.journal)
-    secrets = Secrets(with_generated(seen.site, load_secrets(paths.secrets)))
-    moves = pending_moves(seen)
+    known = load_secrets(paths.secrets)
+    _demand_provided(seen.site, known, site_file)
+    secrets = Secrets(with_generated(seen.site, known))
+    if not restart and stopped_midway(journal, phases):
+        inputs = _inputs(seen, release)
+        if release is None:  # no telling yet whether it is the same
+            inputs["release"] = journal.inputs.get("release")
+        _demand_same(journal, inputs, site_file)
+    moves = pending_moves(seen, abandoned)
     with shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh:
         job = Job(
             seen=seen,
@@ -219,16 +230,15 @@ def _previewed(job: Job, journal: Journal, phases: tuple[Phase, ...]) -> tuple[P
     for number, phase in enumerate(phases, start=1):
         job.observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
         begin = time.monotonic()
-        known = journal.finished(phase.id) and _stood(phase, job.plan, journal)
-        changes: int | Untold = Untold.NEVER_THROUGH
-        if number > 1 and known and job.release is None:
-            changes = Untold.NO_RELEASE
-        elif number == 1 or known:
+        changes: int | Unforeseen = NEVER_THROUGH
+        if number == 1 or (journal.finished(phase.id) and _stood(phase, job.plan, journal)):
             with failing(phase, job, begin, f"ucontact install --site {job.site_file} --dry-run"):
-                told = phase.preview(within(job, phase))
-            changes = Untold.NOT_TOLD if told is None else told
-        count = 0 if isinstance(changes, Untold) else changes
-        job.observer(PhaseFinished(phase.id, phase.title, count, time.monotonic() - begin))
+                changes = phase.preview(within(job, phase))
+        if isinstance(changes, Unforeseen):
+            job.observer(PhaseNotJudged(phase.id, phase.title, changes.because))
+        else:
+            seconds = time.monotonic() - begin
+            job.observer(PhaseForeseen(phase.id, phase.title, changes, seconds))
         rows.append(Preview(phase.id, phase.title, changes))
     return tuple(rows)
 
@@ -254,27 +264,31 @@ def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> t
     return tuple(move for move in moves if move.role not in abandoned)
 
 
-def _ensure_secrets(site: Site, paths: StatePaths) -> Secrets:
-    private_dir(paths.etc)
-    private_dir(paths.var)
-    known = load_secrets(paths.secrets)
+def _demand_provided(site: Site, known: Secrets, site_file: Path) -> None:
     missing = [name for name in provided_names(site) if name not in known]
     if missing:
         raise UsageError(
             "a trunk's password is not known yet",
             evidence=", ".join(missing),
-            helps=f"ucontact secrets set {missing[0]}",
+            helps=f"ucontact secrets set {missing[0]} --site {site_file}",
         )
+
+
+def _ensure_secrets(site: Site, paths: StatePaths, site_file: Path) -> Secrets:
+    private_dir(paths.etc)
+    private_dir(paths.var)
+    known = load_secrets(paths.secrets)
+    _demand_provided(site, known, site_file)
     values = with_generated(site, known)
     if values != dict(known):
         save_secrets(paths.secrets, values)
     return Secrets(values)
 
 
-def _inputs(seen: Surveyed, release: ReleaseFiles) -> dict[str, Any]:
+def _inputs(seen: Surveyed, release: ReleaseFiles | None) -> dict[str, Any]:
     return {
         "appliance": __version__,
-        "release": release.sha256,
+        "release": release.sha256 if release else None,
         "site": seen.site.model_dump(mode="json", exclude={"waivers"}),
         "plan": seen.plan.model_dump(mode="json", exclude={"reasons"}),
     }
@@ -287,6 +301,12 @@ def _opened_journal(
     fresh = Journal(inputs=inputs, progress=Progress.STARTED)
     if anew:
         return fresh
+    _demand_same(journal, inputs, site_file)
+    return journal.with_progress(Progress.STARTED)
+
+
+def _demand_same(journal: Journal, inputs: dict[str, Any], site_file: Path) -> None:
+    """An interrupted install goes on with what it began with, or not at all."""
     difference = inputs_diff(journal.inputs, inputs)
     if difference:
         raise UsageError(
@@ -294,4 +314,3 @@ def _opened_journal(
             evidence=difference,
             helps=f"ucontact install --site {site_file} --restart   (all phases, as it is now)",
         )
-    return journal.with_progress(Progress.STARTED)

@@ -91,6 +91,18 @@ def demand_sources(moves: Sequence[Move], ssh: SshSettings, site_file: Path) -> 
             )
 
 
+def demand_room(moves: Sequence[Move], ssh: SshSettings) -> None:
+    """Before anything is changed: what is to move has room on its new server.
+
+    Raises PhaseFailedError where it has not.
+    """
+    for move in moves:
+        store = store_of(move.role)
+        with runner_for(move.source, ssh) as source, runner_for(move.target, ssh) as target:
+            if not _shell(source, store.there).status:
+                _demand_room(Ends(source, target, ()), move, store)
+
+
 def carry(
     move: Move,
     store: Store,

@@ -14,9 +14,9 @@ from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
 from ucontact_appliance.engine.gathering import Gatherer
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
-from ucontact_appliance.engine.moves import carry, demand_sources, settle
-from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.engine.reporting import file_report, new_folder
+from ucontact_appliance.engine.moves import carry, demand_room, demand_sources, settle
+from ucontact_appliance.engine.pki import ensure_pki, foresee_pki
+from ucontact_appliance.engine.reporting import demand_reportable, file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.runner import runner_for
@@ -28,6 +28,13 @@ from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.resources import INSTALLER
+
+
+@dataclass(frozen=True)
+class Unforeseen:
+    """Why a dry run can't say what a phase would change."""
+
+    because: str
 
 
 class Phase(Protocol):
@@ -55,8 +62,11 @@ class Phase(Protocol):
     def run(self, job: Job) -> int:
         """Do it, or find it done. Raises ApplianceError when it can't be finished."""
 
-    def preview(self, job: Job) -> int | None:
-        """How much `run` would change, without changing it; None when that can't be told."""
+    def preview(self, job: Job) -> int | Unforeseen:
+        """How much `run` would change, without changing it; or why that can't be told.
+
+        Raises what `run` would refuse, as far as that can be known before.
+        """
 
 
 class _Always:
@@ -77,13 +87,17 @@ class Preflight(_Always):
     after: tuple[str, ...] = ()
 
     def run(self, job: Job) -> int:
-        """Judge hosts and inputs; changes nothing."""
+        """Judge inputs and hosts; changes nothing. What a later phase would refuse, it refuses."""
+        job.observer(TaskStarted("Judge certificates, keys and records"))
+        foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
+        demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
+        demand_room(job.moves, job.ssh)
         findings = _checked(job, Stage.PREFLIGHT)
         _demand(findings, "the servers are not ready for the installation", job.speak)
         return 0
 
-    def preview(self, job: Job) -> int | None:
+    def preview(self, job: Job) -> int | Unforeseen:
         """The same: it only looks."""
         return self.run(job)
 
@@ -105,7 +119,7 @@ class Play(_Always):
             _settled(job, self.keeps)
         return changed
 
-    def preview(self, job: Job) -> int | None:
+    def preview(self, job: Job) -> int | Unforeseen:
         """Ansible's check mode; only meaningful where the phase has been through before."""
         return _play(job, self.id, check=True).changed
 
@@ -125,8 +139,11 @@ class Certificates(_Always):
         issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         return len(issued.changed) + _play(job, self.id, check=False).changed
 
-    def preview(self, job: Job) -> int | None:
-        """Check mode of the role alone: nothing is issued."""
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Check mode of the role, where nothing is to be issued first."""
+        wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
+        if wanted:
+            return Unforeseen(f"an install first writes {', '.join(wanted)} here")
         return _play(job, self.id, check=True).changed
 
 
@@ -146,8 +163,10 @@ class Backend(_Always):
         _settled(job, Role.BACKEND)
         return changed
 
-    def preview(self, job: Job) -> int | None:
-        """Check mode."""
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Check mode, once the release is stored here."""
+        if job.release is None:
+            return Unforeseen("the release is not stored here yet")
         return _play(job, self.id, check=True).changed
 
 
@@ -185,9 +204,9 @@ class Carry:
                 settle(job.paths.places, self.role, _place(job, self.role))
         return 1 + _play(job, store.phase, check=False).changed
 
-    def preview(self, job: Job) -> int | None:
-        """Not to be told before the role is on its new server."""
-        return None
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Not to be told before the role is on its new server; preflight has found room there."""
+        return Unforeseen("what moves is copied and proved by the install itself")
 
 
 @dataclass(frozen=True)
@@ -211,9 +230,9 @@ class Verify(_Always):
         _demand(findings, "the site is installed, but not healthy", job.speak)
         return 0
 
-    def preview(self, job: Job) -> int | None:
-        """Not to be told without an installed site."""
-        return None
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Not to be told before the other phases are through."""
+        return Unforeseen("these checks look at the site when it is installed")
 
 
 INSTALL: tuple[Phase, ...] = (

@@ -120,6 +120,24 @@ class _Folder:
             return None
 
 
+@dataclass
+class _Foreseen(_Folder):
+    """The pki folder as it would become: what would be written stays in memory."""
+
+    pending: dict[str, bytes] = field(default_factory=dict)
+
+    def read(self, name: str) -> bytes | None:
+        return self.pending.get(name) or super().read(name)
+
+    def put(self, name: str, data: bytes, *, private: bool = False) -> None:
+        path = self.path / name
+        known = name in self.pending or not private or not path.exists()
+        if self.read(name) == data and (known or path.stat().st_mode & 0o077 == 0):
+            return
+        self.pending[name] = data
+        self.changed.append(name)
+
+
 @dataclass(frozen=True)
 class _Leaf:
     """A certificate that is wanted: file name, key, names and addresses, and what it is for."""
@@ -174,21 +192,44 @@ def ensure_pki(
     then), UnreachableError when a file can't be read or written.
     """
     now = now or datetime.now(timezone.utc)
-    reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
-    own = (
-        _customers_files(site, now) if site.certificate.source is CertificateSource.FILES else None
-    )
-
+    own = _own_files(site, now)
     private_dir(paths.pki)
-    folder = _Folder(paths.pki)
-    job = _Job(folder, site, plan, reached, now)
+    reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
+    return _brought(_Job(_Folder(paths.pki), site, plan, reached, now), own)
+
+
+def foresee_pki(
+    site: Site,
+    plan: Plan,
+    paths: StatePaths,
+    *,
+    addresses: Mapping[str, str] = MappingProxyType({}),
+    now: datetime | None = None,
+) -> PkiResult:
+    """What `ensure_pki` would write this moment; writes nothing, and raises the same."""
+    now = now or datetime.now(timezone.utc)
+    own = _own_files(site, now)
+    reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
+    return _brought(_Job(_Foreseen(paths.pki), site, plan, reached, now), own)
+
+
+def _own_files(site: Site, now: datetime) -> dict[str, bytes] | None:
+    """The customer's files, judged; None where the site's own CA signs."""
+    if site.certificate.source is not CertificateSource.FILES:
+        return None
+    return _customers_files(site, now)
+
+
+def _brought(job: _Job, own: dict[str, bytes] | None) -> PkiResult:
+    """The folder, brought to what the site needs."""
+    folder = job.folder
     authority = _ensure_authority(job)
     if own:
         for name, data in own.items():
             folder.put(name, data, private=name.endswith(".key"))
     else:
         _ensure_portal(job, authority)
-    for host in plan.hosts:
+    for host in job.plan.hosts:
         _ensure_internal(job, authority, host.name)
     _ensure_pins(folder)
     return PkiResult(tuple(folder.changed))

@@ -92,6 +92,21 @@ def signing_key(paths: StatePaths) -> bytes:
         return key
 
 
+def demand_reportable(paths: StatePaths) -> None:
+    """Before anything is changed: what a report builds on can be read, if it is there.
+
+    Raises UnreachableError for a damaged record, UsageError for a damaged key.
+    """
+    load_chain(paths)
+    if paths.report_key.exists():
+        try:
+            public_half(paths.report_key.read_bytes())
+        except OSError as error:
+            raise UnreachableError(
+                f"{paths.report_key} can't be read", evidence=str(error)
+            ) from error
+
+
 def auditors_key(paths: StatePaths) -> tuple[bytes, str]:
     """The public half in PEM, and its fingerprint: what an auditor takes along."""
     public = public_half(signing_key(paths))

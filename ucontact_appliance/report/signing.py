@@ -92,9 +92,16 @@ def read_key(path: Path) -> bytes:
 
 
 def _private(data: bytes) -> Ed25519PrivateKey:
-    key = load_pem_private_key(data, None)
+    try:
+        key = load_pem_private_key(data, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # its message may quote the file
+        key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError("the site's signing key is no Ed25519 key")
+        raise UsageError(
+            "the site's key that signs reports is damaged, or no Ed25519 key in PEM",
+            evidence="report.key in the site's folder below /etc/ucontact",
+            helps="restore report.key from your backup   (auditors hold its public half)",
+        )
     return key
 
 

@@ -11,6 +11,8 @@ from ucontact_appliance.engine.events import (
     Event,
     PhaseFailed,
     PhaseFinished,
+    PhaseForeseen,
+    PhaseNotJudged,
     PhaseSkipped,
     PhaseStarted,
     TaskResult,
@@ -52,6 +54,21 @@ def test_a_phase_ends_under_its_own_title_whatever_began_after_it() -> None:
     assert "4/9 Database" in line
     assert "changed=3" in line
     assert "41 s" in line
+
+
+def test_only_what_a_dry_run_judged_gets_a_tick() -> None:
+    text = shown(
+        *BESIDE,
+        PhaseForeseen("database", "Database", 3, 41.2),
+        PhaseNotJudged("stun", "STUN and TURN", "the newest install did not come through it"),
+    )
+    lines = text.splitlines()
+    [tick] = [line for line in lines if line.startswith("✓")]
+    assert "4/9 Database" in tick
+    assert "would change 3" in tick
+    [other] = [line for line in lines if line.startswith("?")]
+    assert "5/9 STUN and TURN" in other
+    assert other.endswith("not judged: the newest install did not come through it")
 
 
 def test_without_a_terminal_there_are_plain_lines() -> None:

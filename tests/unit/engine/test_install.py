@@ -15,21 +15,24 @@ from ucontact_appliance.engine.events import (
     Event,
     PhaseFailed,
     PhaseFinished,
+    PhaseForeseen,
+    PhaseNotJudged,
     PhaseSkipped,
     PhaseStarted,
     Warned,
     nobody,
 )
-from ucontact_appliance.engine.install import Untold, install, preview
+from ucontact_appliance.engine.install import NEVER_THROUGH, install, preview
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import Journal, Progress, load_journal, save_journal
-from ucontact_appliance.engine.phases import Phase
+from ucontact_appliance.engine.phases import Phase, Unforeseen
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import PlannedHost, Role
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.model import Host
+from ucontact_appliance.site.secrets import save_secrets
 from ucontact_appliance.state import state_paths
 
 RELEASE = ReleaseFiles(archive=Path("a.tar.gz"), manifest=Path("manifest.json"), sha256="0" * 64)
@@ -46,7 +49,7 @@ class Recorded:
     wanted: bool = True
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
-    previewed: int | None = 7
+    previewed: int | Unforeseen = 7
 
     def needed(self, job: Job) -> bool:
         return self.wanted
@@ -55,7 +58,7 @@ class Recorded:
         self.ran.append(self.id)
         return self.act(job)
 
-    def preview(self, job: Job) -> int | None:
+    def preview(self, job: Job) -> int | Unforeseen:
         return self.previewed
 
 
@@ -296,7 +299,7 @@ def test_a_preview_writes_nothing(site_file: Path) -> None:
     rows = preview(
         seen(), site_file, RELEASE, nobody, phases=(Recorded("a", ran), Recorded("b", ran))
     )
-    assert [row.changes for row in rows] == [7, Untold.NEVER_THROUGH]
+    assert [row.changes for row in rows] == [7, NEVER_THROUGH]
     assert ran == []
     assert sorted(p.name for p in site_file.parent.iterdir()) == ["site.yml"]
 
@@ -305,14 +308,14 @@ def test_a_preview_tells_a_phase_without_numbers_from_one_that_was_never_through
     site_file: Path,
 ) -> None:
     look, work = Recorded("look", []), Recorded("a", [])
-    judge = Recorded("judge", [], previewed=None)
+    judge = Recorded("judge", [], previewed=Unforeseen("no site"))
     with pytest.raises(PhaseFailedError):
         run(site_file, (look, work, Recorded("b", [], fail), judge))
     rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
-    assert [row.changes for row in rows] == [7, 7, Untold.NEVER_THROUGH]
+    assert [row.changes for row in rows] == [7, 7, NEVER_THROUGH]
     run(site_file, (look, work, Recorded("b", []), judge))
     rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
-    assert [row.changes for row in rows] == [7, 7, Untold.NOT_TOLD]
+    assert [row.changes for row in rows] == [7, 7, Unforeseen("no site")]
 
 
 def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
@@ -329,26 +332,73 @@ def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
     alone = replace(before, plan=before.plan.model_copy(update={"hosts": (first,)}))
     install(alone, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
 
-    def changes(*hosts: PlannedHost) -> list[int | Untold]:
+    def changes(*hosts: PlannedHost) -> list[int | Unforeseen]:
         grown = replace(after, plan=after.plan.model_copy(update={"hosts": hosts}))
         rows = preview(grown, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
         return [row.changes for row in rows[1:]]
 
     added = PlannedHost(name="two", address="192.0.2.11", roles=(Role.DATABASE,))
     assert changes(first) == [7, 7]
-    assert changes(first, added) == [Untold.NEVER_THROUGH, 7]
+    assert changes(first, added) == [NEVER_THROUGH, 7]
     elsewhere = first.model_copy(update={"address": "192.0.2.12"})
-    assert changes(elsewhere) == [Untold.NEVER_THROUGH] * 2
+    assert changes(elsewhere) == [NEVER_THROUGH] * 2
     lighter = first.model_copy(update={"roles": (Role.TELEPHONY, Role.BACKEND)})
-    assert changes(lighter, added) == [Untold.NEVER_THROUGH] * 2
+    assert changes(lighter, added) == [NEVER_THROUGH] * 2
 
 
-def test_a_preview_without_a_release_looks_at_preflight_alone(site_file: Path) -> None:
-    ran: list[str] = []
-    look, work = Recorded("look", ran), Recorded("a", ran)
-    run(site_file, (look, work))
-    rows = preview(seen(), site_file, None, nobody, phases=(look, work, Recorded("b", ran)))
-    assert [row.changes for row in rows] == [7, Untold.NO_RELEASE, Untold.NEVER_THROUGH]
+def test_a_preview_says_of_each_phase_whether_it_was_judged(site_file: Path) -> None:
+    look = Recorded("look", [])
+    unknown = Recorded("a", [], previewed=Unforeseen("no release"))
+    run(site_file, (look, unknown))
+    events: list[Event] = []
+    phases = (look, unknown, Recorded("b", []))
+    preview(seen(), site_file, None, events.append, phases=phases)
+    assert [type(e) for e in events] == [PhaseStarted, PhaseForeseen] + [
+        PhaseStarted,
+        PhaseNotJudged,
+    ] * 2
+    told = [e.because for e in events if isinstance(e, PhaseNotJudged)]
+    assert told == ["no release", NEVER_THROUGH.because]
+
+
+def with_trunk() -> Surveyed:
+    """A site with a trunk whose account has a password."""
+    site = small_site(
+        telephony={"trunks": [{"name": "acme", "host": "sip.example.net", "username": "me"}]}
+    )
+    return replace(seen(), site=site)
+
+
+def test_a_preview_refuses_a_trunk_without_its_password_as_an_install_does(
+    site_file: Path,
+) -> None:
+    phases = (Recorded("a", []),)
+    with pytest.raises(UsageError) as refused:
+        install(with_trunk(), site_file, RELEASE, nobody, phases=phases)
+    with pytest.raises(UsageError) as caught:
+        preview(with_trunk(), site_file, RELEASE, nobody, phases=phases)
+    assert (caught.value.what, caught.value.evidence) == (
+        refused.value.what,
+        "telephony.trunks.acme",
+    )
+    assert caught.value.helps == f"ucontact secrets set telephony.trunks.acme --site {site_file}"
+    save_secrets(state_paths("demo").secrets, {"telephony.trunks.acme": "given one"})
+    assert preview(with_trunk(), site_file, RELEASE, nobody, phases=phases)[0].changes == 7
+
+
+def test_a_preview_refuses_changed_inputs_of_an_interrupted_install_as_an_install_does(
+    site_file: Path,
+) -> None:
+    phases = (Recorded("look", []), Recorded("a", []), Recorded("b", [], fail), Recorded("c", []))
+    with pytest.raises(PhaseFailedError):
+        run(site_file, phases)
+    # The same inputs go on, and a release that is not looked up yet is no other one.
+    for release in (RELEASE, None):
+        assert preview(seen(), site_file, release, nobody, phases=phases)[0].changes == 7
+    with pytest.raises(UsageError, match="inputs have changed") as caught:
+        preview(seen(agents=11), site_file, RELEASE, nobody, phases=phases)
+    assert "agents: 11" in caught.value.evidence
+    assert preview(seen(agents=11), site_file, RELEASE, nobody, restart=True, phases=phases)
 
 
 def test_a_failed_phase_is_seen_by_the_observer(site_file: Path) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ucontact_appliance.engine.moves import Ends, _carry, demand_sources, load_places, settle
+from ucontact_appliance.engine import moves
+from ucontact_appliance.engine.moves import (
+    Ends,
+    _carry,
+    demand_room,
+    demand_sources,
+    load_places,
+    settle,
+)
 from ucontact_appliance.engine.stores import STORES, Store, store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed, LocalRunner, SshSettings
@@ -95,6 +104,25 @@ def test_no_room_stops_nothing(store: Store) -> None:
     with pytest.raises(PhaseFailedError, match="does not fit on two"):
         _carry(replace(ENDS, target=Full()), MOVE, store, steps.append)
     assert steps == []
+
+
+def test_room_is_judged_before_an_install_changes_anything(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def reached(host: Host, ssh: SshSettings) -> Iterator[LocalRunner]:
+        yield LocalRunner() if host.name == "one" else target
+
+    ssh = SshSettings(Path("known_hosts"))
+    monkeypatch.setattr(moves, "runner_for", reached)
+    monkeypatch.setattr(moves, "store_of", lambda role: store)
+    target = LocalRunner()
+    demand_room([MOVE], ssh)
+    target = Full()
+    with pytest.raises(PhaseFailedError, match="does not fit on two"):
+        demand_room([MOVE], ssh)
+    monkeypatch.setattr(moves, "store_of", lambda role: replace(store, there="false"))
+    demand_room([MOVE], ssh)
 
 
 def test_where_nothing_is_nothing_moves(store: Store) -> None:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.unit.certs import NOW, Issued, issue
 from tests.unit.checks.test_changes import finding
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.engine import phases
-from ucontact_appliance.engine.ansible import PlayResult
+from ucontact_appliance.engine.ansible import HostRecap, PlayResult
 from ucontact_appliance.engine.events import Event, Observer, TaskResult
 from ucontact_appliance.engine.job import Job, Surveyed
-from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.engine.pki import ensure_pki
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.catalogue import ENGLISH, Language
@@ -98,6 +101,114 @@ def test_a_host_that_was_lost_while_it_was_judged_is_judged_again_when_it_is_bac
             phases.Preflight().run(job)
     assert [one.retry_seconds for one in settings] == ([0, 60, 0] if back else [0, 60])
     assert {one.control_dir for one in settings} == {Path("c")}
+
+
+@pytest.fixture
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """State folders of this test's own; checks that are content, and playbooks that change two."""
+    monkeypatch.setenv("UCONTACT_ETC", str(tmp_path / "etc"))
+    monkeypatch.setenv("UCONTACT_VAR", str(tmp_path / "var"))
+    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
+    monkeypatch.setattr(
+        phases,
+        "run_playbook",
+        lambda *words, **options: PlayResult(0, {"one": HostRecap(changed=2)}, ()),
+    )
+    return tmp_path
+
+
+def with_certificate(folder: Path, leaf: Issued) -> Job:
+    """A job of a site whose customer brought that certificate."""
+    for name, data in (("chain", leaf.pem), ("key", leaf.key_pem), ("ca", ROOT.pem)):
+        (folder / name).write_bytes(data)
+    files = {name: str(folder / name) for name in ("chain", "key", "ca")}
+    site = small_site(certificate={"source": "files", **files})
+    job = a_job(lambda event: None)
+    return replace(job, seen=replace(job.seen, site=site))
+
+
+ROOT = issue("root", authority=True, end=datetime.now(timezone.utc) + timedelta(days=999))
+FQDN = small_site().fqdn
+
+
+@pytest.mark.parametrize(
+    ("leaf", "told"),
+    [
+        (issue("old", ROOT, names=[FQDN], end=NOW - timedelta(days=5)), "it expired on"),
+        (
+            issue("x", ROOT, names=["x.test"], end=datetime.now(timezone.utc) + timedelta(9)),
+            "does not speak for",
+        ),
+        (issue("self", names=[FQDN]), "self-signed"),
+    ],
+    ids=["expired", "other-name", "self-signed"],
+)
+def test_a_certificate_that_can_not_be_used_is_refused_by_preflight_and_its_rehearsal(
+    own_state: Path, leaf: Issued, told: str
+) -> None:
+    job = with_certificate(own_state, leaf)
+    for act in (phases.Preflight().run, phases.Preflight().preview):
+        with pytest.raises(UsageError, match=r"certificate that site\.yml names") as caught:
+            act(job)
+        assert told in caught.value.evidence
+
+
+def test_a_key_of_another_certificate_or_no_file_at_all_is_refused(own_state: Path) -> None:
+    leaf = issue("leaf", ROOT, names=[FQDN], end=datetime.now(timezone.utc) + timedelta(days=9))
+    job = with_certificate(own_state, leaf)
+    assert phases.Preflight().preview(job) == 0
+    (own_state / "key").write_bytes(ROOT.key_pem)
+    with pytest.raises(UsageError) as caught:
+        phases.Preflight().preview(job)
+    assert "does not belong to the certificate" in caught.value.evidence
+    (own_state / "key").unlink()
+    with pytest.raises(UnreachableError, match="can't be read"):
+        phases.Preflight().preview(job)
+
+
+@pytest.mark.parametrize("name", ["chain", "report_key"])
+def test_records_that_the_report_builds_on_are_judged_before_anything(
+    own_state: Path, name: str
+) -> None:
+    job = a_job(lambda event: None)
+    path = getattr(job.paths, name)
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    with pytest.raises((UnreachableError, UsageError), match="report") as caught:
+        phases.Preflight().preview(job)
+    assert caught.value.helps
+
+
+def test_certificates_are_counted_only_when_none_is_to_be_written_first(own_state: Path) -> None:
+    job, phase = a_job(lambda event: None), phases.Certificates()
+    told = phase.preview(job)
+    assert isinstance(told, phases.Unforeseen)
+    assert "ca.pem" in told.because
+    assert not job.paths.pki.exists()
+    ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
+    assert phase.preview(job) == 2
+
+
+def test_a_portal_without_a_key_whose_backup_is_elsewhere_is_refused_at_once(
+    own_state: Path,
+) -> None:
+    job = a_job(lambda event: None)
+    ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
+    for name in ("portal.key", "hpkp-backup.key"):
+        (job.paths.pki / name).unlink()
+    with pytest.raises(UsageError, match="the backup key is kept elsewhere"):
+        phases.Preflight().preview(job)
+
+
+def test_what_no_rehearsal_can_tell_says_why(own_state: Path) -> None:
+    job = replace(a_job(lambda event: None), release=None)
+    for phase in phases.INSTALL:
+        if isinstance(phase, phases.Backend | phases.Carry | phases.Verify):
+            told = phase.preview(job)
+            assert isinstance(told, phases.Unforeseen), phase.id
+            assert told.because
+        elif isinstance(phase, phases.Play):
+            assert phase.preview(job) == 2
 
 
 def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.unit.certs import NOW, issue
 from tests.unit.sites import small_site
-from ucontact_appliance.engine.pki import ensure_pki
-from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.engine.pki import PkiResult, ensure_pki, foresee_pki
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.planning.certificates import names_of, spki_pin
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
@@ -31,8 +32,25 @@ def paths(tmp_path: Path) -> StatePaths:
 
 
 def ensure(paths: StatePaths, site: Site, now: datetime = NOW, **options: Any) -> tuple[str, ...]:
+    """What is written; every time it is foreseen before, without a write, errors included."""
     plan = make_plan(site, {})
-    return ensure_pki(site, plan, paths, now=now, **options).changed
+    before = files(paths)
+
+    def tried(act: Callable[..., PkiResult]) -> tuple[str, ...] | ApplianceError:
+        try:
+            return act(site, plan, paths, now=now, **options).changed
+        except ApplianceError as error:
+            return error
+
+    foreseen = tried(foresee_pki)
+    assert files(paths) == before
+    done = tried(ensure_pki)
+    if isinstance(done, ApplianceError):
+        assert isinstance(foreseen, ApplianceError)
+        assert (foreseen.what, foreseen.evidence) == (done.what, done.evidence)
+        raise done
+    assert foreseen == done
+    return done
 
 
 def certificate(paths: StatePaths, name: str) -> x509.Certificate:
@@ -40,7 +58,8 @@ def certificate(paths: StatePaths, name: str) -> x509.Certificate:
 
 
 def files(paths: StatePaths) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in paths.pki.iterdir()}
+    folder = paths.pki
+    return {p.name: p.read_bytes() for p in folder.iterdir()} if folder.exists() else {}
 
 
 def test_the_first_run_makes_all_and_the_second_nothing(paths: StatePaths) -> None:

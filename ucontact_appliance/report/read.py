@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.report.document import ReportDocument
+from ucontact_appliance.report.folder import ReportFolder, demand_regular, opened
 from ucontact_appliance.report.write import DOCUMENT, SBOM
 
 
@@ -23,9 +24,20 @@ class Kept:
 
 
 def read_report(folder: Path) -> Kept:
-    """The report in that folder. Raises UsageError, which names the file and what is wrong."""
+    """The report in that folder, of which no link is followed.
+
+    Raises UsageError, which names the file and what is wrong, and UnreachableError for what is no
+    folder.
+    """
+    with opened(folder) as here:
+        demand_regular(here, (DOCUMENT, SBOM))
+        document, bom = _json(here, DOCUMENT), _json(here, SBOM)
+    return Kept(_document(folder, document), _components(folder, bom))
+
+
+def _document(folder: Path, read: Any) -> ReportDocument:
     try:
-        document = ReportDocument.model_validate(_json(folder / DOCUMENT))
+        return ReportDocument.model_validate(read)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
@@ -34,7 +46,17 @@ def read_report(folder: Path) -> Kept:
             evidence=f"{where}: {first['msg']}",
             helps="reports compare from version 2 of their schema on",
         ) from error
-    return Kept(document, components(_json(folder / SBOM)))
+
+
+def _components(folder: Path, bom: Any) -> dict[tuple[str, str], str]:
+    try:
+        return components(bom)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{folder / SBOM} is no bill of materials in CycloneDX",
+            evidence=f"{type(error).__name__}: {error}",
+            helps=f"ucontact report verify {folder}",
+        ) from error
 
 
 def components(bom: Any) -> dict[tuple[str, str], str]:
@@ -47,10 +69,11 @@ def components(bom: Any) -> dict[tuple[str, str], str]:
     }
 
 
-def _json(path: Path) -> Any:
+def _json(folder: ReportFolder, name: str) -> Any:
+    path = folder.path / name
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(folder.read(name))
     except OSError as error:
         raise UsageError(f"{path} can't be read", evidence=error.strerror or str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON", evidence=str(error)) from error

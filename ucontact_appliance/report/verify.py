@@ -1,12 +1,14 @@
 """Checking a report's folder again: every file by its hash, and the manifest by its signature.
 
-It needs the folder and the public key that the auditor took along, nothing else of the site.
+It needs the folder and the public key that the auditor took along, nothing else of the site. Links
+and special files are refused without being followed or opened (`report.folder`).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from pydantic import ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.report.exhibits import digest
-from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, Manifest, sha256
+from ucontact_appliance.report.folder import ReportFolder, opened
+from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, Manifest
 from ucontact_appliance.report.signing import fingerprint, holds
 from ucontact_appliance.report.write import EVIDENCE, FILES
 
@@ -36,8 +39,9 @@ class Verification:
     """What came of checking a folder.
 
     `altered` are files that are not what the manifest says, or are missing; `strangers` those that
-    it does not name; `forged` exhibits whose own hash is wrong. `signed_by` is the fingerprint that
-    the manifest names.
+    it does not name; `forged` exhibits whose own hash is wrong. `refused` has the reason for each
+    path that was not opened: a link, a special file, or more than a report can have. `signed_by` is
+    the fingerprint that the manifest names, and empty where the manifest was refused.
     """
 
     altered: tuple[str, ...]
@@ -45,11 +49,16 @@ class Verification:
     forged: tuple[str, ...]
     seal: Seal
     signed_by: str
+    refused: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def objections(self) -> tuple[str, ...]:
         """Why the folder can't be trusted, a line each; none when it can."""
-        lines = [f"altered: {name}" for name in self.altered]
+        lines = [
+            f"refused: {name or 'the folder'} ({reason}; not opened)"
+            for name, reason in self.refused.items()
+        ]
+        lines += [f"altered: {name}" for name in self.altered]
         lines += [f"not of the report: {name}" for name in self.strangers]
         lines += [f"exhibit with a wrong hash: {name}" for name in self.forged]
         told = {
@@ -66,30 +75,31 @@ def verify(folder: Path, public: bytes | None) -> Verification:
     Raises UnreachableError when the folder or its manifest can't be read, UsageError when the
     manifest is damaged.
     """
-    manifest, data = _manifest(folder)
-    # A report's own files count as missing where the manifest leaves them out.
-    expected = dict.fromkeys(FILES, "") | manifest.sha256
-    return Verification(
-        altered=tuple(
-            name for name, wanted in expected.items() if _sha256(folder / name) != wanted
-        ),
-        strangers=tuple(
-            sorted(
-                path.name
-                for path in folder.iterdir()
-                if path.name not in expected and path.name not in _OWN
-            )
-        ),
-        forged=_forged(folder / EVIDENCE),
-        seal=_seal(folder / SIGNATURE, manifest, data, public),
-        signed_by=manifest.key,
-    )
+    with opened(folder) as here:
+        refused = here.listing.refused
+        if MANIFEST in refused or "" in refused:
+            return Verification((), (), (), Seal.UNCHECKED, "", refused)
+        manifest, data = _manifest(here)
+        # A report's own files count as missing where the manifest leaves them out.
+        expected = dict.fromkeys(FILES, "") | manifest.sha256
+        known = {*expected, *_OWN, *refused}
+        return Verification(
+            altered=tuple(
+                name
+                for name, wanted in expected.items()
+                if name not in refused and _sha256(here, name) != wanted
+            ),
+            strangers=tuple(sorted({*here.listing.files, *here.listing.folders} - known)),
+            forged=_forged(here),
+            seal=_seal(here, manifest, data, public),
+            signed_by=manifest.key,
+            refused=refused,
+        )
 
 
-def _manifest(folder: Path) -> tuple[Manifest, bytes]:
-    path = folder / MANIFEST
+def _manifest(folder: ReportFolder) -> tuple[Manifest, bytes]:
     try:
-        data = path.read_bytes()
+        data = folder.read(MANIFEST)
     except OSError as error:
         raise UnreachableError(
             "that is no report's folder", evidence=str(error), helps="ucontact report --out DIR"
@@ -97,12 +107,15 @@ def _manifest(folder: Path) -> tuple[Manifest, bytes]:
     try:
         return Manifest.model_validate_json(data), data
     except ValidationError:
+        path = folder.path / MANIFEST
         raise UsageError(f"the manifest {path} is damaged, or of an earlier version") from None
 
 
-def _seal(path: Path, manifest: Manifest, data: bytes, public: bytes | None) -> Seal:
+def _seal(folder: ReportFolder, manifest: Manifest, data: bytes, public: bytes | None) -> Seal:
+    if SIGNATURE in folder.listing.refused:
+        return Seal.UNCHECKED  # told as refused already
     try:
-        signature = path.read_bytes()
+        signature = folder.read(SIGNATURE)
     except OSError:
         return Seal.MISSING
     if public is None:
@@ -112,17 +125,17 @@ def _seal(path: Path, manifest: Manifest, data: bytes, public: bytes | None) -> 
     return Seal.WRONG if fingerprint(public) == manifest.key else Seal.OTHER_KEY
 
 
-def _forged(path: Path) -> tuple[str, ...]:
+def _forged(folder: ReportFolder) -> tuple[str, ...]:
     """Exhibits whose hash is not that of their content: each can be shown by itself."""
     try:
-        exhibits = json.loads(path.read_text(encoding="utf-8"))["exhibits"]
+        exhibits = json.loads(folder.read(EVIDENCE))["exhibits"]
         return tuple(row["id"] for row in exhibits if digest(row) != row["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()  # told as an altered file already
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()  # told as an altered or refused file already
 
 
-def _sha256(path: Path) -> str:
+def _sha256(folder: ReportFolder, name: str) -> str:
     try:
-        return sha256(path.read_bytes())
+        return folder.sha256(name)
     except OSError:
         return "missing"

@@ -132,7 +132,10 @@ def test_components_are_those_of_every_device() -> None:
         ("report.json", None, "report.json can't be read"),
         ("report.json", "{", "report.json is no JSON"),
         ("report.json", json.dumps({"schema": 1}), "is no report of this appliance"),
+        ("report.json", "[" * 100_000, "report.json is no JSON"),
         ("sbom.json", None, "sbom.json can't be read"),
+        ("sbom.json", "[]", "sbom.json is no bill of materials"),
+        ("sbom.json", '{"components": [{"components": [{"version": "1"}]}]}', "is no bill"),
     ],
 )
 def test_what_is_no_report_is_told(folder: Path, name: str, content: str | None, says: str) -> None:
@@ -141,4 +144,12 @@ def test_what_is_no_report_is_told(folder: Path, name: str, content: str | None,
     else:
         (folder / name).write_text(content)
     with pytest.raises(UsageError, match=says):
+        read_report(folder)
+
+
+@pytest.mark.parametrize("name", ["report.json", "sbom.json"])
+def test_a_link_is_not_followed(folder: Path, name: str) -> None:
+    (folder / name).rename(folder / "other")
+    (folder / name).symlink_to(folder / "other")
+    with pytest.raises(UsageError, match=f"{name} is refused: symbolic link"):
         read_report(folder)

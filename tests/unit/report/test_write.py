@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import time
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -102,6 +105,90 @@ def test_one_changed_byte_anywhere_is_found(folder: Path, name: str) -> None:
 def test_a_file_that_was_added_is_named(folder: Path) -> None:
     (folder / "letter.txt").write_text("all is well")
     assert verify(folder, PUBLIC).objections == ("not of the report: letter.txt",)
+
+
+def refused(folder: Path) -> list[str]:
+    return [line for line in verify(folder, PUBLIC).objections if line.startswith("refused: ")]
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST, SIGNATURE])
+def test_a_link_in_the_place_of_a_file_is_refused_with_its_name(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    (folder / name).rename(tmp_path / "elsewhere")  # the very content: it would verify
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    found = verify(folder, PUBLIC)
+    assert f"refused: {name} (symbolic link; not opened)" in found.objections
+    assert name not in found.altered
+
+
+def test_links_are_refused_wherever_they_lie_and_wherever_they_lead(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "deep").mkdir()
+    (folder / "sub" / "deep" / "link").symlink_to("/etc/passwd")
+    (folder / "dir").symlink_to("/etc")
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "loop").symlink_to("loop")
+    assert refused(folder) == [
+        f"refused: {name} (symbolic link; not opened)"
+        for name in ("dangling", "dir", "loop", "sub/deep/link")
+    ]
+    assert verify(folder, PUBLIC).strangers == ("sub", "sub/deep")
+
+
+@pytest.mark.parametrize("name", ["pipe", "report.json", "evidence.json", MANIFEST, SIGNATURE])
+def test_a_fifo_is_refused_at_once(folder: Path, name: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    began = time.monotonic()
+    assert refused(folder) == [f"refused: {name} (FIFO; not opened)"]
+    assert time.monotonic() - began < 5
+
+
+def test_a_socket_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)  # a socket's path is short
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("door")
+    assert refused(folder) == ["refused: door (socket; not opened)"]
+
+
+def test_a_file_without_an_end_is_not_read(folder: Path) -> None:
+    with (folder / "evidence.json").open("wb") as stream:
+        stream.truncate(10**12)  # sparse
+    (line,) = refused(folder)
+    assert line.startswith("refused: evidence.json (1000000000000 bytes, and at most ")
+
+
+def test_many_large_files_are_not_read(folder: Path) -> None:
+    for number in range(3):
+        with (folder / f"x{number}").open("wb") as stream:
+            stream.truncate(200 * 10**6)
+    (line,) = refused(folder)
+    assert line.startswith("refused: the folder (6")
+    assert "bytes in all" in line
+
+
+def test_a_folder_of_thousands_is_not_read(folder: Path) -> None:
+    for number in range(1000):
+        (folder / f"n{number}").touch()
+    assert refused(folder) == [
+        "refused: the folder (more than 100 files and folders: the others were not read; "
+        "not opened)"
+    ]
+
+
+def test_a_manifest_that_names_a_file_elsewhere_reads_none(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    made = report()
+    files = forms(made) | {"../secret": b"x"}
+    write_report(made, files, folder, KEY)
+    assert verify(folder, PUBLIC).altered == ("../secret",)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b'{"exhibits": [1]}', b"\xff"])
+def test_evidence_of_any_shape_is_an_altered_file(folder: Path, content: bytes) -> None:
+    (folder / "evidence.json").write_bytes(content)
+    assert verify(folder, PUBLIC).objections == ("altered: evidence.json",)
 
 
 def test_a_manifest_made_anew_is_signed_by_another_key(folder: Path) -> None:

@@ -27,6 +27,7 @@ def page_texts() -> tuple[str, ...]:
         *html.VERDICTS.values(),
         *html.STATUSES.values(),
         *html.METHODS.values(),
+        *html.FLAWS.values(),
         *html.DATES,
         *html.HEADLINES.values(),
         html.NOTHING,

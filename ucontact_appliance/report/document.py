@@ -128,6 +128,14 @@ class VulnerabilityRow(_Model):
     status: str = Field(description="open (no fix in this suite), fixed-in, or undetermined")
     fixed_version: str = Field(description="the source version that mends it, or empty")
     urgency: str = Field(description="the feed's word")
+    architecture: str = Field(default="", description="the binary package's")
+    source_version: str = Field(default="", description="the source version that is installed")
+    scope: str = Field(default="", description="local or remote, or empty")
+    description: str = Field(default="", description="the feed's words, or empty")
+    no_advisory: str = Field(
+        default="", description="why Debian's security team issues no advisory, or empty"
+    )
+    no_advisory_reason: str = Field(default="", description="postponed, ignored, or empty")
 
 
 class HostVulnerabilities(_Model):
@@ -309,6 +317,12 @@ def _vulnerability(one: Vulnerability) -> VulnerabilityRow:
         status=one.status,
         fixed_version=one.fixed_version,
         urgency=one.urgency,
+        architecture=one.architecture,
+        source_version=one.source_version,
+        scope=one.scope,
+        description=one.description,
+        no_advisory=one.no_advisory,
+        no_advisory_reason=one.no_advisory_reason,
     )
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report import parts
+from ucontact_appliance.report.known import STATUSES as FLAWS
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.resources import TEMPLATES
 
@@ -110,6 +111,7 @@ def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> st
         verdicts=VERDICTS,
         statuses=STATUSES,
         methods=METHODS,
+        flaw_statuses=FLAWS,
         headline=headline(counts),
         sentence=sentence(counts, len(report.assessments)),
         counts=counts,

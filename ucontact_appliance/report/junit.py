@@ -1,4 +1,8 @@
-"""Findings as JUnit XML, for pipelines: a suite a host, a case a check."""
+"""Findings as JUnit XML, for pipelines: one suite per host, one case per check.
+
+Known vulnerabilities follow in suites of their own. They change no verdict of a report, so they are
+no failures here: one that affects a server passes with a warning, as a check that warns does.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,46 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.report.known import (
+    TITLE,
+    Flaw,
+    feed_facts,
+    flaws,
+    judged_facts,
+    unjudged,
+    unknown,
+)
+from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.text import clean
+
+_CLASS = "ucontact.vulnerabilities"
+
+
+def report_to_junit(report: Report) -> bytes:
+    """The document of a whole report: its findings, and what is known of vulnerabilities."""
+    root = _root(report.site, report.time, report.findings)
+    known = report.vulnerabilities
+    if reason := unknown(known):
+        suite = _suite(root, TITLE, report.time, 1, 1)
+        _properties(suite, feed_facts(known))
+        _skipped(suite, TITLE, reason)
+    for host, judged in known.hosts if known else ():
+        found = [one for one in flaws(known) if one.host == host]
+        silent = [one for one in unjudged(known) if one.host == host]
+        waiting = sum(one.first.status == "undetermined" for one in found)
+        suite = _suite(
+            root,
+            f"{host}: {TITLE}",
+            report.time,
+            len(found) + len(silent),
+            waiting + len(silent),
+        )
+        _properties(suite, (*feed_facts(known), *judged_facts(judged)))
+        for flaw in found:
+            _flaw(suite, flaw)
+        for one in silent:
+            _skipped(suite, f"not judged: {one.reason}", one.reason)
+    return _bytes(root)
 
 
 def to_junit(site: str, time: str, findings: Sequence[Finding]) -> bytes:
@@ -15,6 +58,10 @@ def to_junit(site: str, time: str, findings: Sequence[Finding]) -> bytes:
     A failure is one, an error is one, what was skipped or waived is skipped, with the reason; a
     warning passes, and says so in its output.
     """
+    return _bytes(_root(site, time, findings))
+
+
+def _root(site: str, time: str, findings: Sequence[Finding]) -> ElementTree.Element:
     root = ElementTree.Element("testsuites", name=f"ucontact {site}")
     for host in dict.fromkeys(finding.host for finding in findings):
         mine = [finding for finding in findings if finding.host == host]
@@ -31,6 +78,10 @@ def to_junit(site: str, time: str, findings: Sequence[Finding]) -> bytes:
         )
         for finding in mine:
             _case(suite, finding)
+    return root
+
+
+def _bytes(root: ElementTree.Element) -> bytes:
     ElementTree.indent(root)
     made: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return made + b"\n"
@@ -52,9 +103,8 @@ def _case(suite: ElementTree.Element, finding: Finding) -> None:
         time=f"{finding.seconds:.3f}",
     )
     outcome = _outcome(finding)
-    told = finding.waived.reason if finding.waived else finding.observed
     if outcome:
-        made = ElementTree.SubElement(case, outcome, message=clean(told))
+        made = ElementTree.SubElement(case, outcome, message=clean(_told(finding)))
         if outcome != "skipped":
             made.set("type", finding.severity.value)
             made.text = clean(
@@ -63,3 +113,52 @@ def _case(suite: ElementTree.Element, finding: Finding) -> None:
             )
     elif finding.verdict is Verdict.WARN:
         ElementTree.SubElement(case, "system-out").text = clean(f"warning: {finding.observed}")
+
+
+def _told(finding: Finding) -> str:
+    if finding.waived:
+        return f"waived until {finding.waived.until}: {finding.waived.reason}"
+    if finding.blocked_by:
+        return f"not judged: it builds on {finding.blocked_by}, which did not pass"
+    return finding.observed
+
+
+def _suite(
+    root: ElementTree.Element, name: str, time: str, tests: int, skipped: int
+) -> ElementTree.Element:
+    return ElementTree.SubElement(
+        root,
+        "testsuite",
+        name=clean(name),
+        timestamp=time.partition("+")[0],
+        tests=str(tests),
+        failures="0",
+        errors="0",
+        skipped=str(skipped),
+        time="0.000",
+    )
+
+
+def _properties(suite: ElementTree.Element, facts: Sequence[tuple[str, str]]) -> None:
+    below = ElementTree.SubElement(suite, "properties")
+    for name, value in facts:
+        ElementTree.SubElement(below, "property", name=name, value=clean(value))
+
+
+def _flaw(suite: ElementTree.Element, flaw: Flaw) -> None:
+    if flaw.first.status == "undetermined":
+        _skipped(suite, flaw.name, f"{flaw.told}; installed: {flaw.installed}")
+        return
+    case = _named(suite, flaw.name)
+    told = f"warning: {flaw.told}\ninstalled: {flaw.installed}\n{flaw.first.description}"
+    ElementTree.SubElement(case, "system-out").text = clean(told)
+
+
+def _skipped(suite: ElementTree.Element, name: str, reason: str) -> None:
+    ElementTree.SubElement(_named(suite, name), "skipped", message=clean(reason))
+
+
+def _named(suite: ElementTree.Element, name: str) -> ElementTree.Element:
+    return ElementTree.SubElement(
+        suite, "testcase", name=clean(name), classname=_CLASS, time="0.000"
+    )

@@ -1,7 +1,8 @@
 """A report as OSCAL assessment results (NIST, Open Security Controls Assessment Language). Pure.
 
 The objectives are the requirements, the observations the findings, and the evidence that an
-observation names are the exhibits of evidence.json beside the document.
+observation names are the exhibits of evidence.json beside the document. A known vulnerability is an
+observation, and a risk as long as it affects a server; it belongs to no requirement.
 """
 
 from __future__ import annotations
@@ -19,6 +20,16 @@ from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.report.exhibits import Exhibit, Method, sources_of
 from ucontact_appliance.report.html import VERDICTS
+from ucontact_appliance.report.known import (
+    TITLE,
+    Flaw,
+    Unjudged,
+    feed_facts,
+    flaws,
+    judged_facts,
+    unjudged,
+    unknown,
+)
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost
 from ucontact_appliance.report.text import clean, one_line
 
@@ -99,6 +110,9 @@ def _result(report: Report, exhibits: Mapping[str, Exhibit]) -> _Json:
         *(datetime.fromisoformat(one.began) for one in exhibits.values() if one.began),
     ]
     failed = [finding for finding in report.findings if finding.verdict is Verdict.FAIL]
+    found = flaws(report.vulnerabilities)
+    nothing = unknown(report.vulnerabilities)
+    unverified = (*report.limits, *([f"{TITLE}: {nothing}"] if nothing else []))
     made = {
         "uuid": _run_uuid(report, "result"),
         "title": f"Checks of {_line(report.site)}",
@@ -112,6 +126,7 @@ def _result(report: Report, exhibits: Mapping[str, Exhibit]) -> _Json:
             _prop("size", report.size),
             _prop("agents", str(report.agents)),
             _prop("verdict", report.verdict),
+            *_feed(report),
         ],
         "local-definitions": {
             "inventory-items": _inventory(report),
@@ -125,13 +140,20 @@ def _result(report: Report, exhibits: Mapping[str, Exhibit]) -> _Json:
                 {"include-objectives": [{"objective-id": _target(a)} for a in report.assessments]}
             ],
         },
-        "observations": [_observation(report, one, exhibits) for one in report.findings],
-        "risks": [_risk(report, one) for one in failed],
+        "observations": [
+            *(_observation(report, one, exhibits) for one in report.findings),
+            *(_flaw(report, one) for one in found),
+            *(_silence(report, one) for one in unjudged(report.vulnerabilities)),
+        ],
+        "risks": [
+            *(_risk(report, one) for one in failed),
+            *(_exposure(report, one) for one in found if one.first.status != "undetermined"),
+        ],
         "findings": [_finding(report, one) for one in report.assessments],
         "remarks": "\n".join(
-            ["What was not verified:\n", *(f"- {_line(limit)}" for limit in report.limits)]
+            ["What was not verified:\n", *(f"- {_line(limit)}" for limit in unverified)]
         )
-        if report.limits
+        if unverified
         else "",
     }
     # OSCAL has no empty lists, and no empty text.
@@ -214,6 +236,109 @@ def _risk(report: Report, finding: Finding) -> _Json:
     return made
 
 
+def _feed(report: Report) -> list[_Json]:
+    return [_prop(name, value) for name, value in feed_facts(report.vulnerabilities)]
+
+
+def _flaw(report: Report, flaw: Flaw) -> _Json:
+    one = flaw.first
+    return {
+        **_of_packages(report, flaw.host),
+        "uuid": _flaw_uuid(report, "vulnerability", flaw),
+        "title": f"{_line(flaw.name)} ({_line(flaw.host)})",
+        "description": _exposed(flaw),
+        "props": [
+            _prop("cve", one.cve),
+            _prop("state", one.status),
+            _prop("urgency", one.urgency),
+            _prop("source", f"{one.source} {one.source_version}"),
+            *([_prop("fixed-version", one.fixed_version)] if one.fixed_version else []),
+            *(_prop("package", f"{row.package} {row.version}") for row in flaw.packages),
+        ],
+        "methods": [_METHODS[Method.READ]],
+    }
+
+
+def _silence(report: Report, one: Unjudged) -> _Json:
+    return {
+        **_of_packages(report, one.host),
+        "uuid": _run_uuid(report, "not judged", one.host, one.reason),
+        "title": f"{TITLE} ({_line(one.host)}): not judged",
+        "description": f"Not judged: {_line(one.reason) or 'no reason is on record'}",
+        "props": [_prop("state", "not-judged")],
+        "methods": [_NO_METHOD],
+    }
+
+
+def _of_packages(report: Report, host: str) -> _Json:
+    """What observations about a server's packages have in common."""
+    return {
+        "types": ["finding"],
+        "origins": [_origin(report)],
+        "subjects": [{"subject-uuid": _host_uuid(report, host), "type": "inventory-item"}],
+        "relevant-evidence": [
+            {
+                "href": "report.json",
+                "description": "The feed's name, hash and age, and each package that is affected.",
+            },
+            {"href": "sbom.json", "description": "Every package of the server, affected or not."},
+        ],
+        "collected": report.time,
+    }
+
+
+def _exposure(report: Report, flaw: Flaw) -> _Json:
+    one = flaw.first
+    made: _Json = {
+        "uuid": _flaw_uuid(report, "exposure", flaw),
+        "title": f"{_line(flaw.name)} ({_line(flaw.host)})",
+        "description": _exposed(flaw),
+        "statement": "A known vulnerability of an installed package. It belongs to no requirement "
+        "and changes no verdict of this report.",
+        "status": "open",
+        "origins": [_origin(report)],
+        "characterizations": [
+            {
+                "origin": _origin(report),
+                "facets": [
+                    {
+                        "name": "urgency",
+                        "system": NAMESPACE,
+                        "value": one_line(one.urgency) or "none",
+                    },
+                    {"name": "cve", "system": NAMESPACE, "value": one_line(one.cve) or "none"},
+                ],
+            }
+        ],
+        "related-observations": [
+            {"observation-uuid": _flaw_uuid(report, "vulnerability", flaw)},
+        ],
+    }
+    if one.fixed_version:
+        made["remediations"] = [
+            {
+                "uuid": _flaw_uuid(report, "update", flaw),
+                "lifecycle": "recommendation",
+                "title": "Update",
+                "description": f"Install version {_line(one.fixed_version)} or later of the "
+                f"packages of {_line(one.source)} on {_line(flaw.host)}.",
+            }
+        ]
+    return made
+
+
+def _exposed(flaw: Flaw) -> str:
+    described = one_line(flaw.first.description)
+    parts = [f"Installed: {_line(flaw.installed)}", _line(flaw.told)]
+    return "\n\n".join([*parts, *([_line(described)] if described else [])])
+
+
+def _flaw_uuid(report: Report, kind: str, flaw: Flaw) -> str:
+    one = flaw.first
+    names = (flaw.host, one.cve, one.source, one.status, one.source_version)
+    return _run_uuid(report, kind, *names)
+
+
 def _finding(report: Report, assessment: Assessment) -> _Json:
     requirement = assessment.requirement
     state, reason, why = _STATES[assessment.verdict]
@@ -269,10 +394,17 @@ def _objective(assessment: Assessment) -> _Json:
 
 
 def _inventory(report: Report) -> list[_Json]:
-    """Every server, those that only a finding names too: each observation has its subject."""
+    """Every server, those that only a finding or a feed names too.
+
+    So each observation has its subject.
+    """
     named = {host.name: _server(report, host) for host in report.hosts}
-    for finding in report.findings:
-        named.setdefault(finding.host, _stranger(report, finding.host))
+    judged = dict(report.vulnerabilities.hosts) if report.vulnerabilities else {}
+    for name in (*(finding.host for finding in report.findings), *judged):
+        named.setdefault(name, _stranger(report, name))
+    for name, one in judged.items():
+        facts = [_prop(*fact) for fact in judged_facts(one)]
+        named[name] = named[name] | {"props": [*named[name].get("props", ()), *facts]}
     return list(named.values())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import typst
@@ -18,9 +18,13 @@ from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report import parts
 from ucontact_appliance.report.controls import ControlAssessment
-from ucontact_appliance.report.html import STATUSES, VERDICTS, headline, spoken
+from ucontact_appliance.report.exhibits import Exhibit
+from ucontact_appliance.report.html import METHODS, STATUSES, VERDICTS, headline, spoken
+from ucontact_appliance.report.known import GIVE_A_FEED, NO_FEED, TITLE, Flaw, flaws
+from ucontact_appliance.report.known import STATUSES as FLAWS
 from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.report.text import clean
+from ucontact_appliance.report.vulnerabilities import Judged, KnownToday
 from ucontact_appliance.resources import TEMPLATES
 from ucontact_appliance.site.model import Attestation
 
@@ -71,6 +75,18 @@ WORDS: dict[str, str] = {
     "system": "System",
     "memory": "Memory",
     "component": "Component",
+    "flaws": TITLE,
+    "no_feed": f"{NO_FEED} {{0}}",
+    "feed": "Judged by {0} (written {1}, {2} days old, SHA-256 {3}).",
+    "feed_refused": "Refused as evidence: {0}",
+    "flaws_unjudged": "Not judged: {0}",
+    "flaws_found": "{0} packages judged, {1} open vulnerabilities with a fix that is not "
+    "installed, {2} without one, {3} undetermined.",
+    "installed": "Installed",
+    "status": "Status",
+    "fixed_in": "Fixed in",
+    "urgency": "Urgency",
+    **{f"flaw.{key}": name for key, name in FLAWS.items()},
     "detail": "Requirements in detail",
     "check": "Check",
     "verdict": "Verdict",
@@ -92,6 +108,8 @@ WORDS: dict[str, str] = {
     "such a check, or with a part that only a person can look at, is at best met as far as seen.",
     "evidence": "Checks and evidence",
     "evidence_note": "What each check saw, once, as it came back, with secrets taken out.",
+    "exhibit": "{0} {1}",
+    **{f"method.{key}": name for key, name in METHODS.items()},
     "same_answer": "The same answer as for {0}.",
     "cut": "{0} more lines are in report.json.",
     "builds_on": "not judged: it builds on {0}, which did not pass",
@@ -195,10 +213,14 @@ def content(
             for one in report.frameworks
         ],
         "versions": [row(one) for one in report.versions],
+        "flaws": _flaws(report.vulnerabilities, words, speak),
         "limits": list(report.limits),
         "skipped": [row(one) for one in parts.skipped(findings)],
         "evidence": [
-            row(one) | {"anchor": f"check-{index}"} | _evidence(one, earlier, words)
+            row(one)
+            | {"anchor": f"check-{index}"}
+            | _evidence(one, earlier, words)
+            | {"exhibits": [_exhibit(shown, words) for shown in report.shown(one)]}
             for index, (one, earlier) in enumerate(parts.once(findings))
         ],
     }
@@ -293,6 +315,62 @@ def _evidence(
     shown = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]} …" for line in lines[:_LINES]]
     more = words["cut"].format(len(lines) - _LINES) if len(lines) > _LINES else ""
     return {"evidence": "\n".join(shown), "left_out": more}
+
+
+def _exhibit(exhibit: Exhibit, words: Mapping[str, str]) -> dict[str, Any]:
+    """The time of day alone: the report's first page has the date."""
+    method = words[f"method.{exhibit.method.value}"]
+    return {
+        "how": words["exhibit"].format(method, exhibit.began[11:19]),
+        "id": exhibit.id,
+        "sha256": exhibit.sha256,
+    }
+
+
+def _flaws(known: KnownToday | None, words: Mapping[str, str], speak: Language) -> dict[str, Any]:
+    if known is None:
+        return {"note": words["no_feed"].format(GIVE_A_FEED), "refused": "", "hosts": []}
+    written = f"{known.written.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    days = round(known.age_days, 1)
+    refused = words["feed_refused"].format(speak.text(known.refused)) if known.refused else ""
+    rows = flaws(known)
+    return {
+        "note": words["feed"].format(known.file, written, days, known.sha256),
+        "refused": refused,
+        "hosts": [
+            _flaws_of(host, judged, [one for one in rows if one.host == host], words, speak)
+            for host, judged in known.hosts
+        ],
+    }
+
+
+def _flaws_of(
+    host: str,
+    judged: Judged,
+    rows: Sequence[Flaw],
+    words: Mapping[str, str],
+    speak: Language,
+) -> dict[str, Any]:
+    counts = Counter(one.status for one in (*judged.affected, *judged.undetermined))
+    states = (counts["fixed-in"], counts["open"], counts["undetermined"])
+    silent = (*([judged.reason] if judged.reason else []), *judged.unjudged)
+    return {
+        "name": f"{host}: {judged.suite}",
+        "found": "" if judged.reason else words["flaws_found"].format(judged.packages, *states),
+        "rows": [
+            {
+                "cve": one.first.cve,
+                "installed": one.installed,
+                "status": words[f"flaw.{one.first.status}"],
+                "source": f"{one.first.source} {one.first.source_version}",
+                "fixed": one.first.fixed_version or "–",
+                "urgency": one.first.urgency,
+                "scope": one.first.scope,
+            }
+            for one in rows
+        ],
+        "unjudged": [words["flaws_unjudged"].format(speak.text(one)) for one in silent],
+    }
 
 
 def _cleaned(value: Any) -> Any:

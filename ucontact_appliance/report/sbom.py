@@ -14,6 +14,10 @@ VERSION_ID (`debian-12`), `upstream` the source package, whose name Debian's and
 trackers go by. An archive is `pkg:maven` where it says itself which artifact it is, else
 `pkg:generic` with its hash. What has no licence in SPDX's form has none here.
 
+A known vulnerability is a row of `vulnerabilities` that names the packages it affects by their
+references, whichever servers they are on. Without a feed there is none, and the metadata say why:
+an empty list alone would read as "nothing is known to be wrong".
+
 Nothing here is made of the clock or of chance: the same input gives the same octets. What could not
 be read is there as properties named `ucontact:unread`.
 """
@@ -21,19 +25,30 @@ be read is there as properties named `ucontact:unread`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model import HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.contact import OrganizationalEntity
 from cyclonedx.model.dependency import Dependency
+from cyclonedx.model.impact_analysis import ImpactAnalysisAffectedStatus, ImpactAnalysisState
 from cyclonedx.model.license import LicenseExpression
 from cyclonedx.model.lifecycle import LifecyclePhase, PredefinedLifecycle
 from cyclonedx.model.tool import ToolRepository
+from cyclonedx.model.vulnerability import (
+    BomTarget,
+    BomTargetVersionRange,
+    VulnerabilityAnalysis,
+    VulnerabilityRating,
+    VulnerabilitySeverity,
+    VulnerabilitySource,
+)
+from cyclonedx.model.vulnerability import Vulnerability as Affecting
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.spdx import is_expression
 from packageurl import PackageURL
@@ -47,7 +62,27 @@ from ucontact_appliance.facts.components import (
     PythonDistribution,
     PythonEnvironment,
 )
+from ucontact_appliance.report.known import (
+    STATUSES,
+    Flaw,
+    feed_facts,
+    flaws,
+    judged_facts,
+    unjudged,
+    unknown,
+)
+from ucontact_appliance.report.text import one_line
+from ucontact_appliance.report.vulnerabilities import KnownToday, Vulnerability
 
+_TRACKER = "https://security-tracker.debian.org/tracker"
+# Debian's urgencies as CycloneDX's severities; those that are none of how bad it is are unknown.
+_SEVERITIES = {
+    "low": VulnerabilitySeverity.LOW,
+    "medium": VulnerabilitySeverity.MEDIUM,
+    "high": VulnerabilitySeverity.HIGH,
+    "unimportant": VulnerabilitySeverity.INFO,
+}
+_NOT_JUDGED = "ucontact:vulnerabilities-not-judged"
 _APPLIANCE = "ucontact-appliance"
 _UNREAD = "ucontact:unread"
 _NO_SERIAL = UUID(int=0)
@@ -56,11 +91,16 @@ _VENDORS = ("debian", "ubuntu")
 
 
 def to_cyclonedx(
-    site: str, time: str, hosts: Sequence[HostContents], controller: PythonEnvironment
+    site: str,
+    time: str,
+    hosts: Sequence[HostContents],
+    controller: PythonEnvironment,
+    known: KnownToday | None = None,
 ) -> bytes:
     """The document; `time` is the look's, ISO 8601 with its offset from UTC.
 
-    `controller` is the machine that installs. Raises ValueError for a time without an offset, and
+    `controller` is the machine that installs, `known` what a feed tells of the packages (None: no
+    feed was given). Raises ValueError for a time without an offset, and
     for two hosts of one name.
     """
     when = datetime.fromisoformat(time.replace("Z", "+00:00"))
@@ -84,6 +124,7 @@ def to_cyclonedx(
         ),
         lifecycles=[PredefinedLifecycle(LifecyclePhase.OPERATIONS)],
         component=root,
+        properties=_feed(known),
     )
     edges: list[Dependency] = []
     devices = [*(_host(host, edges) for host in hosts), _controller(controller, edges)]
@@ -91,6 +132,7 @@ def to_cyclonedx(
     bom.components = devices
     # Bom.register_dependency looks through all that there are, for each: too long for a big site.
     bom.dependencies = edges
+    bom.vulnerabilities = _vulnerabilities(known, hosts)
     return _with_serial(bom)
 
 
@@ -107,8 +149,112 @@ def _with_serial(bom: Bom) -> bytes:
     return (unnamed.replace(_NO_SERIAL.urn, serial.urn, 1) + "\n").encode()
 
 
+def _feed(known: KnownToday | None) -> list[Property]:
+    """Whose word the vulnerabilities are, or why there are none; what a server lacks of them."""
+    rows = [
+        Property(name=f"ucontact:{name}", value=one_line(value))
+        for name, value in feed_facts(known)
+    ]
+    if nothing := unknown(known):
+        rows.append(Property(name=_NOT_JUDGED, value=one_line(nothing)))
+    for host, judged in known.hosts if known else ():
+        rows += [
+            Property(name=f"ucontact:{name}", value=one_line(f"{host}: {value}"))
+            for name, value in judged_facts(judged)
+        ]
+    rows += [
+        Property(name=_NOT_JUDGED, value=one_line(f"{one.host}: {one.reason}"))
+        for one in unjudged(known)
+    ]
+    return rows
+
+
+def _vulnerabilities(known: KnownToday | None, hosts: Sequence[HostContents]) -> list[Affecting]:
+    """One row per vulnerability, source package and suite: there alone the feed's word is one."""
+    parts = {
+        (host.name, one.name, one.architecture, one.version): _package_ref(
+            one, host.packages, _host_ref(host.name)
+        )
+        for host in hosts
+        for one in host.packages.packages
+    }
+    named = {host.name for host in hosts}
+    rows: dict[tuple[str, ...], list[Flaw]] = {}
+    for flaw in flaws(known):
+        one = flaw.first
+        key: tuple[str, ...] = (one.cve, one.source, flaw.suite, one.status)
+        rows.setdefault(key, []).append(flaw)
+    made = []
+    for key, mine in sorted(rows.items()):
+        affects: dict[str, set[str]] = {}
+        for flaw in mine:
+            for package in flaw.packages:
+                target = _ref(flaw.host, package, parts, named)
+                affects.setdefault(target, set()).add(package.version)
+        made.append(_affecting("/".join(("vulnerability", *key)), mine, affects))
+    return made
+
+
+def _ref(
+    host: str,
+    one: Vulnerability,
+    parts: Mapping[tuple[str, str, str, str], str],
+    named: Collection[str],
+) -> str:
+    """The package's component; its server's, or the site's, where the document has no such one."""
+    above = _host_ref(host) if host in named else "site"
+    return parts.get((host, one.package, one.architecture, one.version), above)
+
+
+def _affecting(ref: str, mine: Sequence[Flaw], affects: Mapping[str, Collection[str]]) -> Affecting:
+    one = mine[0].first
+    undetermined = one.status == "undetermined"
+    status = ImpactAnalysisAffectedStatus
+    source = VulnerabilitySource(name="Debian", url=XsUri(f"{_TRACKER}/{quote(one.cve)}"))
+    fix = f"Install {one.source} {one.fixed_version} or later" if one.fixed_version else None
+    return Affecting(
+        bom_ref=ref,
+        id=one_line(one.cve),
+        source=source,
+        ratings=[
+            VulnerabilityRating(
+                source=source,
+                severity=_SEVERITIES.get(one.urgency, VulnerabilitySeverity.UNKNOWN),
+                justification=f"Debian's urgency: {one_line(one.urgency) or 'none'}",
+            )
+        ],
+        description=one_line(one.description) or None,
+        recommendation=one_line(fix) if fix else None,
+        analysis=VulnerabilityAnalysis(
+            state=ImpactAnalysisState.IN_TRIAGE if undetermined else None,
+            detail=one_line(f"{mine[0].suite}: {mine[0].word}"),
+        ),
+        affects=[
+            BomTarget(
+                ref=target,
+                versions=[
+                    BomTargetVersionRange(
+                        version=one_line(version),
+                        status=status.UNKNOWN if undetermined else status.AFFECTED,
+                    )
+                    for version in sorted(versions)
+                ],
+            )
+            for target, versions in affects.items()
+        ],
+        properties=[
+            Property(name="ucontact:status", value=one.status),
+            Property(name="ucontact:status-means", value=STATUSES[one.status]),
+        ],
+    )
+
+
+def _host_ref(name: str) -> str:
+    return f"host/{name}"
+
+
 def _host(host: HostContents, edges: list[Dependency]) -> Component:
-    ref = f"host/{host.name}"
+    ref = _host_ref(host.name)
     found = host.packages
     system = Component(
         name=found.os_id or "unknown",
@@ -166,12 +312,16 @@ def _package(package: InstalledPackage, found: InstalledPackages, ref: str) -> C
         type=ComponentType.LIBRARY,  # what the specification wants where it can't be told
         purl=url,
         supplier=OrganizationalEntity(name=maintainer) if maintainer else None,
-        bom_ref=f"{ref}/{url}",
+        bom_ref=_package_ref(package, found, ref),
         properties=[
             Property(name="ucontact:source", value=package.source),
             Property(name="ucontact:source-version", value=package.source_version),
         ],
     )
+
+
+def _package_ref(package: InstalledPackage, found: InstalledPackages, ref: str) -> str:
+    return f"{ref}/{package_url(package, found)}"
 
 
 def archive_url(archive: JavaArchive) -> PackageURL:

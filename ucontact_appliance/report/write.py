@@ -12,7 +12,7 @@ from ucontact_appliance.language.choice import Tongue, language
 from ucontact_appliance.language.report import pdf_words, said_report
 from ucontact_appliance.report.document import to_json
 from ucontact_appliance.report.html import to_html
-from ucontact_appliance.report.junit import to_junit
+from ucontact_appliance.report.junit import report_to_junit
 from ucontact_appliance.report.manifest import (
     MANIFEST,
     SIGNATURE,
@@ -52,7 +52,7 @@ def forms(report: Report, tongue: Tongue = Tongue.EN) -> dict[str, bytes]:
         OSCAL: to_oscal(report, report.exhibits),
         DOCUMENT: to_json(report).encode(),
         EVIDENCE: f"{document}\n".encode(),
-        JUNIT: to_junit(report.site, report.time, report.findings),
+        JUNIT: report_to_junit(report),
         SBOM: _sbom(report),
     }
 
@@ -62,7 +62,9 @@ def _sbom(report: Report) -> bytes:
     from ucontact_appliance.report.sbom import to_cyclonedx  # noqa: PLC0415
 
     controller = report.controller or PythonEnvironment("", (), ("nobody looked",))
-    return to_cyclonedx(report.site, report.time, report.contents, controller)
+    return to_cyclonedx(
+        report.site, report.time, report.contents, controller, report.vulnerabilities
+    )
 
 
 def write_report(

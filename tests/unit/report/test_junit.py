@@ -40,7 +40,7 @@ def test_cases_tell_what_came_of_them() -> None:
     assert cases["a.fail"][0].tag == "failure"
     assert cases["a.error"][0].tag == "error"
     assert cases["a.warn"][0].tag == "system-out"
-    assert cases["a.waived"][0].get("message") == "until then"
+    assert cases["a.waived"][0].get("message") == "waived until 2030-01-01: until then"
 
 
 @given(st.text())

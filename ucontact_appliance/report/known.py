@@ -1,0 +1,144 @@
+"""What a report says of known vulnerabilities, in the one shape that every form of it shows. Pure.
+
+A feed speaks of source packages: one vulnerability of one source package on one server is a row
+here, with each binary package that it is installed as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timezone
+
+from ucontact_appliance.report.vulnerabilities import (
+    Judged,
+    KnownToday,
+    Status,
+    Vulnerability,
+)
+
+TITLE = "Known vulnerabilities"
+NO_FEED = "No feed was given, so nothing is known of them:"
+GIVE_A_FEED = "ucontact report --feed FILE"
+# What a status means to whoever keeps the server.
+STATUSES: dict[Status, str] = {
+    "fixed-in": "a fix is not installed",
+    "open": "no fix yet",
+    "undetermined": "undetermined",
+}
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One vulnerability of one source package on one server; `packages` by name."""
+
+    host: str
+    suite: str
+    packages: tuple[Vulnerability, ...]
+
+    @property
+    def first(self) -> Vulnerability:
+        """What is the same for all of its packages: number, source, status, urgency, words."""
+        return self.packages[0]
+
+    @property
+    def name(self) -> str:
+        """Its number and its source package."""
+        return f"{self.first.cve} in {self.first.source}"
+
+    @property
+    def installed(self) -> str:
+        """The packages with their versions: `libssl3:amd64 3.0.13-1, openssl:amd64 3.0.13-1`."""
+        return ", ".join(f"{one.package}:{one.architecture} {one.version}" for one in self.packages)
+
+    @property
+    def advisory(self) -> str:
+        """Why Debian's security team issues no advisory of its own; empty where it may."""
+        one = self.first
+        reason = f" ({one.no_advisory_reason})" if one.no_advisory_reason else ""
+        return f"no advisory: {one.no_advisory}{reason}" if one.no_advisory else ""
+
+    @property
+    def word(self) -> str:
+        """The feed's word in one line: status, fix, urgency, scope, advisory."""
+        one = self.first
+        parts = [STATUSES[one.status]]
+        if one.fixed_version:
+            parts.append(f"fixed in {one.source} {one.fixed_version}")
+        if one.urgency:
+            parts.append(f"urgency {one.urgency}")
+        if one.scope:
+            parts.append(one.scope)
+        if self.advisory:
+            parts.append(self.advisory)
+        return "; ".join(parts)
+
+    @property
+    def told(self) -> str:
+        """The feed's word, with the source version that is installed."""
+        return f"{self.word}; installed from {self.first.source} {self.first.source_version}"
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """Something of a server that the feed tells nothing of, and why."""
+
+    host: str
+    reason: str
+
+
+def flaws(known: KnownToday | None) -> tuple[Flaw, ...]:
+    """Every vulnerability of every server, as in site.yml and then by number."""
+    if known is None:
+        return ()
+    return tuple(flaw for host, judged in known.hosts for flaw in _flaws(host, judged))
+
+
+def unjudged(known: KnownToday | None) -> tuple[Unjudged, ...]:
+    """What a feed that was given tells nothing of: whole servers, packages, vulnerabilities."""
+    if known is None:
+        return ()
+    return tuple(
+        Unjudged(host, reason)
+        for host, judged in known.hosts
+        for reason in (*([judged.reason] if judged.reason else []), *judged.unjudged)
+    )
+
+
+def unknown(known: KnownToday | None) -> str:
+    """Why nothing at all is known of vulnerabilities; empty where a feed was judged by."""
+    if known is None:
+        return f"{NO_FEED} {GIVE_A_FEED}"
+    if known.refused:
+        return f"The feed {known.file} was refused as evidence: {known.refused}"
+    return ""
+
+
+def feed_facts(known: KnownToday | None) -> tuple[tuple[str, str], ...]:
+    """Whose word it is, for forms with named values: name and value of each fact."""
+    if known is None:
+        return (("vulnerability-feed", "none was given"),)
+    return (
+        ("vulnerability-feed", known.file),
+        ("vulnerability-feed-sha256", known.sha256),
+        ("vulnerability-feed-written", known.written.astimezone(timezone.utc).isoformat()),
+        ("vulnerability-feed-age-days", f"{known.age_days:.1f}"),
+        *((("vulnerability-feed-refused", known.refused),) if known.refused else ()),
+    )
+
+
+def judged_facts(judged: Judged) -> tuple[tuple[str, str], ...]:
+    """By what a server was judged, for forms with named values."""
+    return (
+        ("vulnerability-feed-suite", judged.suite or "unknown"),
+        ("vulnerability-packages-judged", str(judged.packages)),
+    )
+
+
+def _flaws(host: str, judged: Judged) -> Iterator[Flaw]:
+    rows: dict[tuple[str, str, str, str], list[Vulnerability]] = {}
+    for one in (*judged.affected, *judged.undetermined):
+        # Binary packages of one source can be of several source versions: each is its own row.
+        rows.setdefault((one.cve, one.source, one.status, one.source_version), []).append(one)
+    for key in sorted(rows):
+        yield Flaw(host, judged.suite, tuple(rows[key]))

@@ -42,8 +42,10 @@ def test_a_measurement_is_kept_and_the_plan_shows_it(
     assert kept.stat().st_mode & 0o777 == 0o600
     assert json.loads(kept.read_text(encoding="utf-8")) == document["measured"]
     status, out, err = bench.ucontact("plan", "--json")
-    assert status == 0, err
-    assert json.loads(out)["capacity"] == document
+    planned = json.loads(out)
+    # The lab's disk may be smaller than 90 days of recordings.
+    assert status == (1 if planned["shortfalls"] else 0), err
+    assert planned["capacity"] == document
     _, shown_plan, _ = bench.ucontact("plan")
     assert "Measured capacity of one" in shown_plan
     left = "ls -A /var/spool/asterisk/monitor | grep -c ucontact-benchmark || true"

@@ -27,7 +27,9 @@ from ucontact_appliance.facts import services
 from ucontact_appliance.facts.distribution import installed_versions
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.planning.capacity import telephony_server
 from ucontact_appliance.planning.demand import calls_carried, cores_needed, memory_needed_mb
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.systems import drivable, drives, supported_names, system_row
 from ucontact_appliance.planning.tables import SystemRow, old_targets
 from ucontact_appliance.resources import load_data
@@ -124,17 +126,31 @@ def _init(subject: Subject) -> Judgement:
     return passed(found, required) if found == "systemd" else failed(found or "unknown", required)
 
 
-def _processor(subject: Subject) -> Judgement:
-    found = subject.facts.get(facts.hardware)
-    need = cores_needed(subject.plan, subject.plan.host(subject.host.name))
+def judge_processor(found: facts.Hardware, plan: Plan, host: PlannedHost) -> Judgement:
+    """Whether the server's cores carry the plan's calls, and one Asterisk so many of them."""
+    need, calls = cores_needed(plan, host), plan.tuning.telephony.max_calls
     kind = "bare metal" if found.virtualisation == "none" else found.virtualisation
     observed = f"{found.cpus} x {found.model or found.architecture} ({kind})"
-    required = f"{need:.1f} cores for {subject.plan.tuning.telephony.max_calls} calls"
+    required = f"{need:.1f} cores for {calls} calls"
+    most = telephony_server().ceiling_calls
+    if Role.TELEPHONY in host.roles and calls > most:
+        return failed(
+            f"{calls} calls are planned for one Asterisk",
+            f"{most} calls at the same time at most: several telephony servers in one site are not "
+            "supported",
+            found.evidence,
+            "ucontact plan --site {site}  # then lower 'agents' there, or make several sites of it",
+        )
     if found.cpus >= need:
         return passed(observed, required, found.evidence)
     # It works until the peak comes: whether that ever comes, the customer knows better.
     carried = calls_carried(found.cpus)
     return warned(f"{observed}: enough for {carried} calls", required, found.evidence)
+
+
+def _processor(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.hardware)
+    return judge_processor(found, subject.plan, subject.plan.host(subject.host.name))
 
 
 def _memory(subject: Subject) -> Judgement:

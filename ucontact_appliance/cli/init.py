@@ -24,6 +24,7 @@ from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.shortfall import shortfalls
 from ucontact_appliance.planning.sizing import MOST_AGENTS, size_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.current import SITE_FILE
@@ -73,7 +74,8 @@ def ask_for_site(path: Path) -> Path:
         ) from None
     text = render_site(answers)
     site = parse_site(text, str(path))
-    show_plan(site, make_plan(site, {}))
+    made = make_plan(site, {})
+    show_plan(site, made, shortfalls(site, made, {}))
     write_atomic(path, text)
     shown = escape(str(path))
     out.print(f"wrote [bold]{shown}[/]; next: [cyan]ucontact install --site {shown}[/]")

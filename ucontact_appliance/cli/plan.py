@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,11 +11,17 @@ from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.benchmark import capacity_json, show_capacity
 from ucontact_appliance.cli.console import err, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
-from ucontact_appliance.cli.plan_view import document, show_comparison, show_plan
+from ucontact_appliance.cli.plan_view import (
+    document,
+    show_comparison,
+    show_plan,
+    show_shopping_list,
+)
 from ucontact_appliance.engine.install import iron_of, look_at_hosts
-from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.errors import EXIT_FINDINGS, UnreachableError, UsageError
 from ucontact_appliance.planning.iron import Iron
-from ucontact_appliance.planning.shortfall import Weight, shortfalls
+from ucontact_appliance.planning.shopping import shopping_list
+from ucontact_appliance.planning.shortfall import Shortfall, shortfalls
 from ucontact_appliance.planning.topology import make_plan, site_for_agents
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.loader import load_site
@@ -32,7 +39,10 @@ def plan(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Size a site: topology, roles, bandwidth, recordings, ports and tuned values."""
+    """Size a site: topology, roles, bandwidth, recordings, ports, tuned values, what to buy.
+
+    Exit code 1 when the plan has a shortfall.
+    """
     if site is not None:
         loaded = load_site(site, IDS, control_ids())
         iron = _look(loaded)
@@ -46,7 +56,9 @@ def plan(
     if what_if is not None:
         # Compared as bare sites: other numbers may take other servers than site.yml names.
         sites = [site_for_agents(loaded.agents), *others]
-        show_comparison([(other, make_plan(other, {})) for other in sites], as_json=as_json)
+        plans = [(other, make_plan(other, {})) for other in sites]
+        show_comparison(plans, as_json=as_json)
+        _end(shortfalls(*plans[0], {}))
         return
     made = make_plan(loaded, iron)
     short = shortfalls(loaded, made, iron)
@@ -54,10 +66,20 @@ def plan(
         show_json(document(loaded, made, short, iron) | {"capacity": capacity_json(loaded, made)})
     else:
         show_plan(loaded, made, short)
+        show_shopping_list(shopping_list(loaded))
         if site is not None:
             show_capacity(loaded, made)
-    if any(found.weight is Weight.REFUSES for found in short):
-        raise typer.Exit(1)
+    _end(short)
+
+
+def _end(short: Sequence[Shortfall]) -> None:
+    """Exit code 1 where the plan that was asked for has a shortfall."""
+    if short:
+        err.print(
+            f"[yellow]the plan has {len(short)} shortfall{'s' if len(short) > 1 else ''}[/]",
+            highlight=False,
+        )
+        raise typer.Exit(EXIT_FINDINGS)
 
 
 def _numbers(what_if: str | None) -> list[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from statistics import median, quantiles
 
@@ -87,6 +88,33 @@ class _KeptFree(_Frozen):
     beside: float
 
 
+class TelephonyServer(_Frozen):
+    """What one Asterisk is planned for: calls measured, calls at most, and what a login takes.
+
+    `login_ms` is processor time, `session_kb` memory of a WebSocket (1000 bytes).
+    """
+
+    measured_calls: int
+    ceiling_calls: int
+    login_ms: float
+    session_kb: float
+    not_measured: tuple[str, ...]
+
+    @property
+    def unmeasured(self) -> str:
+        """All that was not measured, in one line."""
+        told = (one.format(measured_calls=self.measured_calls) for one in self.not_measured)
+        return "; ".join(told)
+
+
+class Basis(str, Enum):
+    """What a number of calls on one Asterisk is known by."""
+
+    MEASURED = "within the measured load"
+    EXTRAPOLATED = "extrapolated from the measured load"
+    BEYOND = "beyond what one Asterisk is known to carry"
+
+
 class _Table(_Frozen):
     reference: _Reference
     kinds: tuple[Kind, ...]
@@ -98,6 +126,7 @@ class _Table(_Frozen):
     recording_bytes_per_second: float
     disk_share: float
     descriptors_per_recording: int
+    telephony_server: TelephonyServer
 
 
 @dataclass(frozen=True)
@@ -162,6 +191,19 @@ class Capacity:
 def table() -> _Table:
     """The constants of `data/capacity.yml`."""
     return _Table(**load_data("capacity"))
+
+
+def telephony_server() -> TelephonyServer:
+    """What one telephony server is planned for."""
+    return table().telephony_server
+
+
+def basis(calls: int) -> Basis:
+    """By what it is known that one Asterisk carries so many calls at the same time."""
+    server = telephony_server()
+    if calls <= server.measured_calls:
+        return Basis.MEASURED
+    return Basis.EXTRAPOLATED if calls <= server.ceiling_calls else Basis.BEYOND
 
 
 def spread(values: tuple[float, ...]) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ucontact_appliance.planning.capacity import on_reference
+from ucontact_appliance.planning.capacity import on_reference, telephony_server
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Tuning
 from ucontact_appliance.planning.tables import hardware
+
+_KB_PER_MB = 1048.576  # of 1000 bytes, in a megabyte of 1024 x 1024
 
 
 def cores_needed(plan: Plan, host: PlannedHost) -> float:
@@ -30,6 +32,7 @@ def memory_needed_mb(tuning: Tuning, roles: tuple[Role, ...]) -> int:
     if Role.TELEPHONY in roles:
         need += table["telephony_mb"]
         need += tuning.telephony.max_calls * table["telephony_mb_per_call"]
+        need += tuning.telephony.session_limit * telephony_server().session_kb / _KB_PER_MB
     if Role.DATABASE in roles:
         need += table["database_mb"]
         need += tuning.database.buffer_pool_mb * table["database_per_buffer_pool"]

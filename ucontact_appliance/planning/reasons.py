@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Because, Size, Tuning
 from ucontact_appliance.planning.sizing import codec_mb, recording_mb
@@ -149,6 +150,8 @@ def _telephony(sized: Sized) -> tuple[Because, ...]:
             f"{agents} agents x {factors['calls_per_agent']}: one talking, one queued or "
             f"ringing; at least {factors['least_calls']}",
         ),
+        _one_asterisk(made.max_calls),
+        _logins(agents),
         _figure(
             "Asterisk sessionlimit",
             made.session_limit,
@@ -174,6 +177,36 @@ def _telephony(sized: Sized) -> tuple[Because, ...]:
             else f"all below TURN's; {made.max_calls} calls with video would take "
             f"{made.max_calls * ports}",
         ),
+    )
+
+
+def _one_asterisk(calls: int) -> Because:
+    """How far the number of calls is from what was measured; there is one telephony server."""
+    server, known = telephony_server(), basis(calls)
+    told = {
+        Basis.MEASURED: f"{calls} are within them",
+        Basis.EXTRAPOLATED: f"{calls} are extrapolated from them",
+        Basis.BEYOND: f"{calls} are beyond what one Asterisk is known to carry",
+    }
+    return _figure(
+        "calls that one Asterisk is planned for at most",
+        server.ceiling_calls,
+        "",
+        f"{server.measured_calls} plain ones were measured, {told[known]}; a recorded call takes "
+        f"{on_reference('recorded'):.2f} % of a core, a plain one {on_reference('plain'):.2f} %, "
+        f"with opus at one side {on_reference('opus'):.2f} % (measured). Not measured: "
+        f"{server.unmeasured}",
+    )
+
+
+def _logins(agents: int) -> Because:
+    server, sessions = telephony_server(), _factors("telephony")["sessions_per_agent"]
+    return _figure(
+        "all agents log in again",
+        agents * server.login_ms / 1000,
+        "s of one core",
+        f"{server.login_ms} ms a login, and {sessions} x {server.session_kb:g} kB of memory an "
+        "agent; measured with Kamailio in front, for Asterisk alone an assumption",
     )
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 
 from pydantic import BaseModel, ConfigDict
 
+from ucontact_appliance.planning.capacity import Basis, basis, telephony_server
 from ucontact_appliance.planning.demand import (
     calls_carried,
     cores_needed,
@@ -48,12 +49,38 @@ class Shortfall(BaseModel):
 
 
 def shortfalls(site: Site, plan: Plan, iron: Mapping[str, Iron]) -> tuple[Shortfall, ...]:
-    """All shortfalls, host by host; of a server that nobody looked at nothing is said."""
+    """All shortfalls, host by host.
+
+    Of a server that nobody looked at only what no server can carry is told.
+    """
     return tuple(
         found
         for host in plan.hosts
-        for judge in (_memory, _processor, _disk, _rtp, _relays)
+        for judge in (_asterisk, _memory, _processor, _disk, _rtp, _relays)
         if (found := judge(site, plan, host, iron.get(host.name, UNSEEN))) is not None
+    )
+
+
+def _asterisk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+    """More calls than one Asterisk is known to carry, whatever machine it runs on."""
+    calls, server = plan.tuning.telephony.max_calls, telephony_server()
+    if Role.TELEPHONY not in host.roles or basis(calls) is not Basis.BEYOND:
+        return None
+    sites = math.ceil(calls / server.ceiling_calls)
+    return Shortfall(
+        id="asterisk",
+        host=host.name,
+        weight=Weight.WARNS,
+        what=f"one Asterisk is planned for {server.ceiling_calls} calls at the same time at most, "
+        f"not {calls}",
+        needed=f"{calls} calls",
+        there=f"{server.ceiling_calls} calls ({server.measured_calls} were measured)",
+        ways_out=(
+            f"plan for {_agents_for(server.ceiling_calls)} agents",
+            f"make {sites} sites of it, each with its own telephony server",
+            "wait for a version that supports several telephony servers in one site: this one does "
+            "not",
+        ),
     )
 
 
@@ -94,8 +121,9 @@ def _apart(plan: Plan, host: PlannedHost) -> str:
 
 
 def _memory_of_an_agent() -> float:
-    calls = tuning()["telephony"]["calls_per_agent"]
-    return float(calls * hardware()["memory"]["telephony_mb_per_call"])
+    factors = tuning()["telephony"]
+    calls = factors["calls_per_agent"] * hardware()["memory"]["telephony_mb_per_call"]
+    return float(calls + factors["sessions_per_agent"] * telephony_server().session_kb / 1000)
 
 
 def _processor(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:

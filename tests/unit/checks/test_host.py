@@ -15,6 +15,7 @@ from ucontact_appliance.checks.host import (
     judge_clock,
     judge_greeting,
     judge_hostname,
+    judge_processor,
     judge_python,
     judge_silence,
     judge_system,
@@ -23,6 +24,7 @@ from ucontact_appliance.checks.host import (
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.facts.host import (
     Clock,
+    Hardware,
     OwnName,
     PythonFound,
     System,
@@ -34,7 +36,7 @@ from ucontact_appliance.facts.services import Archive, parse_archives
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.systems import system_row
-from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.planning.topology import make_plan, plan_for_agents
 from ucontact_appliance.site.model import Host
 
 _TODAY = date(2026, 11, 23)
@@ -223,6 +225,30 @@ def test_a_small_site_fits_into_the_memory_that_the_vendor_names() -> None:
     plan = make_plan(small_site(agents=29), {"one": Iron(memory_mb=8192)})
     assert memory_needed_mb(plan.tuning, plan.hosts[0].roles) < 8192
     assert cores_needed(plan, plan.hosts[0]) <= 2
+
+
+@pytest.mark.parametrize(
+    ("agents", "cpus", "verdict"),
+    [
+        (1000, 64, Verdict.PASS),
+        (1000, 4, Verdict.WARN),
+        (1001, 256, Verdict.FAIL),
+        (1001, 4, Verdict.FAIL),
+    ],
+)
+def test_no_processor_makes_one_asterisk_carry_more_than_it_is_known_to(
+    agents: int, cpus: int, verdict: Verdict
+) -> None:
+    plan = plan_for_agents(agents)
+    telephony, backend, _ = plan.hosts
+    found = Hardware(cpus, "EPYC", 65536, 67108864, "x86_64", "kvm", False, "")
+    judged = judge_processor(found, plan, telephony)
+    assert judged.verdict is verdict
+    assert judge_processor(found, plan, backend).verdict is Verdict.PASS
+    if verdict is Verdict.FAIL:
+        assert judged.observed == "2002 calls are planned for one Asterisk"
+        assert "2000 calls at the same time at most" in judged.required
+        assert "ucontact plan --site {site}" in judged.remedy
 
 
 def test_a_hosts_needs_are_those_of_its_roles() -> None:

@@ -82,6 +82,40 @@ def test_plan_as_json_is_one_document(ucontact: Command, agents: str, size: str)
     assert sorted(roles) == ["backend", "database", "telephony"]
 
 
+@pytest.mark.parametrize(("agents", "code", "verdict"), [("600", 0, "pass"), ("3000", 1, "fail")])
+def test_a_plan_with_a_shortfall_is_a_finding(
+    ucontact: Command, agents: str, code: int, verdict: str
+) -> None:
+    answer = ucontact("plan", "--agents", agents, "--json")
+    document = json.loads(answer.out)
+    assert answer.code == code
+    assert document["verdict"] == verdict
+    assert bool(document["shortfalls"]) == bool(code)
+    assert ("shortfall" in answer.err) == bool(code)
+    assert [row["host"] for row in document["shopping_list"]] == [
+        host["name"] for host in document["hosts"]
+    ]
+    assert document["telephony_server"]["ceiling_calls"] == 2000
+    assert "DTLS-SRTP" in document["telephony_server"]["not_measured"]
+    assert ucontact("plan", "--agents", agents).code == code
+    assert ucontact("plan", "--agents", agents, "--what-if", "20,5000").code == code
+
+
+def test_plan_prints_what_to_buy_and_what_was_not_measured(ucontact: Command) -> None:
+    answer = ucontact("plan", "--agents", "3000")
+    assert "to buy" in answer.out
+    assert "one Asterisk is planned for 2000 calls at the same time at most, not 6000" in answer.out
+    assert "make 3 sites of it" in answer.out
+    assert "no server carries this" in answer.out
+    assert "400 plain ones were measured" in answer.out
+    assert "not measured: encryption of agents' media" in ucontact("plan", "--agents", "20").out
+
+
+def test_what_if_tells_which_numbers_fall_short(ucontact: Command) -> None:
+    document = json.loads(ucontact("plan", "--agents", "20", "--what-if", "3000", "--json").out)
+    assert [plan["verdict"] for plan in document["plans"]] == ["pass", "fail"]
+
+
 @pytest.mark.parametrize("agents", ["0", "-1", "many", "10001"])
 def test_plan_refuses_what_is_no_number_of_agents(ucontact: Command, agents: str) -> None:
     answer = ucontact("plan", "--agents", agents)

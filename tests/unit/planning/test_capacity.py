@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 
 from tests.unit.measurements import TRANSLATIONS, a_measurement
 from ucontact_appliance.planning.capacity import (
+    Basis,
     Carried,
     Measurement,
+    basis,
     capacity,
     cores,
     speed,
     spread,
     table,
+    telephony_server,
     uncertainty,
 )
 from ucontact_appliance.planning.model import Plan, TelephonyTuning
@@ -136,6 +139,21 @@ def test_uncertainty_is_the_models_and_the_machines() -> None:
     assert uncertainty(a_measurement()) == pytest.approx(table().model_error)
     wild = a_measurement(relay_us=(10.0, 20.0, 40.0, 80.0))
     assert table().model_error < uncertainty(wild) <= table().most_error
+
+
+@pytest.mark.parametrize(
+    ("calls", "known"),
+    [
+        (400, Basis.MEASURED),
+        (401, Basis.EXTRAPOLATED),
+        (2000, Basis.EXTRAPOLATED),
+        (2001, Basis.BEYOND),
+    ],
+)
+def test_it_is_told_by_what_a_number_of_calls_is_known(calls: int, known: Basis) -> None:
+    assert basis(calls) is known
+    assert "DTLS-SRTP" in telephony_server().unmeasured
+    assert "at the same time than 400" in telephony_server().unmeasured
 
 
 def test_spread() -> None:

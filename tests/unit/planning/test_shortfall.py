@@ -59,10 +59,25 @@ def test_a_small_disk_tells_its_last_day() -> None:
 
 def test_five_thousand_agents_are_planned_with_their_limits_told() -> None:
     short = found(5000, ENOUGH)
-    assert set(short) == {"processor", "rtp", "relays"}
+    assert set(short) == {"asterisk", "processor", "rtp", "relays"}
     assert all(one.weight is Weight.WARNS for one in short.values())
     assert "9788 bridged calls" in short["rtp"].what  # (49151 - 10000 + 1) / 4
     assert "4096 agents" in short["relays"].what  # (65535 - 49152 + 1) / 4
+
+
+@pytest.mark.parametrize("iron", [Iron(), ENOUGH])
+def test_more_calls_than_one_asterisk_carries_are_told_even_before_there_is_a_server(
+    iron: Iron,
+) -> None:
+    assert "asterisk" not in found(1000, iron)
+    short = found(1001, iron)["asterisk"]
+    assert short.weight is Weight.WARNS  # preflight fails by it, with the plan in sight
+    assert short.needed == "2002 calls"
+    assert short.there == "2000 calls (400 were measured)"
+    assert "plan for 1000 agents" in short.ways_out[0]
+    assert "make 2 sites" in short.ways_out[1]
+    assert "several telephony servers in one site" in short.ways_out[2]
+    assert "make 3 sites" in found(3000, iron)["asterisk"].ways_out[1]
 
 
 @given(st.integers(1, 10000), st.integers(512, 131072), st.integers(1, 64), st.integers(0, 10**7))

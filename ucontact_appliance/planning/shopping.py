@@ -1,0 +1,126 @@
+"""What to buy for a site before any server is there: cores, memory and disk of each server. Pure.
+
+Figures are what a plan for that many agents takes, with the headroom of data/hardware.yml, and
+never less than what R12's sizes and the vendor's pages name.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict
+
+from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
+from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role
+from ucontact_appliance.planning.reasons import recorded_mb_a_day
+from ucontact_appliance.planning.tables import hardware, tuning
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.site.model import Site
+
+_MEMORY_STEP_MB = 4096  # modules come in such sizes
+_DISK_STEP_GB = 10
+_BYTES_PER_MB = 1024 * 1024
+_BYTES_PER_GB = 1000**3  # disks are sold by the decimal GB
+
+
+class ServerToBuy(BaseModel):
+    """One server: `server` is its number in the order of site.yml, `host` its name there.
+
+    `because` has one sentence each for cores, memory and disk, `note` what the buyer must know
+    before, and is empty where there is nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    server: int
+    host: str
+    roles: tuple[Role, ...]
+    cores: int
+    memory_bytes: int
+    disk_bytes: int
+    because: tuple[str, str, str]
+    note: str = ""
+
+
+def shopping_list(site: Site) -> tuple[ServerToBuy, ...]:
+    """What to buy for each server of the site, whatever its servers are today."""
+    plan = make_plan(site, {})
+    return tuple(_server(site, plan, number, host) for number, host in enumerate(plan.hosts, 1))
+
+
+def _server(site: Site, plan: Plan, number: int, host: PlannedHost) -> ServerToBuy:
+    cores, cores_because = _cores(plan, host)
+    memory_mb, memory_because = _memory(plan, host)
+    disk_gb, disk_because = _disk(site, host)
+    return ServerToBuy(
+        server=number,
+        host=host.name,
+        roles=host.roles,
+        cores=cores,
+        memory_bytes=memory_mb * _BYTES_PER_MB,
+        disk_bytes=disk_gb * _BYTES_PER_GB,
+        because=(cores_because, memory_because, disk_because),
+        note=_note(plan, host),
+    )
+
+
+def _cores(plan: Plan, host: PlannedHost) -> tuple[int, str]:
+    least = int(_least(plan)["threads"])
+    if Role.TELEPHONY not in host.roles:
+        return least, f"{least} for a {plan.size.value} site; what they need was not measured"
+    needed = math.ceil(cores_needed(plan, host))
+    known = basis(plan.tuning.telephony.max_calls)
+    return max(least, needed), (
+        f"{plan.tuning.telephony.max_calls} recorded calls x {on_reference('recorded'):.2f} % of a "
+        f"core x {hardware()['processor']['headroom']} to spare: {needed} ({known.value}); at "
+        f"least {least} for a {plan.size.value} site"
+    )
+
+
+def _memory(plan: Plan, host: PlannedHost) -> tuple[int, str]:
+    needed = memory_needed_mb(plan.tuning, host.roles)
+    least, vendor = int(_least(plan)["memory_mb"]), int(hardware()["memory"]["vendor_mb"])
+    steps = math.ceil(max(needed, least, vendor) / _MEMORY_STEP_MB)
+    return steps * _MEMORY_STEP_MB, (
+        f"the plan takes {needed} MB; the vendor's pages name {vendor} MB, at least {least} MB for "
+        f"a {plan.size.value} site"
+    )
+
+
+def _disk(site: Site, host: PlannedHost) -> tuple[int, str]:
+    disk = hardware()["disk"]
+    least = int(disk["vendor_gb"])
+    if Role.TELEPHONY not in host.roles:
+        return least, (
+            f"the vendor's pages name {least} GB; how fast the database grows was not measured"
+            if Role.DATABASE in host.roles
+            else f"the vendor's pages name {least} GB"
+        )
+    days = site.recordings.retention_days
+    recordings = recorded_mb_a_day(site) * days / 1000
+    releases = disk["install_gb"] + disk["update_gb"]
+    needed = (recordings + releases) / (1 - disk["low_percent"] / 100)
+    steps = math.ceil(max(needed, least) / _DISK_STEP_GB)
+    return steps * _DISK_STEP_GB, (
+        f"recordings of {days} days take {recordings:.0f} GB, releases {releases} GB, and "
+        f"{disk['low_percent']} % stay free: {needed:.0f} GB; the vendor's pages name {least} GB"
+    )
+
+
+def _note(plan: Plan, host: PlannedHost) -> str:
+    if Role.TELEPHONY not in host.roles:
+        return ""
+    server = telephony_server()
+    if basis(plan.tuning.telephony.max_calls) is Basis.BEYOND:
+        return (
+            f"no server carries this: one Asterisk is planned for {server.ceiling_calls} calls at "
+            "the same time at most, and several telephony servers in one site are not supported"
+        )
+    return f"not measured: {server.unmeasured}"
+
+
+def _least(plan: Plan) -> dict[str, int]:
+    """The least that each server of that size has to bring."""
+    found: dict[str, int] = tuning()["least_host"][plan.size.value]
+    return found

@@ -2,7 +2,7 @@
 
 The floor is apt-get laying down the same packages by hand on an equal machine, in the same run; the
 figures that count are the ratios, because machines are noisy. Then what calls cost, predicted and
-measured: `tests/bench/capacity.py`.
+measured: `tests/bench/capacity.py`, and what encryption does: `tests/bench/srtp.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import capacity
+from tests.bench import capacity, srtp
 from ucontact_appliance.lab import layout, machines
 from ucontact_appliance.lab.machines import Machine, Spec
 from ucontact_appliance.state import var_root
@@ -100,3 +100,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
     capacity.main()
+    srtp.main()

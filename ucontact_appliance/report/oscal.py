@@ -1,8 +1,10 @@
 """A report as OSCAL assessment results (NIST, Open Security Controls Assessment Language). Pure.
 
 The objectives are the requirements, the observations the findings, and the evidence that an
-observation names are the exhibits of evidence.json beside the document. A known vulnerability is an
-observation, and a risk as long as it affects a server; it belongs to no requirement.
+observation names are the exhibits of evidence.json beside the document. Each framework is a result
+of its own after that of the requirements: its controls are judged by the same observations. A known
+vulnerability is an observation, and a risk as long as it affects a server; it belongs to no
+requirement.
 """
 
 from __future__ import annotations
@@ -18,6 +20,12 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.report.controls import (
+    AssessedFramework,
+    Control,
+    ControlAssessment,
+    Framework,
+)
 from ucontact_appliance.report.exhibits import Exhibit, Method, sources_of
 from ucontact_appliance.report.html import VERDICTS
 from ucontact_appliance.report.known import (
@@ -32,6 +40,7 @@ from ucontact_appliance.report.known import (
 )
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost
 from ucontact_appliance.report.text import clean, one_line
+from ucontact_appliance.site.model import Attestation
 
 OSCAL_VERSION = "1.2.1"
 # What a property of ours means is ours to say (OSCAL, property: ns).
@@ -65,6 +74,9 @@ _STATES = {
     "manual": ("not-satisfied", "other", "No check covers it: it is for a person to look at."),
 }
 
+# What OSCAL's tokens have no place for.
+_NO_TOKEN = re.compile(r"[^A-Za-z0-9._-]")
+
 # What Markdown would read as more than text: a backslash before it makes it text again
 # (CommonMark 2.4). An underscore within a word and a single brace mean nothing.
 _MARKUP = re.compile(r"[\\`*~^\[\]<>&]|\{(?=\{)|(?<!\w)_|_(?!\w)")
@@ -95,9 +107,19 @@ def to_oscal(report: Report, exhibits: Sequence[Exhibit]) -> bytes:
             "that the appliance carries.",
         },
         "local-definitions": {
-            "objectives-and-methods": [_objective(one) for one in report.assessments]
+            "objectives-and-methods": [
+                *(_objective(one) for one in report.assessments),
+                *(
+                    _control_objective(one.framework, assessed)
+                    for one in report.frameworks
+                    for assessed in one.assessments
+                ),
+            ]
         },
-        "results": [_result(report, {one.id: one for one in exhibits})],
+        "results": [
+            _result(report, {one.id: one for one in exhibits}),
+            *(_framework(report, one) for one in report.frameworks),
+        ],
         "back-matter": {"resources": [_catalogue(report)]},
     }
     text = json.dumps({"assessment-results": document}, indent=1, ensure_ascii=False)
@@ -341,42 +363,149 @@ def _flaw_uuid(report: Report, kind: str, flaw: Flaw) -> str:
 
 def _finding(report: Report, assessment: Assessment) -> _Json:
     requirement = assessment.requirement
-    state, reason, why = _STATES[assessment.verdict]
-    risks = [one for one in assessment.findings if one.verdict is Verdict.FAIL]
-    word = assessment.attestation
-    notes = [
-        why,
-        requirement.note,
-        requirement.manual and f"For a person: {requirement.manual}",
-        word and f"{word.by}, {word.seen}, until {word.until}: {word.statement}",
-    ]
-    made = {
-        "uuid": _run_uuid(report, "finding", requirement.id),
-        "title": f"{requirement.id} {_line(requirement.title)}",
-        "description": f"{VERDICTS[assessment.verdict].capitalize()}. {_demand(assessment)}",
-        "props": [
-            _prop("verdict", assessment.verdict),
-            _prop("status", requirement.status),
-            _prop("group", requirement.group),
+    return _judged(
+        report,
+        {
+            "uuid": _run_uuid(report, "finding", requirement.id),
+            "title": f"{requirement.id} {_line(requirement.title)}",
+            "description": f"{VERDICTS[assessment.verdict].capitalize()}. {_demand(assessment)}",
+            "props": [
+                _prop("verdict", assessment.verdict),
+                _prop("status", requirement.status),
+                _prop("group", requirement.group),
+            ],
+        },
+        _target(assessment),
+        assessment,
+        [
+            requirement.note,
+            requirement.manual and f"For a person: {requirement.manual}",
+            _vouched(assessment.attestation),
         ],
+    )
+
+
+def _framework(report: Report, one: AssessedFramework) -> _Json:
+    """A framework's result; what it refers to is in the requirements' result of this document."""
+    framework, controls = one.framework, one.assessments
+    made = {
+        "uuid": _run_uuid(report, "framework", framework.id),
+        "title": _line(f"{framework.title} {framework.version}"),
+        "description": f"Controls by {_line(framework.publisher)} that touch this system, each "
+        "shown by the same observations as the requirements. The words are ours: the publisher's "
+        "own text is binding.",
+        "start": report.time,
+        "end": report.time,
+        "props": [
+            _prop("framework", framework.id),
+            _prop("version", framework.version),
+            _prop("publisher", framework.publisher),
+        ],
+        "links": [{"href": framework.url, "rel": "reference"}],
+        "reviewed-controls": {
+            "control-selections": [
+                {
+                    "include-controls": [
+                        {"control-id": _control_id(framework, a.control)} for a in controls
+                    ]
+                }
+            ],
+            "control-objective-selections": [
+                {
+                    "include-objectives": [
+                        {"objective-id": _control_target(framework, a.control)} for a in controls
+                    ]
+                }
+            ],
+        },
+        "findings": [_control_finding(report, framework, a) for a in controls],
+        "remarks": _line(framework.note),
+    }
+    return {key: value for key, value in made.items() if value not in ([], "")}
+
+
+def _control_finding(report: Report, framework: Framework, one: ControlAssessment) -> _Json:
+    control, retired = one.control, one.control.status
+    props = [_prop("verdict", one.verdict)]
+    notes = [control.look and f"For a person: {control.look}", _vouched(one.attestation)]
+    if retired is not None:
+        props.append(_prop("status", f"{retired.state} since {retired.since}"))
+        notes.insert(0, f"Retired since {retired.since}: {retired.why}")
+    names = ("finding", framework.id, control.id)
+    return _judged(
+        report,
+        {
+            "uuid": _run_uuid(report, *names),
+            "title": _line(f"{control.id} {control.title}"),
+            "description": f"{VERDICTS[one.verdict].capitalize()}. "
+            f"Required: {_line(control.required)}.",
+            "props": props,
+        },
+        _control_target(framework, control),
+        one,
+        notes,
+    )
+
+
+def _control_objective(framework: Framework, one: ControlAssessment) -> _Json:
+    return {
+        "control-id": _control_id(framework, one.control),
+        "parts": [
+            {
+                "id": _control_target(framework, one.control),
+                "name": "assessment-objective",
+                "title": _line(one.control.title),
+                "prose": f"Required: {_line(one.control.required)}.",
+            }
+        ],
+    }
+
+
+def _control_id(framework: Framework, control: Control) -> str:
+    """A token of OSCAL's: letters, figures, dot, dash and underscore."""
+    return _NO_TOKEN.sub("_", f"{framework.id}_{control.id}")
+
+
+def _control_target(framework: Framework, control: Control) -> str:
+    return f"{_control_id(framework, control)}_obj"
+
+
+def _judged(
+    report: Report,
+    head: _Json,
+    target: str,
+    one: Assessment | ControlAssessment,
+    notes: Sequence[str],
+) -> _Json:
+    """What findings about requirements and about controls have in common, after their heads."""
+    state, reason, why = _STATES[one.verdict]
+    risks = [found for found in one.findings if found.verdict is Verdict.FAIL]
+    made = {
+        **head,
         "origins": [_origin(report)],
         "target": {
             "type": "objective-id",
-            "target-id": _target(assessment),
+            "target-id": target,
             "status": {
                 "state": state,
                 "reason": reason,
-                "remarks": " ".join(_line(note) for note in notes if note),
+                "remarks": " ".join(_line(note) for note in (why, *notes) if note),
             },
         },
         "related-observations": [
-            {"observation-uuid": _observation_uuid(report, one)} for one in assessment.findings
+            {"observation-uuid": _observation_uuid(report, found)} for found in one.findings
         ],
         "related-risks": [
-            {"risk-uuid": _run_uuid(report, "risk", one.host, one.id)} for one in risks
+            {"risk-uuid": _run_uuid(report, "risk", found.host, found.id)} for found in risks
         ],
     }
     return {key: value for key, value in made.items() if value != []}
+
+
+def _vouched(word: Attestation | None) -> str:
+    if word is None:
+        return ""
+    return f"{word.by}, {word.seen}, until {word.until}: {word.statement}"
 
 
 def _objective(assessment: Assessment) -> _Json:

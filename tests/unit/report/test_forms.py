@@ -220,12 +220,6 @@ WITHOUT: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     ),
     (
         (OSCAL,),
-        ("frameworks",),
-        "its objectives are the appliance's own requirements; a publisher's controls would need "
-        "the publisher's catalogue in OSCAL",
-    ),
-    (
-        (OSCAL,),
         (
             "servers: fingerprints of files",
             "exhibits: commands and answers",

@@ -471,6 +471,14 @@ def test_a_vulnerability_of_an_unlisted_package_affects_its_server_or_the_site()
         }
 
 
+def test_without_a_feed_junit_has_the_findings_cases_and_says_why_there_are_no_others() -> None:
+    root = ElementTree.fromstring(rendered("none")[JUNIT])
+    assert len(list(root.iter("testcase"))) == len(FINDINGS)
+    last = root[-1]
+    assert (last.get("name"), last.get("tests")) == ("Known vulnerabilities", "0")
+    assert "No feed was given" in (last.findtext("system-out") or "")
+
+
 def test_oscal_has_a_risk_for_what_affects_a_server_and_none_for_what_is_undetermined() -> None:
     result = json.loads(rendered("whole")[OSCAL])["assessment-results"]["results"][0]
     risks = {row["title"].partition(" ")[0]: row for row in result["risks"]}

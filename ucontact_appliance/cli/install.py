@@ -17,6 +17,7 @@ from ucontact_appliance.cli.install_view import show_installed, show_preview
 from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
+from ucontact_appliance.engine.admission import demand_own, demand_whole
 from ucontact_appliance.engine.install import install as run_install
 from ucontact_appliance.engine.install import iron_of, look, pending_moves, preview
 from ucontact_appliance.engine.job import Surveyed
@@ -30,11 +31,13 @@ from ucontact_appliance.release.store import look_up_release, resolve_release
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
 from ucontact_appliance.site.loader import load_site
+from ucontact_appliance.site.model import CertificateSource
 from ucontact_appliance.state import state_paths
 
 
 def install(
     site: SiteToChange = None,
+    *,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask before the first change.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, change nothing.")] = False,
     restart: Annotated[
@@ -44,6 +47,15 @@ def install(
         list[Role] | None,
         typer.Option(help="Its old server is gone for good: start this role without its data."),
     ] = None,
+    new_ca: Annotated[
+        bool,
+        typer.Option(
+            "--new-ca",
+            help="The site's keys are lost: go on with a new CA, which every agent's PC must then "
+            "be given, and with new secrets where those are lost too. What is left of the old ones "
+            "is set aside.",
+        ),
+    ] = False,
 ) -> None:
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
@@ -51,7 +63,12 @@ def install(
     path = (known or _asked(dry_run)).absolute()
     loaded = load_site(path, IDS, control_ids())
     err.print(f"site [bold]{loaded.site}[/] ({escape(str(path))})", highlight=False)
-    seen = look(loaded, state_paths(loaded.site))
+    paths = state_paths(loaded.site)
+    _refuse_dry_new_ca(dry_run=dry_run, new_ca=new_ca)
+    demand_whole(loaded, paths, new_ca=new_ca)
+    seen = look(loaded, paths)
+    if not new_ca:
+        demand_own(seen.marks, loaded, paths)
     short = _short(seen)
     abandoned = frozenset(abandon or ())
     _announce(pending_moves(seen, abandoned), loaded.fqdn)
@@ -82,9 +99,20 @@ def install(
             progress,
             restart=restart,
             abandoned=abandoned,
+            new_ca=new_ca,
             speak=language(tongue_of(os.environ)),
         )
     show_installed(loaded, path, done)
+    if new_ca and loaded.certificate.source is CertificateSource.PRIVATE_CA:
+        trusted = escape(str(paths.pki / "portal-ca.pem"))
+        _say(f"new CA  no agent's PC trusts the portal until it is given {trusted}")
+
+
+def _refuse_dry_new_ca(*, dry_run: bool, new_ca: bool) -> None:
+    if dry_run and new_ca:
+        raise UsageError(
+            "a dry run makes no new CA", helps="ucontact install --new-ca   (asks before it begins)"
+        )
 
 
 def _short(seen: Surveyed) -> tuple[Shortfall, ...]:

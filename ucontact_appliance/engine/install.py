@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ucontact_appliance import __version__
+from ucontact_appliance.engine.admission import start_anew
 from ucontact_appliance.engine.ansible import sweep_memory
 from ucontact_appliance.engine.course import failing, run_phases, within
 from ucontact_appliance.engine.events import (
@@ -123,12 +124,14 @@ def install(
     *,
     restart: bool = False,
     abandoned: frozenset[Role] = frozenset(),
+    new_ca: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
     speak: Language = ENGLISH,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
 
-    What the checks find is told in the language of `speak`.
+    What the checks find is told in the language of `speak`. With `new_ca` the site's CA is set
+    aside first, with what else is damaged, and every phase runs.
 
     Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
     an interrupted install is continued on other inputs (unless `restart`).
@@ -140,9 +143,12 @@ def install(
         shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
     ):
         sweep_memory()
+        if new_ca:
+            kept = start_anew(seen.site, paths, seen.marks)
+            observer(Warned("the site gets a new CA" + "".join(f"\nkept: {path}" for path in kept)))
         secrets = _ensure_secrets(seen.site, paths, site_file)
         journal = load_journal(paths.journal)
-        anew = restart or not stopped_midway(journal, phases)
+        anew = restart or new_ca or not stopped_midway(journal, phases)
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         moves = pending_moves(seen, abandoned)
         with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (

@@ -16,6 +16,7 @@ from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move
+from ucontact_appliance.planning.ownership import SiteMark
 from ucontact_appliance.planning.systems import supported_names, system_row
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.model import Site
@@ -31,6 +32,11 @@ class Surveyed:
     surveys: Mapping[str, Survey]
     addresses: Mapping[str, str]
     plan: Plan
+
+    @property
+    def marks(self) -> Mapping[str, SiteMark | None]:
+        """What each server carries of an installation, by host."""
+        return {name: found.mark for name, found in self.surveys.items()}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import (
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.types import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ucontact_appliance.engine.pki_state import load_key, pki_damage
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.certificates import (
     anchors,
@@ -37,9 +37,9 @@ from ucontact_appliance.planning.certificates import (
     judge_chain,
     public_der,
     spki_pin,
-    weak_key,
 )
 from ucontact_appliance.planning.model import Plan, Role
+from ucontact_appliance.planning.ownership import organisation
 from ucontact_appliance.site.files import private_dir, write_atomic, write_private
 from ucontact_appliance.site.model import LOCAL, CertificateSource, Site
 from ucontact_appliance.state import StatePaths
@@ -101,15 +101,12 @@ class _Folder:
         self.changed.append(name)
 
     def key(self, name: str) -> CertificateIssuerPrivateKeyTypes | None:
-        """The key in that file, or None when there is none that can be used."""
+        """The key in that file, or None when there is no file.
+
+        Raises ValueError for a file without a key that can be used: `pki_damage` comes before.
+        """
         data = self.read(name)
-        if data is None:
-            return None
-        try:
-            key = serialization.load_pem_private_key(data, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            return None
-        return None if weak_key(key.public_key()) else key  # type: ignore[return-value]
+        return None if data is None else load_key(data)
 
     def certificate(self, name: str) -> x509.Certificate | None:
         """The first certificate in that file, or None when there is none."""
@@ -188,9 +185,11 @@ def ensure_pki(
 
     `addresses` gives hosts' addresses by name where the plan says 'local' (without it: the source
     address of this machine's default route). `now` is an aware time, the clock's when left out.
-    Raises UsageError when the customer's own chain and key can't be used (nothing is written
-    then), UnreachableError when a file can't be read or written.
+    Raises UsageError when the customer's own chain and key can't be used, or when a key is damaged
+    or lost (nothing is written then), UnreachableError when a file can't be read or written.
     """
+    for damage in pki_damage(site, paths.pki):
+        raise damage.error()
     now = now or datetime.now(timezone.utc)
     own = _own_files(site, now)
     private_dir(paths.pki)
@@ -301,7 +300,7 @@ def _ensure_authority(job: _Job) -> _Authority:
     # The same key and subject again: PCs that trust the older root still trust what it signs.
     subject = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, f"uContact site {site.site}"[:64]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation(site.site)),
             x509.NameAttribute(NameOID.COMMON_NAME, f"uContact CA {site.site}"[:64]),
         ]
     )

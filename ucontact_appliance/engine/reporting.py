@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ucontact_appliance.engine.damage import Damage
 from ucontact_appliance.engine.gathering import Evidence
-from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.choice import Tongue
 from ucontact_appliance.planning.model import Plan
@@ -83,13 +84,45 @@ def load_chain(paths: StatePaths) -> Chain:
 
 
 def signing_key(paths: StatePaths) -> bytes:
-    """The site's private key, made at the first report; 0600, and it never leaves this machine."""
+    """The site's private key, made at the first report; 0600, and it never leaves this machine.
+
+    Raises UsageError when it is damaged, or lost while there are reports that it signed.
+    """
+    for damage in report_damage(paths):
+        raise damage.error()
+    if not paths.report_key.exists():
+        write_private(paths.report_key, generate())
+    return paths.report_key.read_bytes()
+
+
+def report_damage(paths: StatePaths) -> tuple[Damage, ...]:
+    """What is wrong with the signing key; nothing before the first report.
+
+    An auditor knows the site by that key: a new one in its place would look like a forgery.
+    """
+    key, chain = paths.report_key, paths.chain
+    if not key.exists() and not chain.exists():
+        return ()
+    away = "; ".join(f"mv {path} {path}.old" for path in (key, chain) if path.exists())
+    helps = (
+        f"restore {key} from your backup; without one: {away}   (the next report begins a new "
+        "chain with a new key: give the auditor that one, by ucontact report key)"
+    )
+    files = tuple(path for path in (key, chain) if path.exists())
     try:
-        return paths.report_key.read_bytes()
+        public_half(key.read_bytes())
     except FileNotFoundError:
-        key = generate()
-        write_private(paths.report_key, key)
-        return key
+        evidence = f"there is {chain}, and no {key}"
+        return (Damage("the key that signs the reports is lost", evidence, helps, files),)
+    except OSError as error:
+        raise UnreachableError(
+            f"{key} can't be read", evidence=str(error), helps="run the command as root"
+        ) from error
+    except UsageError as error:
+        return (
+            Damage("the key that signs the reports is damaged", f"{key}: {error}", helps, files),
+        )
+    return ()
 
 
 def demand_reportable(paths: StatePaths) -> None:

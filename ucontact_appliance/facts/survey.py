@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.planning.ownership import SiteMark, mark_of
 from ucontact_appliance.site.model import ip_address
 
 _OS_RELEASE = "/etc/os-release"
 _MEMINFO = "/proc/meminfo"
 _MACHINE_ID = "/etc/machine-id"
+_SITE_CA = "/etc/ssl/ucontact/ca.pem"
+_MOST_CA = 65536  # bytes
 _MARK = "----"
 _NOMINAL_MB = 512
 _ID = re.compile("[0-9a-f]{32}")
@@ -27,7 +31,8 @@ class Survey:
 
     Nominal memory in MB, processor threads, and the filesystem that /var is on, in MB. `machine_id`
     (machine-id(5)) tells one server from another, whatever its name and address. `came_from` is the
-    address that the server saw this look come from; empty on this machine itself.
+    address that the server saw this look come from; empty on this machine itself. `mark` is the
+    site CA's certificate that an installation left there; None when there is none.
     """
 
     os_id: str
@@ -39,6 +44,7 @@ class Survey:
     disk_free_mb: int = 0
     disk_total_mb: int = 0
     came_from: str = ""
+    mark: SiteMark | None = None
 
 
 # sudo hides SSH_CONNECTION, so the parents are asked.
@@ -50,6 +56,8 @@ while [ "${pid:-0}" -gt 1 ]; do
 done | head -n 1
 """
 
+# In base64: PEM's own last line ends like the mark between the answers.
+_CARRIED = f"if [ -e {_SITE_CA} ]; then echo = $(head -c {_MOST_CA} {_SITE_CA} | base64 -w 0); fi"
 
 _SCRIPT = f"; echo {_MARK}; ".join(
     (
@@ -58,6 +66,7 @@ _SCRIPT = f"; echo {_MARK}; ".join(
         f"cat {_MACHINE_ID}",
         "nproc",
         "df -Pk /var",
+        _CARRIED,
         _CAME_FROM,
     )
 )
@@ -98,7 +107,7 @@ def parse_survey(text: str) -> Survey:
 
     Raises ValueError or IndexError for an answer that is none: it may be anybody's.
     """
-    release, memory, machine_id, threads, disk, came_from = text.split(f"{_MARK}\n")
+    release, memory, machine_id, threads, disk, carried, came_from = text.split(f"{_MARK}\n")
     names = parse_os_release(release)
     # df -P: device, 1024-blocks, used, available, capacity, mount; one line, whatever its length
     blocks = disk.splitlines()[1].split()
@@ -112,7 +121,19 @@ def parse_survey(text: str) -> Survey:
         disk_free_mb=int(blocks[3]) // 1024,
         disk_total_mb=int(blocks[1]) // 1024,
         came_from=parse_came_from(came_from),
+        mark=parse_mark(carried),
     )
+
+
+def parse_mark(text: str) -> SiteMark | None:
+    """The mark from `= ` and the file's content in base64; None where there is no file.
+
+    Raises ValueError for text that is no base64.
+    """
+    sign, _, content = text.strip().partition(" ")
+    if sign != "=":
+        return None
+    return mark_of(base64.b64decode(content.strip(), validate=True))
 
 
 def parse_os_release(text: str) -> dict[str, str]:

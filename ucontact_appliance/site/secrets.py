@@ -103,7 +103,9 @@ def load_secrets(path: Path) -> Secrets:
         values = yaml.safe_load(text)
     except yaml.YAMLError:
         values = None  # the parser's message would quote the file
-    if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+    if not isinstance(values, dict) or not all(
+        isinstance(value, str) and value for value in values.values()
+    ):
         raise UsageError(
             "the secrets file is damaged",
             evidence=f"{path}: not a YAML mapping of names to texts",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -202,9 +205,15 @@ def test_a_stolen_root_is_good_for_this_site_only(paths: StatePaths, tmp_path: P
     assert "permitted subtree violation" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["portal.pem", "internal-one.pem", "ca.pem"])
-@pytest.mark.parametrize("damage", [b"", b"not a certificate", None])
-def test_a_damaged_or_missing_certificate_is_made_again(
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("ca.pem", None),
+        *((f"{leaf}.pem", damage) for leaf in ("portal", "internal-one")
+          for damage in (b"", b"not a certificate", None)),
+    ],
+)  # fmt: skip
+def test_a_certificate_that_the_ca_can_issue_again_is_issued_again(
     paths: StatePaths, name: str, damage: bytes | None
 ) -> None:
     ensure(paths, small_site())
@@ -214,6 +223,108 @@ def test_a_damaged_or_missing_certificate_is_made_again(
         (paths.pki / name).write_bytes(damage)
     assert name in ensure(paths, small_site())
     assert ensure(paths, small_site()) == ()
+
+
+def lose(paths: StatePaths, names: tuple[str, ...]) -> None:
+    for name in names:
+        (paths.pki / name).unlink()
+
+
+def damage(content: bytes, *names: str) -> Callable[[StatePaths], None]:
+    def spoil(paths: StatePaths) -> None:
+        for name in names:
+            (paths.pki / name).write_bytes(content)
+
+    return spoil
+
+
+def other_key(name: str) -> Callable[[StatePaths], None]:
+    return damage(issue("Another", authority=True).key_pem, name)
+
+
+def no_ca_and_another_key(paths: StatePaths) -> None:
+    lose(paths, ("ca.pem",))
+    other_key("ca.key")(paths)
+
+
+GARBAGE = b"-----BEGIN PRIVATE KEY-----\nMIGH\n"
+WEAK = issue("Weak", key=rsa.generate_private_key(65537, 1024)).key_pem
+DAMAGES: dict[str, tuple[Callable[[StatePaths], None], str]] = {
+    "empty CA key": (damage(b"", "ca.key"), "ca.key"),
+    "cut CA key": (damage(GARBAGE, "ca.key"), "ca.key"),
+    "weak CA key": (damage(WEAK, "ca.key"), "ca.key"),
+    "lost CA key": (partial(lose, names=("ca.key",)), "ca.key"),
+    "another CA key": (other_key("ca.key"), "ca.key"),
+    "another CA key, no certificate": (no_ca_and_another_key, "internal-one.pem"),
+    "empty CA certificate": (damage(b"", "ca.pem"), "ca.pem"),
+    "cut CA certificate": (damage(b"-----BEGIN CERTIFICATE-----\nMII", "ca.pem"), "ca.pem"),
+    "empty portal key": (damage(b"", "portal.key"), "portal.key"),
+    "cut portal key": (damage(GARBAGE, "portal.key"), "portal.key"),
+    "lost portal key and backup": (
+        partial(lose, names=("portal.key", "hpkp-backup.key", "hpkp-backup.pub.pem", "pins.json")),
+        "portal.pem",
+    ),
+    "empty internal key": (damage(b"", "internal-one.key"), "internal-one.key"),
+    "lost internal key": (partial(lose, names=("internal-one.key",)), "internal-one.key"),
+    "empty backup key": (damage(b"", "hpkp-backup.key"), "hpkp-backup.key"),
+    "cut public backup key": (damage(b"", "hpkp-backup.pub.pem"), "hpkp-backup.pub.pem"),
+    "lost backup key": (
+        partial(lose, names=("hpkp-backup.key", "hpkp-backup.pub.pem")), "hpkp-backup.key",
+    ),
+    "another backup key": (other_key("hpkp-backup.key"), "hpkp-backup.key"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_or_lost_key_is_named_and_nothing_is_made_in_its_place(
+    paths: StatePaths, name: str
+) -> None:
+    ensure(paths, small_site())
+    spoil, named = DAMAGES[name]
+    spoil(paths)
+    before = files(paths)
+    with pytest.raises(UsageError, match="nothing was changed") as caught:
+        ensure(paths, small_site())
+    assert str(paths.pki / named) in caught.value.evidence
+    assert re.search("restore|mv ", caught.value.helps)
+    assert "PRIVATE KEY" not in caught.value.evidence
+    assert files(paths) == before
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_the_remedy_by_hand_is_one_that_works(paths: StatePaths, name: str) -> None:
+    ensure(paths, small_site())
+    spoil, _ = DAMAGES[name]
+    spoil(paths)
+    with pytest.raises(UsageError) as caught:
+        ensure(paths, small_site())
+    by_hand = re.search(r"mv [^()]*", caught.value.helps)
+    if by_hand is None:
+        assert "--new-ca" in caught.value.helps
+        return
+    subprocess.run(by_hand[0], shell=True, check=True)
+    ensure(paths, small_site())
+    assert ensure(paths, small_site()) == ()
+
+
+def test_a_run_that_was_killed_between_the_halves_of_a_new_backup_key_goes_on(
+    paths: StatePaths,
+) -> None:
+    ensure(paths, small_site())
+    promoted = (paths.pki / "hpkp-backup.pub.pem").read_bytes()
+    lose(paths, ("portal.key",))
+    ensure(paths, small_site())
+    (paths.pki / "hpkp-backup.pub.pem").write_bytes(promoted)
+    assert set(ensure(paths, small_site())) == {"hpkp-backup.pub.pem"}
+
+
+def test_a_customers_portal_key_is_copied_whatever_was_there(
+    paths: StatePaths, tmp_path: Path
+) -> None:
+    site = customers_site(tmp_path)
+    ensure(paths, site)
+    damage(b"", "portal.key")(paths)
+    assert ensure(paths, site) == ("portal.key",)
 
 
 def pins(paths: StatePaths) -> tuple[str, str]:

@@ -1,0 +1,75 @@
+"""Whose installation a server carries: decided here, from the site CA's certificate on it.
+
+Every installation lays the site CA's certificate down (role certificates). Its key tells one site,
+and one installing machine, from another; it stays the same when the certificate is renewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
+
+from ucontact_appliance.planning.certificates import spki_pin
+from ucontact_appliance.printable import printable
+
+_ORGANISATION = "uContact site "
+_NAME_CHARS = 64
+
+
+@dataclass(frozen=True)
+class SiteMark:
+    """A site CA's certificate: its site, the RFC 7469 pin of its key, its SHA-256 fingerprint.
+
+    All three are empty for a file that holds no certificate.
+    """
+
+    site: str = ""
+    pin: str = ""
+    fingerprint: str = ""
+
+    def __str__(self) -> str:
+        if not self.pin:
+            return "a site CA's certificate that can't be read"
+        return f"the CA of the site {self.site or '(unnamed)'}, SHA-256 {self.fingerprint}"
+
+
+def organisation(site: str) -> str:
+    """The organisation (X.520) in the subject of that site's CA."""
+    return f"{_ORGANISATION}{site}"[:_NAME_CHARS]
+
+
+def mark_of(pem: bytes) -> SiteMark:
+    """The mark in that file's content, which may be anybody's."""
+    try:
+        certificate = x509.load_pem_x509_certificates(pem)[0]
+        names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+        pin = spki_pin(pem)
+    except (ValueError, TypeError, IndexError):
+        return SiteMark()
+    owner = str(names[0].value) if names else ""
+    return SiteMark(
+        site=" ".join(printable(owner.removeprefix(_ORGANISATION)).split())[:_NAME_CHARS],
+        pin=pin,
+        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+    )
+
+
+def strangers(
+    marks: Mapping[str, SiteMark | None], own: str | None, replaced: Collection[str] = ()
+) -> dict[str, SiteMark]:
+    """The servers that carry another installation, with what they carry.
+
+    `marks` has None for a server without any. `own` is the pin of this machine's CA for the site,
+    None when it has none; `replaced` are the pins of CAs that a new one took the place of. A mark
+    that can't be read is mended where this machine has the CA, and a stranger's where it has none.
+    """
+    known = {*replaced, own}
+    return {
+        host: mark
+        for host, mark in marks.items()
+        if mark is not None and (mark.pin not in known if mark.pin else own is None)
+    }

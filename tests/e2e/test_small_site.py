@@ -330,3 +330,56 @@ def test_an_independent_scanner_finds_nothing_weak(
     assert secrecy["finding"].startswith("offered")
     bad = {id for id, row in found.items() if row["severity"] in ("MEDIUM", "HIGH", "CRITICAL")}
     assert bad == set()
+
+
+def laptop(site: Installed, folder: Path) -> Installed:
+    """The same site from a machine that has its site.yml and nothing else of it."""
+    state = folder / "var"
+    state.mkdir()
+    (state / "releases").symlink_to("/var/lib/ucontact/releases")
+    environment = {
+        **site.environment,
+        "UCONTACT_ETC": str(folder / "etc"),
+        "UCONTACT_VAR": str(state),
+    }
+    return replace(site, environment=environment)
+
+
+def test_a_machine_that_does_not_know_the_site_changes_nothing_on_it(
+    installed: Installed, tmp_path: Path
+) -> None:
+    stranger = laptop(installed, tmp_path)
+    installed.sh("touch /run/before")
+    done = stranger.ucontact("install", "--yes")
+    assert done.returncode == 2, done.stderr
+    assert "is not known to this machine" in done.stderr
+    assert f"the CA of the site {installed.machine.name}" in done.stderr
+    assert "--new-ca" in done.stderr
+    touched = "find /etc /usr /opt /root /var/backups /var/lib/IntegraServer -newer /run/before"
+    assert installed.sh(touched) == ""
+    assert [path.name for path in (tmp_path / "etc").rglob("*") if path.name != "known_hosts"] == [
+        installed.machine.name
+    ]
+
+
+@pytest.mark.exhaustive
+def test_a_new_ca_takes_the_place_of_a_lost_one(small_site: Snapshot, tmp_path: Path) -> None:
+    small_site.restore()
+    site = Installed(small_site.machine, small_site.site_file, small_site.environment)
+    try:
+        stranger = laptop(site, tmp_path)
+        done = stranger.ucontact("install", "--yes", "--new-ca")
+        assert done.returncode == 0, done.stderr
+        trusted = tmp_path / "etc" / site.machine.name / "pki" / "portal-ca.pem"
+        assert f"no agent's PC trusts the portal until it is given {trusted}" in done.stderr
+        again = stranger.ucontact("install", "--yes")
+        assert again.returncode == 0, again.stderr
+        assert "changed=0" in again.stdout
+        status, _ = stranger.doctor()
+        assert status == 0
+        # The machine that installed it before must not take the servers back by accident.
+        refused = site.ucontact("install", "--yes")
+        assert refused.returncode == 2
+        assert "another installation" in refused.stderr
+    finally:
+        small_site.restore()

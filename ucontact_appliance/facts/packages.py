@@ -13,6 +13,7 @@ from ucontact_appliance.facts.source import Reach
 
 Lists = Literal["own", "fetched", "none"]
 _FETCH_SECONDS = 75
+_SIMULATE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ state=current
   state=older
 ls $lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
+"""
+_OWN_POLICY = r"""
 # Without its cache files: a look writes nothing.
 echo '---- policy'
 LC_ALL=C apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$@" 2>/dev/null
@@ -83,19 +86,92 @@ apt-get -c "$folder/apt.conf" -qq update >/dev/null 2>&1
 state=current
 ls "$folder"/lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
+"""
+_FETCHED_POLICY = r"""
 echo '---- policy'; LC_ALL=C apt-cache -c "$folder/apt.conf" policy "$@" 2>/dev/null
 """
 
 
 def packages(reach: Reach, names: tuple[str, ...]) -> Packages:
     """Ask apt for these packages; where its lists are missing or old, on lists fetched anew."""
-    state, known = parse_answer(_ask(reach, _OWN, names, 20))
+    state, known = parse_answer(_ask(reach, _OWN + _OWN_POLICY, names, 20))
     if state == "current" or all(name in known and known[name].installed for name in names):
         return Packages("own", known)
-    fetched, known_anew = parse_answer(_ask(reach, _FETCHED, names, _FETCH_SECONDS))
+    fetched, known_anew = parse_answer(
+        _ask(reach, _FETCHED + _FETCHED_POLICY, names, _FETCH_SECONDS)
+    )
     if fetched == "current":
         return Packages("fetched", known_anew)
     return Packages("own" if state == "older" else "none", known)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Packages that a role installs in one go; nothing where one of the units is at work."""
+
+    packages: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Removals:
+    """What apt would remove for each set of packages, as `NAME (VERSION)`, and by which lists."""
+
+    lists: Lists
+    removed: tuple[tuple[str, ...], ...]
+
+
+# As the roles call it. What is installed already is left as it is, and asks apt for nothing.
+_SIMULATE = r"""
+wanted() {
+  for unit in $unless; do ! systemctl is-active --quiet "$unit" || return 1; done
+  for package in "$@"; do
+    case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+      *' installed') ;;
+      *) return 0 ;;
+    esac
+  done
+  return 1
+}
+simulate() {
+  echo "---- removes $number"
+  ! wanted "$@" || LC_ALL=C apt-get $options -s -q --no-install-recommends install "$@" 2>&1 |
+    grep '^Remv '
+}
+"""
+
+
+def removals(reach: Reach, sets: tuple[Wanted, ...]) -> Removals:
+    """Ask apt what it would remove for each set; on lists fetched anew where its own are old."""
+    asked = "".join(
+        f"number={number} unless={shlex.quote(' '.join(one.unless))}; "
+        f"simulate {shlex.join(one.packages)}\n"
+        for number, one in enumerate(sets)
+    )
+    own = "options='-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache='\n"
+    state, removed = parse_removals(
+        _ask(reach, f"{_OWN}{_SIMULATE}{own}{asked}", (), _SIMULATE_SECONDS), len(sets)
+    )
+    if state == "current":
+        return Removals("own", removed)
+    fetched = 'options="-c $folder/apt.conf"\n'
+    state_anew, anew = parse_removals(
+        _ask(reach, f"{_FETCHED}{_SIMULATE}{fetched}{asked}", (), _FETCH_SECONDS), len(sets)
+    )
+    if state_anew == "current":
+        return Removals("fetched", anew)
+    return Removals("own" if state == "older" else "none", removed)
+
+
+def parse_removals(text: str, count: int) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """The state of the lists, and the packages that apt would remove for each of the sets."""
+    part = sections(text)
+    found = (
+        re.findall(r"^Remv (\S+)(?: \[([^\]]+)\])?", part.get(f"removes {number}", ""), re.M)
+        for number in range(count)
+    )
+    removed = tuple(tuple(f"{name} ({version})" for name, version in one) for one in found)
+    return part.get("lists", "missing").strip(), removed
 
 
 # A package's file is known by the path that the package has, which a merged folder can differ from.

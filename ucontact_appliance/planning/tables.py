@@ -99,6 +99,35 @@ class ComponentRow(_Row):
     maker: str | None
 
 
+class OursRow(_Row):
+    """A file that a role writes before any other of the component, and a text that is in it."""
+
+    file: str
+    text: str
+
+
+class ForeignRow(_Row):
+    """Where a component's configuration and data are that somebody else may have (foreign.yml)."""
+
+    id: str
+    title: str
+    role: Role
+    units: tuple[str, ...]
+    configuration: tuple[str, ...]
+    generated: tuple[str, ...]
+    databases: str | None
+    files: str | None
+    ours: OursRow
+    packages: tuple[str, ...] | None
+
+
+class BasePackages(_Row):
+    """Packages of every server; not where one of the units is at work."""
+
+    packages: tuple[str, ...]
+    unless: tuple[str, ...]
+
+
 class AnsibleRow(_Row):
     """From which ansible-core on it drives which versions of Python on a server."""
 
@@ -208,3 +237,21 @@ def tuning() -> dict[str, Any]:
     """The factors that tuned values are made from."""
     table: dict[str, Any] = load_data("tuning")
     return table
+
+
+@cache
+def foreign() -> tuple[ForeignRow, ...]:
+    """The components that a role would write over."""
+    return tuple(ForeignRow.model_validate(row) for row in load_data("foreign")["components"])
+
+
+@cache
+def base_packages() -> tuple[BasePackages, ...]:
+    """What every server gets."""
+    return tuple(BasePackages.model_validate(row) for row in load_data("foreign")["base"])
+
+
+@cache
+def replaced_packages() -> frozenset[str]:
+    """What a package of ours may take the place of."""
+    return frozenset(load_data("foreign")["replaced"])

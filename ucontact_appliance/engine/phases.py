@@ -15,6 +15,7 @@ from ucontact_appliance.engine.gathering import Gatherer
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
 from ucontact_appliance.engine.moves import carry, demand_room, demand_sources, settle
+from ucontact_appliance.engine.originals import ORIGINALS, keep_originals
 from ucontact_appliance.engine.pki import ensure_pki, foresee_pki
 from ucontact_appliance.engine.reporting import demand_reportable, file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
@@ -121,6 +122,29 @@ class Play(_Always):
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Ansible's check mode; only meaningful where the phase has been through before."""
+        return _play(job, self.id, check=True).changed
+
+
+@dataclass(frozen=True)
+class Base(_Always):
+    """What every server has; before anything is written over, the files as they were are kept."""
+
+    id: str = "base"
+    title: str = "Base system and firewall"
+    runs_on: Role | None = None
+    after: tuple[str, ...] = ()
+
+    def run(self, job: Job) -> int:
+        """Keep the originals, then run the playbook."""
+        job.observer(TaskStarted("Keep the files that were there before"))
+        kept = keep_originals(job.site, job.plan, job.ssh)
+        for host, paths in kept.items():
+            job.log(f"kept on {host}, below {ORIGINALS}: {', '.join(paths)}")
+        count = sum(len(paths) for paths in kept.values())
+        return count + _play(job, self.id, check=False).changed
+
+    def preview(self, job: Job) -> int | None:
+        """Check mode of the roles; what would be kept is not counted."""
         return _play(job, self.id, check=True).changed
 
 
@@ -237,7 +261,7 @@ class Verify(_Always):
 
 INSTALL: tuple[Phase, ...] = (
     Preflight(),
-    Play("base", "Base system and firewall"),
+    Base(),
     Certificates(),
     Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE),
     Carry("move-database", "Move the database", Role.DATABASE),

@@ -13,7 +13,7 @@ from ucontact_appliance.facts.source import Reach
 
 Lists = Literal["own", "fetched", "none"]
 _FETCH_SECONDS = 75
-_SIMULATE_SECONDS = 30
+_SIMULATE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -134,30 +134,48 @@ wanted() {
   return 1
 }
 simulate() {
+  LC_ALL=C apt-get $options -s -q --no-install-recommends install "$@" 2>&1
+}
+# A simulation takes seconds: one for all, and where that one removes something, one for each set.
+together=
+gather() {
+  ! wanted "$@" || together="$together $*"
+}
+each() {
   echo "---- removes $number"
-  ! wanted "$@" || LC_ALL=C apt-get $options -s -q --no-install-recommends install "$@" 2>&1 |
-    grep '^Remv '
+  ! wanted "$@" || simulate "$@" | grep '^Remv '
+}
+judge() {
+  [ -n "$together" ] || return 1
+  said=$(simulate $together) || return 0
+  echo "$said" | grep -q '^Remv '
 }
 """
+
+_OWN_OPTIONS = "options='-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache='"
 
 
 def removals(reach: Reach, sets: tuple[Wanted, ...]) -> Removals:
     """Ask apt what it would remove for each set; on lists fetched anew where its own are old."""
-    asked = "".join(
-        f"number={number} unless={shlex.quote(' '.join(one.unless))}; "
-        f"simulate {shlex.join(one.packages)}\n"
-        for number, one in enumerate(sets)
-    )
-    own = "options='-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache='\n"
-    state, removed = parse_removals(
-        _ask(reach, f"{_OWN}{_SIMULATE}{own}{asked}", (), _SIMULATE_SECONDS), len(sets)
-    )
+
+    def asked(verb: str) -> str:
+        return "".join(
+            f"number={number} unless={shlex.quote(' '.join(one.unless))}; "
+            f"{verb} {shlex.join(one.packages)}\n"
+            for number, one in enumerate(sets)
+        )
+
+    def answer(lists: str, options: str, seconds: float) -> tuple[str, tuple[tuple[str, ...], ...]]:
+        look = (
+            f"{_SIMULATE}{options}\n{asked('gather')}"
+            f"if [ $state != missing ] && judge; then\n{asked('each')}fi"
+        )
+        return parse_removals(_ask(reach, f"{lists}{look}", (), seconds), len(sets))
+
+    state, removed = answer(_OWN, _OWN_OPTIONS, _SIMULATE_SECONDS)
     if state == "current":
         return Removals("own", removed)
-    fetched = 'options="-c $folder/apt.conf"\n'
-    state_anew, anew = parse_removals(
-        _ask(reach, f"{_FETCHED}{_SIMULATE}{fetched}{asked}", (), _FETCH_SECONDS), len(sets)
-    )
+    state_anew, anew = answer(_FETCHED, 'options="-c $folder/apt.conf"', _FETCH_SECONDS)
     if state_anew == "current":
         return Removals("fetched", anew)
     return Removals("own" if state == "older" else "none", removed)

@@ -255,3 +255,9 @@ def base_packages() -> tuple[BasePackages, ...]:
 def replaced_packages() -> frozenset[str]:
     """What a package of ours may take the place of."""
     return frozenset(load_data("foreign")["replaced"])
+
+
+@cache
+def originals() -> dict[str, tuple[str, ...]]:
+    """Files that are changed and not written whole, by role; `every` are those of every server."""
+    return {role: tuple(paths) for role, paths in load_data("foreign")["originals"].items()}

@@ -1,0 +1,73 @@
+"""Keeping each file as it was before the first installation wrote over it, on its own server.
+
+Once: a list beside the copies has every path that was looked at, so that what the roles write is
+never taken for an original. One command on each server; a second run finds nothing to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.facts.foreign import KEPT
+from ucontact_appliance.facts.managed import managed_paths
+from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.planning.model import Plan, PlannedHost
+from ucontact_appliance.planning.tables import originals
+from ucontact_appliance.printable import printable
+from ucontact_appliance.site.model import Site
+
+ORIGINALS = f"{KEPT}/originals"
+_SECONDS = 60.0
+_SAID = 4000
+# `$1` is the folder. Where an earlier version of the appliance installed, and kept nothing, the
+# files are the roles' own: they are listed, not kept. The list grows behind the copy.
+_SCRIPT = r"""
+set -eu
+kept=$1
+shift
+umask 077
+list=$kept/originals.list
+copy=yes
+[ -e "$list" ] || [ ! -e /etc/ssl/ucontact/ca.pem ] || copy=no
+mkdir -p "$kept"
+chmod 0700 "$kept"
+touch "$list"
+printf '%s\n' "$@" | grep -vxF -f "$list" | while IFS= read -r path; do
+  if [ "$copy" = yes ] && { [ -f "$path" ] || [ -L "$path" ]; }; then
+    mkdir -p "$kept/originals"
+    cd /
+    cp -a --parents ".$path" "$kept/originals/"
+    printf '%s\n' "$path"
+  fi
+  printf '%s\n' "$path" >>"$list"
+done
+"""
+
+
+def keep_originals(site: Site, plan: Plan, ssh: SshSettings) -> Mapping[str, tuple[str, ...]]:
+    """Copy what is in the roles' way and was not looked at before; what was kept, by host.
+
+    Raises PhaseFailedError when it can't be copied; nothing is written over then.
+    """
+    kept = {}
+    for host in site.hosts:
+        with runner_for(host, ssh) as runner:
+            words = ["sh", "-c", _SCRIPT, "sh", KEPT, *written_paths(plan.host(host.name))]
+            done = runner.run(words, timeout=_SECONDS)
+        if done.status:
+            raise PhaseFailedError(
+                f"the files that are there can't be kept on {host.name}",
+                evidence=(done.stderr or done.stdout)[-_SAID:],
+                helps=f"make room for {KEPT} on {host.name}; nothing was written over yet",
+            )
+        if done.stdout:
+            kept[host.name] = tuple(printable(line) for line in done.stdout.splitlines())
+    return kept
+
+
+def written_paths(host: PlannedHost) -> tuple[str, ...]:
+    """Every file that the host's roles write, change or remove, and that can be another's."""
+    table = originals()
+    more = [*table["every"], *(path for role in host.roles for path in table[role.value])]
+    return tuple(dict.fromkeys((*managed_paths(host), *more)))

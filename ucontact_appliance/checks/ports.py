@@ -21,6 +21,8 @@ from ucontact_appliance.planning.ports import EVERY, OpenPort, ports_for
 from ucontact_appliance.planning.tables import PortRow, ports
 from ucontact_appliance.resources import load_data
 
+FREE = "ports.free"
+
 _TABLE: dict[str, Any] = load_data("listeners")
 _HOLDERS: dict[str, tuple[str, ...]] = {
     name: tuple(holders) for name, holders in _TABLE["listeners"].items()
@@ -181,7 +183,7 @@ CHECKS: tuple[Check, ...] = (
         judge=lambda subject: judge_unexpected(_registry(subject), subject.facts.get(listeners)),
     ),
     Check(
-        id="ports.free",
+        id=FREE,
         title="No other program holds a port that is needed",
         severity=Severity.CRITICAL,
         requirements=("C05",),

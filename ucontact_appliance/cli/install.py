@@ -22,6 +22,7 @@ from ucontact_appliance.engine.install import install as run_install
 from ucontact_appliance.engine.install import iron_of, look, pending_moves, preview
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.engine.stores import store_of
+from ucontact_appliance.engine.takeover import named_components
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.choice import language, tongue_of
 from ucontact_appliance.planning.model import Role
@@ -56,6 +57,15 @@ def install(
             "is set aside.",
         ),
     ] = False,
+    take_over: Annotated[
+        str | None,
+        typer.Option(
+            "--take-over",
+            metavar="COMPONENT[,COMPONENT]",
+            help="Take over what somebody else has of nginx, mysql, asterisk or coturn on the "
+            "servers: stop it, keep a copy of its configuration and databases there, and go on.",
+        ),
+    ] = None,
 ) -> None:
     """Install the site, continue an interrupted install, or find that nothing has to change."""
     require_root()
@@ -64,7 +74,9 @@ def install(
     loaded = load_site(path, IDS, control_ids())
     err.print(f"site [bold]{loaded.site}[/] ({escape(str(path))})", highlight=False)
     paths = state_paths(loaded.site)
-    _refuse_dry_new_ca(dry_run=dry_run, new_ca=new_ca)
+    taken = named_components(take_over) if take_over is not None else ()
+    if dry_run:
+        _refuse_dry(new_ca=new_ca, taken=taken)
     demand_whole(loaded, paths, new_ca=new_ca)
     seen = look(loaded, paths)
     if not new_ca:
@@ -100,6 +112,7 @@ def install(
             restart=restart,
             abandoned=abandoned,
             new_ca=new_ca,
+            take_over=taken,
             speak=language(tongue_of(os.environ)),
         )
     show_installed(loaded, path, done)
@@ -108,10 +121,16 @@ def install(
         _say(f"new CA  no agent's PC trusts the portal until it is given {trusted}")
 
 
-def _refuse_dry_new_ca(*, dry_run: bool, new_ca: bool) -> None:
-    if dry_run and new_ca:
+def _refuse_dry(*, new_ca: bool, taken: tuple[str, ...]) -> None:
+    """A dry run changes nothing. Raises UsageError where one is asked for what begins by that."""
+    if new_ca:
         raise UsageError(
             "a dry run makes no new CA", helps="ucontact install --new-ca   (asks before it begins)"
+        )
+    if taken:
+        raise UsageError(
+            "a dry run takes nothing over",
+            helps="ucontact install --dry-run   (names what somebody else has on the servers)",
         )
 
 

@@ -125,13 +125,15 @@ def install(
     restart: bool = False,
     abandoned: frozenset[Role] = frozenset(),
     new_ca: bool = False,
+    take_over: tuple[str, ...] = (),
     phases: tuple[Phase, ...] = INSTALL,
     speak: Language = ENGLISH,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
 
     What the checks find is told in the language of `speak`. With `new_ca` the site's CA is set
-    aside first, with what else is damaged, and every phase runs.
+    aside first, with what else is damaged, and every phase runs. The components of `take_over` may
+    be somebody else's: they are copied before anything is written over.
 
     Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
     an interrupted install is continued on other inputs (unless `restart`).
@@ -165,6 +167,7 @@ def install(
                 observer=observer,
                 log=log,
                 moves=moves,
+                take_over=take_over,
                 held=(lock,),
                 speak=speak,
             )

@@ -52,6 +52,7 @@ class Job:
     observer: Observer
     log: Callable[[str], None]
     moves: tuple[Move, ...] = ()
+    take_over: tuple[str, ...] = ()  # components that somebody else has, to be copied first
     held: tuple[int, ...] = ()  # descriptors of locks, which what this run starts holds too
     processes: Processes = field(default_factory=Processes)
     speak: Language = ENGLISH  # what findings are told in

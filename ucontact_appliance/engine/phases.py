@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from ucontact_appliance.checks.foreign import PREFIX as FOREIGN
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
+from ucontact_appliance.checks.ports import FREE as PORTS_FREE
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
-from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted
+from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted, Warned
 from ucontact_appliance.engine.gathering import Gatherer
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
@@ -19,6 +21,7 @@ from ucontact_appliance.engine.originals import ORIGINALS, keep_originals
 from ucontact_appliance.engine.pki import ensure_pki, foresee_pki
 from ucontact_appliance.engine.reporting import demand_reportable, file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
+from ucontact_appliance.engine.takeover import Copy, take_over
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.runner import runner_for
 from ucontact_appliance.facts.source import FactSource
@@ -29,6 +32,8 @@ from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.resources import INSTALLER
+
+_NOT_READY = "the servers are not ready for the installation"
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,44 @@ class Preflight(_Always):
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)
         findings = _checked(job, Stage.PREFLIGHT)
-        _demand(findings, "the servers are not ready for the installation", job.speak)
+        excused = {f"{FOREIGN}{name}" for name in job.take_over}
+        if excused:  # what holds the ports is stopped by the next phase, which judges again
+            excused.add(PORTS_FREE)
+        _demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.speak)
         return 0
 
     def preview(self, job: Job) -> int | Unforeseen:
         """The same: it only looks."""
         return self.run(job)
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """What somebody else has of the components that were named is copied, and then ours."""
+
+    id: str = "take-over"
+    title: str = "Copies of what is taken over"
+    runs_on: Role | None = None
+    after: tuple[str, ...] = ()
+
+    def needed(self, job: Job) -> bool:
+        """Only when somebody asked for it."""
+        return bool(job.take_over)
+
+    def run(self, job: Job) -> int:
+        """Copy, tell how to put it back, and judge again; how many components were taken over."""
+        count = 0
+        job.observer(TaskStarted("Stop, copy and compare"))
+        for done in take_over(job.take_over, job.site, job.plan, job.ssh):
+            count += isinstance(done, Copy)
+            job.log(str(done))
+            job.observer(Warned(str(done)))
+        _demand(_checked(job, Stage.PREFLIGHT), _NOT_READY, job.speak)
+        return count
+
+    def preview(self, job: Job) -> int | None:
+        """Not to be told before it is copied."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -261,6 +298,7 @@ class Verify(_Always):
 
 INSTALL: tuple[Phase, ...] = (
     Preflight(),
+    TakeOver(),
     Base(),
     Certificates(),
     Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE),

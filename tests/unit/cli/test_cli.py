@@ -398,6 +398,41 @@ def test_machines_are_removed_by_name_or_all_of_them_by_all(
     assert "ucontact lab down --all" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--dry-run", "--new-ca"), "a dry run makes no new CA"),
+        (("--dry-run", "--take-over", "nginx"), "a dry run takes nothing over"),
+        (("--take-over", "ngnix"), "install --take-over nginx"),
+    ],
+)
+def test_options_that_make_no_sense_change_nothing(
+    ucontact: Command, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "site.yml").write_text(SITE)
+    answer = ucontact("install", *words)
+    assert answer.code == 2
+    assert told in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["site.yml"]
+
+
+def test_damaged_state_is_refused_before_anything_is_reached(
+    ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(site: Site, paths: StatePaths) -> Surveyed:
+        raise AssertionError("it looked")
+
+    monkeypatch.setattr(install, "look", look)
+    (tmp_path / "site.yml").write_text(SITE)
+    pki = state_paths("demo").pki
+    pki.mkdir(parents=True)
+    (pki / "ca.key").touch()
+    answer = ucontact("install", "--yes")
+    assert answer.code == 2
+    assert f"{pki / 'ca.key'}: the file is empty" in answer.err
+    assert "ucontact install --new-ca" in answer.err
+
+
 def test_init_never_replaces_a_file_unasked(ucontact: Command, tmp_path: Path) -> None:
     (tmp_path / "site.yml").write_text("mine")
     answer = ucontact("init")

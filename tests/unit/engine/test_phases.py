@@ -19,9 +19,10 @@ from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.engine import phases
 from ucontact_appliance.engine.ansible import HostRecap, PlayResult
-from ucontact_appliance.engine.events import Event, Observer, TaskResult
+from ucontact_appliance.engine.events import Event, Observer, TaskResult, Warned
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.pki import ensure_pki
+from ucontact_appliance.engine.takeover import Copy
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings
 from ucontact_appliance.facts.survey import Survey
@@ -70,6 +71,55 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(PhaseFailedError, match="not ready") as caught:
         phases.Preflight().run(a_job(lambda event: None))
     assert "no ALPN; required: Python 3.9 or later" in caught.value.evidence
+
+
+@pytest.mark.parametrize(
+    ("names", "failing", "passes"),
+    [
+        (("mysql",), ("foreign.mysql", "ports.free"), True),
+        (("mysql",), ("foreign.nginx",), False),
+        (("mysql",), ("foreign.mysql", "host.memory"), False),
+        ((), ("ports.free",), False),
+    ],
+)
+def test_preflight_excuses_what_is_taken_over_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+    names: tuple[str, ...],
+    failing: tuple[str, ...],
+    passes: bool,
+) -> None:
+    found = tuple(finding(name, Verdict.FAIL) for name in failing)
+    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: found)
+    job = replace(a_job(lambda event: None), take_over=names)
+    if passes:
+        assert phases.Preflight().run(job) == 0
+    else:
+        with pytest.raises(PhaseFailedError, match="not ready"):
+            phases.Preflight().run(job)
+
+
+@pytest.mark.parametrize("left", [(), ("ports.free",)])
+def test_a_take_over_tells_how_to_put_it_back_and_judges_again(
+    monkeypatch: pytest.MonkeyPatch, left: tuple[str, ...]
+) -> None:
+    found = tuple(finding(name, Verdict.FAIL) for name in left)
+    copy = Copy("MySQL", "one", "/var/backups/ucontact/mysql-1", "ssh one sh restore.sh")
+    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: found)
+    monkeypatch.setattr(phases, "take_over", lambda *words: iter((copy, "nothing of NGINX")))
+    events: list[Event] = []
+    job = a_job(events.append)
+    phase = phases.TakeOver()
+    assert not phase.needed(job)
+    asked = replace(job, take_over=("mysql", "nginx"))
+    assert phase.needed(asked)
+    if left:
+        with pytest.raises(PhaseFailedError, match="not ready"):
+            phase.run(asked)
+    else:
+        assert phase.run(asked) == 1
+    told = "".join(event.text for event in events if isinstance(event, Warned))
+    assert "to put it back: ssh one sh restore.sh" in told
+    assert "nothing of NGINX" in told
 
 
 @pytest.mark.parametrize("back", [True, False])

@@ -1,0 +1,144 @@
+"""Taking over a component that somebody else has on a server: copied, compared, and then ours.
+
+The copy lies on the server itself, 0700, with a script that puts everything back. Nothing is
+removed before the copy was compared with what it is of.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import jinja2
+
+from ucontact_appliance.errors import PhaseFailedError, UsageError
+from ucontact_appliance.facts.foreign import KEPT, Claim, Foreign, foreign
+from ucontact_appliance.facts.parsing import parsing
+from ucontact_appliance.facts.runner import Runner, SshSettings, by_hand, runner_for, ssh_options
+from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.tables import ForeignRow
+from ucontact_appliance.planning.tables import foreign as rows
+from ucontact_appliance.resources import TEMPLATES, load_data
+from ucontact_appliance.site.model import Host, Site
+
+_LONG = 6 * 3600.0  # a large database, compressed and compared, on a slow disk
+_SAID = 4000
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Where a component's copy lies on a host, and the command that puts it back."""
+
+    title: str
+    host: str
+    folder: str
+    restore: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.title} on {self.host} was stopped, and is kept in {self.folder}\n"
+            f"to put it back: {self.restore}"
+        )
+
+
+def named_components(text: str) -> tuple[str, ...]:
+    """The components in a list with commas, each once. Raises UsageError with the nearest name."""
+    known = [row.id for row in rows()]
+    wanted = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"there is no component '{name}' to take over",
+                evidence=f"known: {', '.join(known)}",
+                helps=f"ucontact install --take-over {near[0] if near else ','.join(known)}",
+            )
+    return wanted
+
+
+def take_over(
+    names: tuple[str, ...], site: Site, plan: Plan, ssh: SshSettings
+) -> Iterator[Copy | str]:
+    """Take each of the components over on the hosts of its role: the copy, or why there is none.
+
+    Raises PhaseFailedError when a copy can't be made; what was there is untouched by then, and its
+    services that ran are started again.
+    """
+    for row in rows():
+        if row.id not in names:
+            continue
+        for host in site.hosts:
+            if row.role in plan.host(host.name).roles:
+                with runner_for(host, ssh) as runner:
+                    yield _taken_over(row, site, host, runner, ssh)
+
+
+def _taken_over(
+    row: ForeignRow, site: Site, host: Host, runner: Runner, ssh: SshSettings
+) -> Copy | str:
+    done = runner.run(["true"])
+    with parsing(done, f"{host.name} does not say what it has of {row.title}"):
+        found = foreign(Reach(site, host, runner), row)
+    if found.claim is not Claim.NONE:
+        return f"{row.title} on {host.name} was taken over, or set up, before"
+    folder = f"{KEPT}/{row.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+    script = _script(row, host, folder, found)
+    done = runner.run(["bash", "-c", script], timeout=_LONG)
+    if done.status:
+        raise PhaseFailedError(
+            f"{row.title} on {host.name} can't be taken over; it is as it was",
+            evidence=(done.stderr or done.stdout)[-_SAID:],
+            helps=f"make room for a copy in {KEPT} on {host.name}, or use another server",
+        )
+    words = [*host.as_root, "sh", f"{folder}/restore.sh"]
+    restore = words if host.is_local else by_hand(host, ssh_options(host, ssh.known_hosts), *words)
+    return Copy(row.title, host.name, folder, shlex.join(restore))
+
+
+def _script(row: ForeignRow, host: Host, folder: str, found: Foreign) -> str:
+    values: Mapping[str, object] = {
+        "id": row.id,
+        "title": row.title,
+        "host": host.name,
+        "kept": KEPT,
+        "folder": folder,
+        "units": row.units,
+        "paths": [*row.configuration, *([row.databases] if row.databases else [])],
+        "databases": row.databases,
+        "files": row.files,
+        "added": found.added,
+        "our_units": _our_units(row),
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES / "takeover"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        comment_start_string="{=#",  # a shell's ${#list[@]} is none
+        comment_end_string="#=}",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["quoted"] = lambda value: (
+        shlex.quote(value) if isinstance(value, str) else shlex.join(value)
+    )
+    inner = {
+        name: environment.get_template(name).render(values) for name in ("restore.sh", "README")
+    }
+    return environment.get_template("take-over.sh").render(
+        {**values, "restore": inner["restore.sh"], "readme": inner["README"]}
+    )
+
+
+def _our_units(row: ForeignRow) -> list[str]:
+    """The units and drop-ins of ours that would keep the component's own from starting."""
+    table: Mapping[str, list[str]] = load_data("managed")
+    return [
+        path
+        for path in table[row.role.value]
+        if any(path.startswith(f"/etc/systemd/system/{unit}") for unit in row.units)
+    ]

@@ -360,6 +360,13 @@ def test_a_machine_that_does_not_know_the_site_changes_nothing_on_it(
     assert list((tmp_path / "etc").rglob("*")) == []
 
 
+def test_the_file_that_was_there_before_is_kept(installed: Installed) -> None:
+    kept = "/var/backups/ucontact/originals"
+    assert "uContact" not in installed.sh(f"cat {kept}/etc/hosts")
+    assert "uContact" in installed.sh("cat /etc/hosts")
+    assert installed.sh(f"ls {kept}/etc/nginx 2>/dev/null; true") == ""
+
+
 @pytest.mark.exhaustive
 def test_a_new_ca_takes_the_place_of_a_lost_one(small_site: Snapshot, tmp_path: Path) -> None:
     small_site.restore()

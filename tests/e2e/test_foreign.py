@@ -23,7 +23,8 @@ apt-get -qq -y --no-install-recommends install nginx mariadb-server asterisk >/d
 echo 'server { listen 8088; location / { return 200 "their shop"; } }' >/etc/nginx/conf.d/shop.conf
 sed -i 's/worker_connections.*/worker_connections 99;/' /etc/nginx/nginx.conf
 systemctl restart nginx
-mariadb -e 'CREATE DATABASE shop; CREATE TABLE shop.orders (id INT); INSERT INTO shop.orders VALUES (42)'
+mariadb -e 'CREATE DATABASE shop; CREATE TABLE shop.orders (id INT)'
+mariadb -e 'INSERT INTO shop.orders VALUES (42)'
 printf '\\n[their-phone]\\ntype=endpoint\\n' >>/etc/asterisk/pjsip.conf
 install -o asterisk -g asterisk -d /var/spool/asterisk/monitor
 echo GSM >/var/spool/asterisk/monitor/theirs.gsm

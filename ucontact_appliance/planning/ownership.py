@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
@@ -48,7 +49,7 @@ def mark_of(pem: bytes) -> SiteMark:
         certificate = x509.load_pem_x509_certificates(pem)[0]
         names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
         pin = spki_pin(pem)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, UnsupportedAlgorithm, x509.InvalidVersion):
         return SiteMark()
     owner = str(names[0].value) if names else ""
     return SiteMark(

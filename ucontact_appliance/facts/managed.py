@@ -65,9 +65,17 @@ def parse_fingerprints(text: str) -> dict[str, str]:
 
 
 def written(path: str, host: str) -> Mapping[str, str]:
-    """What was written on that host, as this machine's record has it; empty without one."""
+    """What was written on that host, as this machine's record has it; empty without a record.
+
+    Raises UnreachableError when the record is there and damaged.
+    """
     try:
         record = Record.model_validate_json(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError):
+    except FileNotFoundError:
         return {}
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UnreachableError(
+            "this machine's record of what it wrote can't be read",
+            evidence=f"{path}: {str(error).splitlines()[0]}",
+        ) from error
     return record.hosts.get(host, {})

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
+
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.drift import judge_drift
 from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.managed import (
     Record,
     look,
@@ -36,8 +39,15 @@ def test_content_mode_and_absence_are_told_apart() -> None:
 def test_without_a_record_nothing_is_claimed(tmp_path: Path) -> None:
     assert judge_drift(THEN, {}).verdict is Verdict.SKIP
     assert written(str(tmp_path / "none"), "one") == {}
-    (tmp_path / "damaged").write_text("{", encoding="utf-8")
-    assert written(str(tmp_path / "damaged"), "one") == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff"])
+def test_a_damaged_record_is_an_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "damaged"
+    path.write_bytes(content)
+    with pytest.raises(UnreachableError) as caught:
+        written(str(path), "one")
+    assert str(path) in caught.value.evidence
 
 
 def test_a_record_comes_back(tmp_path: Path) -> None:

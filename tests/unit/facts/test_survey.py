@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+
+import pytest
+
+from tests.unit.certs import issue
 from tests.unit.facts.outputs import recorded
-from ucontact_appliance.facts.survey import Survey, nominal_mb, parse_survey
+from ucontact_appliance.facts.survey import Survey, nominal_mb, parse_mark, parse_survey
+from ucontact_appliance.planning.certificates import spki_pin
+from ucontact_appliance.planning.ownership import SiteMark
 
 
 def test_a_machine_of_debian_sid() -> None:
@@ -22,3 +29,28 @@ def test_a_machine_of_debian_sid() -> None:
 
 def test_memory_is_counted_as_it_was_bought() -> None:
     assert nominal_mb(7969177) == 8192  # "8 GB" that reads 7.6 GiB
+
+
+def in_base64(content: bytes) -> str:
+    return f"= {base64.b64encode(content).decode()}\n"
+
+
+def test_the_ca_of_an_installation_is_read_whatever_it_is() -> None:
+    root = issue("A root", authority=True)
+    found = parse_mark(in_base64(root.pem))
+    assert found is not None
+    assert found.pin == spki_pin(root.pem)
+    assert len(found.fingerprint) == 64
+    assert parse_mark("\n") is None
+    assert parse_mark(in_base64(b"")) == SiteMark()
+    assert parse_mark(in_base64(b"-----BEGIN CERTIFICATE-----\n----\n")) == SiteMark()
+    with pytest.raises(ValueError, match=r"base64|padding"):
+        parse_mark("= no base64!\n")
+
+
+def test_an_answer_with_a_ca_in_it_is_still_one_answer() -> None:
+    parts = recorded("survey-sid").split("----\n")
+    parts[5] = in_base64(issue("A root", authority=True).pem)
+    seen = parse_survey("----\n".join(parts))
+    assert seen.mark is not None
+    assert seen.mark.pin

@@ -57,9 +57,9 @@ trap - EXIT
 {% if added %}
 rm -f -- {{ added | quoted }}
 {% endif %}
-{% if databases %}
-if [ -d {{ databases | quoted }} ]; then find {{ databases | quoted }} -mindepth 1 -delete; fi
-{% endif %}
+{% for data in emptied %}
+if [ -d {{ data | quoted }} ]; then find {{ data | quoted }} -mindepth 1 -delete; fi
+{% endfor %}
 {% if files %}
 # Nobody deletes these by age as if they were ours.
 if [ -d {{ files | quoted }} ]; then mv {{ files | quoted }} {{ files | quoted }}."${folder##*-}"; fi

@@ -85,11 +85,11 @@ echo '---- owned'; {{ {found}; {targets}; }} | xargs -0r dpkg-query -S 2>/dev/nu
 def _data(row: ForeignRow) -> str:
     parts = []
     if row.databases:
-        folder = shlex.quote(row.databases)
         parts += [
-            f"echo '---- schemas'; find {folder} -mindepth 1 -maxdepth 1 -type d -printf '%f\\n' "
-            f"2>/dev/null | head -n {_MOST_FILES}",
-            f"echo '---- aria'; ls {folder}/aria_log_control 2>/dev/null",
+            f"echo '---- schemas'; find {shlex.join(row.databases)} -mindepth 1 -maxdepth 1 "
+            f"-type d -printf '%f\\n' 2>/dev/null | head -n {_MOST_FILES}",
+            # Another server's, in the folder that ours starts on.
+            f"echo '---- aria'; ls {shlex.quote(row.databases[0])}/aria_log_control 2>/dev/null",
         ]
     if row.files:
         parts.append(
@@ -149,7 +149,7 @@ def _schemas(text: str) -> Iterator[str]:
 
 def _told(part: Mapping[str, str], row: ForeignRow) -> Iterator[str]:
     if part.get("aria", "").strip():
-        yield f"{row.databases} is a data folder of MariaDB's"
+        yield f"{row.databases[0]} is a data folder of MariaDB's"
     count = part.get("files", "").strip()
     if count.isdigit() and int(count):
         yield f"{row.files} holds {int(count)} files"

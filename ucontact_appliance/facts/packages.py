@@ -13,7 +13,7 @@ from ucontact_appliance.facts.source import Reach
 
 Lists = Literal["own", "fetched", "none"]
 _FETCH_SECONDS = 75
-_SIMULATE_SECONDS = 60
+_SIMULATE_SECONDS = 100
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,10 @@ _OWN_OPTIONS = "options='-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache='"
 
 
 def removals(reach: Reach, sets: tuple[Wanted, ...]) -> Removals:
-    """Ask apt what it would remove for each set; on lists fetched anew where its own are old."""
+    """Ask apt what it would remove for each set; on lists fetched anew where its own are old.
+
+    Nothing is known, and `lists` is `none`, where they can't be fetched.
+    """
 
     def asked(verb: str) -> str:
         return "".join(
@@ -168,7 +171,7 @@ def removals(reach: Reach, sets: tuple[Wanted, ...]) -> Removals:
     def answer(lists: str, options: str, seconds: float) -> tuple[str, tuple[tuple[str, ...], ...]]:
         look = (
             f"{_SIMULATE}{options}\n{asked('gather')}"
-            f"if [ $state != missing ] && judge; then\n{asked('each')}fi"
+            f"if [ $state = current ] && judge; then\n{asked('each')}fi"
         )
         return parse_removals(_ask(reach, f"{lists}{look}", (), seconds), len(sets))
 
@@ -178,7 +181,7 @@ def removals(reach: Reach, sets: tuple[Wanted, ...]) -> Removals:
     state_anew, anew = answer(_FETCHED, 'options="-c $folder/apt.conf"', _FETCH_SECONDS)
     if state_anew == "current":
         return Removals("fetched", anew)
-    return Removals("own" if state == "older" else "none", removed)
+    return Removals("none", removed)
 
 
 def parse_removals(text: str, count: int) -> tuple[str, tuple[tuple[str, ...], ...]]:

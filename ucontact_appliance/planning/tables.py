@@ -115,7 +115,7 @@ class ForeignRow(_Row):
     units: tuple[str, ...]
     configuration: tuple[str, ...]
     generated: tuple[str, ...]
-    databases: str | None
+    databases: tuple[str, ...]
     files: str | None
     ours: OursRow
     packages: tuple[str, ...] | None

@@ -98,7 +98,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         units=("mysql.service", "mariadb.service"),
         configuration=(f"{tmp_path}/etc", f"{tmp_path}/none"),
         generated=(),
-        databases=f"{tmp_path}/data",
+        databases=(f"{tmp_path}/data", f"{tmp_path}/other"),
         files=f"{tmp_path}/monitor",
         ours=OursRow(file="/nonexistent", text=""),
         packages=None,

@@ -87,7 +87,8 @@ def _taken_over(
         return f"{row.title} on {host.name} was taken over, or set up, before"
     folder = f"{KEPT}/{row.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
     script = _script(row, host, folder, found)
-    done = runner.run(["bash", "-c", script], timeout=_LONG)
+    # On standard input: thousands of names are too much for one argument (execve(2)).
+    done = runner.run(["bash", "-c", 'eval "$(cat)"'], timeout=_LONG, stdin=script)
     if done.status:
         raise PhaseFailedError(
             f"{row.title} on {host.name} can't be taken over; it is as it was",

@@ -59,11 +59,12 @@ class Server:
         path = self.root / "state/log"
         return path.read_text().splitlines() if path.exists() else []
 
-    def bash(self, *words: str) -> Completed:
+    def bash(self, *words: str, stdin: str | None = None) -> Completed:
         path = f"{self.root}/bin:{os.environ['PATH']}"
         done = subprocess.run(
             words,
             env={**os.environ, "PATH": path, "STATE": str(self.root / "state")},
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -117,12 +118,20 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     for name, text in (("systemctl", SYSTEMCTL), ("dpkg-query", DPKG), ("apt-get", APT)):
         made.program(name, text)
 
+    class Here(FakeRunner):
+        def run(
+            self,
+            argv: Sequence[str],
+            *,
+            timeout: float = 10.0,
+            stdin: str | None = None,
+            limit: int = 0,
+        ) -> Completed:
+            return made.bash(*argv, stdin=stdin)
+
     @contextmanager
     def reached(host: object, ssh: object) -> Iterator[FakeRunner]:
-        def answer(argv: Sequence[str]) -> Completed:
-            return made.bash(*argv)
-
-        yield FakeRunner(answer)
+        yield Here()
 
     found = Foreign(Claim.NONE, added=(f"{tmp_path}/etc/added.cnf",))
     monkeypatch.setattr(takeover, "KEPT", str(tmp_path / "kept"))
@@ -190,6 +199,15 @@ def test_a_copy_that_fails_leaves_all_as_it_was(
     assert (server.root / "state/active/mariadb.service").exists()
     assert not (server.root / "kept/taken-over").exists()
     assert list(server.root.glob("kept/mysql-*")) == []
+
+
+def test_thousands_of_files_are_taken_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = tuple(f"{server.root}/etc/{'long' * 15}-{number}" for number in range(3000))
+    for name in names:
+        Path(name).touch()
+    monkeypatch.setattr(takeover, "foreign", lambda reach, row: Foreign(Claim.NONE, added=names))
+    assert isinstance(server.take_over()[0], Copy)
+    assert sorted(path.name for path in (server.root / "etc").iterdir()) == ["added.cnf", "my.cnf"]
 
 
 def test_what_is_ours_is_not_taken_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,9 +135,9 @@ class TakeOver:
         _demand(_checked(job, Stage.PREFLIGHT), _NOT_READY, job.speak)
         return count
 
-    def preview(self, job: Job) -> int | None:
-        """Not to be told before it is copied."""
-        return None
+    def preview(self, job: Job) -> int | Unforeseen:
+        """What there is to copy is known when it is copied."""
+        return Unforeseen("an install copies first what it takes over")
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Base(_Always):
         count = sum(len(paths) for paths in kept.values())
         return count + _play(job, self.id, check=False).changed
 
-    def preview(self, job: Job) -> int | None:
+    def preview(self, job: Job) -> int | Unforeseen:
         """Check mode of the roles; what would be kept is not counted."""
         return _play(job, self.id, check=True).changed
 

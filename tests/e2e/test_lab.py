@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.conftest import MachineFactory
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.lab import layout, machines, network, processes
+from ucontact_appliance.lab.commands import run
 from ucontact_appliance.lab.machines import Spec
 
 pytestmark = pytest.mark.machine
@@ -70,6 +71,7 @@ def test_a_stopped_machine_boots_again_as_it_was_left(machine_factory: MachineFa
     machine.ssh(["sh", "-c", "'echo 192.0.2.1 peer >> /etc/hosts; sync'"])
     processes.stop(machine.root)
     assert machines.find(machine.name).state == "stopped"
+    run(["umount", str(machine.root)])  # as after a reboot of the host
     again = machines.up(Spec(machine.name), quiet)
     assert "192.0.2.1 peer" in again.ssh(["cat", "/etc/hosts"]).stdout
     assert again.ssh(["cat", "/etc/machine-id"]).stdout == before
@@ -162,12 +164,7 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     machines.base_image("sid", quiet)
     shared = layout.lab_root()
     monkeypatch.setenv("UCONTACT_VAR", str(tmp_path))
-    shutil.copytree(
-        shared, layout.lab_root(), ignore=shutil.ignore_patterns("machines", "images", "lock")
-    )
-    layout.images().mkdir()
-    for image in (shared / "images").glob("sid-*"):
-        (layout.images() / image.name).symlink_to(image)
+    lay_out(shared)
     number = 100 + os.getpid() % 100
     network_of_its_own = ipaddress.IPv4Network(f"10.204.{number}.0/24")
     monkeypatch.setattr(layout, "NETWORK", network_of_its_own)
@@ -179,6 +176,16 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(network, "_FORWARDING", forwarding)
     yield tmp_path
     machines.down_all(quiet)
+
+
+def lay_out(shared: Path) -> None:
+    """Make the current lab folder one with the keys and the images of sid of a shared one."""
+    shutil.copytree(
+        shared, layout.lab_root(), ignore=shutil.ignore_patterns("machines", "images", "lock")
+    )
+    layout.images().mkdir()
+    for image in (shared / "images").glob("sid-*"):
+        (layout.images() / image.name).symlink_to(image)
 
 
 def left_by(lab: Path) -> list[str]:
@@ -241,6 +248,34 @@ def test_the_network_lives_as_long_as_the_machines(own_lab: Path) -> None:
     assert machines.find("two").ssh(["true"]).returncode == 0
     machines.down_all(quiet)
     assert left_by(own_lab) == []
+
+
+def test_two_lab_folders_never_give_one_address_to_two_machines(
+    own_lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = machines.up(Spec("one"), quiet)
+    one.ssh(["sh", "-c", "'echo kept > /root/mark; sync'"])
+    ours = layout.lab_root()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
+        lay_out(ours)
+        with pytest.raises(UsageError, match="of another lab folder is running"):
+            machines.up(Spec("one"), quiet)
+        other = machines.up(Spec("other"), quiet)
+        assert other.address != one.address
+        machines.down([], quiet)
+        processes.stop(one.root)
+        usurper = machines.up(Spec("other"), quiet)
+    assert usurper.address == one.address
+    with pytest.raises(UsageError, match=f"{one.address} .* is in use by another") as caught:
+        machines.up(Spec("one"), quiet)
+    assert str(usurper.root.parent) in caught.value.evidence
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
+        machines.down([], quiet)
+    again = machines.up(machines.spec_for("one"), quiet)
+    assert again.address == one.address
+    assert again.ssh(["cat", "/root/mark"]).stdout.strip() == "kept"
 
 
 @pytest.mark.exhaustive

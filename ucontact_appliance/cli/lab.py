@@ -46,14 +46,16 @@ def up(
     size: Annotated[Size, typer.Option(help="As many machines as that size has servers.")] = (
         Size.SMALL
     ),
-    suite: Annotated[str, typer.Option(help="bullseye, bookworm, trixie or sid.")] = "sid",
+    suite: Annotated[
+        str | None, typer.Option(help="bullseye, bookworm, trixie or sid (default).")
+    ] = None,
     ubuntu: Annotated[
         Ubuntu | None, typer.Option(help="Let it say that it is this Ubuntu (it stays Debian).")
     ] = None,
 ) -> None:
-    """Make and boot machines; those that run already are left alone."""
+    """Make and boot machines; boot stopped ones as they were left; leave running ones alone."""
     for name in names or machine_names(size):
-        spec = machines.Spec(name, suite, ubuntu.value if ubuntu else None)
+        spec = machines.spec_for(name, suite, ubuntu.value if ubuntu else None)
         machine = machines.up(spec, _say)
         out.print(f"{machine.name}  {machine.address}  {machine.suite}", highlight=False)
 

@@ -54,5 +54,13 @@ def saved_forwarding() -> Path:
 
 
 def lab_lock() -> Path:
-    """Held while machines, images or the network are changed."""
+    """Held while this folder's machines or images are changed."""
     return lab_root() / "lock"
+
+
+def bridge_lock() -> Path:
+    """Held while the bridge is changed, or an address on it is chosen and not yet answered for.
+
+    One for all lab folders, which share the bridge.
+    """
+    return Path(f"/run/{BRIDGE}.lock")

@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.lab import images, layout, network, processes
+from ucontact_appliance.lab import arp, images, layout, network, processes
 from ucontact_appliance.lab.commands import require_root, require_tools, run
 from ucontact_appliance.site.files import private_dir, write_atomic
 
@@ -26,6 +28,8 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 _UP_SECONDS = 90.0
 _ANSWER_SECONDS = 15.0
 _UNMOUNT_SECONDS = 5.0
+# The kernel takes a machine's interface away some moments after its last process has ended.
+_RELEASE_SECONDS = 1.0
 _MOST = layout.NETWORK.num_addresses - layout.FIRST_MACHINE - 1
 
 
@@ -74,7 +78,9 @@ def ssh_command(address: str) -> list[str]:
 def up(spec: Spec, on_event: Observer) -> Machine:
     """The machine, made and booted where it isn't yet; what a failure left half is taken back.
 
-    A machine that was stopped boots as it was left, on the image that it was made on.
+    A machine that was stopped (its host was rebooted, it was killed) boots as it was left: its own
+    layer, on the image that it was made on, at its address. Raises UsageError when its address or
+    its name has been taken meanwhile by a machine of another lab folder.
     """
     require_tools()
     _refuse_bad_name(spec.name)
@@ -86,22 +92,37 @@ def up(spec: Spec, on_event: Observer) -> Machine:
             if machine.state == "running":
                 on_event(f"{spec.name} is up already at {machine.address}")
                 return machine
+        _refuse_name_elsewhere(folder)
         on_event(f"booting {spec.name} ({spec.suite})")
         made = not folder.exists()
         try:
             image = _image_of(folder) or images.base_image(spec.suite, on_event)
             layers = _layer_folders(image, spec)
-            network.bring_up()
-            # A crash may have come before the address was written.
-            address = _address(folder) or _free_address()
-            _create(folder, spec, address, image)
-            _boot(folder, spec, layers, address)
+            with _bridge(on_event):
+                network.bring_up()
+                # A crash may have come before the address was written.
+                address = _address(folder)
+                if address:
+                    _refuse_taken(spec.name, address)
+                address = address or _free_address()
+                _create(folder, spec, address, image)
+                _boot(folder, spec, layers, address)
         except BaseException:
             _remove(folder) if made else _halt(folder)
-            _tidy_network()
+            _tidy_network(on_event)
             raise
         images.drop_old(spec.suite, _images_in_use(), on_event)
         return _machine(folder)
+
+
+def spec_for(name: str, suite: str | None = None, ubuntu: str | None = None) -> Spec:
+    """The spec to bring that machine up by: as it was made, where nothing else is asked for.
+
+    A new machine is sid unless `suite` says otherwise.
+    """
+    require_root()
+    there = _read_spec(layout.machines() / name) if name in _names() else Spec(name)
+    return replace(there, suite=suite or there.suite, ubuntu=ubuntu or there.ubuntu)
 
 
 def base_image(suite: str, on_event: Observer) -> Path:
@@ -148,7 +169,7 @@ def _down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
         except ApplianceError as error:  # one that does not go must not keep the others
             failures.append(error)
     images.drop_halves()
-    _tidy_network()
+    _tidy_network(on_event)
     if failures:
         raise failures[0]
     return tuple(names)
@@ -162,20 +183,26 @@ def reset(name: str, on_event: Observer) -> Machine:
     require_tools()
     with _lock(on_event):
         folder = _existing(name)
-        spec, address = _read_spec(folder), _address(folder) or _free_address()
+        spec, address = _read_spec(folder), _address(folder)
         # With layers on the image that they were made on; else on the newest.
         kept = _image_of(folder) if spec.layers else None
         image = kept or images.base_image(spec.suite, on_event)
         layers = _layer_folders(image, spec)
+        _refuse_name_elsewhere(folder)
         on_event(f"resetting {name}")
-        _remove(folder)
-        network.bring_up()
-        _create(folder, spec, address, image)
-        try:
-            _boot(folder, spec, layers, address)
-        except BaseException:
+        with _bridge(on_event):
             _halt(folder)
-            raise
+            network.bring_up()
+            if address:
+                _refuse_taken(name, address)
+            address = address or _free_address()
+            _remove(folder)
+            _create(folder, spec, address, image)
+            try:
+                _boot(folder, spec, layers, address)
+            except BaseException:
+                _halt(folder)
+                raise
         return _machine(folder)
 
 
@@ -200,7 +227,7 @@ def freeze(name: str, layer: str, on_event: Observer) -> tuple[str, ...]:
         _halt(folder)
         (folder / "upper").rename(target)
         _remove(folder)
-        _tidy_network()
+        _tidy_network(on_event)
     return (*spec.layers, layer)
 
 
@@ -256,13 +283,28 @@ def find(name: str) -> Machine:
 
 @contextmanager
 def _lock(on_event: Observer) -> Iterator[None]:
-    """Held by one at a time; the kernel lets go of it when its holder is killed."""
+    """This folder's lock, and nobody else's."""
     private_dir(layout.lab_root())
-    with layout.lab_lock().open("w") as stream:
+    with _held(layout.lab_lock(), "waiting for another ucontact at work on the lab", on_event):
+        yield
+
+
+@contextmanager
+def _bridge(on_event: Observer) -> Iterator[None]:
+    """The lock of all lab folders; taken after this folder's own."""
+    waiting = "waiting for another lab folder that is at work on the bridge"
+    with _held(layout.bridge_lock(), waiting, on_event):
+        yield
+
+
+@contextmanager
+def _held(path: Path, waiting: str, on_event: Observer) -> Iterator[None]:
+    """Held by one at a time; the kernel lets go of it when its holder is killed."""
+    with path.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            on_event("waiting for another ucontact that is at work on the lab")
+            on_event(waiting)
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
@@ -302,20 +344,48 @@ def _refuse_other(wanted: Spec, there: Spec) -> None:
 
 def _read_spec(folder: Path) -> Spec:
     """The machine's spec; a plain one where a crash came before it was written."""
-    try:
-        values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Spec(folder.name)
-    values.pop("address")
-    return Spec(**{**values, "layers": tuple(values["layers"])})
+    return _recorded(folder)[0]
 
 
 def _address(folder: Path) -> str:
+    """The machine's address; empty where a crash came before it was written."""
+    return _recorded(folder)[1]
+
+
+def _recorded(folder: Path) -> tuple[Spec, str]:
+    """Spec and address as `_create` wrote them. Raises UnreachableError for anything else."""
+    path = folder / "spec.json"
     try:
-        spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return ""
-    return str(spec["address"])
+        return Spec(folder.name), ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    try:
+        values = _Record.model_validate_json(text)
+    except ValidationError as error:
+        raise _unreadable(path, error) from error
+    return Spec(values.name, values.suite, values.ubuntu, values.layers), values.address
+
+
+class _Record(BaseModel):
+    """The file spec.json of a machine."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    suite: str
+    ubuntu: str | None
+    layers: tuple[str, ...]
+    address: str
+
+
+def _unreadable(path: Path, error: Exception) -> UnreachableError:
+    return UnreachableError(
+        f"the record {path} of the rehearsal machine {path.parent.name} can't be read",
+        evidence=str(error),
+        helps=f"ucontact lab down {path.parent.name}   (throws the machine away)",
+    )
 
 
 def _machine(folder: Path) -> Machine:
@@ -325,17 +395,88 @@ def _machine(folder: Path) -> Machine:
 
 
 def _free_address() -> str:
-    taken = {_address(layout.machines() / name) for name in _names()}
-    return choose_address(taken)
+    """The first address that no machine of this folder has, and nobody on the bridge holds.
+
+    A machine that was thrown away a moment ago is given time to leave.
+    """
+    ours = {_address(layout.machines() / name) for name in _names()}
+    wanted = choose_address(ours)
+    deadline = time.monotonic() + _RELEASE_SECONDS
+    while True:
+        held = arp.holders(layout.BRIDGE, _addresses())
+        if wanted not in held or time.monotonic() > deadline:
+            return choose_address(ours | set(held))
+
+
+def _holder(address: str) -> str:
+    """Who holds the address on the bridge, for a person; empty when nobody does.
+
+    The machine that had it a moment ago is given time to leave.
+    """
+    deadline = time.monotonic() + _RELEASE_SECONDS
+    while found := arp.holders(layout.BRIDGE, [address]):
+        if time.monotonic() > deadline:
+            folders = (root.parent for root in processes.roots_on_bridge())
+            named = [str(folder) for folder in folders if _claims(folder, address)]
+            return f"{', '.join(named) or 'a machine'} ({found[address]})"
+    return ""
+
+
+def _claims(folder: Path, address: str) -> bool:
+    """Whether the machine, which may be of any lab folder, was made with that address."""
+    try:
+        return _address(folder) == address
+    except ApplianceError:
+        return False
+
+
+def _refuse_taken(name: str, address: str) -> None:
+    """Raises UsageError when somebody else on the bridge answers for the machine's address."""
+    holder = _holder(address)
+    if holder:
+        raise UsageError(
+            f"the address {address} of the rehearsal machine {name} is in use by another machine",
+            evidence=f"on the bridge {layout.BRIDGE} it is held by {holder}",
+            helps=f"stop that machine, then: ucontact lab up {name}   "
+            "(or ucontact lab down both, and make this one anew)",
+        )
+
+
+def _refuse_name_elsewhere(folder: Path) -> None:
+    """Raises UsageError when a machine of that name runs from another lab folder.
+
+    Its interface and its cgroup on the host are named by the machine's name alone.
+    """
+    other = _namesake(folder)
+    if other is not None:
+        raise UsageError(
+            f"a rehearsal machine {folder.name} of another lab folder is running",
+            evidence=str(other),
+            helps="choose another name: ucontact lab up NAME",
+        )
+
+
+def _namesake(folder: Path) -> Path | None:
+    """The folder of a running machine of that name in another lab folder."""
+    others = (root.parent for root in processes.roots_on_bridge())
+    return next((one for one in others if one.name == folder.name and one != folder), None)
 
 
 def choose_address(taken: set[str]) -> str:
     """The first address of the range that no machine has. Raises UsageError when it is full."""
-    for number in range(layout.FIRST_MACHINE, layout.FIRST_MACHINE + _MOST):
-        address = str(IPv4Address(int(layout.NETWORK.network_address) + number))
+    for address in _addresses():
         if address not in taken:
             return address
-    raise UsageError("the lab is full", helps="ucontact lab list   (then: ucontact lab down NAME)")
+    raise UsageError(
+        f"all {_MOST} addresses of the lab's range {layout.NETWORK} are in use",
+        helps="ucontact lab list   (then: ucontact lab down NAME)",
+    )
+
+
+def _addresses() -> tuple[str, ...]:
+    """All addresses that machines may have."""
+    first = int(layout.NETWORK.network_address) + layout.FIRST_MACHINE
+    return tuple(str(IPv4Address(first + number)) for number in range(_MOST))
 
 
 def _image_of(folder: Path) -> Path | None:
@@ -452,7 +593,8 @@ def _sync(folder: Path) -> None:
 def _halt(folder: Path) -> None:
     """End the machine and unmount its root; what it has become stays in its own layer."""
     processes.stop(folder / "root")
-    processes.drop_group(folder.name)
+    if _namesake(folder) is None:  # else the group is that machine's
+        processes.drop_group(folder.name)
     deadline = time.monotonic() + _UNMOUNT_SECONDS
     while mounts := images.mounts_below(folder):
         try:
@@ -463,6 +605,7 @@ def _halt(folder: Path) -> None:
             time.sleep(0.2)
 
 
-def _tidy_network() -> None:
+def _tidy_network(on_event: Observer) -> None:
     if not _names():
-        network.tear_down()
+        with _bridge(on_event):
+            network.tear_down()

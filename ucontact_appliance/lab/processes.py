@@ -124,6 +124,15 @@ def supervisors(root: Path) -> tuple[int, ...]:
     return tuple(pid for pid, words in _processes() if _boots(words, root))
 
 
+def roots_on_bridge() -> tuple[Path, ...]:
+    """The roots of all machines on the lab's bridge, of whichever lab folder."""
+    found = set()
+    for _, words in _processes():
+        if f"--network-bridge={layout.BRIDGE}" in words and "--directory" in words[:-1]:
+            found.add(Path(words[words.index("--directory") + 1]))
+    return tuple(sorted(found))
+
+
 def end_builders(images: Path) -> None:
     """End what still builds an image below `images`; with the lock held, a killed `up` left it.
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucontact_appliance.errors import UsageError
-from ucontact_appliance.lab import commands, images, layout, machines, processes
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.lab import arp, commands, images, layout, machines, processes
 from ucontact_appliance.lab.machines import Spec, choose_address, up
 from ucontact_appliance.lab.mirror import choose_mirror, first_of_list
 
@@ -195,7 +195,7 @@ def test_an_address_is_never_given_twice(taken: set[int]) -> None:
 
 
 def test_a_full_range_is_told() -> None:
-    with pytest.raises(UsageError, match="full"):
+    with pytest.raises(UsageError, match="all 245 addresses"):
         choose_address({str(address) for address in layout.NETWORK})
 
 
@@ -253,3 +253,68 @@ def test_a_machine_that_says_ubuntu_says_too_that_it_is_debian(tmp_path: Path) -
     text = (tmp_path / "etc/os-release").read_text()
     assert 'VERSION_ID="22.04"' in text
     assert "made of Debian" in text
+
+
+# Frames by RFC 826: who-has 10.203.17.10 as a probe of RFC 5227, and a reply to it.
+_MAC = bytes.fromhex("be3e4b3fd1f1")
+_PROBE = bytes.fromhex(
+    "ffffffffffff" "be3e4b3fd1f1" "0806" "0001080006040001"
+    "be3e4b3fd1f1" "00000000" "000000000000" "0acb110a"
+)  # fmt: skip
+_REPLY = bytes.fromhex(
+    "be3e4b3fd1f1" "ae6b5c2d9e01" "0806" "0001080006040002"
+    "ae6b5c2d9e01" "0acb110a" "be3e4b3fd1f1" "00000000"
+)  # fmt: skip
+
+
+def test_an_arp_probe_claims_no_address() -> None:
+    assert arp.probe("10.203.17.10", _MAC) == _PROBE
+    assert arp.holder(_PROBE) is None
+
+
+def test_an_arp_reply_names_the_holder_of_the_address() -> None:
+    assert arp.holder(_REPLY + bytes(18)) == ("10.203.17.10", "ae:6b:5c:2d:9e:01")
+
+
+@given(st.binary(max_size=80))
+def test_no_frame_of_anybody_breaks_the_probe(frame: bytes) -> None:
+    found = arp.holder(frame)
+    assert found is None or ipaddress.IPv4Address(found[0])
+
+
+def _lab_with(folder: Path, monkeypatch: pytest.MonkeyPatch, record: str) -> None:
+    monkeypatch.setenv("UCONTACT_VAR", str(folder))
+    monkeypatch.setattr(machines, "require_root", lambda: None)
+    (layout.machines() / "one").mkdir(parents=True)
+    (layout.machines() / "one" / "spec.json").write_text(record)
+
+
+def test_an_address_that_somebody_on_the_bridge_holds_is_not_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = '{"name": "one", "suite": "sid", "ubuntu": null, "layers": [], "address": "%s"}'
+    first, second, third = machines._addresses()[:3]
+    _lab_with(tmp_path, monkeypatch, record % first)
+    monkeypatch.setattr(machines, "_RELEASE_SECONDS", 0.0)
+    monkeypatch.setattr(arp, "holders", lambda bridge, asked: {second: "ae:6b:5c:2d:9e:01"})
+    assert machines._free_address() == third
+
+
+def test_a_machine_is_brought_up_as_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = '{"name": "one", "suite": "trixie", "ubuntu": "24.04", "layers": ["a"], "address": ""}'
+    _lab_with(tmp_path, monkeypatch, record)
+    assert machines.spec_for("one") == Spec("one", "trixie", "24.04", ("a",))
+    assert machines.spec_for("one", "sid") == Spec("one", "sid", "24.04", ("a",))
+    assert machines.spec_for("two") == Spec("two", "sid")
+
+
+@pytest.mark.parametrize("record", ["", "{", "[]", '{"name": "one"}', "\x00"])
+def test_a_damaged_record_of_a_machine_is_named_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str
+) -> None:
+    _lab_with(tmp_path, monkeypatch, record)
+    with pytest.raises(UnreachableError, match=r"spec\.json") as caught:
+        machines.listed()
+    assert "ucontact lab down one" in caught.value.helps

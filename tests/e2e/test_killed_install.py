@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from ucontact_appliance.engine.journal import load_journal
 from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.lab import layout
 from ucontact_appliance.state import StatePaths, var_root
@@ -30,14 +32,9 @@ def state(tmp_path: Path) -> Iterator[StatePaths]:
     shutil.rmtree(var_root() / SITE, ignore_errors=True)
 
 
-def test_no_process_is_left_and_the_lock_is_free_when_the_last_has_ended(
-    machine_factory: MachineFactory, state: StatePaths, tmp_path: Path
-) -> None:
-    site = tmp_path / "site.yml"
-    site.write_text(
-        f"site: {SITE}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"
-        f"  - {{name: server, address: {machine_factory().address}, key: {layout.ssh_key()}}}\n"
-    )
+@contextmanager
+def installing(site: Path, state: StatePaths) -> Iterator[subprocess.Popen[bytes]]:
+    """An installation that is killed at the end, if it has not ended before."""
     words = [sys.executable, "-m", "ucontact_appliance", "install", "--yes", "--site", str(site)]
     with subprocess.Popen(
         words,
@@ -47,15 +44,32 @@ def test_no_process_is_left_and_the_lock_is_free_when_the_last_has_ended(
         stderr=subprocess.DEVNULL,
     ) as installer:
         try:
-            deadline = time.monotonic() + 120
-            while not _is_at_work(state):
-                assert installer.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            memory = list(Path("/run").glob(f"ucontact-{installer.pid}-*"))
-            below = psutil.Process(installer.pid).children(recursive=True)
+            yield installer
         finally:
             installer.send_signal(signal.SIGKILL)
+
+
+def until(installer: subprocess.Popen[bytes], seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not seen():
+        assert installer.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_killed_install_leaves_no_process_and_the_next_one_continues(
+    machine_factory: MachineFactory, state: StatePaths, tmp_path: Path
+) -> None:
+    machine = machine_factory()
+    site = tmp_path / "site.yml"
+    site.write_text(
+        f"site: {SITE}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"
+        f"  - {{name: server, address: {machine.address}, key: {layout.ssh_key()}}}\n"
+    )
+    with installing(site, state) as installer:
+        until(installer, lambda: _is_at_work(state))
+        memory = list(Path("/run").glob(f"ucontact-{installer.pid}-*"))
+        below = psutil.Process(installer.pid).children(recursive=True)
     assert memory
     assert below
     with install_lock(state.lock):
@@ -64,6 +78,31 @@ def test_no_process_is_left_and_the_lock_is_free_when_the_last_has_ended(
     while any(folder.exists() for folder in memory):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+    # Its apt was killed as well, in the midst of a package, and now the system's own is at work.
+    assert machine.ssh([_HALF_AND_LOCKED]).returncode == 0
+    with installing(site, state) as installer:
+        until(installer, lambda: load_journal(state.journal).finished("base"))
+    log = max(state.logs.glob("*.log"), key=lambda path: path.stat().st_mtime).read_text()
+    assert "server: wait for unattended-upgr (process " in log
+    assert "server: finish the packages that the interrupted run left half-way" in log
+    assert machine.ssh(["dpkg --audit; ls /var/lib/dpkg/updates"]).stdout == ""
+    assert machine.ssh(["test -e /usr/sbin/policy-rc.d"]).returncode == 1
+
+
+_HALF_AND_LOCKED = r"""
+pkill -KILL -x 'apt-get|dpkg'
+while pgrep -f AnsiballZ >/dev/null; do sleep 0.1; done
+set -e
+sed -i '/^Package: hostname$/,/^$/s/^Status: .*/Status: install ok half-configured/' \
+  /var/lib/dpkg/status
+touch /var/lib/dpkg/updates/0000
+printf 'import fcntl, time\nlock = open("/var/lib/dpkg/lock-frontend", "w")\n' >/root/lock.py
+printf 'fcntl.lockf(lock, fcntl.LOCK_EX)\nopen("/root/locked", "w")\ntime.sleep(12)' >>/root/lock.py
+cp /usr/bin/python3 /root/unattended-upgrade
+systemd-run --quiet /root/unattended-upgrade /root/lock.py
+until test -e /root/locked; do sleep 0.1; done
+"""
 
 
 def _is_at_work(state: StatePaths) -> bool:

@@ -22,8 +22,8 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts import dpkg, services
 from ucontact_appliance.facts import host as facts
-from ucontact_appliance.facts import services
 from ucontact_appliance.facts.distribution import installed_versions
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Reach
@@ -304,12 +304,44 @@ def _archives(subject: Subject) -> Judgement:
     return judge_archives(subject.facts.get(services.archives))
 
 
-def _packages(subject: Subject) -> Judgement:
-    found = subject.facts.get(services.unfinished_packages)
+def judge_packages(found: dpkg.PackageManager) -> Judgement:
+    """Nothing may be half-way; what is being changed this moment can't be judged."""
     required = "no half-installed package"
-    if found:
-        return failed(found.splitlines()[0], required, found)
+    if found.holders:
+        named = found.holders[0]
+        return skipped(
+            f"{named} is changing packages",
+            required,
+            "\n".join(f"{holder.file}: {holder}" for holder in found.holders),
+        )
+    evidence = "\n".join(filter(None, [found.audit, *_journal(found)]))
+    if found.audit:
+        remedy = _REINSTALL if _NOT_UNPACKED.search(found.audit) else ""
+        return failed(
+            f"half installed: {', '.join(_named(found.audit))}", required, evidence, remedy
+        )
+    if found.journal:
+        return failed("dpkg was interrupted", required, evidence)
     return passed("none is half installed", required)
+
+
+# What dpkg can't configure because its files are not all there (dpkg(1), --audit).
+_NOT_UNPACKED = re.compile("must be reinstalled|half installed")
+_REINSTALL = "{ssh} dpkg --configure -a; apt-get -y --fix-broken install"
+
+
+def _named(audit: str) -> list[str]:
+    """The packages that `dpkg --audit` names: indented lines, the name first."""
+    return [line.split()[0] for line in audit.splitlines() if line[:1] == " " and line.split()]
+
+
+def _journal(found: dpkg.PackageManager) -> tuple[str, ...]:
+    names = " ".join(found.journal)
+    return (f"/var/lib/dpkg/updates: {names}",) if names else ()
+
+
+def _packages(subject: Subject) -> Judgement:
+    return judge_packages(subject.facts.get(dpkg.package_manager))
 
 
 CHECKS: tuple[Check, ...] = (

@@ -150,6 +150,7 @@ def install(
             observer(Warned("the site gets a new CA" + "".join(f"\nkept: {path}" for path in kept)))
         secrets = _ensure_secrets(seen.site, paths, site_file)
         journal = load_journal(paths.journal)
+        interrupted = journal.interrupted and journal.begun_beyond(phases[0].id)
         anew = restart or new_ca or not stopped_midway(journal, phases)
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         moves = pending_moves(seen, abandoned)
@@ -169,6 +170,7 @@ def install(
                 moves=moves,
                 take_over=take_over,
                 held=(lock,),
+                interrupted=interrupted,
                 speak=speak,
             )
             changed = run_phases(job, journal, log_path, phases)

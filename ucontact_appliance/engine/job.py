@@ -55,6 +55,7 @@ class Job:
     take_over: tuple[str, ...] = ()  # components that somebody else has, to be copied first
     held: tuple[int, ...] = ()  # descriptors of locks, which what this run starts holds too
     processes: Processes = field(default_factory=Processes)
+    interrupted: bool = False  # the newest run on this site was, amid its changes
     speak: Language = ENGLISH  # what findings are told in
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,6 +19,11 @@ from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
 from ucontact_appliance.engine.moves import carry, demand_room, demand_sources, settle
 from ucontact_appliance.engine.originals import ORIGINALS, keep_originals
+from ucontact_appliance.engine.package_manager import (
+    WAIT_SECONDS,
+    ready_package_managers,
+    says_locked,
+)
 from ucontact_appliance.engine.pki import ensure_pki, foresee_pki
 from ucontact_appliance.engine.reporting import demand_reportable, file_report, new_folder
 from ucontact_appliance.engine.stores import store_of
@@ -32,6 +38,7 @@ from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.resources import INSTALLER
+from ucontact_appliance.site.model import Host
 
 _NOT_READY = "the servers are not ready for the installation"
 
@@ -93,22 +100,29 @@ class Preflight(_Always):
     after: tuple[str, ...] = ()
 
     def run(self, job: Job) -> int:
-        """Judge inputs and hosts; changes nothing. What a later phase would refuse, it refuses."""
+        """Judge inputs and hosts; finishes only what our own interrupted run left half-way.
+
+        What a later phase would refuse, it refuses.
+        """
+        return self._judged(job, finish=job.interrupted)
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """The same, but only a look."""
+        return self._judged(job, finish=False)
+
+    def _judged(self, job: Job, *, finish: bool) -> int:
         job.observer(TaskStarted("Judge certificates, keys and records"))
         foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)
+        _ready_for_packages(job, job.site.hosts, finish=finish)
         findings = _checked(job, Stage.PREFLIGHT)
         excused = {f"{FOREIGN}{name}" for name in job.take_over}
         if excused:  # what holds the ports is stopped by the next phase, which judges again
             excused.add(PORTS_FREE)
         _demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.speak)
         return 0
-
-    def preview(self, job: Job) -> int | Unforeseen:
-        """The same: it only looks."""
-        return self.run(job)
 
 
 @dataclass(frozen=True)
@@ -152,14 +166,14 @@ class Play(_Always):
 
     def run(self, job: Job) -> int:
         """Run the playbook; the count of changed tasks."""
-        changed = _play(job, self.id, check=False).changed
+        changed = _play(job, self.id, check=False)
         if self.keeps is not None:
             _settled(job, self.keeps)
         return changed
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Ansible's check mode; only meaningful where the phase has been through before."""
-        return _play(job, self.id, check=True).changed
+        return _play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -178,11 +192,11 @@ class Base(_Always):
         for host, paths in kept.items():
             job.log(f"kept on {host}, below {ORIGINALS}: {', '.join(paths)}")
         count = sum(len(paths) for paths in kept.values())
-        return count + _play(job, self.id, check=False).changed
+        return count + _play(job, self.id, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Check mode of the roles; what would be kept is not counted."""
-        return _play(job, self.id, check=True).changed
+        return _play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -198,14 +212,14 @@ class Certificates(_Always):
         """Issue what is missing or near its end, then run the role."""
         job.observer(TaskStarted("Issue certificates"))
         issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
-        return len(issued.changed) + _play(job, self.id, check=False).changed
+        return len(issued.changed) + _play(job, self.id, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Check mode of the role, where nothing is to be issued first."""
         wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
         if wanted:
             return Unforeseen(f"an install first writes {', '.join(wanted)} here")
-        return _play(job, self.id, check=True).changed
+        return _play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -219,7 +233,7 @@ class Backend(_Always):
 
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
-        changed = _play(job, self.id, check=False).changed
+        changed = _play(job, self.id, check=False)
         remember_manifest(job.paths, job.stored_release.manifest)
         _settled(job, Role.BACKEND)
         return changed
@@ -228,7 +242,7 @@ class Backend(_Always):
         """Check mode, once the release is stored here."""
         if job.release is None:
             return Unforeseen("the release is not stored here yet")
-        return _play(job, self.id, check=True).changed
+        return _play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -263,7 +277,7 @@ class Carry:
                 )
                 job.log(done)
                 settle(job.paths.places, self.role, _place(job, self.role))
-        return 1 + _play(job, store.phase, check=False).changed
+        return 1 + _play(job, store.phase, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Not to be told before the role is on its new server; preflight has found room there."""
@@ -318,7 +332,7 @@ def play_tagged(job: Job, name: str, tag: str) -> int:
 
     Raises PhaseFailedError or UnreachableError with the task that failed.
     """
-    return _play(job, name, check=False, tags=(tag,)).changed
+    return _play(job, name, check=False, tags=(tag,))
 
 
 def _settled(job: Job, role: Role) -> None:
@@ -332,7 +346,42 @@ def _place(job: Job, role: Role) -> Place:
     return Place(host, job.seen.surveys[host.name].machine_id)
 
 
-def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> PlayResult:
+def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int:
+    """Run the playbook; how many tasks changed something.
+
+    Where all that failed is that somebody else had locked apt, that is waited for, and the playbook
+    runs again: Ansible's own wait does not cover an installation of packages.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    changed = 0
+    while True:
+        result = _played(job, name, check=check, tags=tags)
+        changed += result.changed
+        locked = {one.host for one in result.failed if says_locked(one.message)}
+        others = {one.host for one in result.failed} - locked
+        if not locked or others or time.monotonic() > deadline:
+            break
+        hosts = [host for host in job.site.hosts if host.name in locked]
+        _ready_for_packages(job, hosts, finish=False)
+    if result.failed:
+        raise _failure(result.failed)
+    if result.status:
+        raise PhaseFailedError(
+            f"ansible-playbook ended with status {result.status} before its first task",
+            evidence="its own words are in the log",
+        )
+    return changed
+
+
+def _ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None:
+    def tell(text: str) -> None:
+        job.log(text)
+        job.observer(TaskStarted(text))
+
+    ready_package_managers(hosts, job.ssh, tell, finish=finish, ending=lambda: job.processes.ending)
+
+
+def _played(job: Job, name: str, *, check: bool, tags: tuple[str, ...]) -> PlayResult:
     playbook = INSTALLER / "playbooks" / f"{name}.yml"
     redacted = redactor(job.secrets.values())
 
@@ -341,7 +390,7 @@ def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> Pl
             event = replace(event, message=redacted(event.message))
         job.observer(event)
 
-    result = run_playbook(
+    return run_playbook(
         playbook,
         job.inventory(),
         job.secrets.tree(),
@@ -352,14 +401,6 @@ def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> Pl
         tags=tags,
         held=job.held,
     )
-    if result.failed:
-        raise _failure(result.failed)
-    if result.status:
-        raise PhaseFailedError(
-            f"ansible-playbook ended with status {result.status} before its first task",
-            evidence="its own words are in the log",
-        )
-    return result
 
 
 def _failure(failed: tuple[TaskResult, ...]) -> Exception:

@@ -34,6 +34,12 @@ class Processes:
                 self._groups.discard(process.pid)
                 self._changed.notify_all()
 
+    @property
+    def ending(self) -> bool:
+        """Whether the run is being ended."""
+        with self._changed:
+            return self._ending
+
     def end(self) -> None:
         """End them and their groups: politely, then, after some seconds, for good."""
         with self._changed:

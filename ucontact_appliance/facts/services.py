@@ -71,11 +71,6 @@ def parse_archives(text: str) -> tuple[Archive, ...]:
     return tuple(found)
 
 
-def unfinished_packages(reach: Reach) -> str:
-    """What `dpkg --audit` complains of: packages that an interrupted run left half-way."""
-    return reach.runner.run(["dpkg", "--audit"]).stdout.strip()
-
-
 @dataclass(frozen=True)
 class Setting:
     """A kernel setting that our file asks for, and what the kernel has; None: not visible here."""

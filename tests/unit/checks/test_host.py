@@ -15,6 +15,7 @@ from ucontact_appliance.checks.host import (
     judge_clock,
     judge_greeting,
     judge_hostname,
+    judge_packages,
     judge_processor,
     judge_python,
     judge_silence,
@@ -22,6 +23,7 @@ from ucontact_appliance.checks.host import (
     judge_time_sync,
 )
 from ucontact_appliance.checks.model import Judgement, Verdict
+from ucontact_appliance.facts.dpkg import LockHolder, PackageManager
 from ucontact_appliance.facts.host import (
     Clock,
     Hardware,
@@ -276,3 +278,32 @@ def test_another_host_key_is_told_with_how_to_forget_the_pinned_one(port: int, n
     changed = judge_silence("no way", _CHANGED, host, Path("/etc/k"))
     assert "another host key" in changed.observed
     assert changed.remedy.startswith(f"ssh-keygen -f /etc/k -R {name}  # ")
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "words", "remedy"),
+    [
+        (PackageManager((), (), ""), Verdict.PASS, "none", ""),
+        (PackageManager((), ("0000",), ""), Verdict.FAIL, "dpkg was interrupted", ""),
+        (PackageManager((), (), "only half configured:\n a  A"), Verdict.FAIL, "installed: a", ""),
+        (
+            PackageManager((), (), "must be reinstalled:\n b  B"),
+            Verdict.FAIL,
+            "installed: b",
+            "--fix-broken",
+        ),
+        (
+            PackageManager((LockHolder(4711, "apt-get", "/var/lib/dpkg/lock"),), ("0000",), "half"),
+            Verdict.SKIP,
+            "apt-get (process 4711) is changing packages",
+            "",
+        ),
+    ],
+)
+def test_packages_are_judged_only_when_nobody_changes_them(
+    found: PackageManager, verdict: Verdict, words: str, remedy: str
+) -> None:
+    judged = judge_packages(found)
+    assert judged.verdict is verdict
+    assert words in str(judged.observed)
+    assert remedy in judged.remedy

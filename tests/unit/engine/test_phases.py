@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -61,6 +61,7 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
         finding("host.cores", Verdict.FAIL), observed="no ALPN", required="Python 3.9 or later"
     )
     monkeypatch.setattr(phases, "run_checks", lambda *words, **options: (missing, missing))
+    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
     told = a_job(lambda event: None, language(Tongue.ES))
     with pytest.raises(PhaseFailedError, match="no están listos") as caught:
         phases.Preflight().run(told)
@@ -142,6 +143,7 @@ def test_a_host_that_was_lost_while_it_was_judged_is_judged_again_when_it_is_bac
         yield LocalRunner()
 
     monkeypatch.setattr(phases, "run_checks", judged)
+    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
     monkeypatch.setattr(phases, "runner_for", reached)
     job = replace(a_job(lambda event: None), ssh=SshSettings(Path("k"), Path("c"), 60.0))
     if back:
@@ -272,6 +274,63 @@ def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
     seen: list[Event] = []
     phases.Play("base", "Base system").run(a_job(seen.append))
     assert [e.message for e in seen if isinstance(e, TaskResult)] == ["login with [secret]"]
+
+
+LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4711 (apt-get)"
+
+
+@pytest.mark.parametrize(
+    ("messages", "runs"), [([LOCKED], 3), (["no such package"], 1), ([LOCKED, "no route"], 1)]
+)
+def test_a_playbook_that_met_a_lock_of_apt_runs_again_when_it_is_free(
+    monkeypatch: pytest.MonkeyPatch, messages: list[str], runs: int
+) -> None:
+    name = small_site().hosts[0].name
+    names = [name, *(f"other{number}" for number in range(1, len(messages)))]
+    failed = tuple(
+        TaskResult(host, "Packages", "roles/x.yml:1", "failed", message)
+        for host, message in zip(names, messages, strict=True)
+    )
+    met = PlayResult(2, {name: HostRecap(changed=2)}, failed)
+    results = iter([met, met, PlayResult(0, {name: HostRecap(changed=3)}, ())])
+    ran: list[object] = []
+    waited: list[str] = []
+
+    def fake(*words: object, **options: Any) -> PlayResult:
+        ran.append(words)
+        return next(results)
+
+    def wait(hosts: Sequence[Host], *words: object, finish: bool, **options: object) -> None:
+        assert not finish
+        waited.extend(host.name for host in hosts)
+
+    monkeypatch.setattr(phases, "run_playbook", fake)
+    monkeypatch.setattr(phases, "ready_package_managers", wait)
+    job = a_job(lambda event: None)
+    if runs > 1:
+        assert phases.Play("base", "Base system").run(job) == 7
+    else:
+        with pytest.raises(PhaseFailedError, match="Packages"):
+            phases.Play("base", "Base system").run(job)
+    assert len(ran) == runs
+    assert waited == [name] * (runs - 1)
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_preflight_finishes_packages_only_after_an_interrupted_run_and_never_in_a_dry_one(
+    monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
+    monkeypatch.setattr(
+        phases,
+        "ready_package_managers",
+        lambda *words, finish, **options: asked.append(finish),
+    )
+    job = replace(a_job(lambda event: None), interrupted=interrupted)
+    phases.Preflight().run(job)
+    phases.Preflight().preview(job)
+    assert asked == [interrupted, False]
 
 
 @pytest.mark.parametrize("phase", phases.INSTALL, ids=lambda phase: phase.id)

@@ -1,0 +1,124 @@
+"""Waiting for apt and dpkg on the servers, and finishing what our own killed run left half-way."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.facts.dpkg import PackageManager, look_at_package_manager
+from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
+from ucontact_appliance.site.model import Host
+
+WAIT_SECONDS = 300.0
+_POLL_SECONDS = 2.0
+_FINISH_SECONDS = 900.0
+_SAID = 2000
+# What apt, apt-get, dpkg and Ansible's apt module say of a lock that somebody else holds.
+_LOCKED = re.compile(
+    r"Could not get lock |Unable to acquire the dpkg frontend lock"
+    r"|Unable to lock (?:the )?(?:list )?directory"
+    r"|Failed to lock apt|dpkg [a-z ]*(?:is|was) locked by another process",
+    re.IGNORECASE,
+)
+# As the roles' own apt tasks: no questions, the customer's changed configuration files stay, and no
+# service starts with the distribution's example configuration (policy-rc.d, /usr/share/doc/init-
+# system-helpers). A package that has to be unpacked again is beyond dpkg.
+_FINISH = r"""
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+policy=/usr/sbin/policy-rc.d
+if ! test -e $policy; then
+  trap 'rm -f $policy' EXIT
+  trap 'exit 1' HUP INT TERM
+  printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy || exit
+fi
+dpkg --force-confdef --force-confold --configure -a </dev/null
+status=$?
+if test $status -ne 0 || test -n "$(dpkg --audit)"; then
+  apt-get -y --no-remove -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    --fix-broken install </dev/null
+  status=$?
+fi
+exit $status
+"""
+
+Tell = Callable[[str], None]
+Ending = Callable[[], bool]
+
+
+def says_locked(message: str) -> bool:
+    """Whether the message of a failed task says that somebody else has locked apt or dpkg."""
+    return _LOCKED.search(message) is not None
+
+
+def ready_package_managers(
+    hosts: Sequence[Host],
+    ssh: SshSettings,
+    tell: Tell,
+    *,
+    finish: bool,
+    ending: Ending,
+) -> None:
+    """Wait on all hosts at once until nobody has locked apt; `tell` names who has.
+
+    With `finish` (a run of ours was interrupted in its changes) packages that are half-way are
+    finished. `ending` says when the run is being ended. Raises PhaseFailedError naming the holder
+    when the time is up, or with dpkg's words when it can't be finished.
+    """
+    left = threading.Event()
+
+    def one(host: Host) -> None:
+        with runner_for(host, ssh) as runner:
+            state = wait_until_unlocked(host, runner, tell, lambda: left.is_set() or ending())
+            if finish and state.unfinished:
+                tell(f"{host.name}: finish the packages that the interrupted run left half-way")
+                _finish(host, runner)
+
+    with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
+        waits = [pool.submit(one, host) for host in hosts]
+        try:
+            for waited in waits:
+                waited.result()
+        except BaseException:
+            left.set()
+            raise
+
+
+def wait_until_unlocked(
+    host: Host, runner: Runner, tell: Tell, ending: Ending, seconds: float = WAIT_SECONDS
+) -> PackageManager:
+    """The state of the host's package manager as soon as nobody has locked it.
+
+    Raises PhaseFailedError when that takes longer than `seconds`, or the run is being ended.
+    """
+    begin = time.monotonic()
+    while True:
+        state = look_at_package_manager(runner)
+        if not state.holders:
+            return state
+        named = ", ".join(str(holder) for holder in state.holders)
+        waited = time.monotonic() - begin
+        if waited > seconds or ending():
+            first = state.holders[0]
+            raise PhaseFailedError(
+                f"host {host.name}: apt has been locked for {waited:.0f} s by {named}",
+                evidence="\n".join(f"{one.file}: {one}" for one in state.holders),
+                helps=f"on {host.name}: ps -fp {first.pid}   (let it end; then run the same "
+                "command again)",
+            )
+        tell(f"{host.name}: wait for {named} to release apt ({waited:.0f} s of {seconds:.0f})")
+        time.sleep(_POLL_SECONDS)
+
+
+def _finish(host: Host, runner: Runner) -> None:
+    done = runner.run(["sh", "-c", _FINISH], timeout=_FINISH_SECONDS)
+    if done.status:
+        raise PhaseFailedError(
+            f"host {host.name}: the packages that the interrupted run left half-way can't be "
+            "finished",
+            evidence=f"{done.stdout}\n{done.stderr}".strip()[-_SAID:],
+            helps=f"on {host.name}: dpkg --configure -a && apt-get --fix-broken install",
+        )

@@ -22,6 +22,8 @@ from ucontact_appliance.errors import (
     ApplianceError,
     UsageError,
 )
+from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
+from ucontact_appliance.state import etc_root, var_root
 
 # What Typer raises for wrong words, whether click comes with it or apart: the class that
 # BadParameter and all its siblings inherit from.
@@ -91,8 +93,9 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
         said = cast("Any", error).format_message().strip()
         return UsageError(said, helps="ucontact --help"), EXIT_USAGE
     if isinstance(error, OSError):
-        refused = ApplianceError("the system refused an operation", evidence=str(error))
-        return refused, EXIT_UNREACHABLE
+        full = first_full((var_root(), etc_root(), Path(), *TEMPORARY))
+        what = "the system of this machine refused an operation"
+        return refused(what, error, full), EXIT_UNREACHABLE
     where = traceback.extract_tb(error.__traceback__)[-1]
     defect = ApplianceError(
         "the appliance has a defect here; please report it",

@@ -22,6 +22,7 @@ from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskSt
 from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.engine.unsafe import as_data
 from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.resources import INSTALLER
 
 _STOP_SECONDS = 12.0  # the supervisor kills what has not ended after 5
@@ -133,9 +134,10 @@ def _memory_folder() -> Path:
 
 
 def _private_json(path: Path, content: Mapping[str, Any]) -> Path:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(content, stream)
+    with refusing(f"Ansible's inputs can't be written to {path.parent}", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(content, stream)
     return path
 
 

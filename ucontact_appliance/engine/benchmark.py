@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 
 from pydantic import ValidationError
 
+from ucontact_appliance.damaged import why
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.asterisk import RECORDINGS
@@ -123,7 +124,7 @@ def load_measurement(paths: StatePaths) -> Measurement | None:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
             f"the measurement {paths.capacity} can't be read",
-            evidence=str(error).splitlines()[0],
+            evidence=why(error),
             helps="ucontact profile --benchmark   (measures anew)",
         ) from error
 

@@ -32,6 +32,7 @@ from ucontact_appliance.errors import (
     UnreachableError,
     UsageError,
 )
+from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
 from ucontact_appliance.report.redact import redactor
 
 
@@ -199,7 +200,7 @@ def failing(
     """Say of any failure in which phase it was, and how to go on."""
     try:
         yield
-    except (ApplianceError, TimeoutError) as caught:
+    except (ApplianceError, OSError) as caught:  # a time-out is an OSError too
         error = _told(caught, job)
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
@@ -220,10 +221,13 @@ def _going_on(helps: str, command: str, how: str) -> str:
     return "\nthen: ".join(filter(None, [helps, f"{command}   ({how})"]))
 
 
-def _told(caught: ApplianceError | TimeoutError, job: Job) -> ApplianceError:
+def _told(caught: ApplianceError | OSError, job: Job) -> ApplianceError:
     """The failure as a person may read it: on the screen as in the log, without secrets."""
     if isinstance(caught, TimeoutError):
         caught = UnreachableError("a host gave no answer in time", evidence=str(caught))
+    if isinstance(caught, OSError):
+        full = first_full((job.paths.var, job.paths.etc, *TEMPORARY))
+        caught = refused("the system of this machine refused an operation", caught, full)
     redacted = redactor(job.secrets.values())
     return type(caught)(
         redacted(caught.what), evidence=redacted(caught.evidence), helps=redacted(caught.helps)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ucontact_appliance.checks.registry import IDS
+from ucontact_appliance.damaged import why
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.controls import control_ids
@@ -44,7 +45,7 @@ def load_installed(site_file: Path) -> Installed:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
             f"the plan {paths.plan} can't be read",
-            evidence=str(error).splitlines()[0],
+            evidence=why(error),
             helps=f"ucontact install --site {site_file}",
         ) from error
     if {host.name for host in plan.hosts} != {host.name for host in site.hosts}:

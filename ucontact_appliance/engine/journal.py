@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ucontact_appliance.damaged import why
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.site.files import write_private
 
@@ -100,7 +101,7 @@ def load_journal(path: Path) -> Journal:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
             f"the install journal {path} can't be read",
-            evidence=str(error).splitlines()[0],
+            evidence=why(error),
             helps=f"mv {path} {path}.damaged   (the next install then starts from its first phase)",
         ) from error
 

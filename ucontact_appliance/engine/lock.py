@@ -15,7 +15,8 @@ from typing import TextIO
 import psutil
 from pydantic import BaseModel, PositiveInt, ValidationError
 
-from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.site.files import private_dir
 
 _ENDING_SECONDS = 20.0  # a supervisor needs 10 at the most
@@ -30,10 +31,8 @@ def install_lock(path: Path) -> Iterator[int]:
     holder when another installer is at work.
     """
     private_dir(path.parent)
-    try:
+    with refusing(f"the lock {path} can't be opened", path):
         stream = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise UnreachableError(f"the lock {path} can't be opened", evidence=str(error)) from error
     with stream:
         if not _locked(stream, path):
             raise UsageError(
@@ -41,10 +40,11 @@ def install_lock(path: Path) -> Iterator[int]:
                 evidence=_told(path),
                 helps=_way_out(path),
             )
-        stream.truncate(0)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        stream.write(json.dumps({"pid": os.getpid(), "since": now}))
-        stream.flush()
+        with refusing(f"the lock {path} can't be written", path):
+            stream.truncate(0)
+            stream.write(json.dumps({"pid": os.getpid(), "since": now}))
+            stream.flush()
         yield stream.fileno()
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.printable import printable
 from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.site.files import private_dir
@@ -27,10 +27,8 @@ def run_log(
     redacted = redactor(secrets)
     now = datetime.now(timezone.utc)
     path = folder / f"install-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
-    try:
+    with refusing(f"the log {path} can't be opened", path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError as error:
-        raise UnreachableError(f"the log {path} can't be opened", evidence=str(error)) from error
     told: list[str] = []
     # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
     with os.fdopen(descriptor, "wb", buffering=0) as stream:

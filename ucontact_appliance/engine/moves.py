@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from ucontact_appliance.damaged import why
 from ucontact_appliance.engine.stores import Store, store_of
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.parsing import parsing
@@ -58,8 +59,10 @@ def load_places(path: Path) -> Mapping[Role, Place]:
     except (OSError, ValidationError) as error:
         raise UnreachableError(
             f"the list of where the site's data is, {path}, can't be read",
-            evidence=str(error).splitlines()[0],
-            helps=f"less {path}   (a role and its server on each line)",
+            evidence=why(error),
+            helps=f"mv {path} {path}.damaged   (only while site.yml leaves each role on the server "
+            "that has it: nothing is moved then, and the next install writes the list anew; "
+            "otherwise put it back from a backup)",
         ) from error
 
 

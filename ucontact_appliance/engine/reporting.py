@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ucontact_appliance.damaged import why
 from ucontact_appliance.engine.damage import Damage
 from ucontact_appliance.engine.gathering import Evidence
 from ucontact_appliance.errors import UnreachableError, UsageError
@@ -78,7 +79,7 @@ def load_chain(paths: StatePaths) -> Chain:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
             f"the record of earlier reports {paths.chain} can't be read",
-            evidence=str(error).splitlines()[0],
+            evidence=why(error),
             helps=f"mv {paths.chain} {paths.chain}.damaged  # the next report begins a new chain",
         ) from error
 
@@ -131,13 +132,8 @@ def demand_reportable(paths: StatePaths) -> None:
     Raises UnreachableError for a damaged record, UsageError for a damaged key.
     """
     load_chain(paths)
-    if paths.report_key.exists():
-        try:
-            public_half(paths.report_key.read_bytes())
-        except OSError as error:
-            raise UnreachableError(
-                f"{paths.report_key} can't be read", evidence=str(error)
-            ) from error
+    for damage in report_damage(paths):
+        raise damage.error()
 
 
 def auditors_key(paths: StatePaths) -> tuple[bytes, str]:

@@ -6,17 +6,15 @@ import os
 import tempfile
 from pathlib import Path
 
-from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.os_errors import refused, refusing
 
 _PRIVATE_DIR = 0o700
 
 
 def private_dir(path: Path) -> Path:
     """The folder, made with 0700 where it is missing."""
-    try:
+    with refusing(f"the folder {path} can't be made", path):
         path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnreachableError(f"the folder {path} can't be made", evidence=str(error)) from error
     return path
 
 
@@ -39,12 +37,17 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise UnreachableError(
-            f"{path} can't be written; what was there is unchanged", evidence=str(error)
+        raise refused(
+            f"{path} can't be written; what was there is unchanged", _unnamed(error), path
         ) from error
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _unnamed(error: OSError) -> OSError:
+    """The error without the name of our temporary file, which means nothing to anybody."""
+    return OSError(error.errno, error.strerror)
 
 
 def write_private(path: Path, content: str | bytes) -> None:

@@ -1,0 +1,117 @@
+"""An OSError in words: the path, its file system, and the command that helps."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ucontact_appliance.errors import UnreachableError
+
+_MIB = 1 << 20
+TEMPORARY = (Path("/run"), Path("/dev/shm"), Path(tempfile.gettempdir()))
+
+
+def refused(what: str, error: OSError, path: Path | None = None) -> UnreachableError:
+    """The error for a person: `what` happened, at which path, on which file system, what to do.
+
+    `path` is what was worked on where the error itself names none, as that of a write does.
+    """
+    place = Path(os.fsdecode(error.filename)) if error.filename is not None else path
+    reason = error.strerror or str(error) or type(error).__name__
+    if place is None:
+        return UnreachableError(what, evidence=reason, helps=_helps(error.errno, None))
+    return UnreachableError(
+        what,
+        evidence="\n".join([f"{place}: {reason}", *_file_system(place)]),
+        helps=_helps(error.errno, place),
+    )
+
+
+@contextmanager
+def refusing(what: str, path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into `refused`; a time-out stays what it is."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise refused(what, error, path) from error
+
+
+def first_full(paths: Iterable[Path]) -> Path | None:
+    """The first of the paths whose file system has no room or no inode left; None: all have.
+
+    A write to a full file system fails without saying where.
+    """
+    for path in paths:
+        try:
+            there = _existing(path)
+            found = os.statvfs(there)
+        except OSError:
+            continue
+        if (found.f_blocks and not found.f_bavail) or (found.f_files and not found.f_favail):
+            return there
+    return None
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    place = path.absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    return place
+
+
+def _mount_point(path: Path) -> Path:
+    place = _existing(path)
+    while not place.is_mount() and place != place.parent:
+        place = place.parent
+    return place
+
+
+def _file_system(path: Path) -> list[str]:
+    """A line on the path's file system; none where it can't be asked."""
+    try:
+        mount = _mount_point(path)
+        found = os.statvfs(mount)
+    except OSError:
+        return []
+    free, size = (count * found.f_frsize // _MIB for count in (found.f_bavail, found.f_blocks))
+    inodes = f", {found.f_favail} of {found.f_files} inodes" if found.f_files else ""
+    return [f"file system {mount}: {free} of {size} MiB free{inodes}"]
+
+
+# {mount} is where the file system is mounted, {path} what is there of the path.
+_FULL = "df -h {mount}; df -i {mount}   (free space or inodes there, then run it again)"
+_IN_THE_WAY = "ls -ld {path}   (something else is in the way: move it, then run it again)"
+_NOT_ALLOWED = "ls -ld {path}; lsattr -d {path}   (root must be able to use it; then run it again)"
+_HELPS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: "quota -v   (free space on {mount} or raise the quota, then run it again)",
+    errno.EROFS: "mount -o remount,rw {mount}   (dmesg says why it became read-only)",
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EIO: "dmesg | tail   (the disk of {mount} fails)",
+    errno.EMFILE: "ulimit -n 65536   (too many files are open; then run it again)",
+    errno.ENFILE: "sysctl fs.file-nr   (too many files are open on this machine)",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ELOOP: _IN_THE_WAY,
+}
+
+
+def _helps(number: int | None, path: Path | None) -> str:
+    """One command that helps, by the kind of the error (errno(3))."""
+    try:
+        place = _existing(path or Path("/"))
+        mount = _mount_point(place)
+    except OSError:
+        return ""
+    words = _HELPS.get(number or 0, "ls -ld {path}; df -h {mount}")
+    return words.format(path=shlex.quote(str(place)), mount=shlex.quote(str(mount)))

@@ -15,6 +15,7 @@ from ucontact_appliance import __version__
 from ucontact_appliance.cli.console import INTERRUPTED, show_error
 from ucontact_appliance.cli.signals import Ended, orderly_end
 from ucontact_appliance.cli.subcommands import Group
+from ucontact_appliance.engine.leftovers import sweep_leftovers
 from ucontact_appliance.errors import (
     EXIT_PHASE_FAILED,
     EXIT_UNREACHABLE,
@@ -52,7 +53,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    sweep_leftovers()  # whatever the command is: what a killed one left should not wait
 
 
 def main() -> NoReturn:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,17 +17,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskStarted
+from ucontact_appliance.engine.leftovers import MEMORY, TMPFS
 from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.engine.unsafe import as_data
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.os_errors import refusing
+from ucontact_appliance.process_identity import own_prefix
 from ucontact_appliance.resources import INSTALLER
 
 _STOP_SECONDS = 12.0  # the supervisor kills what has not ended after 5
 _MOST_LINE = 1 << 16  # characters of a line of the log; what is longer goes on in the next
 SUPERVISOR = "ucontact_appliance.engine.supervisor"
-_FOLDER = re.compile(r"ucontact-([0-9]+)-([0-9]+)-.+")
-_TMPFS = (Path("/run"), Path("/dev/shm"))  # memory, so that no secret meets a disk
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def run_playbook(
     does `processes`, from another thread. `held` are descriptors that stay open until the last of
     Ansible has ended.
     """
-    with tempfile.TemporaryDirectory(prefix=_prefix(), dir=_memory_folder()) as name:
+    with tempfile.TemporaryDirectory(prefix=own_prefix(MEMORY), dir=_memory_folder()) as name:
         folder = Path(name)
         inventory_file = _private_json(folder / "inventory.json", as_data(inventory))
         secrets_file = _private_json(folder / "secrets.json", as_data({"secrets": secrets}))
@@ -103,34 +101,8 @@ def run_playbook(
         )
 
 
-def sweep_memory() -> None:
-    """Take away the secrets of runs that were killed: their folders in memory, but no others."""
-    for root in _TMPFS:
-        for folder in root.glob("ucontact-*-*-*"):
-            found = _FOLDER.fullmatch(folder.name)
-            if found is None or _begun(int(found[1])) == found[2]:
-                continue
-            with suppress(OSError):  # another sweep came first, or it is somebody else's
-                if folder.lstat().st_uid == os.geteuid():
-                    shutil.rmtree(folder)
-
-
-def _prefix() -> str:
-    """Names the process that a folder belongs to; its start tells it from a later one's number."""
-    return f"ucontact-{os.getpid()}-{_begun(os.getpid())}-"
-
-
-def _begun(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot (proc(5), stat); None: there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return stat.rpartition(")")[2].split()[19]
-
-
 def _memory_folder() -> Path:
-    return next(path for path in _TMPFS if path.is_dir() and os.access(path, os.W_OK))
+    return next(path for path in TMPFS if path.is_dir() and os.access(path, os.W_OK))
 
 
 def _private_json(path: Path, content: Mapping[str, Any]) -> Path:

@@ -12,8 +12,6 @@ import contextlib
 import os
 import re
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.engine.traces import MarkedTraces, remove_marked
 from ucontact_appliance.errors import ApplianceError
-from ucontact_appliance.facts.runner import SshSettings, runner_for, temporary_prefix
+from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.site.files import write_private
 
@@ -109,18 +107,9 @@ def sweep(here: Installed) -> tuple[str, ...]:
         except (ApplianceError, TimeoutError) as error:
             told.append(f"an earlier run was killed; its calls can't be taken away yet: {error}")
             continue
-        _remove_temporary(journal.pid)
         path.unlink(missing_ok=True)
         told.append(f"an earlier run was killed; taken away now: {removed.words}")
     return tuple(told)
-
-
-def _remove_temporary(pid: int) -> None:
-    """Delete the temporary folders of a process that is no more (its ssh connections' sockets)."""
-    if pid <= 0 or psutil.pid_exists(pid):
-        return  # another process has the id by now, and may have folders of that name
-    for folder in Path(tempfile.gettempdir()).glob(f"{temporary_prefix(pid)}*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_run(here: Installed, mark: str) -> MarkedTraces:

@@ -11,7 +11,6 @@ from typing import Any
 
 from ucontact_appliance import __version__
 from ucontact_appliance.engine.admission import start_anew
-from ucontact_appliance.engine.ansible import sweep_memory
 from ucontact_appliance.engine.course import failing, run_phases, within
 from ucontact_appliance.engine.events import (
     Observer,
@@ -27,6 +26,7 @@ from ucontact_appliance.engine.journal import (
     inputs_diff,
     load_journal,
 )
+from ucontact_appliance.engine.leftovers import sweep_leftovers
 from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
@@ -144,7 +144,7 @@ def install(
         install_lock(paths.lock) as lock,
         shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
     ):
-        sweep_memory()
+        sweep_leftovers()  # of the killed run whose last process the lock has waited for
         if new_ca:
             kept = start_anew(seen.site, paths, seen.marks)
             observer(Warned("the site gets a new CA" + "".join(f"\nkept: {path}" for path in kept)))

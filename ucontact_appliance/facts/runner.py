@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shlex
 import socket
 import tempfile
@@ -16,8 +15,10 @@ from typing import Protocol
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bounded import TooMuchError, run_bounded
+from ucontact_appliance.process_identity import own_prefix
 from ucontact_appliance.site.model import Host
 
+CONNECTIONS = "uc"  # the kind of folder that has the sockets of shared connections in it
 _SSH_FAILED = 255  # ssh(1): exit status when the connection itself failed
 _NOT_FOUND = 127  # the shell's exit status for a command that does not exist
 _CONNECT_SECONDS = 8
@@ -248,11 +249,6 @@ def _ssh_path(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def temporary_prefix(pid: int) -> str:
-    """How the temporary folders of that process begin: what a killed one left is known by it."""
-    return f"uc-{pid}-"
-
-
 @contextmanager
 def runner_for(host: Host, ssh: SshSettings) -> Iterator[Runner]:
     """A runner for the host; a connection of its own is closed at the end."""
@@ -262,7 +258,7 @@ def runner_for(host: Host, ssh: SshSettings) -> Iterator[Runner]:
     if ssh.control_dir is not None:
         yield SshRunner(host, ssh.known_hosts, ssh.control_dir, ssh.retry_seconds)
         return
-    with tempfile.TemporaryDirectory(prefix=temporary_prefix(os.getpid())) as folder:
+    with tempfile.TemporaryDirectory(prefix=own_prefix(CONNECTIONS)) as folder:
         runner = SshRunner(host, ssh.known_hosts, Path(folder), ssh.retry_seconds)
         try:
             yield runner
@@ -277,7 +273,7 @@ def shared_connections(known_hosts: Path, *, retry_seconds: float) -> Iterator[S
     Servers count connections (MaxStartups), and OpenSSH 9.8 and newer locks out addresses that
     open many without logging in (PerSourcePenalties): a run opens few, and logs in on each.
     """
-    with tempfile.TemporaryDirectory(prefix=temporary_prefix(os.getpid())) as folder:
+    with tempfile.TemporaryDirectory(prefix=own_prefix(CONNECTIONS)) as folder:
         try:
             yield SshSettings(known_hosts, Path(folder), retry_seconds)
         finally:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from ucontact_appliance.engine import ansible
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted, nobody
 from ucontact_appliance.engine.processes import Processes
@@ -208,26 +207,6 @@ def test_a_run_in_another_thread_is_ended_with_all_that_it_started(
         assert running.result(timeout=30).status != 0
     assert sleepers() == []
     assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))
-
-
-def test_what_killed_runs_left_in_memory_is_swept_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ansible, "_TMPFS", (tmp_path,))
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    ended = tmp_path / f"ucontact-{dead.pid}-1-abc"
-    followed = tmp_path / f"ucontact-{os.getpid()}-1-abc"  # its number is another's by now
-    kept = [
-        tmp_path / f"{ansible._prefix()}abc",
-        tmp_path / "ucontact-lab.ip_forward.before",
-        tmp_path / "ucontact-a-b-c",
-    ]
-    for folder in (ended, followed, *kept):
-        folder.mkdir()
-        (folder / "secrets.json").write_text("{}")
-    ansible.sweep_memory()
-    assert sorted(tmp_path.iterdir()) == sorted(kept)
 
 
 def test_nothing_is_left_in_memory_or_in_the_environment(

@@ -1,10 +1,8 @@
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from tests.unit.sites import small_site
@@ -107,23 +105,6 @@ def test_while_a_server_is_out_of_reach_the_journal_stays(
     (told,) = sweep(here)
     assert "can't be taken away yet: host one can't be reached" in told
     assert path.exists()
-
-
-def test_the_temporary_folders_of_a_killed_run_go_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    pid = 2**22 + 1  # above the greatest id that Linux gives (proc(5), pid_max)
-    assert not psutil.pid_exists(pid)
-    left, other = tmp_path / f"uc-{pid}-abcd", tmp_path / f"uc-{pid + 1}-abcd"
-    left.mkdir()
-    other.mkdir()
-    here = _site(tmp_path)
-    _dead(here, pid=pid)
-    monkeypatch.setattr(deep_journal, "remove_run", lambda site, mark: _GONE)
-    sweep(here)
-    assert not left.exists()
-    assert other.exists()
 
 
 def test_a_run_takes_away_its_own_and_then_forgets_its_mark(

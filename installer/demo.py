@@ -82,7 +82,7 @@ def main() -> None:
     step("Evaluation release", "release", "build-evaluation")
     site = write_site(address)
     gone = (word for role in ABANDONED for word in ("--abandon", role))
-    step("Install", "install", "--site", str(site), "--yes", *gone)
+    step("Install", "install", "--site", str(site), "--yes", "--replace-newer", *gone)
     step("Doctor, with a real call", "doctor", "--site", str(site), "--deep")
     report = BUILD / "demo" / "report"
     step("Compliance report", "report", "--site", str(site), "--out", str(report))

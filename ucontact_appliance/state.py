@@ -45,6 +45,11 @@ class StatePaths:
         return self.etc / "known_hosts"
 
     @property
+    def runs(self) -> Path:
+        """The installations that this state knows of: beside the secrets, and copied with them."""
+        return self.etc / "runs.json"
+
+    @property
     def watch(self) -> Path:
         """Whom the doctor's timer tells, 0600: a webhook's address is a secret."""
         return self.etc / "watch.json"

@@ -89,6 +89,47 @@ def test_a_second_install_changes_nothing(installed: Installed, old_secret: str)
     assert "changed=0" in done.stdout
 
 
+def test_an_older_site_file_of_another_controller_is_refused_with_what_it_would_remove(
+    installed: Installed, tmp_path: Path
+) -> None:
+    older = tmp_path / "site.yml"
+    older.write_text(installed.site_file.read_text() + "telephony: {extensions: ['6001']}\n")
+    elsewhere = replace(
+        installed,
+        site_file=older,
+        environment={**installed.environment, "UCONTACT_ETC": str(tmp_path / "etc")},
+    )
+    record = "cat /var/lib/ucontact/installation.json; stat -c %a%U /var/lib/ucontact/*.json"
+    before = installed.sh(record)
+    assert before.endswith("600root\n")
+    for way in ("--yes", "--dry-run"):
+        done = elsewhere.ucontact("install", way)
+        assert done.returncode == 2, done.stderr
+        assert "has a newer installation" in done.stderr
+        assert "-  - '6002'" in done.stderr
+        assert "--replace-newer" in done.stderr
+    assert installed.sh(record) == before
+    assert (
+        installed.sh("grep -c '^\\[6002\\]' /etc/asterisk/*.conf | grep -vc ':0$'").strip() != "0"
+    )
+
+
+def test_a_second_controller_is_refused_while_another_is_at_work(installed: Installed) -> None:
+    holder = (
+        '{"controller": "laptop-2", "site": "demo", "pid": 4711, "since": "2026-11-28T09:00:00", '
+        '"run": "x"}'
+    )
+    lock = "/run/ucontact-installation.lock"
+    installed.sh(f"echo '{holder}' > {lock}.holder; systemd-run -q -u held flock {lock} sleep 600")
+    try:
+        done = installed.ucontact("install", "--yes")
+    finally:
+        installed.sh("systemctl stop held")
+    assert done.returncode == 2, done.stderr
+    assert "another ucontact install is at work on the server" in done.stderr
+    assert "laptop-2, process 4711, since 2026-11-28T09:00:00" in done.stderr
+
+
 def few_and_logged_in(log: str, most: int) -> None:
     """Each connection is used: a server counts those that come and say nothing."""
     found = parse_connections(log)

@@ -44,6 +44,12 @@ def install(
     restart: Annotated[
         bool, typer.Option("--restart", help="After an interruption: all phases, on new inputs.")
     ] = False,
+    replace_newer: Annotated[
+        bool,
+        typer.Option(
+            "--replace-newer", help="Overwrite a newer installation made from another machine."
+        ),
+    ] = False,
     abandon: Annotated[
         list[Role] | None,
         typer.Option(help="Its old server is gone for good: start this role without its data."),
@@ -110,6 +116,7 @@ def install(
             release,
             progress,
             restart=restart,
+            replace_newer=replace_newer,
             abandoned=abandoned,
             new_ca=new_ca,
             take_over=taken,

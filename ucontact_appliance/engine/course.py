@@ -143,6 +143,8 @@ class _Course:
                 self._job.observer(Warned(f"{unsaved.what}: {unsaved.evidence}"))
             return
         if self._number(phase) == 1:  # until then nothing is changed: the old plan is what is there
+            if self._job.hold is not None:
+                self._job.hold.begin()
             save_plan(self._job.paths, self._job.plan)
         self._done.add(phase.id)
         self._changed += changed

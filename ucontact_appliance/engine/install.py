@@ -17,6 +17,7 @@ from ucontact_appliance.engine.events import (
     PhaseForeseen,
     PhaseNotJudged,
     PhaseStarted,
+    TaskStarted,
     Warned,
 )
 from ucontact_appliance.engine.job import Job, Surveyed
@@ -32,7 +33,8 @@ from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase, Unforeseen
 from ucontact_appliance.engine.reach import reaching
-from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.engine.server_lock import ServerHold, demand_known, hold_servers
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import SshSettings, runner_for, shared_connections
 from ucontact_appliance.facts.survey import Survey, survey
@@ -123,6 +125,7 @@ def install(
     observer: Observer,
     *,
     restart: bool = False,
+    replace_newer: bool = False,
     abandoned: frozenset[Role] = frozenset(),
     new_ca: bool = False,
     take_over: tuple[str, ...] = (),
@@ -136,13 +139,22 @@ def install(
     be somebody else's: they are copied before anything is written over.
 
     Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
-    an interrupted install is continued on other inputs (unless `restart`).
+    an interrupted install is continued on other inputs (unless `restart`), or when a server was
+    installed by a run that is not known here (unless `replace_newer`).
     """
     paths = state_paths(seen.site.site)
     start = time.monotonic()
     with (
         install_lock(paths.lock) as lock,
         shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
+        hold_servers(
+            seen,
+            site_file,
+            paths,
+            ssh,
+            lambda text: observer(TaskStarted(text)),
+            replace_newer=replace_newer or new_ca,
+        ) as hold,
     ):
         sweep_leftovers()  # of the killed run whose last process the lock has waited for
         if new_ca:
@@ -170,10 +182,17 @@ def install(
                 moves=moves,
                 take_over=take_over,
                 held=(lock,),
+                hold=hold,
                 interrupted=interrupted,
                 speak=speak,
             )
-            changed = run_phases(job, journal, log_path, phases)
+            hold.ended_by(job.processes.end)
+            try:
+                changed = run_phases(job, journal, log_path, phases)
+            except BaseException:
+                _recorded(hold, observer, well=False)
+                raise
+            _recorded(hold, observer, well=True)
         remember_site(site_file)
     return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
 
@@ -190,6 +209,15 @@ def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> boo
         and journal.begun_beyond(phases[0].id)
         and not journal.begun(phases[-1].id)
     )
+
+
+def _recorded(hold: ServerHold, observer: Observer, *, well: bool) -> None:
+    """Record on the servers how the run ended; what can't be recorded changes nothing of that."""
+    try:
+        hold.finish(well=well)
+    except (ApplianceError, TimeoutError) as error:
+        evidence = getattr(error, "evidence", "")
+        observer(Warned(f"{error}: {evidence}" if evidence else str(error)))
 
 
 def preview(
@@ -220,6 +248,7 @@ def preview(
         _demand_same(journal, inputs, site_file)
     moves = pending_moves(seen, abandoned)
     with shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh:
+        demand_known(seen, site_file, paths, ssh)
         job = Job(
             seen=seen,
             site_file=site_file,

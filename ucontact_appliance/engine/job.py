@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ucontact_appliance.engine.events import Observer
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
@@ -39,6 +39,16 @@ class Surveyed:
         return {name: found.mark for name, found in self.surveys.items()}
 
 
+class Hold(Protocol):
+    """The locks of all servers of a site (engine/server_lock.py)."""
+
+    def demand(self) -> None:
+        """Raises PhaseFailedError when one was lost."""
+
+    def begin(self) -> None:
+        """Record on every server that this run is about to change it."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One run of the installer on one site; only a whole install needs the release."""
@@ -55,6 +65,7 @@ class Job:
     take_over: tuple[str, ...] = ()  # components that somebody else has, to be copied first
     held: tuple[int, ...] = ()  # descriptors of locks, which what this run starts holds too
     processes: Processes = field(default_factory=Processes)
+    hold: Hold | None = None  # the locks of the servers; a dry run has none
     interrupted: bool = False  # the newest run on this site was, amid its changes
     speak: Language = ENGLISH  # what findings are told in
 

@@ -355,7 +355,11 @@ def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> in
     deadline = time.monotonic() + WAIT_SECONDS
     changed = 0
     while True:
+        if job.hold is not None:
+            job.hold.demand()
         result = _played(job, name, check=check, tags=tags)
+        if job.hold is not None:
+            job.hold.demand()
         changed += result.changed
         locked = {one.host for one in result.failed if says_locked(one.message)}
         others = {one.host for one in result.failed} - locked

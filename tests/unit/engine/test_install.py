@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.unit.sites import small_site
+from ucontact_appliance.engine import install as module
 from ucontact_appliance.engine.events import (
     Event,
     PhaseFailed,
@@ -73,6 +75,52 @@ def site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "site.yml"
     path.write_text("site: demo\n")
     return path
+
+
+class Unheld:
+    """The locks of servers that there are none of (tests/unit/engine/test_server_lock.py)."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def ended_by(self, end: Callable[[], None]) -> None:
+        self.told.append("ended_by")
+
+    def demand(self) -> None:
+        return
+
+    def begin(self) -> None:
+        self.told.append("begin")
+
+    def finish(self, *, well: bool) -> None:
+        self.told.append("well" if well else "not well")
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch) -> Unheld:
+    """No server is there to be locked."""
+    made = Unheld()
+
+    @contextmanager
+    def hold(*words: object, **options: object) -> Iterator[Unheld]:
+        yield made
+
+    monkeypatch.setattr(module, "hold_servers", hold)
+    monkeypatch.setattr(module, "demand_known", lambda *words: None)
+    return made
+
+
+def test_a_run_is_recorded_on_the_servers_behind_preflight_and_at_its_end(
+    site_file: Path, held: Unheld
+) -> None:
+    look = Recorded("look", [], lambda job: len(held.told))
+    work = Recorded("work", [], lambda job: held.told.append("work") or 0)
+    run(site_file, (look, work))
+    assert held.told == ["ended_by", "begin", "work", "well"]
+    held.told.clear()
+    with pytest.raises(PhaseFailedError):
+        run(site_file, (Recorded("look", [], fail), work))
+    assert held.told == ["ended_by", "not well"]
 
 
 def seen(agents: int = 10) -> Surveyed:

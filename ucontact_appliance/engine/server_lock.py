@@ -43,6 +43,7 @@ _SCRIPT = INSTALLER / "probes" / "hold.sh"
 _LEASE_SECONDS = 60
 _KEEP_SECONDS = 10.0
 _REGAIN_SECONDS = 90.0  # more than a lease: our own old holder may have to run out first
+_PAUSE_SECONDS = 2.0
 _ANSWER_SECONDS = 30.0
 _LINE_BYTES = 2 * RECORD_BYTES
 _CHUNK = 1 << 16
@@ -157,6 +158,7 @@ class _Held:
         self.host = host
         self._runner, self._who = runner, who
         self._mutex = threading.Lock()
+        self._closing = threading.Event()
         self._session, self.record = _taken(host, runner, who, tell, "first")
 
     def write(self, record: ServerRecord) -> None:
@@ -187,6 +189,7 @@ class _Held:
 
     def close(self) -> None:
         """Give it back."""
+        self._closing.set()  # nothing is taken again that is to be given back
         with self._mutex:
             self._session.close()
 
@@ -205,9 +208,8 @@ class _Held:
                     self.host, self._runner, self._who, lambda text: None, "again"
                 )
             except (UsageError, UnreachableError, TimeoutError):
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self._closing.wait(_PAUSE_SECONDS):
                     raise
-                time.sleep(2)
             else:
                 break
         ours = found is not None and found.run == self._who.run

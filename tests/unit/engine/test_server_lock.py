@@ -192,6 +192,25 @@ def test_the_lock_goes_with_a_killed_installer(server: Server, tmp_path: Path) -
     assert time.monotonic() - began < 5
 
 
+def test_what_a_killed_run_left_running_on_the_server_is_waited_for(
+    server: Server, tmp_path: Path
+) -> None:
+    came_by = "192.0.2.1 40000 192.0.2.10 22"
+    connections = server.root / "lock.lock.connections"
+    connections.write_text(f"192.0.2.1 39999 192.0.2.10 22\n{came_by}\n")
+    told: list[str] = []
+    environment = {**os.environ, "SSH_CONNECTION": came_by}
+    with subprocess.Popen(["sleep", "1.5"], env=environment) as task:
+        words = (seen(), SITE_FILE, paths(tmp_path), SSH, told.append)
+        with hold_servers(*words):
+            assert task.poll() is not None
+    assert told[0] == (
+        f"one: wait for process {task.pid}, which an earlier installation left running: sleep 1.5 "
+    )
+    # A run that ended by itself leaves nothing to wait for.
+    assert not connections.exists()
+
+
 def test_a_lock_whose_holder_says_nothing_runs_out(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

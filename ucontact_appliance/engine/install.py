@@ -17,7 +17,6 @@ from ucontact_appliance.engine.events import (
     PhaseForeseen,
     PhaseNotJudged,
     PhaseStarted,
-    TaskStarted,
     Warned,
 )
 from ucontact_appliance.engine.job import Job, Surveyed
@@ -152,7 +151,7 @@ def install(
             site_file,
             paths,
             ssh,
-            lambda text: observer(TaskStarted(text)),
+            lambda text: observer(Warned(text)),
             replace_newer=replace_newer or new_ca,
         ) as hold,
     ):

@@ -378,9 +378,15 @@ def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> in
 
 
 def _ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None:
+    told: set[str] = set()
+
     def tell(text: str) -> None:
         job.log(text)
         job.observer(TaskStarted(text))
+        what = text.partition(" release apt")[0]
+        if what not in told:  # once where nobody watches a task's progress
+            told.add(what)
+            job.observer(Warned(text))
 
     ready_package_managers(hosts, job.ssh, tell, finish=finish, ending=lambda: job.processes.ending)
 

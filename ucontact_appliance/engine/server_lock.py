@@ -228,6 +228,7 @@ def _taken(
     """The lock, with the server's record. Raises UsageError naming the holder when it is held."""
     runner.run(["true"], timeout=30)  # makes the shared connection, and tries that again
     session = _Session(host, runner, who, how)
+    waited_for = ""
     try:
         while True:
             word, _, rest = session.line().partition(" ")
@@ -236,10 +237,12 @@ def _taken(
                     return session, parse_record(rest, host)
                 case "waiting":
                     pid, _, name = rest.partition(" ")
-                    tell(
-                        f"{host.name}: wait for process {pid[:10]}, which an earlier installation "
-                        f"left running: {name[:_MOST_SHOWN]}"
-                    )
+                    if pid != waited_for:  # it is said each second
+                        tell(
+                            f"{host.name}: wait for process {pid[:10]}, which an earlier "
+                            f"installation left running: {name[:_MOST_SHOWN]}"
+                        )
+                    waited_for = pid
                 case "stuck":
                     pid, _, name = rest.partition(" ")
                     raise UsageError(

@@ -204,9 +204,9 @@ def test_what_a_killed_run_left_running_on_the_server_is_waited_for(
         words = (seen(), SITE_FILE, paths(tmp_path), SSH, told.append)
         with hold_servers(*words):
             assert task.poll() is not None
-    assert told[0] == (
+    assert told == [
         f"one: wait for process {task.pid}, which an earlier installation left running: sleep 1.5 "
-    )
+    ]
     # A run that ended by itself leaves nothing to wait for.
     assert not connections.exists()
 

@@ -21,7 +21,9 @@ def refused(what: str, error: OSError, path: Path | None = None) -> UnreachableE
 
     `path` is what was worked on where the error itself names none, as that of a write does.
     """
-    place = Path(os.fsdecode(error.filename)) if error.filename is not None else path
+    # A copy names both ends, and its target second (shutil, rename(2)).
+    named = error.filename if error.filename2 is None else error.filename2
+    place = Path(os.fsdecode(named)) if named is not None else path
     reason = error.strerror or str(error) or type(error).__name__
     if place is None:
         return UnreachableError(what, evidence=reason, helps=_helps(error.errno, None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_the_path_that_the_error_names_wins(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError) as caught, refusing("no", Path("/elsewhere")):
         (tmp_path / "absent").read_bytes()
     assert str(tmp_path / "absent") in caught.value.evidence
+
+
+def test_of_a_copy_the_target_is_named(full: Path, tmp_path: Path) -> None:
+    source = tmp_path / "release"
+    source.write_bytes(bytes(100_000))
+    with pytest.raises(UnreachableError) as caught, refusing("no", tmp_path):
+        shutil.copyfile(source, full / "copy")
+    assert f"{full / 'copy'}: No space left" in caught.value.evidence
 
 
 def test_a_time_out_is_no_refusal() -> None:

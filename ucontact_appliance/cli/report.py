@@ -25,6 +25,7 @@ from ucontact_appliance.engine.installed import load_installed
 from ucontact_appliance.engine.reporting import auditors_key
 from ucontact_appliance.errors import EXIT_FINDINGS
 from ucontact_appliance.language.choice import tongue_of
+from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.report.difference import Difference, Turn, differences
 from ucontact_appliance.report.read import read_report
 from ucontact_appliance.report.signing import fingerprint, read_key
@@ -76,7 +77,8 @@ def key(
     if target is None:
         show_text(public.decode(), newline=False)
     else:
-        target.write_bytes(public)
+        with refusing(f"the key can't be written to {target}", target):
+            target.write_bytes(public)
     show_text(told, stderr=True)
 
 

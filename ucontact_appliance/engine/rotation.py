@@ -11,20 +11,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from ucontact_appliance.engine.ansible import sweep_memory
 from ucontact_appliance.engine.events import Event, Warned
 from ucontact_appliance.engine.install import look, stopped_midway
 from ucontact_appliance.engine.installed import Installed, load_installed
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.journal import Journal, load_journal
+from ucontact_appliance.engine.leftovers import sweep_leftovers
 from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.managed import load_record, remember_rewritten
 from ucontact_appliance.engine.phases import play_tagged
+from ucontact_appliance.engine.server_lock import hold_servers
 from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.managed import look as look_at_files
@@ -161,9 +163,11 @@ def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: S
     with (
         shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
         run_log(paths.logs, (*here.secrets.values(), fresh[name]), say) as (log_path, log),
+        ExitStack() as held,
     ):
-        sweep_memory()
+        sweep_leftovers()
         seen = replace(look(here.site, paths), plan=here.plan)
+        hold = held.enter_context(hold_servers(seen, here.site_file, paths, ssh, say))
         job = Job(
             seen=seen,
             site_file=here.site_file,
@@ -174,6 +178,7 @@ def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: S
             observer=observer,
             log=log,
             held=(lock,),
+            hold=hold,
         )
         host = carrier(here.site, here.plan, Role.TELEPHONY)
         log(f"a new secret for {name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.os_errors import refused
 from ucontact_appliance.release.manifest import Manifest, parse_manifest
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.state import StatePaths
@@ -28,4 +28,4 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return parse_manifest(path.read_bytes(), str(path))
     except OSError as error:
-        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
+        raise refused(f"{path} can't be read", error, path) from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.os_errors import refused
 from ucontact_appliance.release.evaluation import NAME as EVALUATION
 from ucontact_appliance.release.evaluation import sources_hash, version_of
 from ucontact_appliance.release.manifest import Manifest
@@ -228,9 +229,7 @@ def _store(source: Path, trust: Trust) -> ReleaseFiles:
             else:
                 shutil.copyfile(source, incoming)
         except OSError as error:
-            raise UnreachableError(
-                "the release can't be copied", evidence=f"{source}: {error}"
-            ) from error
+            raise refused(f"the release {source} can't be copied", error, incoming) from error
         manifest = verify_archive(incoming, trust)
         target = archive_path(manifest.name, manifest.version)
         incoming.replace(target)

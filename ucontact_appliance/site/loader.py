@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.os_errors import refused
 from ucontact_appliance.site.model import EVALUATION, KNOWN_CHECKS, KNOWN_CONTROLS, Site, model_in
 
 _MOST_BYTES = 1 << 20
@@ -74,7 +75,7 @@ def _read(path: Path) -> str:
             f"there is no site file {path}", helps=f"ucontact init --site {path}"
         ) from None
     except OSError as error:
-        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
+        raise refused(f"{path} can't be read", error, path) from error
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -114,7 +114,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     def reached(host: Host, ssh: SshSettings) -> Iterator[None]:
         yield None
 
+    @contextmanager
+    def held(*words: object) -> Iterator[None]:
+        yield None  # no server is there to be locked
+
     monkeypatch.setattr(rotation, "look", look)
+    monkeypatch.setattr(rotation, "hold_servers", held)
     monkeypatch.setattr(rotation, "runner_for", reached)
     monkeypatch.setattr(rotation, "play_tagged", server.play)
     monkeypatch.setattr(rotation, "login_status", server.answer)

@@ -23,11 +23,14 @@ from websockets.typing import Subprotocol
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.strangers import by_datagram, guess, guesses_by_websocket
 from tests.e2e.support import Applied, apply_role
+from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
 from ucontact_appliance.clients.sip import Account, Door, Message, SipLine
 from ucontact_appliance.clients.webrtc import _Ear, _ToneTrack, place_call
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
+from ucontact_appliance.facts.recordings import lost_recordings, spool_access
 from ucontact_appliance.facts.runner import SshRunner
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.facts.trunk_calls import trunk_call
@@ -563,6 +566,27 @@ def test_guessing_passwords_bans(unbanned: Server) -> None:
                     raise
     assert last.value.step == "connected over TLS"
     assert "Currently banned:\t1" in server.sh("fail2ban-client status ucontact-asterisk")
+
+
+def test_folders_that_root_took_are_given_back_and_the_next_call_is_recorded(
+    server: Server, tmp_path: Path
+) -> None:
+    asyncio.run(place_call(a_request(server, "*43")))
+    server.sh(f"chown -R root:root {RECORDINGS}/2*")
+    before = recordings(server)
+    asyncio.run(place_call(a_request(server, "*43")))
+    assert recordings(server) == before
+    with a_reach(server, tmp_path) as reach:
+        taken, lost = spool_access(reach), lost_recordings(reach)
+    assert judge_access(taken, lost).verdict is Verdict.FAIL
+    assert lost.count >= 1
+    again = apply_role(server.machine, "telephony", server.parameters, tmp_path)
+    assert any("spool" in name for name in again.changed_names), again.changed_names
+    asyncio.run(place_call(a_request(server, "*43")))
+    (new,) = recordings(server) - before
+    assert "_6001_43_" in new
+    with a_reach(server, tmp_path) as reach:
+        assert judge_access(spool_access(reach), lost).verdict is Verdict.PASS
 
 
 def test_a_changed_extension_is_reloaded_not_restarted(server: Server, tmp_path: Path) -> None:

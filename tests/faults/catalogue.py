@@ -1244,6 +1244,7 @@ _TMPFS = (
     f"-o {{size}},uid=$(id -u asterisk),gid=$(id -g asterisk),mode=$(stat -c %a {_MONITOR}) "
     f"tmpfs {_MONITOR}"
 )
+_DAY_OF_ROOT = f"install -d -m 0750 $(date +{_MONITOR}/%Y/%m/%d)"
 
 
 def _filled(folder: str, unit: str) -> str:
@@ -1273,6 +1274,23 @@ _STORAGE = (
         Kind.STORAGE,
         _ids("asterisk.recordings"),
         inject=f"chmod 0755 {_MONITOR}",
+    ),
+    Fault(
+        "recordings-of-root",
+        "the recordings' folders of a day belong to root, as after `chown -R root`",
+        Kind.STORAGE,
+        _ids("recordings.tree"),
+        inject=_DAY_OF_ROOT,
+    ),
+    Fault(
+        "recordings-lost",
+        "a call could not be recorded, and now calls can",
+        Kind.STORAGE,
+        _ids("recordings.lost"),
+        inject=f"{_DAY_OF_ROOT} && "
+        "asterisk -rx 'channel originate Local/*43@internal application Wait 1' && sleep 4 && "
+        f"chown -R asterisk: {_MONITOR}/2*",
+        mend="mv /var/log/asterisk/messages.log /root/ && asterisk -rx 'logger reload'",
     ),
     Fault(
         "recordings-full",

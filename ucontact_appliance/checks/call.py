@@ -347,7 +347,7 @@ CHECKS: tuple[Check, ...] = (
         "The call was recorded, and the recording holds the tone",
         requirements=("R05", "R25"),
         judge=lambda subject: _known(subject, lambda s: judge_recording(_recording(s))),
-        needs=("call.tone", "asterisk.recordings", "asterisk.modules.recording"),
+        needs=("call.tone", "recordings.tree", "asterisk.modules.recording"),
         remedy="{ssh} ls -ld /var/spool/asterisk/monitor && {install}",
         severity=Severity.HIGH,
     ),

@@ -47,7 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 _SMALL = "tests/e2e/test_small_site.py"
 _SHARED = {
     f"tests/e2e/{name}.py": _SMALL
-    for name in ("test_crowds", "test_doctor", "test_deep_call", "test_report", "test_faults")
+    for name in (
+        "test_crowds",
+        "test_doctor",
+        "test_deep_call",
+        "test_power_cut",
+        "test_report",
+        "test_faults",
+    )
 }
 
 

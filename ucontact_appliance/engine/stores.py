@@ -60,7 +60,7 @@ STORES: tuple[Store, ...] = (
         unpack=f"gunzip | mysql {_SOCKET}",
         proof=_ROWS,
         verify=f'test "$({_ROWS})" = "$(cat)"',
-        writers=("asterisk.service", "integraserver.service"),
+        writers=("asterisk.service", "ucontact-records.service", "integraserver.service"),
         units=("mysql.service",),
     ),
     Store(
@@ -82,8 +82,10 @@ STORES: tuple[Store, ...] = (
             "fail2ban.service",
             "ucontact-agents.timer",
             "ucontact-qos.service",
+            "ucontact-records.service",
             "ucontact-sip.service",
             "ucontact-retention.timer",
+            "ucontact-sync.service",
         ),
     ),
     Store(

@@ -61,6 +61,8 @@ ucontact-qos.service|/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/uconta
 ucontact-sip.service|/etc/nftables.d/ucontact-sip.nft /etc/systemd/system/ucontact-sip.service
 fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontact-sip.conf /etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/filter.d/ucontact-connection.conf /etc/fail2ban/jail.d/ucontact.conf
 ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/system/ucontact-agents.timer
+ucontact-records.service|/etc/systemd/system/ucontact-records.service /usr/local/lib/ucontact/call-records.py
+ucontact-sync.service|/etc/systemd/system/ucontact-sync.service
 ucontact-retention.timer|/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer
 TABLE
 }

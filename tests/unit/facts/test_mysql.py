@@ -12,7 +12,10 @@ def test_accounts_and_grants_as_recorded() -> None:
     assert accounts["root@localhost"].plugin == "auth_socket"
     assert accounts["mysql.sys@localhost"].locked
     assert not accounts["doctor@127.0.0.1"].locked
-    assert found.grants["asterisk@127.0.0.1"] == {"ccdata.cdr": frozenset({"SELECT", "INSERT"})}
+    assert found.grants["asterisk@127.0.0.1"] == {
+        "ccdata.cdr": frozenset({"SELECT", "INSERT"}),
+        "ccdata.cdr_open": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
+    }
     assert found.grants["doctor@127.0.0.1"]["ccdata.*"] == frozenset({"REFERENCES"})
     assert "SELECT(uniqueid)" in found.grants["doctor@127.0.0.1"]["ccdata.cdr"]
 

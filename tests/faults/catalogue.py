@@ -1290,7 +1290,25 @@ _STORAGE = (
         inject=f"{_DAY_OF_ROOT} && "
         "asterisk -rx 'channel originate Local/*43@internal application Wait 1' && sleep 4 && "
         f"chown -R asterisk: {_MONITOR}/2*",
-        mend="mv /var/log/asterisk/messages.log /root/ && asterisk -rx 'logger reload'",
+        mend="mv /var/log/asterisk/messages.log /root/ && asterisk -rx 'logger reload' && "
+        "sleep 5 && mysql -e 'delete from ccdata.cdr'",
+    ),
+    Fault(
+        "recordings-not-synced",
+        "nothing brings recordings to the disk while calls are up",
+        Kind.STORAGE,
+        _ids("recordings.kept"),
+        inject="systemctl disable --now ucontact-sync 2>/dev/null",
+    ),
+    Fault(
+        "recordings-without-record",
+        "a recording has no call record",
+        Kind.STORAGE,
+        _ids("recordings.records"),
+        inject=f"runuser -u asterisk -- mkdir -p {_MONITOR}/$(date +%Y/%m/%d) && "
+        f"cd {_MONITOR}/$(date +%Y/%m/%d) && echo sound > x_6001_43_1700000000.1.gsm && "
+        "touch -d '1 hour ago' x_6001_43_1700000000.1.gsm",
+        mend=f"rm {_MONITOR}/2*/*/*/x_*",
     ),
     Fault(
         "recordings-full",

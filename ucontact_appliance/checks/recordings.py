@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -13,17 +15,30 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts.recordings import (
+    COMPARED_DAYS,
+    KEEPING_UNITS,
     LOG,
     SPOOL,
     WALK_SECONDS,
+    Keeping,
     LostRecordings,
+    RecordedRows,
+    RecordingFile,
     SpoolAccess,
+    keeping,
     lost_recordings,
+    recorded_rows,
+    recording_files,
     spool_access,
 )
 from ucontact_appliance.planning.model import Role
 
 TREE = "recordings.tree"
+_DAY = 86400.0
+_SETTLED = 180.0  # seconds until a call's record and the end of its recording are written
+_LONGEST_CALL = 7200.0
+_HEARD = 2  # seconds of a call that leave anything to hear
+_SHOWN = 5
 
 
 def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
@@ -59,6 +74,64 @@ def judge_lost(found: LostRecordings) -> Judgement:
     )
 
 
+def judge_keeping(found: Keeping) -> Judgement:
+    """R05, R16: without these a power cut takes the records of all calls that were up."""
+    required = f"{' and '.join(KEEPING_UNITS)} run, and start at boot"
+    wrong = [
+        f"{unit} is {found.states.get(unit, 'unknown')}, {found.enabled.get(unit, 'unknown')}"
+        for unit in KEEPING_UNITS
+        if (found.states.get(unit), found.enabled.get(unit)) != ("active", "enabled")
+    ]
+    if wrong:
+        return failed("; ".join(wrong), required, found.evidence)
+    return passed("both run", required)
+
+
+def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement:
+    """R05, R16: what was recorded has a record, and what has a record was recorded.
+
+    What is younger than some minutes may be of a call that is up, or about to be written.
+    """
+    required = f"recordings and call records of the last {COMPARED_DAYS} days belong together"
+    if rows.missing:
+        return skipped("there is no mysql client on the database host", required)
+    window = min(COMPARED_DAYS * _DAY, rows.oldest - _LONGEST_CALL)
+    alone = [
+        file
+        for file in files
+        if _SETTLED < file.age < window and file.size and file.uniqueid not in rows.ids
+    ]
+    sizes = {file.uniqueid: file.size for file in files}
+    silent = [
+        row
+        for row in rows.recorded
+        if _SETTLED + row.billsec < row.age < window and row.billsec >= _HEARD
+        if not sizes.get(row.uniqueid)
+    ]
+    evidence = "\n".join(
+        [f"no record: {file.name}, {file.size} octets" for file in alone[:_SHOWN]]
+        + [f"no recording: {row.uniqueid}, {row.billsec} s" for row in silent[:_SHOWN]]
+    )
+    # What is lost is lost: no installation mends it, and none must fail of it.
+    if alone:
+        return warned(
+            f"{len(alone)} recordings have no record, {len(silent)} records no recording",
+            required,
+            evidence,
+        )
+    if silent:
+        return warned(
+            f"{len(silent)} records have no recording, or an empty one", required, evidence
+        )
+    return passed(f"{len(files)} recordings, {len(rows.recorded)} records", required)
+
+
+def _pairs(subject: Subject) -> Judgement:
+    name = subject.plan.carriers(Role.DATABASE)[0].name
+    rows = subject.facts.get(recorded_rows, name, str(subject.state.known_hosts))
+    return judge_pairs(subject.facts.get(recording_files), rows)
+
+
 CHECKS: tuple[Check, ...] = (
     Check(
         id=TREE,
@@ -81,6 +154,29 @@ CHECKS: tuple[Check, ...] = (
         judge=lambda subject: judge_lost(_lost(subject)),
         role=Role.TELEPHONY,
         needs=(TREE,),
+    ),
+    Check(
+        id="recordings.kept",
+        title="A power cut leaves recordings and call records",
+        severity=Severity.HIGH,
+        requirements=("R05", "R16"),
+        remedy=f"{{ssh}} systemctl enable --now {' '.join(KEEPING_UNITS)}",
+        judge=lambda subject: judge_keeping(subject.facts.get(keeping)),
+        role=Role.TELEPHONY,
+    ),
+    Check(
+        id="recordings.records",
+        title="Recordings and call records belong together",
+        severity=Severity.HIGH,
+        requirements=("R05", "R16"),
+        # Where the database was away when a call ended, the local file has its record.
+        remedy="{ssh} tail -n 20 /var/log/asterisk/cdr-csv/Master.csv  # records that the database "
+        "did not take are in this file: enter them; a recording that was deleted on purpose needs "
+        "nothing",
+        judge=_pairs,
+        role=Role.TELEPHONY,
+        needs=("asterisk.recordings", "asterisk.records", "mysql.tables"),
+        timeout=45.0,
     ),
 )
 

@@ -360,7 +360,9 @@ def records_path(reach: Reach) -> RecordsPath:
         stdin="select count(*) from cdr where 1=0;\n",
         timeout=_SECONDS,
     )
-    return RecordsPath(done.status == 0, f"{done.stdout.strip()}\n{done.stderr.strip()}".strip())
+    # isql ends with 0 when the server refuses the query.
+    reached = done.status == 0 and "[ISQL]ERROR" not in done.stderr
+    return RecordsPath(reached, f"{done.stdout.strip()}\n{done.stderr.strip()}".strip())
 
 
 @dataclass(frozen=True)

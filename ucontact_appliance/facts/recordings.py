@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.call import RECORDINGS, mysql_words, runner_of
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import Reach
 
@@ -68,7 +69,7 @@ def parse_access(text: str) -> SpoolAccess:
     Raises UnreachableError where the walk could not be made.
     """
     *shown, last = text.splitlines() or [""]
-    counts = re.fullmatch(r"(\d+) folders, (\d+) files, status (\d+)", last)
+    counts = re.fullmatch(r"(\d{1,12}) folders, (\d{1,12}) files, status (\d{1,3})", last)
     if counts is None:
         raise UnreachableError(f"{SPOOL} can't be searched", evidence=text.strip()[:1000])
     folders, files, status = map(int, counts.groups())
@@ -128,3 +129,141 @@ def parse_lost(parts: Mapping[str, str]) -> LostRecordings:
 
 def _lines(parts: Mapping[str, str]) -> list[str]:
     return parts.get("lines", "").splitlines()
+
+
+KEEPING_UNITS = ("ucontact-records.service", "ucontact-sync.service")
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """The units that bring recordings and records to the disk while calls are up, by state."""
+
+    states: Mapping[str, str]
+    enabled: Mapping[str, str]
+    evidence: str
+
+
+def keeping(reach: Reach) -> Keeping:
+    """Whether these units run, and would at the next boot."""
+    units = " ".join(KEEPING_UNITS)
+    command = script(
+        active=f"systemctl is-active {units} || true",
+        enabled=f"systemctl is-enabled {units} 2>/dev/null || true",
+    )
+    return parse_keeping(sections(reach.runner.run(["sh", "-c", command]).stdout))
+
+
+def parse_keeping(parts: Mapping[str, str]) -> Keeping:
+    """From the words of systemctl, one a line, in the order of KEEPING_UNITS."""
+    active, enabled = (parts.get(name, "").split() for name in ("active", "enabled"))
+    return Keeping(
+        states=dict(zip(KEEPING_UNITS, active, strict=False)),
+        enabled=dict(zip(KEEPING_UNITS, enabled, strict=False)),
+        evidence="\n".join(part.strip() for part in parts.values()),
+    )
+
+
+@dataclass(frozen=True)
+class RecordingFile:
+    """A recording: the id of its call, how long ago it was written (seconds), size and name."""
+
+    uniqueid: str
+    age: float
+    size: int
+    name: str
+
+
+@dataclass(frozen=True)
+class RecordedRow:
+    """An answered call's record that names a recording; `age` in seconds since its beginning."""
+
+    uniqueid: str
+    age: float
+    billsec: int
+
+
+@dataclass(frozen=True)
+class RecordedRows:
+    """The ids of all records, newest first, and those of answered calls that name a recording.
+
+    `oldest` is the age in seconds up to which all are here. `missing`: there is no client to ask.
+    """
+
+    ids: frozenset[str]
+    recorded: tuple[RecordedRow, ...]
+    oldest: float
+    missing: bool = False
+
+
+COMPARED_DAYS = 1
+_LOOKED_AT_DAYS = 2 * COMPARED_DAYS  # a call may have begun long before its recording ended
+_TABLE = "ccdata.cdr"
+_MOST = 20_000
+_NO_CLIENT = 127  # the shell's exit status for a command that does not exist
+_DAY = 86400.0
+_RECORDING = re.compile(r".*_(?P<uniqueid>\d+\.\d+)\.\w+")
+# Folders are by the day on which a call began; only the newest ones are looked into.
+_FILES = (
+    "now=$(date +%s); "
+    f'for day in $(seq 0 {_LOOKED_AT_DAYS}); do folder={RECORDINGS}/$(date -d "$day days ago" '
+    '+%Y/%m/%d); if [ -d "$folder" ]; then find "$folder" -type f '
+    r"-printf '%T@ %s %f\0'; fi; done | tr '\n\0' '?\n' | sort -rn | "
+    f"head -n {_MOST}; "
+    'echo "now $now"'
+)
+_ROWS = (
+    "select uniqueid, timestampdiff(second, calldate, utc_timestamp()), billsec, "
+    "disposition = 'ANSWERED' and userfield <> '' from ccdata.cdr "
+    f"where calldate > utc_timestamp() - interval {_LOOKED_AT_DAYS} day "
+    f"order by calldate desc limit {_MOST}"
+)
+
+
+def recording_files(reach: Reach) -> tuple[RecordingFile, ...]:
+    """The newest recordings, the newest first."""
+    return parse_files(reach.runner.run(["sh", "-c", _FILES], timeout=30.0).stdout)
+
+
+def parse_files(text: str) -> tuple[RecordingFile, ...]:
+    """From `TIME SIZE NAME` lines and the line with the time; other files are passed over.
+
+    Raises UnreachableError where the host did not say the time.
+    """
+    *lines, last = text.splitlines() or [""]
+    now = re.fullmatch(r"now (\d{1,12})", last)
+    if now is None:
+        raise UnreachableError("the host does not say the time", evidence=last[:100])
+    found = (re.fullmatch(r"(\d{1,12})\.\d+ (\d{1,15}) (.+)", line) for line in lines)
+    named = ((one, _RECORDING.fullmatch(one[3])) for one in found if one)
+    return tuple(
+        RecordingFile(name["uniqueid"], float(now[1]) - float(one[1]), int(one[2]), one[3])
+        for one, name in named
+        if name
+    )
+
+
+def recorded_rows(reach: Reach, name: str, known_hosts: str) -> RecordedRows:
+    """The newest call records on the database host `name`."""
+    with runner_of(reach, name, known_hosts) as runner:
+        done = runner.run([*mysql_words(_ROWS), "--skip-column-names"], timeout=30.0)
+    if done.status == _NO_CLIENT:
+        return RecordedRows(frozenset(), (), 0.0, missing=True)
+    if done.status:
+        raise UnreachableError(f"{_TABLE} can't be read", evidence=done.evidence)
+    return parse_rows(done.stdout.splitlines())
+
+
+def parse_rows(lines: Iterable[str]) -> RecordedRows:
+    """From `ID AGE BILLSEC RECORDED` by tabs."""
+    rows = [line.split("\t") for line in lines]
+    good = [row for row in rows if len(row) == 4 and re.fullmatch(r"-?\d{1,12}", row[1])]
+    all_of_them = len(rows) < _MOST
+    return RecordedRows(
+        ids=frozenset(row[0] for row in good),
+        recorded=tuple(
+            RecordedRow(row[0], float(row[1]), int(row[2]))
+            for row in good
+            if row[3] == "1" and re.fullmatch(r"\d{1,9}", row[2])
+        ),
+        oldest=_LOOKED_AT_DAYS * _DAY if all_of_them or not good else float(good[-1][1]),
+    )

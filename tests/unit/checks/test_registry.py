@@ -78,7 +78,7 @@ _PROGRAMS = {
     "fail2ban-client", "find", "findmnt", "free", "getent", "grep", "head", "ip", "journalctl",
     "ls", "mkdir", "mv", "mysql", "nft", "nproc",
     "ping", "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "ssh-keygen", "sysctl",
-    "systemctl", "true", "ucontact", "uname",
+    "systemctl", "tail", "true", "ucontact", "uname",
 }  # fmt: skip
 _HOSTS = {
     "local": Host(name="one", address="local"),

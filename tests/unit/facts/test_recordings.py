@@ -9,7 +9,13 @@ from tests.unit.facts.outputs import recorded
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts import recordings
 from ucontact_appliance.facts.host import sections
-from ucontact_appliance.facts.recordings import parse_access, parse_lost
+from ucontact_appliance.facts.recordings import (
+    parse_access,
+    parse_files,
+    parse_keeping,
+    parse_lost,
+    parse_rows,
+)
 
 
 def test_a_spool_that_is_all_right() -> None:
@@ -69,3 +75,45 @@ def test_the_log_is_looked_through_by_the_hosts_own_shell(
     parts = sections(done.stdout)
     assert parts["lines"].count("app_mixmonitor.c: Cannot open") == 2
     assert "NOTICE" not in parts["lines"]
+
+
+def test_the_units_that_keep_calls() -> None:
+    words = "active\ninactive\n"
+    found = parse_keeping({"active": words, "enabled": "enabled\ndisabled\n"})
+    assert found.states == {
+        "ucontact-records.service": "active",
+        "ucontact-sync.service": "inactive",
+    }
+    assert found.enabled["ucontact-sync.service"] == "disabled"
+
+
+def test_recordings_by_the_id_of_their_call() -> None:
+    first, *_ = files = parse_files(recorded("recording_files-sid"))
+    assert first.uniqueid == "1795905845.7"
+    assert (first.size, first.name) == (32768, "20261128-224405_unknown_43_1795905845.7.gsm")
+    assert 0 < first.age < 3600
+    assert [file.age for file in files] == sorted(file.age for file in files)
+
+
+def test_other_files_are_passed_over() -> None:
+    text = "1795905859.1 7 notes.txt\nnonsense\n1795905859.1 7 x_1.2.gsm\nnow 1795905860\n"
+    (found,) = parse_files(text)
+    assert (found.uniqueid, round(found.age)) == ("1.2", 1)
+
+
+def test_a_host_without_a_time() -> None:
+    with pytest.raises(UnreachableError, match="time"):
+        parse_files("find: something\n")
+
+
+def test_rows_of_answered_calls_with_a_recording() -> None:
+    found = parse_rows(recorded("recorded_rows-sid").splitlines())
+    assert "1795905244.0" in found.ids
+    (row, *_) = (row for row in found.recorded if row.uniqueid == "1795905244.1")
+    assert row.billsec == 8
+    assert found.oldest == 2 * 86400
+
+
+def test_more_rows_than_are_looked_at_shorten_the_time() -> None:
+    found = parse_rows(f"1.{number}\t{number}\t5\t1" for number in range(20_000))
+    assert found.oldest == 19_999

@@ -13,7 +13,9 @@ _HEAD = """\
 
 What `ucontact doctor` looks at, by subject; this page is made from the registry. `--only` takes an
 id or its beginning. *Needs*: without their pass a check is not judged, and says what it waits for.
-*Stage*: preflight runs before an installation, doctor always, deep with `--deep` alone.
+*Stage*: preflight runs before an installation, doctor always; echo with the one short call of the
+nights and of an installation that changed nothing, deep with all calls (`--deep`, and after a
+change).
 
 """
 _TABLE = """\

@@ -88,6 +88,21 @@ def test_a_fault_is_named_by_its_check_and_no_other(installed: Installed, fault:
     assert status == (1 if hard else 0)
 
 
+def test_an_install_that_changes_nothing_ends_with_a_call_all_the_same(
+    installed: Installed,
+) -> None:
+    media = next(fault for fault in FAULTS if fault.name == "media blocked")
+    installed.sh(media.do)
+    try:
+        done = installed.ucontact("install", "--yes")
+    finally:
+        installed.sh(media.undo)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "no call was heard: " in done.stderr
+    assert "call.dtls: not " in done.stderr
+    assert "installed" not in done.stdout
+
+
 def test_after_all_faults_are_mended_the_site_is_healthy_again(installed: Installed) -> None:
     _, findings = installed.doctor()
     assert _bad(findings) == _USUAL

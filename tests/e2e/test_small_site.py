@@ -87,6 +87,7 @@ def test_a_second_install_changes_nothing(installed: Installed, old_secret: str)
     done = installed.ucontact("install", "--yes")
     assert done.returncode == 0, done.stderr
     assert "changed=0" in done.stdout
+    assert "call    a real call was heard: 440 Hz" in done.stdout
 
 
 def test_an_older_site_file_of_another_controller_is_refused_with_what_it_would_remove(

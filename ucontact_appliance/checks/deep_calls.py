@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ucontact_appliance.checks.call import caller
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -40,7 +41,6 @@ from ucontact_appliance.facts.call import HERTZ, Attempt, echo_call
 from ucontact_appliance.facts.deep_calls import (
     MIME,
     WAY_SECONDS,
-    Caller,
     Named,
     codec_calls,
     keeps_marks,
@@ -69,32 +69,26 @@ _SLOW = {
 }
 
 
-def _caller(subject: Subject) -> Caller:
-    number = subject.site.telephony.extensions[0]
-    secret = subject.secrets[f"telephony.extensions.{number}"]
-    return number, secret, str(subject.state.pki / "portal-ca.pem")
-
-
 def _main(subject: Subject) -> Attempt:
-    return subject.facts.get(echo_call, *_caller(subject))
+    return subject.facts.get(echo_call, *caller(subject))
 
 
 def _codecs(subject: Subject) -> tuple[Named, ...]:
     _main(subject)  # one after the other
-    return subject.facts.get(codec_calls, _caller(subject), _CODECS)
+    return subject.facts.get(codec_calls, caller(subject), _CODECS)
 
 
 def _ways(subject: Subject) -> dict[str, Attempt]:
     _codecs(subject)
     rows = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
     port = next(row.first for row in rows if row.id == "stun-udp")
-    found = subject.facts.get(way_calls, _caller(subject), port, subject.secrets["stun.turn"])
+    found = subject.facts.get(way_calls, caller(subject), port, subject.secrets["stun.turn"])
     return {one.name: one.attempt for one in found}
 
 
 def _videos(subject: Subject) -> tuple[Named, ...]:
     _ways(subject)
-    return subject.facts.get(video_calls, _caller(subject), _VIDEO_CODECS)
+    return subject.facts.get(video_calls, caller(subject), _VIDEO_CODECS)
 
 
 def _marked(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
@@ -207,7 +201,7 @@ def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
         again: tuple[int, ...] = ()
         if first.attempt.record is not None and _poor(first, limit_of[first.name]):
             again = (2, 3)
-        more = (subject.facts.get(codec_calls, _caller(subject), (first.name,), n) for n in again)
+        more = (subject.facts.get(codec_calls, caller(subject), (first.name,), n) for n in again)
         yield (first, *(call for calls in more for call in calls))
 
 

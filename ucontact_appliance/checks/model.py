@@ -44,11 +44,25 @@ class Severity(str, Enum):
 
 
 class Stage(str, Enum):
-    """When a check runs."""
+    """When a check runs: `echo` with one short call to the echo test, `deep` with all calls."""
 
     PREFLIGHT = "preflight"
     DOCTOR = "doctor"
+    ECHO = "echo"
     DEEP = "deep"
+
+
+class Calls(str, Enum):
+    """The real calls that a run of the doctor's checks places."""
+
+    NONE = "none"
+    ECHO = "echo"  # one short call
+    DEEP = "deep"  # all of them
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of such a run."""
+        return (Stage.DOCTOR,) if self is Calls.NONE else (Stage.DOCTOR, Stage(self.value))
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,7 @@ class Subject:
     """Everything a check may look at, for one host of the site.
 
     `now` (aware, UTC) is the run's time: a stored snapshot is judged by the day it was taken on.
+    `stages` are the run's: with `echo` alone its call is the short one.
     """
 
     site: Site
@@ -97,6 +112,7 @@ class Subject:
     facts: FactSource
     tidy: Tidy | None = None
     now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    stages: frozenset[Stage] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,11 @@ class Check:
     needs: tuple[str, ...] = ()
     timeout: float = 8.0
     takes: float = 0.1
+
+    @property
+    def listens(self) -> bool:
+        """Whether it takes a real call to judge it."""
+        return self.stages <= {Stage.ECHO, Stage.DEEP}
 
 
 @dataclass(frozen=True)

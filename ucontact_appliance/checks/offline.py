@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ucontact_appliance.checks.model import Check, Finding, Stage, Subject
+from ucontact_appliance.checks.model import Calls, Check, Finding, Subject
 from ucontact_appliance.checks.registry import CHECKS
 from ucontact_appliance.checks.run import run_tasks, select, tasks_for
 from ucontact_appliance.checks.waivers import waive
@@ -46,7 +46,7 @@ def judge_snapshot(
 
     What was not stored is skipped, with the reason. Raises UsageError for an unknown id in `only`.
     """
-    stages = (Stage.DOCTOR, Stage.DEEP) if snapshot.deep else (Stage.DOCTOR,)
+    stages = (Calls.DEEP if snapshot.deep else Calls.NONE).stages
     state = StatePaths(Path(snapshot.etc), Path(snapshot.var))
     subjects = [
         Subject(
@@ -57,6 +57,7 @@ def judge_snapshot(
             state,
             StoredFacts(snapshot.site, host, snapshot.facts.get(host.name, ())),
             now=snapshot.time,
+            stages=frozenset(stages),
         )
         for host in snapshot.site.hosts
     ]

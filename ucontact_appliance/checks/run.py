@@ -112,7 +112,9 @@ def run_checks(
         for host in site.hosts:
             runner = stack.enter_context(runner_for(host, connections))
             facts = FactSource(Reach(site, host, runner, mark))
-            subjects.append(Subject(site, plan, host, secrets, state, facts, tidy))
+            subjects.append(
+                Subject(site, plan, host, secrets, state, facts, tidy, stages=frozenset(stages))
+            )
         wording = Wording(site_file, tuple(secrets.values()), state.known_hosts)
         findings = run_tasks(
             tasks_for(chosen, subjects),
@@ -315,7 +317,7 @@ def _disturbed(task: Task, waiting: Mapping[Key, Task], running: Mapping[Key, _R
 
 
 def _deep(task: Task) -> bool:
-    return task.check.stages == {Stage.DEEP}
+    return task.check.listens
 
 
 def _root_of(task: Task, findings: Mapping[Key, Finding]) -> Key | None:

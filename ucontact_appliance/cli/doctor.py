@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ucontact_appliance.checks.document import schema_text, to_document, verdict_of
-from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.checks.model import Calls, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.cli.console import out, show_json
 from ucontact_appliance.cli.doctor_form import (
@@ -116,7 +116,7 @@ def doctor(
             "--notify tells of whole runs, to those that its file names",
             helps=f"ucontact doctor --notify {notify}",
         )
-    wishes = Wishes(at, mail, webhook, allow_http, lang)
+    wishes = Wishes(at, mail, webhook, allow_http, lang, deep)
     if wishes.any and not install_timer:
         raise UsageError(
             "--at, --mail, --webhook and --allow-http go with --install-timer",
@@ -138,11 +138,11 @@ def doctor(
         if from_file is not None:
             run = run_stored(from_file, tuple(only or ()))
         elif notify is not None:
-            run = night(notify, site_file(site), deep=deep)
+            run = night(notify, site_file(site), calls=Calls.DEEP if deep else Calls.ECHO)
         else:
             run = _run(
                 load_installed(site_file(site)),
-                deep=deep,
+                calls=Calls.DEEP if deep else Calls.NONE,
                 only=tuple(only or ()),
                 facts_file=facts_file,
                 changed=changed,
@@ -174,19 +174,19 @@ def _refuse_contradictions(
 def _run(
     here: Installed,
     *,
-    deep: bool,
+    calls: Calls,
     only: tuple[str, ...],
     facts_file: Path | None,
     changed: bool,
     kept: bool,
 ) -> Run:
-    run = run_here(here, deep=deep, only=only, facts_file=facts_file)
+    run = run_here(here, calls=calls, only=only, facts_file=facts_file)
     if changed:
         runs = kept_runs(here.paths.doctor)
-        run = replace(run, changes=changes_since(runs, run.findings, deep=deep))
+        run = replace(run, changes=changes_since(runs, run.findings, calls=calls))
     # Parts can't be compared, and a monitoring system's polls would push other runs out.
     if kept and not only:
-        keep(here, run, deep=deep)
+        keep(here, run, calls=calls)
     return run
 
 

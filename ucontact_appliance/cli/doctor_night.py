@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import out, show_error
 from ucontact_appliance.cli.doctor_run import Run, keep, run_here
 from ucontact_appliance.engine.history import changes_since, kept_runs
@@ -86,6 +87,7 @@ class Wishes:
     webhook: str | None
     allow_http: bool
     lang: Tongue | None = None
+    deep: bool = False
 
     @property
     def any(self) -> bool:
@@ -101,6 +103,7 @@ def set_timer(site_file: Path, wishes: Wishes) -> None:
     out.print(
         f"[bold green]set[/]     {timer.name}, each night at {watch.at}\n"
         f"next    {timer.next or 'not known'}\n"
+        f"calls   {'all calls of --deep' if watch.deep else 'one short call'}\n"
         f"tells   {destinations(watch)}\n"
         f"try     systemctl start {timer.name.removesuffix('.timer')}.service",
         highlight=False,
@@ -126,6 +129,7 @@ def _watch(site: str, wishes: Wishes) -> Watch:
             mail=mail_address(wishes.mail) if wishes.mail else None,
             webhook=webhook_address(webhook, allow_http=wishes.allow_http) if webhook else None,
             lang=wishes.lang or tongue_of(os.environ),
+            deep=wishes.deep,
         )
     except ValidationError:
         raise UsageError(
@@ -133,7 +137,7 @@ def _watch(site: str, wishes: Wishes) -> Watch:
         ) from None
 
 
-def night(path: Path, site_file: Path, *, deep: bool) -> Run:
+def night(path: Path, site_file: Path, *, calls: Calls) -> Run:
     """The timer's run: look, tell what changed since the last such run, and keep it.
 
     Raises UnreachableError when somebody could not be told; the next night then tells it again.
@@ -141,24 +145,24 @@ def night(path: Path, site_file: Path, *, deep: bool) -> Run:
     watch = load_watch(path)
     try:
         here = load_installed(site_file)
-        run = run_here(here, deep=deep)
+        run = run_here(here, calls=calls)
     except ApplianceError as error:
         _tell_trouble(watch, error)
         raise
-    return _told(watch, here, run, deep=deep)
+    return _told(watch, here, run, calls=calls)
 
 
-def _told(watch: Watch, here: Installed, run: Run, *, deep: bool) -> Run:
+def _told(watch: Watch, here: Installed, run: Run, *, calls: Calls) -> Run:
     runs = kept_runs(here.paths.doctor)
-    changes = changes_since(runs, run.findings, deep=deep, by="night")
+    changes = changes_since(runs, run.findings, calls=calls, by="night")
     # The first night is told too: it shows that the way to its reader works.
     if changes.rows or changes.since is None:
         try:
             tell(watch, run.time, changes, run.findings)
         except UnreachableError:
-            keep(here, run, deep=deep)
+            keep(here, run, calls=calls)
             raise
-    keep(here, run, deep=deep, by="night")
+    keep(here, run, calls=calls, by="night")
     return replace(run, changes=changes)
 
 

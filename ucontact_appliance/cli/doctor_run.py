@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ucontact_appliance.checks.changes import Changes
-from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.checks.model import Calls, Finding
 from ucontact_appliance.checks.offline import judge_snapshot, load_snapshot
 from ucontact_appliance.cli.console import err
 from ucontact_appliance.cli.doctor_view import warn
@@ -33,7 +33,7 @@ class Run:
 
 
 def run_here(
-    here: Installed, *, deep: bool, only: tuple[str, ...] = (), facts_file: Path | None = None
+    here: Installed, *, calls: Calls, only: tuple[str, ...] = (), facts_file: Path | None = None
 ) -> Run:
     """Look at the installed site; with `facts_file`, store there what was read."""
     began_at, began = datetime.now(timezone.utc), time.monotonic()
@@ -41,14 +41,14 @@ def run_here(
     with err.status(f"looking at {here.site.site} …") as status:
         findings = examine(
             here,
-            deep=deep,
+            calls=calls,
             only=only,
             on_finding=lambda finding: status.update(finding.title),
             on_facts=read.update,
             on_notice=warn,
         )
     if facts_file is not None:
-        for left_out in save_facts(here, read, began_at, facts_file, deep=deep):
+        for left_out in save_facts(here, read, began_at, facts_file, deep=calls is Calls.DEEP):
             warn(f"not stored: {left_out}")
     return Run(here.site, began_at, findings, time.monotonic() - began)
 
@@ -62,9 +62,9 @@ def run_stored(path: Path, only: tuple[str, ...]) -> Run:
     return Run(snapshot.site, snapshot.time, findings, time.monotonic() - began)
 
 
-def keep(here: Installed, run: Run, *, deep: bool, by: By = "hand") -> None:
+def keep(here: Installed, run: Run, *, calls: Calls, by: By = "hand") -> None:
     """Keep the run. A disk that is full is the doctor's to tell, not to fall over."""
     try:
-        keep_run(here.paths.doctor, here.site, run.time, run.findings, deep=deep, by=by)
+        keep_run(here.paths.doctor, here.site, run.time, run.findings, calls=calls, by=by)
     except UnreachableError as error:
         warn(f"this run was not kept: {error.what}: {error.evidence}")

@@ -40,6 +40,7 @@ def show_installed(site: Site, site_file: Path, done: InstallResult) -> None:
     paths = state_paths(site.site)
     lines = [
         f"[bold green]installed[/] changed={done.changed} in {done.seconds:.0f} s",
+        f"call    {escape(done.call)}",
         f"portal  https://{site.fqdn}/uContact/",
         *_login(site, site_file),
         *(_trust(site) if site.certificate.source is CertificateSource.PRIVATE_CA else ()),

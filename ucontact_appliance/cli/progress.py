@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from ucontact_appliance.engine.events import (
+    CallMade,
     Event,
     PhaseFailed,
     PhaseFinished,
@@ -88,6 +89,8 @@ class Progress:
                 self._line("[bold red]✗[/]", self._ended(phase), f"{seconds:.0f} s")
             case Warned(text=text):
                 self._console.print(f"  [yellow]{escape(text)}[/]", highlight=False, soft_wrap=True)
+            case CallMade(text=text):
+                self._console.print(f"  {escape(text)}", highlight=False, soft_wrap=True)
             case TaskStarted(name=name, phase=phase):
                 self._at_work[phase].task, self._at_work[phase].hosts = name, ()
             case TaskResult():

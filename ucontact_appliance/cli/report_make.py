@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import err
 from ucontact_appliance.engine.examination import examine
 from ucontact_appliance.engine.gathering import Gatherer
@@ -22,7 +23,7 @@ def make_report(
         surveys = look(here.site, here.paths).surveys
         findings = examine(
             here,
-            deep=deep,
+            calls=Calls.DEEP if deep else Calls.NONE,
             on_finding=lambda finding: status.update(speak.text(finding.title)),
             on_facts=gatherer,
         )

@@ -119,13 +119,14 @@ class _Course:
         self._job.log(f"phase {number} of {total}: {phase.title}")
         self._save(self._journal.with_entry(entry(phase.id, Progress.STARTED)))
         begin = time.monotonic()
-        self._running[submit(self._work, phase, begin)] = (phase, begin)
+        job = replace(within(self._job, phase), unproven=self._journal.unproven)
+        self._running[submit(self._work, phase, job, begin)] = (phase, begin)
 
-    def _work(self, phase: Phase, begin: float) -> int:
+    def _work(self, phase: Phase, job: Job, begin: float) -> int:
         command = f"ucontact install --site {self._job.site_file} --yes"
         last = self._number(phase) == len(self._phases)
         with failing(phase, self._job, begin, command, self._log_path, last=last):
-            return phase.run(within(self._job, phase))
+            return phase.run(job)
 
     def _settle(self, future: Future[int]) -> None:
         phase, begin = self._running.pop(future)
@@ -149,7 +150,8 @@ class _Course:
         self._done.add(phase.id)
         self._changed += changed
         done = entry(phase.id, Progress.DONE, changed=changed, seconds=seconds)
-        self._save(self._journal.with_entry(done))
+        journal = self._journal.with_changes() if changed else self._journal
+        self._save(journal.with_entry(done))
         self._job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={changed}")
         self._job.observer(PhaseFinished(phase.id, phase.title, changed, seconds))
 

@@ -83,27 +83,28 @@ def _folder(here: Installed) -> Path:
 
 
 @contextmanager
-def own_run(here: Installed) -> Iterator[str]:
+def own_run(here: Installed, ssh: SshSettings | None = None) -> Iterator[str]:
     """The mark of a run with real calls, whose every trace is taken away at the end.
 
-    What can't be taken away then is left to the next run: the journal stays.
+    What can't be taken away then is left to the next run: the journal stays. `ssh` shares the
+    connections of a larger run.
     """
     mark = new_mark()
     journal = write_journal(_folder(here), mark)
     yield mark
     # Not reached by a run that failed or was interrupted: its journal stays, and is swept later.
     with contextlib.suppress(ApplianceError, TimeoutError):
-        remove_run(here, mark)
+        remove_run(here, mark, ssh)
         journal.unlink(missing_ok=True)
 
 
-def sweep(here: Installed) -> tuple[str, ...]:
+def sweep(here: Installed, ssh: SshSettings | None = None) -> tuple[str, ...]:
     """Take away what killed runs left; one sentence a run. A host out of reach is told, not raised:
     the journal stays for the next run."""
     told = []
     for path, journal in left_behind(_folder(here)):
         try:
-            removed = remove_run(here, journal.mark)
+            removed = remove_run(here, journal.mark, ssh)
         except (ApplianceError, TimeoutError) as error:
             told.append(f"an earlier run was killed; its calls can't be taken away yet: {error}")
             continue
@@ -112,9 +113,9 @@ def sweep(here: Installed) -> tuple[str, ...]:
     return tuple(told)
 
 
-def remove_run(here: Installed, mark: str) -> MarkedTraces:
+def remove_run(here: Installed, mark: str, ssh: SshSettings | None = None) -> MarkedTraces:
     """Take away everything that bears the mark. Raises UnreachableError or TimeoutError."""
-    ssh = SshSettings(here.paths.known_hosts)
+    ssh = ssh or SshSettings(here.paths.known_hosts)
     hosts = {host.name: host for host in here.site.hosts}
     telephony = hosts[here.plan.carriers(Role.TELEPHONY)[0].name]
     database = hosts[here.plan.carriers(Role.DATABASE)[0].name]

@@ -92,6 +92,16 @@ class Warned:
     text: str
 
 
+@dataclass(frozen=True)
+class CallMade:
+    """What came of the call that an installation ends with, in one line; also that there was none.
+
+    `text` is safe to show: it holds no secret.
+    """
+
+    text: str
+
+
 Event = (
     PhaseStarted
     | PhaseSkipped
@@ -102,6 +112,7 @@ Event = (
     | TaskStarted
     | TaskResult
     | Warned
+    | CallMade
 )
 Observer = Callable[[Event], None]
 

@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from ucontact_appliance import __version__
-from ucontact_appliance.checks.model import Finding, Stage
+from ucontact_appliance.checks.model import Calls, Finding
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.deep_journal import own_run, sweep
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.engine.traces import remove_call_traces
+from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.facts.stored import Redaction, Snapshot, store
 from ucontact_appliance.site.files import write_atomic
@@ -21,33 +22,35 @@ from ucontact_appliance.site.files import write_atomic
 def examine(
     here: Installed,
     *,
-    deep: bool,
+    calls: Calls,
     only: Sequence[str] = (),
     on_finding: Callable[[Finding], None] | None = None,
     on_facts: Callable[[Mapping[str, FactSource]], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
+    ssh: SshSettings | None = None,
 ) -> tuple[Finding, ...]:
-    """A finding a check and host; with `deep` real calls are placed as well.
+    """A finding a check and host; `calls` are the real calls that are placed as well.
 
     What an earlier run with calls left because it was killed is taken away first; `on_notice` is
-    told.
+    told. `ssh` shares the connections of a larger run.
     """
-    for notice in sweep(here):
+    for notice in sweep(here, ssh):
         if on_notice is not None:
             on_notice(notice)
-    with own_run(here) if deep else nullcontext("") as mark:
+    with nullcontext("") if calls is Calls.NONE else own_run(here, ssh) as mark:
         return run_checks(
             here.site,
             here.plan,
             here.secrets,
             here.paths,
             here.site_file,
-            stages=(Stage.DOCTOR, Stage.DEEP) if deep else (Stage.DOCTOR,),
+            stages=calls.stages,
             only=only,
             on_finding=on_finding,
             tidy=remove_call_traces,
             on_facts=on_facts,
             mark=mark,
+            ssh=ssh,
         )
 
 

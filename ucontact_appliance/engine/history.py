@@ -12,21 +12,25 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ucontact_appliance.checks.changes import BLOCKED, WAIVED, Changes, Seen, compare
 from ucontact_appliance.checks.document import DoctorDocument, FindingRow, to_document
-from ucontact_appliance.checks.model import Finding, Stage
+from ucontact_appliance.checks.model import Calls, Finding
 from ucontact_appliance.checks.registry import CHECKS
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Site
 
 _NAME = "%Y%m%dT%H%M%S%fZ"
-# What it takes a real call to judge: absent from a run without --deep.
-_DEEP = frozenset(check.id for check in CHECKS if check.stages == {Stage.DEEP})
+# What runs with each kind of calls judge; what is in no registry any more was judged by all.
+_JUDGED = {
+    calls: frozenset(check.id for check in CHECKS if check.stages & set(calls.stages))
+    for calls in Calls
+}
+_KNOWN = frozenset(check.id for check in CHECKS)
 
 By = Literal["hand", "night"]
 
 
 class Run(BaseModel):
-    """One kept run. `deep`: with the real call; `by`: a person, or the timer that told of it."""
+    """One kept run. `deep`: with all calls; `by`: a person, or the timer that told of it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +58,7 @@ def keep_run(
     time: datetime,
     findings: Sequence[Finding],
     *,
-    deep: bool,
+    calls: Calls,
     by: By = "hand",
     rule: Retention | None = None,
 ) -> Path:
@@ -64,7 +68,8 @@ def keep_run(
     """
     document = DoctorDocument.model_validate(to_document(site, time, findings))
     path = folder / f"{time.astimezone(timezone.utc):{_NAME}}-{by}.json"
-    write_private(path, Run(deep=deep, by=by, document=document).model_dump_json(indent=1) + "\n")
+    run = Run(deep=calls is Calls.DEEP, by=by, document=document)
+    write_private(path, run.model_dump_json(indent=1) + "\n")
     # Each kind by itself: a day of trying things out must not push the nights out.
     for old in _forgotten(_files(folder, by), time, rule or retention()):
         old.unlink(missing_ok=True)
@@ -78,13 +83,15 @@ def kept_runs(folder: Path) -> tuple[Run, ...]:
 
 
 def changes_since(
-    runs: Iterable[Run], findings: Sequence[Finding], *, deep: bool, by: By | None = None
+    runs: Iterable[Run], findings: Sequence[Finding], *, calls: Calls, by: By | None = None
 ) -> Changes:
     """What changed since the newest of `runs` (newest first) that can be compared.
 
-    A deep run is compared with a deep one; beside a plain run a deep one's call is left out. `by`
-    narrows them to the timer's own: what a person saw by day, the night still tells.
+    A deep run is compared with a deep one; what the earlier run judged by calls that this one does
+    not place is left out. `by` narrows them to the timer's own: what a person saw by day, the night
+    still tells.
     """
+    deep = calls is Calls.DEEP
     earlier = next(
         (run for run in runs if (run.deep or not deep) and by in (None, run.by)),
         None,
@@ -94,7 +101,7 @@ def changes_since(
     seen = [
         Seen(row.id, row.host, row.title, _state(row))
         for row in earlier.document.findings
-        if deep or row.id not in _DEEP
+        if row.id in _JUDGED[calls] or row.id not in _KNOWN
     ]
     return compare(seen, findings, earlier.document.time)
 

@@ -13,6 +13,8 @@ from ucontact_appliance import __version__
 from ucontact_appliance.engine.admission import start_anew
 from ucontact_appliance.engine.course import failing, run_phases, within
 from ucontact_appliance.engine.events import (
+    CallMade,
+    Event,
     Observer,
     PhaseForeseen,
     PhaseNotJudged,
@@ -65,6 +67,7 @@ class InstallResult:
     changed: int
     seconds: float
     log: Path
+    call: str  # what came of the call that it ends with; also that there was none
 
 
 # A phase that the newest install did not finish, or not on these servers: its tasks build on what
@@ -143,6 +146,13 @@ def install(
     """
     paths = state_paths(seen.site.site)
     start = time.monotonic()
+    calls: list[str] = []
+
+    def hearing(event: Event) -> None:
+        if isinstance(event, CallMade):
+            calls.append(event.text)
+        observer(event)
+
     with (
         install_lock(paths.lock) as lock,
         shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
@@ -163,7 +173,10 @@ def install(
         journal = load_journal(paths.journal)
         interrupted = journal.interrupted and journal.begun_beyond(phases[0].id)
         anew = restart or new_ca or not stopped_midway(journal, phases)
+        # Until a run has come to its end, nobody knows what was changed and that it works.
+        unproven = journal.unproven or interrupted
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
+        journal = journal.model_copy(update={"unproven": unproven})
         moves = pending_moves(seen, abandoned)
         with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (
             log_path,
@@ -176,7 +189,7 @@ def install(
                 secrets=secrets,
                 paths=paths,
                 ssh=ssh,
-                observer=observer,
+                observer=hearing,
                 log=log,
                 moves=moves,
                 take_over=take_over,
@@ -193,7 +206,8 @@ def install(
                 raise
             _recorded(hold, observer, well=True)
         remember_site(site_file)
-    return InstallResult(changed=changed, seconds=time.monotonic() - start, log=log_path)
+    told = calls[-1] if calls else "no call was made: the installation has no phase for it"
+    return InstallResult(changed, time.monotonic() - start, log_path, told)
 
 
 def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> bool:

@@ -41,7 +41,10 @@ class PhaseEntry(BaseModel):
 
 
 class Journal(BaseModel):
-    """The newest run of one site. `inputs` is what the run was made of, without secrets."""
+    """The newest run of one site. `inputs` is what the run was made of, without secrets.
+
+    `unproven`: something was changed, or may have been, since an installation last ended well.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,6 +52,7 @@ class Journal(BaseModel):
     inputs: dict[str, Any] = Field(default_factory=dict)
     progress: Progress = Progress.DONE
     phases: tuple[PhaseEntry, ...] = ()
+    unproven: bool = False
 
     def finished(self, phase: str) -> bool:
         """Whether that phase of the newest run is through."""
@@ -73,8 +77,13 @@ class Journal(BaseModel):
         return self.model_copy(update={"phases": (*others, entry)})
 
     def with_progress(self, progress: Progress) -> Journal:
-        """The journal with the whole run's progress changed."""
-        return self.model_copy(update={"progress": progress})
+        """The journal with the whole run's progress changed; a run that is through is proven."""
+        unproven = self.unproven and progress is not Progress.DONE
+        return self.model_copy(update={"progress": progress, "unproven": unproven})
+
+    def with_changes(self) -> Journal:
+        """The journal of a run that changed something."""
+        return self.model_copy(update={"unproven": True})
 
 
 def entry(

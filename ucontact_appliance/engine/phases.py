@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from ucontact_appliance.checks.call import call_result
 from ucontact_appliance.checks.foreign import PREFIX as FOREIGN
-from ucontact_appliance.checks.model import Finding, Stage, Verdict
+from ucontact_appliance.checks.model import Calls, Finding, Stage, Verdict
 from ucontact_appliance.checks.ports import FREE as PORTS_FREE
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.engine.ansible import PlayResult, run_playbook
-from ucontact_appliance.engine.events import Event, TaskResult, TaskStarted, Warned
+from ucontact_appliance.engine.events import CallMade, Event, TaskResult, TaskStarted, Warned
+from ucontact_appliance.engine.examination import examine
 from ucontact_appliance.engine.gathering import Gatherer
+from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
 from ucontact_appliance.engine.moves import carry, demand_room, demand_sources, settle
@@ -29,7 +32,7 @@ from ucontact_appliance.engine.reporting import demand_reportable, file_report, 
 from ucontact_appliance.engine.stores import store_of
 from ucontact_appliance.engine.takeover import Copy, take_over
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
-from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.findings import said
@@ -117,7 +120,7 @@ class Preflight(_Always):
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)
         _ready_for_packages(job, job.site.hosts, finish=finish)
-        findings = _checked(job, Stage.PREFLIGHT)
+        findings = _ready(job)
         excused = {f"{FOREIGN}{name}" for name in job.take_over}
         if excused:  # what holds the ports is stopped by the next phase, which judges again
             excused.add(PORTS_FREE)
@@ -146,7 +149,7 @@ class TakeOver:
             count += isinstance(done, Copy)
             job.log(str(done))
             job.observer(Warned(str(done)))
-        _demand(_checked(job, Stage.PREFLIGHT), _NOT_READY, job.speak)
+        _demand(_ready(job), _NOT_READY, job.speak)
         return count
 
     def preview(self, job: Job) -> int | Unforeseen:
@@ -286,7 +289,10 @@ class Carry:
 
 @dataclass(frozen=True)
 class Verify(_Always):
-    """The doctor's checks on what was just installed, and the evidence on disk either way."""
+    """The doctor's checks and a real call on what was installed, and the evidence either way.
+
+    After a change those are all calls of `doctor --deep`; where nothing was changed, a short one.
+    """
 
     id: str = "verify"
     title: str = "Health checks and report"
@@ -297,7 +303,8 @@ class Verify(_Always):
         """Raises PhaseFailedError naming what failed; the report is written before."""
         remember_written(job.site, job.plan, job.paths, job.ssh)
         gatherer = Gatherer()
-        findings = _checked(job, Stage.DOCTOR, gatherer)
+        findings = _examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
+        job.observer(CallMade(job.speak.text(call_result(findings))))
         job.observer(TaskStarted("Write the compliance report"))
         folder = new_folder(job.paths.reports)
         evidence = gatherer.evidence(findings, job.secrets)
@@ -422,23 +429,52 @@ def _failure(failed: tuple[TaskResult, ...]) -> Exception:
     )
 
 
-def _checked(
-    job: Job, stage: Stage, on_facts: Callable[[Mapping[str, FactSource]], None] | None = None
-) -> tuple[Finding, ...]:
-    def judged() -> tuple[Finding, ...]:
-        return run_checks(
+def _ready(job: Job) -> tuple[Finding, ...]:
+    return _with_lost_hosts_again(
+        job,
+        lambda: run_checks(
             job.site,
             job.plan,
             job.secrets,
             job.paths,
             job.site_file,
-            stages=(stage,),
-            on_finding=lambda finding: job.observer(TaskStarted(job.speak.text(finding.title))),
-            on_facts=on_facts,
-            # A check has less time than a connection that is tried again takes.
-            ssh=replace(job.ssh, retry_seconds=0.0),
-        )
+            stages=(Stage.PREFLIGHT,),
+            on_finding=_telling(job),
+            ssh=_without_retries(job),
+        ),
+    )
 
+
+def _examined(
+    job: Job, calls: Calls, on_facts: Callable[[Mapping[str, FactSource]], None]
+) -> tuple[Finding, ...]:
+    here = Installed(job.site, job.site_file, job.plan, job.secrets, job.paths)
+    return _with_lost_hosts_again(
+        job,
+        lambda: examine(
+            here,
+            calls=calls,
+            on_finding=_telling(job),
+            on_facts=on_facts,
+            on_notice=lambda text: job.observer(Warned(text)),
+            ssh=_without_retries(job),
+        ),
+    )
+
+
+def _telling(job: Job) -> Callable[[Finding], None]:
+    return lambda finding: job.observer(TaskStarted(job.speak.text(finding.title)))
+
+
+def _without_retries(job: Job) -> SshSettings:
+    """A check has less time than a connection that is tried again takes."""
+    return replace(job.ssh, retry_seconds=0.0)
+
+
+def _with_lost_hosts_again(
+    job: Job, judged: Callable[[], tuple[Finding, ...]]
+) -> tuple[Finding, ...]:
+    """The findings; judged once more when a host was lost meanwhile that is back."""
     findings = judged()
     lost = {f.host for f in findings if f.id == REACHABLE and f.verdict is not Verdict.PASS}
     if lost and _came_back(job, lost):

@@ -38,7 +38,7 @@ AT = "03:30"
 
 
 class Watch(BaseModel):
-    """Whom the timer of a site tells, and when it looks (this machine's time)."""
+    """Whom the timer of a site tells, when it looks (this machine's time), and with which calls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,6 +47,7 @@ class Watch(BaseModel):
     mail: str | None = None
     webhook: str | None = None
     lang: Tongue = Tongue.EN
+    deep: bool = False
 
     def __repr__(self) -> str:
         return f"<watch of {self.site} at {self.at}>"
@@ -175,7 +176,8 @@ def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:
         keep_trailing_newline=True,
     )
     words = (sys.executable, "-m", "ucontact_appliance", "doctor")
-    options = ("--site", str(site_file), "--notify", str(path))
+    deep = ("--deep",) if watch.deep else ()
+    options = (*deep, "--site", str(site_file), "--notify", str(path))
     moved = [f"{key}={os.environ[key]}" for key in _ROOTS if key in os.environ]
     values = {
         "site": watch.site,

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 from ucontact_appliance.clients.audio import ToneHeard, decode_gsm, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
 from ucontact_appliance.clients.sip import Account, Door
+from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
 
@@ -23,6 +25,7 @@ RECORDINGS = "/var/spool/asterisk/monitor"
 ECHO = "*43"
 HERTZ = 440.0
 SECONDS = 3.0
+SHORT_SECONDS = 2.0  # of the call that the nights and an unchanged installation end with
 _WSS_PORT = 8089  # R02
 _CODECS = ("opus", "PCMU", "PCMA")  # R06, the audio ones, as SDP names them
 _ID = re.compile(r"[\w.-]+")
@@ -30,7 +33,7 @@ _NO_CLIENT = 42  # an exit status of our own
 _SOCKET = "/run/mysqld/mysqld.sock"
 _RECORDING_SECONDS = 5.0
 _ROW_SECONDS = 6.0
-_CHANNEL_SECONDS = SECONDS - 1
+_CHANNEL_SECONDS = SHORT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Attempt:
     """A call that was tried: its record, or the step it did not reach and why.
 
     `uniqueid` is Asterisk's name for it; empty when it was not seen. `contacts_before` and
-    `contacts_after` are the extension's registrations around it.
+    `contacts_after` are the extension's registrations around it. `seconds` is how long the tone
+    was to be sent.
     """
 
     record: CallRecord | None
@@ -48,6 +52,7 @@ class Attempt:
     uniqueid: str
     contacts_before: tuple[str, ...] = ()
     contacts_after: tuple[str, ...] = ()
+    seconds: float = SECONDS
 
     @property
     def evidence(self) -> str:
@@ -85,11 +90,24 @@ class CallRow:
     missing: bool = False
 
 
-def echo_call(reach: Reach, number: str, secret: str, ca_file: str) -> Attempt:
-    """Call the echo test as that extension; never raises for a call that fails."""
+def echo_call(
+    reach: Reach, number: str, secret: str, ca_file: str, seconds: float = SECONDS
+) -> Attempt:
+    """Call the echo test as that extension; never raises for a call that fails.
+
+    A shorter call than the usual one does not wait for the far side's counters. Raises
+    UnreachableError when this machine can place no call.
+    """
+    request = echo_request(reach, number, secret, ca_file)
+    request = replace(request, seconds=seconds, reports=seconds >= SECONDS)
     before = contacts(reach, number)
-    attempt = attempted(reach, echo_request(reach, number, secret, ca_file))
-    return replace(attempt, contacts_before=before, contacts_after=contacts(reach, number))
+    attempt = attempted(reach, request)
+    return replace(
+        attempt,
+        contacts_before=before,
+        contacts_after=contacts(reach, number),
+        seconds=seconds,
+    )
 
 
 def echo_request(
@@ -113,9 +131,19 @@ def door(reach: Reach, ca_file: str) -> Door:
 
 
 def attempted(reach: Reach, request: Request) -> Attempt:
-    """Place that call; never raises for a call that fails."""
+    """Place that call; never raises for a call that fails.
+
+    Raises UnreachableError when this machine can place none.
+    """
     # Only here: the media stack takes long to load, and most runs of the doctor place no call.
-    from ucontact_appliance.clients.webrtc import call_now  # noqa: PLC0415
+    try:
+        from ucontact_appliance.clients.webrtc import call_now  # noqa: PLC0415
+    except (ImportError, OSError) as error:
+        raise UnreachableError(
+            "this machine can place no call: aiortc can't be loaded",
+            evidence=str(error),
+            helps=f"{shlex.quote(sys.executable)} -m pip install --force-reinstall aiortc",
+        ) from error
 
     async def during() -> str:
         return await asyncio.to_thread(_uniqueid, reach, request.account.number, request.mark)

@@ -1,9 +1,12 @@
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from tests.unit.checks.test_changes import finding
 from ucontact_appliance.checks.call import (
     CHECKS,
+    call_result,
     judge_answer,
     judge_codec,
     judge_dtls,
@@ -12,9 +15,10 @@ from ucontact_appliance.checks.call import (
     judge_register,
     judge_row,
     judge_tone,
+    least_used,
     still_registered,
 )
-from ucontact_appliance.checks.model import Judgement, Verdict
+from ucontact_appliance.checks.model import Judgement, Verdict, Waived
 from ucontact_appliance.clients.audio import ToneHeard
 from ucontact_appliance.clients.calls import (
     ANSWERED,
@@ -26,6 +30,7 @@ from ucontact_appliance.clients.calls import (
     CallRecord,
     Media,
 )
+from ucontact_appliance.facts.asterisk import Contact
 from ucontact_appliance.facts.call import Attempt, CallRow, Recording
 
 _HEARD = ToneHeard(seconds=3.0, total_seconds=3.1, level_dbfs=-10.5, share=0.99)
@@ -182,3 +187,47 @@ def test_only_our_own_registration_counts_as_left() -> None:
 def test_traces_are_taken_away_only_after_an_answered_call() -> None:
     (cleanup,) = [check for check in CHECKS if check.id == "call.cleanup"]
     assert cleanup.needs == ("call.answer",)
+
+
+def test_the_extension_with_the_fewest_phones_calls() -> None:
+    def phones(*owners: str) -> list[Contact]:
+        return [Contact(owner, f"sip:{owner}@192.0.2.7", "Avail") for owner in owners]
+
+    assert least_used(("6001", "6002"), phones()) == "6001"
+    assert least_used(("6001", "6002"), phones("6001", "trunk-a")) == "6002"
+    assert least_used(("6001", "6002"), phones("6001", "6002", "6002")) == "6001"
+
+
+def test_a_short_call_is_judged_by_its_own_length() -> None:
+    heard = replace(_HEARD, seconds=1.9, total_seconds=2.0)
+    record = replace(_RECORD, heard=heard)
+    assert judge_tone(replace(_GOOD, record=record)).verdict is Verdict.FAIL
+    assert judge_tone(replace(_GOOD, record=record, seconds=2.0)).verdict is Verdict.PASS
+    found = Recording("/a/b_1.2.gsm", 3300, heard, "")
+    assert judge_recording(found).verdict is Verdict.FAIL
+    assert judge_recording(found, 2.0).verdict is Verdict.PASS
+
+
+def test_the_result_of_a_call_never_claims_one_that_was_not_heard() -> None:
+    heard = replace(finding("call.tone"), observed="440 Hz for 1.9 s at -10.5 dBFS")
+    assert call_result([heard]) == "a real call was heard: 440 Hz for 1.9 s at -10.5 dBFS"
+    assert call_result([]) == "no call was made: it was not asked for"
+    silent = replace(heard, verdict=Verdict.FAIL, observed="no audio")
+    assert call_result([silent]) == "no call was heard: no audio"
+    waived = replace(silent, waived=Waived("lab", date(2026, 12, 31)))
+    assert call_result([waived]) == "no call was heard: no audio (waived: lab)"
+
+
+def test_the_result_of_a_blocked_call_names_what_blocked_it() -> None:
+    port = replace(finding("ports.wss", Verdict.FAIL), observed="nothing listens")
+    way = replace(finding("call.dtls", Verdict.FAIL), title="Media", observed="not media connected")
+    tone = replace(
+        finding("call.tone", Verdict.SKIP),
+        observed="not judged, blocked by ports.wss",
+        blocked_by="ports.wss",
+    )
+    told = "no call was made: not judged, blocked by ports.wss: nothing listens"
+    assert call_result([port, tone]) == told
+    assert call_result([way, replace(tone, blocked_by="call.dtls")]) == (
+        "no call was heard: Media: not media connected"
+    )

@@ -144,7 +144,7 @@ def test_a_call_that_sounded_poor_is_made_twice_more(monkeypatch: pytest.MonkeyP
                 return calls[take]
             return True
 
-    monkeypatch.setattr(deep_calls, "_caller", lambda subject: ("100", "", ""))
+    monkeypatch.setattr(deep_calls, "caller", lambda subject: ("100", "", ""))
     speech = next(check for check in deep_calls.CHECKS if check.id == "call.speech")
     found = speech.judge(cast(Subject, SimpleNamespace(facts=Facts())))
     assert found.verdict is Verdict.PASS

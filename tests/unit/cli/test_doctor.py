@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from tests.unit.checks.test_changes import finding
 from tests.unit.cli.test_cli import SITE, Command, ucontact
 from ucontact_appliance.checks.document import schema_text
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import Calls, Finding, Verdict, Waived
 from ucontact_appliance.cli import doctor_night, doctor_run
 from ucontact_appliance.engine import watch
 from ucontact_appliance.engine.installed import save_plan
@@ -53,6 +53,7 @@ class Site:
         self.command = command
         self.folder = folder
         self.findings: tuple[Finding, ...] = (GOOD,)
+        self.calls: list[Calls] = []
 
     def __call__(self, *words: str) -> Any:
         return self.command("doctor", *words)
@@ -67,10 +68,11 @@ def site(ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     save_secrets(paths.secrets, {"stun.turn": "Zq3vX9bL2mN8cR5t"})
     made = Site(ucontact, tmp_path)
 
-    def examine(here: object, *, on_facts: Any, **words: Any) -> tuple[Finding, ...]:
+    def examine(here: object, *, calls: Calls, on_facts: Any, **words: Any) -> tuple[Finding, ...]:
         source = FactSource(Reach(parsed, parsed.hosts[0], NoRunner()))
         source.here(_stands_in_a_file, "Zq3vX9bL2mN8cR5t")
         on_facts({"one": source})
+        made.calls.append(calls)
         return made.findings
 
     monkeypatch.setattr(doctor_run, "examine", examine)
@@ -300,6 +302,17 @@ def test_a_timer_tells_when_it_looks_and_whom_it_tells(site: Site, timers: list[
     assert "T0pS3cret" not in answer.out + answer.err
 
 
+@pytest.mark.parametrize(
+    ("words", "deep", "told"), [((), False, "one short call"), (("--deep",), True, "all calls")]
+)
+def test_a_timer_keeps_which_calls_its_nights_place(
+    site: Site, timers: list[Watch], words: tuple[str, ...], deep: bool, told: str
+) -> None:
+    answer = site("--install-timer", *words)
+    assert timers[0].deep is deep
+    assert f"calls   {told}" in answer.out
+
+
 def test_the_webhooks_address_can_come_by_stdin(
     site: Site, timers: list[Watch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,6 +345,14 @@ def night(site: Site, monkeypatch: pytest.MonkeyPatch) -> Night:
     write_private(made.path, Watch(site="demo", webhook=HOOK).model_dump_json())
     monkeypatch.setattr(watch, "post", made.post)
     return made
+
+
+@pytest.mark.parametrize(("words", "calls"), [((), Calls.ECHO), (("--deep",), Calls.DEEP)])
+def test_a_night_places_the_calls_that_its_unit_names(
+    night: Night, words: tuple[str, ...], calls: Calls
+) -> None:
+    night.site("--notify", str(night.path), *words)
+    assert night.site.calls == [calls]
 
 
 def test_nights_tell_what_changed_and_nothing_else(night: Night) -> None:

@@ -83,7 +83,9 @@ def test_what_a_killed_run_left_is_taken_away_and_told(
     here = _site(tmp_path)
     path = _dead(here)
     asked = []
-    monkeypatch.setattr(deep_journal, "remove_run", lambda site, mark: asked.append(mark) or _GONE)
+    monkeypatch.setattr(
+        deep_journal, "remove_run", lambda site, mark, ssh: asked.append(mark) or _GONE
+    )
     (told,) = sweep(here)
     assert told == (
         "an earlier run was killed; taken away now: 1 call, 1 recording, 2 call records"
@@ -96,7 +98,7 @@ def test_what_a_killed_run_left_is_taken_away_and_told(
 def test_while_a_server_is_out_of_reach_the_journal_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(here: Installed, mark: str) -> MarkedTraces:
+    def refuse(here: Installed, mark: str, *ssh: object) -> MarkedTraces:
         raise UnreachableError("host one can't be reached")
 
     here = _site(tmp_path)
@@ -112,7 +114,9 @@ def test_a_run_takes_away_its_own_and_then_forgets_its_mark(
 ) -> None:
     here = _site(tmp_path)
     asked = []
-    monkeypatch.setattr(deep_journal, "remove_run", lambda site, mark: asked.append(mark) or _GONE)
+    monkeypatch.setattr(
+        deep_journal, "remove_run", lambda site, mark, ssh: asked.append(mark) or _GONE
+    )
     with own_run(here) as mark:
         assert [path.name for path in _calls(here).iterdir()] == [f"deep-{mark}.json"]
         assert asked == []

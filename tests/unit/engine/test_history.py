@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.unit.checks.test_changes import finding
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.changes import Kind
-from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.checks.model import Calls, Stage, Verdict
 from ucontact_appliance.checks.registry import CHECKS
 from ucontact_appliance.engine.history import (
     By,
@@ -37,7 +37,9 @@ def keep(
     if deep:
         found.append(finding("call.heard", Verdict.FAIL))
     at = NIGHT + timedelta(hours=hours)
-    return keep_run(folder, small_site(), at, found, deep=deep, by=by, rule=rule)
+    return keep_run(
+        folder, small_site(), at, found, calls=Calls.DEEP if deep else Calls.NONE, by=by, rule=rule
+    )
 
 
 def test_a_run_is_kept_for_root_alone(tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_a_damaged_run_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_without_an_earlier_run_everything_is_new(tmp_path: Path) -> None:
-    changes = changes_since(kept_runs(tmp_path / "none"), [finding()], deep=False)
+    changes = changes_since(kept_runs(tmp_path / "none"), [finding()], calls=Calls.NONE)
     assert changes.since is None
     assert [row.kind for row in changes.rows] == [Kind.NEW]
 
@@ -83,10 +85,10 @@ def test_without_an_earlier_run_everything_is_new(tmp_path: Path) -> None:
 def test_a_plain_run_after_a_deep_one_misses_no_call(tmp_path: Path) -> None:
     deep_only = next(check.id for check in CHECKS if check.id.startswith("call."))
     found = [finding("a.b"), finding(deep_only)]
-    keep_run(tmp_path, small_site(), NIGHT, found, deep=True)
+    keep_run(tmp_path, small_site(), NIGHT, found, calls=Calls.DEEP)
     runs = kept_runs(tmp_path)
-    assert changes_since(runs, [finding("a.b")], deep=False).rows == ()
-    (gone,) = changes_since(runs, [finding("a.b")], deep=True).rows
+    assert changes_since(runs, [finding("a.b")], calls=Calls.NONE).rows == ()
+    (gone,) = changes_since(runs, [finding("a.b")], calls=Calls.DEEP).rows
     assert (gone.kind, gone.id) == (Kind.GONE, deep_only)
 
 
@@ -94,7 +96,7 @@ def test_a_deep_run_is_compared_with_the_last_deep_one(tmp_path: Path) -> None:
     keep(tmp_path, 0, deep=True)
     keep(tmp_path, 1, Verdict.FAIL)
     found = [finding("a.b"), finding("call.heard", Verdict.FAIL)]
-    changes = changes_since(kept_runs(tmp_path), found, deep=True)
+    changes = changes_since(kept_runs(tmp_path), found, calls=Calls.DEEP)
     assert (changes.since, changes.rows) == (NIGHT, ())
 
 
@@ -103,8 +105,8 @@ def test_what_a_person_saw_by_day_the_night_still_tells(tmp_path: Path) -> None:
     keep(tmp_path, 1, Verdict.FAIL)
     broken = [finding("a.b", Verdict.FAIL)]
     runs = kept_runs(tmp_path)
-    assert changes_since(runs, broken, deep=False).rows == ()
-    (change,) = changes_since(runs, broken, deep=False, by="night").rows
+    assert changes_since(runs, broken, calls=Calls.NONE).rows == ()
+    (change,) = changes_since(runs, broken, calls=Calls.NONE, by="night").rows
     assert (change.kind, change.before) == (Kind.WORSE, "pass")
 
 
@@ -119,3 +121,15 @@ def test_a_day_of_runs_by_hand_pushes_no_night_out(tmp_path: Path) -> None:
     for hours in range(1, 6):
         keep(tmp_path, hours)
     assert [run.by for run in kept_runs(tmp_path)] == ["hand", "hand", "hand", "night"]
+
+
+def test_nights_with_the_short_call_are_compared_by_it(tmp_path: Path) -> None:
+    echo = next(check.id for check in CHECKS if Stage.ECHO in check.stages and check.listens)
+    deep_only = next(check.id for check in CHECKS if check.stages == {Stage.DEEP})
+    found = [finding("a.b"), finding(echo), finding(deep_only)]
+    keep_run(tmp_path, small_site(), NIGHT, found, calls=Calls.DEEP, by="night")
+    now = [finding("a.b"), finding(echo, Verdict.FAIL)]
+    (change,) = changes_since(kept_runs(tmp_path), now, calls=Calls.ECHO, by="night").rows
+    assert (change.kind, change.id) == (Kind.WORSE, echo)
+    plain = [finding("a.b")]
+    assert changes_since(kept_runs(tmp_path), plain, calls=Calls.NONE).rows == ()

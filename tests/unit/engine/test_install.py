@@ -14,6 +14,7 @@ import pytest
 from tests.unit.sites import small_site
 from ucontact_appliance.engine import install as module
 from ucontact_appliance.engine.events import (
+    CallMade,
     Event,
     PhaseFailed,
     PhaseFinished,
@@ -516,3 +517,61 @@ def test_beside_a_failure_what_is_at_work_comes_to_its_end_and_stays_done(site_f
     ran.clear()
     spread(site_file, look, Recorded("a", ran, runs_on=Role.TELEPHONY), slow, after, last)
     assert sorted(ran) == ["a", "c", "judge", "look"]
+
+
+def test_the_last_phase_is_told_whether_anything_is_unproven(site_file: Path) -> None:
+    told: list[bool] = []
+
+    def judge(job: Job) -> int:
+        told.append(job.unproven)
+        return 0
+
+    def phases(act: Callable[[Job], int], last: Callable[[Job], int] = judge) -> tuple[Phase, ...]:
+        return (
+            Recorded("look", [], lambda job: 0),
+            Recorded("b", [], act),
+            Recorded("judge", [], last),
+        )
+
+    def unhealthy(job: Job) -> int:
+        judge(job)
+        return fail(job)
+
+    run(site_file, phases(lambda job: 3))  # something changed
+    run(site_file, phases(lambda job: 0))  # nothing did
+    assert told == [True, False]
+    with pytest.raises(PhaseFailedError):
+        run(site_file, phases(fail))  # what a failed phase changed nobody knows
+    with pytest.raises(PhaseFailedError):  # preflight alone takes that away from nobody
+        run(site_file, (Recorded("look", [], fail), *phases(lambda job: 0)[1:]), restart=True)
+    with pytest.raises(PhaseFailedError):
+        run(site_file, phases(lambda job: 0, unhealthy))
+    run(site_file, phases(lambda job: 0))  # the calls of the run before did not come to their end
+    run(site_file, phases(lambda job: 0))
+    assert told == [True, False, True, True, False]
+
+
+def test_an_install_that_was_killed_in_a_phase_has_something_to_prove(site_file: Path) -> None:
+    def killed(job: Job) -> int:
+        raise KeyboardInterrupt
+
+    told: list[bool] = []
+    look = Recorded("look", [], lambda job: 0)
+    with pytest.raises(KeyboardInterrupt):
+        run(site_file, (look, Recorded("b", [], killed), Recorded("judge", [])))
+    judge = Recorded("judge", [], lambda job: told.append(job.unproven) or 0)
+    run(site_file, (look, Recorded("b", [], lambda job: 0), judge))
+    assert told == [True]
+
+
+def test_an_install_tells_what_came_of_its_call(site_file: Path) -> None:
+    def judge(job: Job) -> int:
+        job.observer(CallMade("a real call was heard"))
+        return 0
+
+    def told(act: Callable[[Job], int]) -> str:
+        phases = (Recorded("look", []), Recorded("judge", [], act))
+        return install(seen(), site_file, RELEASE, nobody, phases=phases).call
+
+    assert told(judge) == "a real call was heard"
+    assert told(lambda job: 0).startswith("no call was made: ")

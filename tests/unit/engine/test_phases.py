@@ -15,11 +15,11 @@ import yaml
 from tests.unit.certs import NOW, Issued, issue
 from tests.unit.checks.test_changes import finding
 from tests.unit.sites import small_site
-from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.checks.model import Calls, Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.engine import phases
 from ucontact_appliance.engine.ansible import HostRecap, PlayResult
-from ucontact_appliance.engine.events import Event, Observer, TaskResult, Warned
+from ucontact_appliance.engine.events import CallMade, Event, Observer, TaskResult, Warned
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.engine.takeover import Copy
@@ -33,7 +33,7 @@ from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.model import Host
 from ucontact_appliance.site.secrets import Secrets
-from ucontact_appliance.state import state_paths
+from ucontact_appliance.state import StatePaths, state_paths
 
 
 def a_job(observer: Observer, speak: Language = ENGLISH) -> Job:
@@ -343,3 +343,37 @@ def test_a_phase_says_which_hosts_its_playbook_runs_on(phase: phases.Phase) -> N
         assert hosts == {phase.runs_on.value if phase.runs_on else "all"}
     else:
         assert phase.runs_on is None
+
+
+@pytest.mark.parametrize(
+    ("unproven", "calls"), [(True, Calls.DEEP), (False, Calls.ECHO)], ids=["changed", "unchanged"]
+)
+def test_verify_places_calls_and_fails_with_what_they_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unproven: bool, calls: Calls
+) -> None:
+    silent = replace(
+        finding("call.tone", Verdict.FAIL), observed="no audio came back", remedy="look there"
+    )
+    placed: list[Calls] = []
+    reported: list[tuple[Finding, ...]] = []
+
+    def examined(*words: object, calls: Calls, **options: object) -> tuple[Finding, ...]:
+        placed.append(calls)
+        return (silent,)
+
+    monkeypatch.setattr(phases, "examine", examined)
+    monkeypatch.setattr(phases, "remember_written", lambda *words: None)
+    monkeypatch.setattr(
+        phases,
+        "file_report",
+        lambda site, plan, surveys, evidence, **words: reported.append(evidence.findings),
+    )
+    events: list[Event] = []
+    job = replace(a_job(events.append), unproven=unproven, paths=StatePaths(tmp_path, tmp_path))
+    with pytest.raises(PhaseFailedError, match="not healthy") as caught:
+        phases.Verify().run(job)
+    assert placed == [calls]
+    assert "call.tone: no audio came back" in caught.value.evidence
+    assert caught.value.helps == "look there"
+    assert CallMade("no call was heard: no audio came back") in events
+    assert reported == [(silent,)]

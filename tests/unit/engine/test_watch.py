@@ -179,3 +179,9 @@ def test_a_night_tells_in_the_language_that_its_timer_was_set_in(
         "uContact acme: el doctor no pudo revisar\n\n"
         "no se llega a MySQL\nraw\npruebe: systemctl start x\n"
     )
+
+
+def test_the_calls_of_a_deep_timer_are_in_its_unit() -> None:
+    texts = watch.render_units(ACME.model_copy(update={"deep": True}), SITE, KEPT)
+    service = parsed(texts["ucontact-doctor-acme.service"])["Service"]
+    assert '"doctor" "--deep" "--site"' in service["ExecStart"]

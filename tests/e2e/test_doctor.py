@@ -66,7 +66,7 @@ FAULTS = (
         "nft 'add chain inet blocker input { type filter hook input priority -5; }' && "
         "nft add rule inet blocker input udp dport 10000-20000 drop",
         "nft delete table inet blocker",
-        frozenset({"call.dtls"}),
+        frozenset({"call.dtls", "firewall.foreign"}),
     ),
 )
 

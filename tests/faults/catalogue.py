@@ -255,6 +255,7 @@ _SERVICES = (
         Kind.HUNG,
         _ids("web.answers"),
         inject=f"cat > /opt/late.nft <<'E'{_LATE}E\nnft -f /opt/late.nft",
+        also={"firewall.foreign": "the table that makes it late is another's"},
         mend="nft delete table ip late",
     ),
     Fault(
@@ -373,11 +374,21 @@ _FIREWALLS = (
         "firewall-foreign-drop",
         "another table drops HTTPS from outside",
         Kind.FIREWALL,
-        _ids("firewall.reach"),
+        _ids("firewall.reach firewall.foreign"),
         inject="nft add table inet foreign && "
         'nft "add chain inet foreign input { type filter hook input priority -5; }" && '
         'nft add rule inet foreign input iifname != "lo" tcp dport 443 drop',
         also={"web.answers": _UNREACHED},
+        mend="nft delete table inet foreign",
+    ),
+    Fault(
+        "firewall-foreign-rtp",
+        "another table drops all media: only a call would notice",
+        Kind.FIREWALL,
+        _ids("firewall.foreign"),
+        inject="nft add table inet foreign && "
+        'nft "add chain inet foreign input { type filter hook input priority -5; }" && '
+        "nft add rule inet foreign input udp dport 10000-20000 drop",
         mend="nft delete table inet foreign",
     ),
 )

@@ -14,6 +14,7 @@ from ucontact_appliance.checks import (
     drift,
     firewall,
     foreign,
+    foreign_rules,
     headers,
     host,
     lifecycle,
@@ -55,6 +56,7 @@ CHECKS: tuple[Check, ...] = (
     *modules.CHECKS,  # what listens, and answers, builds on them
     *ports.CHECKS,
     *firewall.CHECKS,
+    *foreign_rules.CHECKS,
     *drift.CHECKS,
     *certificates.CHECKS,
     *answers.CHECKS,

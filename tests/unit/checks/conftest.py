@@ -26,7 +26,9 @@ _WORDS = (
 )
 _ENGLISH = re.compile(rf"(?<![\w./'_-])({_WORDS.replace(' ', '|')})(?![\w/._'-])")
 # Other programs' own sentences stay as they said them.
-_FOREIGN = re.compile(r"Object of type \w+ is not JSON serializable|Connection refused")
+_FOREIGN = re.compile(
+    r"redirect to :\d+|Object of type \w+ is not JSON serializable|Connection refused"
+)
 
 
 @pytest.fixture(scope="session")

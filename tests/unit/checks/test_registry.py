@@ -75,7 +75,8 @@ def test_every_port_of_the_registry_that_has_a_listener_has_a_check() -> None:
 
 _PROGRAMS = {
     "apt-cache", "apt-get", "asterisk", "cat", "date", "dd", "df", "dpkg", "du", "echo",
-    "fail2ban-client", "find", "findmnt", "free", "getent", "grep", "head", "ip", "journalctl",
+    "fail2ban-client", "find", "findmnt", "free", "getent", "grep", "head", "ip", "ip6tables-save",
+    "iptables-save", "journalctl",
     "ls", "mkdir", "mv", "mysql", "nft", "nproc",
     "ping", "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "ssh-keygen", "sysctl",
     "systemctl", "tail", "true", "ucontact", "uname",

@@ -1,0 +1,177 @@
+"""The check that no other packet filter of a host takes the site's traffic away.
+
+Each base chain of a table that is not the appliance's is judged by what it can do with packets from
+and to the site's own ports:
+
+- fail: it drops, rejects or redirects all of them, by a rule, or because its policy is to drop and
+  no rule accepts them;
+- warn: only some of them, by their source, state, rate or interface; or it could not be read;
+- pass: other ports, other hosts' packets (hook forward), or nothing at all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Sequence
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    failed,
+    passed,
+    warned,
+)
+from ucontact_appliance.facts.foreign_rules import (
+    NFT,
+    Chain,
+    Family,
+    Fate,
+    ForeignRules,
+    Rule,
+    foreign_rules,
+)
+from ucontact_appliance.planning.ports import OpenPort, ports_for
+
+_MOST_RULES = 10  # of a chain, as evidence
+_MOST_TOLD = 3
+_MOST_CHAINS = 10
+_MOST_PORTS = 5
+_IN = frozenset({"ingress", "prerouting", "input"})
+_OUT = frozenset({"output", "postrouting", "egress"})
+_TAKES = frozenset({Fate.DROP, Fate.REDIRECT})
+_DESTINATION = re.compile(r"(?:ip6? daddr |-d )(?P<to>[0-9A-Fa-f.:]+(?:/\d+)?)(?= |$)")
+
+
+def judge_foreign(
+    found: ForeignRules, registry: Sequence[OpenPort], address: str = ""
+) -> Judgement:
+    """What the other tables do with the site's ports; `address` is the host's own."""
+    required = "no other firewall of the host drops or redirects the site's traffic"
+    open_ports = [port for port in registry if port.sources]
+    hard: list[tuple[Chain, str]] = []
+    soft: list[tuple[Chain, str]] = []
+    for chain in found.chains:
+        all_of_them, some_of_them = _taken(chain, open_ports, address)
+        if all_of_them:
+            hard.append((chain, all_of_them))
+        elif some_of_them:
+            soft.append((chain, some_of_them))
+    evidence = "\n".join(_shown(chain) for chain in found.chains[:_MOST_CHAINS])
+    told = "; ".join(f"{chain.title}: {what}" for chain, what in [*hard, *soft][:_MOST_CHAINS])
+    if hard:
+        return failed(told, required, evidence, _remedy(hard[0][0]))
+    if soft:
+        return warned(told, required, evidence, _remedy(soft[0][0]))
+    if found.unread:
+        return warned(
+            f"not readable: {', '.join(found.unread)}",
+            required,
+            evidence,
+            "{ssh} nft list ruleset  # it must list all tables; iptables-save those of iptables",
+        )
+    number = len(found.chains)
+    return passed(
+        f"{number} chains of other tables, and none takes it" if number else "none", required
+    )
+
+
+def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, str]:
+    """What it takes of all packets of the site, and of some; empty where it takes none."""
+    if chain.hook not in _IN | _OUT:
+        return "", ""
+    hard: list[str] = []
+    soft: list[str] = []
+    side = "d" if chain.hook in _IN else "s"
+    for rule in chain.rules:
+        if rule.fate not in _TAKES or _is_elsewhere(rule, address):
+            continue
+        # A port at the far end says nothing of the site's own.
+        far = bool(rule.side) and rule.side != side
+        hit = [port for port in ports if not far and _is_about(rule, port)]
+        if hit:
+            (soft if rule.some else hard).append(f"{_listed(hit)}: {rule.text}")
+    if chain.policy == "drop":
+        shut = [port for port in ports if not _is_accepted(chain, port)]
+        if shut and chain.hook in _IN:
+            hard.append(f"dropped by its policy: {_listed(shut)}")
+        else:
+            soft.append("what its rules do not accept is dropped")
+    return "; ".join(hard[:_MOST_TOLD]), "; ".join(soft[:_MOST_TOLD])
+
+
+def _is_about(rule: Rule, port: OpenPort) -> bool:
+    first, _, last = port.port.partition("-")
+    fits = rule.family is Family.ANY or rule.family.value == port.protocol
+    within = not rule.ports or any(
+        low <= int(last or first) and int(first) <= high for low, high in rule.ports
+    )
+    return fits and within
+
+
+def _is_accepted(chain: Chain, port: OpenPort) -> bool:
+    """By a rule that names its port, or takes all packets; one for answers alone does not count."""
+    return any(
+        rule.fate is Fate.ACCEPT and _is_about(rule, port) and (rule.ports or not rule.some)
+        for rule in chain.rules
+    )
+
+
+def _is_elsewhere(rule: Rule, address: str) -> bool:
+    """Whether its packets go to another address than the host's, a container's for example."""
+    named = _DESTINATION.search(rule.text)
+    if named is None or not address:
+        return False
+    try:
+        network = ipaddress.ip_network(named["to"], strict=False)
+        own = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return own.version == network.version and own not in network and not network.is_loopback
+
+
+def _listed(ports: Sequence[OpenPort]) -> str:
+    names = list(dict.fromkeys(f"{port.protocol}/{port.port}" for port in ports))
+    more = [f"and {len(names) - _MOST_PORTS} more"] if len(names) > _MOST_PORTS else []
+    return ", ".join([*names[:_MOST_PORTS], *more])
+
+
+def _shown(chain: Chain) -> str:
+    """The chain with the rules that take packets away, not more than a screen has room for."""
+    taking = [rule.text for rule in chain.rules if rule.fate in _TAKES]
+    more = [f"  and {len(taking) - _MOST_RULES} more"] if len(taking) > _MOST_RULES else []
+    return "\n".join([chain.title, *(f"  {text}" for text in taking[:_MOST_RULES]), *more])
+
+
+def _remedy(chain: Chain) -> str:
+    note = "accept the site's ports there, or delete the table that nobody needs"
+    if chain.kind == NFT:
+        family, _, name = chain.table.partition(" ")
+        return f"{{ssh}} nft list table {shlex.quote(family)} {shlex.quote(name)}  # {note}"
+    family, _, table = chain.table.partition(" ")
+    if family == "ip":
+        return f"{{ssh}} iptables-save -t {shlex.quote(table)}  # {note}"
+    return f"{{ssh}} ip6tables-save -t {shlex.quote(table)}  # {note}"
+
+
+def _address(subject: Subject) -> str:
+    return "" if subject.host.is_local else subject.host.address
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="firewall.foreign",
+        title="No other firewall takes the site's traffic",
+        severity=Severity.CRITICAL,
+        requirements=("C05", "R03"),
+        remedy="{ssh} nft list ruleset",
+        judge=lambda subject: judge_foreign(
+            subject.facts.get(foreign_rules),
+            ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name)),
+            _address(subject),
+        ),
+    ),
+)

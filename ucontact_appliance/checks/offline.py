@@ -63,7 +63,7 @@ def judge_snapshot(
     ]
     findings = run_tasks(
         tasks_for(select(catalogue, stages, only), subjects),
-        Wording(Path(snapshot.site_file), (), state.known_hosts).worded,
+        Wording(Path(snapshot.site_file), ()).worded,
         lambda finding: None,
     )
     return waive(findings, snapshot.site.waivers, snapshot.time.date())

@@ -115,7 +115,7 @@ def run_checks(
             subjects.append(
                 Subject(site, plan, host, secrets, state, facts, tidy, stages=frozenset(stages))
             )
-        wording = Wording(site_file, tuple(secrets.values()), state.known_hosts)
+        wording = Wording(site_file, tuple(secrets.values()))
         findings = run_tasks(
             tasks_for(chosen, subjects),
             wording.worded,

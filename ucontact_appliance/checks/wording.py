@@ -26,8 +26,7 @@ _ON_HOST = re.compile(
 )
 # What means the same to every shell, however often it is read.
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./ -]+")
-_IN_SINGLE_QUOTES = re.compile(r"'[^']*'")
-_SHELL = re.compile(r"[|&;<>()$`*?~\[]")  # more than one program with plain arguments
+_SHELL = re.compile(r"(?<![^\s(;|&])ucontact shell [A-Za-z0-9.-]+(?= --(?: |$)|$)")
 _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["$`\\!]')
 
 
@@ -37,7 +36,6 @@ class Wording:
 
     site_file: Path
     secrets: tuple[str, ...]
-    known_hosts: Path
 
     def worded(self, finding: Finding, host: Host) -> Finding:
         """The finding as a person may see it; a remedy only where something is to be done."""
@@ -63,9 +61,9 @@ class Wording:
         told, end = "", 0
         for found in _ON_HOST.finditer(text):
             told += self._here(text[end : found.start()], host)
-            told += on_host(found["command"], host, self.known_hosts)
+            told += on_host(found["command"], host, self.site_file)
             end = found.end()
-        return told + self._here(text[end:], host)
+        return named_site(told + self._here(text[end:], host), self.site_file)
 
     def _here(self, text: str, host: Host) -> str:
         """What runs on this machine; not str.format, because it may hold braces of its own."""
@@ -79,25 +77,19 @@ class Wording:
         return text
 
 
-def on_host(command: str, host: Host, known_hosts: Path) -> str:
+def on_host(command: str, host: Host, site_file: Path) -> str:
     """The shell command that runs `command` on the host as root; as it is on this machine."""
     if host.is_local:
         return command
-    key = ["-i", str(host.key)] if host.key else []
-    port = ["-p", str(host.port)] if host.port != 22 else []
-    pinned = ["-o", f"UserKnownHostsFile={known_hosts}"]
-    ssh = shlex.join(["ssh", *key, *port, *pinned, f"{host.user}@{host.address}"])
-    there = _as_root(command, host)
-    return f"{ssh} {there if _PLAIN.fullmatch(there) else quoted(there)}"
+    shell = shlex.join(["ucontact", "shell", host.name, "--site", str(site_file), "--"])
+    plain = _PLAIN.fullmatch(command) and "=" not in command.partition(" ")[0]
+    return f"{shell} {command if plain else quoted(command)}"
 
 
-def _as_root(command: str, host: Host) -> str:
-    """For sudo, which takes one program: a shell around what is more than that."""
-    if not host.as_root:
-        return command
-    compound = _SHELL.search(_IN_SINGLE_QUOTES.sub("", command))
-    words = [*host.as_root, *(("sh", "-c") if compound else ())]
-    return f"{shlex.join(words)} {quoted(command) if compound else command}"
+def named_site(text: str, site_file: Path) -> str:
+    """The text, in which each `ucontact shell HOST` that names no site file names that one."""
+    option = shlex.join(["--site", str(site_file)])
+    return _SHELL.sub(lambda found: " ".join((found[0], option)), text)
 
 
 def unmasking(unit: str) -> str:

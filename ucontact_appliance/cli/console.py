@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -13,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.checks.wording import named_site
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.printable import printable, printable_json
 
@@ -53,12 +56,25 @@ VERDICT_STYLE = {
 
 
 def show_error(error: ApplianceError) -> None:
-    """What happened, the evidence, and one command that helps, on stderr."""
+    """What happened, the evidence, and one command that helps, on stderr.
+
+    A command that is about a host names the site file that this command line named, if it did.
+    """
     _say("error:", "bold red", error.what)
     for line in error.evidence.splitlines():
         _say("", "", f"  {line}")
-    for index, line in enumerate(error.helps.splitlines()):
+    named = _named_site_file(sys.argv)
+    helps = named_site(error.helps, named) if named else error.helps
+    for index, line in enumerate(helps.splitlines()):
         _say("" if index else "try:", "bold", line, "cyan")
+
+
+def _named_site_file(words: Sequence[str]) -> Path | None:
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        option, equals, value = word.partition("=")
+        if option == "--site" and (value if equals else after):
+            return Path(value if equals else after).absolute()
+    return None
 
 
 def end_unchanged(code: int = 0) -> NoReturn:

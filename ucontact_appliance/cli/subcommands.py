@@ -16,7 +16,18 @@ import typer.main
 
 # In the order in which `ucontact --help` lists them; each is a module beside this one, with a
 # Typer named `app` where it has commands of its own, else a function of its name.
-NAMES = ("profile", "plan", "init", "install", "doctor", "report", "lab", "release", "secrets")
+NAMES = (
+    "profile",
+    "plan",
+    "init",
+    "install",
+    "doctor",
+    "report",
+    "shell",
+    "lab",
+    "release",
+    "secrets",
+)
 
 
 class Subcommands(Mapping[str, Any]):

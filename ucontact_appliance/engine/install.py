@@ -103,7 +103,7 @@ def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | Unreachab
 
     def one(host: Host) -> Survey | UnreachableError:
         try:
-            with reaching(host, paths.known_hosts), runner_for(host, ssh) as runner:
+            with reaching(host), runner_for(host, ssh) as runner:
                 return survey(runner)
         except UnreachableError as error:
             return error

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.runner import by_hand, ssh_options
+from ucontact_appliance.facts.runner import by_hand
 from ucontact_appliance.site.model import Host
 
 
 @contextmanager
-def reaching(host: Host, known_hosts: Path) -> Iterator[None]:
+def reaching(host: Host) -> Iterator[None]:
     """Turn time-outs and nameless refusals of that host into UnreachableError with a command."""
     try:
         yield
@@ -21,7 +19,7 @@ def reaching(host: Host, known_hosts: Path) -> Iterator[None]:
         raise UnreachableError(
             f"host {host.name} ({host.address}) lets us in, but gives no answer",
             evidence=str(error),
-            helps=_by_hand(host, known_hosts),
+            helps=_by_hand(host),
         ) from error
     except UnreachableError as error:
         if error.helps:  # ssh itself failed: that is told already, with its command
@@ -29,17 +27,13 @@ def reaching(host: Host, known_hosts: Path) -> Iterator[None]:
         raise UnreachableError(
             f"host {host.name} ({host.address}): {error.what}",
             evidence=error.evidence,
-            helps=_by_hand(host, known_hosts),
+            helps=_by_hand(host),
         ) from error
 
 
-def _by_hand(host: Host, known_hosts: Path) -> str:
+def _by_hand(host: Host) -> str:
     """The same way in with the smallest question there; must print 0, without asking anything."""
-    question = [*host.as_root, "id", "-u"]
     hint = "   (must print 0"
     if host.as_root:
         hint += f"; if not, allow it there in /etc/sudoers.d: {host.user} ALL=(ALL) NOPASSWD: ALL"
-    if host.is_local:
-        return f"{shlex.join(question)}{hint})"
-    words = by_hand(host, ssh_options(host, known_hosts), *question)
-    return f"{shlex.join(words)}{hint})"
+    return f"{by_hand(host, 'id', '-u')}{hint})"

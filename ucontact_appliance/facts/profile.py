@@ -31,7 +31,7 @@ from ucontact_appliance.facts.profile_records import (
     Route,
     WriteLatency,
 )
-from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings, runner_for
+from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings, by_hand, runner_for
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.facts.survey import nominal_mb
 from ucontact_appliance.resources import INSTALLER, load_data
@@ -68,7 +68,7 @@ def host_profiles(
             return UnreachableError(
                 f"host {host.name} ({host.address}) let us in, and then gave no answer",
                 evidence=str(error)[-1000:],
-                helps=f"ssh {host.user}@{host.address} uptime   (overloaded, or a disk gone?)",
+                helps=f"{by_hand(host, 'uptime')}   (overloaded, or a disk gone?)",
             )
 
     with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:

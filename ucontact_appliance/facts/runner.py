@@ -177,7 +177,7 @@ class SshRunner:
                 raise UnreachableError(
                     f"host {self.host.name} ({self.host.address}) can't be reached over ssh",
                     evidence=done.stderr.strip(),
-                    helps=shlex.join(by_hand(self.host, self._options)),
+                    helps=by_hand(self.host, "true"),
                 )
             time.sleep(pause)
             pause = min(2 * pause, _MOST_PAUSE_SECONDS)
@@ -229,10 +229,20 @@ def ssh_options(host: Host, known_hosts: Path) -> list[str]:
     ]
 
 
-def by_hand(host: Host, options: Sequence[str], *command: str) -> list[str]:
-    """The words of one ssh to `host` for a person, with these of `ssh_options`."""
-    target = f"{host.user}@{host.address}"
-    return ["ssh", *options, "-p", str(host.port), target, *(("--", *command) if command else ())]
+# A login shell of the account that commands run as.
+LOGIN = ("sh", "-c", 'exec "${SHELL:-/bin/sh}" -l')
+
+
+def there(words: Sequence[str]) -> list[str]:
+    """The words that `ucontact shell HOST -- WORDS` runs: one is a line for the host's shell."""
+    return ["sh", "-c", words[0]] if len(words) == 1 else list(words)
+
+
+def by_hand(host: Host, *command: str) -> str:
+    """The line with which a person runs that command on the host, as root."""
+    if host.is_local:
+        return shlex.join(command)
+    return shlex.join(["ucontact", "shell", host.name, *(("--", *command) if command else ())])
 
 
 def control_path(host: Host, folder: Path) -> Path:

@@ -86,7 +86,7 @@ _HOSTS = {
     "root": Host(name="one", address="192.0.2.1", key=Path("/root/a key")),
     "sudo": Host(name="one", address="2001:db8::1", user="ops", port=2222),
 }
-_WORDING = Wording(Path("/srv/the customer's/site.yml"), (), Path("/etc/ucontact/known hosts"))
+_WORDING = Wording(Path("/srv/the customer's/site.yml"), ())
 
 
 def _in_source() -> Iterator[str]:

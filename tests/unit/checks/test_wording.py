@@ -10,16 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ucontact_appliance.checks.wording import Wording, on_host, quoted
+from ucontact_appliance.checks.wording import Wording, named_site, quoted
 from ucontact_appliance.printable import has_control
 from ucontact_appliance.site.model import Host
 
 LOCAL = Host(name="a", address="local")
 ROOT = Host(name="a", address="192.0.2.1")
 OPS = Host(name="a", address="192.0.2.1", user="ops", port=2222, key=Path("/k"))
-WORDING = Wording(Path("/srv/my site/site.yml"), (), Path("/n"))
-SSH = "ssh -o UserKnownHostsFile=/n root@192.0.2.1"
-OPS_SSH = "ssh -i /k -p 2222 -o UserKnownHostsFile=/n ops@192.0.2.1"
+WORDING = Wording(Path("/srv/my site/site.yml"), ())
+SSH = "ucontact shell a --site '/srv/my site/site.yml' --"
 INSTALL = "ucontact install --site '/srv/my site/site.yml' --yes"
 
 
@@ -71,23 +70,11 @@ def test_what_is_printed(remedy: str, local: str, remote: str) -> None:
     assert WORDING.remedy(remedy, ROOT) == remote
 
 
-@pytest.mark.parametrize(
-    ("command", "there"),
-    [
-        ("systemctl restart mysql", "sudo -n -- systemctl restart mysql"),
-        ("asterisk -rx 'a; b'", "\"sudo -n -- asterisk -rx 'a; b'\""),
-        ("du / | sort", "\"sudo -n -- sh -c 'du / | sort'\""),
-    ],
-)
-def test_who_is_not_root_gets_its_rights_for_the_whole_command(command: str, there: str) -> None:
-    assert on_host(command, OPS, Path("/n")) == f"{OPS_SSH} {there}"
-
-
 STAND_IN = """#!/bin/sh
-# As ssh: the words behind the host are joined by blanks, and the login's shell reads them.
-while [ "$1" != "${1#-}" ]; do shift; shift; done
-shift
-exec sh -c "$*"
+# As `ucontact shell HOST --site FILE -- WORDS`: one word is a line for the shell.
+shift 5
+[ $# = 1 ] && exec sh -c "$1"
+exec "$@"
 """
 
 
@@ -104,12 +91,8 @@ exec sh -c "$*"
 def test_the_words_arrive_as_they_were_meant(
     host: Host, remedy: str, printed: str, tmp_path: Path
 ) -> None:
-    for name, text in (
-        ("ssh", STAND_IN),
-        ("sudo", '#!/bin/sh\nshift 2\nexec "$@"\n'),
-    ):
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
+    (tmp_path / "ucontact").write_text(STAND_IN)
+    (tmp_path / "ucontact").chmod(0o755)
     (tmp_path / "file").write_text("one\n")
     told = WORDING.remedy(remedy.replace("FILE", str(tmp_path / "file")), host)
     done = subprocess.run(
@@ -161,3 +144,11 @@ def test_a_name_that_a_host_chose_runs_nothing_here(host: Host, path: str, tmp_p
         check=False,
     )
     assert not canary.exists()
+
+
+def test_a_line_that_names_no_site_names_the_one_it_is_about() -> None:
+    told = named_site("ucontact shell one -- id -u   (must print 0)", Path("/a b/site.yml"))
+    assert told == "ucontact shell one --site '/a b/site.yml' -- id -u   (must print 0)"
+    assert named_site(told, Path("/other")) == told
+    assert named_site("ucontact shell one", Path("/s")) == "ucontact shell one --site /s"
+    assert WORDING.remedy("ucontact shell one -- true", LOCAL) == f"{SSH[:14]} one {SSH[17:]} true"

@@ -157,7 +157,7 @@ def test_profile_of_a_site_shows_the_others_when_one_is_out_of_reach(
     assert answer.code == 3
     assert "─ here ─" in answer.out
     assert "host away (127.0.0.1) can't be reached" in answer.err
-    assert "try: ssh " in answer.err
+    assert "try: ucontact shell away --site " in answer.err
 
 
 @pytest.mark.parametrize("words", [["doctr"], ["doctor", "--deap"], ["plan"], ["secrets", "show"]])

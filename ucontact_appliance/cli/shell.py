@@ -1,0 +1,97 @@
+"""`ucontact shell`: a shell or one command on a server of the site."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.checks.registry import IDS
+from ucontact_appliance.cli.options import SiteOption, require_root, site_file
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.facts.runner import LOGIN, runner_for, shared_connections, there
+from ucontact_appliance.report.controls import control_ids
+from ucontact_appliance.site.loader import load_site
+from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.state import state_paths
+
+app = typer.Typer(add_completion=False)
+
+
+# What follows the name belongs to the command there, its options too.
+@app.command("shell", context_settings={"allow_interspersed_args": False})
+def shell(
+    host: Annotated[str, typer.Argument(help="The name of a host in site.yml.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[--site FILE] [-- COMMAND]",
+            help="One word is read by the host's shell, several are passed as they are. Left out: "
+            "open a shell.",
+        ),
+    ] = None,
+    site: SiteOption = None,
+) -> None:
+    """Run a command as root on a server of the site, and exit with its status.
+
+    The connection is the installation's own: the account and key of site.yml, host keys pinned.
+    """
+    require_root()
+    site, command = _split(list(words or []), site)
+    path = site_file(site)
+    loaded = load_site(path, IDS, control_ids())
+    raise typer.Exit(_run(_host(loaded, host, path), command, state_paths(loaded.site).known_hosts))
+
+
+def _split(words: list[str], site: Path | None) -> tuple[Path | None, list[str]]:
+    """`--site FILE` may stand behind the host too; what follows `--` is the command."""
+    while words and words[0] != "--":
+        option, equals, value = words[0].partition("=")
+        if option != "--site" or (not equals and len(words) < 2):
+            return site, words
+        site = Path(value if equals else words[1])
+        words = words[1 if equals else 2 :]
+    return site, words[1:]
+
+
+def _host(site: Site, name: str, path: Path) -> Host:
+    for host in site.hosts:
+        if host.name == name:
+            return host
+    raise UsageError(
+        f"the site {site.site} has no host {name!r}",
+        evidence=f"hosts in {path}: {', '.join(host.name for host in site.hosts)}",
+        helps=f"ucontact shell {site.hosts[0].name} --site {path}",
+    )
+
+
+def _run(host: Host, command: list[str], known_hosts: Path) -> int:
+    """The exit status of the command there. Raises UnreachableError when there is no way there."""
+    with shared_connections(known_hosts, retry_seconds=0.0) as ssh, runner_for(host, ssh) as runner:
+        try:
+            runner.run(["true"], timeout=30)
+        except UnreachableError as error:
+            raise UnreachableError(
+                error.what,
+                evidence=error.evidence,
+                helps=f"compare address, port, user and key of {host.name} in site.yml",
+            ) from error
+        words = runner.command(there(command) if command else LOGIN)
+        if not host.is_local and sys.stdin.isatty() and sys.stdout.isatty():
+            words.insert(1, "-t")
+        # Ctrl-C is the command's; how it ended is told by its status.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            status = subprocess.run(words, check=False, preexec_fn=_as_usual).returncode
+        finally:
+            signal.signal(signal.SIGINT, before)
+    return status if status >= 0 else 128 - status  # as shells tell of a signal
+
+
+def _as_usual() -> None:
+    """An ignored signal stays ignored in a new program (execve(2))."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

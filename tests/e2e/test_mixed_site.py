@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.several import Several, sh, told
 from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
+from tests.remedies import run_all
 from ucontact_appliance.lab.machines import Machine
 
 pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
@@ -68,3 +69,11 @@ def test_a_browser_calls_by_the_portals_name(
 
 def test_a_second_install_changes_nothing(site: Several) -> None:
     assert "changed=0" in site.install().stdout
+
+
+def test_every_remedy_for_its_telephony_server_runs_there(
+    site: Several, telephony: Machine
+) -> None:
+    """Last: it restarts services. Asterisk 16 knows other commands than Asterisk 22."""
+    assert site.plan.host(telephony.name).roles
+    assert run_all(telephony.address, site.plan.host(telephony.name).roles) == {}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.installed import Installed
+from tests.e2e.installed import Installed, ucontact
 from tests.e2e.softphone import (
     CALL_MS,
     chromium,
@@ -25,11 +25,14 @@ from tests.e2e.softphone import (
 )
 from tests.e2e.sshd import journal, make_strict, make_usual, parse_connections
 from tests.faults.snapshot import Snapshot
+from tests.remedies import run_all
+from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.engine.reflector import reflecting
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.lab import layout
+from ucontact_appliance.planning.model import Role
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Host
 
@@ -430,3 +433,42 @@ def test_a_new_ca_takes_the_place_of_a_lost_one(small_site: Snapshot, tmp_path: 
         assert "another installation" in refused.stderr
     finally:
         small_site.restore()
+
+
+@pytest.mark.exhaustive
+def test_every_remedy_for_the_server_runs_there(installed: Installed, small_site: Snapshot) -> None:
+    try:
+        assert run_all(installed.machine.address, frozenset(Role)) == {}
+    finally:
+        small_site.restore()
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("remedy", "printed"),
+    [
+        ("{ssh} asterisk -rx 'rtp show settings' && {ssh} nft list ruleset", "table inet ucontact"),
+        ("{ssh} du -xh --max-depth=1 / | sort -rh | head -2  # a note", "/\n"),
+        ("echo 'SELECT 6 * 7' | {ssh} mysql -N", "42\n"),
+        ("{ssh} uname -m", "\n"),
+    ],
+)
+def test_a_remedy_runs_as_it_is_printed(
+    small_site: Snapshot, installed: Installed, remedy: str, printed: str
+) -> None:
+    host = Host(name=installed.machine.name, address=installed.machine.address)
+    done = small_site.here(Wording(installed.site_file, ()).remedy(remedy, host))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert printed in done.stdout
+
+
+def test_a_shell_on_a_host_of_the_site_passes_words_and_status_on(installed: Installed) -> None:
+    name = installed.machine.name
+    words = ("shell", name, "--site", str(installed.site_file), "--")
+
+    def shell(*command: str) -> subprocess.CompletedProcess[str]:
+        return ucontact(*words, *command, env=installed.environment)
+
+    done = shell("sh", "-c", 'hostname; echo "$1"; id -u; exit 7', "-", "a  b")
+    assert (done.returncode, done.stdout) == (7, f"{name}\na  b\n0\n"), done.stderr
+    assert shell("exit 3").returncode == 3

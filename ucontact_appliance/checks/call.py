@@ -333,6 +333,8 @@ def _check(
     )
 
 
+# Asterisk 13 to 22 know it; what they call the debugging of ICE differs from one to the next.
+_MEDIA = "{ssh} asterisk -rx 'rtp show settings' && {ssh} nft list ruleset"
 _TONE = "call.tone"
 _IN_CALL = frozenset({"call.register", "call.answer", "call.dtls"})  # what the tone builds on
 
@@ -359,7 +361,7 @@ CHECKS: tuple[Check, ...] = (
         requirements=("R03",),
         judge=lambda subject: judge_dtls(_call(subject)),
         needs=("call.answer", "asterisk.modules.media"),
-        remedy="{ssh} asterisk -rx 'rtp set debug ice on' && {ssh} nft list table inet ucontact",
+        remedy=_MEDIA,
     ),
     _check(
         "codec",
@@ -376,7 +378,7 @@ CHECKS: tuple[Check, ...] = (
         requirements=("R03", "R24"),
         judge=lambda subject: judge_tone(_call(subject)),
         needs=("call.dtls",),
-        remedy="{ssh} asterisk -rx 'rtp set debug on' && {ssh} nft list table inet ucontact",
+        remedy=_MEDIA,
     ),
     _check(
         "quality",

@@ -30,6 +30,9 @@ from ucontact_appliance.resources import load_data
 
 _LIMITS = load_data("database")["patience"]
 _OFF = "OFF"
+# MySQL before 8.0.22 knows the former name alone, MySQL 8.4 and later today's alone.
+_SHOW_REPLICA = "{ssh} mysql -E -e 'SHOW REPLICA STATUS'  # Last_Error there says what to mend"
+_SHOW_SLAVE = "{ssh} mysql -E -e 'SHOW SLAVE STATUS'  # Last_Error there says what to mend"
 _START_ONLY = "innodb_read_only"  # set when the server starts, and never while it runs
 
 
@@ -60,13 +63,20 @@ def judge_replication(found: Replication) -> Judgement:
         if channel.get(name) != "Yes"
     ]
     if stopped:
-        return failed(", ".join(stopped), required, found.evidence)
+        return failed(", ".join(stopped), required, found.evidence, _shows(found))
     late = [channel.get("Seconds_Behind_Source", "") for channel in found.channels]
     if not all(seconds.isdigit() for seconds in late):
-        return failed("how far it is behind is not known", required, found.evidence)
+        return failed("how far it is behind is not known", required, found.evidence, _shows(found))
     most = max(map(int, late))
-    judge = failed if most >= behind else passed
-    return judge(f"it runs, {most} s behind", required, found.evidence)
+    observed = f"it runs, {most} s behind"
+    if most >= behind:
+        return failed(observed, required, found.evidence, _shows(found))
+    return passed(observed, required, found.evidence)
+
+
+def _shows(found: Replication) -> str:
+    """The statement that this server knows: the evidence has the fields of the one it answered."""
+    return _SHOW_SLAVE if "Slave_IO_Running" in found.evidence else _SHOW_REPLICA
 
 
 def judge_writable(found: Writable) -> Judgement:
@@ -153,7 +163,7 @@ CHECKS: tuple[Check, ...] = (
         title="Replication works, if there is any",
         severity=Severity.HIGH,
         requirements=("R16",),
-        remedy="{ssh} mysql -E -e 'SHOW REPLICA STATUS'  # Last_Error there says what to mend",
+        remedy=_SHOW_REPLICA,
         judge=_replication,
         role=Role.DATABASE,
         needs=(ANSWERS,),

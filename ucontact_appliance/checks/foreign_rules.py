@@ -148,13 +148,11 @@ def _shown(chain: Chain) -> str:
 
 def _remedy(chain: Chain) -> str:
     note = "accept the site's ports there, or delete the table that nobody needs"
-    if chain.kind == NFT:
+    if chain.tool == NFT:
         family, _, name = chain.table.partition(" ")
         return f"{{ssh}} nft list table {shlex.quote(family)} {shlex.quote(name)}  # {note}"
-    family, _, table = chain.table.partition(" ")
-    if family == "ip":
-        return f"{{ssh}} iptables-save -t {shlex.quote(table)}  # {note}"
-    return f"{{ssh}} ip6tables-save -t {shlex.quote(table)}  # {note}"
+    table = chain.table.partition(" ")[2]
+    return f"{{ssh}} {chain.tool} -t {shlex.quote(table)}  # {note}"
 
 
 def _address(subject: Subject) -> str:

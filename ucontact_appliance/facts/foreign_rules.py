@@ -16,17 +16,19 @@ from ucontact_appliance.facts.source import Reach
 
 # The roles' tables, and the one of the jail, whose entries `asterisk.banned` judges.
 OWN = frozenset({"inet ucontact", "inet ucontact_qos", "inet f2b-table"})
-NFT = "nftables"
-LEGACY = "iptables"
+NFT = "nft"
+LEGACY = frozenset(
+    f"{family}tables{kind}-save" for family in ("ip", "ip6") for kind in ("-legacy", "")
+)
 _MARK = "=== "
 # A host whose chains are full of bans may list a million: what is read is bounded by the runner.
 _SCRIPT = f"""
 echo '{_MARK}nftables'; nft -nn list ruleset 2>&1 || echo "{_MARK}unread"
 for family in ip ip6; do
   test -s /proc/net/${{family}}_tables_names || continue
-  echo "{_MARK}$family"
   save="${{family}}tables-legacy-save"; test $family = ip && save=iptables-legacy-save
   command -v $save >/dev/null || save=${{save%-legacy-save}}-save
+  echo "{_MARK}$save"
   $save 2>&1 || echo "{_MARK}unread"
 done
 true
@@ -104,10 +106,10 @@ class Rule:
 class Chain:
     """A base chain with all rules that a packet can meet in it, by way of jumps too.
 
-    `table` is the family and the name; `kind` says who keeps it, nftables or iptables' legacy.
+    `table` is the family and the name; `tool` is the command that listed it.
     """
 
-    kind: str
+    tool: str
     table: str
     name: str
     type: str
@@ -119,9 +121,10 @@ class Chain:
     @property
     def title(self) -> str:
         """Which one it is."""
+        tool = self.tool.partition("-")[0]
         return (
-            f"{self.kind} table {self.table}, chain {self.name}: type {self.type}, "
-            f"hook {self.hook}, priority {self.priority}, policy {self.policy}"
+            f"{tool} table {self.table}, chain {self.name}: type {self.type}, hook {self.hook}, "
+            f"priority {self.priority}, policy {self.policy}"
         )
 
 
@@ -153,11 +156,11 @@ def parse_foreign(text: str) -> ForeignRules:
         head, _, content = block.partition("\n")
         if head == "unread":
             unread.append(name)
-        elif head == NFT:
-            name = NFT
+        elif head == "nftables":
+            name = "nftables"
             chains += parse_nft(content)
-        else:
-            name = f"{LEGACY} ({head})"
+        elif head in LEGACY:
+            name = head
             chains += parse_legacy(content, head)
     return ForeignRules(tuple(chains), tuple(unread))
 
@@ -273,7 +276,7 @@ def _ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def parse_legacy(text: str, family: str) -> tuple[Chain, ...]:
+def parse_legacy(text: str, tool: str) -> tuple[Chain, ...]:
     """The base chains of `iptables-save`: `*table`, `:CHAIN POLICY [counters]`, `-A CHAIN …`."""
     chains: list[Chain] = []
     table = ""
@@ -291,8 +294,8 @@ def parse_legacy(text: str, family: str) -> tuple[Chain, ...]:
         elif line == "COMMIT":
             chains += (
                 Chain(
-                    LEGACY,
-                    f"{family} {table}",
+                    tool,
+                    f"{'ip6' if tool.startswith('ip6') else 'ip'} {table}",
                     name,
                     table,
                     _LEGACY_HOOKS[name],

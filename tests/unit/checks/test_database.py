@@ -84,6 +84,7 @@ def test_replication_is_judged_where_there_is_any() -> None:
     assert judge_replication(parse_replication("")).verdict is Verdict.PASS
     assert judge_replication(parse_replication(REPLICA)).verdict is Verdict.PASS
     stopped = judge_replication(parse_replication(SLAVE))
+    assert "'SHOW SLAVE STATUS'" in stopped.remedy
     assert (stopped.verdict, stopped.observed) == (Verdict.FAIL, "Replica_SQL_Running is No")
     late = parse_replication(REPLICA.replace("Source: 3", "Source: 3600"))
     assert judge_replication(late).verdict is Verdict.FAIL

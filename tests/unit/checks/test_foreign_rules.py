@@ -96,7 +96,7 @@ def judged(text: str) -> Judgement:
 
 
 def test_what_is_recorded_is_read() -> None:
-    found = parse_foreign(f"=== nftables\n{RULESET}=== ip\n{SAVED}")
+    found = parse_foreign(f"=== nftables\n{RULESET}=== iptables-legacy-save\n{SAVED}")
     named = [(one.table, one.name, one.hook, one.priority, one.policy) for one in found.chains]
     assert named == [
         ("inet foreign", "input", "input", "-5", "accept"),
@@ -116,11 +116,13 @@ def test_what_is_recorded_is_read() -> None:
 
 def test_each_that_takes_the_sites_packets_is_named_with_its_rules() -> None:
     judgement = judge_foreign(
-        parse_foreign(f"=== nftables\n{RULESET}=== ip\n{SAVED}"), REGISTRY, ADDRESS
+        parse_foreign(f"=== nftables\n{RULESET}=== iptables-legacy-save\n{SAVED}"),
+        REGISTRY,
+        ADDRESS,
     )
     assert judgement.verdict is Verdict.FAIL
     for told in (
-        "nftables table inet foreign, chain input: type filter, hook input, priority -5, "
+        "nft table inet foreign, chain input: type filter, hook input, priority -5, "
         "policy accept: udp/10000-10800: udp dport 10000-20000 drop",
         "tcp/443: tcp dport 443 redirect to :8443",
         "dropped by its policy: udp/10000-10800",

@@ -40,6 +40,7 @@ _MOST_RULES = 10  # of a chain, as evidence
 _MOST_TOLD = 3
 _MOST_CHAINS = 10
 _MOST_PORTS = 5
+_MOST_CHARACTERS = 200
 _IN = frozenset({"ingress", "prerouting", "input"})
 _OUT = frozenset({"output", "postrouting", "egress"})
 _TAKES = frozenset({Fate.DROP, Fate.REDIRECT})
@@ -93,7 +94,7 @@ def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, 
         far = bool(rule.side) and rule.side != side
         hit = [port for port in ports if not far and _is_about(rule, port)]
         if hit:
-            (soft if rule.some else hard).append(f"{_listed(hit)}: {rule.text}")
+            (soft if rule.some else hard).append(f"{_listed(hit)}: {_shortened(rule.text)}")
     if chain.policy == "drop":
         shut = [port for port in ports if not _is_accepted(chain, port)]
         if shut and chain.hook in _IN:
@@ -139,11 +140,17 @@ def _listed(ports: Sequence[OpenPort]) -> str:
     return ", ".join([*names[:_MOST_PORTS], *more])
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"
+
+
 def _shown(chain: Chain) -> str:
     """The chain with the rules that take packets away, not more than a screen has room for."""
     taking = [rule.text for rule in chain.rules if rule.fate in _TAKES]
     more = [f"  and {len(taking) - _MOST_RULES} more"] if len(taking) > _MOST_RULES else []
-    return "\n".join([chain.title, *(f"  {text}" for text in taking[:_MOST_RULES]), *more])
+    return "\n".join(
+        [chain.title, *(f"  {_shortened(text)}" for text in taking[:_MOST_RULES]), *more]
+    )
 
 
 def _remedy(chain: Chain) -> str:

@@ -21,7 +21,8 @@ LEGACY = frozenset(
     f"{family}tables{kind}-save" for family in ("ip", "ip6") for kind in ("-legacy", "")
 )
 _MARK = "=== "
-# A host whose chains are full of bans may list a million: what is read is bounded by the runner.
+_MOST_BYTES = 8 << 20  # a hundred thousand bans have room
+_LONGEST = 4096  # characters of a rule; of a longer one its two ends say what it does
 _SCRIPT = f"""
 echo '{_MARK}nftables'; nft -nn list ruleset 2>&1 || echo "{_MARK}unread"
 for family in ip ip6; do
@@ -144,7 +145,7 @@ class _Table:
 
 def foreign_rules(reach: Reach) -> ForeignRules:
     """Look at all packet filters of the host."""
-    return parse_foreign(reach.runner.run(["sh", "-c", _SCRIPT]).stdout)
+    return parse_foreign(reach.runner.run(["sh", "-c", _SCRIPT], limit=_MOST_BYTES).stdout)
 
 
 def parse_foreign(text: str) -> ForeignRules:
@@ -170,7 +171,7 @@ def parse_nft(text: str) -> tuple[Chain, ...]:
     tables: dict[str, _Table] = {}
     table, chain, depth = "", "", 0  # depth: of blocks that are no chain
     for raw in text.splitlines():
-        line = " ".join(raw.split())
+        line = _short(" ".join(raw.split()))
         opened = _TABLE.match(line)
         if opened:
             table, chain, depth = opened["name"], "", 0
@@ -201,6 +202,11 @@ def parse_nft(text: str) -> tuple[Chain, ...]:
         if name not in OWN
         for chain, base in one.bases.items()
     )
+
+
+def _short(line: str) -> str:
+    half = _LONGEST // 2
+    return line if len(line) <= _LONGEST else f"{line[:half]} … {line[-half:]}"
 
 
 def _met(rules: Mapping[str, Sequence[Rule]], start: str) -> tuple[Rule, ...]:
@@ -282,7 +288,7 @@ def parse_legacy(text: str, tool: str) -> tuple[Chain, ...]:
     table = ""
     policies: dict[str, str] = {}
     rules: dict[str, list[Rule]] = {}
-    for line in text.splitlines():
+    for line in map(_short, text.splitlines()):
         if line.startswith("*"):
             table, policies, rules = line[1:].strip(), {}, {}
         elif line.startswith(":"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.unit.checks.test_firewall import REGISTRY
@@ -255,3 +257,11 @@ def test_a_rule_of_iptables_is_read(
 
 def test_a_rule_with_a_set_of_protocols_is_about_all_of_them() -> None:
     assert parse_nft_rule("meta l4proto { 6, 17 } th dport 53 drop").family is Family.ANY
+
+
+def test_a_rule_of_megabytes_is_read_by_its_ends_and_shown_short() -> None:
+    started = time.monotonic()
+    judgement = judged(table("udp dport { " + "tcp dport { 10000, " * 200_000 + "} drop"))
+    assert time.monotonic() - started < 2
+    assert judgement.verdict is Verdict.WARN  # its ports are not told
+    assert len(judgement.observed) + len(judgement.evidence) < 2000

@@ -17,7 +17,7 @@ import jinja2
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.foreign import KEPT, Claim, Foreign, foreign
 from ucontact_appliance.facts.parsing import parsing
-from ucontact_appliance.facts.runner import Runner, SshSettings, by_hand, runner_for, ssh_options
+from ucontact_appliance.facts.runner import Runner, SshSettings, by_hand, runner_for
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.tables import ForeignRow
@@ -74,12 +74,10 @@ def take_over(
         for host in site.hosts:
             if row.role in plan.host(host.name).roles:
                 with runner_for(host, ssh) as runner:
-                    yield _taken_over(row, site, host, runner, ssh)
+                    yield _taken_over(row, site, host, runner)
 
 
-def _taken_over(
-    row: ForeignRow, site: Site, host: Host, runner: Runner, ssh: SshSettings
-) -> Copy | str:
+def _taken_over(row: ForeignRow, site: Site, host: Host, runner: Runner) -> Copy | str:
     done = runner.run(["true"])
     with parsing(done, f"{host.name} does not say what it has of {row.title}"):
         found = foreign(Reach(site, host, runner), row)
@@ -95,9 +93,7 @@ def _taken_over(
             evidence=(done.stderr or done.stdout)[-_SAID:],
             helps=f"make room for a copy in {KEPT} on {host.name}, or use another server",
         )
-    words = [*host.as_root, "sh", f"{folder}/restore.sh"]
-    restore = words if host.is_local else by_hand(host, ssh_options(host, ssh.known_hosts), *words)
-    return Copy(row.title, host.name, folder, shlex.join(restore))
+    return Copy(row.title, host.name, folder, by_hand(host, "sh", f"{folder}/restore.sh"))
 
 
 def _script(row: ForeignRow, host: Host, folder: str, found: Foreign) -> str:

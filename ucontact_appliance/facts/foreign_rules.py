@@ -15,7 +15,15 @@ from enum import Enum
 from ucontact_appliance.facts.source import Reach
 
 # The roles' tables, and the one of the jail, whose entries `asterisk.banned` judges.
-OWN = frozenset({"inet ucontact", "inet ucontact_qos", "inet f2b-table"})
+OWN = frozenset(
+    {
+        "inet ucontact",
+        "inet ucontact_limits",
+        "inet ucontact_qos",
+        "inet ucontact_sip",
+        "inet f2b-table",
+    }
+)
 NFT = "nft"
 LEGACY = frozenset(
     f"{family}tables{kind}-save" for family in ("ip", "ip6") for kind in ("-legacy", "")

@@ -198,7 +198,13 @@ def test_what_a_chain_jumps_to_is_narrowed_by_the_jump() -> None:
 
 
 def test_the_appliances_own_tables_are_not_foreign() -> None:
-    for own in ("inet ucontact", "inet ucontact_qos", "inet f2b-table"):
+    for own in (
+        "inet ucontact",
+        "inet ucontact_limits",
+        "inet ucontact_qos",
+        "inet ucontact_sip",
+        "inet f2b-table",
+    ):
         assert parse_nft(table("drop").replace("inet theirs", own)) == ()
 
 

@@ -316,10 +316,12 @@ def judge_packages(found: dpkg.PackageManager) -> Judgement:
         )
     evidence = "\n".join(filter(None, [found.audit, *_journal(found)]))
     if found.audit:
-        remedy = _REINSTALL if _NOT_UNPACKED.search(found.audit) else ""
-        return failed(
-            f"half installed: {', '.join(_named(found.audit))}", required, evidence, remedy
-        )
+        names = _named(found.audit)
+        # A name is the server's word, and a remedy is for a shell.
+        sound = all(_PACKAGE.fullmatch(name) for name in names)
+        torn = names and sound and _NOT_UNPACKED.search(found.audit)
+        remedy = f"{_REINSTALL} {' '.join(names)}" if torn else ""
+        return failed(f"half installed: {', '.join(names)}", required, evidence, remedy)
     if found.journal:
         return failed("dpkg was interrupted", required, evidence)
     return passed("none is half installed", required)
@@ -327,7 +329,8 @@ def judge_packages(found: dpkg.PackageManager) -> Judgement:
 
 # What dpkg can't configure because its files are not all there (dpkg(1), --audit).
 _NOT_UNPACKED = re.compile("must be reinstalled|half installed")
-_REINSTALL = "{ssh} dpkg --configure -a; apt-get -y --fix-broken install"
+_REINSTALL = "{ssh} dpkg --configure -a; apt-get -y install --reinstall"
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?")
 
 
 def _named(audit: str) -> list[str]:

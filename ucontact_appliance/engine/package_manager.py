@@ -26,7 +26,8 @@ _LOCKED = re.compile(
 )
 # As the roles' own apt tasks: no questions, the customer's changed configuration files stay, and no
 # service starts with the distribution's example configuration (policy-rc.d, /usr/share/doc/init-
-# system-helpers). A package that has to be unpacked again is beyond dpkg.
+# system-helpers). A package that was torn while it was unpacked (dpkg-query(1): half-installed, or
+# reinst-required) is beyond dpkg, and also beyond --fix-broken.
 _FINISH = r"""
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 policy=/usr/sbin/policy-rc.d
@@ -35,11 +36,16 @@ if ! test -e $policy; then
   trap 'exit 1' HUP INT TERM
   printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy || exit
 fi
+keep="-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
 dpkg --force-confdef --force-confold --configure -a </dev/null
 status=$?
-if test $status -ne 0 || test -n "$(dpkg --audit)"; then
-  apt-get -y --no-remove -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
-    --fix-broken install </dev/null
+torn=$(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' |
+  awk 'substr($0, 2, 1) == "H" || substr($0, 3, 1) == "R" {print $NF}')
+if test -n "$torn"; then
+  apt-get -y --no-remove $keep install --reinstall $torn </dev/null || exit
+fi
+if test $status -ne 0 || test -n "$torn"; then
+  apt-get -y --no-remove $keep --fix-broken install </dev/null
   status=$?
 fi
 exit $status
@@ -120,5 +126,6 @@ def _finish(host: Host, runner: Runner) -> None:
             f"host {host.name}: the packages that the interrupted run left half-way can't be "
             "finished",
             evidence=f"{done.stdout}\n{done.stderr}".strip()[-_SAID:],
-            helps=f"on {host.name}: dpkg --configure -a && apt-get --fix-broken install",
+            helps=f"on {host.name}: dpkg --configure -a; dpkg --audit   (then apt-get install "
+            "--reinstall what it names)",
         )

@@ -287,10 +287,10 @@ def test_another_host_key_is_told_with_how_to_forget_the_pinned_one(port: int, n
         (PackageManager((), ("0000",), ""), Verdict.FAIL, "dpkg was interrupted", ""),
         (PackageManager((), (), "only half configured:\n a  A"), Verdict.FAIL, "installed: a", ""),
         (
-            PackageManager((), (), "must be reinstalled:\n b  B"),
+            PackageManager((), (), "must be reinstalled:\n bb  B"),
             Verdict.FAIL,
-            "installed: b",
-            "--fix-broken",
+            "installed: bb",
+            "install --reinstall bb",
         ),
         (
             PackageManager((LockHolder(4711, "apt-get", "/var/lib/dpkg/lock"),), ("0000",), "half"),

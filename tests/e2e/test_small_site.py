@@ -65,6 +65,8 @@ def old_secret(browser: Browser, installed: Installed) -> str:
     page.wait_for_timeout(CALL_MS)
     assert figure(page, "received") > heard + 100
     expect(page.get_by_test_id("call")).to_have_attribute("data-state", "active")
+    page.get_by_test_id("hangup-button").click()
+    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "none")
     page.context.close()
     assert installed.sh(started) == before
     assert old not in done.stdout + done.stderr

@@ -150,7 +150,7 @@ CHECKS: tuple[Check, ...] = (
         severity=Severity.HIGH,
         requirements=("R05", "R25"),
         remedy=f"{{ssh}} grep -aE 'Cannot open|Unable to open file' {LOG}  # those calls have no "
-        "recording; a later one has, or {install}",
+        "recording; recordings.tree tells whether later ones have",
         judge=lambda subject: judge_lost(_lost(subject)),
         role=Role.TELEPHONY,
         needs=(TREE,),

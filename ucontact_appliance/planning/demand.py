@@ -32,7 +32,7 @@ def memory_needed_mb(tuning: Tuning, roles: tuple[Role, ...]) -> int:
     if Role.TELEPHONY in roles:
         need += table["telephony_mb"]
         need += tuning.telephony.max_calls * table["telephony_mb_per_call"]
-        need += tuning.telephony.session_limit * telephony_server().session_kb / _KB_PER_MB
+        need += tuning.telephony.connections_per_source * telephony_server().session_kb / _KB_PER_MB
     if Role.DATABASE in roles:
         need += table["database_mb"]
         need += tuning.database.buffer_pool_mb * table["database_per_buffer_pool"]

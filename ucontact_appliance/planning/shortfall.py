@@ -123,7 +123,7 @@ def _apart(plan: Plan, host: PlannedHost) -> str:
 def _memory_of_an_agent() -> float:
     factors = tuning()["telephony"]
     calls = factors["calls_per_agent"] * hardware()["memory"]["telephony_mb_per_call"]
-    return float(calls + factors["sessions_per_agent"] * telephony_server().session_kb / 1000)
+    return float(calls + factors["connections_per_agent"] * telephony_server().session_kb / 1000)
 
 
 def _processor(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.certs import issue
 from tests.unit.cli.test_cli import SITE, Command, ucontact
 from ucontact_appliance.cli import install
+from ucontact_appliance.engine import install as engine_install
 from ucontact_appliance.engine import phases
 from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.facts.survey import Survey
@@ -34,6 +35,8 @@ def _content_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(install, "look", look)
     monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
+    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
+    monkeypatch.setattr(engine_install, "demand_known", lambda *words: None)
 
 
 @pytest.fixture

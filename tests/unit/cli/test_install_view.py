@@ -19,7 +19,7 @@ from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import save_secrets, with_generated
 from ucontact_appliance.state import StatePaths, state_paths
 
-DONE = InstallResult(changed=0, seconds=41.6, log=Path("/var/log/one.log"))
+DONE = InstallResult(changed=0, seconds=41.6, log=Path("/var/log/one.log"), call="a tone was heard")
 
 
 def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Site:

@@ -46,6 +46,17 @@ export function registrationError(status, cause) {
   return status ? "registrationRefused" : "serverSilent";
 }
 
+/**
+ * Why a login got no answer. `connected`: the WebSocket was open; `closed`: it was closed, or could
+ * not be opened, before the time was over; `online`: the browser has a network. Browsers do not tell
+ * a page whether a server refused the connection or has a certificate that they do not trust.
+ */
+export function loginError({ connected, closed, online }) {
+  if (!online) return "offlineLogin";
+  if (connected) return closed ? "loginCut" : "loginSilent";
+  return closed ? "cannotConnect" : "loginTimeout";
+}
+
 /** Why a call ended: null when it is no error (hung up, or cancelled by this side). */
 export function callError({ status, cause, originator }) {
   if (cause === "Terminated" || (cause === "Canceled" && originator === "local")) return null;

@@ -92,7 +92,14 @@ const EN = {
   err_registrationRefused: "The server refused the registration.",
   err_serverSilent: "The server doesn't answer. Trying again…",
   err_cannotConnect:
-    "No connection to the telephony server. Is the network up, and does this browser trust the site's certificate?",
+    "The connection to the telephony server failed: the server refuses it, or this browser does not trust its certificate. Open this address with https:// instead of wss:// in a new tab: a warning there means the certificate.",
+  err_loginTimeout:
+    "The telephony server cannot be reached: no answer within 10 seconds. It is down, a firewall is in between, or it blocks this network after too many wrong secrets. Try again, or tell your administrator.",
+  err_loginSilent:
+    "The telephony server accepts connections, but did not answer the login within 10 seconds. Try again in a minute, or tell your administrator.",
+  err_loginCut:
+    "The telephony server closed the connection. It does so after too many wrong secrets: wait a minute, then try again.",
+  err_offlineLogin: "This computer has no network. Connect it, then sign in again.",
   err_networkLost: "The connection to the server was lost. Reconnecting by itself…",
   err_reconnected: "Connected again.",
   err_offline: "This computer has no network. The phone reconnects by itself.",
@@ -211,7 +218,14 @@ const ES = {
   err_registrationRefused: "El servidor rechazó el registro.",
   err_serverSilent: "El servidor no responde. Reintentando…",
   err_cannotConnect:
-    "No hay conexión con el servidor de telefonía. ¿Hay red, y confía este navegador en el certificado del sitio?",
+    "La conexión con el servidor de telefonía falló: el servidor la rechaza, o este navegador no confía en su certificado. Abra esta dirección con https:// en lugar de wss:// en otra pestaña: una advertencia allí indica el certificado.",
+  err_loginTimeout:
+    "No se puede llegar al servidor de telefonía: no hubo respuesta en 10 segundos. Está apagado, hay un firewall en el medio, o bloquea esta red tras demasiadas claves incorrectas. Intente de nuevo o avise a su administrador.",
+  err_loginSilent:
+    "El servidor de telefonía acepta conexiones, pero no respondió al inicio de sesión en 10 segundos. Intente de nuevo en un minuto o avise a su administrador.",
+  err_loginCut:
+    "El servidor de telefonía cerró la conexión. Lo hace tras demasiadas claves incorrectas: espere un minuto e intente de nuevo.",
+  err_offlineLogin: "Este equipo no tiene red. Conéctelo e inicie sesión de nuevo.",
   err_networkLost: "Se perdió la conexión con el servidor. Reconectando…",
   err_reconnected: "Conectado otra vez.",
   err_offline: "Este equipo no tiene red. El teléfono se reconecta solo.",

@@ -1,11 +1,12 @@
 // The phone itself: one registration and at most one call, told to the page as events of state.js.
 
 import JsSIP from "jssip";
-import { callError, mediaError, registrationError } from "./errors.js";
+import { callError, loginError, mediaError, registrationError } from "./errors.js";
 
 const RECOVERY_SECONDS = { connection_recovery_min_interval: 1, connection_recovery_max_interval: 8 };
 const REGISTER_SECONDS = 300;
 const REGISTER_RETRY_MS = 5000;
+const LOGIN_MS = 10_000; // browsers wait for a silent server for minutes, and JsSIP for ever
 const GATHERING_MS = 1500; // an unreachable STUN server must not hold a call back for longer
 
 const offersVideo = (request) => /^m=video [1-9]/m.test(request?.body ?? "");
@@ -22,6 +23,8 @@ export class Phone {
   #ua = null;
   #credentials = null;
   #registeredOnce = false;
+  #connectedOnce = false;
+  #loginLimit = null; // until registered or refused
   #retry = null;
   #call = null; // {session, local}: from the first click to the last word
 
@@ -41,7 +44,9 @@ export class Phone {
     this.logout();
     this.#credentials = { extension, secret };
     this.#registeredOnce = false;
+    this.#connectedOnce = false;
     this.tell({ type: "login", extension });
+    this.#loginLimit = setTimeout(() => this.#giveUp(false), LOGIN_MS);
     this.#start();
   }
 
@@ -136,9 +141,13 @@ export class Phone {
         if (this.#ua === ua) handler(data ?? {});
       });
     on("connecting", () => this.tell({ type: "transportConnecting" }));
-    on("connected", () => this.tell({ type: "transportConnected" }));
+    on("connected", () => {
+      this.#connectedOnce = true;
+      this.tell({ type: "transportConnected" });
+    });
     on("disconnected", () => this.#onDisconnected());
     on("registered", () => {
+      clearTimeout(this.#loginLimit);
       this.#registeredOnce = true;
       this.tell({ type: "registered" });
     });
@@ -151,6 +160,7 @@ export class Phone {
 
   #stop() {
     clearTimeout(this.#retry);
+    clearTimeout(this.#loginLimit);
     const ua = this.#ua;
     const call = this.#call;
     if (call) {
@@ -166,8 +176,15 @@ export class Phone {
       this.tell({ type: "transportLost" });
       return;
     }
+    this.#giveUp(true);
+  }
+
+  /** End a login without an answer; `closed` when the connection ended before the time did. */
+  #giveUp(closed) {
+    const connected = this.#connectedOnce;
     this.#stop();
-    this.tell({ type: "loginFailed", key: "cannotConnect", detail: this.url });
+    const key = loginError({ connected, closed, online: navigator.onLine });
+    this.tell({ type: "loginFailed", key, detail: this.url });
   }
 
   #onRegistrationFailed({ response, cause }) {
@@ -175,6 +192,10 @@ export class Phone {
     const key = registrationError(status, cause);
     const detail = status ? `SIP ${status}` : "";
     if (!this.#registeredOnce) {
+      if (!status) {
+        this.#giveUp(cause === "Connection Error");
+        return;
+      }
       this.#stop();
       this.tell({ type: "loginFailed", key, detail });
       return;

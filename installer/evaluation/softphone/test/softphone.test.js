@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { keyTone, level } from "../src/audio.js";
 import { DEFAULTS, loadConfig, mergeConfig, signallingUrl } from "../src/config.js";
-import { callError, mediaError, registrationError } from "../src/errors.js";
+import { callError, loginError, mediaError, registrationError } from "../src/errors.js";
 import { LANGUAGES, chooseLanguage, translator } from "../src/i18n.js";
 import { dialable, duration } from "../src/numbers.js";
 import { forget, remember, remembered } from "../src/session.js";
@@ -38,6 +38,18 @@ test("durations", () => {
   assert.deepEqual([0, 59.9, 61, 3661].map(duration), ["0:00", "0:59", "1:01", "1:01:01"]);
 });
 
+const LOGINS = [
+  [{ connected: false, closed: false, online: true }, "loginTimeout"],
+  [{ connected: false, closed: true, online: true }, "cannotConnect"],
+  [{ connected: true, closed: false, online: true }, "loginSilent"],
+  [{ connected: true, closed: true, online: true }, "loginCut"],
+  [{ connected: false, closed: true, online: false }, "offlineLogin"],
+];
+
+test("a login without an answer tells a silent server from one that refuses", () => {
+  for (const [seen, key] of LOGINS) assert.equal(loginError(seen), key);
+});
+
 test("every error has a text in every language, and the languages have the same keys", () => {
   const keys = Object.keys(LANGUAGES.en).sort();
   for (const texts of Object.values(LANGUAGES)) assert.deepEqual(Object.keys(texts).sort(), keys);
@@ -51,6 +63,7 @@ test("every error has a text in every language, and the languages have the same 
     ),
     ...[401, 404, 503, undefined].map((status) => registrationError(status, "Rejected")),
     registrationError(undefined, "Connection Error"),
+    ...LOGINS.map(([seen]) => loginError(seen)),
   ];
   for (const key of told) assert.ok(`err_${key}` in LANGUAGES.en, `err_${key}`);
 });

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.e2e.installed import Installed, ucontact
 from tests.e2e.softphone import (
@@ -212,6 +213,92 @@ def test_a_wrong_secret_is_told_and_lets_nobody_in(browser: Browser, installed: 
     message = page.get_by_test_id("message")
     expect(message).to_have_attribute("data-key", "wrongSecret", timeout=15000)
     page.context.close()
+
+
+def form(
+    browser: Browser, site: Installed, answer: Callable[[WebSocketRoute], None] | None = None
+) -> Page:
+    """The softphone's login form, filled in; `answer` takes the place of the telephony server."""
+    page = browser.new_context(ignore_https_errors=True).new_page()
+    if answer:
+        page.route_web_socket(re.compile("^wss:"), answer)
+    page.goto(f"https://{site.machine.address}/uContact/")
+    page.get_by_test_id("login-extension").fill("6001")
+    page.get_by_test_id("login-secret").fill(site.secret("telephony.extensions.6001"))
+    return page
+
+
+def test_a_login_to_a_silent_server_ends_after_ten_seconds(
+    browser: Browser, installed: Installed
+) -> None:
+    page = form(browser, installed)
+    silent = "table inet silent { chain input { type filter hook input priority -99; tcp dport 8089 drop; }; }"  # noqa: E501
+    installed.sh(f"nft '{silent}'")
+    try:
+        began = time.monotonic()
+        page.get_by_test_id("login-submit").click()
+        message = page.get_by_test_id("message")
+        expect(message).to_have_attribute("data-key", "loginTimeout", timeout=15000)
+        assert 9 < time.monotonic() - began < 13
+    finally:
+        installed.sh("nft delete table inet silent")
+    # The form is free again, and takes what is in it.
+    page.get_by_test_id("login-submit").click()
+    registered = page.get_by_test_id("registration-status")
+    expect(registered).to_have_attribute("data-state", "registered", timeout=15000)
+    page.context.close()
+
+
+@pytest.mark.parametrize(("closes", "key"), [(False, "loginSilent"), (True, "loginCut")])
+def test_a_login_without_an_answer_tells_whether_the_connection_was_closed(
+    browser: Browser, installed: Installed, closes: bool, key: str
+) -> None:
+    def answer(socket: WebSocketRoute) -> None:
+        socket.on_message(lambda _: socket.close(code=1011) if closes else None)
+
+    page = form(browser, installed, answer)
+    page.get_by_test_id("login-submit").click()
+    message = page.get_by_test_id("message")
+    expect(message).to_have_attribute("data-key", key, timeout=15000)
+    page.context.close()
+
+
+def test_a_ban_is_listed_and_lifted(installed: Installed) -> None:
+    """Of each jail, and of what is in a set and in no jail."""
+    installed.sh(
+        "fail2ban-client set ucontact-asterisk banip 192.0.2.7 && "
+        "fail2ban-client set sshd banip 192.0.2.7 && "
+        "nft add element inet ucontact_sip refused-ip '{ 192.0.2.7 . 50123 }' && "
+        "nft add element inet ucontact_sip banned-ip '{ 192.0.2.8 }'"
+    )
+
+    def listed() -> set[tuple[str | None, str, str]]:
+        done = installed.ucontact("bans", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        (host,) = json.loads(done.stdout)["hosts"]
+        return {
+            (ban["jail"], ban["id"], ban["state"])
+            for ban in host["bans"]
+            if (ban["address"] or "").startswith("192.0.2.")
+        }
+
+    other = (None, "192.0.2.8", "left-over")
+    deadline = time.monotonic() + 15  # fail2ban bans within seconds
+    mine = {
+        ("ucontact-asterisk", "192.0.2.7", "in-force"),
+        ("sshd", "192.0.2.7", "in-force"),
+        (None, "TCP/192.0.2.7/50123", "left-over"),
+    }
+    while (found := listed()) != mine | {other} and time.monotonic() < deadline:
+        time.sleep(1)
+    assert found == mine | {other}
+    assert installed.ucontact("bans", "lift", "192.0.2.7").returncode == 0
+    assert listed() == {other}
+    assert "192.0.2.7" not in installed.sh("nft list table inet ucontact_sip")
+    again = installed.ucontact("bans", "lift", "192.0.2.7")
+    assert (again.returncode, "192.0.2.7 is not banned" in again.stderr) == (1, True)
+    assert installed.ucontact("bans", "lift", "--all").returncode == 0
+    assert listed() == set()
 
 
 def test_a_deleted_file_is_named(installed: Installed) -> None:

@@ -349,9 +349,9 @@ def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
     caught = [address for address in ours if address in found.banned]
     if not caught:
         return passed(f"none of {len(found.banned)} that are banned", required, found.evidence)
-    unban = " && ".join(f"fail2ban-client set {JAIL} unbanip {address}" for address in caught)
+    lift = " && ".join(f"ucontact bans lift {address} --site {{site}}" for address in caught)
     told = ", ".join(f"{address} ({ours[address]})" for address in caught)
-    return failed(told, required, found.evidence, f"{{ssh}} {unban}")
+    return failed(told, required, found.evidence, lift)
 
 
 def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:

@@ -27,6 +27,7 @@ NAMES = (
     "lab",
     "release",
     "secrets",
+    "bans",
 )
 
 

@@ -201,7 +201,7 @@ def test_a_banned_machine_of_the_site_is_named_and_let_in_again() -> None:
     assert checks.judge_banned(found, {"10.0.0.3": "web"}).verdict is Verdict.PASS
     judged = checks.judge_banned(found, {"10.0.0.2": "web", "10.0.0.3": "db"})
     fails(judged, "10.0.0.2 (web)")
-    assert judged.remedy == "{ssh} fail2ban-client set ucontact-asterisk unbanip 10.0.0.2"
+    assert judged.remedy == "ucontact bans lift 10.0.0.2 --site {site}"
 
 
 def test_records_out_of_reach(found: Snapshot) -> None:

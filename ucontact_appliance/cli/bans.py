@@ -1,0 +1,111 @@
+"""`ucontact bans`: who is banned on the telephony servers, and lifting it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.cli.bans_view import bans_document, show_bans
+from ucontact_appliance.cli.console import show_error, show_json, show_text
+from ucontact_appliance.cli.options import (
+    JsonOption,
+    SiteOption,
+    SiteToChange,
+    demand_site_to_change,
+    require_root,
+    site_file,
+)
+from ucontact_appliance.engine.bans import lift as lift_bans
+from ucontact_appliance.engine.bans import site_bans
+from ucontact_appliance.engine.installed import load_installed
+from ucontact_appliance.errors import (
+    EXIT_FINDINGS,
+    EXIT_UNREACHABLE,
+    ApplianceError,
+    UnreachableError,
+    UsageError,
+)
+from ucontact_appliance.facts.bans import HostBans, Target, parse_target
+
+app = typer.Typer(help="List and lift bans on the telephony servers.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_bans(site: SiteOption = None, as_json: JsonOption = False) -> None:
+    """List the addresses and connections that are banned now, by jail."""
+    require_root()
+    here = load_installed(site_file(site))
+    found = site_bans(here)
+    if as_json:
+        show_json(bans_document(here.site.site, datetime.now(timezone.utc), found))
+    else:
+        show_bans(found)
+    for name, seen in found.items():
+        if isinstance(seen, HostBans) and seen.error:
+            show_error(_unread(name, seen.error))
+        elif isinstance(seen, UnreachableError):
+            show_error(seen)
+    if any(isinstance(seen, UnreachableError) or seen.error for seen in found.values()):
+        raise typer.Exit(EXIT_UNREACHABLE)
+
+
+@app.command("lift")
+def lift(
+    address: Annotated[
+        str | None,
+        typer.Argument(help="An IPv4 or IPv6 address, or a connection: WSS/192.0.2.7/50123."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Lift every ban of every jail.")] = False,
+    site: SiteToChange = None,
+) -> None:
+    """Lift the bans of an address and of its connections, in every jail."""
+    require_root()
+    target = _target(address, every)
+    here = load_installed(demand_site_to_change(site))
+    count, asked = 0, []
+    for done in lift_bans(here, target):
+        asked.append(done.host)
+        for ban in done.bans:
+            show_text(f"{done.host}: lifted {ban.target.id} ({ban.jail or 'left over'})")
+        count += len(done.bans)
+    if not count:
+        show_error(
+            ApplianceError(
+                f"{target.id} is not banned" if target else "nothing is banned",
+                evidence=f"looked at {', '.join(asked)}",
+                helps=f"ucontact bans list --site {here.site_file}",
+            )
+        )
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _target(address: str | None, every: bool) -> Target | None:
+    """What to lift; None for all. Raises UsageError for what is no address and no connection."""
+    if (address is not None) == every:
+        raise UsageError(
+            "give either an address or --all" if every else "no address was given",
+            helps="ucontact bans lift 192.0.2.7   (every ban: ucontact bans lift --all)",
+        )
+    if address is None:
+        return None
+    try:
+        found = parse_target(address)
+    except ValueError:
+        found = Target(address[:40])
+    if not found.address:
+        raise UsageError(
+            f"{found.id!r} is no IP address and no connection",
+            evidence="a connection is PROTOCOL/ADDRESS/PORT, such as WSS/192.0.2.7/50123",
+            helps="ucontact bans list",
+        )
+    return found
+
+
+def _unread(host: str, error: str) -> UnreachableError:
+    return UnreachableError(
+        f"{host}: not every ban can be read",
+        evidence=error,
+        helps=f"on {host}: systemctl status fail2ban.service ucontact-sip.service",
+    )

@@ -1,0 +1,225 @@
+"""Bans on a telephony server: fail2ban's jails, and the nftables sets that refuse for them."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from enum import Enum
+
+from ucontact_appliance.facts.host import script, sections
+from ucontact_appliance.facts.parsing import parsing
+from ucontact_appliance.facts.runner import Runner
+
+TABLE = "inet ucontact_sip"
+# Sets of the table by address family: elements of fail2ban's jails for SIP.
+_ADDRESSES = {4: "banned-ip", 6: "banned-ip6"}
+_CONNECTIONS = {4: "refused-ip", 6: "refused-ip6"}
+_SETS = (*_ADDRESSES.values(), *_CONNECTIONS.values())
+# The jails whose bans are elements of these sets; the others' own actions refuse for them.
+_SIP_JAILS = frozenset(("ucontact-asterisk", "ucontact-connection"))
+_SECONDS = 30.0
+_MOST_CHARACTERS = 256  # of what is banned: an address or a connection has fewer than 60
+_CONNECTION = re.compile(r"[A-Z]{2,5}/(?P<address>[0-9A-Fa-f:.]+)/(?P<port>\d{1,5})")
+# `fail2ban-client get JAIL banip --with-time`: ID, since, seconds (negative: for ever), until.
+_WITH_TIME = re.compile(r"(\S.*?) *\t(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \+ (-?\d+) = .+")
+_JAILS = re.compile(r"Jail list:[ \t]*(.*)")
+_Row = tuple[str, datetime | None, datetime | None]
+_BANNED = re.compile(r"Banned IP list:[ \t]*(.*)")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a ban is about, as fail2ban names it: an address, or a connection from one.
+
+    `address` is empty for what another jail bans and is neither; `port` is None but for
+    connections.
+    """
+
+    id: str
+    address: str = ""
+    port: int | None = None
+
+    @property
+    def element(self) -> str:
+        """The element of an nftables set that refuses it. Raises ValueError when there is none."""
+        version = ipaddress.ip_address(self.address).version
+        if self.port is None:
+            return f"{_ADDRESSES[version]} {{ {self.address} }}"
+        return f"{_CONNECTIONS[version]} {{ {self.address} . {self.port} }}"
+
+    def covers(self, other: Target) -> bool:
+        """Whether lifting this lifts the other: an address stands for its connections, too."""
+        if not self.address:
+            return self.id == other.id
+        return self.address == other.address and self.port in (None, other.port)
+
+
+class Standing(Enum):
+    """Whether fail2ban and the nftables sets agree about a ban."""
+
+    IN_FORCE = "in force"
+    LEFT_OVER = "left over: unknown to fail2ban"
+    NOT_ENFORCED = "not enforced: missing in nftables"
+
+
+@dataclass(frozen=True)
+class Ban:
+    """One ban; `jail` is empty where only an nftables set has it.
+
+    `since` and `until` are aware, and None where fail2ban is too old to tell; `until` is None for a
+    permanent ban, too.
+    """
+
+    jail: str
+    target: Target
+    standing: Standing
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class HostBans:
+    """The bans of one host, by jail; `error` says what could not be read, or is empty."""
+
+    bans: tuple[Ban, ...]
+    error: str = ""
+
+
+_LOOK = "\n".join(
+    (
+        script(zone="date +%z", jails="fail2ban-client status 2>&1"),
+        "jails=$(fail2ban-client status 2>/dev/null | sed -n 's/.*Jail list:[[:space:]]*//p')",
+        "for jail in $(printf %s \"$jails\" | tr ',' ' '); do",
+        'echo "---- jail $jail"',
+        # Before 0.10.5 it tells the addresses without times.
+        'fail2ban-client get "$jail" banip --with-time 2>/dev/null '
+        '|| fail2ban-client status "$jail" 2>&1',
+        "done",
+        *(f"echo '---- set {name}'; nft -j list set {TABLE} {name} 2>&1" for name in _SETS),
+        "true",
+    )
+)
+
+
+def bans(runner: Runner) -> HostBans:
+    """Every ban of the host. Raises UnreachableError, TimeoutError; reads only."""
+    done = runner.run(["sh", "-c", _LOOK], timeout=_SECONDS)
+    with parsing(done, "the list of bans can't be understood"):
+        return parse_bans(done.stdout)
+
+
+def parse_bans(text: str) -> HostBans:
+    """From the probe's output, with fail2ban 0.10 to 1.1. Raises ValueError."""
+    parts = sections(text)
+    status = parts["jails"].strip()
+    errors = [] if _JAILS.search(status) else [f"fail2ban: {_last(status)}"]
+    zone = datetime.strptime(parts["zone"].strip(), "%z").tzinfo
+    elements: dict[str, Target] = {}
+    for name in _SETS:
+        answer = parts[f"set {name}"].strip()
+        if answer.startswith("{"):
+            elements |= {target.element: target for target in _elements(answer)}
+        else:
+            errors.append(f"nftables set {name}: {answer.splitlines()[0] if answer else 'silent'}")
+    found = [
+        ban
+        for name, part in parts.items()
+        if name.startswith("jail ")
+        for ban in _of_jail(name.removeprefix("jail "), part, zone, elements)
+    ]
+    known = {ban.target.element for ban in found if ban.jail in _SIP_JAILS and ban.target.address}
+    found += [
+        Ban("", target, Standing.LEFT_OVER)
+        for element, target in elements.items()
+        if element not in known
+    ]
+    return HostBans(tuple(found), "\n".join(errors))
+
+
+def _last(text: str) -> str:
+    return text.splitlines()[-1] if text else "it does not answer"
+
+
+def _of_jail(
+    jail: str, text: str, zone: tzinfo | None, elements: Mapping[str, Target]
+) -> Iterator[Ban]:
+    for name, since, until in _listed(text, zone):
+        target = parse_target(name)
+        standing = Standing.IN_FORCE
+        if jail in _SIP_JAILS and (not target.address or target.element not in elements):
+            standing = Standing.NOT_ENFORCED
+        yield Ban(jail, target, standing, since, until)
+
+
+def _listed(
+    text: str, zone: tzinfo | None
+) -> Iterator[tuple[str, datetime | None, datetime | None]]:
+    """What is banned, since when, and until when."""
+    without = _BANNED.search(text)
+    if without:
+        yield from ((name, None, None) for name in without.group(1).split())
+        return
+    for line in filter(None, map(str.strip, text.splitlines())):
+        match = _WITH_TIME.fullmatch(line)
+        if not match:
+            raise ValueError(f"not a ban: {line[:_MOST_CHARACTERS]!r}")
+        since = datetime.strptime(match[2], "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone)
+        since = since.astimezone(timezone.utc)
+        yield match[1], since, _end(since, int(match[3]))
+
+
+def _end(since: datetime, seconds: int) -> datetime | None:
+    """None for a permanent ban, whose seconds are negative, and for one of thousands of years."""
+    try:
+        return None if seconds < 0 else since + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+
+
+def _elements(text: str) -> Iterator[Target]:
+    """The elements of a set, from `nft -j list set` (libnftables-json(5))."""
+    try:
+        document = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deep") from error
+    for row in document["nftables"]:
+        for one in row.get("set", {}).get("elem", []):
+            value = one["elem"]["val"] if isinstance(one, dict) and "elem" in one else one
+            if isinstance(value, dict):
+                address, port = value["concat"]
+                yield _target(str(address), str(port))
+            else:
+                yield _target(str(value))
+
+
+def _target(address: str, port: str | None = None) -> Target:
+    """Raises ValueError for what is no address, or no port; a set does not tell the protocol."""
+    if "%" in address:  # a zone of IPv6 may be any text, and no set has one
+        raise ValueError(f"not an address: {address[:_MOST_CHARACTERS]}")
+    plain = str(ipaddress.ip_address(address))
+    if port is None:
+        return Target(plain, plain)
+    number = int(port)
+    if not 0 < number < 1 << 16:
+        raise ValueError(f"not a port: {port[:_MOST_CHARACTERS]}")
+    return Target(f"TCP/{plain}/{number}", plain, number)
+
+
+def parse_target(text: str) -> Target:
+    """What is banned by that name; one without an address for what is neither kind.
+
+    Raises ValueError for more than 256 characters.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"longer than {_MOST_CHARACTERS} characters: {text[:40]!r}")
+    connection = _CONNECTION.fullmatch(text)
+    try:
+        found = _target(connection["address"], connection["port"]) if connection else _target(text)
+    except ValueError:
+        return Target(text)
+    # fail2ban finds a ban by the very name that it gave it.
+    return Target(text, found.address, found.port)

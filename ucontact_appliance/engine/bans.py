@@ -33,7 +33,7 @@ def site_bans(here: Installed) -> Mapping[str, HostBans | UnreachableError]:
     found: dict[str, HostBans | UnreachableError] = {}
     for host in _hosts(here):
         try:
-            with reaching(host, ssh.known_hosts), runner_for(host, ssh) as runner:
+            with reaching(host), runner_for(host, ssh) as runner:
                 found[host.name] = bans(runner)
         except UnreachableError as error:
             found[host.name] = error
@@ -48,7 +48,7 @@ def lift(here: Installed, target: Target | None) -> Iterator[Lifted]:
     """
     ssh = SshSettings(here.paths.known_hosts)
     for host in _hosts(here):
-        with reaching(host, ssh.known_hosts), runner_for(host, ssh) as runner:
+        with reaching(host), runner_for(host, ssh) as runner:
             yield Lifted(host.name, _lift(host, runner, target))
 
 

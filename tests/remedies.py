@@ -108,6 +108,12 @@ FILLED: dict[str, tuple[str, ...]] = {
     "{ssh} findmnt -T X  # a failing disk? else mount it read-write again": (
         f"findmnt -T {RECORDINGS}",
     ),
+    "{ssh} grep -aE 'Cannot open|Unable to open file' X  # those calls have no recording; "
+    "recordings.tree tells whether later ones have": (
+        "grep -aE 'Cannot open|Unable to open file' /var/log/asterisk/messages.log",
+    ),
+    "{install} --take-over X  # stops it, keeps a copy in X on the server and goes on; or use "
+    "another server, or move it to one": (),
     "{ssh} grep -n '=>' X  # take out the line whose engine or class is not there": (
         "grep -n '=>' /etc/asterisk/extconfig.conf",
     ),

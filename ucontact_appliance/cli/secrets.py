@@ -47,7 +47,9 @@ def show(name: Name, site: SiteOption = None) -> None:
         raise UsageError(
             f"the site {found.site} has no secret {name!r}",
             evidence=f"near it: {', '.join(near)}" if near else f"it has {len(known)} secrets",
-            helps=f"ucontact secrets {f'show {near[0]}' if near else 'list'} --site {path}",
+            helps=f"ucontact secrets show {near[0]} --site {path}"
+            if near
+            else f"ucontact secrets list --site {path}",
         )
     typer.echo(known[name])
 

@@ -188,10 +188,8 @@ def ensure_pki(
     Raises UsageError when the customer's own chain and key can't be used, or when a key is damaged
     or lost (nothing is written then), UnreachableError when a file can't be read or written.
     """
-    for damage in pki_damage(site, paths.pki):
-        raise damage.error()
     now = now or datetime.now(timezone.utc)
-    own = _own_files(site, now)
+    own = _judged(site, paths, now)
     private_dir(paths.pki)
     reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
     return _brought(_Job(_Folder(paths.pki), site, plan, reached, now), own)
@@ -207,13 +205,15 @@ def foresee_pki(
 ) -> PkiResult:
     """What `ensure_pki` would write this moment; writes nothing, and raises the same."""
     now = now or datetime.now(timezone.utc)
-    own = _own_files(site, now)
+    own = _judged(site, paths, now)
     reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
     return _brought(_Job(_Foreseen(paths.pki), site, plan, reached, now), own)
 
 
-def _own_files(site: Site, now: datetime) -> dict[str, bytes] | None:
-    """The customer's files, judged; None where the site's own CA signs."""
+def _judged(site: Site, paths: StatePaths, now: datetime) -> dict[str, bytes] | None:
+    """The customer's files; None where the site's own CA signs. Raises for what can't be used."""
+    for damage in pki_damage(site, paths.pki):
+        raise damage.error()
     if site.certificate.source is not CertificateSource.FILES:
         return None
     return _customers_files(site, now)

@@ -91,6 +91,7 @@ def test_preflight_excuses_what_is_taken_over_and_nothing_else(
 ) -> None:
     found = tuple(finding(name, Verdict.FAIL) for name in failing)
     monkeypatch.setattr(phases, "run_checks", lambda *words, **options: found)
+    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
     job = replace(a_job(lambda event: None), take_over=names)
     if passes:
         assert phases.Preflight().run(job) == 0
@@ -161,6 +162,7 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UCONTACT_ETC", str(tmp_path / "etc"))
     monkeypatch.setenv("UCONTACT_VAR", str(tmp_path / "var"))
     monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
+    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
     monkeypatch.setattr(
         phases,
         "run_playbook",

@@ -250,6 +250,27 @@ def test_every_header_once_on_every_status(
     assert answer.all("server") == ("nginx",)
 
 
+@pytest.mark.parametrize("folder", ["tmp", "images", "forms", "uContact"])
+def test_no_link_leads_out_of_a_folder(front: Front, folder: str) -> None:
+    link = f"/etc/IntegraServer/web/{folder}/link.txt"
+    front.run(f"echo secret > /opt/out.txt && ln -sf /opt/out.txt {link}")
+    answer = front.get(f"/{folder}/link.txt")
+    front.run(f"rm {link}")
+    assert answer.status == 403
+    assert "secret" not in answer.body
+    assert front.get(f"/{folder}/seed.txt").status == 200
+
+
+@pytest.mark.parametrize("folder", ["tmp", "images", "forms"])
+def test_what_the_backend_writes_is_no_page_of_the_portals_origin(
+    front: Front, folder: str
+) -> None:
+    front.run(f"echo '<script>1</script>' > /etc/IntegraServer/web/{folder}/page.html")
+    (policy,) = front.get(f"/{folder}/page.html").all("content-security-policy")
+    assert policy.startswith("sandbox")
+    assert "allow-same-origin" not in policy
+
+
 def test_the_backend_being_down_is_a_502_with_every_header(front: Front) -> None:
     front.run(STOP_BEHIND)
     answer = front.get("/Integra/resources/health")

@@ -66,11 +66,11 @@ def test_what_the_role_writes_has_every_path() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("    '~^/(tmp|images)/' \"default-src 'none'", "    '~^/(tmp)/' \"default-src 'none'", ""),
+        ("    '~^/(tmp|images)/' \"sandbox", "    '~^/(tmp)/' \"sandbox", ""),
         (
-            "\"default-src 'none'; img-src",
-            "\"default-src 'self'; img-src",
-            "is \"default-src 'self'",
+            "\"sandbox; default-src 'none'; img-src",
+            "\"sandbox; default-src 'self'; img-src",
+            "is \"sandbox; default-src 'self'",
         ),
         ("'cross-origin'", "'same-origin'", "Resource-Policy of ^/webchatclient/ is 'same-origin'"),
         ("map $uri $header_cache", "map $request_uri $header_cache", "'as elsewhere'"),

@@ -82,8 +82,13 @@ def test_a_replaced_secret_opens_and_the_old_one_does_not(
     roots = Path(installed.environment["UCONTACT_ETC"]) / site.site / "pki" / "portal-ca.pem"
     reach = Reach(site, site.hosts[0], LocalRunner())
     new = installed.secret("telephony.extensions.6001")
-    answers = [login_status(reach, "6001", secret, str(roots)) for secret in (new, old_secret)]
-    assert answers == [200, 401]
+
+    def answered(secret: str) -> int:
+        return login_status(reach, "6001", secret, str(roots))
+
+    # The browser's driver has an event loop in this thread.
+    with ThreadPoolExecutor(max_workers=1) as other:
+        assert list(other.map(answered, (new, old_secret))) == [200, 401]
     _, findings = installed.doctor("--only", "files.drift")
     assert findings["files.drift"]["verdict"] == "pass"
 
@@ -101,6 +106,9 @@ def test_an_older_site_file_of_another_controller_is_refused_with_what_it_would_
 ) -> None:
     older = tmp_path / "site.yml"
     older.write_text(installed.site_file.read_text() + "telephony: {extensions: ['6001']}\n")
+    # It has the site's keys, of an earlier day.
+    shutil.copytree(installed.environment["UCONTACT_ETC"], tmp_path / "etc")
+    (tmp_path / "etc" / installed.machine.name / "runs.json").unlink()
     elsewhere = replace(
         installed,
         site_file=older,
@@ -314,12 +322,15 @@ def test_a_deleted_file_is_named(installed: Installed) -> None:
     assert [f["remedy"].split()[:2] for f in named] == [["ucontact", "install"]]
 
 
-def test_the_remedy_of_a_stopped_service_works_as_it_is_printed(installed: Installed) -> None:
+def test_the_remedy_of_a_stopped_service_works_as_it_is_printed(
+    small_site: Snapshot, installed: Installed
+) -> None:
     installed.sh("systemctl stop asterisk")
     status, findings = installed.doctor("--only", "asterisk.service")
     assert status == 1
     remedy = findings["asterisk.service"]["remedy"]
-    subprocess.run(remedy, shell=True, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    done = small_site.here(remedy)
+    assert done.returncode == 0, done.stderr
     status, _ = installed.doctor("--only", "asterisk.service")
     assert status == 0
 

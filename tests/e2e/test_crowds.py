@@ -68,7 +68,7 @@ def test_requests_of_one_address_are_limited_and_their_log_is_small(installed: I
         [
             *("curl", "--insecure", "--silent", "--output", "/dev/null"),
             *("--parallel", "--parallel-max", "20", "--write-out", "%{http_code}\\n"),
-            f"https://{installed.machine.address}/robots.txt?[1-3000]",
+            f"https://{installed.machine.address}/uContact/?[1-3000]",
         ],
         capture_output=True,
         text=True,

@@ -6,7 +6,9 @@ import asyncio
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aioice import stun, turn
@@ -15,7 +17,7 @@ from tests.e2e.installed import Installed
 from tests.e2e.strangers import guesses_by_websocket, held_lines, request
 from ucontact_appliance.clients.sip import Account, Door, open_line
 from ucontact_appliance.clients.stun import time_limited
-from ucontact_appliance.state import state_paths
+from ucontact_appliance.site.loader import load_site
 
 pytestmark = pytest.mark.machine
 
@@ -23,15 +25,20 @@ LINES = 150
 LOGINS = 20
 
 
-def door(site: Installed, port: int) -> Door:
-    roots = str(state_paths(site.machine.name).pki / "ca.pem")
-    return Door("localhost", site.machine.address, port, "/ws", roots)
+@asynccontextmanager
+async def logged_in(site: Installed, port: int, secret: str) -> AsyncIterator[None]:
+    fqdn = load_site(site.site_file).fqdn
+    state = Path(site.environment["UCONTACT_ETC"]) / site.machine.name
+    door = Door(fqdn, site.machine.address, port, "/ws", str(state / "pki" / "portal-ca.pem"))
+    async with open_line(door, Account(fqdn, "6001", secret)) as line:
+        await line.register()
+        yield
+        await line.register(expires=0)
 
 
 async def log_in(site: Installed, port: int, secret: str) -> None:
-    async with open_line(door(site, port), Account("localhost", "6001", secret)) as line:
-        await line.register()
-        await line.register(expires=0)
+    async with logged_in(site, port, secret):
+        pass
 
 
 @pytest.mark.parametrize("port", [8089, 443])
@@ -54,11 +61,19 @@ def test_one_address_gets_so_many_lines_and_no_more(installed: Installed) -> Non
 
 def test_a_guesser_behind_the_portal_is_cut_off_and_an_agent_is_not(installed: Installed) -> None:
     secret = installed.secret("telephony.extensions.6001")
-    answered, ended = asyncio.run(guesses_by_websocket(installed.machine.address, 443, "6002", 400))
-    assert ended
-    assert answered < 150
+
+    async def guess_beside_an_agent() -> None:
+        # He came by the other port: it is one address all the same.
+        async with logged_in(installed, 8089, secret):
+            installed.sh("systemctl start ucontact-agents.service")
+        answered, ended = await guesses_by_websocket(installed.machine.address, 443, "6002", 400)
+        assert ended
+        assert answered < 150
+
+    asyncio.run(guess_beside_an_agent())
     asyncio.run(log_in(installed, 443, secret))
     asyncio.run(log_in(installed, 8089, secret))
+    assert "elements" not in installed.sh("nft list set inet ucontact_sip banned-ip")
 
 
 def test_requests_of_one_address_are_limited_and_their_log_is_small(installed: Installed) -> None:

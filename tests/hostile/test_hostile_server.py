@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from ucontact_appliance.engine.server_record import RECORD
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.printable import has_control
@@ -115,6 +116,8 @@ def hostile(machine: Machine, tmp_path: Path) -> Iterator[Hostile]:
         path.unlink()
     python.unlink()
     python.symlink_to(target)
+    # What it records of its installation: each test is to meet a server that has none.
+    (machine.root / RECORD.lstrip("/")).unlink(missing_ok=True)
     shutil.rmtree(var_root() / SITE, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,16 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(network, "_FORWARDING", forwarding)
     yield tmp_path
     machines.down_all(quiet)
+    with elsewhere(tmp_path, monkeypatch):
+        machines.down_all(quiet)
+
+
+@contextmanager
+def elsewhere(own_lab: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """From a second lab folder, on the same bridge."""
+    with monkeypatch.context() as there:
+        there.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
+        yield
 
 
 def lay_out(shared: Path) -> None:
@@ -256,23 +267,21 @@ def test_two_lab_folders_never_give_one_address_to_two_machines(
     one = machines.up(Spec("one"), quiet)
     one.ssh(["sh", "-c", "'echo kept > /root/mark; sync'"])
     ours = layout.lab_root()
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
+    with elsewhere(own_lab, monkeypatch):
         lay_out(ours)
         with pytest.raises(UsageError, match="of another lab folder is running"):
             machines.up(Spec("one"), quiet)
         other = machines.up(Spec("other"), quiet)
         assert other.address != one.address
-        machines.down([], quiet)
+        machines.down_all(quiet)
         processes.stop(one.root)
         usurper = machines.up(Spec("other"), quiet)
     assert usurper.address == one.address
     with pytest.raises(UsageError, match=f"{one.address} .* is in use by another") as caught:
         machines.up(Spec("one"), quiet)
     assert str(usurper.root.parent) in caught.value.evidence
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
-        machines.down([], quiet)
+    with elsewhere(own_lab, monkeypatch):
+        machines.down_all(quiet)
     again = machines.up(machines.spec_for("one"), quiet)
     assert again.address == one.address
     assert again.ssh(["cat", "/root/mark"]).stdout.strip() == "kept"
@@ -296,8 +305,7 @@ def test_a_network_that_another_lab_folder_uses_stays(
     own_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = machines.up(Spec("one"), quiet)
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("UCONTACT_VAR", str(own_lab / "elsewhere"))
+    with elsewhere(own_lab, monkeypatch):
         assert machines.down_all(quiet) == ()
     assert machine.ssh(["true"]).returncode == 0
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Address
@@ -28,8 +28,9 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 _UP_SECONDS = 90.0
 _ANSWER_SECONDS = 15.0
 _UNMOUNT_SECONDS = 5.0
-# The kernel takes a machine's interface away some moments after its last process has ended.
-_RELEASE_SECONDS = 1.0
+# The kernel takes a machine's interface away some moments after its last process has ended, and
+# later where it has much else to do.
+_RELEASE_SECONDS = 10.0
 _MOST = layout.NETWORK.num_addresses - layout.FIRST_MACHINE - 1
 
 
@@ -395,31 +396,39 @@ def _machine(folder: Path) -> Machine:
 
 
 def _free_address() -> str:
-    """The first address that no machine of this folder has, and nobody on the bridge holds.
-
-    A machine that was thrown away a moment ago is given time to leave.
-    """
+    """The first address that no machine of this folder has, and nobody on the bridge holds."""
     ours = {_address(layout.machines() / name) for name in _names()}
     wanted = choose_address(ours)
-    deadline = time.monotonic() + _RELEASE_SECONDS
-    while True:
-        held = arp.holders(layout.BRIDGE, _addresses())
-        if wanted not in held or time.monotonic() > deadline:
-            return choose_address(ours | set(held))
+    held = _holders(_addresses(), wanted)
+    return choose_address(ours | set(held))
 
 
 def _holder(address: str) -> str:
-    """Who holds the address on the bridge, for a person; empty when nobody does.
+    """Who holds the address on the bridge, for a person; empty when nobody does."""
+    found = _holders([address], address)
+    if not found:
+        return ""
+    named = [str(folder) for folder in _holding(address)]
+    return f"{', '.join(named) or 'a machine'} ({found[address]})"
 
-    The machine that had it a moment ago is given time to leave.
+
+def _holders(addresses: Collection[str], wanted: str) -> dict[str, str]:
+    """Of those addresses the ones held on the bridge, with the MAC of each holder.
+
+    A machine that was thrown away a moment ago still answers for the wanted one: it is given time
+    to leave. One that runs is not waited for.
     """
     deadline = time.monotonic() + _RELEASE_SECONDS
-    while found := arp.holders(layout.BRIDGE, [address]):
-        if time.monotonic() > deadline:
-            folders = (root.parent for root in processes.roots_on_bridge())
-            named = [str(folder) for folder in folders if _claims(folder, address)]
-            return f"{', '.join(named) or 'a machine'} ({found[address]})"
-    return ""
+    while True:
+        held = arp.holders(layout.BRIDGE, addresses)
+        if wanted not in held or _holding(wanted) or time.monotonic() > deadline:
+            return held
+
+
+def _holding(address: str) -> tuple[Path, ...]:
+    """The folders of the machines that run on the bridge with that address."""
+    folders = (root.parent for root in processes.roots_on_bridge())
+    return tuple(folder for folder in folders if _claims(folder, address))
 
 
 def _claims(folder: Path, address: str) -> bool:

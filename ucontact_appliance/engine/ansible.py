@@ -52,8 +52,8 @@ class PlayResult:
 
     @property
     def changed(self) -> int:
-        """Tasks that changed something, over all hosts."""
-        return sum(host.changed for host in self.hosts.values())
+        """How many things were changed over all hosts; a task that tells none apart is one."""
+        return sum(len(task.changes) or 1 for task in self.changed_tasks)
 
 
 def run_playbook(
@@ -167,7 +167,7 @@ def _watch(
     try:
         with processes.watched(process):
             with os.fdopen(reading, encoding="utf-8") as events:
-                record = _collect(events, observer)
+                record = _collect(events, observer, log)
             status = process.wait()
     except BaseException:
         _end(process)
@@ -213,7 +213,7 @@ def _copy(stream: TextIO, log: Callable[[str], None]) -> None:
         log(line.rstrip("\n"))
 
 
-def _collect(events: TextIO, observer: Observer) -> dict[str, Any]:
+def _collect(events: TextIO, observer: Observer, log: Callable[[str], None]) -> dict[str, Any]:
     failed: list[TaskResult] = []
     changed: list[TaskResult] = []
     hosts: dict[str, HostRecap] = {}
@@ -230,6 +230,8 @@ def _collect(events: TextIO, observer: Observer) -> dict[str, Any]:
             failed.append(event)
         elif isinstance(event, TaskResult) and event.status == "changed":
             changed.append(event)
+            for change in event.changes:
+                log(f"{event.host}: {change}")
     return {
         "hosts": hosts,
         "failed": tuple(failed),
@@ -253,6 +255,7 @@ def parse_event(record: Mapping[str, Any]) -> Event | None:
                 path=record["path"],
                 status=record["status"],
                 message=record["message"],
+                changes=tuple(record["changes"]),
             )
         case _:
             return None

@@ -75,13 +75,17 @@ class TaskStarted:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """How a task ended on a host: ok, changed, skipped, failed, unreachable or ignored."""
+    """How a task ended on a host: ok, changed, skipped, failed, unreachable or ignored.
+
+    `changes` are what it changed, a line each, where its module tells them apart.
+    """
 
     host: str
     task: str
     path: str
     status: str
     message: str = ""
+    changes: tuple[str, ...] = ()
     phase: str = ""
 
 

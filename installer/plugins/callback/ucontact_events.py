@@ -49,7 +49,7 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result):
         changed = bool(result._result.get("changed"))
-        self._send_result(result, "changed" if changed else "ok")
+        self._send_result(result, "changed" if changed else "ok", changes=_changes(result._result))
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         status = "ignored" if ignore_errors else "failed"
@@ -65,7 +65,7 @@ class CallbackModule(CallbackBase):
         hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
         self._send("stats", hosts=hosts)
 
-    def _send_result(self, result, status, message=""):
+    def _send_result(self, result, status, message="", changes=()):
         self._send(
             "result",
             host=result._host.get_name(),
@@ -73,6 +73,7 @@ class CallbackModule(CallbackBase):
             path=_path(result._task),
             status=status,
             message=message,
+            changes=list(changes),
         )
 
 
@@ -83,6 +84,12 @@ def _path(task):
         if folder in path:
             return folder.strip("/") + "/" + path.split(folder, 1)[1]
     return os.path.basename(path)
+
+
+def _changes(result):
+    """What a module of ours says that it changed, a line each; it names no secret."""
+    told = result.get("changes")
+    return [str(line) for line in told] if isinstance(told, list) else []
 
 
 def _message(result):

@@ -243,8 +243,7 @@ def compare(folder, wanted):
     replaced = {""} if home is None or home.kind != "folder" else set()
     for path, item in sorted(wanted.items()):  # folders before what lies in them
         full = os.path.join(folder, path)
-        # RUF005: no * in a list before Python 3.5.
-        lost = replaced.intersection([""] + parents(path))  # noqa: RUF005
+        lost = replaced.intersection([""] + parents(path))
         seen = None if lost else look(full)
         if seen is not None and seen.kind != item.kind:
             replaced.add(path)

@@ -42,7 +42,7 @@ RUN = "boot 17 4711"
 
 @pytest.fixture(scope="module")
 def service() -> ModuleType:
-    path = ROLES / "telephony/files/call-records.py"
+    path = ROLES / "telephony/files/usr/local/lib/ucontact/call-records.py"
     spec = importlib.util.spec_from_file_location("call_records", path)
     assert spec is not None
     assert spec.loader is not None

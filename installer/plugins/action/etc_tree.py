@@ -1,0 +1,90 @@
+"""Ansible action: renders the files of a role here, and hands them to the module in one call.
+
+The content of /etc/x is `templates/etc/x.j2` of the role, `templates/etc/x`, or `files/etc/x`,
+which is copied as it is; `source` names another one.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+
+_KEYS = {"path", "paths", "state", "source", "content", "target", "owner", "group", "mode"}
+_KEYS |= {"validate", "secret"}
+_OURS = {"paths", "source", "secret"}  # not the module's
+
+
+class ActionModule(ActionBase):
+    """Entries in; what the module says out."""
+
+    _VALID_ARGS = frozenset({"entries"})
+    _requires_connection = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        entries = self._task.args.get("entries")
+        if not isinstance(entries, list):
+            raise AnsibleActionFail("etc_tree: entries is a list of files, folders and links")
+        arguments = {"entries": [], "secrets": {}}
+        for entry in entries:
+            _demand_known(entry)
+            for path in entry.get("paths") or [entry.get("path")]:
+                self._add(arguments, dict(entry, path=path), task_vars)
+        result.update(
+            self._execute_module(module_name="etc_tree", module_args=arguments, task_vars=task_vars)
+        )
+        return result
+
+    def _add(self, arguments, entry, task_vars):
+        handed = {key: value for key, value in entry.items() if key not in _OURS}
+        if entry.get("state", "file") == "file":
+            encoded = base64.b64encode(self._content(entry, task_vars)).decode("ascii")
+            if entry.get("secret"):
+                handed.pop("content", None)
+                arguments["secrets"][entry["path"]] = encoded
+            else:
+                handed["content"] = encoded
+        arguments["entries"].append({k: v for k, v in handed.items() if v is not None})
+
+    def _content(self, entry, task_vars):
+        """What the file should hold, as bytes."""
+        if entry.get("content") is not None:
+            return str(entry["content"]).encode("utf-8")
+        inside = entry.get("source") or entry["path"].lstrip("/")
+        for name in (f"{inside}.j2", inside):
+            template = self._found("templates", name)
+            if template is not None:
+                return self._rendered(template, task_vars)
+        file = self._found("files", inside)
+        if file is None:
+            raise AnsibleActionFail(
+                f"etc_tree: the role has neither templates/{inside}.j2, templates/{inside} "
+                f"nor files/{inside}"
+            )
+        return file.read_bytes()
+
+    def _found(self, folder, name):
+        try:
+            return Path(self._find_needle(folder, name))
+        except AnsibleError:
+            return None
+
+    def _rendered(self, template, task_vars):
+        """By Ansible's own lookup, which every version of ansible-core has alike."""
+        name = "ansible.builtin.template"
+        lookup = lookup_loader.get(name, loader=self._loader, templar=self._templar)
+        text = lookup.run([str(template)], variables=task_vars)[0]
+        return str(text).encode("utf-8")
+
+
+def _demand_known(entry):
+    """Raises AnsibleActionFail for a key that nobody would look at."""
+    unknown = sorted(set(entry) - _KEYS) if isinstance(entry, dict) else [str(entry)]
+    if unknown:
+        raise AnsibleActionFail(f"etc_tree: unknown: {', '.join(unknown)}")
+    if bool(entry.get("path")) == bool(entry.get("paths")):
+        raise AnsibleActionFail("etc_tree: an entry has either path or paths")

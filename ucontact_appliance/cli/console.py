@@ -1,4 +1,4 @@
-"""What every command shares on screen: consoles, colours of verdicts, errors, tables."""
+"""What every command shares on screen: consoles, errors, tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.checks.wording import named_site
 from ucontact_appliance.errors import ApplianceError
+from ucontact_appliance.host_commands import named_site
 from ucontact_appliance.printable import printable, printable_json
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -39,20 +38,15 @@ class SafeConsole(Console):
 
 
 def _console(*, stderr: bool = False) -> SafeConsole:
-    made = SafeConsole(stderr=stderr)
-    return made if made.is_terminal else SafeConsole(stderr=stderr, width=_PLAIN_WIDTH)
+    # No emoji: of a fingerprint's ":CD:" Rich would make a picture of a disc.
+    made = SafeConsole(stderr=stderr, emoji=False)
+    if made.is_terminal:
+        return made
+    return SafeConsole(stderr=stderr, emoji=False, width=_PLAIN_WIDTH)
 
 
 out = _console()
 err = _console(stderr=True)
-
-VERDICT_STYLE = {
-    Verdict.PASS: "green",
-    Verdict.WARN: "yellow",
-    Verdict.FAIL: "bold red",
-    Verdict.SKIP: "dim",
-    Verdict.ERROR: "bold magenta",
-}
 
 
 def show_error(error: ApplianceError) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.sites import small_site
+from ucontact_appliance.cli.console import out
 from ucontact_appliance.cli.install_view import show_installed
 from ucontact_appliance.engine.install import InstallResult
 from ucontact_appliance.engine.pki import ensure_pki
@@ -54,6 +55,12 @@ def test_the_ca_the_fingerprint_and_the_first_login_are_told(
     assert "update-ca-certificates" in told
     for secret in paths.secrets.read_text().split(": ")[1:]:
         assert secret.split()[0] not in told
+
+
+def test_a_fingerprint_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    # Each of these is a picture to Rich.
+    out.print("SHA-256 12:AB:34:CD:56:A:B:O:78")
+    assert "SHA-256 12:AB:34:CD:56:A:B:O:78" in capsys.readouterr().out
 
 
 def test_where_the_customer_brought_a_certificate_no_ca_is_told(

@@ -39,7 +39,9 @@ _MARK = re.compile(r"[0-9a-f]{12}")
 _UNIQUEID = re.compile(r"[0-9]+\.[0-9]+")
 _CHANNEL = re.compile(r"[\w./*+@;-]+")
 _CONTACT_KEY = re.compile(r"^/?registrar/contact/([^\s:]+)\s*:")
+_BATCH = re.compile(r"Current batch size:\s*([0-9]+)")
 _ENDING_SECONDS = 6.0
+_WRITING_SECONDS = 1.0  # records are written by a thread of its own
 _NO_CLIENT = 127  # the shell's exit status for a command that does not exist
 
 
@@ -99,17 +101,22 @@ def remove_marked(telephony: Runner, database: Runner, mark: str) -> MarkedTrace
     contacts = marked_contacts(shown, mark)
     for key in contacts:
         _done(telephony.run(["asterisk", "-rx", f"database del registrar/contact {key}"]))
-    # Asterisk keeps call records back for some seconds (cdr.conf, batch).
-    telephony.run(["asterisk", "-rx", "cdr submit"])
+    if channels or _records_held_back(telephony):
+        telephony.run(["asterisk", "-rx", "cdr submit"])
+        time.sleep(_WRITING_SECONDS)
     ids = set(channels.values())
     rows = _rows(database, mark)
-    if channels and not rows:
-        time.sleep(1.0)  # the records are written by a thread of its own
-        rows = _rows(database, mark)
     recordings = _remove_recordings(telephony, ids | set(rows))
     if rows:
         _done(database.run(mysql_words(f"delete from ccdata.cdr where {_bears(mark)}")))
     return MarkedTraces(len(channels), len(contacts), recordings, len(rows))
+
+
+def _records_held_back(telephony: Runner) -> bool:
+    """Whether Asterisk has call records that it has not written yet (cdr.conf, batch)."""
+    shown = telephony.run(["asterisk", "-rx", "cdr show status"]).stdout
+    waiting = _BATCH.search(shown)
+    return waiting is None or int(waiting[1]) > 0
 
 
 def _end_calls(telephony: Runner, mark: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.facts.outputs import recorded
+from ucontact_appliance.engine import traces
 from ucontact_appliance.engine.traces import (
     marked_channels,
     marked_contacts,
@@ -71,8 +72,13 @@ _ROW = "PJSIP/6001-00000003!internal!*43!4!Up!Echo!!6001!{}!!3!2!!1795399416.3\n
 _KEY = "6001;@ded7e91f711db8ad691565f2279f861a"
 
 
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "_WRITING_SECONDS", 0.0)
+
+
 def _telephony(
-    channels: list[str], contacts: str = "", deleted: str = ""
+    channels: list[str], contacts: str = "", deleted: str = "", held_back: int = 0
 ) -> tuple[FakeRunner, list[str]]:
     """A telephony host that shows those channels, one listing after the other, then none."""
     ran: list[str] = []
@@ -85,6 +91,8 @@ def _telephony(
             text = channels.pop(0) if channels else ""
         elif "database show" in words:
             text = contacts
+        elif "cdr show status" in words:
+            text = recorded("cdr_status-sid").replace(":         0 rec", f":  {held_back} rec")
         elif argv[0] == "find":
             text = deleted
         return Completed(tuple(argv), 0, text, "", 0.0)
@@ -131,6 +139,14 @@ def test_everything_with_the_mark_is_taken_away_and_counted() -> None:
         f"delete from ccdata.cdr where accountcode like '{_MARK}%' "
         f"or channel like 'Local/%m{_MARK}%'"
     )
+
+
+@pytest.mark.parametrize(("held_back", "asked"), [(0, 0), (2, 1)])
+def test_records_that_asterisk_holds_back_are_written_first(held_back: int, asked: int) -> None:
+    telephony, ran = _telephony([], held_back=held_back)
+    database, _ = _database("1795399416.3\n")
+    assert remove_marked(telephony, database, _MARK).rows == 1
+    assert ran.count("asterisk -rx cdr submit") == asked
 
 
 def test_calls_that_bear_another_mark_or_none_are_let_alone() -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ucontact_appliance.engine.events import Event, Observer, TaskResult, TaskStarted
-from ucontact_appliance.engine.leftovers import MEMORY, TMPFS
+from ucontact_appliance.engine.leftovers import TMPFS
 from ucontact_appliance.engine.processes import Processes
 from ucontact_appliance.engine.unsafe import as_data
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.os_errors import refusing
-from ucontact_appliance.process_identity import own_prefix
+from ucontact_appliance.process_identity import MEMORY, own_prefix
 from ucontact_appliance.resources import INSTALLER
 
 _STOP_SECONDS = 12.0  # the supervisor kills what has not ended after 5
@@ -31,22 +31,10 @@ SUPERVISOR = "ucontact_appliance.engine.supervisor"
 
 
 @dataclass(frozen=True)
-class HostRecap:
-    """Ansible's recap of one host: how many tasks."""
-
-    ok: int = 0
-    changed: int = 0
-    failures: int = 0
-    unreachable: int = 0
-    skipped: int = 0
-
-
-@dataclass(frozen=True)
 class PlayResult:
-    """A finished playbook: its exit status, a recap a host, and the tasks that failed."""
+    """A finished playbook: its exit status, and the tasks that failed or changed something."""
 
     status: int
-    hosts: dict[str, HostRecap]
     failed: tuple[TaskResult, ...]
     changed_tasks: tuple[TaskResult, ...] = ()
 
@@ -216,13 +204,8 @@ def _copy(stream: TextIO, log: Callable[[str], None]) -> None:
 def _collect(events: TextIO, observer: Observer, log: Callable[[str], None]) -> dict[str, Any]:
     failed: list[TaskResult] = []
     changed: list[TaskResult] = []
-    hosts: dict[str, HostRecap] = {}
     for line in events:
-        record = json.loads(line)
-        if record["event"] == "stats":
-            hosts = {name: _recap(numbers) for name, numbers in record["hosts"].items()}
-            continue
-        event = parse_event(record)
+        event = parse_event(json.loads(line))
         if event is None:
             continue
         observer(event)
@@ -233,14 +216,9 @@ def _collect(events: TextIO, observer: Observer, log: Callable[[str], None]) -> 
             for change in event.changes:
                 log(f"{event.host}: {change}")
     return {
-        "hosts": hosts,
         "failed": tuple(failed),
         "changed_tasks": tuple(changed),
     }
-
-
-def _recap(numbers: Mapping[str, int]) -> HostRecap:
-    return HostRecap(**{name: numbers.get(name, 0) for name in HostRecap.__dataclass_fields__})
 
 
 def parse_event(record: Mapping[str, Any]) -> Event | None:

@@ -85,8 +85,8 @@ class TaskResult:
     path: str
     status: str
     message: str = ""
-    changes: tuple[str, ...] = ()
     phase: str = ""
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

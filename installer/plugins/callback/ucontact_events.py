@@ -23,7 +23,7 @@ _MOST_CHARACTERS = 4000
 
 
 class CallbackModule(CallbackBase):
-    """Plays, tasks, results and the recap."""
+    """Plays, tasks and results."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -60,10 +60,6 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_skipped(self, result):
         self._send_result(result, "skipped")
-
-    def v2_playbook_on_stats(self, stats):
-        hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
-        self._send("stats", hosts=hosts)
 
     def _send_result(self, result, status, message="", changes=()):
         self._send(

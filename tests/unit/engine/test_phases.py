@@ -18,7 +18,7 @@ from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Calls, Finding, Verdict
 from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.engine import phases
-from ucontact_appliance.engine.ansible import HostRecap, PlayResult
+from ucontact_appliance.engine.ansible import PlayResult
 from ucontact_appliance.engine.events import CallMade, Event, Observer, TaskResult, Warned
 from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.pki import ensure_pki
@@ -156,6 +156,12 @@ def test_a_host_that_was_lost_while_it_was_judged_is_judged_again_when_it_is_bac
     assert {one.control_dir for one in settings} == {Path("c")}
 
 
+def changing(count: int) -> tuple[TaskResult, ...]:
+    """As many things changed, by one task that tells them apart."""
+    lines = tuple(f"content /etc/{number}" for number in range(count))
+    return (TaskResult("one", "Files", "roles/x.yml:1", "changed", changes=lines),)
+
+
 @pytest.fixture
 def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """State folders of this test's own; checks that are content, and playbooks that change two."""
@@ -166,7 +172,7 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         phases,
         "run_playbook",
-        lambda *words, **options: PlayResult(0, {"one": HostRecap(changed=2)}, ()),
+        lambda *words, **options: PlayResult(0, (), changing(2)),
     )
     return tmp_path
 
@@ -270,7 +276,7 @@ def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
 
     def fake(*words: object, observer: Observer, **options: Any) -> PlayResult:
         observer(TaskResult(name, "Look", "roles/x.yml:1", "ignored", "login with s3cr3tvalue"))
-        return PlayResult(0, {}, ())
+        return PlayResult(0, ())
 
     monkeypatch.setattr(phases, "run_playbook", fake)
     seen: list[Event] = []
@@ -293,8 +299,8 @@ def test_a_playbook_that_met_a_lock_of_apt_runs_again_when_it_is_free(
         TaskResult(host, "Packages", "roles/x.yml:1", "failed", message)
         for host, message in zip(names, messages, strict=True)
     )
-    met = PlayResult(2, {name: HostRecap(changed=2)}, failed)
-    results = iter([met, met, PlayResult(0, {name: HostRecap(changed=3)}, ())])
+    met = PlayResult(2, failed, changing(2))
+    results = iter([met, met, PlayResult(0, (), changing(3))])
     ran: list[object] = []
     waited: list[str] = []
 

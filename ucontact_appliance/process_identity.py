@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Kinds of temporary folders (`own_prefix`), by which those of killed processes are known.
+MEMORY = "ucontact"  # it has secrets in it, and lies in memory
+CONNECTIONS = "uc"  # it has the sockets of shared connections in it
+
 
 def begun(pid: int) -> str | None:
     """When the process began, in clock ticks since boot (proc(5), stat); None: there is none."""

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.host_commands import named_site
 from ucontact_appliance.printable import printable
 from ucontact_appliance.report.redact import redactor
 from ucontact_appliance.site.model import Host
@@ -26,7 +27,6 @@ _ON_HOST = re.compile(
 )
 # What means the same to every shell, however often it is read.
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./ -]+")
-_SHELL = re.compile(r"(?<![^\s(;|&])ucontact shell [A-Za-z0-9.-]+(?= --(?: |$)|$)")
 _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["$`\\!]')
 
 
@@ -84,12 +84,6 @@ def on_host(command: str, host: Host, site_file: Path) -> str:
     shell = shlex.join(["ucontact", "shell", host.name, "--site", str(site_file), "--"])
     plain = _PLAIN.fullmatch(command) and "=" not in command.partition(" ")[0]
     return f"{shell} {command if plain else quoted(command)}"
-
-
-def named_site(text: str, site_file: Path) -> str:
-    """The text, in which each `ucontact shell HOST` that names no site file names that one."""
-    option = shlex.join(["--site", str(site_file)])
-    return _SHELL.sub(lambda found: " ".join((found[0], option)), text)
 
 
 def unmasking(unit: str) -> str:

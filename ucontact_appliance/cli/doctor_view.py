@@ -21,7 +21,8 @@ from ucontact_appliance.checks.changes import (
 )
 from ucontact_appliance.checks.document import FindingRow
 from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, table
+from ucontact_appliance.cli.console import err, out, table
+from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
 from ucontact_appliance.engine.history import Run
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.report.changed import folded, moment, since

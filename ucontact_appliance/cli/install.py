@@ -19,9 +19,9 @@ from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
 from ucontact_appliance.engine.admission import demand_own, demand_whole
 from ucontact_appliance.engine.install import install as run_install
-from ucontact_appliance.engine.install import iron_of, look, pending_moves, preview
-from ucontact_appliance.engine.job import Surveyed
+from ucontact_appliance.engine.install import pending_moves, preview
 from ucontact_appliance.engine.stores import store_of
+from ucontact_appliance.engine.surveying import Surveyed, iron_of, look
 from ucontact_appliance.engine.takeover import named_components
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.choice import language, tongue_of

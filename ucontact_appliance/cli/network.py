@@ -14,8 +14,9 @@ from rich.markup import escape
 from ucontact_appliance.checks.document import DoctorDocument, FindingRow, verdict_of
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.path import MeasuredPath, findings
-from ucontact_appliance.cli.console import VERDICT_STYLE, err, out, show_json, table
+from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, LangOption, SiteOption, require_root
+from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
 from ucontact_appliance.engine.installed import load_installed
 from ucontact_appliance.engine.paths import Leg, Wanted, legs, measure_far_end, measure_legs
 from ucontact_appliance.engine.reflector import reflect_here

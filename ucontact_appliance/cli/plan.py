@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.checks.registry import IDS
-from ucontact_appliance.cli.benchmark import capacity_json, show_capacity
+from ucontact_appliance.checks.ids import CHECK_IDS
+from ucontact_appliance.cli.capacity_view import capacity_json, show_capacity
 from ucontact_appliance.cli.console import err, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
 from ucontact_appliance.cli.plan_view import (
@@ -17,7 +17,7 @@ from ucontact_appliance.cli.plan_view import (
     show_plan,
     show_shopping_list,
 )
-from ucontact_appliance.engine.install import iron_of, look_at_hosts
+from ucontact_appliance.engine.surveying import iron_of, look_at_hosts
 from ucontact_appliance.errors import EXIT_FINDINGS, UnreachableError, UsageError
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.shopping import shopping_list
@@ -44,7 +44,7 @@ def plan(
     Exit code 1 when the plan has a shortfall.
     """
     if site is not None:
-        loaded = load_site(site, IDS, control_ids())
+        loaded = load_site(site, CHECK_IDS, control_ids())
         iron = _look(loaded)
         if agents is not None:
             loaded = loaded.model_copy(update={"agents": agents})

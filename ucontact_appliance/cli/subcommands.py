@@ -7,6 +7,7 @@ typesetting nor the lab.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,21 +15,26 @@ from typing import Any
 import typer.core
 import typer.main
 
-# In the order in which `ucontact --help` lists them; each is a module beside this one, with a
-# Typer named `app` where it has commands of its own, else a function of its name.
-NAMES = (
-    "profile",
-    "plan",
-    "init",
-    "install",
-    "doctor",
-    "report",
-    "shell",
-    "lab",
-    "release",
-    "secrets",
-    "bans",
-)
+# In the order in which `ucontact --help` lists them, with what it says of each: the first paragraph
+# of the command's own help. Each is a module beside this one, with a Typer named `app` where it has
+# commands of its own, else a function of its name.
+HELP = {
+    "profile": "Show the hardware of this machine; with --site, of each server, all at once.",
+    "plan": (
+        "Size a site: topology, roles, bandwidth, recordings, ports, tuned values, what to buy."
+    ),
+    "init": "Ask the few questions, show the plan, write site.yml.",
+    "install": (
+        "Install the site, continue an interrupted install, or find that nothing has to change."
+    ),
+    "doctor": "The health checks, and the network.",
+    "report": "Compliance evidence for the auditor.",
+    "shell": "Run a command as root on a server of the site, and exit with its status.",
+    "lab": "Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",
+    "release": "Releases: what a site gets laid down.",
+    "secrets": "The site's generated secrets (root only).",
+    "bans": "List and lift bans on the telephony servers.",
+}
 
 
 class Subcommands(Mapping[str, Any]):
@@ -36,7 +42,7 @@ class Subcommands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         """The command. Raises KeyError for a name that is none."""
-        if name not in NAMES:
+        if name not in HELP:
             raise KeyError(name)
         module = import_module(_module(name))
         made = getattr(module, "app", None)
@@ -49,7 +55,7 @@ class Subcommands(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         """The names whose module is there; none is loaded."""
-        return (name for name in NAMES if find_spec(_module(name)))
+        return (name for name in HELP if find_spec(_module(name)))
 
     def __len__(self) -> int:
         """How many there are."""
@@ -69,10 +75,21 @@ class Group(typer.core.TyperGroup):
         self.commands: Any = Subcommands()
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """What may follow here. Commands by name alone: to load them all takes a second a TAB."""
-        commands = self.commands
-        self.commands = {name: typer.core.TyperCommand(name) for name in commands}
-        try:
+        """What may follow here, by names alone: to load all commands takes a second a TAB."""
+        with self._named():
             return super().shell_complete(ctx, incomplete)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The commands with what HELP says of each; none is loaded."""
+        with self._named():
+            super().format_help(ctx, formatter)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """With commands that have a name and a help, and nothing else."""
+        commands = self.commands
+        self.commands = {name: typer.core.TyperCommand(name, help=HELP[name]) for name in commands}
+        try:
+            yield
         finally:
             self.commands = commands

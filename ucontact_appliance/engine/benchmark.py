@@ -12,9 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from pydantic import ValidationError
-
-from ucontact_appliance.damaged import why
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.asterisk import RECORDINGS
@@ -24,7 +21,6 @@ from ucontact_appliance.planning.capacity import DiskRun, Measurement
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.files import write_private
-from ucontact_appliance.state import StatePaths
 
 PROBE = INSTALLER / "probes" / "capacity.py"
 EXPECTED_SECONDS = 12
@@ -110,23 +106,6 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
         untimed=untimed,
         disk=DiskRun(mb_per_second=run.mb_per_second, fsync_p99_ms=run.fsync_p99_ms),
     )
-
-
-def load_measurement(paths: StatePaths) -> Measurement | None:
-    """What the newest benchmark found; None when there was none, or none that this user may read.
-
-    Raises UnreachableError when it is there and can't be read.
-    """
-    try:
-        return Measurement.model_validate_json(paths.capacity.read_text(encoding="utf-8"))
-    except (FileNotFoundError, PermissionError):
-        return None
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise UnreachableError(
-            f"the measurement {paths.capacity} can't be read",
-            evidence=why(error),
-            helps="ucontact profile --benchmark   (measures anew)",
-        ) from error
 
 
 def _ask(runner: Runner, command: str) -> Completed:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from ucontact_appliance.engine.events import (
     PhaseStarted,
     Warned,
 )
-from ucontact_appliance.engine.job import Job, Surveyed
+from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.journal import (
     Journal,
     Progress,
@@ -33,21 +31,17 @@ from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase, Unforeseen
-from ucontact_appliance.engine.reach import reaching
 from ucontact_appliance.engine.server_lock import ServerHold, demand_known, hold_servers
-from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.facts.network import peer_address
-from ucontact_appliance.facts.runner import SshSettings, runner_for, shared_connections
-from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.engine.surveying import Surveyed
+from ucontact_appliance.errors import ApplianceError, UsageError
+from ucontact_appliance.facts.runner import shared_connections
 from ucontact_appliance.language.catalogue import ENGLISH, Language
-from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
-from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
-from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import (
     Secrets,
     load_secrets,
@@ -82,42 +76,6 @@ class Preview:
     id: str
     title: str
     changes: int | Unforeseen
-
-
-def look(site: Site, paths: StatePaths) -> Surveyed:
-    """Survey every host and make the plan. Raises UnreachableError for a host out of reach."""
-    surveys: dict[str, Survey] = {}
-    for name, found in look_at_hosts(site, paths).items():
-        if isinstance(found, UnreachableError):
-            raise found
-        surveys[name] = found
-    addresses = {host.name: peer_address(host) for host in site.hosts}
-    plan = make_plan(site, iron_of(surveys)).with_peers(addresses)
-    return Surveyed(site=site, surveys=surveys, addresses=addresses, plan=plan)
-
-
-def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | UnreachableError]:
-    """All hosts at once, in the order of site.yml: what each is, or why that can't be told."""
-
-    ssh = SshSettings(paths.known_hosts)
-
-    def one(host: Host) -> Survey | UnreachableError:
-        try:
-            with reaching(host), runner_for(host, ssh) as runner:
-                return survey(runner)
-        except UnreachableError as error:
-            return error
-
-    with ThreadPoolExecutor(max_workers=len(site.hosts)) as pool:
-        return dict(zip([host.name for host in site.hosts], pool.map(one, site.hosts), strict=True))
-
-
-def iron_of(surveys: Mapping[str, Survey]) -> dict[str, Iron]:
-    """What planning needs of each host, by name."""
-    return {
-        name: Iron(found.memory_mb, found.threads, found.disk_free_mb, found.disk_total_mb)
-        for name, found in surveys.items()
-    }
 
 
 def install(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,33 +10,17 @@ from typing import Any, Protocol
 from ucontact_appliance.engine.events import Observer
 from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.engine.processes import Processes
+from ucontact_appliance.engine.surveying import Surveyed
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.runner import SshSettings
-from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move
-from ucontact_appliance.planning.ownership import SiteMark
 from ucontact_appliance.planning.systems import supported_names, system_row
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
-
-
-@dataclass(frozen=True)
-class Surveyed:
-    """A site with the first look at each host (by name), and the plan made of both."""
-
-    site: Site
-    surveys: Mapping[str, Survey]
-    addresses: Mapping[str, str]
-    plan: Plan
-
-    @property
-    def marks(self) -> Mapping[str, SiteMark | None]:
-        """What each server carries of an installation, by host."""
-        return {name: found.mark for name, found in self.surveys.items()}
 
 
 class Hold(Protocol):

@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ucontact_appliance.facts.runner import CONNECTIONS
-from ucontact_appliance.process_identity import begun
+from ucontact_appliance.process_identity import CONNECTIONS, MEMORY, begun
 
-MEMORY = "ucontact"  # the kind of folder (process_identity.own_prefix) that has secrets in it
 TMPFS = (Path("/run"), Path("/dev/shm"))  # memory, so that no secret meets a disk
 _EXIT_SECONDS = 5.0
 

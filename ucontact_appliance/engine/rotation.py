@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from ucontact_appliance.engine.events import Event, Warned
-from ucontact_appliance.engine.install import look, stopped_midway
+from ucontact_appliance.engine.install import stopped_midway
 from ucontact_appliance.engine.installed import Installed, load_installed
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.journal import Journal, load_journal
@@ -27,6 +27,7 @@ from ucontact_appliance.engine.log import run_log
 from ucontact_appliance.engine.managed import load_record, remember_rewritten
 from ucontact_appliance.engine.phases import play_tagged
 from ucontact_appliance.engine.server_lock import hold_servers
+from ucontact_appliance.engine.surveying import look
 from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.managed import look as look_at_files

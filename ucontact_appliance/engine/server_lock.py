@@ -22,7 +22,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.engine.server_record import (
     RECORD,
     RECORD_BYTES,
@@ -33,6 +32,7 @@ from ucontact_appliance.engine.server_record import (
     refuse_unknown,
     remember_run,
 )
+from ucontact_appliance.engine.surveying import Surveyed
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
 from ucontact_appliance.resources import INSTALLER

@@ -15,10 +15,9 @@ from typing import Protocol
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bounded import TooMuchError, run_bounded
-from ucontact_appliance.process_identity import own_prefix
+from ucontact_appliance.process_identity import CONNECTIONS, own_prefix
 from ucontact_appliance.site.model import Host
 
-CONNECTIONS = "uc"  # the kind of folder that has the sockets of shared connections in it
 _SSH_FAILED = 255  # ssh(1): exit status when the connection itself failed
 _NOT_FOUND = 127  # the shell's exit status for a command that does not exist
 _CONNECT_SECONDS = 8

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ucontact_appliance.checks.wording import Wording, named_site, quoted
+from ucontact_appliance.checks.wording import Wording, quoted
+from ucontact_appliance.host_commands import named_site
 from ucontact_appliance.printable import has_control
 from ucontact_appliance.site.model import Host
 

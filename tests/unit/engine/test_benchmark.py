@@ -12,7 +12,8 @@ import pytest
 
 from tests.unit.facts.outputs import recorded
 from tests.unit.measurements import a_measurement
-from ucontact_appliance.engine.benchmark import load_measurement, measure
+from ucontact_appliance.engine.benchmark import measure
+from ucontact_appliance.engine.measurement import load_measurement
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.site.files import write_private

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.sites import small_site
-from ucontact_appliance.engine.install import look
 from ucontact_appliance.engine.reach import reaching
+from ucontact_appliance.engine.surveying import look
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Completed, SshRunner
 from ucontact_appliance.site.model import Host

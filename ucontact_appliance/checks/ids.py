@@ -1,0 +1,31 @@
+"""The ids of all checks, for commands that run none: the checks are loaded when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from importlib import import_module
+from typing import Final
+
+
+class _Ids(Collection[str]):
+    """`checks.registry.IDS`, not loaded before the first look."""
+
+    @property
+    def _all(self) -> Collection[str]:
+        ids: Collection[str] = import_module("ucontact_appliance.checks.registry").IDS
+        return ids
+
+    def __contains__(self, name: object) -> bool:
+        """Whether that is a check's id."""
+        return name in self._all
+
+    def __iter__(self) -> Iterator[str]:
+        """All ids."""
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._all)
+
+
+CHECK_IDS: Final[Collection[str]] = _Ids()

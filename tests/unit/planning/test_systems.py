@@ -155,7 +155,7 @@ def test_the_roles_install_what_preflight_asks_for() -> None:
     assert set(component("odbc").packages or ()) <= set(telephony)
     for role, part in (("web", "nginx"), ("stun", "coturn")):
         tasks = yaml.safe_load((ROLES / role / "tasks/packages.yml").read_text(encoding="utf-8"))
-        assert component(part).packages == (tasks[0]["ansible.builtin.apt"]["name"],)
+        assert component(part).packages == tuple(tasks[0]["apt_packages"]["names"])
 
 
 # The lowest versions as each release of ansible-core itself has them, in module_utils/basic.py.

@@ -1,0 +1,190 @@
+"""The Ansible module `apt_packages`, on a host whose apt remembers what it was told."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ucontact_appliance.engine.package_manager import says_locked
+from ucontact_appliance.resources import INSTALLER
+
+_PATH = INSTALLER / "plugins" / "modules" / "apt_packages.py"
+LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)"
+
+
+@pytest.fixture
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module's code, with the places that it looks at in a folder."""
+    spec = importlib.util.spec_from_file_location("apt_packages", _PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    code = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(code)
+    for name in ("LISTS", "STATES", "POLICY", "POLICY_ASIDE"):
+        monkeypatch.setattr(code, name, str(tmp_path / name.lower()))
+    (tmp_path / "lists/partial").mkdir(parents=True)
+    (tmp_path / "lists/main_Packages").write_text("")
+    return code
+
+
+@dataclass
+class Host:
+    """What AnsibleModule is to the code: it runs commands, here those of a small apt."""
+
+    policy: Path
+    there: set[str] = field(default_factory=set)
+    archive: set[str] = field(default_factory=set)
+    check_mode: bool = False
+    refuses: str = ""
+    told: list[str] = field(default_factory=list)
+    policies: list[str] = field(default_factory=list)
+
+    def run_command(
+        self, words: Sequence[str], environ_update: dict[str, str] | None = None
+    ) -> tuple[int, str, str]:
+        verb = Path(words[0]).name
+        names = [word for word in words[1:] if not word.startswith("-")]
+        if verb == "dpkg-query":
+            rows = [f"{name} install ok installed" for name in names if name in self.there]
+            return 1, "\n".join(rows), "no packages found matching x"
+        if verb == "apt-cache":
+            return (0 if names[-1] in self.archive else 100), "", ""
+        self.told.append(" ".join(word for word in words if word not in ("--yes", "--quiet")))
+        if self.refuses:
+            return 100, "", self.refuses
+        if "install" in names and "--simulate" not in words:
+            assert environ_update is not None
+            assert environ_update["DEBIAN_FRONTEND"] == "noninteractive"
+            self.policies.append(self.policy.read_text() if self.policy.exists() else "none")
+            self.there |= set(words[words.index("--") + 1 :])
+        return 0, "", ""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path / "policy", archive={"nginx", "odd"})
+
+
+def installs(host: Host) -> list[str]:
+    """What was to be installed, a transaction each."""
+    return [line.partition(" -- ")[2] for line in host.told if "apt-get install" in line]
+
+
+def test_where_all_are_there_apt_is_not_asked(apt: ModuleType, host: Host) -> None:
+    host.there = {"nginx", "fail2ban"}
+    assert apt.converge(host, ["nginx", "fail2ban"], [], True) == []
+    assert host.told == []
+
+
+def test_what_is_missing_comes_in_one_transaction(apt: ModuleType, host: Host) -> None:
+    host.there = {"nftables"}
+    lines = apt.converge(host, ["nginx", "nftables", "fail2ban"], [], True)
+    assert lines == ["installed nginx", "installed fail2ban"]
+    assert installs(host) == ["nginx fail2ban"]
+    assert apt.converge(host, ["nginx", "nftables", "fail2ban"], [], True) == []
+
+
+@pytest.mark.parametrize("age", [60, 4000])
+def test_old_lists_are_read_anew_when_something_is_missing(
+    apt: ModuleType, host: Host, tmp_path: Path, age: int
+) -> None:
+    then = time.time() - age
+    for folder in ("lists/partial", "lists"):
+        os.utime(tmp_path / folder, (then, then))
+    apt.converge(host, ["nginx"], [], True)
+    assert [line.split()[1] for line in host.told] == (
+        ["install"] if age < 3600 else ["update", "install"]
+    )
+
+
+def test_without_any_lists_they_are_read(apt: ModuleType, host: Host, tmp_path: Path) -> None:
+    (tmp_path / "lists/main_Packages").unlink()
+    (tmp_path / "lists/lock").write_text("")
+    apt.converge(host, ["nginx"], [], True)
+    assert [line.split()[1] for line in host.told] == ["update", "install"]
+
+
+def test_what_only_some_releases_have_is_installed_there(apt: ModuleType, host: Host) -> None:
+    assert apt.converge(host, ["nginx"], ["odd", "odder"], True) == [
+        "installed nginx",
+        "installed odd",
+    ]
+    assert installs(host) == ["nginx odd"]
+    host.there.remove("odd")  # by somebody's hand
+    assert apt.converge(host, ["nginx"], ["odd", "odder"], True) == ["installed odd"]
+
+
+@pytest.mark.parametrize("theirs", ["", "#!/bin/sh\n# the customer's\nexit 0\n"])
+def test_no_service_starts_meanwhile(
+    apt: ModuleType, host: Host, tmp_path: Path, theirs: str
+) -> None:
+    policy = tmp_path / "policy"
+    if theirs:
+        policy.write_text(theirs)
+    apt.converge(host, ["nginx"], [], False)
+    (during,) = host.policies
+    assert during.endswith("exit 101\n")
+    assert (policy.read_text() if policy.exists() else "") == theirs
+    assert not (tmp_path / "policy_aside").exists()
+
+
+def test_the_policy_of_a_killed_run_is_not_kept_as_somebodys(
+    apt: ModuleType, host: Host, tmp_path: Path
+) -> None:
+    with apt.nothing_starts():
+        left = (tmp_path / "policy").read_text()
+        assert stat.S_IMODE((tmp_path / "policy").stat().st_mode) == 0o755
+    (tmp_path / "policy").write_text(left)
+    apt.converge(host, ["nginx"], [], False)
+    assert not (tmp_path / "policy").exists()
+
+
+def test_services_may_start(apt: ModuleType, host: Host) -> None:
+    apt.converge(host, ["nginx"], [], True)
+    assert host.policies == ["none"]
+
+
+def test_a_package_that_came_along_is_marked_as_wanted(
+    apt: ModuleType, host: Host, tmp_path: Path
+) -> None:
+    host.there = {"nginx", "fail2ban"}
+    (tmp_path / "states").write_text(
+        "Package: nginx\nArchitecture: amd64\nAuto-Installed: 1\n\n"
+        "Package: fail2ban\nArchitecture: amd64\nAuto-Installed: 0\n\n"
+    )
+    assert apt.converge(host, ["nginx", "fail2ban"], [], True) == ["kept nginx"]
+    assert host.told == ["apt-mark manual nginx"]
+
+
+def test_a_dry_run_only_simulates(apt: ModuleType, host: Host, tmp_path: Path) -> None:
+    host.check_mode = True
+    then = time.time() - 9999
+    for folder in ("lists/partial", "lists"):
+        os.utime(tmp_path / folder, (then, then))
+    assert apt.converge(host, ["nginx"], [], False) == ["installed nginx"]
+    (line,) = host.told
+    assert "--simulate" in line
+    assert not host.there
+    assert not (tmp_path / "policy").exists()
+
+
+def test_what_apt_says_is_told_and_the_policy_goes(
+    apt: ModuleType, host: Host, tmp_path: Path
+) -> None:
+    host.refuses = LOCKED
+    with pytest.raises(apt.AptError) as caught:
+        apt.converge(host, ["nginx"], [], False)
+    assert str(caught.value) == f"apt-get install: {LOCKED}"
+    assert not (tmp_path / "policy").exists()
+
+
+def test_a_lock_that_it_tells_of_is_waited_for() -> None:
+    assert says_locked(f"apt-get install: {LOCKED}")

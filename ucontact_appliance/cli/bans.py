@@ -29,7 +29,9 @@ from ucontact_appliance.errors import (
 )
 from ucontact_appliance.facts.bans import HostBans, Target, parse_target
 
-app = typer.Typer(help="List and lift bans on the telephony servers.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="List and lift bans on the telephony servers.", no_args_is_help=True
+)
 
 
 @app.command("list")

@@ -58,7 +58,9 @@ from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.choice import language, tongue_of
 from ucontact_appliance.language.findings import said, said_changes
 
-app = typer.Typer(help="The health checks, and the network.", invoke_without_command=True)
+app = typer.Typer(
+    add_completion=False, help="The health checks, and the network.", invoke_without_command=True
+)
 app.command("network")(network)
 
 

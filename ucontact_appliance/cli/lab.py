@@ -17,6 +17,7 @@ from ucontact_appliance.planning.model import Size
 from ucontact_appliance.planning.rehearsal import machine_names
 
 app = typer.Typer(
+    add_completion=False,
     help="Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",
     no_args_is_help=True,
 )

@@ -21,7 +21,9 @@ from ucontact_appliance.release.store import (
 from ucontact_appliance.release.trust import build_key_pem, load_trust, trusted_by
 from ucontact_appliance.site.files import write_atomic
 
-app = typer.Typer(help="Releases: what a site gets laid down.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Releases: what a site gets laid down.", no_args_is_help=True
+)
 _KB = 1000
 
 

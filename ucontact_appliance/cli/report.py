@@ -31,7 +31,9 @@ from ucontact_appliance.report.read import read_report
 from ucontact_appliance.report.signing import fingerprint, read_key
 from ucontact_appliance.report.verify import Seal, verify
 
-app = typer.Typer(help="Compliance evidence for the auditor.", invoke_without_command=True)
+app = typer.Typer(
+    add_completion=False, help="Compliance evidence for the auditor.", invoke_without_command=True
+)
 
 
 @app.callback()

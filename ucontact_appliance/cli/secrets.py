@@ -28,7 +28,9 @@ from ucontact_appliance.site.secrets import (
 )
 from ucontact_appliance.state import state_paths
 
-app = typer.Typer(help="The site's generated secrets (root only).", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="The site's generated secrets (root only).", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(help="Dotted name, such as telephony.extensions.6001.")]
 

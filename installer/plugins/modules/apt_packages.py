@@ -43,6 +43,7 @@ changes: {type: list, returned: always, description: A line each, such as "insta
 import contextlib  # noqa: E402
 import errno  # noqa: E402
 import os  # noqa: E402
+import re  # noqa: E402
 import time  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
@@ -141,8 +142,10 @@ def refresh(module):
 
 
 def is_known(module, name):
-    """Whether the lists have that package."""
-    return module.run_command(["apt-cache", "--quiet", "show", "--", name])[0] == 0
+    """Whether the lists have that package itself, and not another one that provides it."""
+    said = run(module, ["apt-cache", "policy", "--", name])
+    found = re.search(r"^ *Candidate: (.*)$", said, re.MULTILINE)
+    return found is not None and found.group(1) != "(none)"
 
 
 def install(module, names, start):

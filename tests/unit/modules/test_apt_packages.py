@@ -19,6 +19,13 @@ from ucontact_appliance.resources import INSTALLER
 _PATH = INSTALLER / "plugins" / "modules" / "apt_packages.py"
 LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)"
 
+# What `apt-cache policy` says: of a package, and of one that others only provide; of a name that
+# nobody knows it says nothing.
+POLICIES = {
+    "odd": "odd:\n  Installed: (none)\n  Candidate: 1:16.28.0~dfsg-0+deb11u4\n  Version table:\n",
+    "provided": "provided:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n",
+}
+
 
 @pytest.fixture
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -41,7 +48,6 @@ class Host:
 
     policy: Path
     there: set[str] = field(default_factory=set)
-    archive: set[str] = field(default_factory=set)
     check_mode: bool = False
     refuses: str = ""
     told: list[str] = field(default_factory=list)
@@ -56,7 +62,7 @@ class Host:
             rows = [f"{name} install ok installed" for name in names if name in self.there]
             return 1, "\n".join(rows), "no packages found matching x"
         if verb == "apt-cache":
-            return (0 if names[-1] in self.archive else 100), "", ""
+            return 0, POLICIES.get(names[-1], ""), ""
         self.told.append(" ".join(word for word in words if word not in ("--yes", "--quiet")))
         if self.refuses:
             return 100, "", self.refuses
@@ -70,7 +76,7 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return Host(tmp_path / "policy", archive={"nginx", "odd"})
+    return Host(tmp_path / "policy")
 
 
 def installs(host: Host) -> list[str]:
@@ -113,13 +119,13 @@ def test_without_any_lists_they_are_read(apt: ModuleType, host: Host, tmp_path: 
 
 
 def test_what_only_some_releases_have_is_installed_there(apt: ModuleType, host: Host) -> None:
-    assert apt.converge(host, ["nginx"], ["odd", "odder"], True) == [
+    assert apt.converge(host, ["nginx"], ["odd", "provided", "unknown"], True) == [
         "installed nginx",
         "installed odd",
     ]
     assert installs(host) == ["nginx odd"]
     host.there.remove("odd")  # by somebody's hand
-    assert apt.converge(host, ["nginx"], ["odd", "odder"], True) == ["installed odd"]
+    assert apt.converge(host, ["nginx"], ["odd", "provided"], True) == ["installed odd"]
 
 
 @pytest.mark.parametrize("theirs", ["", "#!/bin/sh\n# the customer's\nexit 0\n"])

@@ -178,7 +178,6 @@ class Controller:
 
 def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controller) -> Judgement:
     """Whether this machine's ansible-core can work with the Python of that system."""
-    name = row.python.rsplit("/", 1)[-1]
     targets = drivable(controller.ansible)
     lowest = " or ".join([*targets[:-1], *(f"{newest} or later" for newest in targets[-1:])])
     required = f"{row.python}: Python {lowest} for ansible-core {controller.ansible}"
@@ -191,12 +190,6 @@ def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controlle
             f"{observed}, which ansible-core {controller.ansible} of this machine does not drive",
             required,
             remedy=_another_ansible(controller),
-        )
-    if found.missing:
-        return failed(
-            f"{observed}, and {name} can't import {', '.join(found.missing)}",
-            f"{required}, with {', '.join(row.python_modules)}",
-            remedy=install,
         )
     return passed(observed, required)
 
@@ -218,7 +211,7 @@ def _python(subject: Subject) -> Judgement:
     row = system_row(system.os_id, system.os_version)
     if row is None:
         return skipped("unknown for a system that is not supported")
-    found = subject.facts.get(facts.python, row.python, row.python_modules)
+    found = subject.facts.get(facts.python, row.python)
     core = subject.facts.here(installed_versions, ("ansible-core",))["ansible-core"]
     return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
 

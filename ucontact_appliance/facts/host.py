@@ -209,39 +209,20 @@ def parse_time_sync(text: str) -> TimeSync:
 
 @dataclass(frozen=True)
 class PythonFound:
-    """The interpreter that Ansible is going to use: its version, empty when it is missing.
-
-    `missing` are the modules that it can't import, of those it was asked for.
-    """
+    """The interpreter that Ansible is going to use: its version, empty when it is missing."""
 
     path: str
     version: tuple[int, ...]
-    missing: tuple[str, ...] = ()
 
 
-# Python 2.7 and 3 alike: the version, then a module a line.
-_PYTHON = """
-import sys
-print('%d.%d' % sys.version_info[:2])
-for name in sys.argv[1:]:
-    try:
-        __import__(name)
-    except ImportError:
-        print(name)
-"""
+_PYTHON = "import sys; print('%d.%d' % sys.version_info[:2])"  # Python 2.7 and 3 alike
 
 
-def python(reach: Reach, path: str, modules: tuple[str, ...] = ()) -> PythonFound:
-    """Ask the interpreter at `path` for its version, and for the modules it has to import."""
-    words = shlex.join([path, "-c", _PYTHON, *modules])
+def python(reach: Reach, path: str) -> PythonFound:
+    """Ask the interpreter at `path` for its version."""
+    words = shlex.join([path, "-c", _PYTHON])
     done = reach.runner.run(["sh", "-c", f"{words} 2>/dev/null || true"])
-    return parse_python(path, done.stdout)
-
-
-def parse_python(path: str, text: str) -> PythonFound:
-    """The version's line, then the missing modules' lines; nothing where there is no Python."""
-    version, *missing = text.split() or [""]
-    return PythonFound(path, parse_version(version), tuple(missing))
+    return PythonFound(path, parse_version(done.stdout))
 
 
 def parse_version(text: str) -> tuple[int, ...]:

@@ -152,7 +152,6 @@ class SystemRow(_Row):
     tested: bool
     python: str
     python_version: str
-    python_modules: tuple[str, ...]
     python_packages: tuple[str, ...]
     nginx: str | None
     java: str | None

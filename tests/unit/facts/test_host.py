@@ -8,7 +8,6 @@ from ucontact_appliance.facts.host import (
     PythonFound,
     parse_hardware,
     parse_own_name,
-    parse_python,
     parse_system,
     parse_time_sync,
     parse_version,
@@ -99,24 +98,11 @@ def test_version(text: str, version: tuple[int, ...]) -> None:
     assert parse_version(text) == version
 
 
-@pytest.mark.parametrize(
-    ("text", "version", "missing"),
-    [
-        ("2.7\n", (2, 7), ()),
-        ("2.7\napt\nyaml\n", (2, 7), ("apt", "yaml")),
-        ("", (), ()),
-    ],
-)
-def test_python(text: str, version: tuple[int, ...], missing: tuple[str, ...]) -> None:
-    assert parse_python("/usr/bin/python2.7", text) == PythonFound(
-        "/usr/bin/python2.7", version, missing
-    )
-
-
 def test_the_question_to_python_is_answered_by_this_one() -> None:
     reach = Reach(small_site(), small_site().hosts[0], LocalRunner())
-    found = python(reach, sys.executable, ("json", "no_such_module"))
-    assert found == PythonFound(sys.executable, sys.version_info[:2], ("no_such_module",))
+    found = python(reach, sys.executable)
+    assert found == PythonFound(sys.executable, sys.version_info[:2])
+    assert python(reach, "/no/such/python") == PythonFound("/no/such/python", ())
 
 
 def test_sections_are_what_script_marks() -> None:

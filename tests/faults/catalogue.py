@@ -1255,7 +1255,10 @@ _TMPFS = (
     f"-o {{size}},uid=$(id -u asterisk),gid=$(id -g asterisk),mode=$(stat -c %a {_MONITOR}) "
     f"tmpfs {_MONITOR}"
 )
-_DAY_OF_ROOT = f"install -d -m 0750 $(date +{_MONITOR}/%Y/%m/%d)"
+_DAY_OF_ROOT = (
+    f"day=$(date +{_MONITOR}/%Y/%m/%d) && mkdir -p $day && "
+    f"chmod 0750 $day && chown -R root: {_MONITOR}/2*"
+)
 
 
 def _filled(folder: str, unit: str) -> str:

@@ -88,7 +88,8 @@ def _ways(subject: Subject) -> dict[str, Attempt]:
 
 def _videos(subject: Subject) -> tuple[Named, ...]:
     _ways(subject)
-    return subject.facts.get(video_calls, caller(subject), _VIDEO_CODECS)
+    pictures = int(_WANTED["video"]["least_pictures"])
+    return subject.facts.get(video_calls, caller(subject), _VIDEO_CODECS, pictures)
 
 
 def _marked(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:

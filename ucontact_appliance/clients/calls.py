@@ -49,9 +49,9 @@ class Request:
     """What to call and with what: `hertz` of tone for `seconds`. `codecs` are MIME subtypes.
 
     With `speech` the speech-like signal follows half a second of the tone, and is compared with
-    what comes back. `video` is a MIME subtype, and frames are sent too. `mark` goes with the call,
-    so that its traces are found. Without `registers` the account only calls, and `reports` is
-    whether the far side's counters are waited for.
+    what comes back. `video` is a MIME subtype, and frames are sent too; so many `pictures` are
+    waited for. `mark` goes with the call, so that its traces are found. Without `registers` the
+    account only calls, and `reports` is whether the far side's counters are waited for.
     """
 
     door: Door
@@ -63,6 +63,7 @@ class Request:
     way: Way = field(default_factory=Way)
     speech: bool = False
     video: str = ""
+    pictures: int = 0
     mark: str = ""
     registers: bool = True
     reports: bool = True

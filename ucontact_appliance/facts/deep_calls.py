@@ -79,13 +79,16 @@ def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tupl
     return _at_once(one, (REFLEXIVE, RELAY))
 
 
-def video_calls(reach: Reach, caller: Caller, codecs: tuple[str, ...]) -> tuple[Named, ...]:
-    """A call with pictures by each of these video codecs, at once."""
+def video_calls(
+    reach: Reach, caller: Caller, codecs: tuple[str, ...], pictures: int
+) -> tuple[Named, ...]:
+    """A call by each of these video codecs, at once, each until so many pictures are back."""
 
     def one(codec: str) -> Named:
         request = replace(
             echo_request(reach, *caller, codec),
             video=VIDEO_MIME[codec],
+            pictures=pictures,
             seconds=VIDEO_SECONDS,
             registers=False,
             reports=False,

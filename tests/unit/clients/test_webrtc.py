@@ -260,3 +260,34 @@ def test_a_stream_that_begins_anew_or_tells_no_time_is_taken_as_it_comes(pts: in
     ear.take(_frame(1000, 5))
     ear.take(_frame(pts, 6))
     assert list(ear.samples) == [5] * 160 + [6] * 160
+
+
+class _Sender:
+    kind = "video"
+
+    def __init__(self, brings: Callable[[], None]) -> None:
+        self.whole = 0
+        self._brings = brings
+
+    def _send_keyframe(self) -> None:
+        self.whole += 1
+        self._brings()
+
+
+@pytest.mark.parametrize(("late", "asked"), [(0, 0), (1, 1), (3, 3), (99, 6)])
+def test_pictures_that_come_late_are_waited_for_with_whole_ones(
+    monkeypatch: pytest.MonkeyPatch, late: int, asked: int
+) -> None:
+    eye = webrtc._Eye()
+
+    def brings() -> None:
+        eye.frames += 5 if sender.whole == late else 0
+
+    async def at_once(seconds: float) -> None:
+        assert seconds == 1
+
+    sender = _Sender(brings)
+    eye.frames = 5 if late == 0 else 1
+    monkeypatch.setattr(webrtc.asyncio, "sleep", at_once)
+    asyncio.run(webrtc._seen(SimpleNamespace(getSenders=lambda: [sender]), eye, 5))
+    assert sender.whole == asked

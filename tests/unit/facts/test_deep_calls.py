@@ -65,7 +65,7 @@ def test_stun_and_turn_are_asked_at_the_sites_own_server(placed: list[Request]) 
 
 
 def test_pictures_are_sent_by_each_video_codec(placed: list[Request]) -> None:
-    video_calls(_reach(), _CALLER, ("vp8", "h264"))
+    video_calls(_reach(), _CALLER, ("vp8", "h264"), 5)
     assert {request.video for request in placed} == {"VP8", "H264"}
 
 
@@ -74,7 +74,7 @@ def test_every_call_has_a_mark_of_its_own_that_an_account_code_holds(
 ) -> None:
     codec_calls(_reach(), _CALLER, ("opus", "alaw", "ulaw"))
     way_calls(_reach(), _CALLER, 3478, "turn-secret")
-    video_calls(_reach(), _CALLER, ("vp8", "h264"))
+    video_calls(_reach(), _CALLER, ("vp8", "h264"), 5)
     marks = [request.mark for request in placed]
     assert len(set(marks)) == len(marks) == 7
     assert all(mark.startswith(_MARK) and mark.isalnum() and len(mark) <= 20 for mark in marks)

@@ -175,13 +175,16 @@ def _command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_command_tells_programs_and_people_the_same(
-    reflector: int, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # No site here: an agent's machine.
+@pytest.fixture
+def _desk(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent's machine: no site was installed from it, and none lies there."""
     monkeypatch.setenv("UCONTACT_ETC", str(tmp_path_factory.mktemp("etc")))
     monkeypatch.chdir(tmp_path_factory.mktemp("desk"))
     monkeypatch.setenv("PYTHONPATH", str(PROBE.parents[2]))
+
+
+@pytest.mark.usefixtures("_desk")
+def test_the_command_tells_programs_and_people_the_same(reflector: int) -> None:
     words = ("--to", "127.0.0.1", "--port", str(reflector), "--seconds", "1")
     words += ("--throughput-port", "1")
     told = _command(*words, "--json")
@@ -196,6 +199,7 @@ def test_the_command_tells_programs_and_people_the_same(
     assert "The path is good enough for voice" in shown.stdout
 
 
+@pytest.mark.usefixtures("_desk")
 def test_nobody_at_the_far_end_is_a_clear_error() -> None:
     told = _command("--to", "127.0.0.1", "--port", "9", "--seconds", "1")
     assert told.returncode == 3

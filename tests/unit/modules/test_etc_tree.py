@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit.modules.running import run_module
 from ucontact_appliance.resources import INSTALLER
 
 MODULE = INSTALLER / "plugins" / "modules" / "etc_tree.py"
@@ -41,16 +42,7 @@ def answer(
         "_ansible_check_mode": check,
         "_ansible_diff": diff,
     }
-    done = subprocess.run(
-        [sys.executable, MODULE],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert done.stderr == ""
-    return found
+    return run_module(MODULE, arguments)
 
 
 def left(folder: Path) -> list[str]:

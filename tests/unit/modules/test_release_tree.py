@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.modules.running import run_module
 from tests.unit.release.samples import FILES, archive, manifest_of, members
 from ucontact_appliance.resources import INSTALLER
 
@@ -62,17 +60,7 @@ class Target:
             "_ansible_check_mode": check,
             **parameters,
         }
-        done = subprocess.run(
-            [sys.executable, MODULE],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
-        assert bool(answer.get("failed")) == bool(done.returncode), done.stderr
-        return answer
+        return run_module(MODULE, arguments)
 
     def converge(self, **parameters: Any) -> dict[str, Any]:
         answer = self.answer(**parameters)

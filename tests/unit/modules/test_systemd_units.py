@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.modules.running import run_module
 from ucontact_appliance.resources import INSTALLER
 
 MODULE = INSTALLER / "plugins" / "modules" / "systemd_units.py"
@@ -74,16 +74,8 @@ class Server:
             "_ansible_check_mode": check,
             **more,
         }
-        done = subprocess.run(
-            [sys.executable, MODULE],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            env={**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+        path = f"{self.folder}:{os.environ['PATH']}"
+        return run_module(MODULE, arguments, {**os.environ, "PATH": path})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The ids of all checks, for commands that run none: the checks are loaded when somebody asks."""
+"""Check ids for commands that run no checks: the registry is loaded on first use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class _Ids(Collection[str]):
-    """`checks.registry.IDS`, not loaded before the first look."""
+    """`checks.registry.IDS`, loaded on first use."""
 
     @property
     def _all(self) -> Collection[str]:

@@ -1,7 +1,7 @@
-"""Ansible action: renders the files of a role here, and hands them to the module in one call.
+"""Ansible action: render a role's files on the controller and pass all of them to the module.
 
-The content of /etc/x is `templates/etc/x.j2` of the role, `templates/etc/x`, or `files/etc/x`,
-which is copied as it is; `source` names another one.
+The content of /etc/x comes from `templates/etc/x.j2` or `templates/etc/x` of the role, or is
+copied from `files/etc/x`. `source` names another file.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-_KEYS = {"path", "paths", "state", "source", "content", "target", "owner", "group", "mode"}
+_KEYS = {"path", "paths", "state", "source", "target", "owner", "group", "mode"}
 _KEYS |= {"validate", "secret"}
 _OURS = {"paths", "source", "secret"}  # not the module's
 
 
 class ActionModule(ActionBase):
-    """Entries in; what the module says out."""
+    """Return the module's result for the rendered entries."""
 
     _VALID_ARGS = frozenset({"entries"})
     _requires_connection = True
@@ -44,16 +44,13 @@ class ActionModule(ActionBase):
         if entry.get("state", "file") == "file":
             encoded = base64.b64encode(self._content(entry, task_vars)).decode("ascii")
             if entry.get("secret"):
-                handed.pop("content", None)
                 arguments["secrets"][entry["path"]] = encoded
             else:
                 handed["content"] = encoded
         arguments["entries"].append({k: v for k, v in handed.items() if v is not None})
 
     def _content(self, entry, task_vars):
-        """What the file should hold, as bytes."""
-        if entry.get("content") is not None:
-            return str(entry["content"]).encode("utf-8")
+        """Return the rendered content of the file, as bytes."""
         inside = entry.get("source") or entry["path"].lstrip("/")
         for name in (f"{inside}.j2", inside):
             template = self._found("templates", name)
@@ -74,7 +71,7 @@ class ActionModule(ActionBase):
             return None
 
     def _rendered(self, template, task_vars):
-        """By Ansible's own lookup, which every version of ansible-core has alike."""
+        """Render by Ansible's lookup: its interface is the same in every ansible-core."""
         name = "ansible.builtin.template"
         lookup = lookup_loader.get(name, loader=self._loader, templar=self._templar)
         text = lookup.run([str(template)], variables=task_vars)[0]
@@ -82,7 +79,7 @@ class ActionModule(ActionBase):
 
 
 def _demand_known(entry):
-    """Raises AnsibleActionFail for a key that nobody would look at."""
+    """Raises AnsibleActionFail for an unknown key, or for an entry without a path."""
     unknown = sorted(set(entry) - _KEYS) if isinstance(entry, dict) else [str(entry)]
     if unknown:
         raise AnsibleActionFail(f"etc_tree: unknown: {', '.join(unknown)}")

@@ -1,8 +1,8 @@
 #!/usr/bin/python
-"""Ansible module: packages of Debian and Ubuntu installed by apt-get, in one transaction.
+"""Ansible module: install Debian and Ubuntu packages by apt-get, in one transaction.
 
-Where all are there, that is known from dpkg alone, in a tenth of the time that loading apt's lists
-takes. Runs on the target's Python, 2.7 or 3.5 and later, and needs no python3-apt.
+dpkg alone tells whether all are installed: loading apt's lists takes ten times as long. Runs on the
+target's Python, 2.7 or 3.5 and later, and needs no python3-apt.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -11,11 +11,11 @@ __metaclass__ = type
 
 DOCUMENTATION = r"""
 module: apt_packages
-short_description: packages that are missing installed in one transaction, without questions
+short_description: install missing packages in one transaction, without questions
 description:
-  - The customer's changed configuration files stay, and recommended packages are left out.
-  - The lists are read anew only when something is missing and they are older than an hour.
-  - A package that came as somebody's dependency is marked as wanted, so that it stays.
+  - Keeps configuration files that the customer changed. Installs no recommended packages.
+  - Updates the package lists only if a package is missing and the lists are older than an hour.
+  - Marks packages that were installed as dependencies as manually installed (apt-mark(8)).
 options:
   names:
     description: Packages.
@@ -67,11 +67,11 @@ MOST_SAID = 3000
 
 
 class AptError(Exception):
-    """What apt or dpkg said."""
+    """An apt or dpkg command failed; the message is its output."""
 
 
 def run(module, words):
-    """The output. Raises AptError with all that was said."""
+    """Return the output. Raises AptError with output and errors."""
     status, said, complaint = module.run_command(words, environ_update=QUIET)
     if status:
         told = (complaint.strip() + "\n" + said.strip()).strip()[-MOST_SAID:]
@@ -80,7 +80,7 @@ def run(module, words):
 
 
 def installed(module, names):
-    """Those of them that are there and configured."""
+    """Return the names of packages that are installed and configured."""
     words = ["dpkg-query", "--show", "--showformat", "${Package} ${Status}\n"]
     # Its status is 1 when it does not know one of them.
     said = module.run_command(words + ["--"] + names, environ_update=QUIET)[1]
@@ -89,7 +89,7 @@ def installed(module, names):
 
 
 def automatic(text):
-    """The packages that came as dependencies, in apt's file of its marks."""
+    """Return the packages marked as automatically installed in apt's extended_states."""
     found = set()
     for block in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
@@ -121,7 +121,7 @@ def are_fresh(folder):
 
 @contextlib.contextmanager
 def nothing_starts():
-    """With a policy that lets no package start its service; somebody else's comes back after."""
+    """Keep packages from starting services; restore an existing policy-rc.d afterwards."""
     if os.path.exists(POLICY) and OURS not in read(POLICY):
         os.rename(POLICY, POLICY_ASIDE)
     with open(POLICY, "w") as stream:
@@ -136,13 +136,13 @@ def nothing_starts():
 
 
 def refresh(module):
-    """Read the lists anew where they are old."""
+    """Update the package lists if they are old."""
     if not are_fresh(LISTS) and not module.check_mode:
         run(module, ["apt-get", "update", "--quiet"] + LOCK)
 
 
 def is_known(module, name):
-    """Whether the lists have that package itself, and not another one that provides it."""
+    """Whether the package has a candidate; a virtual package has none."""
     said = run(module, ["apt-cache", "policy", "--", name])
     found = re.search(r"^ *Candidate: (.*)$", said, re.MULTILINE)
     return found is not None and found.group(1) != "(none)"

@@ -1,8 +1,8 @@
 #!/usr/bin/python
-"""Ansible module: converges files, folders and links of a role in one call.
+"""Ansible module: converge the files, folders and links of a role in one call.
 
-The action plugin of the same name renders them; this knows no templates. Runs on the target's
-Python, 2.7 or 3.5 and later.
+The action plugin of the same name renders templates; this module gets their content.
+Runs on the target's Python, 2.7 or 3.5 and later.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -11,7 +11,7 @@ __metaclass__ = type
 
 DOCUMENTATION = r"""
 module: etc_tree
-short_description: files, folders and links of a role, compared and converged in one round trip
+short_description: converge files, folders and links in one round trip
 description:
   - Folders come first. Every file whose content differs is then written beside its place, and
     checked there where it has a command for that. Only when all are found good the files that

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: several systemd units enabled and running, in one call and with one wait.
+"""Ansible module: enable and start several systemd units in one call.
 
 Runs on the target's Python, 2.7 or 3.5 and later, with systemd 229 or later.
 """
@@ -10,7 +10,7 @@ __metaclass__ = type
 
 DOCUMENTATION = r"""
 module: systemd_units
-short_description: several units unmasked, enabled and started, with one wait for all
+short_description: unmask, enable and start units together
 description:
   - Asks systemd about all units at once. Where a unit's file is newer than what systemd has loaded,
     systemd reads all of them again first.

@@ -16,6 +16,7 @@ description:
   - Keeps configuration files that the customer changed. Installs no recommended packages.
   - Updates the package lists only if a package is missing and the lists are older than an hour.
   - Marks packages that were installed as dependencies as manually installed (apt-mark(8)).
+  - Removes the policy-rc.d that a killed run left behind.
 options:
   names:
     description: Packages.
@@ -130,9 +131,23 @@ def nothing_starts():
     try:
         yield
     finally:
-        os.unlink(POLICY)
-        if os.path.exists(POLICY_ASIDE):
-            os.rename(POLICY_ASIDE, POLICY)
+        restore_policy()
+
+
+def restore_policy():
+    """Remove our policy-rc.d and put back the one that was there before it."""
+    os.unlink(POLICY)
+    if os.path.exists(POLICY_ASIDE):
+        os.rename(POLICY_ASIDE, POLICY)
+
+
+def remove_leftover(module):
+    """Remove the policy-rc.d of a run that was killed: with it no package starts its services."""
+    if OURS not in read(POLICY):
+        return []
+    if not module.check_mode:
+        restore_policy()
+    return ["removed the leftover " + POLICY]
 
 
 def refresh(module):
@@ -162,6 +177,7 @@ def install(module, names, start):
 
 def converge(module, names, if_available, start):
     """The changes, a line each. Raises AptError."""
+    told = remove_leftover(module)
     there = installed(module, names + if_available)
     missing = [name for name in names if name not in there]
     if missing:
@@ -173,7 +189,7 @@ def converge(module, names, if_available, start):
     unmarked = [name for name in names + if_available if name in came_along]
     if unmarked and not module.check_mode:
         run(module, ["apt-mark", "manual"] + unmarked)
-    told = ["installed " + name for name in missing]
+    told += ["installed " + name for name in missing]
     return told + ["kept " + name for name in unmarked if name not in missing]
 
 

@@ -142,15 +142,27 @@ def test_no_service_starts_meanwhile(
     assert not (tmp_path / "policy_aside").exists()
 
 
-def test_the_policy_of_a_killed_run_is_not_kept_as_somebodys(
-    apt: ModuleType, host: Host, tmp_path: Path
+@pytest.mark.parametrize("theirs", ["", "#!/bin/sh\n# the customer's\nexit 0\n"])
+@pytest.mark.parametrize("missing", [True, False])
+def test_the_policy_of_a_killed_run_is_removed(
+    apt: ModuleType, host: Host, tmp_path: Path, missing: bool, theirs: str
 ) -> None:
+    policy, aside = tmp_path / "policy", tmp_path / "policy_aside"
     with apt.nothing_starts():
-        left = (tmp_path / "policy").read_text()
-        assert stat.S_IMODE((tmp_path / "policy").stat().st_mode) == 0o755
-    (tmp_path / "policy").write_text(left)
-    apt.converge(host, ["nginx"], [], False)
-    assert not (tmp_path / "policy").exists()
+        left = policy.read_text()
+        assert stat.S_IMODE(policy.stat().st_mode) == 0o755
+    policy.write_text(left)
+    if theirs:
+        aside.write_text(theirs)
+    host.there = set() if missing else {"nginx"}
+    host.check_mode = True
+    assert apt.converge(host, ["nginx"], [], False)[0] == f"removed the leftover {policy}"
+    assert policy.read_text() == left
+    host.check_mode = False
+    assert apt.converge(host, ["nginx"], [], False)[0] == f"removed the leftover {policy}"
+    assert (policy.read_text() if policy.exists() else "") == theirs
+    assert not aside.exists()
+    assert apt.converge(host, ["nginx"], [], False) == []
 
 
 def test_services_may_start(apt: ModuleType, host: Host) -> None:

@@ -88,6 +88,7 @@ def test_it_is_whole_and_meets_what_can_be_met(folder: Path) -> None:
     told = document(folder)
     ids = {row["id"] for row in told["requirements"]}
     assert ids == {f"R{n:02}" for n in range(1, 26)} | {f"C{n:02}" for n in range(1, 8)}
+    assert [row for row in told["findings"] if row["verdict"] == "fail"] == []
     assert not [row["id"] for row in told["requirements"] if row["verdict"] == "fail"]
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
 

@@ -49,11 +49,8 @@ from ucontact_appliance.facts.call import (
     runner_of,
 )
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import network
 
-# A short call does not wait for the far side's counters, which one check judges.
 _ANY_CALL = frozenset({Stage.ECHO, Stage.DEEP})
-_DEEP = frozenset({Stage.DEEP})
 # RFC 3551 and RFC 7587 name them so; the other column is R06's.
 _R06 = {"opus": "opus", "pcmu": "ulaw", "pcma": "alaw"}
 _LEAST_SHARE = 0.8  # of the tone's time; the rest is the start of the call
@@ -154,48 +151,6 @@ def judge_tone(attempt: Attempt) -> Judgement:
     if heard.level_dbfs < _LEAST_DBFS:
         return warned(f"{observed}: faint", required, attempt.evidence)
     return passed(observed, required, attempt.evidence)
-
-
-def judge_quality(attempt: Attempt) -> Judgement:
-    """R24 on the way between this machine and the telephony server."""
-    limit = network()["voip"]
-    required = (
-        f"round trip below {limit.latency_ms} ms, jitter below {limit.jitter_ms} ms, "
-        f"loss below {limit.loss_percent:g} %"
-    )
-    if attempt.record is None:
-        return skipped("the call did not live long enough to tell", required)
-    media = attempt.record.media
-    if not media.received or not media.sent:
-        seen = f"{media.sent} packets sent, {media.received} received"
-        return failed(seen, required, attempt.evidence)
-    back = 100.0 * media.lost / (media.received + media.lost)
-    out = 100.0 * (media.lost_there or 0) / media.sent
-    trip_ms = None if media.round_trip is None else media.round_trip * 1000
-    jitter_ms = media.jitter * 1000
-    observed = (
-        f"{media.received} packets back, {media.lost} lost ({back:.1f} %), "
-        f"{_or_not(media.lost_there)} lost on the way there; jitter {jitter_ms:.1f} ms; round trip "
-        f"{'not reported' if trip_ms is None else f'{trip_ms:.1f} ms'}"
-    )
-    if trip_ms is not None:
-        observed += f" (one way about {trip_ms / 2:.1f} ms)"
-    bad = (
-        back >= limit.loss_percent
-        or out >= limit.loss_percent
-        or jitter_ms >= limit.jitter_ms
-        or (trip_ms or 0.0) >= limit.latency_ms
-    )
-    if bad:
-        return failed(observed, required, attempt.evidence)
-    if trip_ms is None or media.lost_there is None:
-        # The far side's reports (RTCP) tell both: without them half of the way is unknown.
-        return skipped(f"not wholly measured: {observed}", required, attempt.evidence)
-    return passed(observed, required, attempt.evidence)
-
-
-def _or_not(count: int | None) -> str:
-    return "an unknown number" if count is None else str(count)
 
 
 def judge_recording(found: Recording | None, seconds: float = SECONDS) -> Judgement:
@@ -316,7 +271,6 @@ def _check(
     needs: tuple[str, ...],
     remedy: str,
     severity: Severity = Severity.CRITICAL,
-    stages: frozenset[Stage] = _ANY_CALL,
 ) -> Check:
     return Check(
         id=f"call.{name}",
@@ -326,7 +280,7 @@ def _check(
         remedy=remedy,
         judge=judge,
         role=Role.TELEPHONY,
-        stages=stages,
+        stages=_ANY_CALL,
         needs=needs,
         # The first one that runs waits for the whole call.
         timeout=60,
@@ -379,16 +333,6 @@ CHECKS: tuple[Check, ...] = (
         judge=lambda subject: judge_tone(_call(subject)),
         needs=("call.dtls",),
         remedy=_MEDIA,
-    ),
-    _check(
-        "quality",
-        "Loss, jitter and round trip are those of a good call",
-        requirements=("R24",),
-        judge=lambda subject: judge_quality(_call(subject)),
-        needs=("call.tone",),
-        remedy="ping -c 50 -i 0.2 {address}  # from an agent's desk too",
-        severity=Severity.HIGH,
-        stages=_DEEP,
     ),
     _check(
         "recording",

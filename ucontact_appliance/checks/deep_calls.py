@@ -34,6 +34,7 @@ from ucontact_appliance.clients.calls import (
     REFLEXIVE,
     REGISTERED,
     RELAY,
+    Media,
 )
 from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.facts.asterisk import snapshot
@@ -44,12 +45,14 @@ from ucontact_appliance.facts.deep_calls import (
     Named,
     codec_calls,
     keeps_marks,
+    quality_call,
     video_calls,
     way_calls,
 )
 from ucontact_appliance.facts.trunk_calls import TrunkCall, trunk_call
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.planning.tables import network
 from ucontact_appliance.resources import load_data
 
 _CODECS = tuple(load_data("network")["codecs"]["audio"])
@@ -113,6 +116,89 @@ def _evidence(calls: Sequence[Named]) -> str:
 
 def _missed(attempt: Attempt) -> str:
     return f"not {attempt.missed}: {attempt.why}"
+
+
+def judge_quality(calls: Sequence[Attempt]) -> Judgement:
+    """R24 on the way between this machine and the telephony server.
+
+    Of several calls the middle one counts, as for `judge_speech`.
+    """
+    limit = network()["voip"]
+    required = (
+        f"round trip below {limit.latency_ms} ms, jitter below {limit.jitter_ms} ms, "
+        f"loss below {limit.loss_percent:g} %"
+    )
+    made = [call.record for call in calls if call.record is not None]
+    if not made:
+        return skipped("the call did not live long enough to tell", required)
+    middle = sorted(made, key=lambda record: _disturbance(record.media))[len(made) // 2]
+    media = middle.media
+    told = [_quality(media)]
+    if len(made) > 1:
+        shares = ", ".join(f"{max(_lost_percent(record.media)):.1f} %" for record in made)
+        told.append(f"the middle of {len(made)} calls, which lost {shares}")
+    observed = "; ".join(told)
+    evidence = "\n\n".join(record.evidence for record in made)
+    if _is_disturbed(media):
+        return failed(observed, required, evidence)
+    if media.round_trip is None or media.lost_there is None:
+        # The far side's reports (RTCP) tell both: without them half of the way is unknown.
+        return skipped(f"not wholly measured: {observed}", required, evidence)
+    return passed(observed, required, evidence)
+
+
+def _lost_percent(media: Media) -> tuple[float, float]:
+    """Return the share of packets lost on the way back and on the way there, in percent."""
+    if not media.received or not media.sent:
+        return 100.0, 100.0
+    return (
+        100.0 * media.lost / (media.received + media.lost),
+        100.0 * (media.lost_there or 0) / media.sent,
+    )
+
+
+def _disturbance(media: Media) -> tuple[bool, float, float]:
+    """What sorts calls by how much the network disturbed them."""
+    return _is_disturbed(media), max(_lost_percent(media)), media.jitter
+
+
+def _is_disturbed(media: Media) -> bool:
+    """Whether a call misses one of R24's limits."""
+    limit = network()["voip"]
+    return (
+        max(_lost_percent(media)) >= limit.loss_percent
+        or media.jitter * 1000 >= limit.jitter_ms
+        or (media.round_trip or 0.0) * 1000 >= limit.latency_ms
+    )
+
+
+def _quality(media: Media) -> str:
+    """Return what was measured of a call, in words."""
+    if not media.received or not media.sent:
+        return f"{media.sent} packets sent, {media.received} received"
+    there = "an unknown number" if media.lost_there is None else str(media.lost_there)
+    trip_ms = None if media.round_trip is None else media.round_trip * 1000
+    told = (
+        f"{media.received} packets back, {media.lost} lost ({_lost_percent(media)[0]:.1f} %), "
+        f"{there} lost on the way there; jitter {media.jitter * 1000:.1f} ms; round trip "
+        f"{'not reported' if trip_ms is None else f'{trip_ms:.1f} ms'}"
+    )
+    if trip_ms is not None:
+        told += f" (one way about {trip_ms / 2:.1f} ms)"
+    return told
+
+
+def _measured(subject: Subject) -> Iterator[Attempt]:
+    """The main call; two more where the network disturbed it."""
+    first = _main(subject)
+    yield first
+    if (
+        first.record is not None
+        and _is_disturbed(first.record.media)
+        and subject.facts.get(keeps_marks)
+    ):
+        for take in (2, 3):
+            yield subject.facts.get(quality_call, caller(subject), take)
 
 
 def judge_codecs(calls: Sequence[Named]) -> Judgement:
@@ -476,6 +562,14 @@ def _check(
 _NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show transports'"
 
 CHECKS: tuple[Check, ...] = (
+    _check(
+        "quality",
+        "Loss, jitter and round trip are those of a good call",
+        requirements=("R24",),
+        judge=lambda s: judge_quality(tuple(_measured(s))),
+        needs=("call.tone",),
+        remedy="ping -c 50 -i 0.2 {address}  # from an agent's desk too",
+    ),
     _check(
         "times",
         "Each step of a call takes its time and no more",

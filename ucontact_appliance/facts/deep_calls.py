@@ -39,6 +39,12 @@ def keeps_marks(reach: Reach) -> bool:
     return "X-uContact-Doctor" in shown
 
 
+def quality_call(reach: Reach, caller: Caller, take: int) -> Attempt:
+    """Another call like the main one, with the far side's counters, but without a registration."""
+    request = replace(echo_request(reach, *caller, f"again{take}"), registers=False, reports=True)
+    return attempted(reach, request)
+
+
 def codec_calls(
     reach: Reach, caller: Caller, codecs: tuple[str, ...], take: int = 1
 ) -> tuple[Named, ...]:

@@ -8,6 +8,7 @@ from ucontact_appliance.checks import deep_calls
 from ucontact_appliance.checks.deep_calls import (
     judge_codecs,
     judge_media_marks,
+    judge_quality,
     judge_reflexive,
     judge_relay,
     judge_signalling_marks,
@@ -60,6 +61,71 @@ def _named(*calls: tuple[str, Attempt]) -> list[Named]:
 
 
 _GOOD = _named(("opus", _call()), ("alaw", _call(offered=("pcma",), answered=("pcma",))))
+
+
+def _measured(**changes: object) -> Attempt:
+    """A call with the far side's counters."""
+    media = Media(sent=160, received=160, lost=0, jitter=0.001, round_trip=0.002, lost_there=0)
+    return _call(media=replace(media, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"lost": 2}, Verdict.FAIL),
+        ({"lost": 1}, Verdict.PASS),
+        ({"lost_there": 2}, Verdict.FAIL),
+        ({"jitter": 0.02}, Verdict.FAIL),
+        ({"round_trip": 0.1}, Verdict.FAIL),
+        ({"round_trip": None, "lost_there": None}, Verdict.SKIP),
+        ({"round_trip": None}, Verdict.SKIP),
+        ({"lost_there": None}, Verdict.SKIP),
+        ({"round_trip": None, "lost_there": None, "jitter": 0.03}, Verdict.FAIL),
+        ({"round_trip": None, "lost": 9}, Verdict.FAIL),
+        ({"received": 0}, Verdict.FAIL),
+        ({"sent": 0}, Verdict.FAIL),
+    ],
+)
+def test_quality_by_r24(changes: dict[str, float], verdict: Verdict) -> None:
+    assert judge_quality([_measured(**changes)]).verdict is verdict
+
+
+def test_quality_shows_what_was_measured() -> None:
+    observed = judge_quality([_measured()]).observed
+    assert "0 lost (0.0 %)" in observed
+    assert "one way about 1.0 ms" in observed
+
+
+@pytest.mark.parametrize(
+    ("lost", "verdict"),
+    [((9, 0, 0), Verdict.PASS), ((9, 0, 9), Verdict.FAIL), ((0, 0, 9), Verdict.PASS)],
+)
+def test_the_middle_of_three_qualities_counts(lost: tuple[int, ...], verdict: Verdict) -> None:
+    found = judge_quality([_measured(lost=one) for one in lost])
+    assert found.verdict is verdict
+    assert "the middle of 3 calls" in found.observed
+
+
+def test_a_disturbed_call_is_repeated_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    takes: list[int] = []
+
+    class Facts:
+        def get(self, fact: object, *of: Any) -> Any:
+            if fact is deep_calls.echo_call:
+                return _measured(lost=9)
+            if fact is deep_calls.quality_call:
+                takes.append(of[1])
+                return _measured()
+            return True
+
+    monkeypatch.setattr(deep_calls, "caller", lambda subject: ("100", "", ""))
+    quality = next(check for check in deep_calls.CHECKS if check.id == "call.quality")
+    assert quality.judge(cast(Subject, SimpleNamespace(facts=Facts()))).verdict is Verdict.PASS
+    assert takes == [2, 3]
+
+
+def test_quality_is_not_judged_without_a_call() -> None:
+    assert judge_quality([_DEAD]).verdict is Verdict.SKIP
 
 
 def test_every_codec_that_was_answered_with_sound_passes() -> None:

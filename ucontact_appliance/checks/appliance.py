@@ -80,7 +80,7 @@ CHECKS = (
         severity=Severity.HIGH,
         requirements=("C07",),
         remedy="python3 -m pip install --force-reinstall ucontact-appliance",
-        judge=lambda subject: judge_commands(subject.facts.here(known_commands)),
+        judge=lambda subject: judge_commands(subject.facts.here(known_commands, COMMANDS)),
         role=Role.TELEPHONY,  # exactly one host carries it: once a site
         timeout=25.0,
     ),

@@ -119,7 +119,7 @@ def _judging(component: ComponentRow) -> Callable[[Subject], Judgement]:
         if row is None:
             return skipped("unknown for a system that is not supported")
         roles = subject.plan.host(subject.host.name).roles
-        found = subject.facts.get(facts.packages, packages_asked(row))
+        found = subject.facts.get(facts.packages, packages_asked(row, roles))
         program = component.program
         unowned = subject.facts.get(facts.unowned, program) if program else ""
         return judge_component(component, Place(row, roles, subject.now.date(), found, unowned))

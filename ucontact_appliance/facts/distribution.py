@@ -26,13 +26,14 @@ def installed_versions(names: Sequence[str]) -> dict[str, str]:
 
 _COMMAND_LINE = "ucontact_appliance.cli.main"
 _COMMANDS = (
-    f"import {_COMMAND_LINE}; from {__name__} import known_commands; print(*known_commands())"
+    f"import sys, {_COMMAND_LINE}; from {__name__} import known_commands; "
+    "print(*known_commands(tuple(sys.argv[1:])))"
 )
 _SECONDS = 20
 
 
-def known_commands() -> tuple[str, ...]:
-    """The commands of `ucontact` that can be loaded; none when it can't even start.
+def known_commands(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Those commands of `ucontact` that can be loaded; none when it can't even start.
 
     The command line that is running is looked at itself; without one (what judges does not know
     it) one is started, which takes a second.
@@ -40,9 +41,9 @@ def known_commands() -> tuple[str, ...]:
     line = sys.modules.get(_COMMAND_LINE)
     if line is not None:
         commands = cast("Any", typer.main.get_command(line.app)).commands
-        return tuple(name for name in commands if _loads(commands, name))
+        return tuple(name for name in wanted if _loads(commands, name))
     done = subprocess.run(
-        [sys.executable, "-c", _COMMANDS],
+        [sys.executable, "-c", _COMMANDS, *wanted],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -56,7 +57,7 @@ def _loads(commands: Mapping[str, object], name: str) -> bool:
     # A command's module may stand on something that lacks.
     try:
         return commands[name] is not None
-    except ImportError:
+    except (ImportError, KeyError):
         return False
 
 

@@ -58,8 +58,12 @@ ls $lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
 """
 _OWN_POLICY = r"""
-# Without its cache files: a look writes nothing.
 echo '---- policy'
+count=$(dpkg-query -W -f '${db:Status-Status}\n' -- "$@" 2>/dev/null | grep -c '^installed')
+if [ "$count" = $# ]; then  # then apt, which takes fifty times as long, has nothing to add
+  exec dpkg-query -W -f '${Package}:\n  Installed: ${Version}\n' -- "$@"
+fi
+# Without its cache files: a look writes nothing.
 LC_ALL=C apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$@" 2>/dev/null
 """
 

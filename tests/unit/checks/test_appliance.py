@@ -16,12 +16,12 @@ from ucontact_appliance.facts.distribution import known_commands
 
 
 def test_the_three_commands_are_there() -> None:
-    assert judge_commands(known_commands()).verdict is Verdict.PASS
+    assert judge_commands(known_commands(COMMANDS)).verdict is Verdict.PASS
 
 
 def test_without_a_command_line_one_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "ucontact_appliance.cli.main", raising=False)
-    assert judge_commands(known_commands()).verdict is Verdict.PASS
+    assert judge_commands(known_commands(COMMANDS)).verdict is Verdict.PASS
 
 
 def test_the_command_line_that_runs_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,13 +30,13 @@ def test_the_command_line_that_runs_is_looked_at(monkeypatch: pytest.MonkeyPatch
     app.command("other")(lambda: None)
     line = SimpleNamespace(app=app)
     monkeypatch.setitem(sys.modules, "ucontact_appliance.cli.main", cast("ModuleType", line))
-    assert known_commands() == ("install", "other")
+    assert known_commands(("install", "other", "absent")) == ("install", "other")
 
 
 def test_a_command_whose_module_lacks_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     importlib.import_module("ucontact_appliance.cli.main")
     monkeypatch.setitem(sys.modules, "ucontact_appliance.cli.report", cast("ModuleType", None))
-    judged = judge_commands(known_commands())
+    judged = judge_commands(known_commands(COMMANDS))
     assert (judged.verdict, judged.observed) == (Verdict.FAIL, "unknown: report")
 
 
@@ -46,7 +46,7 @@ def test_a_command_that_stands_on_something_that_lacks_is_not_known(
     importlib.import_module("ucontact_appliance.cli.main")
     monkeypatch.delitem(sys.modules, "ucontact_appliance.cli.report", raising=False)
     monkeypatch.setitem(sys.modules, "ucontact_appliance.report.verify", cast("ModuleType", None))
-    judged = judge_commands(known_commands())
+    judged = judge_commands(known_commands(COMMANDS))
     assert (judged.verdict, judged.observed) == (Verdict.FAIL, "unknown: report")
 
 

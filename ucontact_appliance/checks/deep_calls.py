@@ -1,7 +1,7 @@
 """The deep stage's further calls: each codec, STUN and TURN, video, trunks, marks and times.
 
 They follow the call of `checks/call.py`, whose findings say whether a call can be made at all. The
-codecs' calls are listened to one by one; the others need no quiet.
+codecs' calls go first and side by side: they are listened to. The others need no quiet.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _ways(subject: Subject) -> dict[str, Attempt]:
 
 
 def _videos(subject: Subject) -> tuple[Named, ...]:
-    _ways(subject)
+    _codecs(subject)  # beside the ways: neither is listened to
     pictures = int(_WANTED["video"]["least_pictures"])
     return subject.facts.get(video_calls, caller(subject), _VIDEO_CODECS, pictures)
 

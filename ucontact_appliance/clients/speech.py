@@ -11,7 +11,7 @@ import cmath
 import itertools
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -108,7 +108,7 @@ def hear_speech(heard: Sequence[int], rate: int) -> SpeechHeard | None:
     if start is None:
         return None
     part = came[start : start + len(sent)]
-    return _compared(sent, part, start)
+    return _compared(part, start)
 
 
 def _place(sent: Sequence[int], came: Sequence[int]) -> int | None:
@@ -149,11 +149,18 @@ def _envelope(samples: Sequence[int]) -> list[float]:
     ]
 
 
-def _compared(sent: Sequence[int], came: Sequence[int], start: int) -> SpeechHeard | None:
-    pairs = [
-        (_bands(sent[at : at + _FRAME]), _bands(came[at : at + _FRAME]))
-        for at in range(0, len(sent) - _FRAME + 1, _HOP)
-    ]
+@lru_cache(maxsize=1)
+def sent_bands() -> tuple[list[float], ...]:
+    """The energy of each critical band in dB, of each frame of the speech that is sent."""
+    return tuple(_bands(frame) for frame in _frames(speech_samples()))
+
+
+def _frames(samples: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (samples[at : at + _FRAME] for at in range(0, len(speech_samples()) - _FRAME + 1, _HOP))
+
+
+def _compared(came: Sequence[int], start: int) -> SpeechHeard | None:
+    pairs = list(zip(sent_bands(), (_bands(frame) for frame in _frames(came)), strict=True))
     loudest = max(max(bands) for bands, _ in pairs)
     active = [pair for pair in pairs if max(pair[0]) > loudest - _ACTIVE_DB]
     # How much louder it came back: the median, so that lost frames do not count in.

@@ -270,5 +270,6 @@ CHECKS: tuple[Check, ...] = (
         judge=_reach,
         needs=(_LOADED, "asterisk.banned"),
         takes=KNOCK_SECONDS,  # a port that is closed rightly says nothing
+        idles=True,
     ),
 )

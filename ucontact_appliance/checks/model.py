@@ -122,7 +122,8 @@ class Check:
     `role` says on which hosts it runs: those that carry the role, or every host when None; hosts
     that carry `without` too are left out.
     `needs` are ids of checks without whose pass this one can't be judged. `timeout` is in seconds;
-    so is `takes`, which is what a check takes as a rule: a run begins with the longest chains.
+    so is `takes`, which is what a check takes as a rule: a run begins with the longest chains. One
+    that `idles` spends that time waiting for an answer.
     `remedy` is one line for bash on the machine that installs: commands, and a note behind ` # `.
     Its placeholders are `{ssh}` (runs what follows on the host as root), `{install}` (`ucontact
     install --site F --yes`), `{site}` (F) and `{address}` (the host's).
@@ -140,6 +141,7 @@ class Check:
     needs: tuple[str, ...] = ()
     timeout: float = 8.0
     takes: float = 0.1
+    idles: bool = False
 
     @property
     def listens(self) -> bool:

@@ -309,11 +309,14 @@ def _busy(running: Mapping[Key, _Running], task: Task) -> int:
 
 
 def _disturbed(task: Task, waiting: Mapping[Key, Task], running: Mapping[Key, _Running]) -> bool:
-    """A real call is measured in real time: it waits until the shorter checks are through."""
+    """A real call is measured in real time: it waits until the shorter checks are through.
+
+    Those that only wait for an answer themselves disturb no call.
+    """
     if not _deep(task):
         return False
     others = (*waiting.values(), *(entry.task for entry in running.values()))
-    return not all(_deep(other) for other in others)
+    return not all(_deep(other) or other.check.idles for other in others)
 
 
 def _deep(task: Task) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -46,9 +47,15 @@ def forms(report: Report, tongue: Tongue = Tongue.EN) -> dict[str, bytes]:
     evidence = {"schema": 1, "site": report.site, "time": report.time}
     rows = [asdict(exhibit) for exhibit in report.exhibits]
     document = json.dumps({**evidence, "exhibits": rows}, indent=1, ensure_ascii=False)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # the paper takes as long as all others
+        paper = pool.submit(to_pdf, told, pdf_words(tongue), language(tongue))
+        others = _others(report, told, document, tongue)
+    return {PAPER: paper.result(), **others}
+
+
+def _others(report: Report, told: Report, document: str, tongue: Tongue) -> dict[str, bytes]:
     return {
         PAGE: to_html(told, language(tongue), tongue.value).encode(),
-        PAPER: to_pdf(told, pdf_words(tongue), language(tongue)),
         OSCAL: to_oscal(report, report.exhibits),
         DOCUMENT: to_json(report).encode(),
         EVIDENCE: f"{document}\n".encode(),

@@ -68,9 +68,20 @@ def packages_of(component: ComponentRow, system: SystemRow) -> tuple[str, ...]:
     return system.mysql_packages
 
 
-def packages_asked(system: SystemRow) -> tuple[str, ...]:
-    """All packages of all components on that system, each once."""
-    names = (name for row in components() for name in packages_of(row, system))
+def packages_asked(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...]:
+    """All packages of these roles' components on that system, each once."""
+    names = (name for row in components_of(roles) for name in packages_of(row, system))
+    return tuple(dict.fromkeys(names))
+
+
+def packages_at_once(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...]:
+    """What apt may install in one transaction before any of these roles runs; no service may start.
+
+    A MySQL package that sets up its own database is its role's to install.
+    """
+    own = {"mysql"} if system.mysql_flavour == "server" else set()
+    rows = [row for row in components_of(roles) if row.id not in own]
+    names = (name for row in rows for name in (*packages_of(row, system), *row.beside))
     return tuple(dict.fromkeys(names))
 
 

@@ -84,7 +84,7 @@ class ComponentRow(_Row):
     """Something that a role takes from a server's package archives (`least`: version, or any).
 
     `packages` are its packages' names; where they differ between systems, `packages_of` names the
-    column of the system's row that has them.
+    column of the system's row that has them. `beside` are packages that its role also installs.
     """
 
     id: str
@@ -97,6 +97,7 @@ class ComponentRow(_Row):
     because: str
     program: str | None
     maker: str | None
+    beside: tuple[str, ...] = ()
 
 
 class OursRow(_Row):

@@ -115,7 +115,7 @@ def test_each_role_takes_something_from_the_archives() -> None:
 
 @pytest.mark.parametrize("found", systems(), ids=lambda found: found.name)
 def test_rows_hold_together(found: SystemRow) -> None:
-    asked = packages_asked(found)
+    asked = packages_asked(found, Role)
     for part in components():
         assert set(packages_of(part, found)) <= set(asked)
         assert brought(part, found) is None or numbers(brought(part, found) or "")

@@ -49,7 +49,8 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result):
         changed = bool(result._result.get("changed"))
-        self._send_result(result, "changed" if changed else "ok", changes=_changes(result._result))
+        told = {key: _lines(result._result, key) for key in ("changes", "manages")}
+        self._send_result(result, "changed" if changed else "ok", **told)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         status = "ignored" if ignore_errors else "failed"
@@ -61,7 +62,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_skipped(self, result):
         self._send_result(result, "skipped")
 
-    def _send_result(self, result, status, message="", changes=()):
+    def _send_result(self, result, status, message="", changes=(), manages=()):
         self._send(
             "result",
             host=result._host.get_name(),
@@ -70,6 +71,7 @@ class CallbackModule(CallbackBase):
             status=status,
             message=message,
             changes=list(changes),
+            manages=list(manages),
         )
 
 
@@ -82,9 +84,9 @@ def _path(task):
     return os.path.basename(path)
 
 
-def _changes(result):
-    """What a module of ours says that it changed, a line each; it names no secret."""
-    told = result.get("changes")
+def _lines(result, key):
+    """What a module of ours changed or manages, a line each; it names no secret."""
+    told = result.get(key)
     return [str(line) for line in told] if isinstance(told, list) else []
 
 

@@ -39,6 +39,7 @@ attributes:
 
 RETURN = r"""
 changes: {type: list, returned: always, description: A line each, such as "installed nginx".}
+manages: {type: list, returned: success, description: A line each, such as "package nginx".}
 """
 
 import contextlib  # noqa: E402
@@ -208,7 +209,9 @@ def main():
         lines = converge(module, wanted["names"], wanted["if_available"], wanted["start"])
     except (AptError, IOError, OSError) as error:
         module.fail_json(msg=str(error), changes=[])
-    module.exit_json(changed=bool(lines), changes=lines)
+    names = wanted["names"] + wanted["if_available"]
+    manages = ["package " + name for name in names]
+    module.exit_json(changed=bool(lines), changes=lines, manages=manages)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ attributes:
 
 RETURN = r"""
 changes: {type: list, returned: always, description: A line each, such as "content /etc/x".}
+manages: {type: list, returned: success, description: A line each, such as "path /etc/x".}
 """
 
 import base64  # noqa: E402
@@ -403,7 +404,8 @@ def main():
         module.fail_json(msg=str(error), changes=[], invocation=quiet)
     except (IOError, OSError) as error:
         module.fail_json(msg=str(error), changes=[], invocation=quiet)
-    result = {"changed": bool(lines), "changes": lines, "invocation": quiet}
+    manages = ["path " + entry.path for entry in entries]
+    result = {"changed": bool(lines), "changes": lines, "manages": manages, "invocation": quiet}
     if diffs:
         result["diff"] = diffs
     module.exit_json(**result)

@@ -80,6 +80,7 @@ RETURN = r"""
 release: {type: dict, returned: when it is known, description: Name, version, health path.}
 differences: {type: list, returned: always, description: What was put right; or would be.}
 switched: {type: bool, returned: always, description: Whether another release came into use.}
+manages: {type: list, returned: success, description: A line each, such as "tree /etc/x".}
 """
 
 import contextlib  # noqa: E402
@@ -529,6 +530,11 @@ class Tree(object):
         os.rename(partial, self.home)
         remove(replaced)
 
+    def manages(self):
+        """What the module looks after: the release's tree, and the folders of the site's own."""
+        folders = [self.state] + [row["full"] for row in self.writable.values()]
+        return ["tree " + self.root] + ["path " + folder for folder in sorted(folders)]
+
     def seed(self, paths):
         """Fill writable folders with what the release brings for them."""
         for path, stream in members(self.archive, paths):
@@ -590,6 +596,7 @@ def run(tree, check_mode):
         "changed": bool(lines),
         "switched": switched,
         "differences": lines[:MOST_LINES],
+        "manages": tree.manages(),
         "diff": {
             "before": "",
             "after": "".join(line + "\n" for line in lines[:MOST_LINES]),

@@ -37,6 +37,7 @@ attributes:
 
 RETURN = r"""
 changes: {type: list, returned: always, description: A line each, such as "started nginx.service".}
+manages: {type: list, returned: success, description: A line each, such as "unit nginx.service".}
 """
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
@@ -176,7 +177,8 @@ def main():
         )
     except UnitError as error:
         module.fail_json(msg=str(error), changes=[])
-    module.exit_json(changed=bool(lines), changes=lines)
+    manages = ["unit " + unit for unit in wanted["units"]]
+    module.exit_json(changed=bool(lines), changes=lines, manages=manages)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,19 @@ asyncio.run(main())
 """
 
 
+# Asterisk ends a silent session after some seconds; another one takes its place.
+_SILENT_SESSIONS = """
+import select, socket, sys, time
+def opened():
+    return socket.create_connection(("127.0.0.1", 8088))
+held = [opened() for _ in range(int(sys.argv[1]))]
+while True:
+    time.sleep(0.2)
+    ended = select.select(held, [], [], 0)[0]
+    held = [opened() if one in ended else one for one in held]
+"""
+
+
 # TCP asks again after a second (RFC 6298); by then the address and port are known.
 _LATE = """
 table ip late {
@@ -331,7 +344,7 @@ _FIREWALLS = (
         "firewall-flushed",
         "`nft flush ruleset`: no table is left",
         Kind.FIREWALL,
-        _ids("firewall.loaded asterisk.qos_text"),
+        _ids("firewall.loaded firewall.limits asterisk.qos_text asterisk.limits"),
         inject="nft flush ruleset",
     ),
     Fault(
@@ -1092,9 +1105,8 @@ _TELEPHONY = (
         Kind.TELEPHONY,
         _ids("asterisk.sessions-free"),
         inject="limit=$(sed -nE 's/^sessionlimit *= *([0-9]+)/\\1/p' /etc/asterisk/http.conf) && "
-        'systemd-run -q --unit=stranger python3 -c "import socket,time; '
-        "held=[socket.create_connection(('127.0.0.1', 8088)) for _ in range($limit)]; "
-        'time.sleep(3600)" && sleep 2',
+        f"cat > /opt/sessions.py <<'E'{_SILENT_SESSIONS}E\n"
+        "systemd-run -q --unit=stranger python3 /opt/sessions.py $limit && sleep 2",
         mend="systemctl stop stranger",
     ),
     Fault(

@@ -25,6 +25,7 @@ settings.load_profile("untimed")
 _LONGEST_FIRST = (
     "test_doctor",  # of those that share the small site the first: it needs a fresh one
     "test_small_site",
+    "test_unchanged",
     "test_deep_call",
     "test_crowds",
     "test_report",  # it leaves the site in pieces
@@ -53,6 +54,7 @@ _SHARED = {
         "test_deep_call",
         "test_power_cut",
         "test_report",
+        "test_unchanged",
         "test_faults",
     )
 }

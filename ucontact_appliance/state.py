@@ -85,6 +85,11 @@ class StatePaths:
         return self.var / "managed.json"
 
     @property
+    def states(self) -> Path:
+        """Each phase's inputs and servers right after its last good run, as digests."""
+        return self.var / "states.json"
+
+    @property
     def capacity(self) -> Path:
         """What `profile --benchmark` measured on the telephony server."""
         return self.var / "capacity.json"

@@ -96,10 +96,11 @@ def test_a_replaced_secret_opens_and_the_old_one_does_not(
 
 def test_a_second_install_changes_nothing(installed: Installed, old_secret: str) -> None:
     """Not even what was replaced since the first one."""
-    done = installed.ucontact("install", "--yes")
+    done = installed.ucontact("install", "--yes", "--full")
     assert done.returncode == 0, done.stderr
     assert "changed=0" in done.stdout
     assert "call    a real call was heard: 440 Hz" in done.stdout
+    assert "unchanged" not in done.stderr
 
 
 def test_an_older_site_file_of_another_controller_is_refused_with_what_it_would_remove(

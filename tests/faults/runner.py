@@ -152,12 +152,21 @@ def prove(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool = Tru
     site.restore()
     problems, found = _seen(site, fault, clean)
     remedies = _remedies(fault.causes, found)
+    if any(line.startswith(_INSTALL) for line in remedies):
+        problems += _unseen(site, fault)
     runs = bool(found) and (installs or not any(_INSTALL in line for line in remedies))
     if runs:
         problems += _mended(site, clean, remedies, fault)
     names = tuple(sorted(bad(found) - bad(clean)))
     seconds = round(time.monotonic() - started, 1)
     return Outcome(fault, names, tuple(remedies), tuple(problems), seconds, runs)
+
+
+def _unseen(site: Snapshot, fault: Fault) -> list[str]:
+    """Whether an installation that looks first would run no phase for what was broken there."""
+    if not fault.inject or site.differs():
+        return []
+    return ["an installation would skip every phase: nothing that it looks at differs"]
 
 
 def _seen(site: Snapshot, fault: Fault, clean: Findings) -> tuple[list[str], Findings]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e import sshd
+from tests.recorded_states import different_now, record_anew
 from ucontact_appliance.lab import layout, machines, processes
 from ucontact_appliance.lab.machines import Machine, Spec
 from ucontact_appliance.resources import ROLES
-from ucontact_appliance.state import var_root
+from ucontact_appliance.state import StatePaths, var_root
 
 Findings = dict[str, dict[str, Any]]
 
@@ -56,7 +57,13 @@ class Snapshot:
 
         The lab lies below /var/lib/ucontact too, so that root is not moved.
         """
-        return self.site_file, self.folder / "etc", var_root() / self.machine.name
+        return self.site_file, self.folder / "etc", self.paths.var
+
+    @property
+    def paths(self) -> StatePaths:
+        """Where the machine that installs keeps the state of the site."""
+        name = self.machine.name
+        return StatePaths(self.folder / "etc" / name, var_root() / name)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -104,6 +111,10 @@ class Snapshot:
             raise RuntimeError(f"doctor gave no findings: {done.stderr[-2000:]}")
         return {finding["id"]: finding for finding in json.loads(done.stdout)["findings"]}
 
+    def differs(self) -> bool:
+        """Whether anything that an installation looks at is not as it was installed."""
+        return any(different_now(self.site_file, self.paths).values())
+
     def clean(self, usual: frozenset[str]) -> Findings:
         """The findings of the site as it was installed; all but `usual` must be well.
 
@@ -126,6 +137,7 @@ class Snapshot:
             _copied(self.folder / f"kept-{number}", path)
         machines.reset(self.machine.name, _quiet)
         self.wait()
+        record_anew(self.site_file, self.paths)
 
     def wait(self) -> None:
         """Until every service answers. Raises TimeoutError with the last word of the machine."""

@@ -28,6 +28,7 @@ class Site:
         self.remedies, self.hides = remedies, hides or {}
         self.broken: set[str] = set()
         self.stuck: set[str] = set()
+        self.overlooked: set[str] = set()
         self.lines: list[str] = []
 
     @property
@@ -53,6 +54,9 @@ class Site:
         }
         return subprocess.CompletedProcess([], 0, "", "")
 
+    def differs(self) -> bool:
+        return bool(self.broken - self.overlooked)
+
     def doctor(self) -> Findings:
         found = {}
         for check, remedy in self.remedies.items():
@@ -77,6 +81,16 @@ def test_several_faults_are_mended_by_one_installation() -> None:
     assert site.installations == 1
     assert all(outcome.good and outcome.mended for outcome in found.values())
     assert found["a-broken"].beside == ("b-broken", "c-broken")
+
+
+def test_a_fault_that_an_installation_would_overlook_is_wrong() -> None:
+    site = Site({"a": INSTALL, "b": START})
+    site.overlooked = {"a", "b"}
+    found = run(site, [fault("a"), fault("b")], installs=False)
+    assert found["a-broken"].problems == (
+        "an installation would skip every phase: nothing that it looks at differs",
+    )
+    assert found["b-broken"].good
 
 
 def test_a_remedy_that_is_no_installation_is_run_at_once_and_alone() -> None:

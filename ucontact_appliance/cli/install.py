@@ -44,6 +44,9 @@ def install(
     restart: Annotated[
         bool, typer.Option("--restart", help="After an interruption: all phases, on new inputs.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Run every phase, also where nothing differs.")
+    ] = False,
     replace_newer: Annotated[
         bool,
         typer.Option(
@@ -101,6 +104,7 @@ def install(
                 progress,
                 restart=restart,
                 abandoned=abandoned,
+                full=full,
                 speak=language(tongue_of(os.environ)),
             )
         show_preview(rows)
@@ -120,6 +124,7 @@ def install(
             abandoned=abandoned,
             new_ca=new_ca,
             take_over=taken,
+            full=full,
             speak=language(tongue_of(os.environ)),
         )
     show_installed(loaded, path, done)

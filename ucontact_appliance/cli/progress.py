@@ -21,6 +21,7 @@ from ucontact_appliance.engine.events import (
     PhaseNotJudged,
     PhaseSkipped,
     PhaseStarted,
+    PhaseUnchanged,
     TaskResult,
     TaskStarted,
     Warned,
@@ -80,6 +81,8 @@ class Progress:
             case PhaseFinished(id=phase, changed=changed, seconds=seconds):
                 what = f"changed={changed}" if changed else "[dim]changed=0[/]"
                 self._line("[green]✓[/]", self._ended(phase), f"{what}  {seconds:.0f} s")
+            case PhaseUnchanged(id=phase, seconds=seconds):
+                self._line("[green]✓[/]", self._ended(phase), f"[dim]unchanged[/]  {seconds:.0f} s")
             case PhaseForeseen(id=phase, changes=changes, seconds=seconds):
                 what = f"would change {changes}" if changes else "[dim]would change 0[/]"
                 self._line("[green]✓[/]", self._ended(phase), f"{what}  {seconds:.0f} s")

@@ -234,6 +234,7 @@ def parse_event(record: Mapping[str, Any]) -> Event | None:
                 status=record["status"],
                 message=record["message"],
                 changes=tuple(record["changes"]),
+                manages=tuple(record["manages"]),
             )
         case _:
             return None

@@ -17,6 +17,7 @@ from ucontact_appliance.engine.events import (
     PhaseFinished,
     PhaseSkipped,
     PhaseStarted,
+    PhaseUnchanged,
     TaskResult,
     TaskStarted,
     Warned,
@@ -26,6 +27,7 @@ from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.journal import Journal, Progress, entry, save_journal
 from ucontact_appliance.engine.phases import Phase
 from ucontact_appliance.engine.schedule import Turn, startable
+from ucontact_appliance.engine.unchanged import Servers, load_states, run_where_different
 from ucontact_appliance.errors import (
     ApplianceError,
     PhaseFailedError,
@@ -33,22 +35,34 @@ from ucontact_appliance.errors import (
     UsageError,
 )
 from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
+from ucontact_appliance.planning.proof import short_call_proves
 from ucontact_appliance.report.redact import redactor
 
 
-def run_phases(job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...]) -> int:
+def run_phases(
+    job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...], *, full: bool
+) -> int:
     """Run what this run needs, journalled; the number of things changed.
 
+    Unless it is a `full` run, a phase is skipped whose inputs and servers are as right after its
+    last good run. Where the last phase then finds the site unhealthy, all of them run after all.
     A phase starts as soon as the schedule lets it. When one fails none is started after it, those
     at work come to their end, and its error is raised. An interruption ends them all.
     """
-    course = _Course(replace(job, observer=_one_at_a_time(job.observer)), journal, log_path, phases)
+    job = replace(job, observer=_one_at_a_time(job.observer))
+    course = _Course(job, journal, log_path, phases, full=full)
     with ThreadPoolExecutor(max_workers=len(job.plan.hosts)) as pool:
         try:
             return course.run(pool)
         except BaseException:
             job.processes.end()
             raise
+
+
+def hosts_of(phase: Phase, job: Job) -> tuple[str, ...]:
+    """The names of the hosts that the phase is about."""
+    hosts = job.plan.hosts if phase.runs_on is None else job.plan.carriers(phase.runs_on)
+    return tuple(host.name for host in hosts)
 
 
 def within(job: Job, phase: Phase) -> Job:
@@ -66,7 +80,13 @@ class _Course:
     """How far a run has come. Its state is the main thread's alone; only `work` is for others."""
 
     def __init__(
-        self, job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...]
+        self,
+        job: Job,
+        journal: Journal,
+        log_path: Path,
+        phases: tuple[Phase, ...],
+        *,
+        full: bool,
     ) -> None:
         self._job = job
         self._journal = journal
@@ -74,8 +94,12 @@ class _Course:
         self._phases = {phase.id: phase for phase in phases if phase.needed(job)}
         self._numbers = {name: number for number, name in enumerate(self._phases, start=1)}
         self._turns = [_turn(phase, job) for phase in self._phases.values()]
+        self._servers = Servers(job.site.hosts, job.ssh, load_states(job.paths))
+        self._full = full
         self._done: set[str] = set()
-        self._running: dict[Future[int], tuple[Phase, float]] = {}
+        self._unchanged: set[str] = set()
+        self._changes: dict[str, list[str]] = {}
+        self._running: dict[Future[int | None], tuple[Phase, float]] = {}
         self._failure: ApplianceError | None = None
         self._changed = 0
 
@@ -113,27 +137,47 @@ class _Course:
             PhaseSkipped(phase.id, phase.title, self._number(phase), len(self._phases), because)
         )
 
-    def _start(self, phase: Phase, submit: Callable[..., Future[int]]) -> None:
+    def _start(self, phase: Phase, submit: Callable[..., Future[int | None]]) -> None:
         number, total = self._number(phase), len(self._phases)
         self._job.observer(PhaseStarted(phase.id, phase.title, number, total))
         self._job.log(f"phase {number} of {total}: {phase.title}")
         self._save(self._journal.with_entry(entry(phase.id, Progress.STARTED)))
         begin = time.monotonic()
         job = replace(within(self._job, phase), unproven=self._journal.unproven)
+        job = replace(job, observer=self._hearing(phase, job.observer))
         self._running[submit(self._work, phase, job, begin)] = (phase, begin)
 
-    def _work(self, phase: Phase, job: Job, begin: float) -> int:
-        command = f"ucontact install --site {self._job.site_file} --yes"
-        last = self._number(phase) == len(self._phases)
-        with failing(phase, self._job, begin, command, self._log_path, last=last):
-            return phase.run(job)
+    def _hearing(self, phase: Phase, observer: Observer) -> Observer:
+        """Note what the phase's tasks change."""
+        changes = self._changes[phase.id] = []
 
-    def _settle(self, future: Future[int]) -> None:
+        def heard(event: Event) -> None:
+            if isinstance(event, TaskResult) and event.status == "changed":
+                changes.extend(event.changes or (event.task,))
+            observer(event)
+
+        return heard
+
+    def _work(self, phase: Phase, job: Job, begin: float) -> int | None:
+        """The number of things changed; None where nothing differed."""
+        command = f"ucontact install --site {self._job.site_file} --yes"
+        with failing(phase, self._job, begin, command, self._log_path, last=self._is_last(phase)):
+            return run_where_different(
+                phase, job, self._servers, hosts_of(phase, job), full=self._full
+            )
+
+    def _is_last(self, phase: Phase) -> bool:
+        return self._number(phase) == len(self._phases)
+
+    def _settle(self, future: Future[int | None]) -> None:
         phase, begin = self._running.pop(future)
         seconds = time.monotonic() - begin
         try:
             changed = future.result()
         except ApplianceError as error:
+            if self._is_last(phase) and self._unchanged:
+                self._again(phase)
+                return
             self._failure = self._failure or error
             failed = entry(phase.id, Progress.FAILED, seconds=seconds, error=error.what)
             try:
@@ -148,12 +192,30 @@ class _Course:
                 self._job.hold.begin()
             save_plan(self._job.paths, self._job.plan)
         self._done.add(phase.id)
+        if changed is None:
+            self._unchanged.add(phase.id)
+            self._save(self._journal.with_entry(entry(phase.id, Progress.DONE, seconds=seconds)))
+            self._job.log(f"phase {phase.id} skipped after {seconds:.1f} s: nothing differs")
+            self._job.observer(PhaseUnchanged(phase.id, phase.title, seconds))
+            return
         self._changed += changed
         done = entry(phase.id, Progress.DONE, changed=changed, seconds=seconds)
-        journal = self._journal.with_changes() if changed else self._journal
+        proved = not changed or short_call_proves(phase.id, self._changes[phase.id])
+        journal = self._journal if proved else self._journal.with_changes()
         self._save(journal.with_entry(done))
         self._job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={changed}")
         self._job.observer(PhaseFinished(phase.id, phase.title, changed, seconds))
+
+    def _again(self, last: Phase) -> None:
+        """Let every phase run that was skipped, and judge again."""
+        self._job.observer(
+            Warned("nothing differs, and yet the site is not healthy: all phases run")
+        )
+        self._full = True
+        again = {*self._unchanged, last.id}
+        self._unchanged.clear()
+        self._done -= again
+        self._save(self._journal.without(again))
 
     def _number(self, phase: Phase) -> int:
         return self._numbers[phase.id]
@@ -165,15 +227,13 @@ class _Course:
 
 def _turn(phase: Phase, job: Job) -> Turn:
     """A move has two ends, and stops what writes at both: then nothing goes on beside it."""
-    hosts = job.plan.hosts
-    if phase.runs_on is not None and not job.moves:
-        hosts = job.plan.carriers(phase.runs_on)
-    return Turn(phase.id, frozenset(host.name for host in hosts), phase.after)
+    every = tuple(host.name for host in job.plan.hosts)
+    return Turn(phase.id, frozenset(every if job.moves else hosts_of(phase, job)), phase.after)
 
 
-def _in_place(work: Callable[..., int], *words: object) -> Future[int]:
+def _in_place(work: Callable[..., int | None], *words: object) -> Future[int | None]:
     """Done here and now, so that Ctrl-C reaches it; as a future, like those done elsewhere."""
-    future: Future[int] = Future()
+    future: Future[int | None] = Future()
     try:
         future.set_result(work(*words))
     except ApplianceError as error:

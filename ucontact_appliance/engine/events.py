@@ -38,6 +38,18 @@ class PhaseFinished:
 
 
 @dataclass(frozen=True)
+class PhaseUnchanged:
+    """A phase that had nothing to do: its inputs and servers are as after its last good run.
+
+    `seconds` is the wall time that it took to look.
+    """
+
+    id: str
+    title: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class PhaseForeseen:
     """A dry run has judged a phase: how much it would change; wall time in seconds."""
 
@@ -77,7 +89,8 @@ class TaskStarted:
 class TaskResult:
     """How a task ended on a host: ok, changed, skipped, failed, unreachable or ignored.
 
-    `changes` are what it changed, a line each, where its module tells them apart.
+    `changes` are what it changed, a line each, where its module tells them apart; `manages` all
+    that it looks after, each a kind and a name as in data/state.yml.
     """
 
     host: str
@@ -87,6 +100,7 @@ class TaskResult:
     message: str = ""
     phase: str = ""
     changes: tuple[str, ...] = ()
+    manages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +124,7 @@ Event = (
     PhaseStarted
     | PhaseSkipped
     | PhaseFinished
+    | PhaseUnchanged
     | PhaseForeseen
     | PhaseNotJudged
     | PhaseFailed

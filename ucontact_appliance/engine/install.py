@@ -9,7 +9,7 @@ from typing import Any
 
 from ucontact_appliance import __version__
 from ucontact_appliance.engine.admission import start_anew
-from ucontact_appliance.engine.course import failing, run_phases, within
+from ucontact_appliance.engine.course import failing, hosts_of, run_phases, within
 from ucontact_appliance.engine.events import (
     CallMade,
     Event,
@@ -33,6 +33,7 @@ from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase, Unforeseen
 from ucontact_appliance.engine.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.engine.surveying import Surveyed
+from ucontact_appliance.engine.unchanged import Servers, States, load_states
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import shared_connections
 from ucontact_appliance.language.catalogue import ENGLISH, Language
@@ -89,6 +90,7 @@ def install(
     abandoned: frozenset[Role] = frozenset(),
     new_ca: bool = False,
     take_over: tuple[str, ...] = (),
+    full: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
     speak: Language = ENGLISH,
 ) -> InstallResult:
@@ -96,7 +98,8 @@ def install(
 
     What the checks find is told in the language of `speak`. With `new_ca` the site's CA is set
     aside first, with what else is damaged, and every phase runs. The components of `take_over` may
-    be somebody else's: they are copied before anything is written over.
+    be somebody else's: they are copied before anything is written over. With `full` no phase is
+    skipped because nothing differs.
 
     Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
     an interrupted install is continued on other inputs (unless `restart`), or when a server was
@@ -158,7 +161,13 @@ def install(
             )
             hold.ended_by(job.processes.end)
             try:
-                changed = run_phases(job, journal, log_path, phases)
+                changed = run_phases(
+                    job,
+                    journal,
+                    log_path,
+                    phases,
+                    full=any((full, restart, new_ca, take_over, moves, unproven)),
+                )
             except BaseException:
                 _recorded(hold, observer, well=False)
                 raise
@@ -200,6 +209,7 @@ def preview(
     *,
     restart: bool = False,
     abandoned: frozenset[Role] = frozenset(),
+    full: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
     speak: Language = ENGLISH,
 ) -> tuple[Preview, ...]:
@@ -233,11 +243,15 @@ def preview(
             moves=moves,
             speak=speak,
         )
-        return _previewed(job, journal, phases)
+        every = any((full, restart, moves, journal.unproven or journal.interrupted))
+        return _previewed(job, journal, phases, full=every)
 
 
-def _previewed(job: Job, journal: Journal, phases: tuple[Phase, ...]) -> tuple[Preview, ...]:
+def _previewed(
+    job: Job, journal: Journal, phases: tuple[Phase, ...], *, full: bool
+) -> tuple[Preview, ...]:
     phases = tuple(phase for phase in phases if phase.needed(job))
+    servers = Servers(job.site.hosts, job.ssh, States() if full else load_states(job.paths))
     rows: list[Preview] = []
     for number, phase in enumerate(phases, start=1):
         job.observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
@@ -245,7 +259,8 @@ def _previewed(job: Job, journal: Journal, phases: tuple[Phase, ...]) -> tuple[P
         changes: int | Unforeseen = NEVER_THROUGH
         if number == 1 or (journal.finished(phase.id) and _stood(phase, job.plan, journal)):
             with failing(phase, job, begin, f"ucontact install --site {job.site_file} --dry-run"):
-                changes = phase.preview(within(job, phase))
+                differs = servers.differences(phase.id, phase.inputs(job), hosts_of(phase, job))
+                changes = phase.preview(within(job, phase)) if differs else 0
         if isinstance(changes, Unforeseen):
             job.observer(PhaseNotJudged(phase.id, phase.title, changes.because))
         else:

@@ -52,7 +52,7 @@ class Job:
     hold: Hold | None = None  # the locks of the servers; a dry run has none
     interrupted: bool = False  # the newest run on this site was, amid its changes
     speak: Language = ENGLISH  # what findings are told in
-    unproven: bool = False  # something was changed, and no call proved since that the site works
+    unproven: bool = False  # something was changed that only all calls can prove
 
     @property
     def site(self) -> Site:

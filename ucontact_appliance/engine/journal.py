@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Collection
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
@@ -43,7 +44,8 @@ class PhaseEntry(BaseModel):
 class Journal(BaseModel):
     """The newest run of one site. `inputs` is what the run was made of, without secrets.
 
-    `unproven`: something was changed, or may have been, since an installation last ended well.
+    `unproven`: something was changed, or may have been, that only all calls of the deep stage can
+    prove, since an installation last ended well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,13 +78,19 @@ class Journal(BaseModel):
         others = tuple(e for e in self.phases if e.id != entry.id)
         return self.model_copy(update={"phases": (*others, entry)})
 
+    def without(self, phases: Collection[str]) -> Journal:
+        """The journal in which those phases were never begun."""
+        return self.model_copy(
+            update={"phases": tuple(e for e in self.phases if e.id not in phases)}
+        )
+
     def with_progress(self, progress: Progress) -> Journal:
         """The journal with the whole run's progress changed; a run that is through is proven."""
         unproven = self.unproven and progress is not Progress.DONE
         return self.model_copy(update={"progress": progress, "unproven": unproven})
 
     def with_changes(self) -> Journal:
-        """The journal of a run that changed something."""
+        """The journal of a run that changed something which a short call does not prove."""
         return self.model_copy(update={"unproven": True})
 
 

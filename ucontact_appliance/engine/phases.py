@@ -17,6 +17,7 @@ from ucontact_appliance.engine.ansible import PlayResult, run_playbook
 from ucontact_appliance.engine.events import CallMade, Event, TaskResult, TaskStarted, Warned
 from ucontact_appliance.engine.examination import examine
 from ucontact_appliance.engine.gathering import Gatherer
+from ucontact_appliance.engine.inputs import phase_inputs
 from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.managed import remember_written
@@ -75,6 +76,9 @@ class Phase(Protocol):
     def needed(self, job: Job) -> bool:
         """Whether this run has anything for it to do or to look at."""
 
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """Digests of all that decides what it does; None of a phase that always has to run."""
+
     def run(self, job: Job) -> int:
         """Do it, or find it done. Raises ApplianceError when it can't be finished."""
 
@@ -93,8 +97,26 @@ class _Always:
         return True
 
 
+class _Looking:
+    """A phase without a playbook of its own: what it does shows when it is done."""
+
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """Never skipped."""
+        return None
+
+
+class _Converging:
+    """A phase whose playbook has the phase's name."""
+
+    id: str
+
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """The playbook's."""
+        return phase_inputs(job, self.id)
+
+
 @dataclass(frozen=True)
-class Preflight(_Always):
+class Preflight(_Always, _Looking):
     """Everything that can be known to fail is found before anything is changed."""
 
     id: str = "preflight"
@@ -129,7 +151,7 @@ class Preflight(_Always):
 
 
 @dataclass(frozen=True)
-class TakeOver:
+class TakeOver(_Looking):
     """What somebody else has of the components that were named is copied, and then ours."""
 
     id: str = "take-over"
@@ -158,7 +180,7 @@ class TakeOver:
 
 
 @dataclass(frozen=True)
-class Play(_Always):
+class Play(_Always, _Converging):
     """A playbook that converges its roles; `keeps` is the role whose data it makes room for."""
 
     id: str
@@ -180,7 +202,7 @@ class Play(_Always):
 
 
 @dataclass(frozen=True)
-class Base(_Always):
+class Base(_Always, _Converging):
     """What every server has; before anything is written over, the files as they were are kept."""
 
     id: str = "base"
@@ -211,6 +233,11 @@ class Certificates(_Always):
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
 
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """The playbook's, and what is to be issued first."""
+        wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
+        return phase_inputs(job, self.id, pending=tuple(wanted))
+
     def run(self, job: Job) -> int:
         """Issue what is missing or near its end, then run the role."""
         job.observer(TaskStarted("Issue certificates"))
@@ -226,7 +253,7 @@ class Certificates(_Always):
 
 
 @dataclass(frozen=True)
-class Backend(_Always):
+class Backend(_Always, _Converging):
     """The release and the service that runs it; from then on checks know what should lie there."""
 
     id: str = "backend"
@@ -249,7 +276,7 @@ class Backend(_Always):
 
 
 @dataclass(frozen=True)
-class Carry:
+class Carry(_Looking):
     """What a role keeps follows it to its new server, where the role already runs."""
 
     id: str
@@ -288,10 +315,11 @@ class Carry:
 
 
 @dataclass(frozen=True)
-class Verify(_Always):
+class Verify(_Always, _Looking):
     """The doctor's checks and a real call on what was installed, and the evidence either way.
 
-    After a change those are all calls of `doctor --deep`; where nothing was changed, a short one.
+    After a change those are all calls of `doctor --deep`; a short one where nothing was changed, or
+    only what that proves (data/proof.yml).
     """
 
     id: str = "verify"

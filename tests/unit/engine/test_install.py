@@ -6,11 +6,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.unit.engine.phases import RELEASE, Recorded, Unheld, fail, installed, seen
 from tests.unit.sites import small_site
 from ucontact_appliance.engine import install as module
 from ucontact_appliance.engine.events import (
@@ -30,43 +31,10 @@ from ucontact_appliance.engine.job import Job, Surveyed
 from ucontact_appliance.engine.journal import Journal, Progress, load_journal, save_journal
 from ucontact_appliance.engine.phases import Phase, Unforeseen
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
-from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.planning.model import PlannedHost, Role
-from ucontact_appliance.planning.topology import make_plan
-from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.model import Host
 from ucontact_appliance.site.secrets import save_secrets
 from ucontact_appliance.state import state_paths
-
-RELEASE = ReleaseFiles(archive=Path("a.tar.gz"), manifest=Path("manifest.json"), sha256="0" * 64)
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A phase that writes down that it ran."""
-
-    id: str
-    ran: list[str]
-    act: Callable[[Job], int] = lambda job: 1
-    title: str = "A phase"
-    wanted: bool = True
-    runs_on: Role | None = None
-    after: tuple[str, ...] = ()
-    previewed: int | Unforeseen = 7
-
-    def needed(self, job: Job) -> bool:
-        return self.wanted
-
-    def run(self, job: Job) -> int:
-        self.ran.append(self.id)
-        return self.act(job)
-
-    def preview(self, job: Job) -> int | Unforeseen:
-        return self.previewed
-
-
-def fail(job: Job) -> int:
-    raise PhaseFailedError("host one: Start it", evidence="the real message")
 
 
 @pytest.fixture
@@ -76,25 +44,6 @@ def site_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "site.yml"
     path.write_text("site: demo\n")
     return path
-
-
-class Unheld:
-    """The locks of servers that there are none of (tests/unit/engine/test_server_lock.py)."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def ended_by(self, end: Callable[[], None]) -> None:
-        self.told.append("ended_by")
-
-    def demand(self) -> None:
-        return
-
-    def begin(self) -> None:
-        self.told.append("begin")
-
-    def finish(self, *, well: bool) -> None:
-        self.told.append("well" if well else "not well")
 
 
 @pytest.fixture(autouse=True)
@@ -116,31 +65,17 @@ def test_a_run_is_recorded_on_the_servers_behind_preflight_and_at_its_end(
 ) -> None:
     look = Recorded("look", [], lambda job: len(held.told))
     work = Recorded("work", [], lambda job: held.told.append("work") or 0)
-    run(site_file, (look, work))
+    installed(site_file, (look, work))
     assert held.told == ["ended_by", "begin", "work", "well"]
     held.told.clear()
     with pytest.raises(PhaseFailedError):
-        run(site_file, (Recorded("look", [], fail), work))
+        installed(site_file, (Recorded("look", [], fail), work))
     assert held.told == ["ended_by", "not well"]
-
-
-def seen(agents: int = 10) -> Surveyed:
-    site = small_site(agents=agents)
-    survey = Survey("debian", "", "Debian sid", 8192)
-    return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
-
-
-def run(
-    site_file: Path, phases: tuple[Phase, ...], agents: int = 10, **options: bool
-) -> list[Event]:
-    events: list[Event] = []
-    install(seen(agents), site_file, RELEASE, events.append, phases=phases, **options)
-    return events
 
 
 def test_phases_run_in_order_and_are_journalled(site_file: Path) -> None:
     ran: list[str] = []
-    events = run(site_file, (Recorded("a", ran), Recorded("b", ran)))
+    events = installed(site_file, (Recorded("a", ran), Recorded("b", ran)))
     assert ran == ["a", "b"]
     assert [e.changed for e in events if isinstance(e, PhaseFinished)] == [1, 1]
     journal = load_journal(state_paths("demo").journal)
@@ -151,14 +86,14 @@ def test_phases_run_in_order_and_are_journalled(site_file: Path) -> None:
 def test_a_second_install_runs_everything_again(site_file: Path) -> None:
     ran: list[str] = []
     for _ in range(2):
-        run(site_file, (Recorded("a", ran), Recorded("b", ran)))
+        installed(site_file, (Recorded("a", ran), Recorded("b", ran)))
     assert ran == ["a", "b", "a", "b"]
 
 
 def test_a_failure_tells_phase_message_log_and_the_command_that_continues(site_file: Path) -> None:
     ran: list[str] = []
     with pytest.raises(PhaseFailedError) as caught:
-        run(site_file, (Recorded("a", ran), Recorded("b", ran, fail, "Second phase")))
+        installed(site_file, (Recorded("a", ran), Recorded("b", ran, fail, "Second phase")))
     error = caught.value
     assert "Second phase" in error.what
     assert "host one: Start it" in error.what
@@ -175,7 +110,7 @@ def test_what_helps_is_told_before_the_command_that_continues(site_file: Path) -
             raise PhaseFailedError("no", helps=helps)
 
         with pytest.raises(PhaseFailedError) as caught:
-            run(site_file, (Recorded("a", [], failing), Recorded("b", [])))
+            installed(site_file, (Recorded("a", [], failing), Recorded("b", [])))
         return caught.value.helps
 
     goes_on = f"{command}   (continues with this phase)"
@@ -188,8 +123,8 @@ def test_an_interrupted_install_continues_with_the_phase_that_stopped_it(site_fi
     ran: list[str] = []
     first, second, last = Recorded("look", ran), Recorded("b", ran), Recorded("judge", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (first, second, Recorded("c", ran, fail), last))
-    events = run(site_file, (first, second, Recorded("c", ran), last))
+        installed(site_file, (first, second, Recorded("c", ran, fail), last))
+    events = installed(site_file, (first, second, Recorded("c", ran), last))
     # The first phase only looks, and looks again.
     assert ran == ["look", "b", "c", "look", "c", "judge"]
     assert [e.id for e in events if isinstance(e, PhaseSkipped)] == ["b"]
@@ -199,9 +134,9 @@ def test_what_the_last_phase_finds_wrong_is_mended_by_all_the_others(site_file: 
     ran: list[str] = []
     look, work = Recorded("look", ran), Recorded("b", ran)
     with pytest.raises(PhaseFailedError) as caught:
-        run(site_file, (look, work, Recorded("judge", ran, fail)))
+        installed(site_file, (look, work, Recorded("judge", ran, fail)))
     assert caught.value.helps.endswith("(all phases again)")
-    events = run(site_file, (look, work, Recorded("judge", ran)), agents=12)
+    events = installed(site_file, (look, work, Recorded("judge", ran)), agents=12)
     assert ran == ["look", "b", "judge"] * 2
     assert not [e for e in events if isinstance(e, PhaseSkipped)]
     assert not load_journal(state_paths("demo").journal).interrupted
@@ -215,10 +150,10 @@ def test_a_kill_leaves_a_journal_that_continues(site_file: Path) -> None:
 
     look, work, last = Recorded("look", ran), Recorded("b", ran), Recorded("judge", ran)
     with pytest.raises(KeyboardInterrupt):
-        run(site_file, (look, work, Recorded("c", ran, killed), last))
+        installed(site_file, (look, work, Recorded("c", ran, killed), last))
     journal = load_journal(state_paths("demo").journal)
     assert journal.interrupted
-    run(site_file, (look, work, Recorded("c", ran), last))
+    installed(site_file, (look, work, Recorded("c", ran), last))
     assert ran == ["look", "b", "c", "look", "c", "judge"]
 
 
@@ -226,12 +161,12 @@ def test_changed_inputs_are_refused_with_a_diff_and_taken_with_restart(site_file
     ran: list[str] = []
     look, last = Recorded("look", ran), Recorded("judge", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (look, Recorded("a", ran, fail), last))
+        installed(site_file, (look, Recorded("a", ran, fail), last))
     with pytest.raises(UsageError) as caught:
-        run(site_file, (look, Recorded("a", ran), last), agents=12)
+        installed(site_file, (look, Recorded("a", ran), last), agents=12)
     assert "+  agents: 12" in caught.value.evidence
     assert "--restart" in caught.value.helps
-    run(site_file, (look, Recorded("a", ran), last), agents=12, restart=True)
+    installed(site_file, (look, Recorded("a", ran), last), agents=12, restart=True)
     assert ran == ["look", "a", "look", "a", "judge"]
 
 
@@ -239,7 +174,7 @@ def test_a_waiver_is_no_input_of_an_install(site_file: Path) -> None:
     ran: list[str] = []
     look, last = Recorded("look", ran), Recorded("judge", ran)
     with pytest.raises(PhaseFailedError):
-        run(site_file, (look, Recorded("a", ran, fail), last))
+        installed(site_file, (look, Recorded("a", ran, fail), last))
     row = {"check": "host.memory", "reason": "ordered", "until": "2999-01-01"}
     waiving = replace(seen(), site=small_site(waivers=[row]))
     install(
@@ -251,19 +186,19 @@ def test_a_waiver_is_no_input_of_an_install(site_file: Path) -> None:
 def test_inputs_mended_after_a_failed_preflight_need_no_restart(site_file: Path) -> None:
     ran: list[str] = []
     with pytest.raises(PhaseFailedError):
-        run(site_file, (Recorded("look", ran, fail), Recorded("a", ran)))
-    run(site_file, (Recorded("look", ran), Recorded("a", ran)), agents=12)
+        installed(site_file, (Recorded("look", ran, fail), Recorded("a", ran)))
+    installed(site_file, (Recorded("look", ran), Recorded("a", ran)), agents=12)
     assert ran == ["look", "look", "a"]
 
 
 def test_a_plan_that_preflight_refuses_replaces_nothing(site_file: Path) -> None:
     look, work = Recorded("look", []), Recorded("a", [])
-    run(site_file, (look, work))
+    installed(site_file, (look, work))
     before = state_paths("demo").plan.read_bytes()
     with pytest.raises(PhaseFailedError):
-        run(site_file, (Recorded("look", [], fail), work), agents=12)
+        installed(site_file, (Recorded("look", [], fail), work), agents=12)
     assert state_paths("demo").plan.read_bytes() == before
-    run(site_file, (look, work), agents=12)
+    installed(site_file, (look, work), agents=12)
     assert json.loads(state_paths("demo").plan.read_text())["agents"] == 12
 
 
@@ -287,7 +222,7 @@ def test_a_host_out_of_reach_keeps_its_exit_code(site_file: Path) -> None:
         raise UnreachableError("host one can't be reached")
 
     with pytest.raises(UnreachableError, match="A phase"):
-        run(site_file, (Recorded("a", [], unreachable),))
+        installed(site_file, (Recorded("a", [], unreachable),))
 
 
 def test_a_time_out_names_its_phase_and_continues(site_file: Path) -> None:
@@ -295,7 +230,7 @@ def test_a_time_out_names_its_phase_and_continues(site_file: Path) -> None:
         raise TimeoutError("systemctl stop mysql: no answer within 60 s")
 
     with pytest.raises(UnreachableError, match="phase 'A phase' failed") as caught:
-        run(site_file, (Recorded("a", [], hangs), Recorded("b", [])))
+        installed(site_file, (Recorded("a", [], hangs), Recorded("b", [])))
     assert "no answer within 60 s" in caught.value.evidence
     assert "ucontact install" in caught.value.helps
     assert load_journal(state_paths("demo").journal).phases[0].progress is Progress.FAILED
@@ -310,7 +245,7 @@ def test_secrets_are_made_once_and_never_logged(site_file: Path) -> None:
         return 0
 
     for _ in range(2):
-        run(site_file, (Recorded("a", [], tell),))
+        installed(site_file, (Recorded("a", [], tell),))
     assert len(set(values)) == 1
     logs = "".join(path.read_text() for path in state_paths("demo").logs.iterdir())
     assert "password" in logs
@@ -327,7 +262,7 @@ def test_a_failure_shows_no_secret(site_file: Path) -> None:
         raise UnreachableError(told, evidence=told, helps=told)
 
     with pytest.raises(UnreachableError) as caught:
-        run(site_file, (Recorded("a", [], leak),))
+        installed(site_file, (Recorded("a", [], leak),))
     error = caught.value
     assert "refused: [secret]" in error.what
     assert shown[0] not in error.what + error.evidence + error.helps
@@ -338,7 +273,7 @@ def test_a_failure_shows_no_secret(site_file: Path) -> None:
 
 def test_a_phase_that_is_not_needed_is_neither_run_nor_numbered(site_file: Path) -> None:
     ran: list[str] = []
-    events = run(site_file, (Recorded("a", ran), Recorded("b", ran, wanted=False)))
+    events = installed(site_file, (Recorded("a", ran), Recorded("b", ran, wanted=False)))
     assert ran == ["a"]
     assert [e.total for e in events if isinstance(e, PhaseStarted)] == [1]
 
@@ -359,10 +294,10 @@ def test_a_preview_tells_a_phase_without_numbers_from_one_that_was_never_through
     look, work = Recorded("look", []), Recorded("a", [])
     judge = Recorded("judge", [], previewed=Unforeseen("no site"))
     with pytest.raises(PhaseFailedError):
-        run(site_file, (look, work, Recorded("b", [], fail), judge))
+        installed(site_file, (look, work, Recorded("b", [], fail), judge))
     rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
     assert [row.changes for row in rows] == [7, 7, NEVER_THROUGH]
-    run(site_file, (look, work, Recorded("b", []), judge))
+    installed(site_file, (look, work, Recorded("b", []), judge))
     rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
     assert [row.changes for row in rows] == [7, 7, Unforeseen("no site")]
 
@@ -398,7 +333,7 @@ def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
 def test_a_preview_says_of_each_phase_whether_it_was_judged(site_file: Path) -> None:
     look = Recorded("look", [])
     unknown = Recorded("a", [], previewed=Unforeseen("no release"))
-    run(site_file, (look, unknown))
+    installed(site_file, (look, unknown))
     events: list[Event] = []
     phases = (look, unknown, Recorded("b", []))
     preview(seen(), site_file, None, events.append, phases=phases)
@@ -440,7 +375,7 @@ def test_a_preview_refuses_changed_inputs_of_an_interrupted_install_as_an_instal
 ) -> None:
     phases = (Recorded("look", []), Recorded("a", []), Recorded("b", [], fail), Recorded("c", []))
     with pytest.raises(PhaseFailedError):
-        run(site_file, phases)
+        installed(site_file, phases)
     # The same inputs go on, and a release that is not looked up yet is no other one.
     for release in (RELEASE, None):
         assert preview(seen(), site_file, release, nobody, phases=phases)[0].changes == 7
@@ -537,17 +472,19 @@ def test_the_last_phase_is_told_whether_anything_is_unproven(site_file: Path) ->
         judge(job)
         return fail(job)
 
-    run(site_file, phases(lambda job: 3))  # something changed
-    run(site_file, phases(lambda job: 0))  # nothing did
+    installed(site_file, phases(lambda job: 3))  # something changed
+    installed(site_file, phases(lambda job: 0))  # nothing did
     assert told == [True, False]
     with pytest.raises(PhaseFailedError):
-        run(site_file, phases(fail))  # what a failed phase changed nobody knows
+        installed(site_file, phases(fail))  # what a failed phase changed nobody knows
     with pytest.raises(PhaseFailedError):  # preflight alone takes that away from nobody
-        run(site_file, (Recorded("look", [], fail), *phases(lambda job: 0)[1:]), restart=True)
+        installed(site_file, (Recorded("look", [], fail), *phases(lambda job: 0)[1:]), restart=True)
     with pytest.raises(PhaseFailedError):
-        run(site_file, phases(lambda job: 0, unhealthy))
-    run(site_file, phases(lambda job: 0))  # the calls of the run before did not come to their end
-    run(site_file, phases(lambda job: 0))
+        installed(site_file, phases(lambda job: 0, unhealthy))
+    installed(
+        site_file, phases(lambda job: 0)
+    )  # the calls of the run before did not come to their end
+    installed(site_file, phases(lambda job: 0))
     assert told == [True, False, True, True, False]
 
 
@@ -558,9 +495,9 @@ def test_an_install_that_was_killed_in_a_phase_has_something_to_prove(site_file:
     told: list[bool] = []
     look = Recorded("look", [], lambda job: 0)
     with pytest.raises(KeyboardInterrupt):
-        run(site_file, (look, Recorded("b", [], killed), Recorded("judge", [])))
+        installed(site_file, (look, Recorded("b", [], killed), Recorded("judge", [])))
     judge = Recorded("judge", [], lambda job: told.append(job.unproven) or 0)
-    run(site_file, (look, Recorded("b", [], lambda job: 0), judge))
+    installed(site_file, (look, Recorded("b", [], lambda job: 0), judge))
     assert told == [True]
 
 

@@ -1,0 +1,44 @@
+"""Which calls prove a site after a change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+import yaml
+
+from ucontact_appliance.planning.proof import short_call_proves
+from ucontact_appliance.resources import ROLES, load_data
+
+_ACCOUNTS = "content /etc/asterisk/pjsip_extensions.conf"
+_RELOAD = "telephony : Take the configuration over"
+
+
+@pytest.mark.parametrize(
+    ("phase", "changes", "enough"),
+    [
+        ("web", ["content /etc/nginx/nginx.conf"], True),
+        ("web", [], False),
+        ("base", ["content /etc/sysctl.d/60-ucontact.conf"], False),
+        ("certificates", ["certificates : Move them in"], False),
+        ("stun", ["content /etc/turnserver.conf"], False),
+        ("telephony", [_ACCOUNTS, _RELOAD], True),
+        ("telephony", [_ACCOUNTS, "content /etc/asterisk/rtp.conf", _RELOAD], False),
+        ("telephony", ["installed asterisk"], False),
+    ],
+)
+def test_a_short_call_is_enough_where_media_stays_as_it_was(
+    phase: str, changes: Collection[str], enough: bool
+) -> None:
+    assert short_call_proves(phase, changes) is enough
+
+
+def test_the_table_names_phases_and_tasks_that_there_are() -> None:
+    table = load_data("proof")["short"]
+    assert table.keys() <= load_data("state").keys()
+    tasks = [
+        f"telephony : {task['name']}"
+        for path in (ROLES / "telephony/tasks").glob("*.yml")
+        for task in yaml.safe_load(path.read_text(encoding="utf-8"))
+    ]
+    assert {line for line in table["telephony"] if " : " in line} <= set(tasks)

@@ -1,0 +1,37 @@
+"""The state of what an installation converges on a server: one command, one line an item."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.runner import Runner
+from ucontact_appliance.resources import INSTALLER, load_data
+
+ABSENT = "absent"
+_PROBE = INSTALLER / "probes" / "state.sh"
+_SECONDS = 60.0
+
+
+def state_of_phase(phase: str) -> tuple[str, ...]:
+    """The items of a phase that its tasks do not report themselves (data/state.yml)."""
+    return tuple(load_data("state").get(phase, ()))
+
+
+def look_at_state(runner: Runner, items: Collection[str]) -> dict[str, str]:
+    """The state of each item, "KIND NAME", of a server; ABSENT for what is not there.
+
+    Raises UnreachableError when the server refuses, and TimeoutError.
+    """
+    script = _PROBE.read_text(encoding="utf-8")
+    asked = "".join(f"{item}\n" for item in sorted(items))
+    done = runner.run(["sh", "-c", script], stdin=asked, timeout=_SECONDS)
+    if done.status:
+        raise UnreachableError("the server's state can't be looked at", evidence=done.stderr)
+    return dict.fromkeys(items, ABSENT) | parse_state(done.stdout)
+
+
+def parse_state(text: str) -> dict[str, str]:
+    """State by item, of lines with a tab between the two."""
+    lines = (line.partition("\t") for line in text.splitlines())
+    return {item: state for item, tab, state in lines if tab}

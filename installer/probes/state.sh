@@ -8,7 +8,12 @@ export LC_ALL=C TZ=UTC
 asked=$(cat)
 
 names() { printf '%s\n' "$asked" | sed -n "s|^$1 ||p"; }
-lines() { while IFS= read -r name; do printf '%s\t' "$1 $name"; state "$1" "$name"; done; }
+lines() {
+  while IFS= read -r name; do
+    printf '%s\t' "$1 $name"
+    state "$1" "$name" </dev/null
+  done
+}
 summed() { if text=$("$@" 2>/dev/null); then echo "$text" | sum; else unknown; fi; }
 sum() { sha256sum | cut -c 1-64; }
 unknown() { echo "unknown $(cat /proc/sys/kernel/random/uuid)"; }
@@ -40,9 +45,10 @@ units() {
 packages() {
   names package | tr '\n' '\0' |
     xargs -0 -r dpkg-query -W -f '${Package}\t${Version} ${Status}\n' -- 2>/dev/null |
-    awk -F '\t' 'NR == FNR {if ($1 ~ /^Package: /) name = substr($1, 10)
-      if ($1 == "Auto-Installed: 1") auto[name] = " auto"; next}
-      {print "package " $1 "\t" $2 auto[$1]}' /var/lib/apt/extended_states -
+    awk -F '\t' 'BEGIN {while ((getline line < "/var/lib/apt/extended_states") > 0) {
+        if (line ~ /^Package: /) name = substr(line, 10)
+        if (line == "Auto-Installed: 1") auto[name] = " auto"}}
+      {print "package " $1 "\t" $2 auto[$1]}'
 }
 
 # Without counts, and without the elements that the kernel adds and removes itself.
@@ -59,7 +65,10 @@ kernel() {
     done
 }
 
-sql() { timeout 10 mysql --protocol=socket --batch --skip-column-names -e "$1"; }
+sql() {
+  timeout 10 mysql --protocol=socket --socket=/run/mysqld/mysqld.sock --batch --skip-column-names \
+    -e "$1"
+}
 
 mysql_server() {
   sql "show global variables where variable_name not like 'gtid\_%';

@@ -23,10 +23,11 @@ def program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def run(*words: object, path: Path) -> subprocess.CompletedProcess[str]:
+def run(*words: object, path: Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in words],
         env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
+        cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
@@ -87,6 +88,19 @@ def test_a_tier_runs_its_tests(tmp_path: Path, tier: str, left_out: str) -> None
     done = run(INSTALLER / "run-tests", tier, tmp_path / "bin", path=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"ran -m pytest tests {left_out}--numprocesses" in done.stdout
+
+
+def test_fast_tests_above_their_budget_fail(tmp_path: Path) -> None:
+    program(tmp_path / "id", "echo 0")
+    program(tmp_path / "bin/python", "exit 0")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/budget").write_text("-1\n")
+    words = (INSTALLER / "run-tests", "fast", tmp_path / "bin")
+    done = run(*words, path=tmp_path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "make the new tests faster" in done.stderr
+    (tmp_path / "tests/budget").write_text("9999\n")
+    assert run(*words, path=tmp_path, cwd=tmp_path).returncode == 0
 
 
 def test_an_unknown_tier_is_refused(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_an_install_that_changes_nothing_ends_with_a_call_all_the_same(
     media = next(fault for fault in FAULTS if fault.name == "media blocked")
     installed.sh(media.do)
     try:
-        done = installed.ucontact("install", "--yes")
+        done = installed.ucontact("install", "--yes", "--full")
     finally:
         installed.sh(media.undo)
     assert done.returncode == 4, done.stdout + done.stderr

@@ -90,13 +90,18 @@ mysql_server() {
 }
 
 asterisk_server() {
+  told=$(asterisk_answers) || return
+  printf '%s\n' "$told" | grep -Ev '^ *(Next|Current) ' |
+    sed 's/ (Current [0-9]*)//; s/ [0-9][0-9]*  *\(\(Not \)*Running\)/ \1/'
+}
+
+asterisk_answers() {
   for command in 'core show version' 'module show' 'core show settings' 'dialplan show' \
     'http show status' 'rtp show settings' 'manager show settings' 'cdr show status' \
     'pjsip list auths' 'pjsip list transports'; do
     echo "$command"
     timeout 5 asterisk -rx "$command" || return
-  done | grep -Ev '^ *(Next|Current) ' |
-    sed 's/ (Current [0-9]*)//; s/ [0-9][0-9]*  *\(\(Not \)*Running\)/ \1/' | filled
+  done
 }
 
 # A folder of Asterisk's spool that it can't use, down to the recordings' folders of a day. What lies

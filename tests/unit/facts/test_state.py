@@ -92,6 +92,23 @@ def test_what_cant_be_asked_is_never_the_same() -> None:
     assert [item for item in items if first[item] == second[item]] == []
 
 
+def test_an_asterisk_that_stops_answering_cant_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "asterisk"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def state(script: str) -> str:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return look("running asterisk")["running asterisk"]
+
+    assert re.fullmatch("[0-9a-f]{64}", state('echo "answer to $2"'))
+    assert state("echo m.so 1 Running") == state("echo m.so 2 Running")
+    assert state('test "$2" != "dialplan show" && echo it').startswith("unknown ")
+    assert state("exit 1").startswith("unknown ")
+
+
 @pytest.mark.skipif(shutil.which("getent") is None, reason="not run: no getent here")
 def test_accounts_and_groups() -> None:
     found = look("account root", "group root")

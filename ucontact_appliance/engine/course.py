@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -98,7 +98,7 @@ class _Course:
         self._full = full
         self._done: set[str] = set()
         self._unchanged: set[str] = set()
-        self._changes: dict[str, list[str]] = {}
+        self._results: dict[str, list[TaskResult]] = {}
         self._running: dict[Future[int | None], tuple[Phase, float]] = {}
         self._failure: ApplianceError | None = None
         self._changed = 0
@@ -148,12 +148,12 @@ class _Course:
         self._running[submit(self._work, phase, job, begin)] = (phase, begin)
 
     def _hearing(self, phase: Phase, observer: Observer) -> Observer:
-        """Note what the phase's tasks change."""
-        changes = self._changes[phase.id] = []
+        """Note how the phase's tasks end."""
+        results = self._results[phase.id] = []
 
         def heard(event: Event) -> None:
-            if isinstance(event, TaskResult) and event.status == "changed":
-                changes.extend(event.changes or (event.task,))
+            if isinstance(event, TaskResult):
+                results.append(event)
             observer(event)
 
         return heard
@@ -163,7 +163,12 @@ class _Course:
         command = f"ucontact install --site {self._job.site_file} --yes"
         with failing(phase, self._job, begin, command, self._log_path, last=self._is_last(phase)):
             return run_where_different(
-                phase, job, self._servers, hosts_of(phase, job), full=self._full
+                phase,
+                job,
+                self._servers,
+                hosts_of(phase, job),
+                self._results[phase.id],
+                full=self._full,
             )
 
     def _is_last(self, phase: Phase) -> bool:
@@ -200,7 +205,7 @@ class _Course:
             return
         self._changed += changed
         done = entry(phase.id, Progress.DONE, changed=changed, seconds=seconds)
-        proved = not changed or short_call_proves(phase.id, self._changes[phase.id])
+        proved = not changed or short_call_proves(phase.id, _changes(self._results[phase.id]))
         journal = self._journal if proved else self._journal.with_changes()
         self._save(journal.with_entry(done))
         self._job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={changed}")
@@ -223,6 +228,12 @@ class _Course:
     def _save(self, journal: Journal) -> None:
         self._journal = journal
         save_journal(self._job.paths.journal, journal)
+
+
+def _changes(results: Sequence[TaskResult]) -> list[str]:
+    """What tasks changed, a line each; of a task that reports none its name."""
+    changed = (result for result in results if result.status == "changed")
+    return [line for result in changed for line in result.changes or (result.task,)]
 
 
 def _turn(phase: Phase, job: Job) -> Turn:

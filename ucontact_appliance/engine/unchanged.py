@@ -6,14 +6,13 @@ An installation looks first, one command a server, and lets Ansible converge onl
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ucontact_appliance.engine.events import Event, TaskResult
+from ucontact_appliance.engine.events import TaskResult
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.state import look_at_state, state_of_phase
@@ -143,10 +142,17 @@ class Servers:
 
 
 def run_where_different(
-    phase: Phase, job: Job, servers: Servers, hosts: Collection[str], *, full: bool
+    phase: Phase,
+    job: Job,
+    servers: Servers,
+    hosts: Collection[str],
+    results: Sequence[TaskResult],
+    *,
+    full: bool,
 ) -> int | None:
     """Run the phase, and record its state when it is through; how many things it changed.
 
+    `results` are those of its tasks; they come while it runs, by the observer of `job`.
     None where nothing differs, and it is not a `full` run: then it is left out. Raises what the
     phase raises; then it is not on record any more.
     """
@@ -159,17 +165,13 @@ def run_where_different(
             return None
         job.log(f"differs: {named(different)}")
     servers.record(job.paths, phase.id, None)
-    managed = {host: set(state_of_phase(phase.id)) for host in hosts}
-
-    def heard(event: Event) -> None:
-        if isinstance(event, TaskResult):
-            managed.setdefault(event.host, set()).update(event.manages)
-        job.observer(event)
-
     try:
-        changed = phase.run(replace(job, observer=heard))
+        changed = phase.run(job)
     finally:
         servers.forget(hosts)
+    managed = {host: set(state_of_phase(phase.id)) for host in hosts}
+    for result in results:
+        managed.setdefault(result.host, set()).update(result.manages)
     # Asked again: what was to be issued first is part of the inputs.
     state = servers.after(phase.inputs(job) or inputs, managed)
     servers.record(job.paths, phase.id, state)

@@ -73,16 +73,24 @@ asyncio.run(main())
 """
 
 
-# Asterisk ends a silent session after some seconds; another one takes its place.
+# Asterisk queues five connections that it has not accepted yet: a connection a little later than
+# the one before is not dropped. It ends a silent session after some seconds; another one takes
+# its place.
 _SILENT_SESSIONS = """
-import select, socket, sys, time
-def opened():
-    return socket.create_connection(("127.0.0.1", 8088))
-held = [opened() for _ in range(int(sys.argv[1]))]
+import resource, selectors, socket, sys, time
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit + 100, limit + 100))
+held = selectors.DefaultSelector()
+def open_one():
+    held.register(socket.create_connection(("127.0.0.1", 8088)), selectors.EVENT_READ)
+    time.sleep(0.002)
+for _ in range(limit):
+    open_one()
 while True:
-    time.sleep(0.2)
-    ended = select.select(held, [], [], 0)[0]
-    held = [opened() if one in ended else one for one in held]
+    for key, _ in held.select():
+        held.unregister(key.fileobj)
+        key.fileobj.close()
+        open_one()
 """
 
 
@@ -1106,7 +1114,9 @@ _TELEPHONY = (
         _ids("asterisk.sessions-free"),
         inject="limit=$(sed -nE 's/^sessionlimit *= *([0-9]+)/\\1/p' /etc/asterisk/http.conf) && "
         f"cat > /opt/sessions.py <<'E'{_SILENT_SESSIONS}E\n"
-        "systemd-run -q --unit=stranger python3 /opt/sessions.py $limit && sleep 2",
+        "systemd-run -q --unit=stranger python3 /opt/sessions.py $limit && "
+        "for _ in $(seq 100); do sleep 0.2; "
+        "[ $(ss -Htn state established '( sport = :8088 )' | wc -l) -lt $limit ] || break; done",
         mend="systemctl stop stranger",
     ),
     Fault(

@@ -1,4 +1,4 @@
-"""The phases of one run: each on its servers, side by side where they share none."""
+"""The phases of one run: each on its servers, side by side where the schedule lets them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_phases(
     """
     job = replace(job, observer=_one_at_a_time(job.observer))
     course = _Course(job, journal, log_path, phases, full=full)
-    with ThreadPoolExecutor(max_workers=len(job.plan.hosts)) as pool:
+    with ThreadPoolExecutor(max_workers=len(phases)) as pool:
         try:
             return course.run(pool)
         except BaseException:
@@ -238,8 +238,9 @@ def _changes(results: Sequence[TaskResult]) -> list[str]:
 
 def _turn(phase: Phase, job: Job) -> Turn:
     """A move has two ends, and stops what writes at both: then nothing goes on beside it."""
-    every = tuple(host.name for host in job.plan.hosts)
-    return Turn(phase.id, frozenset(every if job.moves else hosts_of(phase, job)), phase.after)
+    if job.moves:
+        return Turn(phase.id, frozenset(host.name for host in job.plan.hosts), phase.after)
+    return Turn(phase.id, frozenset(hosts_of(phase, job)), phase.after, alone=phase.alone)
 
 
 def _in_place(work: Callable[..., int | None], *words: object) -> Future[int | None]:

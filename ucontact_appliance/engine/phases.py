@@ -73,6 +73,10 @@ class Phase(Protocol):
     def after(self) -> tuple[str, ...]:
         """The phases that it builds on, on whichever hosts they are."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other phase may run on its hosts meanwhile."""
+
     def needed(self, job: Job) -> bool:
         """Whether this run has anything for it to do or to look at."""
 
@@ -123,6 +127,7 @@ class Preflight(_Always, _Looking):
     title: str = "Preflight checks"
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
+    alone: bool = True
 
     def run(self, job: Job) -> int:
         """Judge inputs and hosts; finishes only what our own interrupted run left half-way.
@@ -158,6 +163,7 @@ class TakeOver(_Looking):
     title: str = "Copies of what is taken over"
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
+    alone: bool = True
 
     def needed(self, job: Job) -> bool:
         """Only when somebody asked for it."""
@@ -181,13 +187,18 @@ class TakeOver(_Looking):
 
 @dataclass(frozen=True)
 class Play(_Always, _Converging):
-    """A playbook that converges its roles; `keeps` is the role whose data it makes room for."""
+    """A playbook that converges its roles; `keeps` is the role whose data it makes room for.
+
+    Packages are there since base, and each of these roles has services and files of its own, so
+    that they run beside each other on one server.
+    """
 
     id: str
     title: str
     runs_on: Role | None = None
     keeps: Role | None = None
     after: tuple[str, ...] = ()
+    alone: bool = False
 
     def run(self, job: Job) -> int:
         """Run the playbook; the count of changed tasks."""
@@ -209,6 +220,7 @@ class Base(_Always, _Converging):
     title: str = "Base system and firewall"
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
+    alone: bool = True
 
     def run(self, job: Job) -> int:
         """Keep the originals, then run the playbook."""
@@ -232,6 +244,7 @@ class Certificates(_Always):
     title: str = "Certificates"
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
+    alone: bool = True
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
         """The playbook's, and what is to be issued first."""
@@ -260,6 +273,7 @@ class Backend(_Always, _Converging):
     title: str = "Backend and release"
     runs_on: Role | None = Role.BACKEND
     after: tuple[str, ...] = ("database",)
+    alone: bool = False
 
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
@@ -283,6 +297,7 @@ class Carry(_Looking):
     title: str
     role: Role
     after: tuple[str, ...] = ()
+    alone: bool = True
 
     @property
     def runs_on(self) -> Role:
@@ -326,6 +341,7 @@ class Verify(_Always, _Looking):
     title: str = "Health checks and report"
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
+    alone: bool = True
 
     def run(self, job: Job) -> int:
         """Raises PhaseFailedError naming what failed; the report is written before."""
@@ -357,7 +373,7 @@ INSTALL: tuple[Phase, ...] = (
     Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
     Backend(),
     Carry("move-files", "Move the portal's own files", Role.BACKEND),
-    Play("web", "Web server", Role.BACKEND),
+    Play("web", "Web server", Role.BACKEND, after=("backend",)),
     Verify(),
 )
 

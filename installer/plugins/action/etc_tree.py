@@ -1,7 +1,8 @@
 """Ansible action: render a role's files on the controller and pass all of them to the module.
 
 The content of /etc/x comes from `templates/etc/x.j2` or `templates/etc/x` of the role, or is
-copied from `files/etc/x`. `source` names another file.
+copied from `files/etc/x`. `source` names another file; an absolute path is a file of this machine,
+which is copied as it is.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class ActionModule(ActionBase):
     def _content(self, entry, task_vars):
         """Return the rendered content of the file, as bytes."""
         inside = entry.get("source") or entry["path"].lstrip("/")
+        if Path(inside).is_absolute():
+            return _read(inside)
         for name in (f"{inside}.j2", inside):
             template = self._found("templates", name)
             if template is not None:
@@ -76,6 +79,13 @@ class ActionModule(ActionBase):
         lookup = lookup_loader.get(name, loader=self._loader, templar=self._templar)
         text = lookup.run([str(template)], variables=task_vars)[0]
         return str(text).encode("utf-8")
+
+
+def _read(path):
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise AnsibleActionFail(f"etc_tree: {path}: {error.strerror}") from error
 
 
 def _demand_known(entry):

@@ -32,6 +32,7 @@ class Recorded:
     wanted: bool = True
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
+    alone: bool = True
     previewed: int | Unforeseen = 7
     made_of: str | None = None
 

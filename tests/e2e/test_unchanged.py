@@ -83,9 +83,10 @@ def test_an_added_extension_runs_one_phase_and_cuts_no_call(
         assert done.returncode == 0, done.stdout + done.stderr
         assert unchanged_phases(done.stderr) == 6
         assert "call    a real call was heard: 440 Hz" in done.stdout
-        assert "differs: input secrets, input site.telephony.extensions" in newest_log(
-            small_site.paths
-        )
+        log = newest_log(small_site.paths)
+        assert "differs: input secrets.telephony.extensions, input site.telephony.ext" in log
+        assert "telephony : Load the accounts and numbers of the extensions" in log
+        assert "telephony : Services" not in log
         assert record is not None
         assert record.heard.seconds > 0.97 * _CALL_SECONDS
         assert 100 * record.media.lost < record.media.received

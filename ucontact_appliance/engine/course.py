@@ -27,7 +27,13 @@ from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.journal import Journal, Progress, entry, save_journal
 from ucontact_appliance.engine.phases import Phase
 from ucontact_appliance.engine.schedule import Turn, startable
-from ucontact_appliance.engine.unchanged import Servers, load_states, run_where_different
+from ucontact_appliance.engine.unchanged import (
+    Done,
+    Servers,
+    Tasks,
+    load_states,
+    run_where_different,
+)
 from ucontact_appliance.errors import (
     ApplianceError,
     PhaseFailedError,
@@ -97,9 +103,9 @@ class _Course:
         self._servers = Servers(job.site.hosts, job.ssh, load_states(job.paths))
         self._full = full
         self._done: set[str] = set()
-        self._unchanged: set[str] = set()
+        self._left_out: set[str] = set()
         self._results: dict[str, list[TaskResult]] = {}
-        self._running: dict[Future[int | None], tuple[Phase, float]] = {}
+        self._running: dict[Future[Done], tuple[Phase, float]] = {}
         self._failure: ApplianceError | None = None
         self._changed = 0
 
@@ -137,7 +143,7 @@ class _Course:
             PhaseSkipped(phase.id, phase.title, self._number(phase), len(self._phases), because)
         )
 
-    def _start(self, phase: Phase, submit: Callable[..., Future[int | None]]) -> None:
+    def _start(self, phase: Phase, submit: Callable[..., Future[Done]]) -> None:
         number, total = self._number(phase), len(self._phases)
         self._job.observer(PhaseStarted(phase.id, phase.title, number, total))
         self._job.log(f"phase {number} of {total}: {phase.title}")
@@ -158,8 +164,7 @@ class _Course:
 
         return heard
 
-    def _work(self, phase: Phase, job: Job, begin: float) -> int | None:
-        """The number of things changed; None where nothing differed."""
+    def _work(self, phase: Phase, job: Job, begin: float) -> Done:
         command = f"ucontact install --site {self._job.site_file} --yes"
         with failing(phase, self._job, begin, command, self._log_path, last=self._is_last(phase)):
             return run_where_different(
@@ -174,13 +179,13 @@ class _Course:
     def _is_last(self, phase: Phase) -> bool:
         return self._number(phase) == len(self._phases)
 
-    def _settle(self, future: Future[int | None]) -> None:
+    def _settle(self, future: Future[Done]) -> None:
         phase, begin = self._running.pop(future)
         seconds = time.monotonic() - begin
         try:
-            changed = future.result()
+            run = future.result()
         except ApplianceError as error:
-            if self._is_last(phase) and self._unchanged:
+            if self._is_last(phase) and self._left_out:
                 self._again(phase)
                 return
             self._failure = self._failure or error
@@ -197,28 +202,29 @@ class _Course:
                 self._job.hold.begin()
             save_plan(self._job.paths, self._job.plan)
         self._done.add(phase.id)
-        if changed is None:
-            self._unchanged.add(phase.id)
+        if run.tasks is not Tasks.ALL:
+            self._left_out.add(phase.id)
+        if run.tasks is Tasks.NONE:
             self._save(self._journal.with_entry(entry(phase.id, Progress.DONE, seconds=seconds)))
             self._job.log(f"phase {phase.id} skipped after {seconds:.1f} s: nothing differs")
             self._job.observer(PhaseUnchanged(phase.id, phase.title, seconds))
             return
-        self._changed += changed
-        done = entry(phase.id, Progress.DONE, changed=changed, seconds=seconds)
-        proved = not changed or short_call_proves(phase.id, _changes(self._results[phase.id]))
+        self._changed += run.changed
+        done = entry(phase.id, Progress.DONE, changed=run.changed, seconds=seconds)
+        proved = not run.changed or short_call_proves(phase.id, _changes(self._results[phase.id]))
         journal = self._journal if proved else self._journal.with_changes()
         self._save(journal.with_entry(done))
-        self._job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={changed}")
-        self._job.observer(PhaseFinished(phase.id, phase.title, changed, seconds))
+        self._job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={run.changed}")
+        self._job.observer(PhaseFinished(phase.id, phase.title, run.changed, seconds))
 
     def _again(self, last: Phase) -> None:
-        """Let every phase run that was skipped, and judge again."""
+        """Let every phase run whose tasks did not all run, and judge again."""
         self._job.observer(
-            Warned("nothing differs, and yet the site is not healthy: all phases run")
+            Warned("nothing else differs, and yet the site is not healthy: all phases run")
         )
         self._full = True
-        again = {*self._unchanged, last.id}
-        self._unchanged.clear()
+        again = {*self._left_out, last.id}
+        self._left_out.clear()
         self._done -= again
         self._save(self._journal.without(again))
 
@@ -243,9 +249,9 @@ def _turn(phase: Phase, job: Job) -> Turn:
     return Turn(phase.id, frozenset(hosts_of(phase, job)), phase.after, alone=phase.alone)
 
 
-def _in_place(work: Callable[..., int | None], *words: object) -> Future[int | None]:
+def _in_place(work: Callable[..., Done], *words: object) -> Future[Done]:
     """Done here and now, so that Ctrl-C reaches it; as a future, like those done elsewhere."""
-    future: Future[int | None] = Future()
+    future: Future[Done] = Future()
     try:
         future.set_result(work(*words))
     except ApplianceError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
@@ -16,11 +16,13 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from ucontact_appliance import __version__
 from ucontact_appliance.engine.job import Job
-from ucontact_appliance.resources import DATA, INSTALLER, ROLES
+from ucontact_appliance.resources import DATA, INSTALLER, ROLES, load_data
 
 _PLAYBOOKS = INSTALLER / "playbooks"
 # What says how to reach a host and is another in each run.
 _OF_THE_RUN = "ansible_control_path"
+# Secrets with a digest of their own: generated, so that none can be found by trying.
+_GENERATED = "secrets.telephony.extensions"
 _FOLDERS = (_PLAYBOOKS, INSTALLER / "plugins", ROLES, DATA)
 
 Chain = tuple[str, ...]
@@ -32,7 +34,8 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
     That is the appliance's code and tables, each host's share of the inventory, and those values of
     the site, the plan and the secrets that the playbook names; with `pending` what the phase would
     make here first. Values that it does not name are left out, so that one changed key of site.yml
-    is no other phase's matter. Of secrets there is one digest: a password may be short.
+    is no other phase's matter. Of secrets that a person may have chosen there is one digest: a
+    password may be short.
     """
     inventory = job.inventory()["all"]
     known = inventory["vars"] | {"secrets": job.secrets.tree()}
@@ -42,7 +45,11 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
     }
     chains = named_values((_PLAYBOOKS / f"{phase}.yml").read_text(encoding="utf-8"), set(known))
     values = {".".join(chain): _value(known, chain) for chain in chains}
-    secrets = {name: value for name, value in values.items() if name.startswith("secrets")}
+    secrets = {
+        name: value
+        for name, value in values.items()
+        if name.startswith("secrets") and name != _GENERATED
+    }
     parts = {name: value for name, value in values.items() if name not in secrets}
     parts |= {
         "appliance": _code(),
@@ -56,6 +63,17 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
     if "controller.release" in values:
         parts["release"] = _release(job)
     return {name: _digest(value) for name, value in sorted(parts.items())}
+
+
+def enough_tags(phase: str, different: Collection[str]) -> tuple[str, ...]:
+    """Return the tags of the tasks that are enough where these inputs of a phase differ.
+
+    None where all of its tasks have to run (data/tags.yml).
+    """
+    row = load_data("tags").get(phase)
+    if row is None or not different or not set(different) <= set(row["inputs"]):
+        return ()
+    return (row["tag"],)
 
 
 def _digest(value: Any) -> str:

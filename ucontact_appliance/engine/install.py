@@ -33,7 +33,7 @@ from ucontact_appliance.engine.moves import load_places
 from ucontact_appliance.engine.phases import INSTALL, Phase, Unforeseen
 from ucontact_appliance.engine.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.engine.surveying import Surveyed
-from ucontact_appliance.engine.unchanged import Servers, States, load_states
+from ucontact_appliance.engine.unchanged import NOTHING_DIFFERS, Servers, States, load_states
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import shared_connections
 from ucontact_appliance.language.catalogue import ENGLISH, Language
@@ -260,7 +260,8 @@ def _previewed(
         if number == 1 or (journal.finished(phase.id) and _stood(phase, job.plan, journal)):
             with failing(phase, job, begin, f"ucontact install --site {job.site_file} --dry-run"):
                 differs = servers.differences(phase.id, phase.inputs(job), hosts_of(phase, job))
-                changes = phase.preview(within(job, phase)) if differs else 0
+                same = differs == NOTHING_DIFFERS
+                changes = 0 if same else phase.preview(within(job, phase))
         if isinstance(changes, Unforeseen):
             job.observer(PhaseNotJudged(phase.id, phase.title, changes.because))
         else:

@@ -53,6 +53,9 @@ class Job:
     interrupted: bool = False  # the newest run on this site was, amid its changes
     speak: Language = ENGLISH  # what findings are told in
     unproven: bool = False  # something was changed that only all calls can prove
+    tags: tuple[
+        str, ...
+    ] = ()  # of the tasks that are enough for a phase; none where all have to run
 
     @property
     def site(self) -> Site:

@@ -201,8 +201,8 @@ class Play(_Always, _Converging):
     alone: bool = False
 
     def run(self, job: Job) -> int:
-        """Run the playbook; the count of changed tasks."""
-        changed = _play(job, self.id, check=False)
+        """Run the playbook, or those of its tasks that are enough; the count of changed tasks."""
+        changed = _play(job, self.id, check=False, tags=job.tags)
         if self.keeps is not None:
             _settled(job, self.keeps)
         return changed

@@ -8,11 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ucontact_appliance.engine.events import TaskResult
+from ucontact_appliance.engine.inputs import enough_tags
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.state import look_at_state, state_of_phase
@@ -53,30 +56,56 @@ def load_states(paths: StatePaths) -> States:
         return States()
 
 
+@dataclass(frozen=True)
+class Differences:
+    """Why a phase has to run: names of its inputs, and what else, in words."""
+
+    inputs: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """As one line; of many the first."""
+        words = [*(f"input {name}" for name in self.inputs), *self.others]
+        more = len(words) - _MOST_NAMED
+        return ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+NOTHING_DIFFERS = Differences()
+
+
 def differences(
     recorded: PhaseState | None, inputs: Mapping[str, str], seen: Mapping[str, Mapping[str, str]]
-) -> tuple[str, ...]:
-    """Why the phase has to run, in words; empty where it has not. `seen` are its hosts' states."""
+) -> Differences:
+    """Return why the phase has to run. `seen` are its hosts' states."""
     if recorded is None:
-        return ("it has no good run on record",)
+        return Differences(others=("it has no good run on record",))
+    if recorded.hosts.keys() != seen.keys():
+        return Differences(others=("its servers are others",))
     others = inputs.keys() ^ recorded.inputs.keys()
     others |= {name for name in inputs if inputs[name] != recorded.inputs.get(name)}
-    if others:
-        return tuple(f"input {name}" for name in sorted(others))
-    if recorded.hosts.keys() != seen.keys():
-        return ("its servers are others",)
-    return tuple(
+    items = (
         f"{host}: {item}"
         for host, items in recorded.hosts.items()
         for item, state in items.items()
         if seen[host].get(item) != state
     )
+    return Differences(tuple(sorted(others)), tuple(items))
 
 
-def named(different: tuple[str, ...]) -> str:
-    """The differences as one line; of many the first."""
-    more = len(different) - _MOST_NAMED
-    return ", ".join(different[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+class Tasks(Enum):
+    """Which tasks of a phase were run."""
+
+    NONE = "none"
+    SOME = "some"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A phase that is through: which of its tasks ran, and how many things they changed."""
+
+    tasks: Tasks
+    changed: int = 0
 
 
 class Servers:
@@ -91,13 +120,10 @@ class Servers:
 
     def differences(
         self, phase: str, inputs: Mapping[str, str] | None, hosts: Collection[str]
-    ) -> tuple[str, ...]:
-        """Why the phase has to run, in words; empty where nothing differs.
-
-        Raises UnreachableError for a host out of reach.
-        """
+    ) -> Differences:
+        """Return why the phase has to run. Raises UnreachableError for a host out of reach."""
         if inputs is None:
-            return ("it is never skipped",)
+            return Differences(others=("it is never skipped",))
         return differences(self._states.phases.get(phase), inputs, self._seen_of(hosts))
 
     def _seen_of(self, names: Collection[str]) -> dict[str, dict[str, str]]:
@@ -113,16 +139,23 @@ class Servers:
             for name in names:
                 self._seen.pop(name, None)
 
-    def record(self, paths: StatePaths, phase: str, state: PhaseState | None) -> None:
-        """Record a phase that is through; with None, that it is at work."""
+    def record(self, paths: StatePaths, phase: str, state: PhaseState) -> None:
+        """Record a phase that is through."""
         with self._lock:
-            phases = {name: known for name, known in self._states.phases.items() if name != phase}
-            if state is not None:
-                phases[phase] = state
-            elif phase not in self._states.phases:
-                return
-            self._states = States(phases=phases)
-            write_private(paths.states, self._states.model_dump_json(indent=1) + "\n")
+            self._save(paths, {**self._states.phases, phase: state})
+
+    def drop(self, paths: StatePaths, phase: str) -> PhaseState | None:
+        """Take the record of a phase that begins away; what it was."""
+        with self._lock:
+            phases = dict(self._states.phases)
+            recorded = phases.pop(phase, None)
+            if recorded is not None:
+                self._save(paths, phases)
+            return recorded
+
+    def _save(self, paths: StatePaths, phases: dict[str, PhaseState]) -> None:
+        self._states = States(phases=phases)
+        write_private(paths.states, self._states.model_dump_json(indent=1) + "\n")
 
     def after(self, inputs: Mapping[str, str], items: Mapping[str, Collection[str]]) -> PhaseState:
         """Return a phase's state as it is now."""
@@ -149,30 +182,34 @@ def run_where_different(
     results: Sequence[TaskResult],
     *,
     full: bool,
-) -> int | None:
-    """Run the phase, and record its state when it is through; how many things it changed.
+) -> Done:
+    """Run the phase, and record its state when it is through.
 
-    `results` are those of its tasks; they come while it runs, by the observer of `job`.
-    None where nothing differs, and it is not a `full` run: then it is left out. Raises what the
-    phase raises; then it is not on record any more.
+    `results` are those of its tasks; they come while it runs, by the observer of `job`. Unless it
+    is a `full` run, nothing runs where nothing differs, and where only some inputs do, the tasks
+    that are enough for these. Raises what the phase raises; then it is not on record any more.
     """
     inputs = phase.inputs(job)
     if inputs is None:
-        return phase.run(job)
+        return Done(Tasks.ALL, phase.run(job))
     if not full:
         different = servers.differences(phase.id, inputs, hosts)
-        if not different:
-            return None
-        job.log(f"differs: {named(different)}")
-    servers.record(job.paths, phase.id, None)
+        if different == NOTHING_DIFFERS:
+            return Done(Tasks.NONE)
+        tags = () if different.others else enough_tags(phase.id, different.inputs)
+        job = replace(job, tags=tags)
+        job.log(f"differs: {different}")
+    recorded = servers.drop(job.paths, phase.id)
     try:
         changed = phase.run(job)
     finally:
         servers.forget(hosts)
     managed = {host: set(state_of_phase(phase.id)) for host in hosts}
+    if job.tags and recorded is not None:  # the other tasks report nothing this time
+        for host in hosts:
+            managed[host].update(recorded.hosts[host])
     for result in results:
         managed.setdefault(result.host, set()).update(result.manages)
     # Asked again: what was to be issued first is part of the inputs.
-    state = servers.after(phase.inputs(job) or inputs, managed)
-    servers.record(job.paths, phase.id, state)
-    return changed
+    servers.record(job.paths, phase.id, servers.after(phase.inputs(job) or inputs, managed))
+    return Done(Tasks.SOME if job.tags else Tasks.ALL, changed)

@@ -2,12 +2,13 @@
 # Makes running services take changed files over, each by the narrowest way there is.
 #   asterisk-apply.sh forget                      before files are written
 #   asterisk-apply.sh SECONDS-TO-WAIT-FOR-CALLS   when they are
-#   asterisk-apply.sh only NAME                   one of the reloads below, and no restart
+#   asterisk-apply.sh only NAME...                some of the reloads below, and no restart
 # What was taken over last is kept in a file, so a run that was interrupted between writing a file
 # and loading it is made good by the next one. Prints one line for each thing it did.
 set -eu
 patience=$1
-only=${2:-}
+shift
+only=$*
 stamps=/var/lib/ucontact-telephony/applied
 conf=/etc/asterisk
 mkdir -p "${stamps%/*}"
@@ -78,24 +79,33 @@ forget_strange() {
     done
 }
 
-each_reload() {  # $1: "tell" does it where something is new; "note" remembers all
-    reloads | while IFS='|' read -r name commands files; do
-        [ -z "$only" ] || [ "$only" = "$name" ] || continue
-        sum=$(fingerprint $files)
-        if [ "$1" = tell ]; then
-            is_new "$name" "$sum" || continue
-            start=$(mark)
-            echo "$commands" | tr ';' '\n' | while read -r command; do ask "$command"; done
-            refused=$(refusals "$start")
-            if [ -n "$refused" ]; then
-                printf 'Asterisk refused what is new in %s and keeps what it had:\n%s\n' \
-                    "$files" "$refused" >&2
-                exit 1
-            fi
-            echo "applied: $name reloaded"
-        fi
-        remember "$name" "$sum"
+wanted() {  # the rows of reloads: all, or those of $only
+    reloads | while IFS= read -r row; do
+        case " ${only:-${row%%|*}} " in *" ${row%%|*} "*) echo "$row" ;; esac
     done
+}
+
+remember_reloads() {
+    wanted | while IFS='|' read -r name commands files; do remember "$name" "$(fingerprint $files)"; done
+}
+
+# All that is new first, then one look for what was refused; a refused one is told again next time.
+reload_new() {
+    start=$(mark)
+    told=$(wanted | while IFS='|' read -r name commands files; do
+        is_new "$name" "$(fingerprint $files)" || continue
+        echo "$commands" | tr ';' '\n' | while read -r command; do ask "$command"; done
+        echo "$name"
+    done)
+    [ -n "$told" ] || return 0
+    refused=$(refusals "$start")
+    if [ -n "$refused" ]; then
+        printf 'Asterisk refused what is new (%s) and keeps what it had:\n%s\n' \
+            "$(echo "$told" | paste -sd ' ')" "$refused" >&2
+        exit 1
+    fi
+    for name in $told; do echo "applied: $name reloaded"; done
+    remember_reloads
 }
 
 calls_end() {
@@ -112,7 +122,7 @@ if [ "$patience" = forget ]; then
     exit
 fi
 if [ "$patience" = only ]; then
-    each_reload tell
+    reload_new
     exit
 fi
 
@@ -121,11 +131,11 @@ if is_new asterisk "$sum" || ! systemctl --quiet is-active asterisk.service; the
     calls_end
     systemctl daemon-reload
     systemctl restart asterisk.service
-    each_reload note
+    remember_reloads
     remember asterisk "$sum"
     echo "applied: asterisk.service restarted"
 else
-    each_reload tell
+    reload_new
 fi
 
 units | while IFS='|' read -r unit files; do

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.sites import small_site
 from ucontact_appliance.engine import inputs
 from ucontact_appliance.engine.events import nobody
-from ucontact_appliance.engine.inputs import named_values, phase_inputs
+from ucontact_appliance.engine.inputs import enough_tags, named_values, phase_inputs
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.phases import INSTALL
 from ucontact_appliance.engine.surveying import Surveyed
@@ -128,6 +128,20 @@ def test_a_change_is_that_phases_matter_that_uses_it(
     job: Job, change: Callable[[Job], Job], phases: set[str]
 ) -> None:
     assert changed(job, change(job)) == phases
+
+
+def test_for_a_new_extension_its_own_tasks_are_enough(job: Job) -> None:
+    before, after = phase_inputs(job, "telephony"), phase_inputs(_with_extension(job), "telephony")
+    different = {name for name in before | after if before.get(name) != after.get(name)}
+    assert enough_tags("telephony", different) == ("telephony_numbers",)
+    assert enough_tags("telephony", {*different, "secrets"}) == ()
+    assert enough_tags("telephony", ()) == ()
+    assert enough_tags("web", different) == ()
+
+
+def test_the_tables_inputs_are_such(job: Job) -> None:
+    for phase, row in load_data("tags").items():
+        assert set(row["inputs"]) <= phase_inputs(job, phase).keys()
 
 
 def test_a_new_certificate_is_an_input_of_those_that_read_it(job: Job) -> None:

@@ -23,11 +23,12 @@ from ucontact_appliance.engine.install import preview
 from ucontact_appliance.engine.job import Job
 from ucontact_appliance.engine.journal import load_journal
 from ucontact_appliance.engine.unchanged import (
+    NOTHING_DIFFERS,
+    Differences,
     PhaseState,
     States,
     differences,
     load_states,
-    named,
 )
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.state import StatePaths, state_paths
@@ -37,34 +38,36 @@ _GOOD = PhaseState(inputs=_SAME, hosts={"one": {"path /etc/x": "1", "unit x": "2
 
 
 @pytest.mark.parametrize(
-    ("recorded", "inputs", "seen", "words"),
+    ("recorded", "inputs", "seen", "line"),
     [
         (
             _GOOD,
             {"site.a": "1"},
             {"one": {"path /etc/x": "1", "unit x": "2", "path /etc/y": "9"}},
-            (),
+            "",
         ),
-        (None, _SAME, {"one": {}}, ("it has no good run on record",)),
-        (_GOOD, {"site.a": "2"}, _GOOD.hosts, ("input site.a",)),
-        (_GOOD, {"site.b": "1"}, _GOOD.hosts, ("input site.a", "input site.b")),
-        (_GOOD, _SAME, {**_GOOD.hosts, "two": {}}, ("its servers are others",)),
-        (_GOOD, _SAME, {"one": {"path /etc/x": "1", "unit x": "3"}}, ("one: unit x",)),
-        (_GOOD, _SAME, {"one": {"path /etc/x": "1"}}, ("one: unit x",)),
+        (None, _SAME, {"one": {}}, "it has no good run on record"),
+        (_GOOD, {"site.a": "2"}, _GOOD.hosts, "input site.a"),
+        (_GOOD, {"site.b": "1"}, _GOOD.hosts, "input site.a, input site.b"),
+        (_GOOD, _SAME, {**_GOOD.hosts, "two": {}}, "its servers are others"),
+        (_GOOD, _SAME, {"one": {"path /etc/x": "1", "unit x": "3"}}, "one: unit x"),
+        (_GOOD, {"site.a": "2"}, {"one": {"path /etc/x": "1"}}, "input site.a, one: unit x"),
     ],
 )
 def test_differences(
     recorded: PhaseState | None,
     inputs: Mapping[str, str],
     seen: Mapping[str, Mapping[str, str]],
-    words: tuple[str, ...],
+    line: str,
 ) -> None:
-    assert differences(recorded, inputs, seen) == words
+    found = differences(recorded, inputs, seen)
+    assert str(found) == line
+    assert (found == NOTHING_DIFFERS) is (line == "")
 
 
 def test_of_many_differences_the_first_are_named() -> None:
-    assert named(("a", "b")) == "a, b"
-    assert named(tuple("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert str(Differences(tuple("ab"))) == "input a, input b"
+    assert str(Differences(others=tuple("abcdefg"))) == "a, b, c, d, e and 2 more"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"schema_version": 1, "phases": {"a": 3}}'])
@@ -146,6 +149,50 @@ def test_a_phase_runs_again_only_where_something_differs(
     assert ran == ["work"] * 3
     run(replace(phase, made_of="b"), tmp_path, monkeypatch)
     assert ran == ["work"] * 4
+
+
+def test_where_only_some_inputs_differ_the_tasks_for_them_run_and_the_rest_stays_on_record(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags: list[tuple[str, ...]] = []
+    monkeypatch.setattr(unchanged, "enough_tags", lambda phase, names: ("some",) if names else ())
+
+    def act(job: Job) -> int:
+        tags.append(job.tags)
+        if not job.tags:
+            manages("path /etc/x")(job)
+        return 1
+
+    phase = Recorded("work", [], act, made_of="a")
+    run(phase, tmp_path, monkeypatch)
+    run(replace(phase, made_of="b"), tmp_path, monkeypatch)
+    assert tags == [(), ("some",)]
+    assert server.asked[-1] == {"path /etc/x", "unit x"}
+    server.state["path /etc/x"] = "changed"
+    run(replace(phase, made_of="c"), tmp_path, monkeypatch)
+    run(replace(phase, made_of="d"), tmp_path, monkeypatch, full=True)
+    assert tags == [(), ("some",), (), ()]
+
+
+def test_where_the_site_is_unhealthy_the_other_tasks_run_too(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags: list[tuple[str, ...]] = []
+    monkeypatch.setattr(unchanged, "enough_tags", lambda phase, names: ("some",) if names else ())
+
+    def act(job: Job) -> int:
+        tags.append(job.tags)
+        return 1
+
+    phase = Recorded("work", [], act, made_of="a")
+    run(phase, tmp_path, monkeypatch)
+
+    def judge(job: Job) -> int:
+        return 0 if len(tags) == 3 else fail(job)
+
+    phases = (Recorded("look", []), replace(phase, made_of="b"), Recorded("judge", [], judge))
+    installed(tmp_path / "site.yml", phases)
+    assert tags == [(), ("some",), ()]
 
 
 def test_a_full_run_leaves_nothing_out(

@@ -11,6 +11,8 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from tests.e2e.packages import drop_packages_layer, name_run
+
 # Whatever the maintainer's own language is, expected texts are in English.
 os.environ["LC_ALL"] = "C.UTF-8"
 
@@ -37,6 +39,18 @@ _LONGEST_FIRST = (
     "test_role_telephony",
     "test_role_database",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name this run before its workers start: they inherit the name."""
+    if not hasattr(config, "workerinput"):
+        name_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind that the workers shared."""
+    if not hasattr(config, "workerinput") and os.geteuid() == 0:
+        drop_packages_layer()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

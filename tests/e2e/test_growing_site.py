@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from tests.e2e.reach import Edge, seen_from
 from tests.e2e.several import Several, sh, told
 from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
@@ -70,7 +71,7 @@ class Gathered:
 def growing(
     machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Growing]:
-    machines = [machine_factory("sid") for _ in range(4)]
+    machines = [machine_factory(layers=packages_layer()) for _ in range(4)]
     site = Several(machines[0].name, tmp_path_factory.mktemp("site"))
     try:
         yield Growing(site, *machines)

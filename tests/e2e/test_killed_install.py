@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from ucontact_appliance.engine.journal import load_journal
 from ucontact_appliance.engine.lock import install_lock
 from ucontact_appliance.lab import layout
@@ -60,7 +61,7 @@ def until(installer: subprocess.Popen[bytes], seen: Callable[[], bool]) -> None:
 def test_a_killed_install_leaves_no_process_and_the_next_one_continues(
     machine_factory: MachineFactory, state: StatePaths, tmp_path: Path
 ) -> None:
-    machine = machine_factory()
+    machine = machine_factory(layers=packages_layer())
     site = tmp_path / "site.yml"
     site.write_text(
         f"site: {SITE}\nfqdn: demo.ucontact.test\nagents: 10\nhosts:\n"

@@ -8,6 +8,7 @@ import ssl
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from tests.e2e.small import Small, small
 from ucontact_appliance.checks.certificates import CHECKS
 from ucontact_appliance.checks.model import Check, Verdict
@@ -33,7 +34,10 @@ def site(
     machine_factory: MachineFactory,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Small:
-    here = small(machine_factory(request.param), tmp_path_factory.mktemp("site"))
+    here = small(
+        machine_factory(request.param, layers=packages_layer(request.param)),
+        tmp_path_factory.mktemp("site"),
+    )
     here.play("base")
     here.play("certificates")
     here.sh("DEBIAN_FRONTEND=noninteractive apt-get install -qq -y nginx >/dev/null 2>&1")

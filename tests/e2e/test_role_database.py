@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from tests.e2e.services import Service, service
 from tests.e2e.small import Small
 from ucontact_appliance.site.secrets import Secrets
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.machine
 @pytest.fixture(scope="module")
 def database(machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory) -> Service:
     folder = tmp_path_factory.mktemp("site")
-    return service(machine_factory("sid"), folder, "database", "mysql")
+    return service(machine_factory(layers=packages_layer()), folder, "database", "mysql")
 
 
 def sql(database: Service, statement: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from tests.e2e.small import Small, small
 from tests.e2e.support import Applied, apply_role
 from ucontact_appliance.checks.firewall import CHECKS
@@ -38,7 +39,8 @@ def site(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Small:
     suite, ubuntu = request.param
-    here = small(machine_factory(suite, ubuntu=ubuntu), tmp_path_factory.mktemp("site"))
+    machine = machine_factory(suite, ubuntu=ubuntu, layers=packages_layer(suite))
+    here = small(machine, tmp_path_factory.mktemp("site"))
     here.play("base")
     for port in (443, 4444, 5038):
         here.sh(f"systemd-run --quiet --unit=t{port} python3 -m http.server {port}")

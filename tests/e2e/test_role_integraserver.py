@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from tests.e2e.support import Applied, apply_playbook
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import backend as backend_checks
@@ -73,7 +74,7 @@ class Installed:
 def installed(
     machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
-    machine = machine_factory("sid")
+    machine = machine_factory(layers=packages_layer())
     folder = tmp_path_factory.mktemp("state")
     paths = StatePaths(etc=folder / "etc", var=folder / "var")
     paths.etc.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from tests.e2e.services import Service, service
 
 pytestmark = pytest.mark.machine
@@ -22,7 +23,8 @@ def coturn(
     machine_factory: MachineFactory,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Service:
-    return service(machine_factory(request.param), tmp_path_factory.mktemp("site"), "stun", "stun")
+    machine = machine_factory(request.param, layers=packages_layer(request.param))
+    return service(machine, tmp_path_factory.mktemp("site"), "stun", "stun")
 
 
 def test_everything_passes(coturn: Service) -> None:

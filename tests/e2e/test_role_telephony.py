@@ -21,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.e2e.conftest import MachineFactory
+from tests.e2e.packages import packages_layer
 from tests.e2e.strangers import by_datagram, guess, guesses_by_websocket
 from tests.e2e.support import Applied, apply_role
 from ucontact_appliance.checks.model import Verdict
@@ -119,7 +120,7 @@ def servers(
 ) -> dict[str, Server]:
     """One server a suite, each with three trunks to the other one."""
     folder = tmp_path_factory.mktemp("telephony")
-    machines = {suite: machine_factory(suite=suite) for suite in SUITES}
+    machines = {suite: machine_factory(suite, layers=packages_layer(suite)) for suite in SUITES}
     roots = certify(list(machines.values()), folder)
     made = {}
     for suite, machine in machines.items():

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.packages import packages_layer
 from tests.e2e.support import apply_playbook, inventory
 from ucontact_appliance.checks import answers, headers, host, tls, web
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
@@ -156,7 +157,7 @@ def front(
     machine_factory: Callable[..., Machine],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Front:
-    machine = machine_factory(suite=request.param)
+    machine = machine_factory(request.param, layers=packages_layer(request.param))
     here = tmp_path_factory.mktemp("site")
     site = Site.model_validate(
         {

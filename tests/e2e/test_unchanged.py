@@ -141,7 +141,11 @@ def test_every_managed_thing_that_was_changed_opens_its_phase(
     for phase, items in recorded.items():
         assert (different[phase] - units) ^ (items.keys() & changed) == set(), phase
     names = " ".join(sorted(unit.removeprefix("unit ") for unit in units))
-    look = f"systemctl is-enabled {names}; systemctl is-active {names} || :"
+    # A unit that a timer starts just now is neither active nor not.
+    look = (
+        f"for _ in $(seq 30); do systemctl is-active {names} | grep -q ing || break; sleep 0.5; "
+        f"done; systemctl is-enabled {names}; systemctl is-active {names} || :"
+    )
     before = installed.sh(look)
     installed.sh(f"systemctl disable --now {names} 2>&1")
     different = different_now(site, paths)

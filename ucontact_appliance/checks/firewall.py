@@ -16,6 +16,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.facts.asterisk import jail
 from ucontact_appliance.facts.firewall import (
     KNOCK_SECONDS,
     RULES,
@@ -31,6 +32,8 @@ from ucontact_appliance.facts.firewall import (
     parse_opening,
     source_limits,
 )
+from ucontact_appliance.facts.survey import seen_as
+from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import OpenPort, ports_for
 
 _TCP = "tcp"
@@ -175,9 +178,12 @@ def _listed(networks: Sequence[str]) -> str:
 
 
 def judge_reach(
-    registry: tuple[OpenPort, ...], answers: tuple[Knock, ...], source: str
+    registry: tuple[OpenPort, ...], answers: tuple[Knock, ...], source: str, *, banned: bool = False
 ) -> Judgement:
-    """From here, what should be open to us lets us through, and private ports don't."""
+    """From here, what should be open to us lets us through, and private ports don't.
+
+    `banned`: the host's jail bans this machine, and so drops what it would let through.
+    """
     required = f"from {source}: the registry's TCP ports let us in, private ones do not"
     doors = {answer.port: answer.door for answer in answers}
     evidence = "\n".join(f"tcp/{answer.port}: {answer.door.value}" for answer in answers)
@@ -194,6 +200,8 @@ def judge_reach(
     if exposed:
         told = ", ".join(f"tcp/{port.first} ({port.purpose})" for port in exposed)
         return failed(f"reachable from here: {told}", required, evidence)
+    if filtered and banned:
+        return skipped("this machine is banned there: asterisk.banned says more")
     if filtered:
         told = ", ".join(f"tcp/{port.first} ({port.purpose})" for port in filtered)
         return failed(
@@ -224,7 +232,15 @@ def _reach(subject: Subject) -> Judgement:
             if _is_for(port, source) or (port.protocol == _TCP and not port.sources)
         )
     )
-    return judge_reach(registry, subject.facts.get(knocks, tried), source)
+    answers = subject.facts.get(knocks, tried)
+    return judge_reach(registry, answers, source, banned=_is_banned(subject))
+
+
+def _is_banned(subject: Subject) -> bool:
+    """Whether the host's jail bans this machine."""
+    if Role.TELEPHONY not in subject.plan.host(subject.host.name).roles:
+        return False
+    return subject.facts.get(seen_as) in subject.facts.get(jail).banned
 
 
 CHECKS: tuple[Check, ...] = (
@@ -268,7 +284,7 @@ CHECKS: tuple[Check, ...] = (
         requirements=("C05",),
         remedy="{install}",
         judge=_reach,
-        needs=(_LOADED, "asterisk.banned"),
+        needs=(_LOADED,),
         takes=KNOCK_SECONDS,  # a port that is closed rightly says nothing
         idles=True,
     ),

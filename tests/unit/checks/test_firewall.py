@@ -216,6 +216,16 @@ def test_what_connections_from_here_meet(https: Door, ami: Door, verdict: Verdic
     assert judge_reach(REGISTRY, answers, "192.0.2.9").verdict is verdict
 
 
+def test_whoever_is_banned_can_not_judge_what_is_silent() -> None:
+    def verdict(https: Door, ami: Door) -> Verdict:
+        answers = (Knock(443, https), Knock(5038, ami))
+        return judge_reach(REGISTRY, answers, "192.0.2.9", banned=True).verdict
+
+    assert verdict(Door.FILTERED, Door.FILTERED) is Verdict.SKIP
+    assert verdict(Door.OPEN, Door.FILTERED) is Verdict.PASS
+    assert verdict(Door.FILTERED, Door.OPEN) is Verdict.FAIL
+
+
 def test_a_port_that_is_not_for_us_may_be_silent() -> None:
     answers = (Knock(22, Door.FILTERED), Knock(443, Door.OPEN))
     assert judge_reach(REGISTRY, answers, "192.0.2.9").verdict is Verdict.PASS

@@ -1242,6 +1242,7 @@ _TELEPHONY = (
         Kind.TELEPHONY,
         _ids("asterisk.banned"),
         inject="fail2ban-client set ucontact-asterisk banip ${SSH_CONNECTION%% *} >/dev/null",
+        also={"firewall.reach": "it knocks from the banned machine, and says so"},
     ),
     Fault(
         "asterisk-limits-gone",

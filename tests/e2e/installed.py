@@ -58,3 +58,8 @@ def ucontact(
         check=False,
         timeout=timeout,
     )
+
+
+def unchanged_phases(screen: str) -> int:
+    """How many phases an installation left out."""
+    return screen.count("unchanged")

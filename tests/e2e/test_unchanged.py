@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.installed import Installed
+from tests.e2e.installed import Installed, unchanged_phases
 from tests.faults.snapshot import Snapshot
 from tests.recorded_states import different_now
 from ucontact_appliance.engine.unchanged import load_states
@@ -43,11 +43,6 @@ _SPARED = {"group ucontact-tls"}
 def items_on_record(paths: StatePaths, host: str) -> dict[str, dict[str, str]]:
     """The state of each item by phase."""
     return {phase: state.hosts[host] for phase, state in load_states(paths).phases.items()}
-
-
-def unchanged_phases(screen: str) -> int:
-    """How many phases an installation left out."""
-    return screen.count("unchanged")
 
 
 def newest_log(paths: StatePaths) -> str:

@@ -167,8 +167,6 @@ _BY_TABLE = {
     ("baseline", "ansible.builtin.user"): {"account integra"},
     ("firewall", "ansible.builtin.copy"): {"path /etc/nftables.d/ucontact.nft"},
     ("firewall", "ansible.builtin.file"): {"table inet ucontact"},
-    ("certificates", "ansible.builtin.copy"): {"tree /etc/ssl/ucontact"},
-    ("certificates", "ansible.builtin.file"): {"tree /etc/ssl/ucontact"},
     ("database", "ansible.builtin.user"): {"account mysql"},
     ("database", "mysql_site"): {"running mysql"},
     ("stun", "ansible.builtin.user"): {"account turnserver"},
@@ -201,6 +199,11 @@ def test_whatever_a_role_converges_is_looked_at(role: str) -> None:
     assert silent == {module for known, module in _BY_TABLE if known == role}
     for module in silent:
         assert _BY_TABLE[role, module] <= table
+
+
+def test_certificates_are_looked_at_where_they_are_moved_to() -> None:
+    # The module reports where it put them to be checked.
+    assert "tree /etc/ssl/ucontact" in state_of_phase("certificates")
 
 
 def test_every_role_is_known() -> None:

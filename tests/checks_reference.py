@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from ucontact_appliance.checks.model import Check, Stage
-from ucontact_appliance.checks.registry import CHECKS
+from ucontact_appliance.findings.registry import CHECKS
 
 _HEAD = """\
 # Checks

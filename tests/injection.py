@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ucontact_appliance.engine.ansible import run_playbook
-from ucontact_appliance.engine.events import nobody
-from ucontact_appliance.engine.processes import Processes
+from ucontact_appliance.install.ansible import run_playbook
+from ucontact_appliance.install.events import nobody
+from ucontact_appliance.install.processes import Processes
 
 CANARY = "canary"
 # As a module's argument ansible-core 2.16 would make a mapping of it, whoever marked it; no more.

@@ -1,12 +1,12 @@
-"""The record of a site's states (engine/unchanged.py), for tests that change servers behind it."""
+"""The record of a site's states (install/unchanged.py), for tests that change servers behind it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ucontact_appliance.engine.unchanged import PhaseState, States, load_states
 from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.state import look_at_state
+from ucontact_appliance.install.unchanged import PhaseState, States, load_states
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import StatePaths

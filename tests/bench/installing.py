@@ -24,12 +24,12 @@ import yaml
 
 from tests.bench.measure import Row, Sample, command, elsewhere, table
 from ucontact_appliance import __version__
-from ucontact_appliance.engine.events import nobody
-from ucontact_appliance.engine.job import Job
-from ucontact_appliance.engine.surveying import look
-from ucontact_appliance.engine.unchanged import load_states
-from ucontact_appliance.engine.unsafe import as_data
 from ucontact_appliance.facts.runner import SshSettings
+from ucontact_appliance.install.events import nobody
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.surveying import look
+from ucontact_appliance.install.unchanged import load_states
+from ucontact_appliance.install.unsafe import as_data
 from ucontact_appliance.lab import layout, machines
 from ucontact_appliance.lab.machines import Machine, Spec
 from ucontact_appliance.planning.model import Role

@@ -14,9 +14,9 @@ from typing import Any
 from tests.e2e.installed import ucontact
 from tests.e2e.load import ALAW, BRIDGED, OPUS, RECORDED, TRUNK, Level, Load, Voice
 from tests.e2e.support import apply_role
-from ucontact_appliance.engine.installed import save_plan
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.operate.installed import save_plan
 from ucontact_appliance.planning.capacity import Measurement, capacity, speed, table
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.loader import load_site

@@ -21,10 +21,10 @@ from statistics import fmean
 
 import av
 
-from ucontact_appliance.engine.benchmark import PROBE
 from ucontact_appliance.facts.capacity import parse_run
 from ucontact_appliance.lab import machines
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.operate.benchmark import PROBE
 
 TRUNK = "load"
 # Numbers to call: bridged alone, and by the product's own way out, which records.

@@ -9,12 +9,12 @@ from typing import Any
 from tests.e2e.support import Applied, apply_playbook
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Check, Judgement, Subject
-from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
-from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan

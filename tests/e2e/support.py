@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from ucontact_appliance.engine.ansible import PlayResult, run_playbook
-from ucontact_appliance.engine.events import nobody
-from ucontact_appliance.engine.processes import Processes
+from ucontact_appliance.install.ansible import PlayResult, run_playbook
+from ucontact_appliance.install.events import nobody
+from ucontact_appliance.install.processes import Processes
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.resources import ROLES

@@ -17,8 +17,8 @@ import pytest
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.packages import packages_layer
-from ucontact_appliance.engine.journal import load_journal
-from ucontact_appliance.engine.lock import install_lock
+from ucontact_appliance.install.journal import load_journal
+from ucontact_appliance.install.lock import install_lock
 from ucontact_appliance.lab import layout
 from ucontact_appliance.state import StatePaths, var_root
 

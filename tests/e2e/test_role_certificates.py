@@ -12,8 +12,8 @@ from tests.e2e.packages import packages_layer
 from tests.e2e.small import Small, small
 from ucontact_appliance.checks.certificates import CHECKS
 from ucontact_appliance.checks.model import Check, Verdict
-from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.facts.certificates import FOLDER
+from ucontact_appliance.pki.issue import ensure_pki
 
 pytestmark = pytest.mark.machine
 

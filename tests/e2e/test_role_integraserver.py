@@ -16,12 +16,12 @@ from tests.unit.sites import small_site
 from ucontact_appliance.checks import backend as backend_checks
 from ucontact_appliance.checks import tree as tree_checks
 from ucontact_appliance.checks.model import Check, Subject, Verdict
-from ucontact_appliance.engine.inventory import ControllerInputs, HostInputs, build_inventory
-from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan

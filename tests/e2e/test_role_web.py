@@ -19,14 +19,14 @@ from tests.e2e.packages import packages_layer
 from tests.e2e.support import apply_playbook, inventory
 from ucontact_appliance.checks import answers, headers, host, tls, web
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
-from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.clients import wss
 from ucontact_appliance.clients.http import Request, Response, fetch
 from ucontact_appliance.clients.tls import Endpoint, handshake
-from ucontact_appliance.engine.inventory import site_variables
-from ucontact_appliance.engine.pki import ensure_pki
+from ucontact_appliance.findings.run import run_checks
+from ucontact_appliance.install.inventory import site_variables
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.ports import ports_for

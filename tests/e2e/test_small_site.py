@@ -29,11 +29,11 @@ from tests.e2e.sshd import journal, make_strict, make_usual, parse_connections
 from tests.faults.snapshot import Snapshot
 from tests.remedies import run_all
 from ucontact_appliance.checks.wording import Wording
-from ucontact_appliance.engine.reflector import reflecting
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.lab import layout
+from ucontact_appliance.operate.reflector import reflecting
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Host

@@ -11,11 +11,11 @@ import pytest
 from tests.e2e.installed import Installed, unchanged_phases
 from tests.faults.snapshot import Snapshot
 from tests.recorded_states import different_now
-from ucontact_appliance.engine.unchanged import load_states
 from ucontact_appliance.facts.call import Attempt, echo_call
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.install.unchanged import load_states
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import StatePaths
 

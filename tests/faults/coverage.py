@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.faults.catalogue import FAULTS
 from ucontact_appliance.checks.model import Stage
-from ucontact_appliance.checks.registry import CHECKS
+from ucontact_appliance.findings.registry import CHECKS
 
 NO_REASON = "no fault yet"
 _ON_DISK = "what lies on disk is judged before, and that the same is served"

@@ -1,4 +1,4 @@
-"""The texts for people in the checks' sources, as templates: `{0}`, `{1}` are filled in.
+"""The texts for people in the sources of checks and findings, as templates with `{0}`, `{1}`.
 
 A text counts when it has a word of its own. Of a remedy only the note behind ` # ` is one: the
 command before it means the same in every language.
@@ -17,14 +17,15 @@ from pathlib import Path
 
 from ucontact_appliance.resources import PACKAGE, load_data
 
-_SCHEMA = PACKAGE / "checks/document.py"  # its texts describe the JSON document, for programmers
+_SCHEMA = PACKAGE / "findings/document.py"  # its texts describe the JSON document, for programmers
 # Where texts for people are written that reach a finding.
 SOURCES = (
-    *sorted(set((PACKAGE / "checks").glob("*.py")) - {_SCHEMA}),
+    *sorted((PACKAGE / "checks").glob("*.py")),
+    *sorted(set((PACKAGE / "findings").glob("*.py")) - {_SCHEMA}),
     PACKAGE / "planning/certificates.py",
     PACKAGE / "planning/shortfall.py",
 )
-# Whose errors become findings (checks/run.py). The others' are those of profile and install.
+# Whose errors become findings (findings/run.py). The others' are those of profile and install.
 _NOT_THE_DOCTORS = ("capacity", "cards", "profile", "profile_parse", "profile_records", "survey")
 RAISING = tuple(
     path

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ucontact_appliance import os_errors
 from ucontact_appliance.cli.main import _explained
-from ucontact_appliance.damaged import why
+from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.os_errors import first_full, refused, refusing
 from ucontact_appliance.site.files import private_dir, write_private

@@ -15,10 +15,10 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.facts.hardware.profile import write_latency
+from ucontact_appliance.facts.hardware.records import WriteLatency
 from ucontact_appliance.facts.host import hardware
 from ucontact_appliance.facts.pressure import Pressure, pressure
-from ucontact_appliance.facts.profile import write_latency
-from ucontact_appliance.facts.profile_records import WriteLatency
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("hardware")["pressure"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.host_commands import named_site
 from ucontact_appliance.printable import printable
-from ucontact_appliance.report.redact import redactor
+from ucontact_appliance.redact import redactor
 from ucontact_appliance.site.model import Host
 
 # A word in quotes is one piece: what a host put into it ends nothing.

@@ -17,9 +17,6 @@ from ucontact_appliance.cli.options import (
     require_root,
     site_file,
 )
-from ucontact_appliance.engine.bans import lift as lift_bans
-from ucontact_appliance.engine.bans import site_bans
-from ucontact_appliance.engine.installed import load_installed
 from ucontact_appliance.errors import (
     EXIT_FINDINGS,
     EXIT_UNREACHABLE,
@@ -28,6 +25,9 @@ from ucontact_appliance.errors import (
     UsageError,
 )
 from ucontact_appliance.facts.bans import HostBans, Target, parse_target
+from ucontact_appliance.operate.bans import lift as lift_bans
+from ucontact_appliance.operate.bans import site_bans
+from ucontact_appliance.operate.installed import load_installed
 
 app = typer.Typer(
     add_completion=False, help="List and lift bans on the telephony servers.", no_args_is_help=True

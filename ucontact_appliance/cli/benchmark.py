@@ -11,8 +11,8 @@ from rich.markup import escape
 from ucontact_appliance.cli.capacity_view import capacity_document, show_carried
 from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import require_root, site_file
-from ucontact_appliance.engine.benchmark import EXPECTED_SECONDS, benchmark
-from ucontact_appliance.engine.installed import load_installed
+from ucontact_appliance.operate.benchmark import EXPECTED_SECONDS, benchmark
+from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.planning.capacity import Measurement, capacity
 
 BenchmarkOption = Annotated[

@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 
 from ucontact_appliance.cli.console import out, table
-from ucontact_appliance.engine.measurement import load_measurement
+from ucontact_appliance.operate.measurement import load_measurement
 from ucontact_appliance.planning.capacity import Capacity, Measurement, capacity
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.model import Site

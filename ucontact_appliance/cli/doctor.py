@@ -9,9 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.checks.document import schema_text, to_document, verdict_of
 from ucontact_appliance.checks.model import Calls, Verdict
-from ucontact_appliance.checks.registry import REACHABLE
 from ucontact_appliance.cli.console import out, show_json
 from ucontact_appliance.cli.doctor_form import (
     Form,
@@ -51,12 +49,14 @@ from ucontact_appliance.cli.options import (
     require_root,
     site_file,
 )
-from ucontact_appliance.engine.history import changes_since, kept_runs
-from ucontact_appliance.engine.installed import Installed, load_installed
 from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE, UsageError
+from ucontact_appliance.findings.document import schema_text, to_document, verdict_of
+from ucontact_appliance.findings.registry import REACHABLE
+from ucontact_appliance.findings.translated import said, said_changes
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.choice import language, tongue_of
-from ucontact_appliance.language.findings import said, said_changes
+from ucontact_appliance.operate.history import changes_since, kept_runs
+from ucontact_appliance.operate.installed import Installed, load_installed
 
 app = typer.Typer(
     add_completion=False, help="The health checks, and the network.", invoke_without_command=True

@@ -14,10 +14,12 @@ from pydantic import ValidationError
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import out, show_error
 from ucontact_appliance.cli.doctor_run import Run, keep, run_here
-from ucontact_appliance.engine.history import changes_since, kept_runs
-from ucontact_appliance.engine.installed import Installed, load_installed
-from ucontact_appliance.engine.notify import mail_address, webhook_address
-from ucontact_appliance.engine.watch import (
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.language.choice import Tongue, tongue_of
+from ucontact_appliance.operate.history import changes_since, kept_runs
+from ucontact_appliance.operate.installed import Installed, load_installed
+from ucontact_appliance.operate.notify import mail_address, webhook_address
+from ucontact_appliance.operate.timer import (
     AT,
     Watch,
     destinations,
@@ -27,8 +29,6 @@ from ucontact_appliance.engine.watch import (
     tell,
     tell_trouble,
 )
-from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.language.choice import Tongue, tongue_of
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ucontact_appliance.checks.changes import Changes
 from ucontact_appliance.checks.model import Calls, Finding
-from ucontact_appliance.checks.offline import judge_snapshot, load_snapshot
 from ucontact_appliance.cli.console import err
 from ucontact_appliance.cli.doctor_view import warn
-from ucontact_appliance.engine.examination import examine, save_facts
-from ucontact_appliance.engine.history import By, keep_run
-from ucontact_appliance.engine.installed import Installed
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import FactSource
+from ucontact_appliance.findings.changes import Changes
+from ucontact_appliance.findings.offline import judge_snapshot, load_snapshot
+from ucontact_appliance.operate.examination import examine, save_facts
+from ucontact_appliance.operate.history import By, keep_run
+from ucontact_appliance.operate.installed import Installed
 from ucontact_appliance.report.changed import moment
 from ucontact_appliance.site.model import Site
 

@@ -9,8 +9,11 @@ from typing import Any
 
 from rich.markup import escape
 
-from ucontact_appliance.checks.causes import Cause, causes
-from ucontact_appliance.checks.changes import (
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.cli.console import err, out, table
+from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
+from ucontact_appliance.findings.causes import Cause, causes
+from ucontact_appliance.findings.changes import (
     BLOCKED,
     QUIET,
     WAIVED,
@@ -19,12 +22,9 @@ from ucontact_appliance.checks.changes import (
     Kind,
     state_of,
 )
-from ucontact_appliance.checks.document import FindingRow
-from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.cli.console import err, out, table
-from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
-from ucontact_appliance.engine.history import Run
+from ucontact_appliance.findings.document import FindingRow
 from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.operate.history import Run
 from ucontact_appliance.report.changed import folded, moment, since
 
 STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()} | {

@@ -10,21 +10,21 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, table
 from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.install_view import show_installed, show_preview
 from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import Progress
-from ucontact_appliance.engine.admission import demand_own, demand_whole
-from ucontact_appliance.engine.install import install as run_install
-from ucontact_appliance.engine.install import pending_moves, preview
-from ucontact_appliance.engine.stores import store_of
-from ucontact_appliance.engine.surveying import Surveyed, iron_of, look
-from ucontact_appliance.engine.takeover import named_components
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.findings.registry import IDS
+from ucontact_appliance.install.admission import demand_own, demand_whole
+from ucontact_appliance.install.run import install as run_install
+from ucontact_appliance.install.run import pending_moves, preview
+from ucontact_appliance.install.surveying import Surveyed, iron_of, look
+from ucontact_appliance.install.takeover import named_components
 from ucontact_appliance.language.choice import language, tongue_of
+from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls

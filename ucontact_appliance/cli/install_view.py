@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.markup import escape
 
 from ucontact_appliance.cli.console import out, table
-from ucontact_appliance.engine.install import InstallResult, Preview
-from ucontact_appliance.engine.phases import Unforeseen
-from ucontact_appliance.engine.pki import site_authority
+from ucontact_appliance.install.phases import Unforeseen
+from ucontact_appliance.install.run import InstallResult, Preview
+from ucontact_appliance.pki.issue import site_authority
 from ucontact_appliance.site.model import CertificateSource, Site
 from ucontact_appliance.state import state_paths
 

@@ -15,7 +15,6 @@ from ucontact_appliance import __version__
 from ucontact_appliance.cli.console import INTERRUPTED, show_error
 from ucontact_appliance.cli.signals import Ended, orderly_end
 from ucontact_appliance.cli.subcommands import Group
-from ucontact_appliance.engine.leftovers import sweep_leftovers
 from ucontact_appliance.errors import (
     EXIT_PHASE_FAILED,
     EXIT_UNREACHABLE,
@@ -23,6 +22,7 @@ from ucontact_appliance.errors import (
     ApplianceError,
     UsageError,
 )
+from ucontact_appliance.install.leftovers import sweep_leftovers
 from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
 from ucontact_appliance.state import etc_root, var_root
 

@@ -11,20 +11,20 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.checks.document import DoctorDocument, FindingRow, verdict_of
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.path import MeasuredPath, findings
 from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption, LangOption, SiteOption, require_root
 from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
-from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.engine.paths import Leg, Wanted, legs, measure_far_end, measure_legs
-from ucontact_appliance.engine.reflector import reflect_here
 from ucontact_appliance.errors import EXIT_FINDINGS, UsageError
 from ucontact_appliance.facts.path import Direction, PathQuality, Session
+from ucontact_appliance.findings.document import DoctorDocument, FindingRow, verdict_of
+from ucontact_appliance.findings.translated import said
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.choice import language, tongue_of
-from ucontact_appliance.language.findings import said
+from ucontact_appliance.operate.installed import load_installed
+from ucontact_appliance.operate.paths import Leg, Wanted, legs, measure_far_end, measure_legs
+from ucontact_appliance.operate.reflector import reflect_here
 from ucontact_appliance.planning.tables import probe
 from ucontact_appliance.site.current import find_site_file
 

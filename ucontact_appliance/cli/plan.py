@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.checks.ids import CHECK_IDS
 from ucontact_appliance.cli.capacity_view import capacity_json, show_capacity
 from ucontact_appliance.cli.console import err, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
@@ -17,8 +16,9 @@ from ucontact_appliance.cli.plan_view import (
     show_plan,
     show_shopping_list,
 )
-from ucontact_appliance.engine.surveying import iron_of, look_at_hosts
 from ucontact_appliance.errors import EXIT_FINDINGS, UnreachableError, UsageError
+from ucontact_appliance.findings.ids import CHECK_IDS
+from ucontact_appliance.install.surveying import iron_of, look_at_hosts
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.shopping import shopping_list
 from ucontact_appliance.planning.shortfall import Shortfall, shortfalls

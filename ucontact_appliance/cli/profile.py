@@ -12,8 +12,8 @@ from ucontact_appliance.cli.console import out, show_error, show_json
 from ucontact_appliance.cli.options import JsonOption, SiteOption
 from ucontact_appliance.cli.profile_view import profile_block
 from ucontact_appliance.errors import EXIT_UNREACHABLE, UnreachableError
-from ucontact_appliance.facts.profile import here_profile, host_profiles
-from ucontact_appliance.facts.profile_records import Profile
+from ucontact_appliance.facts.hardware.profile import here_profile, host_profiles
+from ucontact_appliance.facts.hardware.records import Profile
 from ucontact_appliance.facts.runner import LocalRunner
 from ucontact_appliance.planning.capability import Capability, capabilities
 from ucontact_appliance.site.loader import load_site

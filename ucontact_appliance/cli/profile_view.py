@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from ucontact_appliance.facts.profile_records import (
+from ucontact_appliance.facts.hardware.records import (
     Card,
     Clock,
     Cpu,

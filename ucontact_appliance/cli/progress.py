@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
-from ucontact_appliance.engine.events import (
+from ucontact_appliance.install.events import (
     CallMade,
     Event,
     PhaseFailed,

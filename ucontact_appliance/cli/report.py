@@ -21,10 +21,10 @@ from ucontact_appliance.cli.options import (
     site_file,
 )
 from ucontact_appliance.cli.report_make import make_report
-from ucontact_appliance.engine.installed import load_installed
-from ucontact_appliance.engine.reporting import auditors_key
 from ucontact_appliance.errors import EXIT_FINDINGS
+from ucontact_appliance.evidence.filing import auditors_key
 from ucontact_appliance.language.choice import tongue_of
+from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.report.difference import Difference, Turn, differences
 from ucontact_appliance.report.read import read_report

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import err
-from ucontact_appliance.engine.examination import examine
-from ucontact_appliance.engine.gathering import Gatherer
-from ucontact_appliance.engine.installed import Installed
-from ucontact_appliance.engine.reporting import file_report, new_folder
-from ucontact_appliance.engine.surveying import look
+from ucontact_appliance.evidence.filing import file_report, new_folder
+from ucontact_appliance.evidence.gathering import Gatherer
+from ucontact_appliance.install.surveying import look
 from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.operate.examination import examine
+from ucontact_appliance.operate.installed import Installed
 
 
 def make_report(

@@ -34,7 +34,7 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="Dotted name, such as telephony.extensions.6001.")]
 
-_LEAST = 8  # characters; report/redact.py finds values from 6 on
+_LEAST = 8  # characters; redact.py finds values from 6 on
 
 
 @app.command()
@@ -110,7 +110,7 @@ def rotate(name: Name, site: SiteToChange = None) -> None:
     require_root()
     path = demand_site_to_change(site)
     # Only who rotates needs the engine.
-    from ucontact_appliance.engine import rotation  # noqa: PLC0415
+    from ucontact_appliance.install import rotation  # noqa: PLC0415
 
     done = rotation.rotate(name, path, lambda text: err.print(escape(text), highlight=False))
     if done.taken is rotation.Taken.NOW:

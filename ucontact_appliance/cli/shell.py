@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.cli.options import SiteOption, require_root, site_file
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.runner import LOGIN, runner_for, shared_connections, there
+from ucontact_appliance.findings.registry import IDS
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Host, Site

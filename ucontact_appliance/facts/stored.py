@@ -29,7 +29,7 @@ from ucontact_appliance.facts.exchange import Exchange
 from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed
 from ucontact_appliance.facts.source import Asked, FactSource, NotStoredError, Reach
 from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.report.redact import redactor
+from ucontact_appliance.redact import redactor
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
 

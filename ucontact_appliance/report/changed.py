@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ucontact_appliance.checks.changes import BLOCKED, QUIET, Change, Changes, Kind
-from ucontact_appliance.checks.document import changes_part, verdict_of
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.findings.changes import BLOCKED, QUIET, Change, Changes, Kind
+from ucontact_appliance.findings.document import changes_part, verdict_of
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report.states import counted
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from ucontact_appliance import __version__
-from ucontact_appliance.checks.document import verdict_of
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.facts.managed import fingerprints
 from ucontact_appliance.facts.stored import probe_name
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.findings.document import verdict_of
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.attestations import NOBODY, Vouched, with_attestation
 from ucontact_appliance.report.controls import assess_frameworks

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ucontact_appliance.checks.document import FindingRow, finding_row
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.findings.document import FindingRow, finding_row
 from ucontact_appliance.report.controls import AssessedFramework, ControlAssessment
 from ucontact_appliance.report.exhibits import Method, sources_of
 from ucontact_appliance.report.model import Assessment, Report

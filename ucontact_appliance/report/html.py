@@ -92,7 +92,7 @@ def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> st
     """The page; every value is escaped.
 
     `words` says the page's own words, `tongue` names their language (ISO 639-1); what the report
-    holds is in that language already (`language.report.said_report`).
+    holds is in that language already (`report.translated.said_report`).
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / "report"),

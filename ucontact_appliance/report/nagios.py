@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.errors import ApplianceError
+from ucontact_appliance.findings.changes import state_of
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report.states import counted
 

@@ -18,8 +18,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.findings.changes import state_of
 from ucontact_appliance.report.controls import (
     AssessedFramework,
     Control,

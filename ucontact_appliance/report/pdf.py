@@ -13,8 +13,8 @@ from typing import Any
 
 import typst
 
-from ucontact_appliance.checks.changes import state_of
 from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.findings.changes import state_of
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report import parts
 from ucontact_appliance.report.controls import ControlAssessment

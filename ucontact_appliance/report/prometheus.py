@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ucontact_appliance.checks.changes import BLOCKED, WAIVED, state_of
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.findings.changes import BLOCKED, WAIVED, state_of
 from ucontact_appliance.report.states import counted
 
 # An alert needs one comparison: above 0 somebody should know, above 1 something is wrong.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ucontact_appliance.checks.changes import BLOCKED, WAIVED, state_of
 from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.findings.changes import BLOCKED, WAIVED, state_of
 
 STATES = ("pass", "warn", "fail", "error", "skip", BLOCKED, WAIVED)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ucontact_appliance.facts.components import PythonEnvironment
 from ucontact_appliance.language.choice import Tongue, language
-from ucontact_appliance.language.report import pdf_words, said_report
 from ucontact_appliance.report.document import to_json
 from ucontact_appliance.report.html import to_html
 from ucontact_appliance.report.junit import report_to_junit
@@ -25,6 +24,7 @@ from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.oscal import to_oscal
 from ucontact_appliance.report.pdf import to_pdf
 from ucontact_appliance.report.signing import fingerprint, public_half, sign
+from ucontact_appliance.report.translated import pdf_words, said_report
 from ucontact_appliance.site.files import private_dir, write_private
 
 PAGE = "report.html"

@@ -26,7 +26,7 @@ def load_site(
 ) -> Site:
     """The site in that file; UsageError names what is wrong, where, and what to do.
 
-    `known_checks` are the ids that may be waived (`checks.registry.IDS`), `known_controls` what a
+    `known_checks` are the ids that may be waived (`findings.registry.IDS`), `known_controls` what a
     person may vouch for (`report.controls.control_ids()`); without them, any may.
 
     Paths in it come back absolute: `~` is the home of who runs the command, and a relative one

@@ -3,7 +3,7 @@ from datetime import date
 
 import pytest
 
-from tests.unit.checks.test_changes import finding
+from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.call import (
     CHECKS,
     call_result,

@@ -8,9 +8,9 @@ from tests.unit.facts.outputs import DOCUMENTED, policy, recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Judgement, Stage, Subject, Verdict
 from ucontact_appliance.checks.packages import CHECKS, Place, judge_component
-from ucontact_appliance.checks.run import run_tasks, tasks_for
 from ucontact_appliance.facts.packages import Lists, Packages, parse_answer
 from ucontact_appliance.facts.runner import Completed
+from ucontact_appliance.findings.run import run_tasks, tasks_for
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.tables import components

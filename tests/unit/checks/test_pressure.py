@@ -6,8 +6,8 @@ import pytest
 
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.pressure import judge_latency, judge_pressure
+from ucontact_appliance.facts.hardware.records import WriteLatency
 from ucontact_appliance.facts.pressure import Pressure, parse_pressure
-from ucontact_appliance.facts.profile_records import WriteLatency
 
 RECORDED = """---- cpu
 some avg10=1.53 avg60=0.87 avg300=0.60 total=58761459

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.checks.subjects import check, subjects
-from tests.unit.checks.test_changes import finding
+from tests.unit.findings.test_changes import finding
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import waivers
-from ucontact_appliance.checks.document import verdict_of
 from ucontact_appliance.checks.model import Stage, Subject, Verdict, Waived, failed
-from ucontact_appliance.checks.run import run_checks
 from ucontact_appliance.checks.waivers import judge_waivers, waive
+from ucontact_appliance.findings.document import verdict_of
+from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Waiver
 from ucontact_appliance.site.secrets import Secrets

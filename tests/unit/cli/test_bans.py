@@ -11,10 +11,10 @@ import pytest
 from tests.unit.facts.outputs import recorded
 from ucontact_appliance.cli import bans
 from ucontact_appliance.cli.main import main
-from ucontact_appliance.engine.bans import Lifted
-from ucontact_appliance.engine.installed import Installed, save_plan
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bans import HostBans, Target, parse_bans
+from ucontact_appliance.operate.bans import Lifted
+from ucontact_appliance.operate.installed import Installed, save_plan
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.loader import load_site

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.unit.checks.test_changes import finding
 from tests.unit.cli.test_cli import SITE, Command, ucontact
-from ucontact_appliance.checks.document import schema_text
+from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Calls, Finding, Verdict, Waived
 from ucontact_appliance.cli import doctor_night, doctor_run
-from ucontact_appliance.engine import watch
-from ucontact_appliance.engine.installed import save_plan
-from ucontact_appliance.engine.watch import Timer, Watch
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.facts.stored import NoRunner
+from ucontact_appliance.findings.document import schema_text
+from ucontact_appliance.operate import timer as watch
+from ucontact_appliance.operate.installed import save_plan
+from ucontact_appliance.operate.timer import Timer, Watch
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.loader import parse_site

@@ -10,10 +10,10 @@ import pytest
 from tests.unit.certs import issue
 from tests.unit.cli.test_cli import SITE, Command, ucontact
 from ucontact_appliance.cli import install
-from ucontact_appliance.engine import install as engine_install
-from ucontact_appliance.engine import phases
-from ucontact_appliance.engine.job import Surveyed
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.install import phases
+from ucontact_appliance.install import run as engine_install
+from ucontact_appliance.install.job import Surveyed
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import save_secrets

@@ -12,9 +12,9 @@ import pytest
 from tests.unit.sites import small_site
 from ucontact_appliance.cli.console import out
 from ucontact_appliance.cli.install_view import show_installed
-from ucontact_appliance.engine.install import InstallResult
-from ucontact_appliance.engine.pki import ensure_pki
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.install.run import InstallResult
+from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import save_secrets, with_generated

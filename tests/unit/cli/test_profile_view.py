@@ -10,11 +10,18 @@ from pathlib import Path
 from rich.console import Console
 
 from ucontact_appliance.cli.profile_view import profile_block
-from ucontact_appliance.facts.profile_parse import parse_profile
-from ucontact_appliance.facts.profile_records import Card, Clock, Memory, Nic, Profile, WriteLatency
+from ucontact_appliance.facts.hardware.parse import parse_profile
+from ucontact_appliance.facts.hardware.records import (
+    Card,
+    Clock,
+    Memory,
+    Nic,
+    Profile,
+    WriteLatency,
+)
 from ucontact_appliance.planning.capability import Capability
 
-_RECORDED = Path(__file__).parent.parent / "facts" / "recorded" / "profiles"
+_RECORDED = Path(__file__).parent.parent / "facts" / "hardware" / "recorded" / "profiles"
 
 
 def seen() -> Profile:

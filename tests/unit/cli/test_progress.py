@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from ucontact_appliance.cli.progress import Progress
-from ucontact_appliance.engine.events import (
+from ucontact_appliance.install.events import (
     Event,
     PhaseFailed,
     PhaseFinished,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.test_cli import SITE, Command, Terminal, ucontact
-from ucontact_appliance.engine import rotation
-from ucontact_appliance.engine.rotation import Rotated, Say, Taken
+from ucontact_appliance.install import rotation
+from ucontact_appliance.install.rotation import Rotated, Say, Taken
 from ucontact_appliance.site.current import remember_site
 
 __all__ = ["ucontact"]  # a fixture

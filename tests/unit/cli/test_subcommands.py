@@ -41,7 +41,10 @@ def test_the_help_loads_no_command() -> None:
 def test_the_plan_loads_no_check_and_nothing_that_installs() -> None:
     loaded = loaded_by("plan", "--agents", "20")
     assert "ucontact_appliance.planning.topology" in loaded
-    assert not loaded & {"ucontact_appliance.checks.registry", "ucontact_appliance.engine.phases"}
+    assert not loaded & {
+        "ucontact_appliance.findings.registry",
+        "ucontact_appliance.install.phases",
+    }
 
 
 def test_a_plan_of_a_site_with_an_exception_knows_the_checks(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from ucontact_appliance.clients.calls import (
 from ucontact_appliance.clients.sip import Account, Door, Message, parse_message
 from ucontact_appliance.clients.stun import Credential
 from ucontact_appliance.clients.webrtc import place_call
-from ucontact_appliance.engine.pki import ensure_pki
+from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.state import StatePaths
 

@@ -11,7 +11,7 @@ from tests.faults.catalogue import FAULTS, USUAL
 from tests.faults.coverage import NO_REASON, REASONS, proven, unproven
 from tests.faults.model import Fault, Kind
 from ucontact_appliance.checks.model import Stage
-from ucontact_appliance.checks.registry import CHECKS
+from ucontact_appliance.findings.registry import CHECKS
 
 _STAGED = {check.id for check in CHECKS if Stage.DOCTOR in check.stages}
 

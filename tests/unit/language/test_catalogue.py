@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.checks.test_changes import finding
+from tests.unit.findings.test_changes import finding
+from ucontact_appliance.findings.translated import remedy, said
 from ucontact_appliance.language.catalogue import Catalogue, English
 from ucontact_appliance.language.choice import Tongue, entries, language, tongue_of
-from ucontact_appliance.language.findings import remedy, said
 
 ES = Catalogue(
     {

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from tests.messages.extract import by_file
-from ucontact_appliance.checks.registry import CHECKS
+from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.language.choice import Tongue, entries, language
 from ucontact_appliance.resources import PACKAGE
 

@@ -12,11 +12,11 @@ from pypdf import PdfReader
 from tests.messages.page import page_texts
 from tests.unit.report.samples import report
 from ucontact_appliance.language.choice import Tongue, entries, language
-from ucontact_appliance.language.report import pdf_words, said_report
 from ucontact_appliance.report.compose import requirements
 from ucontact_appliance.report.controls import frameworks
 from ucontact_appliance.report.html import to_html
 from ucontact_appliance.report.pdf import WORDS, to_pdf
+from ucontact_appliance.report.translated import pdf_words, said_report
 from ucontact_appliance.resources import load_data
 
 _SPANISH = language(Tongue.ES)

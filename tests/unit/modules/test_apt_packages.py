@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from ucontact_appliance.engine.package_manager import says_locked
+from ucontact_appliance.install.package_manager import says_locked
 from ucontact_appliance.resources import INSTALLER
 
 _PATH = INSTALLER / "plugins" / "modules" / "apt_packages.py"

@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from tests.unit.checks.test_changes import finding
-from ucontact_appliance.checks.changes import Seen, compare
+from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.findings.changes import Seen, compare
+from ucontact_appliance.findings.translated import said_changes
 from ucontact_appliance.language.choice import Tongue, language
-from ucontact_appliance.language.findings import said_changes
 from ucontact_appliance.report.changed import body_text, folded, message, subject_line
 
 SINCE = datetime(2026, 11, 22, 3, 30, tzinfo=timezone.utc)

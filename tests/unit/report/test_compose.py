@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.report.samples import FINDINGS, finding, report
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.checks.registry import CHECKS
+from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.report.compose import assess, requirements
 from ucontact_appliance.report.html import STATUSES
 from ucontact_appliance.report.model import Requirement

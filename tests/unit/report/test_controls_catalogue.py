@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from ucontact_appliance.checks.model import Severity, Stage
-from ucontact_appliance.checks.registry import CHECKS, IDS
+from ucontact_appliance.findings.registry import CHECKS, IDS
 from ucontact_appliance.report.compose import requirements
 from ucontact_appliance.report.controls import NAMES, Control, Framework, frameworks
 from ucontact_appliance.resources import DATA, ROOT, load_data

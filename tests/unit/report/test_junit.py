@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.checks.test_changes import finding
+from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Verdict, Waived
 from ucontact_appliance.report.junit import to_junit
 

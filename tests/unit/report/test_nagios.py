@@ -8,11 +8,11 @@ from datetime import date
 
 import pytest
 
-from tests.unit.checks.test_changes import finding
+from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Finding, Verdict, Waived
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.findings.translated import said
 from ucontact_appliance.language.choice import Tongue, language
-from ucontact_appliance.language.findings import said
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
 
 # 'label'=value[UOM];[warn];[crit];[min];[max]

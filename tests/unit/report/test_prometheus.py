@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.unit.checks.test_changes import finding
+from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Verdict, Waived
 from ucontact_appliance.report.prometheus import to_text
 

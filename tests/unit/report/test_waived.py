@@ -8,7 +8,7 @@ from datetime import date, datetime, timezone
 
 import pytest
 
-from tests.unit.checks.test_changes import finding
+from tests.unit.findings.test_changes import finding
 from tests.unit.report.samples import SURVEY
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Finding, Verdict, Waived

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from ucontact_appliance.checks.registry import IDS
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.findings.registry import IDS
 from ucontact_appliance.site.loader import parse_site
 
 _HEAD = """\

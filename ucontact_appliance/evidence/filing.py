@@ -1,0 +1,161 @@
+"""Putting a report on disk: signed, chained to the one before, and forgotten by rule."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ucontact_appliance.damage import Damage, why
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.evidence.gathering import Evidence
+from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.language.choice import Tongue
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.report.compose import compose
+from ucontact_appliance.report.manifest import MANIFEST, Previous, sha256
+from ucontact_appliance.report.signing import fingerprint, generate, public_half
+from ucontact_appliance.report.write import forms, write_report
+from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.state import StatePaths
+
+_NAME = "%Y%m%dT%H%M%SZ"
+
+
+class Chain(BaseModel):
+    """Every report that was ever made here, the oldest first: its folder, time and hash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reports: tuple[Previous, ...] = ()
+
+
+def new_folder(reports: Path) -> Path:
+    """A folder of its own for a report of this moment (UTC)."""
+    return reports / f"{datetime.now(timezone.utc):{_NAME}}"
+
+
+def file_report(
+    site: Site,
+    plan: Plan,
+    surveys: Mapping[str, Survey],
+    evidence: Evidence,
+    *,
+    folder: Path,
+    paths: StatePaths,
+    tongue: Tongue = Tongue.EN,
+) -> None:
+    """Compose the report of this moment, write its signed folder, and remember it in the chain."""
+    time = datetime.now(timezone.utc)
+    report = replace(
+        compose(site, plan, surveys, evidence.findings, time, exhibits=evidence.exhibits),
+        contents=evidence.contents,
+        controller=evidence.controller,
+        vulnerabilities=evidence.vulnerabilities,
+    )
+    chain = load_chain(paths)
+    previous = chain.reports[-1] if chain.reports else None
+    files = forms(report, tongue)
+    manifest = write_report(report, files, folder, signing_key(paths), previous)
+    made = Previous(folder=folder.name, time=manifest.time, sha256=sha256(manifest.to_bytes()))
+    kept = Chain(reports=(*chain.reports, made))
+    write_private(paths.chain, kept.model_dump_json(indent=1) + "\n")
+    _forget(paths.reports, time)
+
+
+def load_chain(paths: StatePaths) -> Chain:
+    """The reports so far. Raises UnreachableError when the record is there and damaged."""
+    try:
+        return Chain.model_validate_json(paths.chain.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Chain()
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UnreachableError(
+            f"the record of earlier reports {paths.chain} can't be read",
+            evidence=why(error),
+            helps=f"mv {paths.chain} {paths.chain}.damaged  # the next report begins a new chain",
+        ) from error
+
+
+def signing_key(paths: StatePaths) -> bytes:
+    """The site's private key, made at the first report; 0600, and it never leaves this machine.
+
+    Raises UsageError when it is damaged, or lost while there are reports that it signed.
+    """
+    for damage in report_damage(paths):
+        raise damage.error()
+    if not paths.report_key.exists():
+        write_private(paths.report_key, generate())
+    return paths.report_key.read_bytes()
+
+
+def report_damage(paths: StatePaths) -> tuple[Damage, ...]:
+    """What is wrong with the signing key; nothing before the first report.
+
+    An auditor knows the site by that key: a new one in its place would look like a forgery.
+    """
+    key, chain = paths.report_key, paths.chain
+    if not key.exists() and not chain.exists():
+        return ()
+    away = "; ".join(f"mv {path} {path}.old" for path in (key, chain) if path.exists())
+    helps = (
+        f"restore {key} from your backup; without one: {away}   (the next report begins a new "
+        "chain with a new key: give the auditor that one, by ucontact report key)"
+    )
+    files = tuple(path for path in (key, chain) if path.exists())
+    try:
+        public_half(key.read_bytes())
+    except FileNotFoundError:
+        evidence = f"there is {chain}, and no {key}"
+        return (Damage("the key that signs the reports is lost", evidence, helps, files),)
+    except OSError as error:
+        raise UnreachableError(
+            f"{key} can't be read", evidence=str(error), helps="run the command as root"
+        ) from error
+    except UsageError as error:
+        return (
+            Damage("the key that signs the reports is damaged", f"{key}: {error}", helps, files),
+        )
+    return ()
+
+
+def demand_reportable(paths: StatePaths) -> None:
+    """Before anything is changed: what a report builds on can be read, if it is there.
+
+    Raises UnreachableError for a damaged record, UsageError for a damaged key.
+    """
+    load_chain(paths)
+    for damage in report_damage(paths):
+        raise damage.error()
+
+
+def auditors_key(paths: StatePaths) -> tuple[bytes, str]:
+    """The public half in PEM, and its fingerprint: what an auditor takes along."""
+    public = public_half(signing_key(paths))
+    return public, fingerprint(public)
+
+
+def _forget(reports: Path, now: datetime) -> None:
+    """Remove folders by the rule of data/report.yml; their hashes stay in the chain."""
+    rule = load_data("report")["retention"]
+    dated = sorted((time, path) for path in reports.glob("*") if (time := _time(path)) is not None)
+    beyond = {path for _, path in dated[: -int(rule["reports"])]}
+    oldest = now - timedelta(days=int(rule["days"]))
+    for time, path in dated:
+        if path in beyond or time < oldest:
+            shutil.rmtree(path)
+
+
+def _time(folder: Path) -> datetime | None:
+    """When a folder of ours was made; None for any other."""
+    try:
+        time = datetime.strptime(folder.name, _NAME).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return time if (folder / MANIFEST).is_file() else None

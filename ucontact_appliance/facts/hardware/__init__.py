@@ -1,0 +1,1 @@
+"""The hardware and kernel of a machine, as a hardware profile records them."""

@@ -1,0 +1,1 @@
+"""Running the checks, and what follows from all their findings together."""

@@ -1,0 +1,69 @@
+"""Judging a stored run again: the same checks, its own facts and its own day, and no way out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ucontact_appliance.checks.model import Calls, Check, Finding, Subject
+from ucontact_appliance.checks.waivers import waive
+from ucontact_appliance.checks.wording import Wording
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.facts.stored import Snapshot, StoredFacts, placeholders
+from ucontact_appliance.findings.registry import CHECKS
+from ucontact_appliance.findings.run import run_tasks, select, tasks_for
+from ucontact_appliance.state import StatePaths
+
+_MAKE = "ucontact doctor --save-facts FILE"
+
+
+def load_snapshot(path: Path) -> Snapshot:
+    """The stored run in that file. Raises UnreachableError, or UsageError when it is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreachableError(
+            f"the stored run {path} can't be read", evidence=str(error), helps=_MAKE
+        ) from error
+    try:
+        return Snapshot.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{path} is no stored run of the doctor",
+            evidence=f"{where}: {first['msg']}" if where else str(first["msg"]),
+            helps=_MAKE,
+        ) from None
+
+
+def judge_snapshot(
+    snapshot: Snapshot, only: tuple[str, ...] = (), catalogue: Sequence[Check] = CHECKS
+) -> tuple[Finding, ...]:
+    """A finding a check and host, by the stored facts alone, as on the day they were read.
+
+    What was not stored is skipped, with the reason. Raises UsageError for an unknown id in `only`.
+    """
+    stages = (Calls.DEEP if snapshot.deep else Calls.NONE).stages
+    state = StatePaths(Path(snapshot.etc), Path(snapshot.var))
+    subjects = [
+        Subject(
+            snapshot.site,
+            snapshot.plan,
+            host,
+            placeholders(snapshot.secrets),
+            state,
+            StoredFacts(snapshot.site, host, snapshot.facts.get(host.name, ())),
+            now=snapshot.time,
+            stages=frozenset(stages),
+        )
+        for host in snapshot.site.hosts
+    ]
+    findings = run_tasks(
+        tasks_for(select(catalogue, stages, only), subjects),
+        Wording(Path(snapshot.site_file), ()).worded,
+        lambda finding: None,
+    )
+    return waive(findings, snapshot.site.waivers, snapshot.time.date())

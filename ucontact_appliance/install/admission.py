@@ -1,0 +1,269 @@
+"""Whether an install may go on with this machine's state, and on these servers.
+
+Before anything is changed: what is kept here must be whole, and a server that carries an
+installation must carry one of this machine's. `--new-ca` goes on where keys or secrets are lost: it
+sets what is left aside, dated, and deletes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ucontact_appliance.damage import NEW_CA, Damage, Replacement, why
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.evidence.filing import report_damage
+from ucontact_appliance.install.journal import Journal, load_journal
+from ucontact_appliance.moving.carry import load_places
+from ucontact_appliance.pki.state import ca_mark, pki_damage
+from ucontact_appliance.planning.ownership import SiteMark, strangers
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.secrets import load_secrets, required_names
+from ucontact_appliance.state import StatePaths
+
+# What stays served through a new CA: browsers pinned these keys (R10).
+_PINNED = ("portal.key", "hpkp-backup.key", "hpkp-backup.pub.pem")
+_KNOWN_HOST_FIELDS = 3  # sshd(8), SSH_KNOWN_HOSTS FILE FORMAT
+
+
+class _Replaced(BaseModel):
+    """The pins of the CAs that a new one took the place of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pins: tuple[str, ...] = ()
+
+
+def find_damage(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
+    """What is damaged or lost of the site's state here; nothing before the first install.
+
+    Raises UnreachableError or UsageError for what can't be read and `--new-ca` does not replace.
+    """
+    journal = load_journal(paths.journal)
+    return (
+        *_lost_ca(paths, journal),
+        *pki_damage(site, paths.pki),
+        *_secrets(site, paths),
+        *report_damage(paths),
+        *_known_hosts(paths.known_hosts),
+        *_places(paths, journal),
+    )
+
+
+def demand_whole(site: Site, paths: StatePaths, *, new_ca: bool = False) -> None:
+    """Raises UsageError for the first damage that this install does not replace."""
+    for damage in find_damage(site, paths):
+        if not new_ca or damage.replacement is Replacement.BY_HAND:
+            raise damage.error()
+
+
+def demand_own(marks: Mapping[str, SiteMark | None], site: Site, paths: StatePaths) -> None:
+    """Raises UsageError when a server carries an installation that is not this machine's."""
+    own = ca_mark(site, paths.pki)
+    found = strangers(marks, own.pin if own else None, _replaced(paths).pins)
+    if not found:
+        return
+    if own is None:
+        raise UsageError(
+            f"the site {site.site} is not known to this machine, and its servers carry an "
+            "installation; nothing was changed",
+            evidence="\n".join(
+                (*(f"{host}: {mark}" for host, mark in found.items()), f"there is no {paths.pki}")
+            ),
+            helps=f"copy {paths.etc} and {paths.var} from the machine that installed it, or from "
+            f"your backup; if they are lost: {NEW_CA}   (every agent's PC must then be given the "
+            "new CA)",
+        )
+    raise UsageError(
+        "a server carries another installation than this site's; nothing was changed",
+        evidence="\n".join(
+            (*(f"{host}: {mark}" for host, mark in found.items()), f"this machine has {own}")
+        ),
+        helps="check the hosts' addresses in site.yml, and which machine installed these servers; "
+        f"if they are to belong to the site {site.site} of this machine from now on: {NEW_CA}   "
+        "(every agent's PC must then be given the new CA)",
+    )
+
+
+def start_anew(
+    site: Site, paths: StatePaths, marks: Mapping[str, SiteMark | None], now: datetime | None = None
+) -> tuple[Path, ...]:
+    """Set the CA aside with all that is damaged, so that new ones are made; where it is kept now.
+
+    Keys that browsers have pinned stay when they are whole. The servers' old marks are remembered,
+    so that an interrupted install continues. Raises UnreachableError when a file can't be moved.
+    """
+    suffix = f"replaced-{now or datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+    damaged = [
+        path
+        for damage in find_damage(site, paths)
+        if damage.replacement is Replacement.WITH_NEW_CA
+        for path in damage.files
+    ]
+    pins = {
+        mark.pin
+        for mark in (*marks.values(), ca_mark(site, paths.pki))
+        if mark is not None and mark.pin
+    }
+    known = _replaced(paths)
+    write_private(
+        _replaced_file(paths),
+        _Replaced(pins=tuple(sorted({*known.pins, *pins}))).model_dump_json(indent=1) + "\n",
+    )
+    aside = [path for path in damaged if path.parent != paths.pki and path.exists()]
+    kept = [_moved(path, suffix) for path in aside]
+    if paths.pki.exists():
+        old = _moved(paths.pki, suffix)
+        kept.insert(0, old)
+        _keep_pinned(old, paths.pki, damaged)
+    return tuple(kept)
+
+
+def _moved(path: Path, suffix: str) -> Path:
+    target = path.with_name(f"{path.name}.{suffix}")
+    try:
+        path.rename(target)
+    except OSError as error:
+        raise UnreachableError(f"{path} can't be set aside", evidence=str(error)) from error
+    return target
+
+
+def _keep_pinned(old: Path, pki: Path, damaged: Sequence[Path]) -> None:
+    wanted = [name for name in _PINNED if (old / name).exists()]
+    if any(pki / name in damaged for name in _PINNED) or "portal.key" not in wanted:
+        return
+    for name in wanted:
+        write_private(pki / name, (old / name).read_bytes())
+
+
+def _lost_ca(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
+    """No pki folder, though an install came through its certificates."""
+    if (paths.pki / "ca.key").exists() or (paths.pki / "ca.pem").exists():
+        return ()
+    if paths.places.exists():
+        evidence = f"{paths.places} tells of an installation"
+    elif journal.finished("certificates"):
+        evidence = f"{paths.journal} tells of an installation"
+    else:
+        return ()
+    return (
+        Damage(
+            "the site's CA is lost",
+            f"{evidence}, and there is no {paths.pki / 'ca.key'}",
+            f"restore {paths.etc} from your backup; without one: {NEW_CA}   (every agent's PC must "
+            "then be given the new CA)",
+            (),
+        ),
+    )
+
+
+def _secrets(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
+    path = paths.secrets
+    helps = (
+        f"restore {path} from your backup; without one: {NEW_CA}   (makes new secrets and a new "
+        "CA: every agent's PC must then be given both)"
+    )
+    try:
+        known = load_secrets(path)
+    except UsageError as error:
+        return (Damage(error.what, error.evidence, helps, (path,)),)
+    if not (paths.pki / "ca.pem").exists():
+        return ()
+    if not path.exists():
+        return (
+            Damage(
+                "the site's secrets are lost", f"there is {paths.pki}, and no {path}", helps, ()
+            ),
+        )
+    if not any(name in known for name in required_names(site)):
+        return (
+            Damage(
+                "the secrets file is damaged",
+                f"{path}: it has none of the site's secrets",
+                helps,
+                (path,),
+            ),
+        )
+    return ()
+
+
+def _known_hosts(path: Path) -> tuple[Damage, ...]:
+    """ssh passes over what it can't read, and would pin another key without a word."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise UnreachableError(
+            f"{path} can't be read", evidence=str(error), helps="run the command as root"
+        ) from error
+    wrong = [number for number, line in enumerate(lines, 1) if not _is_known_host(line)]
+    if not wrong:
+        return ()
+    return (
+        Damage(
+            "the file of the servers' pinned ssh keys is damaged",
+            f"{path}, line {wrong[0]}: not a name, a kind of key and a key",
+            f"restore {path} from your backup; without one: sed -i {wrong[0]}d {path}   (a server "
+            "without a line is pinned anew: compare its key by ssh-keygen -l on the server)",
+            (path,),
+            Replacement.BY_HAND,
+        ),
+    )
+
+
+def _is_known_host(line: bytes) -> bool:
+    fields = line.split()
+    if not fields or fields[0].startswith(b"#"):
+        return True
+    if fields[0].startswith(b"@"):  # @cert-authority, @revoked
+        fields = fields[1:]
+    if len(fields) < _KNOWN_HOST_FIELDS:
+        return False
+    try:
+        return bool(base64.b64decode(fields[2], validate=True))
+    except binascii.Error:
+        return False
+
+
+def _places(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
+    """Without the places a role that changes servers would start without its data."""
+    if load_places(paths.places) or paths.places.exists():
+        return ()
+    if not journal.finished("database") and not paths.managed.exists():
+        return ()
+    return (
+        Damage(
+            "the list of where the site's data is has gone",
+            f"there is no {paths.places}, and an installation came through here",
+            f"restore {paths.places} from your backup; without one, when every role is on the "
+            f"server that site.yml gives it: echo '{{}}' > {paths.places}",
+            (),
+            Replacement.BY_HAND,
+        ),
+    )
+
+
+def _replaced_file(paths: StatePaths) -> Path:
+    return paths.etc / "replaced-cas.json"
+
+
+def _replaced(paths: StatePaths) -> _Replaced:
+    path = _replaced_file(paths)
+    try:
+        return _Replaced.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return _Replaced()
+    except (OSError, ValidationError) as error:
+        raise UnreachableError(
+            f"the list of the CAs that were replaced, {path}, can't be read",
+            evidence=why(error),
+            helps=f"mv {path} {path}.damaged   (servers with an older CA of the site are then "
+            "refused)",
+        ) from error

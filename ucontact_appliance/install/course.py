@@ -1,0 +1,316 @@
+"""The phases of one run: each on its servers, side by side where the schedule lets them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ucontact_appliance.errors import (
+    ApplianceError,
+    PhaseFailedError,
+    UnreachableError,
+    UsageError,
+)
+from ucontact_appliance.install.events import (
+    Event,
+    Observer,
+    PhaseFailed,
+    PhaseFinished,
+    PhaseSkipped,
+    PhaseStarted,
+    PhaseUnchanged,
+    TaskResult,
+    TaskStarted,
+    Warned,
+)
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.journal import Journal, Progress, entry, save_journal
+from ucontact_appliance.install.phases import Phase
+from ucontact_appliance.install.schedule import Turn, startable
+from ucontact_appliance.install.unchanged import (
+    Done,
+    Servers,
+    Tasks,
+    load_states,
+    run_where_different,
+)
+from ucontact_appliance.operate.installed import save_plan
+from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
+from ucontact_appliance.planning.proof import short_call_proves
+from ucontact_appliance.redact import redactor
+
+
+def run_phases(
+    job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...], *, full: bool
+) -> int:
+    """Run what this run needs, journalled; the number of things changed.
+
+    Unless it is a `full` run, a phase is skipped whose inputs and servers are as right after its
+    last good run. Where the last phase then finds the site unhealthy, all of them run after all.
+    A phase starts as soon as the schedule lets it. When one fails none is started after it, those
+    at work come to their end, and its error is raised. An interruption ends them all.
+    """
+    job = replace(job, observer=_one_at_a_time(job.observer))
+    course = _Course(job, journal, log_path, phases, full=full)
+    with ThreadPoolExecutor(max_workers=len(phases)) as pool:
+        try:
+            return course.run(pool)
+        except BaseException:
+            job.processes.end()
+            raise
+
+
+def hosts_of(phase: Phase, job: Job) -> tuple[str, ...]:
+    """The names of the hosts that the phase is about."""
+    hosts = job.plan.hosts if phase.runs_on is None else job.plan.carriers(phase.runs_on)
+    return tuple(host.name for host in hosts)
+
+
+def within(job: Job, phase: Phase) -> Job:
+    """The job as that phase sees it: what it tells and logs says from which phase it comes."""
+
+    def observer(event: Event) -> None:
+        if isinstance(event, TaskStarted | TaskResult):
+            event = replace(event, phase=phase.id)
+        job.observer(event)
+
+    return replace(job, observer=observer, log=lambda line: job.log(f"{phase.id}: {line}"))
+
+
+class _Course:
+    """How far a run has come. Its state is the main thread's alone; only `work` is for others."""
+
+    def __init__(
+        self,
+        job: Job,
+        journal: Journal,
+        log_path: Path,
+        phases: tuple[Phase, ...],
+        *,
+        full: bool,
+    ) -> None:
+        self._job = job
+        self._journal = journal
+        self._log_path = log_path
+        self._phases = {phase.id: phase for phase in phases if phase.needed(job)}
+        self._numbers = {name: number for number, name in enumerate(self._phases, start=1)}
+        self._turns = [_turn(phase, job) for phase in self._phases.values()]
+        self._servers = Servers(job.site.hosts, job.ssh, load_states(job.paths))
+        self._full = full
+        self._done: set[str] = set()
+        self._left_out: set[str] = set()
+        self._results: dict[str, list[TaskResult]] = {}
+        self._running: dict[Future[Done], tuple[Phase, float]] = {}
+        self._failure: ApplianceError | None = None
+        self._changed = 0
+
+    def run(self, pool: Executor) -> int:
+        """To the end, or to the first failure."""
+        self._save(self._journal)
+        while self._begin(pool) or self._running:
+            if self._running:
+                finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    self._settle(future)
+        if self._failure is not None:
+            raise self._failure
+        self._save(self._journal.with_progress(Progress.DONE))
+        return self._changed
+
+    def _begin(self, pool: Executor) -> bool:
+        """Start what may start now; whether there was anything."""
+        if self._failure is not None:
+            return False
+        at_work = {phase.id for phase, _ in self._running.values()}
+        found = startable(self._turns, self._done, at_work)
+        alone = len(found) == 1 and not at_work
+        for phase in (self._phases[name] for name in found):
+            if self._number(phase) > 1 and self._journal.finished(phase.id):
+                self._skip(phase)  # the first only looks, and looks again
+            else:
+                self._start(phase, _in_place if alone else pool.submit)
+        return bool(found)
+
+    def _skip(self, phase: Phase) -> None:
+        self._done.add(phase.id)
+        because = "done before the interruption"
+        self._job.observer(
+            PhaseSkipped(phase.id, phase.title, self._number(phase), len(self._phases), because)
+        )
+
+    def _start(self, phase: Phase, submit: Callable[..., Future[Done]]) -> None:
+        number, total = self._number(phase), len(self._phases)
+        self._job.observer(PhaseStarted(phase.id, phase.title, number, total))
+        self._job.log(f"phase {number} of {total}: {phase.title}")
+        self._save(self._journal.with_entry(entry(phase.id, Progress.STARTED)))
+        begin = time.monotonic()
+        job = replace(within(self._job, phase), unproven=self._journal.unproven)
+        job = replace(job, observer=self._hearing(phase, job.observer))
+        self._running[submit(self._work, phase, job, begin)] = (phase, begin)
+
+    def _hearing(self, phase: Phase, observer: Observer) -> Observer:
+        """Note how the phase's tasks end."""
+        results = self._results[phase.id] = []
+
+        def heard(event: Event) -> None:
+            if isinstance(event, TaskResult):
+                results.append(event)
+            observer(event)
+
+        return heard
+
+    def _work(self, phase: Phase, job: Job, begin: float) -> Done:
+        command = f"ucontact install --site {self._job.site_file} --yes"
+        with failing(phase, self._job, begin, command, self._log_path, last=self._is_last(phase)):
+            return run_where_different(
+                phase,
+                job,
+                self._servers,
+                hosts_of(phase, job),
+                self._results[phase.id],
+                full=self._full,
+            )
+
+    def _is_last(self, phase: Phase) -> bool:
+        return self._number(phase) == len(self._phases)
+
+    def _settle(self, future: Future[Done]) -> None:
+        phase, begin = self._running.pop(future)
+        seconds = time.monotonic() - begin
+        try:
+            run = future.result()
+        except ApplianceError as error:
+            if self._is_last(phase) and self._left_out:
+                self._again(phase)
+                return
+            self._failure = self._failure or error
+            failed = entry(phase.id, Progress.FAILED, seconds=seconds, error=error.what)
+            try:
+                self._save(self._journal.with_entry(failed).with_progress(Progress.FAILED))
+            except UnreachableError as unsaved:
+                # A full disk, say. "Started" stands there and continues as "failed" would; what a
+                # person has to read is why the phase failed.
+                self._job.observer(Warned(f"{unsaved.what}: {unsaved.evidence}"))
+            return
+        if self._number(phase) == 1:  # until then nothing is changed: the old plan is what is there
+            if self._job.hold is not None:
+                self._job.hold.begin()
+            save_plan(self._job.paths, self._job.plan)
+        self._done.add(phase.id)
+        if run.tasks is not Tasks.ALL:
+            self._left_out.add(phase.id)
+        if run.tasks is Tasks.NONE:
+            self._save(self._journal.with_entry(entry(phase.id, Progress.DONE, seconds=seconds)))
+            self._job.log(f"phase {phase.id} skipped after {seconds:.1f} s: nothing differs")
+            self._job.observer(PhaseUnchanged(phase.id, phase.title, seconds))
+            return
+        self._changed += run.changed
+        done = entry(phase.id, Progress.DONE, changed=run.changed, seconds=seconds)
+        proved = not run.changed or short_call_proves(phase.id, _changes(self._results[phase.id]))
+        journal = self._journal if proved else self._journal.with_changes()
+        self._save(journal.with_entry(done))
+        self._job.log(f"phase {phase.id} done in {seconds:.1f} s, changed={run.changed}")
+        self._job.observer(PhaseFinished(phase.id, phase.title, run.changed, seconds))
+
+    def _again(self, last: Phase) -> None:
+        """Let every phase run whose tasks did not all run, and judge again."""
+        self._job.observer(
+            Warned("nothing else differs, and yet the site is not healthy: all phases run")
+        )
+        self._full = True
+        again = {*self._left_out, last.id}
+        self._left_out.clear()
+        self._done -= again
+        self._save(self._journal.without(again))
+
+    def _number(self, phase: Phase) -> int:
+        return self._numbers[phase.id]
+
+    def _save(self, journal: Journal) -> None:
+        self._journal = journal
+        save_journal(self._job.paths.journal, journal)
+
+
+def _changes(results: Sequence[TaskResult]) -> list[str]:
+    """What tasks changed, a line each; of a task that reports none its name."""
+    changed = (result for result in results if result.status == "changed")
+    return [line for result in changed for line in result.changes or (result.task,)]
+
+
+def _turn(phase: Phase, job: Job) -> Turn:
+    """A move has two ends, and stops what writes at both: then nothing goes on beside it."""
+    if job.moves:
+        return Turn(phase.id, frozenset(host.name for host in job.plan.hosts), phase.after)
+    return Turn(phase.id, frozenset(hosts_of(phase, job)), phase.after, alone=phase.alone)
+
+
+def _in_place(work: Callable[..., Done], *words: object) -> Future[Done]:
+    """Done here and now, so that Ctrl-C reaches it; as a future, like those done elsewhere."""
+    future: Future[Done] = Future()
+    try:
+        future.set_result(work(*words))
+    except ApplianceError as error:
+        future.set_exception(error)
+    return future
+
+
+def _one_at_a_time(observer: Observer) -> Observer:
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            observer(event)
+
+    return tell
+
+
+@contextmanager
+def failing(
+    phase: Phase,
+    job: Job,
+    begin: float,
+    command: str,
+    log_path: Path | None = None,
+    *,
+    last: bool = False,
+) -> Iterator[None]:
+    """Say of any failure in which phase it was, and how to go on."""
+    try:
+        yield
+    except (ApplianceError, OSError) as caught:  # a time-out is an OSError too
+        error = _told(caught, job)
+        job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
+        job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
+        kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
+        how = "all phases again" if last else "continues with this phase"
+        logged = f"\nlog: {log_path}" if log_path else ""
+        raise kind(
+            f"phase '{phase.title}' failed: {error.what}",
+            evidence=f"{error.evidence}{logged}",
+            helps=_going_on(error.helps, command, how),
+        ) from caught
+
+
+def _going_on(helps: str, command: str, how: str) -> str:
+    """What helps, then the command that goes on; once, where the help names it already."""
+    if command in helps:
+        return f"{helps}   ({how})" if helps.endswith(command) else helps
+    return "\nthen: ".join(filter(None, [helps, f"{command}   ({how})"]))
+
+
+def _told(caught: ApplianceError | OSError, job: Job) -> ApplianceError:
+    """The failure as a person may read it: on the screen as in the log, without secrets."""
+    if isinstance(caught, TimeoutError):
+        caught = UnreachableError("a host gave no answer in time", evidence=str(caught))
+    if isinstance(caught, OSError):
+        full = first_full((job.paths.var, job.paths.etc, *TEMPORARY))
+        caught = refused("the system of this machine refused an operation", caught, full)
+    redacted = redactor(job.secrets.values())
+    return type(caught)(
+        redacted(caught.what), evidence=redacted(caught.evidence), helps=redacted(caught.helps)
+    )

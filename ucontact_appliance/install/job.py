@@ -1,0 +1,106 @@
+"""Everything the phases of one install share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ucontact_appliance.errors import PhaseFailedError, UsageError
+from ucontact_appliance.facts.runner import SshSettings
+from ucontact_appliance.install.events import Observer
+from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, build_inventory
+from ucontact_appliance.install.processes import Processes
+from ucontact_appliance.install.surveying import Surveyed
+from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.moves import Move
+from ucontact_appliance.planning.systems import supported_names, system_row
+from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.secrets import Secrets
+from ucontact_appliance.state import StatePaths
+
+
+class Hold(Protocol):
+    """The locks of all servers of a site (install/server_lock.py)."""
+
+    def demand(self) -> None:
+        """Raises PhaseFailedError when one was lost."""
+
+    def begin(self) -> None:
+        """Record on every server that this run is about to change it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the installer on one site; only a whole install needs the release."""
+
+    seen: Surveyed
+    site_file: Path
+    release: ReleaseFiles | None
+    secrets: Secrets
+    paths: StatePaths
+    ssh: SshSettings
+    observer: Observer
+    log: Callable[[str], None]
+    moves: tuple[Move, ...] = ()
+    take_over: tuple[str, ...] = ()  # components that somebody else has, to be copied first
+    held: tuple[int, ...] = ()  # descriptors of locks, which what this run starts holds too
+    processes: Processes = field(default_factory=Processes)
+    hold: Hold | None = None  # the locks of the servers; a dry run has none
+    interrupted: bool = False  # the newest run on this site was, amid its changes
+    speak: Language = ENGLISH  # what findings are told in
+    unproven: bool = False  # something was changed that only all calls can prove
+    tags: tuple[
+        str, ...
+    ] = ()  # of the tasks that are enough for a phase; none where all have to run
+
+    @property
+    def site(self) -> Site:
+        """The site that is being installed."""
+        return self.seen.site
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that is being executed."""
+        return self.seen.plan
+
+    @property
+    def stored_release(self) -> ReleaseFiles:
+        """The release that is being installed. Raises UsageError in a dry run without one."""
+        if self.release is None:
+            raise UsageError(
+                "the release is not stored here yet", helps="ucontact release build-evaluation"
+            )
+        return self.release
+
+    def inventory(self) -> dict[str, Any]:
+        """The inventory of this run, which names a release where there is one.
+
+        Raises PhaseFailedError on a system without a row.
+        """
+        release = self.release
+        return build_inventory(
+            self.site,
+            self.plan,
+            {host.name: self._inputs(host.name) for host in self.site.hosts},
+            ControllerInputs(
+                pki=self.paths.pki,
+                release=release.archive if release else None,
+                release_manifest=release.manifest if release else None,
+            ),
+            self.ssh,
+        )
+
+    def _inputs(self, name: str) -> HostInputs:
+        seen = self.seen.surveys[name]
+        row = system_row(seen.os_id, seen.os_version)
+        if row is None:
+            raise PhaseFailedError(
+                f"{name} runs {seen.os_name}, which is not supported",
+                evidence=f"supported: {supported_names()}",
+                helps="install a supported system on that server",
+            )
+        return HostInputs(row, self.seen.addresses[name], seen.came_from)

@@ -1,0 +1,142 @@
+"""What an install did, on which inputs: written before and after each phase, in one step."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Collection
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ucontact_appliance.damage import why
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.site.files import write_private
+
+SCHEMA = 1
+
+
+class Progress(str, Enum):
+    """How far a phase, or the whole install, has come."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class PhaseEntry(BaseModel):
+    """One phase of the newest run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    progress: Progress
+    at: str
+    changed: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Journal(BaseModel):
+    """The newest run of one site. `inputs` is what the run was made of, without secrets.
+
+    `unproven`: something was changed, or may have been, that only all calls of the deep stage can
+    prove, since an installation last ended well.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    progress: Progress = Progress.DONE
+    phases: tuple[PhaseEntry, ...] = ()
+    unproven: bool = False
+
+    def finished(self, phase: str) -> bool:
+        """Whether that phase of the newest run is through."""
+        return any(e.id == phase and e.progress is Progress.DONE for e in self.phases)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the newest run stopped before its end, by failure or by a kill."""
+        return self.progress is not Progress.DONE
+
+    def begun(self, phase: str) -> bool:
+        """Whether the newest run came to that phase."""
+        return any(e.id == phase for e in self.phases)
+
+    def begun_beyond(self, phase: str) -> bool:
+        """Whether the newest run came to any phase but that one."""
+        return any(e.id != phase for e in self.phases)
+
+    def with_entry(self, entry: PhaseEntry) -> Journal:
+        """The journal with that phase's entry added or replaced."""
+        others = tuple(e for e in self.phases if e.id != entry.id)
+        return self.model_copy(update={"phases": (*others, entry)})
+
+    def without(self, phases: Collection[str]) -> Journal:
+        """The journal in which those phases were never begun."""
+        return self.model_copy(
+            update={"phases": tuple(e for e in self.phases if e.id not in phases)}
+        )
+
+    def with_progress(self, progress: Progress) -> Journal:
+        """The journal with the whole run's progress changed; a run that is through is proven."""
+        unproven = self.unproven and progress is not Progress.DONE
+        return self.model_copy(update={"progress": progress, "unproven": unproven})
+
+    def with_changes(self) -> Journal:
+        """The journal of a run that changed something which a short call does not prove."""
+        return self.model_copy(update={"unproven": True})
+
+
+def entry(
+    phase: str, progress: Progress, *, changed: int = 0, seconds: float = 0.0, error: str = ""
+) -> PhaseEntry:
+    """An entry of this moment (UTC)."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return PhaseEntry(
+        id=phase,
+        progress=progress,
+        at=now,
+        changed=changed,
+        seconds=round(seconds, 1),
+        error=error,
+    )
+
+
+def load_journal(path: Path) -> Journal:
+    """The journal in that file; an empty one when nothing was installed yet."""
+    try:
+        return Journal.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Journal()
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UnreachableError(
+            f"the install journal {path} can't be read",
+            evidence=why(error),
+            helps=f"mv {path} {path}.damaged   (the next install then starts from its first phase)",
+        ) from error
+
+
+def save_journal(path: Path, journal: Journal) -> None:
+    """Replace the file in one step."""
+    write_private(path, json.dumps(journal.model_dump(mode="json"), indent=2) + "\n")
+
+
+def inputs_diff(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """A unified diff of two runs' inputs; empty when they are the same."""
+    return "\n".join(
+        difflib.unified_diff(
+            yaml.safe_dump(old, sort_keys=True).splitlines(),
+            yaml.safe_dump(new, sort_keys=True).splitlines(),
+            "interrupted install",
+            "this install",
+            n=1,
+            lineterm="",
+        )
+    )

@@ -1,0 +1,47 @@
+"""A log file a run, with every secret replaced before it is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ucontact_appliance.os_errors import refusing
+from ucontact_appliance.printable import printable
+from ucontact_appliance.redact import redactor
+from ucontact_appliance.site.files import private_dir
+
+
+@contextmanager
+def run_log(
+    folder: Path, secrets: Iterable[str], tell: Callable[[str], None]
+) -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """A new 0600 log file: its path, and a function that writes one line with the time (UTC).
+
+    That function never raises: an installation does not end for want of its log. What could not be
+    written is told once, by `tell`.
+    """
+    private_dir(folder)
+    redacted = redactor(secrets)
+    now = datetime.now(timezone.utc)
+    path = folder / f"install-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
+    with refusing(f"the log {path} can't be opened", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    told: list[str] = []
+    # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
+    with os.fdopen(descriptor, "wb", buffering=0) as stream:
+
+        def write(line: str) -> None:
+            stamp = datetime.now(timezone.utc).strftime("%H:%M:%S")
+            try:
+                stream.write(f"{stamp} {printable(redacted(line))}\n".encode(errors="replace"))
+            except ValueError:  # closed: a straggler's line, after the run
+                return
+            except OSError as error:
+                if not told:
+                    told.append(f"the log {path} can't be written: {error.strerror}")
+                    tell(told[0])
+
+        yield path, write

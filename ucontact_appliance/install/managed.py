@@ -1,0 +1,56 @@
+"""Remembering what an installation wrote, so that the doctor can tell what was changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ucontact_appliance.damage import why
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.managed import Record, look, managed_paths
+from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.state import StatePaths
+
+
+def remember_written(site: Site, plan: Plan, paths: StatePaths, ssh: SshSettings) -> None:
+    """Take the fingerprint of every managed file on every host, and keep it here, 0600.
+
+    Raises UnreachableError when a host is out of reach.
+    """
+    hosts = {}
+    for host in site.hosts:
+        with runner_for(host, ssh) as runner:
+            hosts[host.name] = look(runner, managed_paths(plan.host(host.name)))
+    write_private(paths.managed, Record(hosts=hosts).model_dump_json(indent=1) + "\n")
+
+
+def load_record(paths: StatePaths, site_file: Path) -> Record:
+    """What was written, by host; nothing before the first installation came to its end.
+
+    Raises UnreachableError when the record is there and can't be read.
+    """
+    try:
+        return Record.model_validate_json(paths.managed.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Record(hosts={})
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UnreachableError(
+            f"the record of what was installed, {paths.managed}, can't be read",
+            evidence=why(error),
+            helps=f"ucontact install --yes --site {site_file}   (writes it anew)",
+        ) from error
+
+
+def remember_rewritten(
+    paths: StatePaths, record: Record, host: str, files: Mapping[str, str]
+) -> None:
+    """Remember of that host what these files are now; what else was written stays as it was."""
+    known = record.hosts.get(host)
+    if known is not None:
+        hosts = {**record.hosts, host: {**known, **files}}
+        write_private(paths.managed, Record(hosts=hosts).model_dump_json(indent=1) + "\n")

@@ -1,0 +1,559 @@
+"""Install as one readable list of phases, each with one intent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ucontact_appliance.checks.call import call_result
+from ucontact_appliance.checks.foreign import PREFIX as FOREIGN
+from ucontact_appliance.checks.model import Calls, Finding, Stage, Verdict
+from ucontact_appliance.checks.ports import FREE as PORTS_FREE
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.evidence.filing import demand_reportable, file_report, new_folder
+from ucontact_appliance.evidence.gathering import Gatherer
+from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.facts.source import FactSource
+from ucontact_appliance.findings.registry import REACHABLE
+from ucontact_appliance.findings.run import run_checks
+from ucontact_appliance.findings.translated import said
+from ucontact_appliance.install.ansible import PlayResult, run_playbook
+from ucontact_appliance.install.events import CallMade, Event, TaskResult, TaskStarted, Warned
+from ucontact_appliance.install.inputs import phase_inputs
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.managed import remember_written
+from ucontact_appliance.install.originals import ORIGINALS, keep_originals
+from ucontact_appliance.install.package_manager import (
+    WAIT_SECONDS,
+    ready_package_managers,
+    says_locked,
+)
+from ucontact_appliance.install.takeover import Copy, take_over
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.moving.carry import carry, demand_room, demand_sources, settle
+from ucontact_appliance.moving.stores import store_of
+from ucontact_appliance.operate.examination import examine
+from ucontact_appliance.operate.installed import Installed
+from ucontact_appliance.pki.issue import ensure_pki, foresee_pki
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.moves import Place, carrier
+from ucontact_appliance.redact import redactor
+from ucontact_appliance.release.remembered import remember_manifest
+from ucontact_appliance.resources import INSTALLER
+from ucontact_appliance.site.model import Host
+
+_NOT_READY = "the servers are not ready for the installation"
+
+
+@dataclass(frozen=True)
+class Unforeseen:
+    """Why a dry run can't say what a phase would change."""
+
+    because: str
+
+
+class Phase(Protocol):
+    """One step of the install. `run` returns how many things it changed."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the journal."""
+
+    @property
+    def title(self) -> str:
+        """What a person sees."""
+
+    @property
+    def runs_on(self) -> Role | None:
+        """The role whose hosts it is about; None for every host."""
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The phases that it builds on, on whichever hosts they are."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other phase may run on its hosts meanwhile."""
+
+    def needed(self, job: Job) -> bool:
+        """Whether this run has anything for it to do or to look at."""
+
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """Digests of all that decides what it does; None of a phase that always has to run."""
+
+    def run(self, job: Job) -> int:
+        """Do it, or find it done. Raises ApplianceError when it can't be finished."""
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """How much `run` would change, without changing it; or why that can't be told.
+
+        Raises what `run` would refuse, as far as that can be known before.
+        """
+
+
+class _Always:
+    """A phase of every install."""
+
+    def needed(self, job: Job) -> bool:
+        """In every run."""
+        return True
+
+
+class _Looking:
+    """A phase without a playbook of its own: what it does shows when it is done."""
+
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """Never skipped."""
+        return None
+
+
+class _Converging:
+    """A phase whose playbook has the phase's name."""
+
+    id: str
+
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """The playbook's."""
+        return phase_inputs(job, self.id)
+
+
+@dataclass(frozen=True)
+class Preflight(_Always, _Looking):
+    """Everything that can be known to fail is found before anything is changed."""
+
+    id: str = "preflight"
+    title: str = "Preflight checks"
+    runs_on: Role | None = None
+    after: tuple[str, ...] = ()
+    alone: bool = True
+
+    def run(self, job: Job) -> int:
+        """Judge inputs and hosts; finishes only what our own interrupted run left half-way.
+
+        What a later phase would refuse, it refuses.
+        """
+        return self._judged(job, finish=job.interrupted)
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """The same, but only a look."""
+        return self._judged(job, finish=False)
+
+    def _judged(self, job: Job, *, finish: bool) -> int:
+        job.observer(TaskStarted("Judge certificates, keys and records"))
+        foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
+        demand_reportable(job.paths)
+        demand_sources(job.moves, job.ssh, job.site_file)
+        demand_room(job.moves, job.ssh)
+        _ready_for_packages(job, job.site.hosts, finish=finish)
+        findings = _ready(job)
+        excused = {f"{FOREIGN}{name}" for name in job.take_over}
+        if excused:  # what holds the ports is stopped by the next phase, which judges again
+            excused.add(PORTS_FREE)
+        _demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.speak)
+        return 0
+
+
+@dataclass(frozen=True)
+class TakeOver(_Looking):
+    """What somebody else has of the components that were named is copied, and then ours."""
+
+    id: str = "take-over"
+    title: str = "Copies of what is taken over"
+    runs_on: Role | None = None
+    after: tuple[str, ...] = ()
+    alone: bool = True
+
+    def needed(self, job: Job) -> bool:
+        """Only when somebody asked for it."""
+        return bool(job.take_over)
+
+    def run(self, job: Job) -> int:
+        """Copy, tell how to put it back, and judge again; how many components were taken over."""
+        count = 0
+        job.observer(TaskStarted("Stop, copy and compare"))
+        for done in take_over(job.take_over, job.site, job.plan, job.ssh):
+            count += isinstance(done, Copy)
+            job.log(str(done))
+            job.observer(Warned(str(done)))
+        _demand(_ready(job), _NOT_READY, job.speak)
+        return count
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """What there is to copy is known when it is copied."""
+        return Unforeseen("an install copies first what it takes over")
+
+
+@dataclass(frozen=True)
+class Play(_Always, _Converging):
+    """A playbook that converges its roles; `keeps` is the role whose data it makes room for.
+
+    Packages are there since base, and each of these roles has services and files of its own, so
+    that they run beside each other on one server.
+    """
+
+    id: str
+    title: str
+    runs_on: Role | None = None
+    keeps: Role | None = None
+    after: tuple[str, ...] = ()
+    alone: bool = False
+
+    def run(self, job: Job) -> int:
+        """Run the playbook, or those of its tasks that are enough; the count of changed tasks."""
+        changed = _play(job, self.id, check=False, tags=job.tags)
+        if self.keeps is not None:
+            _settled(job, self.keeps)
+        return changed
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Ansible's check mode; only meaningful where the phase has been through before."""
+        return _play(job, self.id, check=True)
+
+
+@dataclass(frozen=True)
+class Base(_Always, _Converging):
+    """What every server has; before anything is written over, the files as they were are kept."""
+
+    id: str = "base"
+    title: str = "Base system and firewall"
+    runs_on: Role | None = None
+    after: tuple[str, ...] = ()
+    alone: bool = True
+
+    def run(self, job: Job) -> int:
+        """Keep the originals, then run the playbook."""
+        job.observer(TaskStarted("Keep the files that were there before"))
+        kept = keep_originals(job.site, job.plan, job.ssh)
+        for host, paths in kept.items():
+            job.log(f"kept on {host}, below {ORIGINALS}: {', '.join(paths)}")
+        count = sum(len(paths) for paths in kept.values())
+        return count + _play(job, self.id, check=False)
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Check mode of the roles; what would be kept is not counted."""
+        return _play(job, self.id, check=True)
+
+
+@dataclass(frozen=True)
+class Certificates(_Always):
+    """Keys and certificates are made here, then laid down there."""
+
+    id: str = "certificates"
+    title: str = "Certificates"
+    runs_on: Role | None = None
+    after: tuple[str, ...] = ()
+    alone: bool = True
+
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """The playbook's, and what is to be issued first."""
+        wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
+        return phase_inputs(job, self.id, pending=tuple(wanted))
+
+    def run(self, job: Job) -> int:
+        """Issue what is missing or near its end, then run the role."""
+        job.observer(TaskStarted("Issue certificates"))
+        issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
+        return len(issued.changed) + _play(job, self.id, check=False)
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Check mode of the role, where nothing is to be issued first."""
+        wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
+        if wanted:
+            return Unforeseen(f"an install first writes {', '.join(wanted)} here")
+        return _play(job, self.id, check=True)
+
+
+@dataclass(frozen=True)
+class Backend(_Always, _Converging):
+    """The release and the service that runs it; from then on checks know what should lie there."""
+
+    id: str = "backend"
+    title: str = "Backend and release"
+    runs_on: Role | None = Role.BACKEND
+    after: tuple[str, ...] = ("database",)
+    alone: bool = False
+
+    def run(self, job: Job) -> int:
+        """Run the playbook, then remember the manifest of what it laid down."""
+        changed = _play(job, self.id, check=False)
+        remember_manifest(job.paths, job.stored_release.manifest)
+        _settled(job, Role.BACKEND)
+        return changed
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Check mode, once the release is stored here."""
+        if job.release is None:
+            return Unforeseen("the release is not stored here yet")
+        return _play(job, self.id, check=True)
+
+
+@dataclass(frozen=True)
+class Carry(_Looking):
+    """What a role keeps follows it to its new server, where the role already runs."""
+
+    id: str
+    title: str
+    role: Role
+    after: tuple[str, ...] = ()
+    alone: bool = True
+
+    @property
+    def runs_on(self) -> Role:
+        """The hosts of its role."""
+        return self.role
+
+    def needed(self, job: Job) -> bool:
+        """Only when the role changes servers."""
+        return any(move.role is self.role for move in job.moves)
+
+    def run(self, job: Job) -> int:
+        """Move it, then let the role's playbook look at what came; how many things changed."""
+        store = store_of(self.role)
+        for move in job.moves:
+            if move.role is self.role:
+                done = carry(
+                    move,
+                    store,
+                    job.site,
+                    job.ssh,
+                    lambda text: job.observer(TaskStarted(text)),
+                )
+                job.log(done)
+                settle(job.paths.places, self.role, _place(job, self.role))
+        return 1 + _play(job, store.phase, check=False)
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Not to be told before the role is on its new server; preflight has found room there."""
+        return Unforeseen("what moves is copied and proved by the install itself")
+
+
+@dataclass(frozen=True)
+class Verify(_Always, _Looking):
+    """The doctor's checks and a real call on what was installed, and the evidence either way.
+
+    After a change those are all calls of `doctor --deep`; a short one where nothing was changed, or
+    only what that proves (data/proof.yml).
+    """
+
+    id: str = "verify"
+    title: str = "Health checks and report"
+    runs_on: Role | None = None
+    after: tuple[str, ...] = ()
+    alone: bool = True
+
+    def run(self, job: Job) -> int:
+        """Raises PhaseFailedError naming what failed; the report is written before."""
+        remember_written(job.site, job.plan, job.paths, job.ssh)
+        gatherer = Gatherer()
+        findings = _examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
+        job.observer(CallMade(job.speak.text(call_result(findings))))
+        job.observer(TaskStarted("Write the compliance report"))
+        folder = new_folder(job.paths.reports)
+        evidence = gatherer.evidence(findings, job.secrets)
+        file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
+        _demand(findings, "the site is installed, but not healthy", job.speak)
+        return 0
+
+    def preview(self, job: Job) -> int | Unforeseen:
+        """Not to be told before the other phases are through."""
+        return Unforeseen("these checks look at the site when it is installed")
+
+
+INSTALL: tuple[Phase, ...] = (
+    Preflight(),
+    TakeOver(),
+    Base(),
+    Certificates(),
+    Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE),
+    Carry("move-database", "Move the database", Role.DATABASE),
+    Play("stun", "STUN and TURN", Role.TELEPHONY),
+    Play("telephony", "Telephony", Role.TELEPHONY, keeps=Role.TELEPHONY, after=("database",)),
+    Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
+    Backend(),
+    Carry("move-files", "Move the portal's own files", Role.BACKEND),
+    Play("web", "Web server", Role.BACKEND, after=("backend",)),
+    Verify(),
+)
+
+
+def play_tagged(job: Job, name: str, tag: str) -> int:
+    """Run the tasks of a playbook that have the tag; how many changed something.
+
+    Raises PhaseFailedError or UnreachableError with the task that failed.
+    """
+    return _play(job, name, check=False, tags=(tag,))
+
+
+def _settled(job: Job, role: Role) -> None:
+    """The role's data is where it now runs, unless it is still to be moved there."""
+    if all(move.role is not role for move in job.moves):
+        settle(job.paths.places, role, _place(job, role))
+
+
+def _place(job: Job, role: Role) -> Place:
+    host = carrier(job.site, job.plan, role)
+    return Place(host, job.seen.surveys[host.name].machine_id)
+
+
+def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int:
+    """Run the playbook; how many tasks changed something.
+
+    Where all that failed is that somebody else had locked apt, that is waited for, and the playbook
+    runs again: Ansible's own wait does not cover an installation of packages.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    changed = 0
+    while True:
+        if job.hold is not None:
+            job.hold.demand()
+        result = _played(job, name, check=check, tags=tags)
+        if job.hold is not None:
+            job.hold.demand()
+        changed += result.changed
+        locked = {one.host for one in result.failed if says_locked(one.message)}
+        others = {one.host for one in result.failed} - locked
+        if not locked or others or time.monotonic() > deadline:
+            break
+        hosts = [host for host in job.site.hosts if host.name in locked]
+        _ready_for_packages(job, hosts, finish=False)
+    if result.failed:
+        raise _failure(result.failed)
+    if result.status:
+        raise PhaseFailedError(
+            f"ansible-playbook ended with status {result.status} before its first task",
+            evidence="its own words are in the log",
+        )
+    return changed
+
+
+def _ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None:
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        job.log(text)
+        job.observer(TaskStarted(text))
+        what = text.partition(" release apt")[0]
+        if what not in told:  # once where nobody watches a task's progress
+            told.add(what)
+            job.observer(Warned(text))
+
+    ready_package_managers(hosts, job.ssh, tell, finish=finish, ending=lambda: job.processes.ending)
+
+
+def _played(job: Job, name: str, *, check: bool, tags: tuple[str, ...]) -> PlayResult:
+    playbook = INSTALLER / "playbooks" / f"{name}.yml"
+    redacted = redactor(job.secrets.values())
+
+    def observer(event: Event) -> None:
+        if isinstance(event, TaskResult):
+            event = replace(event, message=redacted(event.message))
+        job.observer(event)
+
+    return run_playbook(
+        playbook,
+        job.inventory(),
+        job.secrets.tree(),
+        observer=observer,
+        log=job.log,
+        processes=job.processes,
+        check=check,
+        tags=tags,
+        held=job.held,
+    )
+
+
+def _failure(failed: tuple[TaskResult, ...]) -> Exception:
+    first = failed[0]
+    kind = UnreachableError if first.status == "unreachable" else PhaseFailedError
+    return kind(
+        f"host {first.host}: {first.task}",
+        evidence="\n".join(f"{result.host}: {result.path}: {result.message}" for result in failed),
+    )
+
+
+def _ready(job: Job) -> tuple[Finding, ...]:
+    return _with_lost_hosts_again(
+        job,
+        lambda: run_checks(
+            job.site,
+            job.plan,
+            job.secrets,
+            job.paths,
+            job.site_file,
+            stages=(Stage.PREFLIGHT,),
+            on_finding=_telling(job),
+            ssh=_without_retries(job),
+        ),
+    )
+
+
+def _examined(
+    job: Job, calls: Calls, on_facts: Callable[[Mapping[str, FactSource]], None]
+) -> tuple[Finding, ...]:
+    here = Installed(job.site, job.site_file, job.plan, job.secrets, job.paths)
+    return _with_lost_hosts_again(
+        job,
+        lambda: examine(
+            here,
+            calls=calls,
+            on_finding=_telling(job),
+            on_facts=on_facts,
+            on_notice=lambda text: job.observer(Warned(text)),
+            ssh=_without_retries(job),
+        ),
+    )
+
+
+def _telling(job: Job) -> Callable[[Finding], None]:
+    return lambda finding: job.observer(TaskStarted(job.speak.text(finding.title)))
+
+
+def _without_retries(job: Job) -> SshSettings:
+    """A check has less time than a connection that is tried again takes."""
+    return replace(job.ssh, retry_seconds=0.0)
+
+
+def _with_lost_hosts_again(
+    job: Job, judged: Callable[[], tuple[Finding, ...]]
+) -> tuple[Finding, ...]:
+    """The findings; judged once more when a host was lost meanwhile that is back."""
+    findings = judged()
+    lost = {f.host for f in findings if f.id == REACHABLE and f.verdict is not Verdict.PASS}
+    if lost and _came_back(job, lost):
+        findings = judged()
+    return findings
+
+
+def _came_back(job: Job, names: set[str]) -> bool:
+    """Whether all of those hosts can be reached again, for as long as a connection is retried."""
+    try:
+        for host in job.site.hosts:
+            if host.name in names:
+                with runner_for(host, job.ssh) as runner:
+                    runner.run(["true"])
+    except (UnreachableError, TimeoutError):
+        return False
+    return True
+
+
+def _demand(findings: tuple[Finding, ...], what: str, speak: Language) -> None:
+    """Raises PhaseFailedError with all that is wrong and not waived, in that language.
+
+    Where there are many, with the remedy of each.
+    """
+    wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
+    if wrong:
+        wrong = list(said(wrong, speak))
+        required, remedy = speak.text("required"), speak.text("remedy")
+        raise PhaseFailedError(
+            speak.text(what),
+            evidence="\n".join(
+                f"{f.host}: {f.id}: {f.observed}"
+                + (f"; {required}: {f.required}" if f.required else "")
+                + (f"\n  {remedy}: {f.remedy}" if len(wrong) > 1 and f.remedy else "")
+                for f in wrong
+            ),
+            helps=wrong[0].remedy,
+        )

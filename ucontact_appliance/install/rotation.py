@@ -1,0 +1,249 @@
+"""A new value for one generated secret of an installed site.
+
+An extension's new secret is taken over by the running telephony server within seconds, by the very
+tasks of its role that write it, and without ending calls. It is stored when the server has accepted
+a login by it; until then the old one stays in the secrets file, and is given back to the server
+when anything fails. Every other secret is stored, and laid down by the next install.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
+from ucontact_appliance.facts.login import login_status
+from ucontact_appliance.facts.managed import look as look_at_files
+from ucontact_appliance.facts.runner import runner_for, shared_connections
+from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.install.events import Event, Warned
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.journal import Journal, load_journal
+from ucontact_appliance.install.leftovers import sweep_leftovers
+from ucontact_appliance.install.lock import install_lock
+from ucontact_appliance.install.log import run_log
+from ucontact_appliance.install.managed import load_record, remember_rewritten
+from ucontact_appliance.install.phases import play_tagged
+from ucontact_appliance.install.run import stopped_midway
+from ucontact_appliance.install.server_lock import hold_servers
+from ucontact_appliance.install.surveying import look
+from ucontact_appliance.operate.installed import Installed, load_installed
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.moves import carrier
+from ucontact_appliance.redact import redactor
+from ucontact_appliance.site.secrets import (
+    Secrets,
+    fresh_secret,
+    load_secrets,
+    provided_names,
+    required_names,
+    save_secrets,
+)
+
+Say = Callable[[str], None]
+
+FILE = "/etc/asterisk/pjsip_extensions.conf"
+_EXTENSION = "telephony.extensions."
+_TAG = "telephony_extensions"
+_RETRY_SECONDS = 60.0
+# Asterisk may still be reading; it bans who sends five wrong ones in ten minutes.
+_ATTEMPTS = 2
+_PAUSE_SECONDS = 1.0
+_ACCEPTED = 200
+# What is a secret of the site, and kept elsewhere: a new one is more than another value.
+_KEYS = {
+    "ca": "every PC that trusts the site's CA would refuse the portal until it has the new root",
+    "portal": "browsers have pinned it: delete portal.key in the site's pki folder and install, "
+    "then the backup key, which is pinned too, takes its place",
+    "hpkp-backup": "browsers have pinned it: they would refuse the portal the day it is needed",
+    "report": "auditors hold its public half: reports signed by another one would not verify",
+}
+
+
+class Taken(Enum):
+    """When a new secret is taken over by the servers."""
+
+    NOW = "now"  # it is: a login by it was accepted
+    NEXT_INSTALL = "next install"
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A secret that has a new value, stored; the host that took it over, if any has."""
+
+    name: str
+    taken: Taken
+    host: str = ""
+
+
+def rotate(name: str, site_file: Path, say: Say) -> Rotated:
+    """Give the secret of that name a new value.
+
+    Raises UsageError for a secret that can't get one, or not now; PhaseFailedError or
+    UnreachableError when the server did not take it over: the old one then stays the right one.
+    """
+    here = load_installed(site_file)
+    _demand_generated(name, here)
+    with install_lock(here.paths.lock) as lock:
+        # Another command may have been at work on them until now.
+        here = replace(here, secrets=load_secrets(here.paths.secrets))
+        _demand_generated(name, here)
+        journal = load_journal(here.paths.journal)
+        _demand_whole(journal, here)
+        fresh = Secrets({**here.secrets, name: fresh_secret()})
+        if not name.startswith(_EXTENSION):
+            save_secrets(here.paths.secrets, fresh)
+            return Rotated(name, Taken.NEXT_INSTALL)
+        _demand_same_extensions(journal, here)
+        return _on_the_server(name, here, fresh, lock, say)
+
+
+def _demand_generated(name: str, here: Installed) -> None:
+    """Raises UsageError for what has no generated value, with the reason and the way that helps."""
+    at = f"--site {here.site_file}"
+    if name in provided_names(here.site):
+        raise UsageError(
+            f"{name} is given by the provider, and not made here",
+            helps=f"ucontact secrets set {name} {at}   (with the provider's new password)",
+        )
+    key = name.removeprefix("pki/").removesuffix(".key")
+    if key in _KEYS:
+        raise UsageError(f"the key {key!r} gets no new value by this command", evidence=_KEYS[key])
+    if name not in required_names(here.site):
+        known = ", ".join(sorted(required_names(here.site)))
+        raise UsageError(
+            f"the site {here.site.site} has no generated secret {name!r}",
+            evidence=f"it has: {known}",
+            helps=f"ucontact secrets list {at}",
+        )
+    if name not in here.secrets:
+        raise UsageError(
+            f"{name} is not installed yet", helps=f"ucontact install {at}   (makes its secret)"
+        )
+
+
+def _demand_whole(journal: Journal, here: Installed) -> None:
+    """A continued install skips what it had finished: the new value would not get there."""
+    if stopped_midway(journal):
+        raise UsageError(
+            f"the newest install of {here.site.site} was interrupted; no secret was changed",
+            evidence=f"journal {here.paths.journal}",
+            helps=f"ucontact install --site {here.site_file}   (continues it; then try again)",
+        )
+
+
+def _demand_same_extensions(journal: Journal, here: Installed) -> None:
+    """The file that is written has all extensions: others than the installed ones are an install's.
+
+    Secrets of new ones are not even made yet.
+    """
+    installed = journal.inputs.get("site", {}).get("telephony", {}).get("extensions", [])
+    if list(here.site.telephony.extensions) != installed:
+        raise UsageError(
+            "site.yml has other extensions than the ones that were installed; "
+            "no secret was changed",
+            evidence=f"installed: {', '.join(installed) or 'none'}",
+            helps=f"ucontact install --site {here.site_file}   (then try again)",
+        )
+
+
+def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: Say) -> Rotated:
+    """Written, loaded, proved by a login, stored: in this order."""
+    paths = here.paths
+    record = load_record(paths, here.site_file)
+
+    def observer(event: Event) -> None:
+        if isinstance(event, Warned):
+            say(event.text)
+
+    with (
+        shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
+        run_log(paths.logs, (*here.secrets.values(), fresh[name]), say) as (log_path, log),
+        ExitStack() as held,
+    ):
+        sweep_leftovers()
+        seen = replace(look(here.site, paths), plan=here.plan)
+        hold = held.enter_context(hold_servers(seen, here.site_file, paths, ssh, say))
+        job = Job(
+            seen=seen,
+            site_file=here.site_file,
+            release=None,
+            secrets=fresh,
+            paths=paths,
+            ssh=ssh,
+            observer=observer,
+            log=log,
+            held=(lock,),
+            hold=hold,
+        )
+        host = carrier(here.site, here.plan, Role.TELEPHONY)
+        log(f"a new secret for {name}")
+        try:
+            play_tagged(job, "telephony", _TAG)
+            files = _proved(name, job)
+            save_secrets(paths.secrets, fresh)
+        except BaseException as error:
+            log(f"not taken over: {type(error).__name__}")
+            old = replace(job, secrets=here.secrets)
+            clean = redactor((*here.secrets.values(), fresh[name]))
+            raise _taken_back(name, old, error, clean, log_path) from error
+        remember_rewritten(paths, record, host.name, files)
+        log(f"taken over by {host.name}, and stored")
+    return Rotated(name, Taken.NOW, host.name)
+
+
+def _proved(name: str, job: Job) -> dict[str, str]:
+    """What was written, once a login by the new secret was accepted. Raises PhaseFailedError."""
+    number = name.removeprefix(_EXTENSION)
+    host = carrier(job.site, job.plan, Role.TELEPHONY)
+    roots = str(job.paths.pki / "portal-ca.pem")
+    with runner_for(host, job.ssh) as runner:
+        reach = Reach(job.site, host, runner)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                status = login_status(reach, number, job.secrets[name], roots)
+            except asyncio.TimeoutError as error:  # its own class before Python 3.11
+                raise TimeoutError(f"{host.name}: REGISTER") from error
+            if status == _ACCEPTED:
+                return look_at_files(runner, (FILE,))
+            if attempt < _ATTEMPTS:
+                time.sleep(_PAUSE_SECONDS)
+    raise PhaseFailedError(
+        f"Asterisk on {host.name} does not take the new secret of {number}",
+        evidence=f"REGISTER with it was answered {status}",
+        helps=f"ucontact doctor --only asterisk --site {job.site_file}",
+    )
+
+
+def _taken_back(
+    name: str, job: Job, error: BaseException, clean: Callable[[str], str], log_path: Path
+) -> BaseException:
+    """Give the server the old secret again; what is to be raised, which says how that went."""
+    mends = f"ucontact install --site {job.site_file} --yes"
+    if isinstance(error, TimeoutError):
+        error = PhaseFailedError("a host gave no answer in time", evidence=str(error))
+    try:
+        play_tagged(job, "telephony", _TAG)
+    except (ApplianceError, TimeoutError) as again:
+        first = error.what if isinstance(error, ApplianceError) else "it was interrupted"
+        evidence = error.evidence if isinstance(error, ApplianceError) else ""
+        return PhaseFailedError(
+            f"{name} was not changed, but the server may have another secret than the stored one: "
+            f"{clean(first)}",
+            evidence=clean("\n".join(filter(None, [evidence, f"then: {again}"])))
+            + f"\nlog: {log_path}",
+            helps=f"{mends}   (gives the server the stored secret again)",
+        )
+    if not isinstance(error, ApplianceError):
+        return error
+    job.log("the server has the old secret again")
+    return type(error)(
+        f"{name} keeps its secret, here and on the server: {clean(error.what)}",
+        evidence=clean(f"{error.evidence}\nlog: {log_path}").strip(),
+        helps=error.helps or mends,
+    )

@@ -1,0 +1,344 @@
+"""The install: survey, plan, then the phases in order, journalled so that it can continue."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ucontact_appliance import __version__
+from ucontact_appliance.errors import ApplianceError, UsageError
+from ucontact_appliance.facts.runner import shared_connections
+from ucontact_appliance.install.admission import start_anew
+from ucontact_appliance.install.course import failing, hosts_of, run_phases, within
+from ucontact_appliance.install.events import (
+    CallMade,
+    Event,
+    Observer,
+    PhaseForeseen,
+    PhaseNotJudged,
+    PhaseStarted,
+    Warned,
+)
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.journal import (
+    Journal,
+    Progress,
+    inputs_diff,
+    load_journal,
+)
+from ucontact_appliance.install.leftovers import sweep_leftovers
+from ucontact_appliance.install.lock import install_lock
+from ucontact_appliance.install.log import run_log
+from ucontact_appliance.install.phases import INSTALL, Phase, Unforeseen
+from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
+from ucontact_appliance.install.surveying import Surveyed
+from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
+from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.moving.carry import load_places
+from ucontact_appliance.planning.model import Plan, Role
+from ucontact_appliance.planning.moves import Move, moves_for
+from ucontact_appliance.release.store import ReleaseFiles
+from ucontact_appliance.site.current import remember_site
+from ucontact_appliance.site.files import private_dir
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.secrets import (
+    Secrets,
+    load_secrets,
+    provided_names,
+    save_secrets,
+    with_generated,
+)
+from ucontact_appliance.state import StatePaths, state_paths
+
+_RETRY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class InstallResult:
+    """What a finished install leaves to say."""
+
+    changed: int
+    seconds: float
+    log: Path
+    call: str  # what came of the call that it ends with; also that there was none
+
+
+# A phase that the newest install did not finish, or not on these servers: its tasks build on what
+# earlier ones lay down.
+NEVER_THROUGH = Unforeseen("the newest install did not come through it on these servers")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One phase of a dry run: how much it would change, or why that can't be told."""
+
+    id: str
+    title: str
+    changes: int | Unforeseen
+
+
+def install(
+    seen: Surveyed,
+    site_file: Path,
+    release: ReleaseFiles,
+    observer: Observer,
+    *,
+    restart: bool = False,
+    replace_newer: bool = False,
+    abandoned: frozenset[Role] = frozenset(),
+    new_ca: bool = False,
+    take_over: tuple[str, ...] = (),
+    full: bool = False,
+    phases: tuple[Phase, ...] = INSTALL,
+    speak: Language = ENGLISH,
+) -> InstallResult:
+    """Run the phases; continue an interrupted install at the phase that stopped it.
+
+    What the checks find is told in the language of `speak`. With `new_ca` the site's CA is set
+    aside first, with what else is damaged, and every phase runs. The components of `take_over` may
+    be somebody else's: they are copied before anything is written over. With `full` no phase is
+    skipped because nothing differs.
+
+    Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
+    an interrupted install is continued on other inputs (unless `restart`), or when a server was
+    installed by a run that is not known here (unless `replace_newer`).
+    """
+    paths = state_paths(seen.site.site)
+    start = time.monotonic()
+    calls: list[str] = []
+
+    def hearing(event: Event) -> None:
+        if isinstance(event, CallMade):
+            calls.append(event.text)
+        observer(event)
+
+    with (
+        install_lock(paths.lock) as lock,
+        shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
+        hold_servers(
+            seen,
+            site_file,
+            paths,
+            ssh,
+            lambda text: observer(Warned(text)),
+            replace_newer=replace_newer or new_ca,
+        ) as hold,
+    ):
+        sweep_leftovers()  # of the killed run whose last process the lock has waited for
+        if new_ca:
+            kept = start_anew(seen.site, paths, seen.marks)
+            observer(Warned("the site gets a new CA" + "".join(f"\nkept: {path}" for path in kept)))
+        secrets = _ensure_secrets(seen.site, paths, site_file)
+        journal = load_journal(paths.journal)
+        interrupted = _interrupted_amid_changes(journal, phases)
+        anew = restart or new_ca or not stopped_midway(journal, phases)
+        # Until a run has come to its end, nobody knows what was changed and that it works.
+        unproven = journal.unproven or interrupted
+        journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
+        journal = journal.model_copy(update={"unproven": unproven})
+        moves = pending_moves(seen, abandoned)
+        with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (
+            log_path,
+            log,
+        ):
+            job = Job(
+                seen=seen,
+                site_file=site_file,
+                release=release,
+                secrets=secrets,
+                paths=paths,
+                ssh=ssh,
+                observer=hearing,
+                log=log,
+                moves=moves,
+                take_over=take_over,
+                held=(lock,),
+                hold=hold,
+                interrupted=interrupted,
+                speak=speak,
+            )
+            hold.ended_by(job.processes.end)
+            try:
+                changed = run_phases(
+                    job,
+                    journal,
+                    log_path,
+                    phases,
+                    full=any((full, restart, new_ca, take_over, moves, unproven)),
+                )
+            except BaseException:
+                _recorded(hold, observer, well=False)
+                raise
+            _recorded(hold, observer, well=True)
+        remember_site(site_file)
+    told = calls[-1] if calls else "no call was made: the installation has no phase for it"
+    return InstallResult(changed, time.monotonic() - start, log_path, told)
+
+
+def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> bool:
+    """Whether the next install continues the newest one, and skips what that has finished.
+
+    A run that only looked has changed nothing: there is nothing to continue. One that came to its
+    last phase, which only judges, has all others behind it: what the judgement asks to be mended is
+    theirs to mend, so they run again.
+    """
+    return _interrupted_amid_changes(journal, phases) and not journal.begun(phases[-1].id)
+
+
+def _interrupted_amid_changes(journal: Journal, phases: tuple[Phase, ...]) -> bool:
+    """Whether the newest install came beyond preflight, and not to its end."""
+    return journal.interrupted and journal.begun_beyond(phases[0].id)
+
+
+def _recorded(hold: ServerHold, observer: Observer, *, well: bool) -> None:
+    """Record on the servers how the run ended; what can't be recorded changes nothing of that."""
+    try:
+        hold.finish(well=well)
+    except (ApplianceError, TimeoutError) as error:
+        evidence = getattr(error, "evidence", "")
+        observer(Warned(f"{error}: {evidence}" if evidence else str(error)))
+
+
+def preview(
+    seen: Surveyed,
+    site_file: Path,
+    release: ReleaseFiles | None,
+    observer: Observer,
+    *,
+    restart: bool = False,
+    abandoned: frozenset[Role] = frozenset(),
+    full: bool = False,
+    phases: tuple[Phase, ...] = INSTALL,
+    speak: Language = ENGLISH,
+) -> tuple[Preview, ...]:
+    """What an install would change; writes nothing here and changes nothing there.
+
+    Preflight is judged for real, as are secrets and an interrupted install's inputs: raises what
+    `install` raises of them. A phase that was never through can't be told in numbers.
+    """
+    paths = state_paths(seen.site.site)
+    journal = load_journal(paths.journal)
+    known = load_secrets(paths.secrets)
+    _demand_provided(seen.site, known, site_file)
+    secrets = Secrets(with_generated(seen.site, known))
+    if not restart and stopped_midway(journal, phases):
+        inputs = _inputs(seen, release)
+        if release is None:  # no telling yet whether it is the same
+            inputs["release"] = journal.inputs.get("release")
+        _demand_same(journal, inputs, site_file)
+    moves = pending_moves(seen, abandoned)
+    with shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh:
+        demand_known(seen, site_file, paths, ssh)
+        job = Job(
+            seen=seen,
+            site_file=site_file,
+            release=release,
+            secrets=secrets,
+            paths=paths,
+            ssh=ssh,
+            observer=observer,
+            log=lambda line: None,
+            moves=moves,
+            speak=speak,
+        )
+        every = any((full, restart, moves, journal.unproven or journal.interrupted))
+        return _previewed(job, journal, phases, full=every)
+
+
+def _previewed(
+    job: Job, journal: Journal, phases: tuple[Phase, ...], *, full: bool
+) -> tuple[Preview, ...]:
+    phases = tuple(phase for phase in phases if phase.needed(job))
+    servers = Servers(job.site.hosts, job.ssh, States() if full else load_states(job.paths))
+    rows: list[Preview] = []
+    for number, phase in enumerate(phases, start=1):
+        job.observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
+        begin = time.monotonic()
+        changes: int | Unforeseen = NEVER_THROUGH
+        if number == 1 or (journal.finished(phase.id) and _stood(phase, job.plan, journal)):
+            with failing(phase, job, begin, f"ucontact install --site {job.site_file} --dry-run"):
+                differs = servers.differences(phase.id, phase.inputs(job), hosts_of(phase, job))
+                same = differs == NOTHING_DIFFERS
+                changes = 0 if same else phase.preview(within(job, phase))
+        if isinstance(changes, Unforeseen):
+            job.observer(PhaseNotJudged(phase.id, phase.title, changes.because))
+        else:
+            seconds = time.monotonic() - begin
+            job.observer(PhaseForeseen(phase.id, phase.title, changes, seconds))
+        rows.append(Preview(phase.id, phase.title, changes))
+    return tuple(rows)
+
+
+def _stood(phase: Phase, plan: Plan, journal: Journal) -> bool:
+    """Whether the journal's install had the phase's hosts, at their addresses, in their roles."""
+    now = plan.hosts if phase.runs_on is None else plan.carriers(phase.runs_on)
+    before = journal.inputs.get("plan", {}).get("hosts", [])
+    keys = ("name", "address", "roles")
+    known = [tuple(host.get(key) for key in keys) for host in before]
+    wanted = [host.model_dump(mode="json") for host in now]
+    return all(tuple(host[key] for key in keys) in known for host in wanted)
+
+
+def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> tuple[Move, ...]:
+    """What an install of this site would carry from one server to another; changes nothing.
+
+    `abandoned` are roles whose old server is gone for good: they start without their data.
+    """
+    places = load_places(state_paths(seen.site.site).places)
+    machines = {name: found.machine_id for name, found in seen.surveys.items()}
+    moves = moves_for(seen.site, seen.plan, places, machines)
+    return tuple(move for move in moves if move.role not in abandoned)
+
+
+def _demand_provided(site: Site, known: Secrets, site_file: Path) -> None:
+    missing = [name for name in provided_names(site) if name not in known]
+    if missing:
+        raise UsageError(
+            "a trunk's password is not known yet",
+            evidence=", ".join(missing),
+            helps=f"ucontact secrets set {missing[0]} --site {site_file}",
+        )
+
+
+def _ensure_secrets(site: Site, paths: StatePaths, site_file: Path) -> Secrets:
+    private_dir(paths.etc)
+    private_dir(paths.var)
+    known = load_secrets(paths.secrets)
+    _demand_provided(site, known, site_file)
+    values = with_generated(site, known)
+    if values != dict(known):
+        save_secrets(paths.secrets, values)
+    return Secrets(values)
+
+
+def _inputs(seen: Surveyed, release: ReleaseFiles | None) -> dict[str, Any]:
+    return {
+        "appliance": __version__,
+        "release": release.sha256 if release else None,
+        "site": seen.site.model_dump(mode="json", exclude={"waivers"}),
+        "plan": seen.plan.model_dump(mode="json", exclude={"reasons"}),
+    }
+
+
+def _opened_journal(
+    journal: Journal, inputs: dict[str, Any], site_file: Path, *, anew: bool
+) -> Journal:
+    """The journal to go on with: the interrupted one, or a fresh one."""
+    fresh = Journal(inputs=inputs, progress=Progress.STARTED)
+    if anew:
+        return fresh
+    _demand_same(journal, inputs, site_file)
+    return journal.with_progress(Progress.STARTED)
+
+
+def _demand_same(journal: Journal, inputs: dict[str, Any], site_file: Path) -> None:
+    """An interrupted install goes on with what it began with, or not at all."""
+    difference = inputs_diff(journal.inputs, inputs)
+    if difference:
+        raise UsageError(
+            "an install was interrupted, and its inputs have changed since",
+            evidence=difference,
+            helps=f"ucontact install --site {site_file} --restart   (all phases, as it is now)",
+        )

@@ -1,0 +1,198 @@
+"""The newest installation as each server records it, and whether this machine knows of it.
+
+A server's record says which run of which controller installed it, and on which site.yml. The
+controller remembers the runs that it knows beside the site's secrets: who copies those to another
+controller takes along what it knows. Everything in a record is a server's word: bounded and parsed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import hashlib
+import json
+import secrets
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from ucontact_appliance import __version__
+from ucontact_appliance.damage import why
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.model import Host, Site
+
+RECORD = "/var/lib/ucontact/installation.json"  # on the server, 0600
+RECORD_BYTES = 1 << 20  # a site with 10,000 extensions takes 100 kB
+_KEPT_RUNS = 200
+_MOST_LINES = 60  # of a diff
+_RUN = r"^[0-9a-f]{32}$"
+# What is another server's business, or means something on the controller alone.
+_PRIVATE: dict[str, Any] = {
+    "waivers": True,
+    "attestations": True,
+    "release": True,
+    "certificate": {"chain", "key", "ca"},
+    "hosts": {"__all__": {"key", "user"}},
+    "telephony": {"trunks": {"__all__": {"username"}}},
+}
+
+
+class ServerRecord(BaseModel):
+    """The newest installation of a server: whose, by whom, when, and on what.
+
+    `fingerprint` is the SHA-256 of the whole site.yml as it was understood; `site_values` is what
+    of it may be shown, without secrets.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    site: str = Field(min_length=1, max_length=63)
+    run: str = Field(pattern=_RUN)
+    sequence: int = Field(ge=1)
+    started: AwareDatetime
+    progress: Literal["started", "done", "failed"]
+    controller: str = Field(max_length=255)
+    appliance: str = Field(max_length=64)
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    site_values: dict[str, Any]
+
+    def encoded(self) -> str:
+        """The file's content in base64, on one line."""
+        return base64.b64encode(f"{self.model_dump_json(indent=1)}\n".encode()).decode()
+
+
+class KnownRun(BaseModel):
+    """A run that the controller's state knows of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(pattern=_RUN)
+    sequence: int = Field(ge=1)
+    started: AwareDatetime
+
+
+class KnownRuns(BaseModel):
+    """The runs of a site that the controller's state knows of, the newest last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    runs: tuple[KnownRun, ...] = ()
+
+    def knows(self, run: str) -> bool:
+        """Whether that run was this state's own."""
+        return any(one.run == run for one in self.runs)
+
+
+def new_record(site: Site, controller: str, sequence: int) -> ServerRecord:
+    """The record of a run that begins now."""
+    whole = json.dumps(site.model_dump(mode="json"), sort_keys=True)
+    return ServerRecord(
+        site=site.site,
+        run=secrets.token_hex(16),
+        sequence=sequence,
+        started=datetime.now(timezone.utc).replace(microsecond=0),
+        progress="started",
+        controller=controller,
+        appliance=__version__,
+        fingerprint=hashlib.sha256(whole.encode()).hexdigest(),
+        site_values=shown_values(site),
+    )
+
+
+def shown_values(site: Site) -> dict[str, Any]:
+    """What of site.yml may lie on every server of the site: no paths, no accounts."""
+    return site.model_dump(mode="json", exclude=_PRIVATE)
+
+
+def parse_record(text: str, host: Host) -> ServerRecord | None:
+    """The record in base64 as the server gave it, `-` for none.
+
+    Raises UnreachableError for one that can't be understood: it is not replaced silently.
+    """
+    if text == "-":
+        return None
+    try:
+        data = base64.b64decode(text, validate=True)
+        if len(data) > RECORD_BYTES:
+            raise ValueError(f"it has more than {RECORD_BYTES} bytes")
+        return ServerRecord.model_validate_json(data)
+    except (binascii.Error, ValueError) as error:
+        raise UnreachableError(
+            f"host {host.name}: the record of its newest installation, {RECORD}, can't be read",
+            evidence=why(error),
+            helps=f"on {host.name}: mv {RECORD} {RECORD}.damaged   (only if no other machine "
+            "installs this site: the record protects its newer installation from this one)",
+        ) from error
+
+
+def load_known_runs(path: Path) -> KnownRuns:
+    """The runs in that file; none before the first. Raises UnreachableError."""
+    try:
+        return KnownRuns.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return KnownRuns()
+    except (OSError, ValidationError) as error:
+        raise UnreachableError(
+            f"the list of this site's installations, {path}, can't be read",
+            evidence=why(error),
+            helps=f"mv {path} {path}.damaged, then: ucontact install --replace-newer",
+        ) from error
+
+
+def remember_run(path: Path, record: ServerRecord) -> None:
+    """Add the run to the file, in one step; before any server records it."""
+    known = load_known_runs(path)
+    added = KnownRun(run=record.run, sequence=record.sequence, started=record.started)
+    runs = (*known.runs, added)[-_KEPT_RUNS:]
+    write_private(path, KnownRuns(runs=runs).model_dump_json(indent=1) + "\n")
+
+
+def refuse_unknown(
+    host: Host, found: ServerRecord, known: KnownRuns, site: Site, site_file: Path
+) -> None:
+    """Raises UsageError, with a diff, when the server's newest run is not known here."""
+    if found.site == site.site and known.knows(found.run):
+        return
+    replace = f"ucontact install --site {site_file} --replace-newer"
+    who = (
+        f"run {found.sequence} of {found.started:%Y-%m-%d %H:%M} UTC ({found.progress}), "
+        f"from {found.controller}, with ucontact {found.appliance}"
+    )
+    if found.site != site.site:
+        raise UsageError(
+            f"the server {host.name} ({host.address}) belongs to the site {found.site}",
+            evidence=who,
+            helps=f"name another server in {site_file}; or, to take it over: {replace}",
+        )
+    raise UsageError(
+        f"the server {host.name} ({host.address}) has a newer installation, "
+        "which this machine does not know",
+        evidence=f"{who}\n{_difference(found, site)}",
+        helps=f"install from {found.controller}, or copy its site.yml and its folder "
+        f"/etc/ucontact/{site.site} here; to overwrite what is there with this site.yml: {replace}",
+    )
+
+
+def _difference(found: ServerRecord, site: Site) -> str:
+    here = shown_values(site)
+    lines = list(
+        difflib.unified_diff(
+            yaml.safe_dump(found.site_values, sort_keys=True).splitlines(),
+            yaml.safe_dump(here, sort_keys=True).splitlines(),
+            "site.yml there",
+            "site.yml here",
+            n=1,
+            lineterm="",
+        )
+    )
+    if not lines:
+        return "site.yml says the same there; that installation's secrets and keys are not here"
+    more = [f"... {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*lines[:_MOST_LINES], *more])

@@ -1,0 +1,70 @@
+"""The first look at all hosts of a site, and the plan made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.network import peer_address
+from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.facts.survey import Survey, survey
+from ucontact_appliance.operate.reach import reaching
+from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.ownership import SiteMark
+from ucontact_appliance.planning.topology import make_plan
+from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.state import StatePaths
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A site with the first look at each host (by name), and the plan made of both."""
+
+    site: Site
+    surveys: Mapping[str, Survey]
+    addresses: Mapping[str, str]
+    plan: Plan
+
+    @property
+    def marks(self) -> Mapping[str, SiteMark | None]:
+        """What each server carries of an installation, by host."""
+        return {name: found.mark for name, found in self.surveys.items()}
+
+
+def look(site: Site, paths: StatePaths) -> Surveyed:
+    """Survey every host and make the plan. Raises UnreachableError for a host out of reach."""
+    surveys: dict[str, Survey] = {}
+    for name, found in look_at_hosts(site, paths).items():
+        if isinstance(found, UnreachableError):
+            raise found
+        surveys[name] = found
+    addresses = {host.name: peer_address(host) for host in site.hosts}
+    plan = make_plan(site, iron_of(surveys)).with_peers(addresses)
+    return Surveyed(site=site, surveys=surveys, addresses=addresses, plan=plan)
+
+
+def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | UnreachableError]:
+    """All hosts at once, in the order of site.yml: what each is, or why that can't be told."""
+
+    ssh = SshSettings(paths.known_hosts)
+
+    def one(host: Host) -> Survey | UnreachableError:
+        try:
+            with reaching(host), runner_for(host, ssh) as runner:
+                return survey(runner)
+        except UnreachableError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=len(site.hosts)) as pool:
+        return dict(zip([host.name for host in site.hosts], pool.map(one, site.hosts), strict=True))
+
+
+def iron_of(surveys: Mapping[str, Survey]) -> dict[str, Iron]:
+    """What planning needs of each host, by name."""
+    return {
+        name: Iron(found.memory_mb, found.threads, found.disk_free_mb, found.disk_total_mb)
+        for name, found in surveys.items()
+    }

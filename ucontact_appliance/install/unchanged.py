@@ -1,0 +1,215 @@
+"""Which phases have nothing to do: their inputs and servers are as right after their last good run.
+
+An installation looks first, one command a server, and lets Ansible converge only what differs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.facts.state import look_at_state, state_of_phase
+from ucontact_appliance.install.events import TaskResult
+from ucontact_appliance.install.inputs import enough_tags
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.model import Host
+from ucontact_appliance.state import StatePaths
+
+if TYPE_CHECKING:
+    from ucontact_appliance.install.phases import Phase
+
+SCHEMA = 1
+_MOST_NAMED = 5
+
+
+class PhaseState(BaseModel):
+    """A phase right after its last good run: digests of its inputs, and each host's state."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: dict[str, str]
+    hosts: dict[str, dict[str, str]]
+
+
+class States(BaseModel):
+    """The phases of one site by id; one that was never through, or is at work, has none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA
+    phases: dict[str, PhaseState] = {}
+
+
+def load_states(paths: StatePaths) -> States:
+    """What was recorded; nothing where no record can be read: then every phase runs."""
+    try:
+        return States.model_validate_json(paths.states.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return States()
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Why a phase has to run: names of its inputs, and what else, in words."""
+
+    inputs: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """As one line; of many the first."""
+        words = [*(f"input {name}" for name in self.inputs), *self.others]
+        more = len(words) - _MOST_NAMED
+        return ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+NOTHING_DIFFERS = Differences()
+
+
+def differences(
+    recorded: PhaseState | None, inputs: Mapping[str, str], seen: Mapping[str, Mapping[str, str]]
+) -> Differences:
+    """Return why the phase has to run. `seen` are its hosts' states."""
+    if recorded is None:
+        return Differences(others=("it has no good run on record",))
+    if recorded.hosts.keys() != seen.keys():
+        return Differences(others=("its servers are others",))
+    others = inputs.keys() ^ recorded.inputs.keys()
+    others |= {name for name in inputs if inputs[name] != recorded.inputs.get(name)}
+    items = (
+        f"{host}: {item}"
+        for host, items in recorded.hosts.items()
+        for item, state in items.items()
+        if seen[host].get(item) != state
+    )
+    return Differences(tuple(sorted(others)), tuple(items))
+
+
+class Tasks(Enum):
+    """Which tasks of a phase were run."""
+
+    NONE = "none"
+    SOME = "some"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A phase that is through: which of its tasks ran, and how many things they changed."""
+
+    tasks: Tasks
+    changed: int = 0
+
+
+class Servers:
+    """The servers' states as this run has seen them; asked by several phases at once."""
+
+    def __init__(self, hosts: Iterable[Host], ssh: SshSettings, states: States) -> None:
+        self._hosts = {host.name: host for host in hosts}
+        self._ssh = ssh
+        self._states = states
+        self._seen: dict[str, dict[str, str]] = {}
+        self._lock = threading.Lock()
+
+    def differences(
+        self, phase: str, inputs: Mapping[str, str] | None, hosts: Collection[str]
+    ) -> Differences:
+        """Return why the phase has to run. Raises UnreachableError for a host out of reach."""
+        if inputs is None:
+            return Differences(others=("it is never skipped",))
+        return differences(self._states.phases.get(phase), inputs, self._seen_of(hosts))
+
+    def _seen_of(self, names: Collection[str]) -> dict[str, dict[str, str]]:
+        # All items on record, in one look for all phases.
+        with self._lock:
+            missing = [name for name in names if name not in self._seen]
+            self._seen |= self._looked_at({name: self._known(name) for name in missing})
+            return {name: self._seen[name] for name in names}
+
+    def forget(self, names: Collection[str]) -> None:
+        """Something was changed on those hosts: look again when somebody asks."""
+        with self._lock:
+            for name in names:
+                self._seen.pop(name, None)
+
+    def record(self, paths: StatePaths, phase: str, state: PhaseState) -> None:
+        """Record a phase that is through."""
+        with self._lock:
+            self._save(paths, {**self._states.phases, phase: state})
+
+    def drop(self, paths: StatePaths, phase: str) -> PhaseState | None:
+        """Take the record of a phase that begins away; what it was."""
+        with self._lock:
+            phases = dict(self._states.phases)
+            recorded = phases.pop(phase, None)
+            if recorded is not None:
+                self._save(paths, phases)
+            return recorded
+
+    def _save(self, paths: StatePaths, phases: dict[str, PhaseState]) -> None:
+        self._states = States(phases=phases)
+        write_private(paths.states, self._states.model_dump_json(indent=1) + "\n")
+
+    def after(self, inputs: Mapping[str, str], items: Mapping[str, Collection[str]]) -> PhaseState:
+        """Return a phase's state as it is now."""
+        return PhaseState(inputs=dict(inputs), hosts=self._looked_at(items))
+
+    def _known(self, name: str) -> set[str]:
+        phases = self._states.phases.values()
+        return {item for phase in phases for item in phase.hosts.get(name, {})}
+
+    def _looked_at(self, items: Mapping[str, Collection[str]]) -> dict[str, dict[str, str]]:
+        def one(name: str) -> dict[str, str]:
+            with runner_for(self._hosts[name], self._ssh) as runner:
+                return look_at_state(runner, items[name])
+
+        with ThreadPoolExecutor(max_workers=max(1, len(items))) as pool:
+            return dict(zip(items, pool.map(one, items), strict=True))
+
+
+def run_where_different(
+    phase: Phase,
+    job: Job,
+    servers: Servers,
+    hosts: Collection[str],
+    results: Sequence[TaskResult],
+    *,
+    full: bool,
+) -> Done:
+    """Run the phase, and record its state when it is through.
+
+    `results` are those of its tasks; they come while it runs, by the observer of `job`. Unless it
+    is a `full` run, nothing runs where nothing differs, and where only some inputs do, the tasks
+    that are enough for these. Raises what the phase raises; then it is not on record any more.
+    """
+    inputs = phase.inputs(job)
+    if inputs is None:
+        return Done(Tasks.ALL, phase.run(job))
+    if not full:
+        different = servers.differences(phase.id, inputs, hosts)
+        if different == NOTHING_DIFFERS:
+            return Done(Tasks.NONE)
+        tags = () if different.others else enough_tags(phase.id, different.inputs)
+        job = replace(job, tags=tags)
+        job.log(f"differs: {different}")
+    recorded = servers.drop(job.paths, phase.id)
+    try:
+        changed = phase.run(job)
+    finally:
+        servers.forget(hosts)
+    managed = {host: set(state_of_phase(phase.id)) for host in hosts}
+    if job.tags and recorded is not None:  # the other tasks report nothing this time
+        for host in hosts:
+            managed[host].update(recorded.hosts[host])
+    for result in results:
+        managed.setdefault(result.host, set()).update(result.manages)
+    # Asked again: what was to be issued first is part of the inputs.
+    servers.record(job.paths, phase.id, servers.after(phase.inputs(job) or inputs, managed))
+    return Done(Tasks.SOME if job.tags else Tasks.ALL, changed)

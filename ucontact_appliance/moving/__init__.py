@@ -1,0 +1,1 @@
+"""Carrying a role's data to another server."""

@@ -1,0 +1,137 @@
+"""The doctor's runs, kept as files on the machine that installs, and forgotten by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ucontact_appliance.checks.model import Calls, Finding
+from ucontact_appliance.findings.changes import BLOCKED, WAIVED, Changes, Seen, compare
+from ucontact_appliance.findings.document import DoctorDocument, FindingRow, to_document
+from ucontact_appliance.findings.registry import CHECKS
+from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.model import Site
+
+_NAME = "%Y%m%dT%H%M%S%fZ"
+# What runs with each kind of calls judge; what is in no registry any more was judged by all.
+_JUDGED = {
+    calls: frozenset(check.id for check in CHECKS if check.stages & set(calls.stages))
+    for calls in Calls
+}
+_KNOWN = frozenset(check.id for check in CHECKS)
+
+By = Literal["hand", "night"]
+
+
+class Run(BaseModel):
+    """One kept run. `deep`: with all calls; `by`: a person, or the timer that told of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deep: bool
+    by: By
+    document: DoctorDocument
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How many runs are kept at the most, and for how many days."""
+
+    runs: int
+    days: int
+
+
+def retention() -> Retention:
+    """The rule of data/doctor.yml."""
+    return Retention(**load_data("doctor")["history"])
+
+
+def keep_run(
+    folder: Path,
+    site: Site,
+    time: datetime,
+    findings: Sequence[Finding],
+    *,
+    calls: Calls,
+    by: By = "hand",
+    rule: Retention | None = None,
+) -> Path:
+    """Write the run of that (aware) time, 0600 in a 0700 folder, then forget what the rule says.
+
+    Raises UnreachableError when it can't be written.
+    """
+    document = DoctorDocument.model_validate(to_document(site, time, findings))
+    path = folder / f"{time.astimezone(timezone.utc):{_NAME}}-{by}.json"
+    run = Run(deep=calls is Calls.DEEP, by=by, document=document)
+    write_private(path, run.model_dump_json(indent=1) + "\n")
+    # Each kind by itself: a day of trying things out must not push the nights out.
+    for old in _forgotten(_files(folder, by), time, rule or retention()):
+        old.unlink(missing_ok=True)
+    return path
+
+
+def kept_runs(folder: Path) -> tuple[Run, ...]:
+    """The kept runs, the newest first; a file that is none, or damaged, is passed over."""
+    runs = (_load(path) for path in reversed(_files(folder)))
+    return tuple(run for run in runs if run is not None)
+
+
+def changes_since(
+    runs: Iterable[Run], findings: Sequence[Finding], *, calls: Calls, by: By | None = None
+) -> Changes:
+    """What changed since the newest of `runs` (newest first) that can be compared.
+
+    A deep run is compared with a deep one; what the earlier run judged by calls that this one does
+    not place is left out. `by` narrows them to the timer's own: what a person saw by day, the night
+    still tells.
+    """
+    deep = calls is Calls.DEEP
+    earlier = next(
+        (run for run in runs if (run.deep or not deep) and by in (None, run.by)),
+        None,
+    )
+    if earlier is None:
+        return compare((), findings)
+    seen = [
+        Seen(row.id, row.host, row.title, _state(row))
+        for row in earlier.document.findings
+        if row.id in _JUDGED[calls] or row.id not in _KNOWN
+    ]
+    return compare(seen, findings, earlier.document.time)
+
+
+def _state(row: FindingRow) -> str:
+    if row.waived is not None:
+        return WAIVED
+    return BLOCKED if row.blocked_by else row.verdict.value
+
+
+def _files(folder: Path, by: By | Literal["*"] = "*") -> list[Path]:
+    """The runs' files, the oldest first: their names begin with their times."""
+    return sorted(path for path in folder.glob(f"*-{by}.json") if _time(path) is not None)
+
+
+def _time(path: Path) -> datetime | None:
+    try:
+        return datetime.strptime(path.stem.partition("-")[0], _NAME).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
+def _forgotten(files: Sequence[Path], now: datetime, rule: Retention) -> list[Path]:
+    beyond = files[: -rule.runs] if rule.runs else files
+    oldest = now - timedelta(days=rule.days)
+    return [path for path in files if path in beyond or (_time(path) or now) < oldest]
+
+
+def _load(path: Path) -> Run | None:
+    try:
+        return Run.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return None

@@ -1,0 +1,62 @@
+"""What was installed, as the state on this machine remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ucontact_appliance.damage import why
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.findings.registry import IDS
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.report.controls import control_ids
+from ucontact_appliance.site.files import write_private
+from ucontact_appliance.site.loader import load_site
+from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.secrets import Secrets, load_secrets
+from ucontact_appliance.state import StatePaths, state_paths
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A site with the plan that its newest install executed, and its secrets."""
+
+    site: Site
+    site_file: Path
+    plan: Plan
+    secrets: Secrets
+    paths: StatePaths
+
+
+def load_installed(site_file: Path) -> Installed:
+    """The installed site. Raises UsageError when it was never installed from this machine."""
+    site = load_site(site_file, IDS, control_ids())
+    paths = state_paths(site.site)
+    try:
+        plan = Plan.model_validate_json(paths.plan.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"the site {site.site} was not installed from this machine yet",
+            evidence=f"there is no {paths.plan}",
+            helps=f"ucontact install --site {site_file}",
+        ) from None
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UnreachableError(
+            f"the plan {paths.plan} can't be read",
+            evidence=why(error),
+            helps=f"ucontact install --site {site_file}",
+        ) from error
+    if {host.name for host in plan.hosts} != {host.name for host in site.hosts}:
+        raise UsageError(
+            "site.yml names other hosts than the ones that were installed",
+            evidence=f"installed: {', '.join(host.name for host in plan.hosts)}",
+            helps=f"ucontact install --site {site_file}",
+        )
+    return Installed(site, site_file, plan, load_secrets(paths.secrets), paths)
+
+
+def save_plan(paths: StatePaths, plan: Plan) -> None:
+    """Remember the plan that is being executed, once preflight has let it pass."""
+    write_private(paths.plan, plan.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,27 @@
+"""What the newest benchmark of the telephony server found (operate/benchmark.py)."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ucontact_appliance.damage import why
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.planning.capacity import Measurement
+from ucontact_appliance.state import StatePaths
+
+
+def load_measurement(paths: StatePaths) -> Measurement | None:
+    """What the newest benchmark found; None when there was none, or none that this user may read.
+
+    Raises UnreachableError when it is there and can't be read.
+    """
+    try:
+        return Measurement.model_validate_json(paths.capacity.read_text(encoding="utf-8"))
+    except (FileNotFoundError, PermissionError):
+        return None
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UnreachableError(
+            f"the measurement {paths.capacity} can't be read",
+            evidence=why(error),
+            helps="ucontact profile --benchmark   (measures anew)",
+        ) from error

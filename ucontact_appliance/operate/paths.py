@@ -1,0 +1,106 @@
+"""Measuring paths: from this machine to a far end, and between a site's own hosts.
+
+A far end that is a host of the site gets its reflector for the time of the measurement. The paths
+are measured one after another, or each would be a part of the other's traffic.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from ucontact_appliance.checks.path import MeasuredPath
+from ucontact_appliance.facts.path import Session, measure
+from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings, runner_for
+from ucontact_appliance.facts.survey import came_from
+from ucontact_appliance.facts.throughput import throughput
+from ucontact_appliance.operate.reflector import reflecting
+from ucontact_appliance.planning.tables import probe
+from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.state import StatePaths
+
+HERE = "this machine"
+_PREPARATION = 30  # seconds that a reflector may wait for its first packet
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be measured: sessions like this one, and so many calls' bandwidth."""
+
+    session: Session
+    port: int
+    throughput_port: int
+    calls: int
+
+    @property
+    def seconds(self) -> int:
+        """What one path takes."""
+        return self.session.seconds + 2 * probe().throughput_seconds
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A path to be measured; `source` None is this machine."""
+
+    source: Host | None
+    target: Host
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What its two ends are called."""
+        return self.source.name if self.source else HERE, self.target.name
+
+
+def legs(site: Site, target: str | None = None) -> tuple[Leg, ...]:
+    """From this machine to each host, and between the hosts; with `target` only from here to it."""
+    afar = [host for host in site.hosts if not host.is_local]
+    if target is not None:
+        return tuple(Leg(None, host) for host in afar if target in (host.name, host.address))
+    between = [Leg(one, other) for one in site.hosts for other in afar if one != other]
+    return (*(Leg(None, host) for host in afar), *(leg for leg in between if not _is_here(leg)))
+
+
+def _is_here(leg: Leg) -> bool:
+    return leg.source is not None and leg.source.is_local
+
+
+def measure_far_end(address: str, wanted: Wanted) -> tuple[MeasuredPath, float]:
+    """From this machine to a reflector that runs already; with the seconds that it took."""
+    return _measured(LocalRunner(), sys.executable, (HERE, address), address, wanted)
+
+
+def measure_legs(
+    paths: StatePaths,
+    chosen: Sequence[Leg],
+    wanted: Wanted,
+    on_leg: Callable[[Leg], None],
+) -> Iterator[tuple[MeasuredPath, float]]:
+    """Each leg's figures with its seconds. Raises UnreachableError when one can't be measured."""
+    ssh = SshSettings(paths.known_hosts)
+    for leg in chosen:
+        on_leg(leg)
+        with ExitStack() as stack:
+            there = stack.enter_context(runner_for(leg.target, ssh))
+            runner: Runner = LocalRunner()
+            python, source = sys.executable, came_from(there)
+            if leg.source is not None:
+                runner = stack.enter_context(runner_for(leg.source, ssh))
+                python, source = "python3", leg.source.address
+            seconds = wanted.seconds + _PREPARATION + probe().open_seconds
+            ports = (wanted.port, wanted.throughput_port)
+            stack.enter_context(reflecting(there, [source], ports, seconds))
+            yield _measured(runner, python, leg.names, leg.target.address, wanted)
+
+
+def _measured(
+    runner: Runner, python: str, names: tuple[str, str], address: str, wanted: Wanted
+) -> tuple[MeasuredPath, float]:
+    began = time.monotonic()
+    # Not at once: what fills the line would be measured as its delay.
+    quality = measure(runner, python, address, wanted.port, wanted.session)
+    carried = throughput(runner, address, wanted.throughput_port, probe().throughput_seconds)
+    path = MeasuredPath(*names, quality, carried, wanted.calls)
+    return path, time.monotonic() - began

@@ -1,0 +1,273 @@
+"""The nights: a systemd timer on the machine that installs, and whom it tells what changed.
+
+Whom it tells is kept in `watch.json` beside the site's secrets, and not in site.yml: a webhook's
+address is a secret, and the timer belongs to this machine, not to the site.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import jinja2
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.findings.changes import Changes
+from ucontact_appliance.findings.translated import remedy, said_changes
+from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.operate.notify import find_sendmail, post, public_part, send_mail
+from ucontact_appliance.report.changed import body_text, message, subject_line
+from ucontact_appliance.resources import TEMPLATES
+from ucontact_appliance.site.files import write_atomic, write_private
+
+UNITS = Path("/etc/systemd/system")
+_BOOTED = Path("/run/systemd/system")  # sd_booted(3)
+_SECONDS = 30
+AT = "03:30"
+
+
+class Watch(BaseModel):
+    """Whom the timer of a site tells, when it looks (this machine's time), and with which calls."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    site: str
+    at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = AT
+    mail: str | None = None
+    webhook: str | None = None
+    lang: Tongue = Tongue.EN
+    deep: bool = False
+
+    def __repr__(self) -> str:
+        return f"<watch of {self.site} at {self.at}>"
+
+
+@dataclass(frozen=True)
+class Timer:
+    """What was laid down: the timer's name, and when it looks next, as systemd tells it."""
+
+    name: str
+    next: str
+
+
+def unit_name(site: str) -> str:
+    """What the service and the timer of a site are called."""
+    return f"ucontact-doctor-{site}"
+
+
+def install_timer(watch: Watch, site_file: Path, path: Path, units: Path = UNITS) -> Timer:
+    """Lay the service and the timer down, checked before they replace anything, and start it.
+
+    `path` is where `watch` is kept. Raises UsageError where there is no systemd or no sendmail,
+    UnreachableError when systemd does not take them.
+    """
+    _demand_systemd()
+    if watch.mail:
+        find_sendmail()
+    _demand_importable()
+    texts = render_units(watch, site_file, path)
+    _verify(texts)
+    write_private(path, watch.model_dump_json(indent=2) + "\n")
+    for name, text in texts.items():
+        write_atomic(units / name, text)
+    timer = f"{unit_name(watch.site)}.timer"
+    _systemctl("daemon-reload")
+    _systemctl("enable", timer)
+    _systemctl("restart", timer)  # also where it ran already, at another time
+    shown = _systemctl("show", timer, "--property=NextElapseUSecRealtime", "--value")
+    return Timer(timer, shown.strip())
+
+
+def remove_timer(site: str, path: Path, units: Path = UNITS) -> bool:
+    """Stop the timer and take its files away; whether there was one."""
+    _demand_systemd()
+    name = unit_name(site)
+    files = [units / f"{name}.timer", units / f"{name}.service"]
+    found = any(file.exists() for file in files)
+    if files[0].exists():
+        _systemctl("disable", "--now", files[0].name)
+    for file in (*files, path):
+        file.unlink(missing_ok=True)
+    if found:
+        _systemctl("daemon-reload")
+    return found
+
+
+def load_watch(path: Path) -> Watch:
+    """Whom to tell. Raises UnreachableError when the file can't be read."""
+    try:
+        return Watch.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        # A message of pydantic's would quote the file, and with it the webhook's address.
+        evidence = str(error) if isinstance(error, OSError) else "it is damaged"
+        raise UnreachableError(
+            f"whom to tell can't be read from {path}",
+            evidence=evidence,
+            helps="ucontact doctor --install-timer",
+        ) from None
+
+
+def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Finding]) -> None:
+    """Send what changed to all that are to be told. Raises UnreachableError when one was not."""
+    speak = language(watch.lang)
+    subject = speak.text(subject_line(watch.site, changes, findings))
+    told = said_changes(changes, speak)
+    body = body_text(watch.site, told, findings, speak)
+    document = message(watch.site, time, told, findings)
+    _send(watch, subject, body, {**document, "text": f"{subject}\n\n{body}"})
+
+
+def tell_trouble(watch: Watch, error: ApplianceError) -> None:
+    """Send what kept the doctor from looking: silence would read as health."""
+    speak = language(watch.lang)
+    subject = speak.text(f"uContact {watch.site}: the doctor could not look")
+    helps = f"{speak.text('try:')} {remedy(error.helps, speak)}" if error.helps else ""
+    lines = (speak.text(error.what), error.evidence, helps)
+    text = "\n".join(line for line in lines if line) + "\n"
+    _send(watch, subject, text, {"text": f"{subject}\n\n{text}", "site": watch.site})
+
+
+def _send(watch: Watch, subject: str, text: str, document: dict[str, object]) -> None:
+    problems: list[UnreachableError] = []
+    if watch.mail:
+        try:
+            send_mail(watch.mail, subject, text)
+        except UsageError as error:
+            problems.append(UnreachableError(error.what, helps=error.helps))
+        except UnreachableError as error:
+            problems.append(error)
+    if watch.webhook:
+        try:
+            post(watch.webhook, document)
+        except UnreachableError as error:
+            problems.append(error)
+    if problems:
+        told = "\n".join(f"{error.what}: {error.evidence}" for error in problems)
+        raise UnreachableError(
+            "not everybody was told what changed", evidence=told, helps=problems[0].helps
+        )
+
+
+def destinations(watch: Watch) -> str:
+    """Whom it tells, for the screen."""
+    told = [watch.mail, public_part(watch.webhook) if watch.webhook else None]
+    return " and ".join(name for name in told if name) or "the journal alone"
+
+
+def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:
+    """The text of the service and the timer by file name."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES / "etc" / "systemd" / "system"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # unit files, not HTML; words pass through `_quoted`
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    words = (sys.executable, "-m", "ucontact_appliance", "doctor")
+    deep = ("--deep",) if watch.deep else ()
+    options = (*deep, "--site", str(site_file), "--notify", str(path))
+    moved = [f"{key}={os.environ[key]}" for key in _ROOTS if key in os.environ]
+    values = {
+        "site": watch.site,
+        "at": watch.at,
+        "command": " ".join(_quoted(word).replace("$", "$$") for word in (*words, *options)),
+        "environment": [_quoted(line) for line in moved],
+    }
+    return {
+        f"{unit_name(watch.site)}.{kind}": environment.get_template(
+            f"ucontact-doctor.{kind}.j2"
+        ).render(**values)
+        for kind in ("service", "timer")
+    }
+
+
+_ROOTS = ("UCONTACT_ETC", "UCONTACT_VAR")
+
+
+def _quoted(text: str) -> str:
+    """One word of a unit file, its specifiers taken literally (systemd.syntax(7))."""
+    if any(ord(character) < 32 for character in text):
+        raise UsageError(f"{text!r} can't stand in a unit file", helps="use a path without it")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
+
+
+def _demand_systemd() -> None:
+    if _BOOTED.is_dir():
+        return
+    with suppress(OSError):
+        first = Path("/proc/1/comm").read_text(encoding="utf-8").strip()
+        evidence = f"process 1 is {first}, and there is no {_BOOTED}"
+        raise UsageError(
+            "this machine is not run by systemd, so no timer can be set here",
+            evidence=evidence,
+            helps="ucontact doctor --changes   (from whatever runs jobs at night on this machine)",
+        )
+    raise UsageError("this machine is not run by systemd, so no timer can be set here")
+
+
+def _demand_importable() -> None:
+    """The unit starts in /: an appliance that is only found in this folder is not found there."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import ucontact_appliance"],
+        cwd="/",
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise UsageError(
+            "a timer would not find the appliance",
+            evidence=f"{sys.executable} knows no package ucontact_appliance outside this folder",
+            helps=f"{sys.executable} -m pip install .",
+        )
+
+
+def _verify(texts: dict[str, str]) -> None:
+    """Let systemd read the units before they replace anything."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="ucontact-units-") as folder:
+        files = [Path(folder) / name for name in texts]
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            [program, "verify", "--man=no", *map(str, files)],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    if done.returncode:
+        raise UnreachableError(
+            "systemd does not take the timer's units", evidence=done.stderr.strip()
+        )
+
+
+def _systemctl(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["systemctl", *words], capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnreachableError("systemctl gave no answer", evidence=str(error)) from error
+    if done.returncode:
+        raise UnreachableError(
+            f"systemctl {words[0]} failed",
+            evidence=done.stderr.strip(),
+            helps=f"systemctl status {words[-1]}",
+        )
+    return done.stdout

@@ -1,0 +1,1 @@
+"""The site's keys and certificates on the machine that installs."""

@@ -1,0 +1,279 @@
+"""Whether the keys and certificates on this machine can be used, and belong together.
+
+A key that is damaged or lost is never replaced silently: agents' PCs trust the site CA's, and
+browsers pinned the portal's. A certificate that is missing is issued again with the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificateIssuerPrivateKeyTypes,
+    PublicKeyTypes,
+)
+
+from ucontact_appliance.damage import NEW_CA, Damage
+from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.planning.certificates import public_der, spki_pin, weak_key
+from ucontact_appliance.planning.ownership import SiteMark, mark_of
+from ucontact_appliance.site.model import CertificateSource, Site
+
+_CA = ("ca.key", "ca.pem")
+_BACKUP = ("hpkp-backup.key", "hpkp-backup.pub.pem")
+_TRUST = "every agent's PC must then be given the new CA"
+
+
+def load_key(data: bytes) -> CertificateIssuerPrivateKeyTypes:
+    """The private key in PEM. Raises ValueError, with the reason, when it can't be used."""
+    if not data.strip():
+        raise ValueError("the file is empty")
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The library's own message could quote the file.
+        raise ValueError("it holds no unencrypted private key in PEM") from None
+    weak = weak_key(key.public_key())
+    if weak:
+        raise ValueError(weak)
+    return key  # type: ignore[return-value]
+
+
+def pki_damage(site: Site, pki: Path) -> tuple[Damage, ...]:
+    """What is damaged, lost or inconsistent in the pki folder; nothing before the first install.
+
+    Raises UnreachableError when a file can't be read.
+    """
+    state = _State(pki)
+    found = [*_authority(state, site)]
+    if site.certificate.source is not CertificateSource.FILES:
+        found += _portal(state)
+    for host in site.hosts:
+        found += _internal(state, f"internal-{host.name}")
+    return (*found, *_backup(state))
+
+
+def ca_mark(site: Site, pki: Path) -> SiteMark | None:
+    """What tells this machine's CA of the site from others; None when there is none to be used."""
+    state = _State(pki)
+    key, certificate = state.key("ca.key"), state.certificate("ca.pem")
+    if certificate is not None:
+        return mark_of(certificate.public_bytes(serialization.Encoding.PEM))
+    if key is None or isinstance(key, str):
+        return None
+    return SiteMark(site.site, _pin_of(key.public_key()), "not issued yet")
+
+
+class _State:
+    """The files of the folder, read once; what is wrong with a key is told, not raised."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, name: str) -> bytes | None:
+        """The content; None when there is no such file."""
+        path = self.folder / name
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UnreachableError(
+                f"{path} can't be read", evidence=str(error), helps="run the command as root"
+            ) from error
+
+    def has(self, name: str) -> bool:
+        """Whether the file is there, whatever it holds."""
+        return self.read(name) is not None
+
+    def key(self, name: str) -> CertificateIssuerPrivateKeyTypes | str | None:
+        """The key, the reason why it can't be used, or None when there is no such file."""
+        data = self.read(name)
+        try:
+            return None if data is None else load_key(data)
+        except ValueError as error:
+            return str(error)
+
+    def certificate(self, name: str) -> x509.Certificate | None:
+        """The first certificate in the file; None when there is none."""
+        try:
+            return x509.load_pem_x509_certificates(self.read(name) or b"")[0]
+        except ValueError:
+            return None
+
+    def paths(self, *names: str) -> tuple[Path, ...]:
+        """Those of the files that are there."""
+        return tuple(self.folder / name for name in names if self.has(name))
+
+
+def _authority(state: _State, site: Site) -> Iterator[Damage]:
+    key, folder = state.key("ca.key"), state.folder
+    path = folder / "ca.key"
+    certificate = state.certificate("ca.pem")
+    ways = f"restore {path} from your backup; without one: {NEW_CA}   ({_TRUST})"
+    if isinstance(key, str):
+        yield Damage(
+            "the key of the site's CA is damaged", f"{path}: {key}", ways, state.paths(*_CA)
+        )
+    elif key is None:
+        signed = state.paths("ca.pem", *(f"internal-{host.name}.pem" for host in site.hosts))
+        if signed:
+            yield Damage(
+                "the key of the site's CA is missing",
+                f"there is {signed[0]}, and no {path}",
+                ways,
+                state.paths(*_CA),
+            )
+    elif state.has("ca.pem") and certificate is None:
+        yield Damage(
+            "the certificate of the site's CA is damaged",
+            f"{folder / 'ca.pem'} holds no certificate in PEM",
+            f"restore {folder / 'ca.pem'} from your backup; without one: "
+            f"mv {folder / 'ca.pem'} {folder / 'ca.pem'}.damaged   (the next install issues it "
+            "again, with the same key)",
+            state.paths("ca.pem"),
+        )
+    elif certificate is not None and not _is_of(certificate.public_key(), key):
+        yield Damage(
+            "the key and the certificate of the site's CA do not belong together",
+            f"{path} is not the key of {folder / 'ca.pem'}",
+            f"restore both from the same backup; without one: {NEW_CA}   ({_TRUST})",
+            state.paths(*_CA),
+        )
+    elif certificate is None:
+        for host in site.hosts:
+            issued = state.certificate(f"internal-{host.name}.pem")
+            if issued is not None and not _issued_by(issued, key):
+                yield Damage(
+                    "the key of the site's CA is another one than before",
+                    f"{path} did not sign {folder / f'internal-{host.name}.pem'}",
+                    ways,
+                    state.paths(*_CA),
+                )
+                return
+
+
+def _portal(state: _State) -> Iterator[Damage]:
+    path = state.folder / "portal.key"
+    key = state.key("portal.key")
+    if isinstance(key, str):
+        yield Damage(
+            "the portal's key is damaged",
+            f"{path}: {key}",
+            f"restore {path} from your backup; without one: mv {path} {path}.damaged   (the next "
+            "install serves the backup key, which browsers have pinned)",
+            (path,),
+        )
+    elif key is None and state.has("portal.pem") and not state.paths(*_BACKUP):
+        portal = state.folder / "portal.pem"
+        yield Damage(
+            "the portal's key is missing, and so is the backup key",
+            f"there is {portal}, and neither {path} nor {state.folder / _BACKUP[0]}",
+            f"restore {path} from your backup; without one: mv {portal} {portal}.old   (the next "
+            "install issues a certificate with a new key)",
+            (portal,),
+        )
+
+
+def _internal(state: _State, name: str) -> Iterator[Damage]:
+    path, issued = state.folder / f"{name}.key", state.folder / f"{name}.pem"
+    key = state.key(path.name)
+    away = f"mv {issued} {issued}.old"
+    if isinstance(key, str):
+        yield Damage(
+            "the key of a server's internal certificate is damaged",
+            f"{path}: {key}",
+            f"restore {path} from your backup; without one: mv {path} {path}.damaged; {away}   "
+            "(the next install issues a new one, which only the site's servers use)",
+            state.paths(path.name, issued.name),
+        )
+    elif key is None and state.has(issued.name):
+        yield Damage(
+            "the key of a server's internal certificate is missing",
+            f"there is {issued}, and no {path}",
+            f"restore {path} from your backup; without one: {away}   "
+            "(the next install issues a new one, which only the site's servers use)",
+            (issued,),
+        )
+
+
+def _backup(state: _State) -> Iterator[Damage]:
+    """The HPKP backup key: it may be kept elsewhere, and then its public half is here."""
+    private, public = (state.folder / name for name in _BACKUP)
+    key, pinned = state.key(private.name), state.read(public.name)
+    pins = state.folder / "pins.json"
+    anew = (
+        "   (the next install makes a new one; browsers that pinned the old one learn the new "
+        "one while the portal's key stays)"
+    )
+    if isinstance(key, str):
+        yield Damage(
+            "the HPKP backup key is damaged",
+            f"{private}: {key}",
+            f"restore {private} from your backup, or take it away where {public} is good: "
+            f"mv {private} {private}.damaged",
+            (private,),
+        )
+    elif pinned is not None and _pin(pinned) is None:
+        yield Damage(
+            "the public half of the HPKP backup key is damaged",
+            f"{public} holds no public key in PEM",
+            f"restore {public} from your backup; where {private} is there: "
+            f"mv {public} {public}.damaged   (the next install writes it again)",
+            (public,),
+        )
+    elif key is None and pinned is None and pins.exists():
+        yield Damage(
+            "the HPKP backup key is lost",
+            f"{pins} names it, and neither {private} nor {public} is there",
+            f"restore {private} from your backup; without one: mv {pins} {pins}.old{anew}",
+            (pins,),
+        )
+    elif key is not None and pinned is not None and not _is_of_pem(pinned, key):
+        # A run that was killed right after it made a new backup key left the served key's half.
+        served = state.certificate("portal.pem")
+        if served is None or _pin(pinned) != _pin_of(served.public_key()):
+            yield Damage(
+                "the HPKP backup key and its public half do not belong together",
+                f"{private} is not the key of {public}",
+                "restore both from the same backup; where the private one is the right one: "
+                f"mv {public} {public}.damaged   (the next install writes it again)",
+                (private, public),
+            )
+
+
+def _is_of(public: PublicKeyTypes, key: CertificateIssuerPrivateKeyTypes) -> bool:
+    return public_der(public) == public_der(key.public_key())
+
+
+def _is_of_pem(public: bytes, key: CertificateIssuerPrivateKeyTypes) -> bool:
+    return _pin(public) == _pin_of(key.public_key())
+
+
+def _pin(public: bytes) -> str | None:
+    try:
+        return spki_pin(public)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _pin_of(public: PublicKeyTypes) -> str:
+    return spki_pin(
+        public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+
+
+def _issued_by(certificate: x509.Certificate, key: CertificateIssuerPrivateKeyTypes) -> bool:
+    """Whether its authority key identifier (RFC 5280, 4.2.1.1) is that key's."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return False
+    wanted = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    return found.value.key_identifier == wanted.key_identifier

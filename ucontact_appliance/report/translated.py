@@ -1,0 +1,86 @@
+"""A report in the reader's language. Ids, evidence, commands and people's own words stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.findings.translated import said
+from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.report.controls import AssessedFramework, ControlAssessment
+from ucontact_appliance.report.model import Assessment, Report
+from ucontact_appliance.report.pdf import WORDS
+from ucontact_appliance.resources import load_data
+
+_FOLDER = "controls"  # of data/<language>: texts by the id of what they say
+_Told = Mapping[tuple[str, str], Finding]
+
+
+def said_report(report: Report, tongue: Tongue) -> Report:
+    """The same report with its findings, requirements and controls in that language."""
+    if tongue is Tongue.EN:
+        return report
+    found = said(report.findings, language(tongue))
+    told = {(one.id, one.host): one for one in found}
+    table = _texts(tongue, "requirements")
+    return replace(
+        report,
+        groups={group: table["groups"][group] for group in report.groups},
+        limits=tuple(table["limits"]),
+        findings=found,
+        versions=_picked(report.versions, told),
+        assessments=tuple(
+            _assessment(one, table["requirements"], told) for one in report.assessments
+        ),
+        frameworks=tuple(
+            _framework(one, _texts(tongue, one.framework.id), told) for one in report.frameworks
+        ),
+    )
+
+
+def pdf_words(tongue: Tongue) -> Mapping[str, str]:
+    """The fixed words of the PDF in that language, by `report.pdf.WORDS`' keys."""
+    if tongue is Tongue.EN:
+        return WORDS
+    found: dict[str, str] = _texts(tongue, "pdf")
+    return found
+
+
+def _texts(tongue: Tongue, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = load_data(f"{tongue.value}/{_FOLDER}/{name}")
+    return found
+
+
+def _picked(findings: tuple[Finding, ...], told: _Told) -> tuple[Finding, ...]:
+    return tuple(told[one.id, one.host] for one in findings)
+
+
+def _assessment(one: Assessment, rows: Mapping[str, Any], told: _Told) -> Assessment:
+    texts = rows[one.requirement.id]
+    return replace(
+        one,
+        requirement=replace(one.requirement, **texts),
+        findings=_picked(one.findings, told),
+    )
+
+
+def _framework(one: AssessedFramework, texts: Mapping[str, Any], told: _Told) -> AssessedFramework:
+    update = {key: texts[key] for key in ("title", "note") if key in texts}
+    return AssessedFramework(
+        one.framework.model_copy(update=update),
+        tuple(_control(row, texts["controls"], told) for row in one.assessments),
+    )
+
+
+def _control(one: ControlAssessment, rows: Mapping[str, Any], told: _Told) -> ControlAssessment:
+    texts = dict(rows[one.control.id])
+    why = texts.pop("why", None)
+    if why is not None and one.control.status is not None:
+        texts["status"] = one.control.status.model_copy(update={"why": why})
+    return replace(
+        one,
+        control=one.control.model_copy(update=texts),
+        findings=_picked(one.findings, told),
+    )

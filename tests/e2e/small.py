@@ -1,4 +1,4 @@
-"""A small site on one machine, with the inventory that the engine would make of it."""
+"""A small site on one machine, with the inventory that an installation would make of it."""
 
 from __future__ import annotations
 

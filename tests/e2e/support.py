@@ -1,4 +1,4 @@
-"""Applying roles to machines, by the very process and inventory that the engine uses."""
+"""Applying roles to machines, by the very process and inventory that an installation uses."""
 
 from __future__ import annotations
 

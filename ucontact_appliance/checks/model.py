@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ucontact_appliance.facts.source import FactSource, Question
 
     # Removes what the doctor's own call left, by ways to the telephony and the database host; the
-    # last argument says whether there is a row. Handed in by who may act (the engine): checks only
+    # last argument says whether there is a row. Handed in by who may act (operate/): checks only
     # ask for it.
     Tidy = Callable[[Runner, Runner, CallTraces, bool], None]
 

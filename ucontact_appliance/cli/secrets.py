@@ -109,7 +109,7 @@ def rotate(name: Name, site: SiteToChange = None) -> None:
     """
     require_root()
     path = demand_site_to_change(site)
-    # Only who rotates needs the engine.
+    # Only who rotates needs what installs.
     from ucontact_appliance.install import rotation  # noqa: PLC0415
 
     done = rotation.rotate(name, path, lambda text: err.print(escape(text), highlight=False))

@@ -1,4 +1,4 @@
-"""What has to follow its role when a site's roles change servers: decided here, done by the engine.
+"""What has to follow its role when a site's roles change servers: decided here, done by moving/.
 
 A site that grows (R12) gives roles to other servers: the database leaves the only server of a
 small site for the second one of a medium site, and that one for the third of a big site.

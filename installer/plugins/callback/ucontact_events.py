@@ -1,4 +1,4 @@
-"""Ansible callback: one JSON line an event, written to the descriptor that the engine opened.
+"""Ansible callback: one JSON line an event, written to the descriptor that the installer opened.
 
 It runs inside ansible-playbook, knows nothing of the appliance and decides nothing. Each line is
 `{"event": ..., ...}`; results of tasks marked no_log carry no message.

@@ -56,7 +56,7 @@ POLICY = "/usr/sbin/policy-rc.d"  # see /usr/share/doc/init-system-helpers
 POLICY_ASIDE = POLICY + ".ucontact-aside"
 OURS = "# By the uContact appliance, while it installs packages"
 FRESH_SECONDS = 3600
-# A short wait: of a longer one the engine tells who has the lock. apt before 1.9.11 does not wait.
+# A short wait: of a longer one install tells who has the lock. apt before 1.9.11 does not wait.
 LOCK = ["-o", "DPkg::Lock::Timeout=10"]
 QUIET = {
     "DEBIAN_FRONTEND": "noninteractive",

@@ -12,7 +12,7 @@ from tests.unit.cli.test_cli import SITE, Command, ucontact
 from ucontact_appliance.cli import install
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install import phases
-from ucontact_appliance.install import run as engine_install
+from ucontact_appliance.install import run as install_run
 from ucontact_appliance.install.job import Surveyed
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
@@ -36,7 +36,7 @@ def _content_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "look", look)
     monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
     monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
-    monkeypatch.setattr(engine_install, "demand_known", lambda *words: None)
+    monkeypatch.setattr(install_run, "demand_known", lambda *words: None)
 
 
 @pytest.fixture

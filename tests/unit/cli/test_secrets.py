@@ -18,7 +18,7 @@ NAME = "telephony.extensions.6001"
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
-    """What was asked of the engine, which says that it did it."""
+    """What was asked of the rotation, which says that it did it."""
     seen: list[tuple[str, Path]] = []
 
     def rotate(name: str, site_file: Path, say: Say) -> Rotated:

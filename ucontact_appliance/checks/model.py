@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from enum import Enum
@@ -147,6 +147,54 @@ class Check:
     def listens(self) -> bool:
         """Whether it takes a real call to judge it."""
         return self.stages <= {Stage.ECHO, Stage.DEEP}
+
+
+def check(
+    *,
+    id: str,
+    title: str,
+    severity: Severity,
+    requirements: tuple[str, ...],
+    remedy: str,
+    role: Role | None = None,
+    without: Role | None = None,
+    stages: frozenset[Stage] = frozenset({Stage.DOCTOR}),
+    needs: tuple[str, ...] = (),
+    timeout: float = 8.0,
+    takes: float = 0.1,
+    idles: bool = False,
+) -> Callable[[Callable[[Subject], Judgement]], Check]:
+    """Make a check of the judge that this decorates; `Check` describes the parameters."""
+
+    def made(judge: Callable[[Subject], Judgement]) -> Check:
+        return Check(
+            id=id,
+            title=title,
+            severity=severity,
+            requirements=requirements,
+            remedy=remedy,
+            judge=judge,
+            role=role,
+            without=without,
+            stages=stages,
+            needs=needs,
+            timeout=timeout,
+            takes=takes,
+            idles=idles,
+        )
+
+    return made
+
+
+def checks_of(module: Mapping[str, object]) -> tuple[Check, ...]:
+    """Return the checks among a module's globals, single ones and tuples of them, in its order."""
+    found: list[Check] = []
+    for value in module.values():
+        if isinstance(value, Check):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found.extend(one for one in value if isinstance(one, Check))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

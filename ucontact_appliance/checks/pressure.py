@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ucontact_appliance.checks.model import (
@@ -10,6 +10,8 @@ from ucontact_appliance.checks.model import (
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -22,6 +24,16 @@ from ucontact_appliance.facts.pressure import Pressure, pressure
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("hardware")["pressure"]
+_LOOK = {
+    "cpu": "{ssh} ps -eo pcpu,comm --sort=-pcpu | head -10",
+    "io": "{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; a slow one?",
+    "memory": "{ssh} ps -eo rss,comm --sort=-rss | head -10",
+}
+_TITLES = {
+    "cpu": "Tasks do not wait for the processor",
+    "io": "Tasks do not wait for disks",
+    "memory": "Tasks do not wait for memory",
+}
 
 
 def judge_pressure(found: Pressure, kind: str, container: bool) -> Judgement:
@@ -41,6 +53,24 @@ def judge_pressure(found: Pressure, kind: str, container: bool) -> Judgement:
     return judge(observed, required, found.evidence)
 
 
+def _pressure(kind: str) -> Check:
+    @check(
+        id=f"pressure.{kind}",
+        title=_TITLES[kind],
+        severity=Severity.MEDIUM,
+        requirements=("R12",),
+        remedy=_LOOK[kind],
+    )
+    def judge(subject: Subject) -> Judgement:
+        container = subject.facts.get(hardware).container
+        return judge_pressure(subject.facts.get(pressure), kind, container)
+
+    return judge
+
+
+PRESSURE = tuple(_pressure(kind) for kind in _TITLES)
+
+
 def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float) -> Judgement:
     """A database commits, and a recording is kept, at the speed of the disk."""
     required = f"half of the writes reach the disk within {slow_ms:g} ms"
@@ -55,6 +85,22 @@ def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float)
     return (warned if median > slow_ms else passed)(observed, required, evidence)
 
 
+@check(
+    id="disk.latency",
+    title="Disks answer in time",
+    severity=Severity.MEDIUM,
+    requirements=("R12",),
+    remedy="{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; one that fails, "
+    "or a neighbour on the same storage?",
+    needs=("disk.space", "disk.inodes"),  # a write is timed in a file of its own
+    timeout=30.0,
+)
+def _latency(subject: Subject) -> Judgement:
+    limits = load_data("hardware")["write_latency"]
+    found = subject.facts.get(write_latency)
+    return judge_latency(found, limits["slow_ms"], limits["doctor"]["fail_ms"])
+
+
 def _timed(one: WriteLatency) -> str:
     if one.p50_ms is None or one.p99_ms is None:
         return f"{one.folder}: {one.error or 'no write was made'}"
@@ -64,52 +110,4 @@ def _timed(one: WriteLatency) -> str:
     )
 
 
-def _latency(subject: Subject) -> Judgement:
-    limits = load_data("hardware")["write_latency"]
-    found = subject.facts.get(write_latency)
-    return judge_latency(found, limits["slow_ms"], limits["doctor"]["fail_ms"])
-
-
-def _judging(kind: str) -> Callable[[Subject], Judgement]:
-    def judge(subject: Subject) -> Judgement:
-        container = subject.facts.get(hardware).container
-        return judge_pressure(subject.facts.get(pressure), kind, container)
-
-    return judge
-
-
-_LOOK = {
-    "cpu": "{ssh} ps -eo pcpu,comm --sort=-pcpu | head -10",
-    "io": "{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; a slow one?",
-    "memory": "{ssh} ps -eo rss,comm --sort=-rss | head -10",
-}
-_TITLES = {
-    "cpu": "Tasks do not wait for the processor",
-    "io": "Tasks do not wait for disks",
-    "memory": "Tasks do not wait for memory",
-}
-
-CHECKS: tuple[Check, ...] = (
-    *(
-        Check(
-            id=f"pressure.{kind}",
-            title=_TITLES[kind],
-            severity=Severity.MEDIUM,
-            requirements=("R12",),
-            remedy=_LOOK[kind],
-            judge=_judging(kind),
-        )
-        for kind in _TITLES
-    ),
-    Check(
-        id="disk.latency",
-        title="Disks answer in time",
-        severity=Severity.MEDIUM,
-        requirements=("R12",),
-        remedy="{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; one that fails, "
-        "or a neighbour on the same storage?",
-        judge=_latency,
-        needs=("disk.space", "disk.inodes"),  # a write is timed in a file of its own
-        timeout=30.0,
-    ),
-)
+CHECKS = checks_of(globals())

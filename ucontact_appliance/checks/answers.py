@@ -6,7 +6,16 @@ asks would wait for itself and say the same.
 
 from __future__ import annotations
 
-from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject, failed, passed
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+)
 from ucontact_appliance.checks.tls import SERVICES, Service, roots_file
 from ucontact_appliance.clients.tls import Handshake
 from ucontact_appliance.errors import ApplianceError
@@ -47,7 +56,17 @@ def judge_pace(found: Handshake, seconds: float, port: int, unit: str) -> Judgem
     return passed(f"{found.version} in {seconds:.1f} s", required)
 
 
-def _judging(service: Service) -> Check:
+def _answering(service: Service) -> Check:
+    @check(
+        id=service.answers,
+        title=f"{service.leading} answers from here",
+        severity=Severity.CRITICAL,
+        requirements=(service.requirement,),
+        remedy=f"{{ssh}} systemctl restart {_UNITS[service.id]}",
+        role=service.role,
+        needs=service.needs,
+        timeout=20.0,
+    )
     def judge(subject: Subject) -> Judgement:
         try:
             found = subject.facts.get(tls.greeting, service.port, roots_file(subject))
@@ -59,18 +78,10 @@ def _judging(service: Service) -> Check:
         seconds = subject.facts.get(tls.handshake_seconds, service.port, roots_file(subject))
         return judge_pace(found, seconds, service.port, _UNITS[service.id])
 
-    title = f"{service.title} answers from here"
-    return Check(
-        id=service.answers,
-        title=title[:1].upper() + title[1:],
-        severity=Severity.CRITICAL,
-        requirements=(service.requirement,),
-        remedy=f"{{ssh}} systemctl restart {_UNITS[service.id]}",
-        judge=judge,
-        role=service.role,
-        needs=service.needs,
-        timeout=20.0,
-    )
+    return judge
 
 
-CHECKS: tuple[Check, ...] = tuple(_judging(service) for service in SERVICES)
+ANSWERING = tuple(_answering(service) for service in SERVICES)
+
+
+CHECKS = checks_of(globals())

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject, failed, passed
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+)
 from ucontact_appliance.facts.distribution import installed_versions, known_commands, missing_parts
 from ucontact_appliance.planning.model import Role
 
@@ -31,6 +39,13 @@ PARTS = (
 )
 
 
+@check(
+    id="controller.packages",
+    title="The appliance has its packages",
+    severity=Severity.HIGH,
+    requirements=("C01", "C02"),
+    remedy="python3 -m pip install --force-reinstall ucontact-appliance",
+)
 def _packages(subject: Subject) -> Judgement:
     versions = subject.facts.here(installed_versions, PACKAGES)
     listed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
@@ -40,6 +55,13 @@ def _packages(subject: Subject) -> Judgement:
     return passed(listed, ", ".join(PACKAGES))
 
 
+@check(
+    id="controller.parts",
+    title="The appliance is complete",
+    severity=Severity.HIGH,
+    requirements=("C01", "C03"),
+    remedy="python3 -m pip install --force-reinstall ucontact-appliance",
+)
 def _parts(subject: Subject) -> Judgement:
     missing = subject.facts.here(missing_parts, PARTS)
     if missing:
@@ -57,31 +79,17 @@ def judge_commands(known: Sequence[str]) -> Judgement:
     return passed(f"{', '.join(COMMANDS)} are there", required, evidence)
 
 
-CHECKS = (
-    Check(
-        id="controller.packages",
-        title="The appliance has its packages",
-        severity=Severity.HIGH,
-        requirements=("C01", "C02"),
-        remedy="python3 -m pip install --force-reinstall ucontact-appliance",
-        judge=_packages,
-    ),
-    Check(
-        id="controller.parts",
-        title="The appliance is complete",
-        severity=Severity.HIGH,
-        requirements=("C01", "C03"),
-        remedy="python3 -m pip install --force-reinstall ucontact-appliance",
-        judge=_parts,
-    ),
-    Check(
-        id="controller.commands",
-        title="The appliance has its three commands",
-        severity=Severity.HIGH,
-        requirements=("C07",),
-        remedy="python3 -m pip install --force-reinstall ucontact-appliance",
-        judge=lambda subject: judge_commands(subject.facts.here(known_commands, COMMANDS)),
-        role=Role.TELEPHONY,  # exactly one host carries it: once a site
-        timeout=25.0,
-    ),
+@check(
+    id="controller.commands",
+    title="The appliance has its three commands",
+    severity=Severity.HIGH,
+    requirements=("C07",),
+    remedy="python3 -m pip install --force-reinstall ucontact-appliance",
+    role=Role.TELEPHONY,  # exactly one host carries it: once a site
+    timeout=25.0,
 )
+def _commands(subject: Subject) -> Judgement:
+    return judge_commands(subject.facts.here(known_commands, COMMANDS))
+
+
+CHECKS = checks_of(globals())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -39,7 +41,6 @@ from ucontact_appliance.facts.asterisk import (
     wss_marks,
 )
 from ucontact_appliance.facts.storage import file_system
-from ucontact_appliance.facts.survey import seen_as
 from ucontact_appliance.planning.model import Role, TelephonyTuning
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.tuning import descriptors_headroom
@@ -62,6 +63,8 @@ _QOS = ("tos_audio", "cos_audio", "tos_video", "cos_video")
 _FOREIGN_CONTEXTS = frozenset({"default", "demo", "public", "outbound"})
 Endpoints = Mapping[str, Settings]
 
+_telephony = functools.partial(check, role=Role.TELEPHONY, timeout=15.0)
+
 
 def judge_service(found: Service) -> Judgement:
     """The unit is active, starts at boot, and Asterisk answers."""
@@ -83,6 +86,21 @@ def judge_service(found: Service) -> Judgement:
     return passed(found.uptime.splitlines()[-1], required, found.evidence)
 
 
+@_telephony(
+    id="asterisk.service",
+    title="Asterisk is running",
+    severity=Severity.CRITICAL,
+    requirements=("R19", "R02", "R04"),
+    remedy="{ssh} systemctl restart asterisk.service",
+)
+def _service(subject: Subject) -> Judgement:
+    try:
+        return judge_service(subject.facts.get(service))
+    except TimeoutError as error:
+        required = "asterisk.service active and enabled, and Asterisk answers"
+        return failed("Asterisk hangs: it does not answer its command line", required, str(error))
+
+
 def judge_build(found: Snapshot) -> Judgement:
     """R19: the vendor's build is told from stock Asterisk by its applications."""
     required = "the vendor's Asterisk 13 (R19)"
@@ -99,6 +117,18 @@ def judge_build(found: Snapshot) -> Judgement:
     return warned(f"stock Asterisk {found.version}", required, evidence)
 
 
+@_telephony(
+    id="asterisk.build",
+    title="Which Asterisk it is",
+    severity=Severity.MEDIUM,
+    requirements=("R19",),
+    remedy="{ssh} asterisk -rx 'core show version'  # the vendor's comes with its licence",
+    needs=("asterisk.service",),
+)
+def _build(subject: Subject) -> Judgement:
+    return judge_build(_snapshot(subject))
+
+
 def judge_transports(found: Snapshot, wanted: Mapping[str, int]) -> Judgement:
     """R02, R04: every way in that SIP has, on its port."""
     required = ", ".join(f"{protocol} {port}" for protocol, port in wanted.items())
@@ -110,6 +140,20 @@ def judge_transports(found: Snapshot, wanted: Mapping[str, int]) -> Judgement:
     return passed(required, required, evidence)
 
 
+@_telephony(
+    id="asterisk.transports",
+    title="SIP is reachable by WSS, UDP, TCP and TLS",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R04"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.sip"),
+)
+def _transports(subject: Subject) -> Judgement:
+    ids = {"wss": "wss", "udp": "sip-udp", "tcp": "sip-tcp", "tls": "sip-tls"}
+    wanted = {protocol: _port(subject, port_id) for protocol, port_id in ids.items()}
+    return judge_transports(_snapshot(subject), wanted)
+
+
 def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
     """Every extension and trunk of the site is known to Asterisk."""
     required = f"{len(wanted)} endpoints: extensions and trunks of the site"
@@ -119,39 +163,17 @@ def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
     return passed(f"all {len(wanted)} are there", required)
 
 
-def judge_anonymous(found: Snapshot) -> Judgement:
-    """Nobody gets in without an account or a trunk's address."""
-    required = "no anonymous endpoint, and no module that looks for one"
-    module = "res_pjsip_endpoint_identifier_anonymous.so"
-    open_ones = [name for name in found.endpoints if name.startswith("anonymous")]
-    if open_ones or module in found.modules:
-        what = ", ".join(open_ones) or module
-        return failed(f"{what} is there", required, found.texts.get("endpoints", ""))
-    return passed("none", required)
-
-
-def judge_dialplan(found: Snapshot) -> Judgement:
-    """The echo test is there, and no context of the distribution's examples."""
-    required = "context internal with the echo test *43, no example contexts"
-    foreign = sorted(_FOREIGN_CONTEXTS & set(found.contexts))
-    text = found.texts.get("dialplan", "")
-    if foreign:
-        return failed(
-            f"example contexts: {', '.join(foreign)}", required, ", ".join(found.contexts)
-        )
-    if "internal" not in found.contexts or "'*43'" not in text:
-        return failed("no echo test *43", required, ", ".join(found.contexts))
-    return passed(f"{len(found.contexts)} contexts", required, ", ".join(found.contexts))
-
-
-def judge_drivers(found: Snapshot) -> Judgement:
-    """chan_sip takes UDP 5060 and the WebSocket subprotocol away from PJSIP."""
-    required = "chan_sip not loaded, chan_pjsip loaded"
-    if "chan_sip.so" in found.modules:
-        return failed("chan_sip is loaded", required)
-    if "chan_pjsip.so" not in found.modules:
-        return failed("chan_pjsip is not loaded", required)
-    return passed("PJSIP alone", required)
+@_telephony(
+    id="asterisk.endpoints",
+    title="Extensions and trunks are set up",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R04"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.sip"),
+)
+def _endpoints(subject: Subject) -> Judgement:
+    wanted = (*subject.site.telephony.extensions, *_trunk_names(subject))
+    return judge_endpoints(_snapshot(subject), wanted)
 
 
 def _wrong(endpoints: Endpoints, expected: Mapping[str, str]) -> list[str]:
@@ -185,6 +207,18 @@ def judge_codecs(endpoints: Endpoints, audio: Sequence[str], video: Sequence[str
     return passed(f"{required} on {', '.join(endpoints)}", required, evidence)
 
 
+@_telephony(
+    id="asterisk.codecs",
+    title="Extensions have the product's codecs",
+    severity=Severity.HIGH,
+    requirements=("R06",),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _codecs(subject: Subject) -> Judgement:
+    return judge_codecs(_extensions(subject), _CODECS["audio"], _CODECS["video"])
+
+
 def judge_media(endpoints: Endpoints) -> Judgement:
     """R02, R03: media of agents goes by ICE and is encrypted by DTLS-SRTP."""
     required = "DTLS-SRTP with a certificate, ICE, RTCP multiplexed"
@@ -198,6 +232,18 @@ def judge_media(endpoints: Endpoints) -> Judgement:
     if wrong:
         return failed("; ".join(wrong), required, evidence)
     return passed(f"set on {', '.join(endpoints)}", required, evidence)
+
+
+@_telephony(
+    id="asterisk.media",
+    title="Agents' media is encrypted and finds its way",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R03"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _media(subject: Subject) -> Judgement:
+    return judge_media(_extensions(subject))
 
 
 def judge_qos(endpoints: Endpoints) -> Judgement:
@@ -220,6 +266,18 @@ def judge_qos(endpoints: Endpoints) -> Judgement:
     return passed(shown, required, evidence)
 
 
+@_telephony(
+    id="asterisk.qos",
+    title="Audio and video are marked for QoS",
+    severity=Severity.HIGH,
+    requirements=("R07",),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _qos(subject: Subject) -> Judgement:
+    return judge_qos(_all(subject))
+
+
 def judge_qos_text(found: Snapshot, marks: str) -> Judgement:
     """R07: text, and the signalling that carries it, leaves marked; WSS by nftables."""
     required = "TOS and COS of text and signalling are not zero, for WSS by nftables"
@@ -236,6 +294,89 @@ def judge_qos_text(found: Snapshot, marks: str) -> Judgement:
     return passed("marked", required, evidence)
 
 
+@_telephony(
+    id="asterisk.qos_text",
+    title="Text and signalling are marked for QoS",
+    severity=Severity.MEDIUM,
+    requirements=("R07",),
+    remedy="{ssh} systemctl restart ucontact-qos.service",
+    needs=("asterisk.service", "asterisk.transports"),
+)
+def _qos_text(subject: Subject) -> Judgement:
+    return judge_qos_text(_snapshot(subject), subject.facts.get(wss_marks))
+
+
+def judge_anonymous(found: Snapshot) -> Judgement:
+    """Nobody gets in without an account or a trunk's address."""
+    required = "no anonymous endpoint, and no module that looks for one"
+    module = "res_pjsip_endpoint_identifier_anonymous.so"
+    open_ones = [name for name in found.endpoints if name.startswith("anonymous")]
+    if open_ones or module in found.modules:
+        what = ", ".join(open_ones) or module
+        return failed(f"{what} is there", required, found.texts.get("endpoints", ""))
+    return passed("none", required)
+
+
+@_telephony(
+    id="asterisk.anonymous",
+    title="Nobody calls without an account",
+    severity=Severity.CRITICAL,
+    requirements=("R04", "C05"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _anonymous(subject: Subject) -> Judgement:
+    return judge_anonymous(_snapshot(subject))
+
+
+def judge_dialplan(found: Snapshot) -> Judgement:
+    """The echo test is there, and no context of the distribution's examples."""
+    required = "context internal with the echo test *43, no example contexts"
+    foreign = sorted(_FOREIGN_CONTEXTS & set(found.contexts))
+    text = found.texts.get("dialplan", "")
+    if foreign:
+        return failed(
+            f"example contexts: {', '.join(foreign)}", required, ", ".join(found.contexts)
+        )
+    if "internal" not in found.contexts or "'*43'" not in text:
+        return failed("no echo test *43", required, ", ".join(found.contexts))
+    return passed(f"{len(found.contexts)} contexts", required, ", ".join(found.contexts))
+
+
+@_telephony(
+    id="asterisk.dialplan",
+    title="The dialplan is the appliance's",
+    severity=Severity.HIGH,
+    requirements=("R04", "R05"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _dialplan(subject: Subject) -> Judgement:
+    return judge_dialplan(_snapshot(subject))
+
+
+def judge_drivers(found: Snapshot) -> Judgement:
+    """chan_sip takes UDP 5060 and the WebSocket subprotocol away from PJSIP."""
+    required = "chan_sip not loaded, chan_pjsip loaded"
+    if "chan_sip.so" in found.modules:
+        return failed("chan_sip is loaded", required)
+    if "chan_pjsip.so" not in found.modules:
+        return failed("chan_pjsip is not loaded", required)
+    return passed("PJSIP alone", required)
+
+
+@_telephony(
+    id="asterisk.drivers",
+    title="PJSIP is the only SIP driver",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R04"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.sip", "asterisk.modules.media"),
+)
+def _drivers(subject: Subject) -> Judgement:
+    return judge_drivers(_snapshot(subject))
+
+
 def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     """Every agent's WebSocket counts; beyond the limit nobody can log in."""
     required = f"sessionlimit {tuning.session_limit} in http.conf"
@@ -243,6 +384,18 @@ def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
         return failed(f"no sessionlimit: Asterisk stops at {_DEFAULT_SESSIONS}", required)
     judge = passed if found.session_limit >= tuning.session_limit else failed
     return judge(f"sessionlimit {found.session_limit}", required)
+
+
+@_telephony(
+    id="asterisk.sessions",
+    title="Asterisk takes as many WebSockets as planned",
+    severity=Severity.HIGH,
+    requirements=("R02", "R12"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _sessions(subject: Subject) -> Judgement:
+    return judge_sessions(_snapshot(subject), subject.plan.tuning.telephony)
 
 
 def judge_sessions_free(found: Snapshot) -> Judgement:
@@ -256,6 +409,19 @@ def judge_sessions_free(found: Snapshot) -> Judgement:
         return failed(f"{observed}: whoever comes now is turned away", required, evidence)
     judge = warned if found.sessions_used >= near else passed
     return judge(observed, required, evidence)
+
+
+@_telephony(
+    id="asterisk.sessions-free",
+    title="Asterisk has WebSocket sessions left",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R12"),
+    remedy="{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'  # who holds "
+    "them? restarting Asterisk ends them all, and every call",
+    needs=("asterisk.service",),
+)
+def _sessions_free(subject: Subject) -> Judgement:
+    return judge_sessions_free(_snapshot(subject))
 
 
 def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
@@ -272,6 +438,18 @@ def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     return failed(observed, required)
 
 
+@_telephony(
+    id="asterisk.descriptors",
+    title="Asterisk has as many file descriptors as planned",
+    severity=Severity.HIGH,
+    requirements=("R12",),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _descriptors(subject: Subject) -> Judgement:
+    return judge_descriptors(_snapshot(subject), subject.plan.tuning.telephony)
+
+
 def judge_rtp(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     """The firewall opens exactly the plan's range."""
     required = f"ports {tuning.rtp_start} to {tuning.rtp_end}"
@@ -280,6 +458,18 @@ def judge_rtp(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
         return failed("Asterisk shows no RTP settings", required, evidence)
     judge = passed if found.rtp == (tuning.rtp_start, tuning.rtp_end) else failed
     return judge(f"ports {found.rtp[0]} to {found.rtp[1]}", required, evidence)
+
+
+@_telephony(
+    id="asterisk.rtp",
+    title="Media uses the planned ports",
+    severity=Severity.HIGH,
+    requirements=("R03", "R12"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.media"),
+)
+def _rtp(subject: Subject) -> Judgement:
+    return judge_rtp(_snapshot(subject), subject.plan.tuning.telephony)
 
 
 def _is_loopback(bound: str) -> bool:
@@ -301,6 +491,18 @@ def judge_http(found: Snapshot, port: int) -> Judgement:
     return passed(observed, required, evidence)
 
 
+@_telephony(
+    id="asterisk.http",
+    title="Asterisk's HTTP server is closed but for TLS",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R02"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _http(subject: Subject) -> Judgement:
+    return judge_http(_snapshot(subject), _port(subject, "wss"))
+
+
 def judge_ami(found: Snapshot) -> Judgement:
     """Whoever reaches the manager interface can listen in and place calls."""
     required = "the manager interface on the loopback only"
@@ -311,12 +513,36 @@ def judge_ami(found: Snapshot) -> Judgement:
     return judge(f"on {found.ami}", required, evidence)
 
 
+@_telephony(
+    id="asterisk.ami",
+    title="The manager interface is on the loopback",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _ami(subject: Subject) -> Judgement:
+    return judge_ami(_snapshot(subject))
+
+
 def judge_security_log(found: Snapshot) -> Judgement:
     """Without the level SECURITY refused logins leave no trace, and nobody is banned."""
     required = f"level SECURITY goes to {SECURITY_LOG}"
     judge = passed if found.security_log == SECURITY_LOG else failed
     observed = f"goes to {found.security_log}" if found.security_log else "goes nowhere"
     return judge(observed, required, found.texts.get("logger", ""))
+
+
+@_telephony(
+    id="asterisk.security_log",
+    title="Refused logins are logged",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{ssh} asterisk -rx 'logger reload' && {install}",
+    needs=("asterisk.service",),
+)
+def _security_log(subject: Subject) -> Judgement:
+    return judge_security_log(_snapshot(subject))
 
 
 def judge_jail(found: Jail) -> Judgement:
@@ -327,6 +553,18 @@ def judge_jail(found: Jail) -> Judgement:
     if found.log_file != SECURITY_LOG:
         return failed(f"the jail reads {found.log_file or 'nothing'}", required, found.evidence)
     return passed(f"active, {len(found.banned)} banned now", required, found.evidence)
+
+
+@_telephony(
+    id="asterisk.jail",
+    title="Addresses that guess passwords are banned",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    # A restart: the unit may run while the jail was stopped by itself.
+    remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
+)
+def _jail(subject: Subject) -> Judgement:
+    return judge_jail(subject.facts.get(jail))
 
 
 def judge_limits(found: SipLimits) -> Judgement:
@@ -340,18 +578,15 @@ def judge_limits(found: SipLimits) -> Judgement:
     return passed("the table is loaded", required)
 
 
-def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
-    """To whom is banned the server is silent; `ours` are addresses of the site, with their names.
-
-    The jail never bans these by itself: somebody did, or they were given to the site afterwards.
-    """
-    required = f"{JAIL} bans none of the site's own machines"
-    caught = [address for address in ours if address in found.banned]
-    if not caught:
-        return passed(f"none of {len(found.banned)} that are banned", required, found.evidence)
-    lift = " && ".join(f"ucontact bans lift {address} --site {{site}}" for address in caught)
-    told = ", ".join(f"{address} ({ours[address]})" for address in caught)
-    return failed(told, required, found.evidence, lift)
+@_telephony(
+    id="asterisk.limits",
+    title="SIP connections are limited",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{ssh} systemctl restart ucontact-sip.service fail2ban.service",
+)
+def _limits(subject: Subject) -> Judgement:
+    return judge_limits(subject.facts.get(sip_limits))
 
 
 def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
@@ -362,6 +597,19 @@ def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
     if not path.reached:
         return failed("the table can't be reached", required, path.evidence)
     return passed(f"reached; backends {', '.join(found.cdr_backends)}", required, path.evidence)
+
+
+@_telephony(
+    id="asterisk.records",
+    title="Call records reach the database",
+    severity=Severity.HIGH,
+    requirements=("R16", "R19"),
+    remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null  # then: {install}",
+    # It verifies MySQL's certificate by the root that lies there.
+    needs=("asterisk.service", "mysql.answers", "certificates.internal"),
+)
+def _records(subject: Subject) -> Judgement:
+    return judge_records(_snapshot(subject), subject.facts.get(records_path))
 
 
 def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgement:
@@ -382,6 +630,19 @@ def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgem
     if not found.mode.endswith("0"):
         return failed(f"anybody may look into it (mode {found.mode})", required, found.evidence)
     return passed(f"mode {found.mode}, owner {found.owner}", required, found.evidence)
+
+
+@_telephony(
+    id="asterisk.recordings",
+    title="Asterisk can write recordings",
+    severity=Severity.CRITICAL,
+    requirements=("R05", "R25"),
+    remedy="{install}",
+)
+def _recordings(subject: Subject) -> Judgement:
+    found = subject.facts.get(file_system, RECORDINGS)
+    read_only = found is not None and found.read_only
+    return judge_recordings(subject.facts.get(recordings_folder), read_only)
 
 
 def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
@@ -409,6 +670,18 @@ def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
     return passed(f"{', '.join(trunk.name for trunk in trunks)} answer", required, evidence)
 
 
+@_telephony(
+    id="asterisk.trunks",
+    title="The provider's trunks answer",
+    severity=Severity.CRITICAL,
+    requirements=("R04",),
+    remedy="{ssh} asterisk -rx 'pjsip show contacts'  # is the provider reachable?",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _trunks(subject: Subject) -> Judgement:
+    return judge_trunks(_snapshot(subject), subject.site.telephony.trunks)
+
+
 def spread(names: Sequence[str], most: int = _MOST_LOOKED_AT) -> tuple[str, ...]:
     """At most so many of the names, the first and the last among them, evenly between."""
     if len(names) <= most:
@@ -420,11 +693,6 @@ def spread(names: Sequence[str], most: int = _MOST_LOOKED_AT) -> tuple[str, ...]
 def _port(subject: Subject, port_id: str) -> int:
     rows = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
     return next(row.first for row in rows if row.id == port_id)
-
-
-def _transports(subject: Subject) -> dict[str, int]:
-    ids = {"wss": "wss", "udp": "sip-udp", "tcp": "sip-tcp", "tls": "sip-tls"}
-    return {protocol: _port(subject, port_id) for protocol, port_id in ids.items()}
 
 
 def _trunk_names(subject: Subject) -> tuple[str, ...]:
@@ -441,250 +709,8 @@ def _all(subject: Subject) -> Endpoints:
     return subject.facts.get(endpoint_settings, names)
 
 
-def _service(subject: Subject) -> Judgement:
-    try:
-        return judge_service(subject.facts.get(service))
-    except TimeoutError as error:
-        required = "asterisk.service active and enabled, and Asterisk answers"
-        return failed("Asterisk hangs: it does not answer its command line", required, str(error))
-
-
-def _banned(subject: Subject) -> Judgement:
-    ours = {
-        planned.peer_address: planned.name
-        for planned in subject.plan.hosts
-        if planned.name != subject.host.name
-    }
-    installer = subject.facts.get(seen_as)
-    if installer:
-        ours[installer] = "the installing machine"
-    return judge_banned(subject.facts.get(jail), ours)
-
-
-def _recordings(subject: Subject) -> Judgement:
-    found = subject.facts.get(file_system, RECORDINGS)
-    read_only = found is not None and found.read_only
-    return judge_recordings(subject.facts.get(recordings_folder), read_only)
-
-
 def _snapshot(subject: Subject) -> Snapshot:
     return subject.facts.get(snapshot)
 
 
-_SERVICE = "asterisk.service"
-_ENDPOINTS = "asterisk.endpoints"
-_SIP = "asterisk.modules.sip"
-_MEDIA = "asterisk.modules.media"
-
-
-def _check(
-    name: str,
-    title: str,
-    judge: Callable[[Subject], Judgement],
-    requirements: tuple[str, ...],
-    *,
-    severity: Severity = Severity.HIGH,
-    remedy: str = "{install}",
-    needs: tuple[str, ...] = (_SERVICE,),
-) -> Check:
-    return Check(
-        id=f"asterisk.{name}",
-        title=title,
-        severity=severity,
-        requirements=requirements,
-        remedy=remedy,
-        judge=judge,
-        role=Role.TELEPHONY,
-        needs=needs,
-        timeout=15.0,
-    )
-
-
-# Whoever is banned sees nothing else: the registry has it ahead of what asks from here.
-BANNED = _check(
-    "banned",
-    "None of the site's own machines is banned",
-    _banned,
-    ("C05", "R02"),
-    needs=(),
-)
-CHECKS: tuple[Check, ...] = (
-    _check(
-        "service",
-        "Asterisk is running",
-        _service,
-        ("R19", "R02", "R04"),
-        severity=Severity.CRITICAL,
-        remedy="{ssh} systemctl restart asterisk.service",
-        needs=(),
-    ),
-    _check(
-        "build",
-        "Which Asterisk it is",
-        lambda s: judge_build(_snapshot(s)),
-        ("R19",),
-        severity=Severity.MEDIUM,
-        remedy="{ssh} asterisk -rx 'core show version'  # the vendor's comes with its licence",
-    ),
-    _check(
-        "transports",
-        "SIP is reachable by WSS, UDP, TCP and TLS",
-        lambda s: judge_transports(_snapshot(s), _transports(s)),
-        ("R02", "R04"),
-        severity=Severity.CRITICAL,
-        needs=(_SERVICE, _SIP),
-    ),
-    _check(
-        "endpoints",
-        "Extensions and trunks are set up",
-        lambda s: judge_endpoints(_snapshot(s), (*s.site.telephony.extensions, *_trunk_names(s))),
-        ("R02", "R04"),
-        severity=Severity.CRITICAL,
-        needs=(_SERVICE, _SIP),
-    ),
-    _check(
-        "codecs",
-        "Extensions have the product's codecs",
-        lambda s: judge_codecs(_extensions(s), _CODECS["audio"], _CODECS["video"]),
-        ("R06",),
-        needs=(_SERVICE, _ENDPOINTS),
-    ),
-    _check(
-        "media",
-        "Agents' media is encrypted and finds its way",
-        lambda s: judge_media(_extensions(s)),
-        ("R02", "R03"),
-        severity=Severity.CRITICAL,
-        needs=(_SERVICE, _ENDPOINTS),
-    ),
-    _check(
-        "qos",
-        "Audio and video are marked for QoS",
-        lambda s: judge_qos(_all(s)),
-        ("R07",),
-        needs=(_SERVICE, _ENDPOINTS),
-    ),
-    _check(
-        "qos_text",
-        "Text and signalling are marked for QoS",
-        lambda s: judge_qos_text(_snapshot(s), s.facts.get(wss_marks)),
-        ("R07",),
-        severity=Severity.MEDIUM,
-        remedy="{ssh} systemctl restart ucontact-qos.service",
-        needs=(_SERVICE, "asterisk.transports"),
-    ),
-    _check(
-        "anonymous",
-        "Nobody calls without an account",
-        lambda s: judge_anonymous(_snapshot(s)),
-        ("R04", "C05"),
-        severity=Severity.CRITICAL,
-    ),
-    _check(
-        "dialplan",
-        "The dialplan is the appliance's",
-        lambda s: judge_dialplan(_snapshot(s)),
-        ("R04", "R05"),
-    ),
-    _check(
-        "drivers",
-        "PJSIP is the only SIP driver",
-        lambda s: judge_drivers(_snapshot(s)),
-        ("R02", "R04"),
-        severity=Severity.CRITICAL,
-        needs=(_SERVICE, _SIP, _MEDIA),
-    ),
-    _check(
-        "sessions",
-        "Asterisk takes as many WebSockets as planned",
-        lambda s: judge_sessions(_snapshot(s), s.plan.tuning.telephony),
-        ("R02", "R12"),
-    ),
-    _check(
-        "sessions-free",
-        "Asterisk has WebSocket sessions left",
-        lambda s: judge_sessions_free(_snapshot(s)),
-        ("R02", "R12"),
-        severity=Severity.CRITICAL,
-        remedy="{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'  # who holds "
-        "them? restarting Asterisk ends them all, and every call",
-    ),
-    _check(
-        "descriptors",
-        "Asterisk has as many file descriptors as planned",
-        lambda s: judge_descriptors(_snapshot(s), s.plan.tuning.telephony),
-        ("R12",),
-    ),
-    _check(
-        "rtp",
-        "Media uses the planned ports",
-        lambda s: judge_rtp(_snapshot(s), s.plan.tuning.telephony),
-        ("R03", "R12"),
-        needs=(_SERVICE, _MEDIA),
-    ),
-    _check(
-        "http",
-        "Asterisk's HTTP server is closed but for TLS",
-        lambda s: judge_http(_snapshot(s), _port(s, "wss")),
-        ("R01", "R02"),
-        severity=Severity.CRITICAL,
-    ),
-    _check(
-        "ami",
-        "The manager interface is on the loopback",
-        lambda s: judge_ami(_snapshot(s)),
-        ("C05",),
-        severity=Severity.CRITICAL,
-    ),
-    _check(
-        "security_log",
-        "Refused logins are logged",
-        lambda s: judge_security_log(_snapshot(s)),
-        ("C05",),
-        remedy="{ssh} asterisk -rx 'logger reload' && {install}",
-    ),
-    _check(
-        "jail",
-        "Addresses that guess passwords are banned",
-        lambda s: judge_jail(s.facts.get(jail)),
-        ("C05",),
-        # A restart: the unit may run while the jail was stopped by itself.
-        remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
-        needs=(),
-    ),
-    _check(
-        "limits",
-        "SIP connections are limited",
-        lambda s: judge_limits(s.facts.get(sip_limits)),
-        ("C05",),
-        remedy="{ssh} systemctl restart ucontact-sip.service fail2ban.service",
-        needs=(),
-    ),
-    _check(
-        "records",
-        "Call records reach the database",
-        lambda s: judge_records(_snapshot(s), s.facts.get(records_path)),
-        ("R16", "R19"),
-        remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null"
-        "  # then: {install}",
-        # It verifies MySQL's certificate by the root that lies there.
-        needs=(_SERVICE, "mysql.answers", "certificates.internal"),
-    ),
-    _check(
-        "recordings",
-        "Asterisk can write recordings",
-        _recordings,
-        ("R05", "R25"),
-        severity=Severity.CRITICAL,
-        needs=(),
-    ),
-    _check(
-        "trunks",
-        "The provider's trunks answer",
-        lambda s: judge_trunks(_snapshot(s), s.site.telephony.trunks),
-        ("R04",),
-        severity=Severity.CRITICAL,
-        remedy="{ssh} asterisk -rx 'pjsip show contacts'  # is the provider reachable?",
-        needs=(_SERVICE, _ENDPOINTS),
-    ),
-)
+CHECKS = checks_of(globals())

@@ -8,11 +8,12 @@ from typing import Any
 from ucontact_appliance.checks.answers import PATIENCE, QUICK
 from ucontact_appliance.checks.health import by_health
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
     Verdict,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -26,8 +27,6 @@ from ucontact_appliance.facts.backend import (
 )
 from ucontact_appliance.planning.model import Role
 
-SERVICE = "backend.service"
-HEALTH = "backend.health"
 _JAVA = "1.8."  # R21: how Java 8 calls itself
 _SCHEMAS = ("ccrepo", "ccdata")
 _JDBC = "jdbc"
@@ -35,6 +34,7 @@ _OK = 200
 _ANSWERS = (_OK, 503)
 _EVIDENCE = 4000
 _PATIENT = PATIENCE["health_seconds"]
+_TIMEOUT = 25.0
 
 
 def judge_service(found: BackendService) -> Judgement:
@@ -51,6 +51,18 @@ def judge_service(found: BackendService) -> Judgement:
     return passed(f"active since {found.since}", required)
 
 
+@check(
+    id="backend.service",
+    title="The backend runs",
+    severity=Severity.CRITICAL,
+    requirements=("R21", "C06"),
+    remedy="{ssh} systemctl enable --now integraserver",
+    role=Role.BACKEND,
+)
+def _service(subject: Subject) -> Judgement:
+    return judge_service(subject.facts.get(backend_service))
+
+
 def judge_java(found: BackendService) -> Judgement:
     """R21."""
     required = "Java 8 (1.8)"
@@ -61,6 +73,19 @@ def judge_java(found: BackendService) -> Judgement:
     return passed(found.java, required)
 
 
+@check(
+    id="backend.java",
+    title="The backend runs on Java 8",
+    severity=Severity.MEDIUM,
+    requirements=("R21",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("backend.service",),
+)
+def _java(subject: Subject) -> Judgement:
+    return judge_java(subject.facts.get(backend_service))
+
+
 def judge_heap(found: BackendService, planned_mb: int) -> Judgement:
     """The plan's heap, no other."""
     required = f"-Xmx of {planned_mb} MB, as planned for this host"
@@ -68,6 +93,20 @@ def judge_heap(found: BackendService, planned_mb: int) -> Judgement:
         seen = "no -Xmx" if found.heap_mb is None else f"{found.heap_mb} MB"
         return failed(seen, required)
     return passed(f"{found.heap_mb} MB", required)
+
+
+@check(
+    id="backend.heap",
+    title="Java's heap is as planned",
+    severity=Severity.MEDIUM,
+    requirements=("R12", "R21"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("backend.service",),
+)
+def _heap(subject: Subject) -> Judgement:
+    planned = subject.plan.tuning.backend.heap_mb
+    return judge_heap(subject.facts.get(backend_service), planned)
 
 
 def judge_health(found: BackendHealth, path: str) -> Judgement:
@@ -110,6 +149,26 @@ def judge_pace(seconds: float) -> Judgement:
     return passed(f"{seconds:.1f} s", required)
 
 
+@check(
+    id="backend.health",
+    title="The backend is healthy",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R21", "C06"),
+    remedy="{ssh} systemctl restart integraserver",
+    role=Role.BACKEND,
+    # It asks the database, and waits for one that hangs.
+    needs=("backend.service", "ports.backend", "mysql.answers"),
+    timeout=_TIMEOUT,
+)
+@by_health
+def _health(subject: Subject, path: str) -> Judgement:
+    judged = judge_health(subject.facts.get(backend_health, path, _PATIENT), path)
+    if judged.verdict is not Verdict.PASS:
+        return judged
+    pace = judge_pace(subject.facts.get(bare_seconds))
+    return judged if pace.verdict is Verdict.PASS else pace
+
+
 def _state(part: Any) -> str:
     """The state of a part, given by itself or as its `status`; empty where there is none."""
     state = part.get("status") if isinstance(part, dict) else part
@@ -145,6 +204,21 @@ def judge_schemas(found: BackendHealth) -> Judgement:
     return passed(f"both UP{f' over {tls}' if tls else ''}", required, _evidence(found))
 
 
+@check(
+    id="backend.schemas",
+    title="The backend reaches both schemas",
+    severity=Severity.CRITICAL,
+    requirements=("R16", "R21"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("backend.health", "mysql.schemas", "certificates.internal"),
+    timeout=_TIMEOUT,
+)
+@by_health
+def _schemas(subject: Subject, path: str) -> Judgement:
+    return judge_schemas(subject.facts.get(backend_health, path, _PATIENT))
+
+
 def _mapping(found: BackendHealth, key: str) -> dict[str, Any]:
     value = found.document.get(key)
     return value if isinstance(value, dict) else {}
@@ -155,84 +229,4 @@ def _evidence(found: BackendHealth) -> str:
     return f"HTTP {found.status}\n{text}"[:_EVIDENCE]
 
 
-def _service(subject: Subject) -> Judgement:
-    return judge_service(subject.facts.get(backend_service))
-
-
-def _java(subject: Subject) -> Judgement:
-    return judge_java(subject.facts.get(backend_service))
-
-
-def _heap(subject: Subject) -> Judgement:
-    planned = subject.plan.tuning.backend.heap_mb
-    return judge_heap(subject.facts.get(backend_service), planned)
-
-
-def _health(subject: Subject, path: str) -> Judgement:
-    judged = judge_health(subject.facts.get(backend_health, path, _PATIENT), path)
-    if judged.verdict is not Verdict.PASS:
-        return judged
-    pace = judge_pace(subject.facts.get(bare_seconds))
-    return judged if pace.verdict is Verdict.PASS else pace
-
-
-def _schemas(subject: Subject, path: str) -> Judgement:
-    return judge_schemas(subject.facts.get(backend_health, path, _PATIENT))
-
-
-_TIMEOUT = 25.0
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=SERVICE,
-        title="The backend runs",
-        severity=Severity.CRITICAL,
-        requirements=("R21", "C06"),
-        remedy="{ssh} systemctl enable --now integraserver",
-        judge=_service,
-        role=Role.BACKEND,
-    ),
-    Check(
-        id="backend.java",
-        title="The backend runs on Java 8",
-        severity=Severity.MEDIUM,
-        requirements=("R21",),
-        remedy="{install}",
-        judge=_java,
-        role=Role.BACKEND,
-        needs=(SERVICE,),
-    ),
-    Check(
-        id="backend.heap",
-        title="Java's heap is as planned",
-        severity=Severity.MEDIUM,
-        requirements=("R12", "R21"),
-        remedy="{install}",
-        judge=_heap,
-        role=Role.BACKEND,
-        needs=(SERVICE,),
-    ),
-    Check(
-        id=HEALTH,
-        title="The backend is healthy",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "R21", "C06"),
-        remedy="{ssh} systemctl restart integraserver",
-        judge=by_health(_health),
-        role=Role.BACKEND,
-        # It asks the database, and waits for one that hangs.
-        needs=(SERVICE, "ports.backend", "mysql.answers"),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="backend.schemas",
-        title="The backend reaches both schemas",
-        severity=Severity.CRITICAL,
-        requirements=("R16", "R21"),
-        remedy="{install}",
-        judge=by_health(_schemas),
-        role=Role.BACKEND,
-        needs=(HEALTH, "mysql.schemas", "certificates.internal"),
-        timeout=_TIMEOUT,
-    ),
-)
+CHECKS = checks_of(globals())

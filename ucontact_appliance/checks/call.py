@@ -7,18 +7,20 @@ test.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ucontact_appliance.checks.model import (
-    Check,
     Finding,
     Judgement,
     Severity,
     Stage,
     Subject,
     Verdict,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -55,6 +57,11 @@ _ANY_CALL = frozenset({Stage.ECHO, Stage.DEEP})
 _R06 = {"opus": "opus", "pcmu": "ulaw", "pcma": "alaw"}
 _LEAST_SHARE = 0.8  # of the tone's time; the rest is the start of the call
 _LEAST_DBFS = -30.0  # sent at -10.5 dBFS
+# Asterisk 13 to 22 know it; what they call the debugging of ICE differs from one to the next.
+_MEDIA = "{ssh} asterisk -rx 'rtp show settings' && {ssh} nft list ruleset"
+
+# The first one that runs waits for the whole call.
+_any_call = functools.partial(check, role=Role.TELEPHONY, stages=_ANY_CALL, timeout=60)
 
 
 def least_used(extensions: Sequence[str], contacts: Sequence[Contact]) -> str:
@@ -89,6 +96,21 @@ def _timed(attempt: Attempt, *steps: str) -> str:
     return f" in {sum(took) * 1000:.0f} ms" if took else ""
 
 
+def _known(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
+    """Judge what the call left, if Asterisk told which call it was."""
+
+    def judged(subject: Subject) -> Judgement:
+        if not _call(subject).uniqueid:
+            return failed(
+                "Asterisk showed no channel of the call",
+                "the call's unique id in 'core show channels'",
+                _call(subject).evidence,
+            )
+        return judge(subject)
+
+    return judged
+
+
 def judge_register(attempt: Attempt) -> Judgement:
     """R01, R02: verified TLS and digest as a browser does it."""
     required = "TLS verified for the portal's name, WebSocket /ws, SIP REGISTER answered 200"
@@ -98,12 +120,36 @@ def judge_register(attempt: Attempt) -> Judgement:
     return passed(observed, required, attempt.evidence)
 
 
+@_any_call(
+    id="call.register",
+    title="A WebRTC phone registers over verified TLS",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R02"),
+    remedy="{ssh} asterisk -rx 'pjsip show endpoints'",
+    needs=("ports.wss", "tls.wss.trust", "tls.wss.name", "asterisk.modules.sip"),
+)
+def _register(subject: Subject) -> Judgement:
+    return judge_register(_call(subject))
+
+
 def judge_answer(attempt: Attempt) -> Judgement:
     """The echo test answers."""
     required = "*43 is answered"
     if _missed(attempt, GATHERED, ANSWERED):
         return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
     return passed(f"answered{_timed(attempt, ANSWERED)}", required, attempt.evidence)
+
+
+@_any_call(
+    id="call.answer",
+    title="The echo test answers a real call",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R19"),
+    remedy="{ssh} asterisk -rx 'dialplan show *43@internal'",
+    needs=("call.register", "asterisk.dialplan", "asterisk.modules.calls"),
+)
+def _answer(subject: Subject) -> Judgement:
+    return judge_answer(_call(subject))
 
 
 def judge_dtls(attempt: Attempt) -> Judgement:
@@ -124,6 +170,18 @@ def judge_dtls(attempt: Attempt) -> Judgement:
     return passed(observed, required, f"{attempt.evidence}\n{record.fingerprint}")
 
 
+@_any_call(
+    id="call.dtls",
+    title="Media is connected by ICE and encrypted by DTLS-SRTP",
+    severity=Severity.CRITICAL,
+    requirements=("R03",),
+    remedy=_MEDIA,
+    needs=("call.answer", "asterisk.modules.media"),
+)
+def _dtls(subject: Subject) -> Judgement:
+    return judge_dtls(_call(subject))
+
+
 def judge_codec(attempt: Attempt) -> Judgement:
     """R06: what was answered is what the product names."""
     required = f"one of {', '.join(_R06.values())} (R06)"
@@ -136,6 +194,18 @@ def judge_codec(attempt: Attempt) -> Judgement:
     if strange or not record.answered:
         return failed(f"answered {names or 'no codec'}", required, evidence)
     return passed(f"{_R06[record.answered[0]]} (answered {names})", required, evidence)
+
+
+@_any_call(
+    id="call.codec",
+    title="The codec is one of the product's",
+    severity=Severity.HIGH,
+    requirements=("R06",),
+    remedy="{install}",
+    needs=("call.dtls",),
+)
+def _codec(subject: Subject) -> Judgement:
+    return judge_codec(_call(subject))
 
 
 def judge_tone(attempt: Attempt) -> Judgement:
@@ -151,6 +221,18 @@ def judge_tone(attempt: Attempt) -> Judgement:
     if heard.level_dbfs < _LEAST_DBFS:
         return warned(f"{observed}: faint", required, attempt.evidence)
     return passed(observed, required, attempt.evidence)
+
+
+@_any_call(
+    id="call.tone",
+    title="A tone sent into the call comes back",
+    severity=Severity.CRITICAL,
+    requirements=("R03", "R24"),
+    remedy=_MEDIA,
+    needs=("call.dtls",),
+)
+def _tone(subject: Subject) -> Judgement:
+    return judge_tone(_call(subject))
 
 
 def judge_recording(found: Recording | None, seconds: float = SECONDS) -> Judgement:
@@ -172,6 +254,19 @@ def judge_recording(found: Recording | None, seconds: float = SECONDS) -> Judgem
     return passed(observed, required, evidence)
 
 
+@_any_call(
+    id="call.recording",
+    title="The call was recorded, and the recording holds the tone",
+    severity=Severity.HIGH,
+    requirements=("R05", "R25"),
+    remedy="{ssh} ls -ld /var/spool/asterisk/monitor && {install}",
+    needs=("call.tone", "recordings.tree", "asterisk.modules.recording"),
+)
+@_known
+def _recording(subject: Subject) -> Judgement:
+    return judge_recording(_recorded(subject), _call(subject).seconds)
+
+
 def judge_row(found: CallRow) -> Judgement:
     """The call is in the call records."""
     required = "a row in ccdata.cdr: answered, with its seconds"
@@ -186,6 +281,19 @@ def judge_row(found: CallRow) -> Judgement:
     return judge(observed, required, found.evidence)
 
 
+@_any_call(
+    id="call.record",
+    title="The call is in the call records",
+    severity=Severity.HIGH,
+    requirements=("R16", "R19"),
+    remedy="{ssh} asterisk -rx 'odbc show' && {ssh} asterisk -rx 'cdr show status'",
+    needs=("call.answer", "asterisk.records"),
+)
+@_known
+def _record(subject: Subject) -> Judgement:
+    return judge_row(_row(subject))
+
+
 def still_registered(attempt: Attempt) -> str:
     """A registration over our own connection that outlived it; empty when there is none."""
     if attempt.record is None:
@@ -196,35 +304,23 @@ def still_registered(attempt: Attempt) -> str:
     return next((uri for uri in new if ours.search(uri)), "")
 
 
-def _recording(subject: Subject) -> Recording | None:
-    return subject.facts.get(recording, _call(subject).uniqueid)
-
-
-def _row(subject: Subject) -> CallRow:
-    name = subject.plan.carriers(Role.DATABASE)[0].name
-    known_hosts = str(subject.state.known_hosts)
-    return subject.facts.get(call_row, name, known_hosts, _call(subject).uniqueid)
-
-
-def _known(subject: Subject, judge: Callable[[Subject], Judgement]) -> Judgement:
-    """Judge what the call left, if Asterisk told which call it was."""
-    if not _call(subject).uniqueid:
-        return failed(
-            "Asterisk showed no channel of the call",
-            "the call's unique id in 'core show channels'",
-            _call(subject).evidence,
-        )
-    return judge(subject)
-
-
-def _cleaned(subject: Subject) -> Judgement:
+@_any_call(
+    id="call.cleanup",
+    title="The call left no trace",
+    severity=Severity.MEDIUM,
+    requirements=("C06",),
+    remedy="{ssh} find /var/spool/asterisk/monitor -name '*_*43_*' -newermt '-1 hour'",
+    needs=("call.answer",),
+)
+@_known
+def _cleanup(subject: Subject) -> Judgement:
     """Ask for the traces' removal, then look whether they are gone.
 
     The recording and the row are read first (by the very facts that their own checks judge), so
     that nothing is taken away under another check.
     """
     required = "no recording, no call record and no registration of the call is left"
-    attempt, found, row = _call(subject), _recording(subject), _row(subject)
+    attempt, found, row = _call(subject), _recorded(subject), _row(subject)
     left = still_registered(attempt)
     if left:
         return failed(f"still registered as {left}", required)
@@ -245,6 +341,20 @@ def _cleaned(subject: Subject) -> Judgement:
     return passed("registration, recording and call record are gone", required, "\n".join(removed))
 
 
+def _recorded(subject: Subject) -> Recording | None:
+    return subject.facts.get(recording, _call(subject).uniqueid)
+
+
+def _row(subject: Subject) -> CallRow:
+    name = subject.plan.carriers(Role.DATABASE)[0].name
+    known_hosts = str(subject.state.known_hosts)
+    return subject.facts.get(call_row, name, known_hosts, _call(subject).uniqueid)
+
+
+_TONE = "call.tone"
+_IN_CALL = frozenset({"call.register", "call.answer", "call.dtls"})  # what the tone builds on
+
+
 def call_result(findings: Sequence[Finding]) -> str:
     """What came of a run's call, in one line; that there was none, where there was none."""
     heard = next((found for found in findings if found.id == _TONE), None)
@@ -262,105 +372,4 @@ def call_result(findings: Sequence[Finding]) -> str:
     return f"no call was heard: {root.title}: {root.observed}"
 
 
-def _check(
-    name: str,
-    title: str,
-    *,
-    requirements: tuple[str, ...],
-    judge: Callable[[Subject], Judgement],
-    needs: tuple[str, ...],
-    remedy: str,
-    severity: Severity = Severity.CRITICAL,
-) -> Check:
-    return Check(
-        id=f"call.{name}",
-        title=title,
-        severity=severity,
-        requirements=requirements,
-        remedy=remedy,
-        judge=judge,
-        role=Role.TELEPHONY,
-        stages=_ANY_CALL,
-        needs=needs,
-        # The first one that runs waits for the whole call.
-        timeout=60,
-    )
-
-
-# Asterisk 13 to 22 know it; what they call the debugging of ICE differs from one to the next.
-_MEDIA = "{ssh} asterisk -rx 'rtp show settings' && {ssh} nft list ruleset"
-_TONE = "call.tone"
-_IN_CALL = frozenset({"call.register", "call.answer", "call.dtls"})  # what the tone builds on
-
-CHECKS: tuple[Check, ...] = (
-    _check(
-        "register",
-        "A WebRTC phone registers over verified TLS",
-        requirements=("R01", "R02"),
-        judge=lambda subject: judge_register(_call(subject)),
-        needs=("ports.wss", "tls.wss.trust", "tls.wss.name", "asterisk.modules.sip"),
-        remedy="{ssh} asterisk -rx 'pjsip show endpoints'",
-    ),
-    _check(
-        "answer",
-        "The echo test answers a real call",
-        requirements=("R02", "R19"),
-        judge=lambda subject: judge_answer(_call(subject)),
-        needs=("call.register", "asterisk.dialplan", "asterisk.modules.calls"),
-        remedy="{ssh} asterisk -rx 'dialplan show *43@internal'",
-    ),
-    _check(
-        "dtls",
-        "Media is connected by ICE and encrypted by DTLS-SRTP",
-        requirements=("R03",),
-        judge=lambda subject: judge_dtls(_call(subject)),
-        needs=("call.answer", "asterisk.modules.media"),
-        remedy=_MEDIA,
-    ),
-    _check(
-        "codec",
-        "The codec is one of the product's",
-        requirements=("R06",),
-        judge=lambda subject: judge_codec(_call(subject)),
-        needs=("call.dtls",),
-        remedy="{install}",
-        severity=Severity.HIGH,
-    ),
-    _check(
-        "tone",
-        "A tone sent into the call comes back",
-        requirements=("R03", "R24"),
-        judge=lambda subject: judge_tone(_call(subject)),
-        needs=("call.dtls",),
-        remedy=_MEDIA,
-    ),
-    _check(
-        "recording",
-        "The call was recorded, and the recording holds the tone",
-        requirements=("R05", "R25"),
-        judge=lambda subject: _known(
-            subject, lambda s: judge_recording(_recording(s), _call(s).seconds)
-        ),
-        needs=("call.tone", "recordings.tree", "asterisk.modules.recording"),
-        remedy="{ssh} ls -ld /var/spool/asterisk/monitor && {install}",
-        severity=Severity.HIGH,
-    ),
-    _check(
-        "record",
-        "The call is in the call records",
-        requirements=("R16", "R19"),
-        judge=lambda subject: _known(subject, lambda s: judge_row(_row(s))),
-        needs=("call.answer", "asterisk.records"),
-        remedy="{ssh} asterisk -rx 'odbc show' && {ssh} asterisk -rx 'cdr show status'",
-        severity=Severity.HIGH,
-    ),
-    _check(
-        "cleanup",
-        "The call left no trace",
-        requirements=("C06",),
-        judge=lambda subject: _known(subject, _cleaned),
-        needs=("call.answer",),
-        remedy="{ssh} find /var/spool/asterisk/monitor -name '*_*43_*' -newermt '-1 hour'",
-        severity=Severity.MEDIUM,
-    ),
-)
+CHECKS = checks_of(globals())

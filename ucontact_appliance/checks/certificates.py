@@ -16,6 +16,8 @@ from ucontact_appliance.checks.model import (
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -38,8 +40,6 @@ from ucontact_appliance.planning.tables import ports
 _GROUP = "ucontact-tls"
 _PORTAL = ("portal", "portal-ca")
 _INTERNAL = ("internal", "ca")
-_PORTAL_PAIR = "certificates.portal"
-_INTERNAL_PAIR = "certificates.internal"
 _BACKUP_KEY = "hpkp-backup.key"
 # Who serves the portal's certificate: row of the port registry, the check that it listens, the
 # role, and what makes it read the file again without cutting a call.
@@ -74,6 +74,31 @@ def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
     )
 
 
+@check(
+    id="certificates.portal",
+    title="The portal's key and certificate on disk are sound",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R02"),
+    remedy="{install}",
+)
+def _portal(subject: Subject) -> Judgement:
+    if not _serves_portal(subject):
+        return skipped("this host does not serve the portal")
+    return judge_pair(subject.facts.get(pair, *_PORTAL), (subject.site.fqdn,), subject.now)
+
+
+@check(
+    id="certificates.internal",
+    title="The internal key and certificate on disk are sound",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy="{install}",
+)
+def _internal(subject: Subject) -> Judgement:
+    names = (subject.host.name, "localhost", "127.0.0.1")
+    return judge_pair(subject.facts.get(pair, *_INTERNAL), names, subject.now)
+
+
 def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     """Days until the first certificate of any chain on disk, or its root, expires."""
     required = f"no certificate expires within {WARN_DAYS} days"
@@ -94,6 +119,19 @@ def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     return Judgement(verdict_on(left), told, required, evidence)
 
 
+@check(
+    id="certificates.dates",
+    title="No certificate is about to expire",
+    severity=Severity.HIGH,
+    requirements=("R01",),
+    remedy="{install}  # with source 'files': put the renewed chain and key in place first",
+    needs=("certificates.portal", "certificates.internal"),
+)
+def _dates(subject: Subject) -> Judgement:
+    names = (_PORTAL, _INTERNAL) if _serves_portal(subject) else (_INTERNAL,)
+    return judge_dates(tuple(subject.facts.get(pair, *name) for name in names), subject.now)
+
+
 def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -> Judgement:
     """What the service hands out is what lies on disk, in `name`.pem."""
     required = f"port {port} serves {FOLDER}/{name}.pem"
@@ -103,6 +141,30 @@ def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -
     if served != on_disk.public_bytes(Encoding.DER):
         return failed("another certificate is served", required, evidence)
     return passed(f"serial {live.serial_number:x}", required, evidence)
+
+
+def _served(port_id: str, role: Role, reload: str, requirement: str) -> Check:
+    port = int(next(row.port for row in ports() if row.id == port_id))
+
+    @check(
+        id=f"certificates.served.{port_id}",
+        title=f"Port {port} serves the certificate that lies on disk",
+        severity=Severity.HIGH,
+        requirements=(requirement,),
+        remedy=f"{{ssh}} {reload}",
+        role=role,
+        needs=("certificates.portal", f"ports.{port_id}", *_ANSWERS.get(port_id, ())),
+        timeout=15.0,
+    )
+    def judge(subject: Subject) -> Judgement:
+        roots = str(subject.state.pki / "portal-ca.pem")
+        served = subject.facts.get(tls.greeting, port, roots).certificate
+        return judge_current(subject.facts.get(pair, *_PORTAL), served, port)
+
+    return judge
+
+
+SERVED = tuple(_served(*server) for server in _SERVERS)
 
 
 def judge_modes(found: tuple[Mode, ...]) -> Judgement:
@@ -118,6 +180,17 @@ def judge_modes(found: tuple[Mode, ...]) -> Judgement:
     if wrong:
         return failed("; ".join(one.line for one in wrong), required, evidence)
     return passed("as required", required, evidence)
+
+
+@check(
+    id="certificates.modes",
+    title="Private keys are readable by their services alone",
+    severity=Severity.CRITICAL,
+    requirements=("R01",),
+    remedy="{install}",
+)
+def _modes(subject: Subject) -> Judgement:
+    return judge_modes(subject.facts.get(modes))
 
 
 def _is_safe(one: Mode) -> bool:
@@ -155,6 +228,24 @@ def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Ju
     return passed(f"none of the {len(found)} private keys there is it", required, evidence)
 
 
+@check(
+    id="certificates.backup",
+    title="The backup pin's key is kept off the web server",
+    severity=Severity.MEDIUM,
+    requirements=("R10",),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _backup(subject: Subject) -> Judgement:
+    public = subject.state.pki / "hpkp-backup.pub.pem"
+    pem = subject.facts.here(_content, public)
+    if pem is None:
+        return failed("no backup pin was made", f"{public} exists")
+    key = subject.state.pki / _BACKUP_KEY
+    local_copy = subject.host.is_local and subject.facts.here(_is_there, key)
+    return judge_backup(subject.facts.get(web_keys), spki_pin(pem), str(key) if local_copy else "")
+
+
 def _leaf(found: Pair) -> x509.Certificate:
     return x509.load_pem_x509_certificates(found.chain.encode())[0]
 
@@ -169,32 +260,6 @@ def _serves_portal(subject: Subject) -> bool:
     return Role.TELEPHONY in roles or Role.BACKEND in roles
 
 
-def _portal_pair(subject: Subject) -> Judgement:
-    if not _serves_portal(subject):
-        return skipped("this host does not serve the portal")
-    return judge_pair(subject.facts.get(pair, *_PORTAL), (subject.site.fqdn,), subject.now)
-
-
-def _internal_pair(subject: Subject) -> Judgement:
-    names = (subject.host.name, "localhost", "127.0.0.1")
-    return judge_pair(subject.facts.get(pair, *_INTERNAL), names, subject.now)
-
-
-def _dates(subject: Subject) -> Judgement:
-    names = (_PORTAL, _INTERNAL) if _serves_portal(subject) else (_INTERNAL,)
-    return judge_dates(tuple(subject.facts.get(pair, *name) for name in names), subject.now)
-
-
-def _backup(subject: Subject) -> Judgement:
-    public = subject.state.pki / "hpkp-backup.pub.pem"
-    pem = subject.facts.here(_content, public)
-    if pem is None:
-        return failed("no backup pin was made", f"{public} exists")
-    key = subject.state.pki / _BACKUP_KEY
-    local_copy = subject.host.is_local and subject.facts.here(_is_there, key)
-    return judge_backup(subject.facts.get(web_keys), spki_pin(pem), str(key) if local_copy else "")
-
-
 def _content(path: Path) -> bytes | None:
     """The file's content; None when there is no such file."""
     return path.read_bytes() if path.exists() else None
@@ -204,69 +269,4 @@ def _is_there(path: Path) -> bool:
     return path.exists()
 
 
-def _current(port_id: str, role: Role, reload: str, requirement: str) -> Check:
-    port = int(next(row.port for row in ports() if row.id == port_id))
-
-    def judge(subject: Subject) -> Judgement:
-        roots = str(subject.state.pki / "portal-ca.pem")
-        served = subject.facts.get(tls.greeting, port, roots).certificate
-        return judge_current(subject.facts.get(pair, *_PORTAL), served, port)
-
-    return Check(
-        id=f"certificates.served.{port_id}",
-        title=f"Port {port} serves the certificate that lies on disk",
-        severity=Severity.HIGH,
-        requirements=(requirement,),
-        remedy=f"{{ssh}} {reload}",
-        judge=judge,
-        role=role,
-        needs=(_PORTAL_PAIR, f"ports.{port_id}", *_ANSWERS.get(port_id, ())),
-        timeout=15.0,
-    )
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=_PORTAL_PAIR,
-        title="The portal's key and certificate on disk are sound",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "R02"),
-        remedy="{install}",
-        judge=_portal_pair,
-    ),
-    Check(
-        id=_INTERNAL_PAIR,
-        title="The internal key and certificate on disk are sound",
-        severity=Severity.HIGH,
-        requirements=("R16",),
-        remedy="{install}",
-        judge=_internal_pair,
-    ),
-    Check(
-        id="certificates.dates",
-        title="No certificate is about to expire",
-        severity=Severity.HIGH,
-        requirements=("R01",),
-        remedy="{install}  # with source 'files': put the renewed chain and key in place first",
-        judge=_dates,
-        needs=(_PORTAL_PAIR, _INTERNAL_PAIR),
-    ),
-    *(_current(*server) for server in _SERVERS),
-    Check(
-        id="certificates.modes",
-        title="Private keys are readable by their services alone",
-        severity=Severity.CRITICAL,
-        requirements=("R01",),
-        remedy="{install}",
-        judge=lambda subject: judge_modes(subject.facts.get(modes)),
-    ),
-    Check(
-        id="certificates.backup",
-        title="The backup pin's key is kept off the web server",
-        severity=Severity.MEDIUM,
-        requirements=("R10",),
-        remedy="{install}",
-        judge=_backup,
-        role=Role.BACKEND,
-    ),
-)
+CHECKS = checks_of(globals())

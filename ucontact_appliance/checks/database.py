@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
     warned,
 )
-from ucontact_appliance.checks.mysql import AFRESH, ANSWERS, SERVICE
+from ucontact_appliance.checks.mysql import AFRESH
 from ucontact_appliance.facts.database import (
     FORBIDDING,
     Lock,
@@ -50,6 +51,19 @@ def judge_start(found: Start) -> Judgement:
     return judge(observed, required, found.evidence)
 
 
+@check(
+    id="mysql.start",
+    title="MySQL starts in good time",
+    severity=Severity.MEDIUM,
+    requirements=("R16",),
+    remedy="{ssh} journalctl -u mysql --no-pager -n 60  # recovery, or a slow disk",
+    role=Role.DATABASE,
+    needs=("mysql.service",),
+)
+def _start(subject: Subject) -> Judgement:
+    return judge_start(subject.facts.get(start))
+
+
 def judge_replication(found: Replication) -> Judgement:
     """The appliance sets none up; where somebody did, it has to work."""
     behind = int(_LIMITS["replica_seconds"])
@@ -72,6 +86,19 @@ def judge_replication(found: Replication) -> Judgement:
     if most >= behind:
         return failed(observed, required, found.evidence, _shows(found))
     return passed(observed, required, found.evidence)
+
+
+@check(
+    id="mysql.replication",
+    title="Replication works, if there is any",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy=_SHOW_REPLICA,
+    role=Role.DATABASE,
+    needs=("mysql.answers",),
+)
+def _replication(subject: Subject) -> Judgement:
+    return judge_replication(subject.facts.get(replication))
 
 
 def _shows(found: Replication) -> str:
@@ -97,6 +124,20 @@ def judge_writable(found: Writable) -> Judgement:
     if stuck is not None:
         return warned(f"{_lock(found, stuck)}: a backup?", required, found.evidence)
     return passed("nothing keeps it from writing", required, found.evidence)
+
+
+@check(
+    id="mysql.writable",
+    title="MySQL takes writes",
+    severity=Severity.CRITICAL,
+    requirements=("R16",),
+    remedy="{ssh} mysql -e 'SHOW FULL PROCESSLIST'  # who holds the lock? a backup ends by "
+    "itself, anything else by KILL and its Id",
+    role=Role.DATABASE,
+    needs=("mysql.answers",),
+)
+def _writable(subject: Subject) -> Judgement:
+    return judge_writable(subject.facts.get(writable))
 
 
 def _stuck_seconds(found: Writable) -> int | None:
@@ -135,48 +176,4 @@ def _switching_off(names: Sequence[str]) -> str:
     return f"{{ssh}} mysql -e 'SET @@global.{'=OFF,@@global.'.join(names)}=OFF'; {{install}}"
 
 
-def _start(subject: Subject) -> Judgement:
-    return judge_start(subject.facts.get(start))
-
-
-def _replication(subject: Subject) -> Judgement:
-    return judge_replication(subject.facts.get(replication))
-
-
-def _writable(subject: Subject) -> Judgement:
-    return judge_writable(subject.facts.get(writable))
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="mysql.start",
-        title="MySQL starts in good time",
-        severity=Severity.MEDIUM,
-        requirements=("R16",),
-        remedy="{ssh} journalctl -u mysql --no-pager -n 60  # recovery, or a slow disk",
-        judge=_start,
-        role=Role.DATABASE,
-        needs=(SERVICE,),
-    ),
-    Check(
-        id="mysql.replication",
-        title="Replication works, if there is any",
-        severity=Severity.HIGH,
-        requirements=("R16",),
-        remedy=_SHOW_REPLICA,
-        judge=_replication,
-        role=Role.DATABASE,
-        needs=(ANSWERS,),
-    ),
-    Check(
-        id="mysql.writable",
-        title="MySQL takes writes",
-        severity=Severity.CRITICAL,
-        requirements=("R16",),
-        remedy="{ssh} mysql -e 'SHOW FULL PROCESSLIST'  # who holds the lock? a backup ends by "
-        "itself, anything else by KILL and its Id",
-        judge=_writable,
-        role=Role.DATABASE,
-        needs=(ANSWERS,),
-    ),
-)
+CHECKS = checks_of(globals())

@@ -6,18 +6,20 @@ codecs' calls go first and side by side: they are listened to. The others need n
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ucontact_appliance.checks.call import caller
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Stage,
     Subject,
     Verdict,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -70,19 +72,31 @@ _SLOW = {
     CONNECTED_MEDIA: "dtls",
     HEARD: "audio",
 }
+_AWAY = "Unavail"  # of a contact that does not answer OPTIONS
+_OUTCOMES = {
+    "BUSY": "busy",
+    "NOANSWER": "not answered",
+    "CANCEL": "ended before an answer",
+    "CONGESTION": "refused: no line is free, or the number is not in service",
+    "CHANUNAVAIL": "the trunk can't be used",
+}
+_NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show transports'"
+
+# Each waits for the calls before its own.
+_deep = functools.partial(check, role=Role.TELEPHONY, stages=frozenset({Stage.DEEP}), timeout=120)
 
 
 def _main(subject: Subject) -> Attempt:
     return subject.facts.get(echo_call, *caller(subject))
 
 
-def _codecs(subject: Subject) -> tuple[Named, ...]:
+def _codec_calls(subject: Subject) -> tuple[Named, ...]:
     _main(subject)  # one after the other
     return subject.facts.get(codec_calls, caller(subject), _CODECS)
 
 
 def _ways(subject: Subject) -> dict[str, Attempt]:
-    _codecs(subject)
+    _codec_calls(subject)
     rows = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
     port = next(row.first for row in rows if row.id == "stun-udp")
     found = subject.facts.get(way_calls, caller(subject), port, subject.secrets["stun.turn"])
@@ -90,7 +104,7 @@ def _ways(subject: Subject) -> dict[str, Attempt]:
 
 
 def _videos(subject: Subject) -> tuple[Named, ...]:
-    _codecs(subject)  # beside the ways: neither is listened to
+    _codec_calls(subject)  # beside the ways: neither is listened to
     pictures = int(_WANTED["video"]["least_pictures"])
     return subject.facts.get(video_calls, caller(subject), _VIDEO_CODECS, pictures)
 
@@ -133,7 +147,7 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
         return skipped("the call did not live long enough to tell", required)
     middle = sorted(made, key=lambda record: _disturbance(record.media))[len(made) // 2]
     media = middle.media
-    told = [_quality(media)]
+    told = [_in_words(media)]
     if len(made) > 1:
         shares = ", ".join(f"{max(_lost_percent(record.media)):.1f} %" for record in made)
         told.append(f"the middle of {len(made)} calls, which lost {shares}")
@@ -145,6 +159,31 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
         # The far side's reports (RTCP) tell both: without them half of the way is unknown.
         return skipped(f"not wholly measured: {observed}", required, evidence)
     return passed(observed, required, evidence)
+
+
+@_deep(
+    id="call.quality",
+    title="Loss, jitter and round trip are those of a good call",
+    severity=Severity.HIGH,
+    requirements=("R24",),
+    remedy="ping -c 50 -i 0.2 {address}  # from an agent's desk too",
+    needs=("call.tone",),
+)
+def _quality(subject: Subject) -> Judgement:
+    return judge_quality(tuple(_measured(subject)))
+
+
+def _measured(subject: Subject) -> Iterator[Attempt]:
+    """The main call; two more where the network disturbed it."""
+    first = _main(subject)
+    yield first
+    if (
+        first.record is not None
+        and _is_disturbed(first.record.media)
+        and subject.facts.get(keeps_marks)
+    ):
+        for take in (2, 3):
+            yield subject.facts.get(quality_call, caller(subject), take)
 
 
 def _lost_percent(media: Media) -> tuple[float, float]:
@@ -172,7 +211,7 @@ def _is_disturbed(media: Media) -> bool:
     )
 
 
-def _quality(media: Media) -> str:
+def _in_words(media: Media) -> str:
     """Return what was measured of a call, in words."""
     if not media.received or not media.sent:
         return f"{media.sent} packets sent, {media.received} received"
@@ -188,17 +227,84 @@ def _quality(media: Media) -> str:
     return told
 
 
-def _measured(subject: Subject) -> Iterator[Attempt]:
-    """The main call; two more where the network disturbed it."""
-    first = _main(subject)
-    yield first
-    if (
-        first.record is not None
-        and _is_disturbed(first.record.media)
-        and subject.facts.get(keeps_marks)
-    ):
-        for take in (2, 3):
-            yield subject.facts.get(quality_call, caller(subject), take)
+def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
+    """How long each step of the first call took."""
+    required = ", ".join(f"{step} below {slow[name]:g} s" for step, name in _SLOW.items())
+    table = [("step", "took", "slow from")]
+    late = []
+    for step, seconds in attempt.steps:
+        limit = slow.get(_SLOW.get(step, ""))
+        table.append((step, f"{seconds * 1000:.0f} ms", "" if limit is None else f"{limit:g} s"))
+        if limit is not None and seconds >= limit:
+            late.append(f"{step} took {seconds:.1f} s")
+    evidence = "\n".join(f"{one:<22}{two:>10}  {three}".rstrip() for one, two, three in table)
+    if not attempt.steps:
+        return skipped("the call took no step", required)
+    if late:
+        return warned("; ".join(late), required, evidence)
+    timed = ", ".join(
+        f"{step} {seconds * 1000:.0f} ms" for step, seconds in attempt.steps if step in _SLOW
+    )
+    return passed(timed, required, evidence)
+
+
+@_deep(
+    id="call.times",
+    title="Each step of a call takes its time and no more",
+    severity=Severity.MEDIUM,
+    requirements=("R02", "R03"),
+    remedy="{ssh} asterisk -rx 'core show taskprocessors'",
+    needs=("call.register",),
+)
+def _times(subject: Subject) -> Judgement:
+    return judge_times(_main(subject), _WANTED["slow_seconds"])
+
+
+def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int) -> Judgement:
+    """R07: SIP over WebSockets arrives with its DSCP."""
+    required = f"every segment of SIP over WSS arrives marked {_dscp(expected)} (R07)"
+    if seen is None:
+        return skipped("not to be seen from here: marks of TCP take root, and IPv4", required)
+    counts = dict(seen)
+    if not counts:
+        return skipped("no segment of the call's connection was seen", required)
+    observed = _counted(counts)
+    return _judged_mark(counts, expected, observed, required, observed)
+
+
+@_deep(
+    id="call.signalling_marks",
+    title="Signalling arrives with its priority mark",
+    severity=Severity.MEDIUM,
+    requirements=("R07",),
+    remedy=_NFT,
+    needs=("call.answer",),
+)
+def _signalling_marks(subject: Subject) -> Judgement:
+    record = _main(subject).record
+    if record is None:
+        return skipped("the call did not live long enough to tell")
+    return judge_signalling_marks(record.signalling, _WANTED["marks"]["signalling"])
+
+
+def _judged_mark(
+    counts: Mapping[int, int], expected: int, observed: str, required: str, evidence: str
+) -> Judgement:
+    if set(counts) == {expected}:
+        return passed(observed, required, evidence)
+    if expected in counts or set(counts) != {0}:
+        return failed(observed, required, evidence)
+    note = "the server does not mark, or a switch or router on the way takes the marks off"
+    return failed(f"{observed}: {note}", required, evidence)
+
+
+def _dscp(number: int) -> str:
+    name = _DSCP_NAMES.get(number)
+    return f"{name} ({number})" if name else str(number)
+
+
+def _counted(counts: Mapping[int, int]) -> str:
+    return ", ".join(f"{count} packets {_dscp(dscp)}" for dscp, count in sorted(counts.items()))
 
 
 def judge_codecs(calls: Sequence[Named]) -> Judgement:
@@ -218,6 +324,19 @@ def judge_codecs(calls: Sequence[Named]) -> Judgement:
     if wrong:
         return failed("; ".join(wrong), required, _evidence(calls))
     return passed("; ".join(good), required, _evidence(calls))
+
+
+@_deep(
+    id="call.codecs",
+    title="A call by each voice codec alone is answered",
+    severity=Severity.HIGH,
+    requirements=("R06",),
+    remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
+    needs=("call.tone",),
+)
+@_marked
+def _codecs(subject: Subject) -> Judgement:
+    return judge_codecs(_codec_calls(subject))
 
 
 def judge_speech(
@@ -243,7 +362,7 @@ def judge_speech(
         heard_any = True
         middle = sorted(calls, key=_clarity)[len(calls) // 2]
         wrong = wrong or _poor(middle, limit_of[name])
-        speech = _speech(middle)
+        speech = _speech_heard(middle)
         if speech is None:
             told.append(f"{name}: the speech did not come back")
             continue
@@ -258,33 +377,23 @@ def judge_speech(
     return (failed if wrong else passed)("; ".join(told), required, evidence)
 
 
-def _by_codec(limits: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {row["codec"]: row for row in limits}
-
-
-def _speech(call: Named) -> SpeechHeard | None:
-    return call.attempt.record.speech if call.attempt.record else None
-
-
-def _clarity(call: Named) -> tuple[float, float]:
-    """What sorts calls by how well the speech came back: its intact share, then its distance."""
-    speech = _speech(call)
-    return (speech.intact, -speech.distance_db) if speech else (0.0, -math.inf)
-
-
-def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
-    speech = _speech(call)
-    return (
-        speech is None
-        or speech.intact < limit["least_intact"]
-        or speech.distance_db > limit["most_distance_db"]
-    )
+@_deep(
+    id="call.speech",
+    title="Speech comes back as it was, by each voice codec",
+    severity=Severity.HIGH,
+    requirements=("R05", "R06", "R24"),
+    remedy="ping -c 50 -i 0.2 {address}  # lost packets? then the network; if none: {install}",
+    needs=("call.tone",),
+)
+@_marked
+def _speech(subject: Subject) -> Judgement:
+    return judge_speech(tuple(_takes(subject)), _WANTED["speech"])
 
 
 def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
     """Each codec's call; two more where the first one sounded poor."""
     limit_of = _by_codec(_WANTED["speech"])
-    for first in _codecs(subject):
+    for first in _codec_calls(subject):
         again: tuple[int, ...] = ()
         if first.attempt.record is not None and _poor(first, limit_of[first.name]):
             again = (2, 3)
@@ -292,10 +401,33 @@ def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
         yield (first, *(call for calls in more for call in calls))
 
 
+def _by_codec(limits: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {row["codec"]: row for row in limits}
+
+
+def _speech_heard(call: Named) -> SpeechHeard | None:
+    return call.attempt.record.speech if call.attempt.record else None
+
+
+def _clarity(call: Named) -> tuple[float, float]:
+    """What sorts calls by how well the speech came back: its intact share, then its distance."""
+    speech = _speech_heard(call)
+    return (speech.intact, -speech.distance_db) if speech else (0.0, -math.inf)
+
+
+def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
+    speech = _speech_heard(call)
+    return (
+        speech is None
+        or speech.intact < limit["least_intact"]
+        or speech.distance_db > limit["most_distance_db"]
+    )
+
+
 def _scores(calls: Sequence[Named]) -> str:
     rows = ["codec  intact  distance  louder by  begins after"]
     for one in calls:
-        speech = _speech(one)
+        speech = _speech_heard(one)
         if speech is not None:
             rows.append(
                 f"{one.name:<5}  {speech.intact:>6.1%}  {speech.distance_db:>5.2f} dB  "
@@ -317,6 +449,19 @@ def judge_reflexive(attempt: Attempt) -> Judgement:
     return passed(f"offered {offered}; {_tone(attempt)}", required, evidence)
 
 
+@_deep(
+    id="call.stun",
+    title="A call finds its way by the STUN server alone",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
+    needs=("call.tone", "stun.binding"),
+)
+@_marked
+def _stun(subject: Subject) -> Judgement:
+    return judge_reflexive(_ways(subject)[REFLEXIVE])
+
+
 def judge_relay(attempt: Attempt) -> Judgement:
     """R03: media runs through the TURN server, and only there."""
     required = "media both ways when only a relay of the site's TURN server is offered"
@@ -333,6 +478,19 @@ def judge_relay(attempt: Attempt) -> Judgement:
     if record.heard.seconds < WAY_SECONDS * _LEAST_SHARE:
         return failed(observed, required, evidence)
     return passed(observed, required, evidence)
+
+
+@_deep(
+    id="call.relay",
+    title="A call runs through the TURN relay alone",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
+    needs=("call.tone", "stun.relay"),
+)
+@_marked
+def _relay(subject: Subject) -> Judgement:
+    return judge_relay(_ways(subject)[RELAY])
 
 
 def _tone(attempt: Attempt) -> str:
@@ -373,6 +531,19 @@ def judge_video(calls: Sequence[Named], least: int) -> Judgement:
     return (failed if wrong else passed)("; ".join(told), required, _evidence(calls))
 
 
+@_deep(
+    id="call.video",
+    title="Pictures sent into a call come back",
+    severity=Severity.MEDIUM,
+    requirements=("R06", "R23"),
+    remedy="{ssh} asterisk -rx 'core show codecs video'  # vp8 and h264? then: {install}",
+    needs=("call.tone",),
+)
+@_marked
+def _video(subject: Subject) -> Judgement:
+    return judge_video(_videos(subject), _WANTED["video"]["least_pictures"])
+
+
 def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
     """R07: sound arrives with its DSCP."""
     required = f"every audio packet arrives marked {_dscp(expected)} (R07)"
@@ -398,16 +569,19 @@ def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
     return _judged_mark(counts, expected, observed, required, evidence)
 
 
-def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int) -> Judgement:
-    """R07: SIP over WebSockets arrives with its DSCP."""
-    required = f"every segment of SIP over WSS arrives marked {_dscp(expected)} (R07)"
-    if seen is None:
-        return skipped("not to be seen from here: marks of TCP take root, and IPv4", required)
-    counts = dict(seen)
-    if not counts:
-        return skipped("no segment of the call's connection was seen", required)
-    observed = _counted(counts)
-    return _judged_mark(counts, expected, observed, required, observed)
+@_deep(
+    id="call.marks",
+    title="Media arrives with its priority mark",
+    severity=Severity.MEDIUM,
+    requirements=("R07",),
+    remedy=_NFT,
+    needs=("call.tone",),
+)
+@_marked
+def _media_marks(subject: Subject) -> Judgement:
+    others = (*_codec_calls(subject), *_videos(subject))
+    calls = [_main(subject), *(one.attempt for one in others)]
+    return judge_media_marks(calls, _WANTED["marks"]["audio"])
 
 
 def _by_mark(arrived: Any) -> dict[int, int]:
@@ -415,70 +589,6 @@ def _by_mark(arrived: Any) -> dict[int, int]:
     for one in arrived:
         counts[one.dscp] = counts.get(one.dscp, 0) + one.packets
     return counts
-
-
-def _judged_mark(
-    counts: Mapping[int, int], expected: int, observed: str, required: str, evidence: str
-) -> Judgement:
-    if set(counts) == {expected}:
-        return passed(observed, required, evidence)
-    if expected in counts or set(counts) != {0}:
-        return failed(observed, required, evidence)
-    note = "the server does not mark, or a switch or router on the way takes the marks off"
-    return failed(f"{observed}: {note}", required, evidence)
-
-
-def _dscp(number: int) -> str:
-    name = _DSCP_NAMES.get(number)
-    return f"{name} ({number})" if name else str(number)
-
-
-def _counted(counts: Mapping[int, int]) -> str:
-    return ", ".join(f"{count} packets {_dscp(dscp)}" for dscp, count in sorted(counts.items()))
-
-
-def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
-    """How long each step of the first call took."""
-    required = ", ".join(f"{step} below {slow[name]:g} s" for step, name in _SLOW.items())
-    table = [("step", "took", "slow from")]
-    late = []
-    for step, seconds in attempt.steps:
-        limit = slow.get(_SLOW.get(step, ""))
-        table.append((step, f"{seconds * 1000:.0f} ms", "" if limit is None else f"{limit:g} s"))
-        if limit is not None and seconds >= limit:
-            late.append(f"{step} took {seconds:.1f} s")
-    evidence = "\n".join(f"{one:<22}{two:>10}  {three}".rstrip() for one, two, three in table)
-    if not attempt.steps:
-        return skipped("the call took no step", required)
-    if late:
-        return warned("; ".join(late), required, evidence)
-    timed = ", ".join(
-        f"{step} {seconds * 1000:.0f} ms" for step, seconds in attempt.steps if step in _SLOW
-    )
-    return passed(timed, required, evidence)
-
-
-def _media_marks(subject: Subject) -> Judgement:
-    others = (*_codecs(subject), *_videos(subject))
-    calls = [_main(subject), *(one.attempt for one in others)]
-    return judge_media_marks(calls, _WANTED["marks"]["audio"])
-
-
-def _signalling(subject: Subject) -> Judgement:
-    record = _main(subject).record
-    if record is None:
-        return skipped("the call did not live long enough to tell")
-    return judge_signalling_marks(record.signalling, _WANTED["marks"]["signalling"])
-
-
-_AWAY = "Unavail"  # of a contact that does not answer OPTIONS
-_OUTCOMES = {
-    "BUSY": "busy",
-    "NOANSWER": "not answered",
-    "CANCEL": "ended before an answer",
-    "CONGESTION": "refused: no line is free, or the number is not in service",
-    "CHANUNAVAIL": "the trunk can't be used",
-}
 
 
 def judge_trunks(
@@ -516,6 +626,16 @@ def judge_trunks(
     return Judgement(worst, "; ".join([*told, *beside]), required, evidence)
 
 
+@_deep(
+    id="call.trunks",
+    title="A call goes out through each trunk",
+    severity=Severity.HIGH,
+    requirements=("R04",),
+    remedy="{ssh} asterisk -rx 'pjsip show contacts' && "
+    "{ssh} asterisk -rx 'pjsip show registrations'",
+    needs=("asterisk.endpoints", "asterisk.dialplan"),
+)
+@_marked
 def _trunks(subject: Subject) -> Judgement:
     trunks = subject.site.telephony.trunks
     contacts = subject.facts.get(snapshot).contacts if trunks else ()
@@ -534,119 +654,4 @@ def _trunks(subject: Subject) -> Judgement:
     )
 
 
-def _check(
-    name: str,
-    title: str,
-    *,
-    requirements: tuple[str, ...],
-    judge: Callable[[Subject], Judgement],
-    needs: tuple[str, ...],
-    remedy: str,
-    severity: Severity = Severity.HIGH,
-) -> Check:
-    return Check(
-        id=f"call.{name}",
-        title=title,
-        severity=severity,
-        requirements=requirements,
-        remedy=remedy,
-        judge=judge,
-        role=Role.TELEPHONY,
-        stages=frozenset({Stage.DEEP}),
-        needs=needs,
-        # Each waits for the calls before its own.
-        timeout=120,
-    )
-
-
-_NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show transports'"
-
-CHECKS: tuple[Check, ...] = (
-    _check(
-        "quality",
-        "Loss, jitter and round trip are those of a good call",
-        requirements=("R24",),
-        judge=lambda s: judge_quality(tuple(_measured(s))),
-        needs=("call.tone",),
-        remedy="ping -c 50 -i 0.2 {address}  # from an agent's desk too",
-    ),
-    _check(
-        "times",
-        "Each step of a call takes its time and no more",
-        requirements=("R02", "R03"),
-        judge=lambda s: judge_times(_main(s), _WANTED["slow_seconds"]),
-        needs=("call.register",),
-        remedy="{ssh} asterisk -rx 'core show taskprocessors'",
-        severity=Severity.MEDIUM,
-    ),
-    _check(
-        "signalling_marks",
-        "Signalling arrives with its priority mark",
-        requirements=("R07",),
-        judge=_signalling,
-        needs=("call.answer",),
-        remedy=_NFT,
-        severity=Severity.MEDIUM,
-    ),
-    _check(
-        "codecs",
-        "A call by each voice codec alone is answered",
-        requirements=("R06",),
-        judge=_marked(lambda s: judge_codecs(_codecs(s))),
-        needs=("call.tone",),
-        remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
-    ),
-    _check(
-        "speech",
-        "Speech comes back as it was, by each voice codec",
-        requirements=("R05", "R06", "R24"),
-        judge=_marked(lambda s: judge_speech(tuple(_takes(s)), _WANTED["speech"])),
-        needs=("call.tone",),
-        remedy="ping -c 50 -i 0.2 {address}  # lost packets? then the network; if none: {install}",
-    ),
-    _check(
-        "stun",
-        "A call finds its way by the STUN server alone",
-        requirements=("R03",),
-        judge=_marked(lambda s: judge_reflexive(_ways(s)[REFLEXIVE])),
-        needs=("call.tone", "stun.binding"),
-        remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
-    ),
-    _check(
-        "relay",
-        "A call runs through the TURN relay alone",
-        requirements=("R03",),
-        judge=_marked(lambda s: judge_relay(_ways(s)[RELAY])),
-        needs=("call.tone", "stun.relay"),
-        remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
-    ),
-    _check(
-        "video",
-        "Pictures sent into a call come back",
-        requirements=("R06", "R23"),
-        judge=_marked(lambda s: judge_video(_videos(s), _WANTED["video"]["least_pictures"])),
-        needs=("call.tone",),
-        remedy="{ssh} asterisk -rx 'core show codecs video'  # vp8 and h264? then: {install}",
-        severity=Severity.MEDIUM,
-    ),
-    _check(
-        "marks",
-        "Media arrives with its priority mark",
-        requirements=("R07",),
-        judge=_marked(_media_marks),
-        needs=("call.tone",),
-        remedy=_NFT,
-        severity=Severity.MEDIUM,
-    ),
-    _check(
-        "trunks",
-        "A call goes out through each trunk",
-        requirements=("R04",),
-        judge=_marked(_trunks),
-        needs=("asterisk.endpoints", "asterisk.dialplan"),
-        remedy=(
-            "{ssh} asterisk -rx 'pjsip show contacts' && "
-            "{ssh} asterisk -rx 'pjsip show registrations'"
-        ),
-    ),
-)
+CHECKS = checks_of(globals())

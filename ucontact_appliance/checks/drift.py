@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -35,19 +36,17 @@ def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
     return passed(f"{len(then)} files as written", required)
 
 
+@check(
+    id="files.drift",
+    title="Managed files are as they were written",
+    severity=Severity.MEDIUM,
+    requirements=("C05",),
+    remedy="{install}  # overwrites them: what is to stay belongs into a file of its own",
+)
 def _drift(subject: Subject) -> Judgement:
     then = subject.facts.here(written, str(subject.state.managed), subject.host.name)
     paths = managed_paths(subject.plan.host(subject.host.name))
     return judge_drift(subject.facts.get(fingerprints, paths), then)
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="files.drift",
-        title="Managed files are as they were written",
-        severity=Severity.MEDIUM,
-        requirements=("C05",),
-        remedy="{install}  # overwrites them: what is to stay belongs into a file of its own",
-        judge=_drift,
-    ),
-)
+CHECKS = checks_of(globals())

@@ -7,10 +7,11 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -37,8 +38,6 @@ from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import OpenPort, ports_for
 
 _TCP = "tcp"
-_LOADED = "firewall.loaded"
-_REMEDY_LOAD = f"{{ssh}} systemctl restart {UNIT}"
 _SSH = "ssh"
 # The rules of every host: answers, itself, and what IP needs to work (roles/firewall says why).
 _IP_ITSELF = frozenset(
@@ -78,6 +77,17 @@ def judge_loaded(found: Firewall) -> Judgement:
     return passed(f"loaded, {rules} rules accept", required)
 
 
+@check(
+    id="firewall.loaded",
+    title="The firewall is loaded as its file says",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy=f"{{ssh}} systemctl restart {UNIT}",
+)
+def _loaded(subject: Subject) -> Judgement:
+    return judge_loaded(subject.facts.get(firewall))
+
+
 def judge_service(found: Firewall) -> Judgement:
     """The rules come back at the next boot."""
     required = f"{UNIT} is enabled and active"
@@ -87,6 +97,17 @@ def judge_service(found: Firewall) -> Judgement:
     if found.active != "active":
         return failed(found.active, required, evidence)
     return passed("enabled and active", required, evidence)
+
+
+@check(
+    id="firewall.service",
+    title="The firewall comes back after a boot",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy=f"{{ssh}} systemctl enable --now {UNIT}",
+)
+def _service(subject: Subject) -> Judgement:
+    return judge_service(subject.facts.get(firewall))
 
 
 def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
@@ -115,6 +136,18 @@ def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
     )
 
 
+@check(
+    id="firewall.rules",
+    title="The firewall opens the registry's ports and no others",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{install}",
+    needs=("firewall.loaded",),
+)
+def _rules(subject: Subject) -> Judgement:
+    return judge_rules(subject.facts.get(firewall), _registry(subject))
+
+
 def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgement:
     """No address takes all connections of a port."""
     limited = [port for port in registry if port.connections_per_source]
@@ -132,6 +165,17 @@ def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgeme
     if lost:
         return failed(f"without their limit: {', '.join(lost)}", required, found.evidence)
     return passed(f"{len(limited)} ports are limited", required)
+
+
+@check(
+    id="firewall.limits",
+    title="Connections per source address are limited",
+    severity=Severity.MEDIUM,
+    requirements=("C05",),
+    remedy="{ssh} systemctl restart ucontact-limits.service",
+)
+def _limits(subject: Subject) -> Judgement:
+    return judge_limits(subject.facts.get(source_limits), _registry(subject))
 
 
 def _key(one: Opening | OpenPort) -> tuple[str, str]:
@@ -213,13 +257,16 @@ def judge_reach(
     return passed(f"{len(answers)} ports behave", required, evidence)
 
 
-def _is_for(port: OpenPort, source: str) -> bool:
-    address = ipaddress.ip_address(source)
-    return port.protocol == _TCP and any(
-        address in ipaddress.ip_network(network) for network in port.sources
-    )
-
-
+@check(
+    id="firewall.reach",
+    title="Ports answer or stay silent towards this machine as planned",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{install}",
+    needs=("firewall.loaded",),
+    takes=KNOCK_SECONDS,  # a port that is closed rightly says nothing
+    idles=True,
+)
 def _reach(subject: Subject) -> Judgement:
     if subject.host.is_local:
         return skipped("the host is this machine: its own connections do not pass the firewall")
@@ -236,6 +283,13 @@ def _reach(subject: Subject) -> Judgement:
     return judge_reach(registry, answers, source, banned=_is_banned(subject))
 
 
+def _is_for(port: OpenPort, source: str) -> bool:
+    address = ipaddress.ip_address(source)
+    return port.protocol == _TCP and any(
+        address in ipaddress.ip_network(network) for network in port.sources
+    )
+
+
 def _is_banned(subject: Subject) -> bool:
     """Whether the host's jail bans this machine."""
     if Role.TELEPHONY not in subject.plan.host(subject.host.name).roles:
@@ -243,49 +297,4 @@ def _is_banned(subject: Subject) -> bool:
     return subject.facts.get(seen_as) in subject.facts.get(jail).banned
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=_LOADED,
-        title="The firewall is loaded as its file says",
-        severity=Severity.CRITICAL,
-        requirements=("C05",),
-        remedy=_REMEDY_LOAD,
-        judge=lambda subject: judge_loaded(subject.facts.get(firewall)),
-    ),
-    Check(
-        id="firewall.service",
-        title="The firewall comes back after a boot",
-        severity=Severity.HIGH,
-        requirements=("C05",),
-        remedy=f"{{ssh}} systemctl enable --now {UNIT}",
-        judge=lambda subject: judge_service(subject.facts.get(firewall)),
-    ),
-    Check(
-        id="firewall.rules",
-        title="The firewall opens the registry's ports and no others",
-        severity=Severity.HIGH,
-        requirements=("C05",),
-        remedy="{install}",
-        judge=lambda subject: judge_rules(subject.facts.get(firewall), _registry(subject)),
-        needs=(_LOADED,),
-    ),
-    Check(
-        id="firewall.limits",
-        title="Connections per source address are limited",
-        severity=Severity.MEDIUM,
-        requirements=("C05",),
-        remedy="{ssh} systemctl restart ucontact-limits.service",
-        judge=lambda subject: judge_limits(subject.facts.get(source_limits), _registry(subject)),
-    ),
-    Check(
-        id="firewall.reach",
-        title="Ports answer or stay silent towards this machine as planned",
-        severity=Severity.HIGH,
-        requirements=("C05",),
-        remedy="{install}",
-        judge=_reach,
-        needs=(_LOADED,),
-        takes=KNOCK_SECONDS,  # a port that is closed rightly says nothing
-        idles=True,
-    ),
-)
+CHECKS = checks_of(globals())

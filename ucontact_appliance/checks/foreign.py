@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ucontact_appliance.checks.model import (
@@ -11,6 +11,8 @@ from ucontact_appliance.checks.model import (
     Severity,
     Stage,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -27,6 +29,13 @@ PREFIX = "foreign."
 _MOST_NAMED = 8
 _JAVA = "java"
 _BASE: Literal["packages"] = "packages"
+
+
+def _ways_out(row: ForeignRow) -> str:
+    return (
+        f"{{install}} --take-over {row.id}  # stops it, keeps a copy in {facts.KEPT} on the server "
+        "and goes on; or use another server, or move it to one"
+    )
 
 
 def judge_component(
@@ -58,11 +67,28 @@ def judge_component(
             return passed("nothing of somebody else's", required)
 
 
-def _ways_out(row: ForeignRow) -> str:
-    return (
-        f"{{install}} --take-over {row.id}  # stops it, keeps a copy in {facts.KEPT} on the server "
-        "and goes on; or use another server, or move it to one"
+def _component(row: ForeignRow) -> Check:
+    @check(
+        id=f"{PREFIX}{row.id}",
+        title=f"No {row.title} of somebody else's would be overwritten",
+        severity=Severity.CRITICAL,
+        requirements=("C05",),
+        remedy=_ways_out(row),
+        role=row.role,
+        stages=frozenset({Stage.PREFLIGHT}),
+        needs=("host.system", "host.archive"),
+        timeout=120,
     )
+    def judge(subject: Subject) -> Judgement:
+        found = subject.facts.get(facts.foreign, row)
+        asked = _removed(subject, row.id)
+        removed, lists = asked or ((), "none")
+        return judge_component(row, found, removed, lists)
+
+    return judge
+
+
+COMPONENTS = tuple(_component(row) for row in tables.foreign())
 
 
 def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
@@ -74,6 +100,24 @@ def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
     if lists == "none":
         return skipped("apt has no package lists: what it would remove is not known", required)
     return passed("apt would remove none", required)
+
+
+@check(
+    id="foreign.packages",
+    title="No package of somebody else's would be removed",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{ssh} apt-get -s install chrony nftables  # what stands in their way, and why; or "
+    "use another server",
+    stages=frozenset({Stage.PREFLIGHT}),
+    needs=("host.system", "host.archive"),
+    timeout=120,
+)
+def _base(subject: Subject) -> Judgement:
+    asked = _removed(subject, _BASE)
+    if asked is None:
+        return skipped("unknown for a system that is not supported")
+    return judge_base(*asked)
 
 
 def _named(sentence: str, names: Sequence[str]) -> list[str]:
@@ -113,49 +157,4 @@ def _removed(subject: Subject, name: str) -> tuple[tuple[str, ...], Lists] | Non
     return tuple(dict.fromkeys(removed)), found.lists
 
 
-def _judging(row: ForeignRow) -> Callable[[Subject], Judgement]:
-    def judge(subject: Subject) -> Judgement:
-        found = subject.facts.get(facts.foreign, row)
-        asked = _removed(subject, row.id)
-        removed, lists = asked or ((), "none")
-        return judge_component(row, found, removed, lists)
-
-    return judge
-
-
-def _base(subject: Subject) -> Judgement:
-    asked = _removed(subject, _BASE)
-    if asked is None:
-        return skipped("unknown for a system that is not supported")
-    return judge_base(*asked)
-
-
-CHECKS: tuple[Check, ...] = (
-    *(
-        Check(
-            id=f"{PREFIX}{row.id}",
-            title=f"No {row.title} of somebody else's would be overwritten",
-            severity=Severity.CRITICAL,
-            requirements=("C05",),
-            remedy=_ways_out(row),
-            judge=_judging(row),
-            role=row.role,
-            stages=frozenset({Stage.PREFLIGHT}),
-            needs=("host.system", "host.archive"),
-            timeout=120,
-        )
-        for row in tables.foreign()
-    ),
-    Check(
-        id=f"{PREFIX}{_BASE}",
-        title="No package of somebody else's would be removed",
-        severity=Severity.CRITICAL,
-        requirements=("C05",),
-        remedy="{ssh} apt-get -s install chrony nftables  # what stands in their way, and why; or "
-        "use another server",
-        judge=_base,
-        stages=frozenset({Stage.PREFLIGHT}),
-        needs=("host.system", "host.archive"),
-        timeout=120,
-    ),
-)
+CHECKS = checks_of(globals())

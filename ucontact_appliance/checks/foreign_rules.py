@@ -17,10 +17,11 @@ import shlex
 from collections.abc import Sequence
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     warned,
@@ -78,6 +79,25 @@ def judge_foreign(
     return passed(
         f"{number} chains of other tables, and none takes it" if number else "none", required
     )
+
+
+@check(
+    id="firewall.foreign",
+    title="No other firewall takes the site's traffic",
+    severity=Severity.CRITICAL,
+    requirements=("C05", "R03"),
+    remedy="{ssh} nft list ruleset",
+)
+def _foreign(subject: Subject) -> Judgement:
+    return judge_foreign(
+        subject.facts.get(foreign_rules),
+        ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name)),
+        _address(subject),
+    )
+
+
+def _address(subject: Subject) -> str:
+    return "" if subject.host.is_local else subject.host.address
 
 
 def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, str]:
@@ -162,21 +182,4 @@ def _remedy(chain: Chain) -> str:
     return f"{{ssh}} {chain.tool} -t {shlex.quote(table)}  # {note}"
 
 
-def _address(subject: Subject) -> str:
-    return "" if subject.host.is_local else subject.host.address
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="firewall.foreign",
-        title="No other firewall takes the site's traffic",
-        severity=Severity.CRITICAL,
-        requirements=("C05", "R03"),
-        remedy="{ssh} nft list ruleset",
-        judge=lambda subject: judge_foreign(
-            subject.facts.get(foreign_rules),
-            ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name)),
-            _address(subject),
-        ),
-    ),
-)
+CHECKS = checks_of(globals())

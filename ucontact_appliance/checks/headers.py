@@ -11,16 +11,17 @@ from typing import Any
 
 from ucontact_appliance.checks.health import by_health
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
     Verdict,
+    check,
+    checks_of,
     failed,
     passed,
     warned,
 )
-from ucontact_appliance.checks.web import ANSWERS, HEADERS, header_values, judge_row, sampled
+from ucontact_appliance.checks.web import HEADERS, header_values, judge_row, sampled
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts.settings import web
 from ucontact_appliance.facts.web import HeaderLine, configuration, page
@@ -46,6 +47,20 @@ def judge_hsts_age(max_age: int) -> Judgement:
     return passed(f"{told}, {max_age / _DAY:.0f} days", required)
 
 
+@check(
+    id="web.hsts_age",
+    title="HTTPS is insisted on for long enough",
+    severity=Severity.HIGH,
+    requirements=("R09",),
+    remedy=_LONGER,
+    role=Role.BACKEND,
+    # The header with this very value is sent.
+    needs=("web.header.hsts",),
+)
+def _hsts_age(subject: Subject) -> Judgement:
+    return judge_hsts_age(subject.facts.get(web).hsts_max_age)
+
+
 def judge_removed(answers: Sequence[Response]) -> Judgement:
     """What tells strangers about the programs behind is not there."""
     required = f"none of {', '.join(_REMOVED)} on any answer"
@@ -61,17 +76,18 @@ def judge_removed(answers: Sequence[Response]) -> Judgement:
     return passed(f"none on {len(answers)} answers", required)
 
 
-def judge_all(found: Sequence[tuple[str, Judgement]], removed: Judgement) -> Judgement:
-    """Every header of the table on one answer; the first that is wrong is told."""
-    required = f"the {len(found)} headers of the portal, and none of {', '.join(_REMOVED)}"
-    wrong = [judged for _, judged in found if judged.verdict is not Verdict.PASS]
-    if removed.verdict is not Verdict.PASS:
-        wrong.append(removed)
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        return failed(f"{wrong[0].observed}{more}", required, wrong[0].evidence)
-    evidence = "\n".join(judged.evidence for _, judged in found)
-    return passed(f"{len(found)} headers as on pages", required, evidence)
+@check(
+    id="web.header.removed",
+    title="No header tells of the programs behind",
+    severity=Severity.MEDIUM,
+    requirements=("C05",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "ports.http"),
+    timeout=15.0,
+)
+def _removed(subject: Subject) -> Judgement:
+    return judge_removed(sampled(subject))
 
 
 def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, str]) -> Judgement:
@@ -98,64 +114,53 @@ def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, st
     return passed(f"{len(shown)} paths", required, evidence)
 
 
+@check(
+    id="web.header.paths",
+    title="Uploads and other paths have header values of their own",
+    severity=Severity.HIGH,
+    requirements=("R11", "C05"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.config", *(f"web.header.{row['id']}" for row in HEADERS if "variants" in row)),
+)
+def _paths(subject: Subject) -> Judgement:
+    found = subject.facts.get(configuration)
+    return judge_paths(found.headers, found.maps, header_values(subject.site))
+
+
 def _filled(text: str, values: Mapping[str, str]) -> str:
     filled = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
     return filled.replace("{host}", "$host")
 
 
+def judge_all(found: Sequence[tuple[str, Judgement]], removed: Judgement) -> Judgement:
+    """Every header of the table on one answer; the first that is wrong is told."""
+    required = f"the {len(found)} headers of the portal, and none of {', '.join(_REMOVED)}"
+    wrong = [judged for _, judged in found if judged.verdict is not Verdict.PASS]
+    if removed.verdict is not Verdict.PASS:
+        wrong.append(removed)
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        return failed(f"{wrong[0].observed}{more}", required, wrong[0].evidence)
+    evidence = "\n".join(judged.evidence for _, judged in found)
+    return passed(f"{len(found)} headers as on pages", required, evidence)
+
+
+@check(
+    id="web.header.rest",
+    title="The REST API's answers have the security headers",
+    severity=Severity.HIGH,
+    requirements=tuple(sorted({row["requirement"] for row in HEADERS})),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.rest", *(f"web.header.{row['id']}" for row in HEADERS)),
+    timeout=15.0,
+)
+@by_health
 def _rest(subject: Subject, path: str) -> Judgement:
     answers = (subject.facts.get(page, path),)
     found = [(row["name"], judge_row(subject, row, answers)) for row in HEADERS]
     return judge_all(found, judge_removed(answers))
 
 
-def _paths(subject: Subject) -> Judgement:
-    found = subject.facts.get(configuration)
-    return judge_paths(found.headers, found.maps, header_values(subject.site))
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="web.hsts_age",
-        title="HTTPS is insisted on for long enough",
-        severity=Severity.HIGH,
-        requirements=("R09",),
-        remedy=_LONGER,
-        judge=lambda subject: judge_hsts_age(subject.facts.get(web).hsts_max_age),
-        role=Role.BACKEND,
-        # The header with this very value is sent.
-        needs=("web.header.hsts",),
-    ),
-    Check(
-        id="web.header.removed",
-        title="No header tells of the programs behind",
-        severity=Severity.MEDIUM,
-        requirements=("C05",),
-        remedy="{install}",
-        judge=lambda subject: judge_removed(sampled(subject)),
-        role=Role.BACKEND,
-        needs=(ANSWERS, "ports.http"),
-        timeout=15.0,
-    ),
-    Check(
-        id="web.header.paths",
-        title="Uploads and other paths have header values of their own",
-        severity=Severity.HIGH,
-        requirements=("R11", "C05"),
-        remedy="{install}",
-        judge=_paths,
-        role=Role.BACKEND,
-        needs=("web.config", *(f"web.header.{row['id']}" for row in HEADERS if "variants" in row)),
-    ),
-    Check(
-        id="web.header.rest",
-        title="The REST API's answers have the security headers",
-        severity=Severity.HIGH,
-        requirements=tuple(sorted({row["requirement"] for row in HEADERS})),
-        remedy="{install}",
-        judge=by_health(_rest),
-        role=Role.BACKEND,
-        needs=("web.rest", *(f"web.header.{row['id']}" for row in HEADERS)),
-        timeout=15.0,
-    ),
-)
+CHECKS = checks_of(globals())

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Stage,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -35,7 +36,6 @@ from ucontact_appliance.planning.tables import SystemRow, old_targets
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Host
 
-REACHABLE = "host.reachable"
 _ALWAYS = frozenset(Stage)
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _PREFLIGHT = frozenset({Stage.PREFLIGHT})
@@ -46,16 +46,6 @@ _OTHER_KEY = re.compile("REMOTE HOST IDENTIFICATION HAS CHANGED")
 
 def _greeting(reach: Reach) -> Completed:
     return reach.runner.run(["true"], timeout=15)
-
-
-def _reachable(subject: Subject) -> Judgement:
-    try:
-        done = subject.facts.get(_greeting)
-    except (UnreachableError, TimeoutError) as error:
-        what = error.what if isinstance(error, UnreachableError) else str(error)
-        evidence = error.evidence if isinstance(error, UnreachableError) else ""
-        return judge_silence(what, evidence, subject.host, subject.state.known_hosts)
-    return judge_greeting(done, subject.host)
 
 
 def judge_silence(what: str, evidence: str, host: Host, known_hosts: Path) -> Judgement:
@@ -83,6 +73,36 @@ def judge_greeting(done: Completed, host: Host) -> Judgement:
     return passed(f"{host.name} {way}", required)
 
 
+@check(
+    id="host.reachable",
+    title="The host can be reached",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{ssh} true",
+    stages=_ALWAYS,
+    timeout=20,
+)
+def _reachable(subject: Subject) -> Judgement:
+    try:
+        done = subject.facts.get(_greeting)
+    except (UnreachableError, TimeoutError) as error:
+        what = error.what if isinstance(error, UnreachableError) else str(error)
+        evidence = error.evidence if isinstance(error, UnreachableError) else ""
+        return judge_silence(what, evidence, subject.host, subject.state.known_hosts)
+    return judge_greeting(done, subject.host)
+
+
+REACHABLE = _reachable.id
+
+
+@check(
+    id="host.root",
+    title="The login has root's rights",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="grep -n user: {site}  # name a login with root's rights there, then: {install}",
+    stages=_BOTH,
+)
 def _root(subject: Subject) -> Judgement:
     uid = subject.facts.get(facts.system).uid
     required = "root's rights (user id 0)"
@@ -109,10 +129,26 @@ def judge_system(found: facts.System, today: date) -> Judgement:
     return passed(f"{found.os_name}: {until}{tested}", required, found.evidence)
 
 
+@check(
+    id="host.system",
+    title="The operating system is supported",
+    severity=Severity.CRITICAL,
+    requirements=("R18",),
+    remedy="{ssh} cat /etc/os-release  # install Ubuntu 24.04 or 22.04 there, then: {install}",
+    stages=_BOTH,
+)
 def _system(subject: Subject) -> Judgement:
     return judge_system(subject.facts.get(facts.system), subject.now.date())
 
 
+@check(
+    id="host.architecture",
+    title="The processor's architecture has packages",
+    severity=Severity.CRITICAL,
+    requirements=("R12",),
+    remedy="{ssh} uname -m  # a 64-bit Intel, AMD or ARM processor is needed",
+    stages=_PREFLIGHT,
+)
 def _architecture(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.hardware).architecture
     allowed = _TABLE["architectures"]
@@ -120,6 +156,14 @@ def _architecture(subject: Subject) -> Judgement:
     return passed(found, required) if found in allowed else failed(found, required)
 
 
+@check(
+    id="host.init",
+    title="systemd runs the services",
+    severity=Severity.CRITICAL,
+    requirements=("R18",),
+    remedy="{ssh} systemctl is-system-running",
+    stages=_PREFLIGHT,
+)
 def _init(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.system).init
     required = "systemd as process 1"
@@ -148,11 +192,27 @@ def judge_processor(found: facts.Hardware, plan: Plan, host: PlannedHost) -> Jud
     return warned(f"{observed}: enough for {carried} calls", required, found.evidence)
 
 
+@check(
+    id="host.processor",
+    title="The processor carries the planned calls",
+    severity=Severity.HIGH,
+    requirements=("R12", "C04"),
+    remedy="{ssh} nproc  # give it more cores, or lower 'agents' in {site}; then: {install}",
+    stages=_BOTH,
+)
 def _processor(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.hardware)
     return judge_processor(found, subject.plan, subject.plan.host(subject.host.name))
 
 
+@check(
+    id="host.memory",
+    title="Memory carries the plan",
+    severity=Severity.HIGH,
+    requirements=("R12", "C04"),
+    remedy="{ssh} free -m  # give the server more memory, then: {install}",
+    stages=_BOTH,
+)
 def _memory(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.hardware)
     need = memory_needed_mb(subject.plan.tuning, subject.plan.host(subject.host.name).roles)
@@ -194,18 +254,15 @@ def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controlle
     return passed(observed, required)
 
 
-def _another_ansible(controller: Controller) -> str:
-    old = old_targets()
-    core, (*some, last) = old.core, old.controller
-    if ".".join(map(str, controller.python)) in old.controller:
-        return f"{controller.program} -m pip install 'ansible-core=={core}.*'"
-    return (
-        f"python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install ucontact-appliance"
-        f"  # on a machine with Python {', '.join(some)} or {last}, which gets ansible-core "
-        f"{core}; take the folders /etc/ucontact and /var/lib/ucontact along"
-    )
-
-
+@check(
+    id="host.python",
+    title="The server's Python is there, and one that Ansible drives",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{ssh} apt-get install -y python3",
+    stages=_PREFLIGHT,
+    needs=("host.system",),
+)
 def _python(subject: Subject) -> Judgement:
     system = subject.facts.get(facts.system)
     row = system_row(system.os_id, system.os_version)
@@ -216,64 +273,16 @@ def _python(subject: Subject) -> Judgement:
     return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
 
 
-def judge_hostname(found: facts.OwnName) -> Judgement:
-    """Asterisk looks its own name up in every call: it has to resolve without a name server."""
-    required = "the host's own name resolves"
-    if found.address:
-        return passed(f"{found.name} is {found.address}", required, found.evidence)
-    return failed(f"{found.name} does not resolve", required, found.evidence)
-
-
-def _hostname(subject: Subject) -> Judgement:
-    return judge_hostname(subject.facts.get(facts.own_name))
-
-
-def judge_clock(found: facts.Clock) -> Judgement:
-    """The host's clock against this machine's."""
-    table = _TABLE["clock"]
-    most, near = table["most_seconds"], table["warn_seconds"]
-    direction = "ahead of" if found.ahead > 0 else "behind"
-    observed = (
-        f"{abs(found.ahead):.1f} s {direction} this machine (to within {found.uncertainty:.2f} s)"
+def _another_ansible(controller: Controller) -> str:
+    old = old_targets()
+    core, (*some, last) = old.core, old.controller
+    if ".".join(map(str, controller.python)) in old.controller:
+        return f"{controller.program} -m pip install 'ansible-core=={core}.*'"
+    return (
+        f"python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install ucontact-appliance"
+        f"  # on a machine with Python {', '.join(some)} or {last}, which gets ansible-core "
+        f"{core}; take the folders /etc/ucontact and /var/lib/ucontact along"
     )
-    required = f"less than {most} s"
-    off = max(0.0, abs(found.ahead) - found.uncertainty)
-    if off >= most:
-        return failed(observed, required)
-    return warned(observed, required) if off >= near else passed(observed, required)
-
-
-def _clock(subject: Subject) -> Judgement:
-    if subject.host.is_local:
-        return passed("the same clock: the host is this machine", "less than 300 s")
-    return judge_clock(subject.facts.get(facts.clock))
-
-
-def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
-    """Call records and certificates need a disciplined clock."""
-    required = "chrony or systemd-timesyncd runs and is synchronised"
-    if container:
-        return skipped(
-            "not verifiable here: a container has its host's clock", required, found.evidence
-        )
-    if not found.service:
-        return failed("nothing disciplines the clock", required, found.evidence)
-    if not found.synchronised:
-        return warned(f"{found.service} runs, not synchronised yet", required, found.evidence)
-    return passed(f"{found.service} runs, synchronised", required, found.evidence)
-
-
-def _time_sync(subject: Subject) -> Judgement:
-    container = subject.facts.get(facts.hardware).container
-    return judge_time_sync(subject.facts.get(facts.time_sync), container)
-
-
-def _reboot(subject: Subject) -> Judgement:
-    found = subject.facts.get(facts.system).reboot_required
-    required = "no update waits for a restart"
-    if found:
-        return warned("an update waits for a restart", required, found)
-    return passed("no restart is asked for", required)
 
 
 def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
@@ -293,6 +302,15 @@ def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
     return (failed if len(missing) == len(found) else warned)(observed, required, evidence)
 
 
+@check(
+    id="host.archive",
+    title="Package archives can be reached",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{ssh} apt-get update",
+    stages=_PREFLIGHT,
+    timeout=45,
+)
 def _archives(subject: Subject) -> Judgement:
     return judge_archives(subject.facts.get(services.archives))
 
@@ -320,6 +338,18 @@ def judge_packages(found: dpkg.PackageManager) -> Judgement:
     return passed("none is half installed", required)
 
 
+@check(
+    id="host.packages",
+    title="The package manager has nothing unfinished",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{ssh} dpkg --configure -a",
+    stages=_BOTH,
+)
+def _packages(subject: Subject) -> Judgement:
+    return judge_packages(subject.facts.get(dpkg.package_manager))
+
+
 # What dpkg can't configure because its files are not all there (dpkg(1), --audit).
 _NOT_UNPACKED = re.compile("must be reinstalled|half installed")
 _REINSTALL = "{ssh} dpkg --configure -a; apt-get -y install --reinstall"
@@ -336,135 +366,93 @@ def _journal(found: dpkg.PackageManager) -> tuple[str, ...]:
     return (f"/var/lib/dpkg/updates: {names}",) if names else ()
 
 
-def _packages(subject: Subject) -> Judgement:
-    return judge_packages(subject.facts.get(dpkg.package_manager))
+def judge_hostname(found: facts.OwnName) -> Judgement:
+    """Asterisk looks its own name up in every call: it has to resolve without a name server."""
+    required = "the host's own name resolves"
+    if found.address:
+        return passed(f"{found.name} is {found.address}", required, found.evidence)
+    return failed(f"{found.name} does not resolve", required, found.evidence)
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=REACHABLE,
-        title="The host can be reached",
-        severity=Severity.CRITICAL,
-        requirements=("C05",),
-        remedy="{ssh} true",
-        judge=_reachable,
-        stages=_ALWAYS,
-        timeout=20,
-    ),
-    Check(
-        id="host.root",
-        title="The login has root's rights",
-        severity=Severity.CRITICAL,
-        requirements=("C05",),
-        remedy="grep -n user: {site}  # name a login with root's rights there, then: {install}",
-        judge=_root,
-        stages=_BOTH,
-    ),
-    Check(
-        id="host.system",
-        title="The operating system is supported",
-        severity=Severity.CRITICAL,
-        requirements=("R18",),
-        remedy="{ssh} cat /etc/os-release  # install Ubuntu 24.04 or 22.04 there, then: {install}",
-        judge=_system,
-        stages=_BOTH,
-    ),
-    Check(
-        id="host.architecture",
-        title="The processor's architecture has packages",
-        severity=Severity.CRITICAL,
-        requirements=("R12",),
-        remedy="{ssh} uname -m  # a 64-bit Intel, AMD or ARM processor is needed",
-        judge=_architecture,
-        stages=_PREFLIGHT,
-    ),
-    Check(
-        id="host.init",
-        title="systemd runs the services",
-        severity=Severity.CRITICAL,
-        requirements=("R18",),
-        remedy="{ssh} systemctl is-system-running",
-        judge=_init,
-        stages=_PREFLIGHT,
-    ),
-    Check(
-        id="host.processor",
-        title="The processor carries the planned calls",
-        severity=Severity.HIGH,
-        requirements=("R12", "C04"),
-        remedy="{ssh} nproc  # give it more cores, or lower 'agents' in {site}; then: {install}",
-        judge=_processor,
-        stages=_BOTH,
-    ),
-    Check(
-        id="host.memory",
-        title="Memory carries the plan",
-        severity=Severity.HIGH,
-        requirements=("R12", "C04"),
-        remedy="{ssh} free -m  # give the server more memory, then: {install}",
-        judge=_memory,
-        stages=_BOTH,
-    ),
-    Check(
-        id="host.python",
-        title="The server's Python is there, and one that Ansible drives",
-        severity=Severity.CRITICAL,
-        requirements=("C05",),
-        remedy="{ssh} apt-get install -y python3",
-        judge=_python,
-        stages=_PREFLIGHT,
-        needs=("host.system",),
-    ),
-    Check(
-        id="host.archive",
-        title="Package archives can be reached",
-        severity=Severity.CRITICAL,
-        requirements=("C05",),
-        remedy="{ssh} apt-get update",
-        judge=_archives,
-        stages=_PREFLIGHT,
-        timeout=45,
-    ),
-    Check(
-        id="host.packages",
-        title="The package manager has nothing unfinished",
-        severity=Severity.HIGH,
-        requirements=("C05",),
-        remedy="{ssh} dpkg --configure -a",
-        judge=_packages,
-        stages=_BOTH,
-    ),
-    Check(
-        id="host.hostname",
-        title="The host's own name resolves",
-        severity=Severity.MEDIUM,
-        requirements=("R19",),
-        remedy="{install}",
-        judge=_hostname,
-    ),
-    Check(
-        id="host.clock",
-        title="The host's clock agrees with this machine's",
-        severity=Severity.HIGH,
-        requirements=("R01",),
-        remedy="date -u; {ssh} date -u  # then set the one that is wrong",
-        judge=_clock,
-        stages=_BOTH,
-    ),
-    Check(
-        id="host.time_sync",
-        title="Something keeps the clock right",
-        severity=Severity.MEDIUM,
-        requirements=("R01", "C05"),
-        remedy="{ssh} systemctl restart chrony",
-        judge=_time_sync,
-    ),
-    Check(
-        id="host.restart",
-        title="No update waits for a restart",
-        severity=Severity.LOW,
-        requirements=("R18",),
-        remedy="{ssh} systemctl reboot  # outside working hours: it ends all calls",
-        judge=_reboot,
-    ),
+@check(
+    id="host.hostname",
+    title="The host's own name resolves",
+    severity=Severity.MEDIUM,
+    requirements=("R19",),
+    remedy="{install}",
 )
+def _hostname(subject: Subject) -> Judgement:
+    return judge_hostname(subject.facts.get(facts.own_name))
+
+
+def judge_clock(found: facts.Clock) -> Judgement:
+    """The host's clock against this machine's."""
+    table = _TABLE["clock"]
+    most, near = table["most_seconds"], table["warn_seconds"]
+    direction = "ahead of" if found.ahead > 0 else "behind"
+    observed = (
+        f"{abs(found.ahead):.1f} s {direction} this machine (to within {found.uncertainty:.2f} s)"
+    )
+    required = f"less than {most} s"
+    off = max(0.0, abs(found.ahead) - found.uncertainty)
+    if off >= most:
+        return failed(observed, required)
+    return warned(observed, required) if off >= near else passed(observed, required)
+
+
+@check(
+    id="host.clock",
+    title="The host's clock agrees with this machine's",
+    severity=Severity.HIGH,
+    requirements=("R01",),
+    remedy="date -u; {ssh} date -u  # then set the one that is wrong",
+    stages=_BOTH,
+)
+def _clock(subject: Subject) -> Judgement:
+    if subject.host.is_local:
+        return passed("the same clock: the host is this machine", "less than 300 s")
+    return judge_clock(subject.facts.get(facts.clock))
+
+
+def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
+    """Call records and certificates need a disciplined clock."""
+    required = "chrony or systemd-timesyncd runs and is synchronised"
+    if container:
+        return skipped(
+            "not verifiable here: a container has its host's clock", required, found.evidence
+        )
+    if not found.service:
+        return failed("nothing disciplines the clock", required, found.evidence)
+    if not found.synchronised:
+        return warned(f"{found.service} runs, not synchronised yet", required, found.evidence)
+    return passed(f"{found.service} runs, synchronised", required, found.evidence)
+
+
+@check(
+    id="host.time_sync",
+    title="Something keeps the clock right",
+    severity=Severity.MEDIUM,
+    requirements=("R01", "C05"),
+    remedy="{ssh} systemctl restart chrony",
+)
+def _time_sync(subject: Subject) -> Judgement:
+    container = subject.facts.get(facts.hardware).container
+    return judge_time_sync(subject.facts.get(facts.time_sync), container)
+
+
+@check(
+    id="host.restart",
+    title="No update waits for a restart",
+    severity=Severity.LOW,
+    requirements=("R18",),
+    remedy="{ssh} systemctl reboot  # outside working hours: it ends all calls",
+)
+def _reboot(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.system).reboot_required
+    required = "no update waits for a restart"
+    if found:
+        return warned("an update waits for a restart", required, found)
+    return passed("no restart is asked for", required)
+
+
+CHECKS = checks_of(globals())

@@ -12,6 +12,8 @@ from ucontact_appliance.checks.model import (
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     passed,
     skipped,
     warned,
@@ -92,9 +94,18 @@ _COMPONENTS = (
 )
 
 
-def _check(component: _Component) -> Check:
+def _lifecycle(component: _Component) -> Check:
     row = _TABLE["components"][component.id]
 
+    @check(
+        id=f"lifecycle.{component.id}",
+        title=f"{row['title']} is still mended",
+        severity=Severity.MEDIUM,
+        requirements=(row["requirement"],),
+        remedy="{ssh} apt-cache policy  # plan a move to a newer release, or waive it to a date",
+        role=component.role,
+        needs=(component.needs,),
+    )
     def judge(subject: Subject) -> Judgement:
         seen = subject.facts.get(host.system)
         return judge_lifecycle(
@@ -105,16 +116,9 @@ def _check(component: _Component) -> Check:
             subject.now.date(),
         )
 
-    return Check(
-        id=f"lifecycle.{component.id}",
-        title=f"{row['title']} is still mended",
-        severity=Severity.MEDIUM,
-        requirements=(row["requirement"],),
-        remedy="{ssh} apt-cache policy  # plan a move to a newer release, or waive it to a date",
-        judge=judge,
-        role=component.role,
-        needs=(component.needs,),
-    )
+    return judge
 
 
-CHECKS: tuple[Check, ...] = tuple(_check(component) for component in _COMPONENTS)
+LIFECYCLE = tuple(_lifecycle(component) for component in _COMPONENTS)
+
+CHECKS = checks_of(globals())

@@ -7,10 +7,11 @@ import shlex
 from collections.abc import Mapping
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -32,7 +33,6 @@ from ucontact_appliance.site.model import Host, NetworkProfile
 
 _TABLE = load_data("links")
 _ALONE = "the site has one host"
-_ROUTE = "network.route"
 
 
 def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgement:
@@ -49,6 +49,17 @@ def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgemen
     return failed(f"the host has {told or 'none'}", required, found.evidence)
 
 
+@check(
+    id="network.address",
+    title="The host has the address that it is known by",
+    severity=Severity.HIGH,
+    requirements=("C04",),
+    remedy="{ssh} ip -br addr  # then put the right one into {site}, and: {install}",
+)
+def _address(subject: Subject) -> Judgement:
+    return judge_address(subject.facts.get(links), subject.host, subject.site.network.profile)
+
+
 def judge_route(found: Links) -> Judgement:
     """Without a default route only neighbours can be answered."""
     required = "a default route by an interface that is up"
@@ -57,6 +68,17 @@ def judge_route(found: Links) -> Judgement:
     if found.way_out() is None:
         return failed(f"its interface is not up: {found.routes[0]}", required, found.evidence)
     return passed(found.routes[0], required, found.evidence)
+
+
+@check(
+    id="network.route",
+    title="The host has a way out of its network",
+    severity=Severity.HIGH,
+    requirements=("R03", "R04"),
+    remedy="{ssh} ip route  # set the gateway where the system keeps it",
+)
+def _route(subject: Subject) -> Judgement:
+    return judge_route(subject.facts.get(links))
 
 
 def judge_dns(answers: Mapping[str, str]) -> Judgement:
@@ -71,6 +93,19 @@ def judge_dns(answers: Mapping[str, str]) -> Judgement:
     # A resolver on the host itself answers so when those behind it are gone.
     lost = [server for server, said in answers.items() if "SERVFAIL" in said]
     return warned(told, required) if silent or lost else passed(told, required)
+
+
+@check(
+    id="network.dns",
+    title="Name servers answer",
+    severity=Severity.HIGH,
+    requirements=("R04",),
+    remedy="{ssh} cat /etc/resolv.conf  # name servers there that answer",
+    needs=("network.route",),
+    timeout=20.0,
+)
+def _dns(subject: Subject) -> Judgement:
+    return judge_dns(subject.facts.get(name_servers_answer, subject.facts.get(links).name_servers))
 
 
 def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) -> Judgement:
@@ -89,6 +124,24 @@ def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) 
     looked = f"getent ahosts {shlex.quote(fqdn)}"
     note = "  # mend its record, or network.public_address in {site}"
     return judge(told, required, remedy=looked + note)
+
+
+@check(
+    id="network.name",
+    title="The portal's name leads to the portal",
+    severity=Severity.HIGH,
+    requirements=("R01",),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _name(subject: Subject) -> Judgement:
+    """Whatever address of the portal's server, or of the router before it, will do."""
+    own = {a for a in subject.facts.get(links).addresses if not _is_loopback(a)}
+    known = own | {subject.plan.host(subject.host.name).peer_address}
+    if subject.site.network.public_address:
+        known.add(subject.site.network.public_address)
+    fqdn = subject.site.fqdn
+    return judge_name(subject.facts.here(addresses_of, fqdn), fqdn, frozenset(known))
 
 
 def _is_loopback(address: str) -> bool:
@@ -111,6 +164,26 @@ def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
     return judge(f"{interface.name} has {interface.mtu}", required, found.evidence)
 
 
+@check(
+    id="network.mtu",
+    title="Whole packets pass",
+    severity=Severity.MEDIUM,
+    requirements=("R02", "R03"),
+    remedy="{ssh} ip link  # set the MTU of the whole path, switches and tunnels too",
+    needs=("network.route",),
+    timeout=20.0,
+)
+def _mtu(subject: Subject) -> Judgement:
+    found = subject.facts.get(links)
+    interface = found.way_out()
+    ways: Mapping[str, str] = {}
+    others = [host for host in _others(subject) if not host.is_local]
+    if interface is not None and others:
+        sizes = tuple((host.address, interface.mtu) for host in others)
+        ways = subject.facts.get(packets_pass, sizes)
+    return judge_mtu(found, ways)
+
+
 def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement:
     """What a host needs of another, tried from where it is needed."""
     required = "the site's other hosts let this one in where it needs them"
@@ -123,31 +196,16 @@ def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement
     return passed(f"open: {', '.join(names[door] for door in doors)}", required, evidence)
 
 
-def _others(subject: Subject) -> list[Host]:
-    return [host for host in subject.site.hosts if host.name != subject.host.name]
-
-
-def _name(subject: Subject) -> Judgement:
-    """Whatever address of the portal's server, or of the router before it, will do."""
-    own = {a for a in subject.facts.get(links).addresses if not _is_loopback(a)}
-    known = own | {subject.plan.host(subject.host.name).peer_address}
-    if subject.site.network.public_address:
-        known.add(subject.site.network.public_address)
-    fqdn = subject.site.fqdn
-    return judge_name(subject.facts.here(addresses_of, fqdn), fqdn, frozenset(known))
-
-
-def _mtu(subject: Subject) -> Judgement:
-    found = subject.facts.get(links)
-    interface = found.way_out()
-    ways: Mapping[str, str] = {}
-    others = [host for host in _others(subject) if not host.is_local]
-    if interface is not None and others:
-        sizes = tuple((host.address, interface.mtu) for host in others)
-        ways = subject.facts.get(packets_pass, sizes)
-    return judge_mtu(found, ways)
-
-
+@check(
+    id="network.peers",
+    title="The site's hosts reach each other",
+    severity=Severity.CRITICAL,
+    requirements=("R12", "C05"),
+    remedy="{install}",
+    # A service that is down over there is its own cause.
+    needs=("ports.mysql", "ports.wss"),
+    timeout=20.0,
+)
 def _peers(subject: Subject) -> Judgement:
     """The registry's rows that other hosts open to the roles of this one."""
     if not _others(subject):
@@ -167,63 +225,8 @@ def _peers(subject: Subject) -> Judgement:
     return judge_peers(subject.facts.get(peers_reached, tuple(doors)), names)
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="network.address",
-        title="The host has the address that it is known by",
-        severity=Severity.HIGH,
-        requirements=("C04",),
-        remedy="{ssh} ip -br addr  # then put the right one into {site}, and: {install}",
-        judge=lambda s: judge_address(s.facts.get(links), s.host, s.site.network.profile),
-    ),
-    Check(
-        id=_ROUTE,
-        title="The host has a way out of its network",
-        severity=Severity.HIGH,
-        requirements=("R03", "R04"),
-        remedy="{ssh} ip route  # set the gateway where the system keeps it",
-        judge=lambda s: judge_route(s.facts.get(links)),
-    ),
-    Check(
-        id="network.dns",
-        title="Name servers answer",
-        severity=Severity.HIGH,
-        requirements=("R04",),
-        remedy="{ssh} cat /etc/resolv.conf  # name servers there that answer",
-        judge=lambda s: judge_dns(
-            s.facts.get(name_servers_answer, s.facts.get(links).name_servers)
-        ),
-        needs=(_ROUTE,),
-        timeout=20.0,
-    ),
-    Check(
-        id="network.name",
-        title="The portal's name leads to the portal",
-        severity=Severity.HIGH,
-        requirements=("R01",),
-        remedy="{install}",
-        judge=_name,
-        role=Role.BACKEND,
-    ),
-    Check(
-        id="network.mtu",
-        title="Whole packets pass",
-        severity=Severity.MEDIUM,
-        requirements=("R02", "R03"),
-        remedy="{ssh} ip link  # set the MTU of the whole path, switches and tunnels too",
-        judge=_mtu,
-        needs=(_ROUTE,),
-        timeout=20.0,
-    ),
-    Check(
-        id="network.peers",
-        title="The site's hosts reach each other",
-        severity=Severity.CRITICAL,
-        requirements=("R12", "C05"),
-        remedy="{install}",
-        # A service that is down over there is its own cause.
-        needs=("ports.mysql", "ports.wss"),
-        judge=_peers,
-        timeout=20.0,
-    ),
-)
+def _others(subject: Subject) -> list[Host]:
+    return [host for host in subject.site.hosts if host.name != subject.host.name]
+
+
+CHECKS = checks_of(globals())

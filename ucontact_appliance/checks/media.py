@@ -9,10 +9,11 @@ import re
 from typing import Any
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -82,6 +83,20 @@ def judge_ice(config: Response, host: str, port: int) -> Judgement:
     return passed(f"{host} port {port}", required, config.evidence)
 
 
+@check(
+    id="web.ice",
+    title="Softphones are told the site's STUN server",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.portal",),
+)
+def _ice(subject: Subject) -> Judgement:
+    address, port = _stun_server(subject, for_agents=True)
+    return judge_ice(subject.facts.get(page, _CONFIG), address, port)
+
+
 def judge_stun(found: str | None, profile: NetworkProfile, ours: str, evidence: str) -> Judgement:
     """R03: the telephony server asks the site's STUN server where its own address is not enough."""
     required = _DECISIONS[profile].format(ours)
@@ -97,14 +112,21 @@ def judge_stun(found: str | None, profile: NetworkProfile, ours: str, evidence: 
     return passed(asked, required, evidence)
 
 
-def judge_transcoding(found: Transcoding) -> Judgement:
-    """R05: every voice codec becomes every other on this server, and recordings are among them."""
-    wanted = list(itertools.permutations(_CODECS, 2))
-    required = f"a way from each of {', '.join(_CODECS)} to each other"
-    lost = [f"{one} to {other}" for one, other in wanted if (one, other) not in found.ways]
-    if lost:
-        return failed(f"no way from {', '.join(lost)}", required, found.evidence)
-    return passed(f"{len(wanted)} ways", required, found.evidence)
+@check(
+    id="asterisk.stun",
+    title="Asterisk asks the STUN server that the network's profile says",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{install}",
+    role=Role.TELEPHONY,
+    needs=("asterisk.service", "asterisk.modules.media"),
+    timeout=15.0,
+)
+def _stun(subject: Subject) -> Judgement:
+    address, port = _stun_server(subject, for_agents=False)
+    text = subject.facts.get(snapshot).texts.get("rtp", "")
+    profile = subject.site.network.profile
+    return judge_stun(parse_stun(text), profile, f"{address}:{port}", text)
 
 
 def _stun_server(subject: Subject, *, for_agents: bool) -> tuple[str, int]:
@@ -116,49 +138,28 @@ def _stun_server(subject: Subject, *, for_agents: bool) -> tuple[str, int]:
     return router or host.peer_address, port
 
 
-def _ice(subject: Subject) -> Judgement:
-    address, port = _stun_server(subject, for_agents=True)
-    return judge_ice(subject.facts.get(page, _CONFIG), address, port)
+def judge_transcoding(found: Transcoding) -> Judgement:
+    """R05: every voice codec becomes every other on this server, and recordings are among them."""
+    wanted = list(itertools.permutations(_CODECS, 2))
+    required = f"a way from each of {', '.join(_CODECS)} to each other"
+    lost = [f"{one} to {other}" for one, other in wanted if (one, other) not in found.ways]
+    if lost:
+        return failed(f"no way from {', '.join(lost)}", required, found.evidence)
+    return passed(f"{len(wanted)} ways", required, found.evidence)
 
 
-def _stun(subject: Subject) -> Judgement:
-    address, port = _stun_server(subject, for_agents=False)
-    text = subject.facts.get(snapshot).texts.get("rtp", "")
-    profile = subject.site.network.profile
-    return judge_stun(parse_stun(text), profile, f"{address}:{port}", text)
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="web.ice",
-        title="Softphones are told the site's STUN server",
-        severity=Severity.HIGH,
-        requirements=("R03",),
-        remedy="{install}",
-        judge=_ice,
-        role=Role.BACKEND,
-        needs=("web.portal",),
-    ),
-    Check(
-        id="asterisk.stun",
-        title="Asterisk asks the STUN server that the network's profile says",
-        severity=Severity.HIGH,
-        requirements=("R03",),
-        remedy="{install}",
-        judge=_stun,
-        role=Role.TELEPHONY,
-        needs=("asterisk.service", "asterisk.modules.media"),
-        timeout=15.0,
-    ),
-    Check(
-        id="asterisk.transcoding",
-        title="Voice codecs can be transcoded, recordings included",
-        severity=Severity.HIGH,
-        requirements=("R05",),
-        remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
-        judge=lambda subject: judge_transcoding(subject.facts.get(transcoding, _CODECS)),
-        role=Role.TELEPHONY,
-        needs=("asterisk.service",),
-        timeout=15.0,
-    ),
+@check(
+    id="asterisk.transcoding",
+    title="Voice codecs can be transcoded, recordings included",
+    severity=Severity.HIGH,
+    requirements=("R05",),
+    remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
+    role=Role.TELEPHONY,
+    needs=("asterisk.service",),
+    timeout=15.0,
 )
+def _transcoding(subject: Subject) -> Judgement:
+    return judge_transcoding(subject.facts.get(transcoding, _CODECS))
+
+
+CHECKS = checks_of(globals())

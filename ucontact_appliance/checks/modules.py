@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject, failed, passed
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+)
 from ucontact_appliance.facts.asterisk import Snapshot, snapshot
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
@@ -33,21 +42,25 @@ def judge_modules(found: Snapshot, wanted: Sequence[str]) -> Judgement:
     )
 
 
-def _judging(wanted: tuple[str, ...]) -> Callable[[Subject], Judgement]:
-    return lambda subject: judge_modules(subject.facts.get(snapshot), wanted)
+def _modules(group: str) -> Check:
+    row = _GROUPS[group]
 
-
-CHECKS: tuple[Check, ...] = tuple(
-    Check(
+    @check(
         id=f"asterisk.modules.{group}",
         title=_TITLES[group],
         severity=Severity.CRITICAL,
         requirements=tuple(row["requirements"]),
         remedy="{install}",
-        judge=_judging(tuple(row["modules"])),
         role=Role.TELEPHONY,
         needs=("asterisk.service",),
         timeout=15.0,
     )
-    for group, row in _GROUPS.items()
-)
+    def judge(subject: Subject) -> Judgement:
+        return judge_modules(subject.facts.get(snapshot), row["modules"])
+
+    return judge
+
+
+MODULES = tuple(_modules(group) for group in _GROUPS)
+
+CHECKS = checks_of(globals())

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from ucontact_appliance.checks.answers import QUICK
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -38,13 +40,9 @@ from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.resources import load_data
 
-SERVICE = "mysql.service"
-ANSWERS = "mysql.answers"
-LOGIN = "mysql.login"
 _TABLE: dict[str, Any] = load_data("database")
 _SERVICES: tuple[str, ...] = tuple(_TABLE["grants"])
 _SECRET = "database.accounts.doctor"
-TIMEOUT = 15.0
 _LEAST = (5, 7)  # R16
 # The server rounds its buffer pool up to chunks: never to less, never to much more.
 _ROUNDED_UP = 1.1
@@ -57,6 +55,37 @@ _REFUSALS = (1045, 3159)
 _SOCKET_ONLY = "auth_socket"
 _UNCHECKED_SCHEMAS = ("information_schema", "performance_schema")
 
+database_check = partial(check, role=Role.DATABASE, timeout=15.0)
+
+
+def port(subject: Subject) -> int:
+    """Where MySQL listens, by the site's port registry."""
+    registry = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
+    return next(row for row in registry if row.id == "mysql").first
+
+
+def _viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subject], Judgement]:
+    def judged(subject: Subject) -> Judgement:
+        if _SECRET not in subject.secrets:
+            return skipped(f"the secret {_SECRET} is not on this machine")
+        ca = str(subject.state.pki / "ca.pem")
+        password = subject.secrets[_SECRET]
+        return judge(subject, subject.facts.get(server_view, port(subject), password, ca))
+
+    return judged
+
+
+@check(
+    id="mysql.service",
+    title="MySQL runs",
+    severity=Severity.CRITICAL,
+    requirements=("R16", "C06"),
+    remedy="{ssh} systemctl restart mysql",
+    role=Role.DATABASE,
+)
+def _service(subject: Subject) -> Judgement:
+    return judge_service(subject.facts.get(unit, "mysql.service"))
+
 
 def judge_answers(greeted: bool, seconds: float, port: int) -> Judgement:
     """A server that hangs takes connections all the same: its unit and its port look well."""
@@ -68,12 +97,40 @@ def judge_answers(greeted: bool, seconds: float, port: int) -> Judgement:
     return passed(f"it greets after {seconds:.1f} s", required)
 
 
+@database_check(
+    id="mysql.answers",
+    title="MySQL answers",
+    severity=Severity.CRITICAL,
+    requirements=("R16", "C06"),
+    remedy="{ssh} systemctl restart mysql",
+    needs=("mysql.service", "ports.mysql"),
+)
+def _answers(subject: Subject) -> Judgement:
+    listening = port(subject)
+    greeted = subject.facts.get(answers, listening)
+    seconds = subject.facts.get(greeting_seconds, listening) if greeted else 0.0
+    return judge_answers(greeted, seconds, listening)
+
+
 def judge_login(found: ServerView) -> Judgement:
     """The checks' own account is let in, over TLS, by a server that is who it says."""
     required = "the account doctor is let in over TLS, with the site's CA behind the certificate"
     if found.refused:
         return failed("not let in", required, found.refused)
     return passed(found.tls, required)
+
+
+@database_check(
+    id="mysql.login",
+    title="MySQL lets a service in over verified TLS",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy="{install}",
+    needs=("mysql.answers",),
+)
+@_viewed
+def _login(_: Subject, found: ServerView) -> Judgement:
+    return judge_login(found)
 
 
 def judge_version(found: ServerView, today: date) -> Judgement:
@@ -92,6 +149,19 @@ def judge_version(found: ServerView, today: date) -> Judgement:
     return passed(f"{found.version}, supported{f' until {until}' if until else ''}", required)
 
 
+@database_check(
+    id="mysql.version",
+    title="MySQL is a supported version",
+    severity=Severity.MEDIUM,
+    requirements=("R16",),
+    remedy="{install}",
+    needs=("mysql.login",),
+)
+@_viewed
+def _version(subject: Subject, found: ServerView) -> Judgement:
+    return judge_version(found, subject.now.date())
+
+
 def judge_schemas(found: ServerView) -> Judgement:
     """Both are there."""
     wanted: list[str] = _TABLE["schemas"]
@@ -101,6 +171,19 @@ def judge_schemas(found: ServerView) -> Judgement:
     if missing:
         return failed(f"{' and '.join(missing)} missing", required, evidence)
     return passed(", ".join(wanted), required, evidence)
+
+
+@database_check(
+    id="mysql.schemas",
+    title="The schemas are there",
+    severity=Severity.CRITICAL,
+    requirements=("R16",),
+    remedy="{install}",
+    needs=("mysql.login",),
+)
+@_viewed
+def _schemas(_: Subject, found: ServerView) -> Judgement:
+    return judge_schemas(found)
 
 
 def judge_tables(found: ServerView) -> Judgement:
@@ -119,6 +202,19 @@ def judge_tables(found: ServerView) -> Judgement:
     return passed(f"{len(tables)} tables, {len(found.columns)} columns", required)
 
 
+@database_check(
+    id="mysql.tables",
+    title="The tables for call records are there",
+    severity=Severity.HIGH,
+    requirements=("R16", "R05"),
+    remedy="{install}",
+    needs=("mysql.schemas",),
+)
+@_viewed
+def _tables(_: Subject, found: ServerView) -> Judgement:
+    return judge_tables(found)
+
+
 def judge_plaintext(found: Refusal) -> Judgement:
     """Without TLS the right password opens nothing."""
     required = "the same account is refused without TLS"
@@ -129,6 +225,22 @@ def judge_plaintext(found: Refusal) -> Judgement:
         # Such as a lost connection, or the client's own refusal to go on: not the server's word.
         return skipped(f"the server did not come to say it: {found.words}", required, evidence)
     return passed("refused", required, evidence)
+
+
+@database_check(
+    id="mysql.plaintext",
+    title="MySQL refuses connections without TLS",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    # Whoever gets in without TLS has found a server that no longer requires it.
+    remedy=AFRESH,
+    # A refusal says something only about a password that is right.
+    needs=("mysql.login",),
+)
+def _plaintext(subject: Subject) -> Judgement:
+    if _SECRET not in subject.secrets:
+        return skipped(f"the secret {_SECRET} is not on this machine")
+    return judge_plaintext(subject.facts.get(without_tls, port(subject), subject.secrets[_SECRET]))
 
 
 def judge_accounts(found: Audit) -> Judgement:
@@ -156,6 +268,18 @@ def judge_accounts(found: Audit) -> Judgement:
             _statement(others[0], "SHOW GRANTS FOR"),
         )
     return passed(f"{', '.join(sorted(there & set(_SERVICES)))} by TLS", required, evidence)
+
+
+@database_check(
+    id="mysql.accounts",
+    title="MySQL's accounts are the services' own, bound to address and TLS",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy="{install}",
+    needs=("mysql.answers",),
+)
+def _accounts(subject: Subject) -> Judgement:
+    return judge_accounts(subject.facts.get(audit, _SERVICES))
 
 
 def _faults(account: Account) -> list[str]:
@@ -213,6 +337,18 @@ def judge_grants(found: Audit) -> Judgement:
     return passed(f"{len(found.grants)} accounts as planned", required, evidence)
 
 
+@database_check(
+    id="mysql.grants",
+    title="Each service may do what it does, and no more",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy="{install}",
+    needs=("mysql.answers",),
+)
+def _grants(subject: Subject) -> Judgement:
+    return judge_grants(subject.facts.get(audit, _SERVICES))
+
+
 def _planned(user: str) -> Grants:
     merged: dict[str, frozenset[str]] = {}
     for grant in _TABLE["grants"].get(user, ()):
@@ -230,11 +366,37 @@ def judge_memory(found: ServerView, planned_mb: int) -> Judgement:
     return passed(f"{got_mb:.0f} MB", required)
 
 
+@database_check(
+    id="mysql.memory",
+    title="The buffer pool is as planned",
+    severity=Severity.MEDIUM,
+    requirements=("R12", "R16"),
+    remedy=AFRESH,
+    needs=("mysql.login",),
+)
+@_viewed
+def _memory(subject: Subject, found: ServerView) -> Judgement:
+    return judge_memory(found, subject.plan.tuning.database.buffer_pool_mb)
+
+
 def judge_connections(found: ServerView, planned: int) -> Judgement:
     """The connections of the plan."""
     required = f"max_connections {planned}, as planned for this site"
     got = found.variables["max_connections"]
     return passed(got, required) if got == str(planned) else failed(got, required)
+
+
+@database_check(
+    id="mysql.connections",
+    title="The number of connections is as planned",
+    severity=Severity.MEDIUM,
+    requirements=("R12", "R16"),
+    remedy=AFRESH,
+    needs=("mysql.login",),
+)
+@_viewed
+def _connections(subject: Subject, found: ServerView) -> Judgement:
+    return judge_connections(found, subject.plan.tuning.database.max_connections)
 
 
 def judge_settings(found: ServerView) -> Judgement:
@@ -257,191 +419,17 @@ def judge_settings(found: ServerView) -> Judgement:
     return passed(f"{len(wanted)} settings", required)
 
 
-def port(subject: Subject) -> int:
-    """Where MySQL listens, by the site's port registry."""
-    registry = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
-    return next(row for row in registry if row.id == "mysql").first
-
-
-def _viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subject], Judgement]:
-    def judged(subject: Subject) -> Judgement:
-        if _SECRET not in subject.secrets:
-            return skipped(f"the secret {_SECRET} is not on this machine")
-        ca = str(subject.state.pki / "ca.pem")
-        password = subject.secrets[_SECRET]
-        return judge(subject, subject.facts.get(server_view, port(subject), password, ca))
-
-    return judged
-
-
-def _service(subject: Subject) -> Judgement:
-    return judge_service(subject.facts.get(unit, "mysql.service"))
-
-
-def _answers(subject: Subject) -> Judgement:
-    listening = port(subject)
-    greeted = subject.facts.get(answers, listening)
-    seconds = subject.facts.get(greeting_seconds, listening) if greeted else 0.0
-    return judge_answers(greeted, seconds, listening)
-
-
-def _version(subject: Subject, found: ServerView) -> Judgement:
-    return judge_version(found, subject.now.date())
-
-
-def _memory(subject: Subject, found: ServerView) -> Judgement:
-    return judge_memory(found, subject.plan.tuning.database.buffer_pool_mb)
-
-
-def _connections(subject: Subject, found: ServerView) -> Judgement:
-    return judge_connections(found, subject.plan.tuning.database.max_connections)
-
-
-def _plaintext(subject: Subject) -> Judgement:
-    if _SECRET not in subject.secrets:
-        return skipped(f"the secret {_SECRET} is not on this machine")
-    return judge_plaintext(subject.facts.get(without_tls, port(subject), subject.secrets[_SECRET]))
-
-
-def _accounts(subject: Subject) -> Judgement:
-    return judge_accounts(subject.facts.get(audit, _SERVICES))
-
-
-def _grants(subject: Subject) -> Judgement:
-    return judge_grants(subject.facts.get(audit, _SERVICES))
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=SERVICE,
-        title="MySQL runs",
-        severity=Severity.CRITICAL,
-        requirements=("R16", "C06"),
-        remedy="{ssh} systemctl restart mysql",
-        judge=_service,
-        role=Role.DATABASE,
-    ),
-    Check(
-        id=ANSWERS,
-        title="MySQL answers",
-        severity=Severity.CRITICAL,
-        requirements=("R16", "C06"),
-        remedy="{ssh} systemctl restart mysql",
-        judge=_answers,
-        role=Role.DATABASE,
-        needs=(SERVICE, "ports.mysql"),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id=LOGIN,
-        title="MySQL lets a service in over verified TLS",
-        severity=Severity.HIGH,
-        requirements=("R16",),
-        remedy="{install}",
-        judge=_viewed(lambda _, found: judge_login(found)),
-        role=Role.DATABASE,
-        needs=(ANSWERS,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.version",
-        title="MySQL is a supported version",
-        severity=Severity.MEDIUM,
-        requirements=("R16",),
-        remedy="{install}",
-        judge=_viewed(_version),
-        role=Role.DATABASE,
-        needs=(LOGIN,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.schemas",
-        title="The schemas are there",
-        severity=Severity.CRITICAL,
-        requirements=("R16",),
-        remedy="{install}",
-        judge=_viewed(lambda _, found: judge_schemas(found)),
-        role=Role.DATABASE,
-        needs=(LOGIN,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.tables",
-        title="The tables for call records are there",
-        severity=Severity.HIGH,
-        requirements=("R16", "R05"),
-        remedy="{install}",
-        judge=_viewed(lambda _, found: judge_tables(found)),
-        role=Role.DATABASE,
-        needs=("mysql.schemas",),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.plaintext",
-        title="MySQL refuses connections without TLS",
-        severity=Severity.HIGH,
-        requirements=("R16",),
-        # Whoever gets in without TLS has found a server that no longer requires it.
-        remedy=AFRESH,
-        judge=_plaintext,
-        role=Role.DATABASE,
-        # A refusal says something only about a password that is right.
-        needs=(LOGIN,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.accounts",
-        title="MySQL's accounts are the services' own, bound to address and TLS",
-        severity=Severity.HIGH,
-        requirements=("R16",),
-        remedy="{install}",
-        judge=_accounts,
-        role=Role.DATABASE,
-        needs=(ANSWERS,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.grants",
-        title="Each service may do what it does, and no more",
-        severity=Severity.HIGH,
-        requirements=("R16",),
-        remedy="{install}",
-        judge=_grants,
-        role=Role.DATABASE,
-        needs=(ANSWERS,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.memory",
-        title="The buffer pool is as planned",
-        severity=Severity.MEDIUM,
-        requirements=("R12", "R16"),
-        remedy=AFRESH,
-        judge=_viewed(_memory),
-        role=Role.DATABASE,
-        needs=(LOGIN,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.connections",
-        title="The number of connections is as planned",
-        severity=Severity.MEDIUM,
-        requirements=("R12", "R16"),
-        remedy=AFRESH,
-        judge=_viewed(_connections),
-        role=Role.DATABASE,
-        needs=(LOGIN,),
-        timeout=TIMEOUT,
-    ),
-    Check(
-        id="mysql.settings",
-        title="MySQL is hardened",
-        severity=Severity.MEDIUM,
-        requirements=("R16",),
-        remedy=AFRESH,
-        judge=_viewed(lambda _, found: judge_settings(found)),
-        role=Role.DATABASE,
-        needs=(LOGIN,),
-        timeout=TIMEOUT,
-    ),
+@database_check(
+    id="mysql.settings",
+    title="MySQL is hardened",
+    severity=Severity.MEDIUM,
+    requirements=("R16",),
+    remedy=AFRESH,
+    needs=("mysql.login",),
 )
+@_viewed
+def _settings(_: Subject, found: ServerView) -> Judgement:
+    return judge_settings(found)
+
+
+CHECKS = checks_of(globals())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ucontact_appliance.checks import mysql
 from ucontact_appliance.checks.certificates import judge_current
-from ucontact_appliance.checks.model import Check, Judgement, Severity, Subject
+from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of
 from ucontact_appliance.checks.tls import (
     OFFERED_VERSIONS,
     PROTOCOLS,
@@ -14,60 +14,49 @@ from ucontact_appliance.checks.tls import (
 )
 from ucontact_appliance.facts import mysql_tls
 from ucontact_appliance.facts.certificates import pair
-from ucontact_appliance.planning.model import Role
 
 _LEAST = ("TLSv1.2",)  # MySQL 5.7 knows no newer one
 
 
+@mysql.database_check(
+    id="mysql.protocols",
+    title="MySQL speaks no TLS older than 1.2",
+    severity=Severity.HIGH,
+    requirements=("R16", "R08"),
+    remedy=mysql.AFRESH,
+    needs=("mysql.answers",),
+)
 def _versions(subject: Subject) -> Judgement:
     answers = subject.facts.get(mysql_tls.versions, mysql.port(subject), OFFERED_VERSIONS)
     return judge_versions(answers, PROTOCOLS, _LEAST)
 
 
+@mysql.database_check(
+    id="mysql.ciphers",
+    title="MySQL has forward secrecy only",
+    severity=Severity.HIGH,
+    requirements=("R16", "R08"),
+    remedy=mysql.AFRESH,
+    needs=("mysql.answers",),
+)
 def _secrecy(subject: Subject) -> Judgement:
     return judge_secrecy(
         subject.facts.get(mysql_tls.cipher_groups, mysql.port(subject), WEAK_CIPHERS)
     )
 
 
+@mysql.database_check(
+    id="certificates.served.mysql",
+    title="MySQL serves the certificate that lies on disk",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy="{ssh} mysql -e 'ALTER INSTANCE RELOAD TLS'  # 5.7: systemctl restart mysql",
+    needs=("mysql.answers", "certificates.internal"),
+)
 def _served(subject: Subject) -> Judgement:
     port, ca = mysql.port(subject), str(subject.state.pki / "ca.pem")
     served = subject.facts.get(mysql_tls.greeting, port, ca).certificate
     return judge_current(subject.facts.get(pair, "internal", "ca"), served, port, "internal")
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="mysql.protocols",
-        title="MySQL speaks no TLS older than 1.2",
-        severity=Severity.HIGH,
-        requirements=("R16", "R08"),
-        remedy=mysql.AFRESH,
-        judge=_versions,
-        role=Role.DATABASE,
-        needs=(mysql.ANSWERS,),
-        timeout=mysql.TIMEOUT,
-    ),
-    Check(
-        id="mysql.ciphers",
-        title="MySQL has forward secrecy only",
-        severity=Severity.HIGH,
-        requirements=("R16", "R08"),
-        remedy=mysql.AFRESH,
-        judge=_secrecy,
-        role=Role.DATABASE,
-        needs=(mysql.ANSWERS,),
-        timeout=mysql.TIMEOUT,
-    ),
-    Check(
-        id="certificates.served.mysql",
-        title="MySQL serves the certificate that lies on disk",
-        severity=Severity.HIGH,
-        requirements=("R16",),
-        remedy="{ssh} mysql -e 'ALTER INSTANCE RELOAD TLS'  # 5.7: systemctl restart mysql",
-        judge=_served,
-        role=Role.DATABASE,
-        needs=(mysql.ANSWERS, "certificates.internal"),
-        timeout=mysql.TIMEOUT,
-    ),
-)
+CHECKS = checks_of(globals())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +11,8 @@ from ucontact_appliance.checks.model import (
     Severity,
     Stage,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -81,6 +82,35 @@ def judge_component(component: ComponentRow, place: Place) -> Judgement:
     )
 
 
+def _installable(component: ComponentRow) -> Check:
+    @check(
+        id=f"packages.{component.id}",
+        title=f"{component.title} can be installed, and new enough",
+        severity=Severity.CRITICAL,
+        requirements=component.requirements,
+        remedy="{ssh} apt-get update",
+        role=component.role,
+        stages=frozenset({Stage.PREFLIGHT}),
+        needs=("host.system", "host.archive"),
+        timeout=100,
+    )
+    def judge(subject: Subject) -> Judgement:
+        system = subject.facts.get(host.system)
+        row = system_row(system.os_id, system.os_version)
+        if row is None:
+            return skipped("unknown for a system that is not supported")
+        roles = subject.plan.host(subject.host.name).roles
+        found = subject.facts.get(facts.packages, packages_asked(row, roles))
+        program = component.program
+        unowned = subject.facts.get(facts.unowned, program) if program else ""
+        return judge_component(component, Place(row, roles, subject.now.date(), found, unowned))
+
+    return judge
+
+
+INSTALLABLE = tuple(_installable(component) for component in components())
+
+
 def _keeping(component: ComponentRow, path: str) -> str:
     instead = f"  # or have it as a package, from {component.maker}" if component.maker else ""
     return f"{{ssh}} mv {path} {path}.kept{instead}"
@@ -112,33 +142,4 @@ def _choice(place: Place) -> str:
     return " or ".join(row.name for row in reversed(suited(place.roles, place.today)))
 
 
-def _judging(component: ComponentRow) -> Callable[[Subject], Judgement]:
-    def judge(subject: Subject) -> Judgement:
-        system = subject.facts.get(host.system)
-        row = system_row(system.os_id, system.os_version)
-        if row is None:
-            return skipped("unknown for a system that is not supported")
-        roles = subject.plan.host(subject.host.name).roles
-        found = subject.facts.get(facts.packages, packages_asked(row, roles))
-        program = component.program
-        unowned = subject.facts.get(facts.unowned, program) if program else ""
-        return judge_component(component, Place(row, roles, subject.now.date(), found, unowned))
-
-    return judge
-
-
-CHECKS: tuple[Check, ...] = tuple(
-    Check(
-        id=f"packages.{component.id}",
-        title=f"{component.title} can be installed, and new enough",
-        severity=Severity.CRITICAL,
-        requirements=component.requirements,
-        remedy="{ssh} apt-get update",
-        judge=_judging(component),
-        role=component.role,
-        stages=frozenset({Stage.PREFLIGHT}),
-        needs=("host.system", "host.archive"),
-        timeout=100,
-    )
-    for component in components()
-)
+CHECKS = checks_of(globals())

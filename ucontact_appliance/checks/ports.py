@@ -10,6 +10,8 @@ from ucontact_appliance.checks.model import (
     Severity,
     Stage,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -20,8 +22,6 @@ from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import EVERY, OpenPort, ports_for
 from ucontact_appliance.planning.tables import PortRow, ports
 from ucontact_appliance.resources import load_data
-
-FREE = "ports.free"
 
 _TABLE: dict[str, Any] = load_data("listeners")
 _HOLDERS: dict[str, tuple[str, ...]] = {
@@ -76,26 +76,29 @@ def _listening(row: PortRow) -> Check:
     holders = _HOLDERS[row.id]
     unit = _UNITS[holders[0]]
 
-    def judge(subject: Subject) -> Judgement:
-        port = next(port for port in _registry(subject) if port.id == row.id)
-        if row.id == "ssh" and subject.host.is_local:
-            return skipped("the host is this machine: nothing needs ssh")
-        return judge_listening(port, subject.facts.get(listeners), holders)
-
-    return Check(
+    @check(
         id=f"ports.{row.id}",
         title=f"{row.purpose[:1].upper()}{row.purpose[1:]} is listening ({row.id})",
         severity=Severity.CRITICAL if row.id in _CRITICAL else Severity.HIGH,
         requirements=row.requirements,
         # The service runs and its port does not: its settings were changed, or it lost its socket.
         remedy=f"{{ssh}} systemctl restart {unit}" + ("; {install}" if row.id != "ssh" else ""),
-        judge=judge,
         role=None if row.role == EVERY else Role(row.role),
         without=row.without,
         needs=tuple(
             table[key] for table, key in ((_RUNS, holders[0]), (_OPENED_BY, row.id)) if key in table
         ),
     )
+    def judge(subject: Subject) -> Judgement:
+        port = next(port for port in _registry(subject) if port.id == row.id)
+        if row.id == "ssh" and subject.host.is_local:
+            return skipped("the host is this machine: nothing needs ssh")
+        return judge_listening(port, subject.facts.get(listeners), holders)
+
+    return judge
+
+
+LISTENING = tuple(_listening(row) for row in ports() if row.id in _HOLDERS)
 
 
 def judge_private(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
@@ -111,6 +114,17 @@ def judge_private(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -
         told = ", ".join(f"{one.protocol}/{one.port} on {one.address}" for one in open_ones)
         return failed(told, required, "\n".join(one.line for one in open_ones))
     return passed("nothing of it is reachable from outside", required)
+
+
+@check(
+    id="ports.private",
+    title="Private ports are on the loopback only",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "C05"),
+    remedy="{install}",
+)
+def _private(subject: Subject) -> Judgement:
+    return judge_private(_registry(subject), subject.facts.get(listeners))
 
 
 def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
@@ -130,6 +144,17 @@ def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]
         )
         return warned(told, required, "\n".join(one.line for one in odd))
     return passed("nothing else listens", required)
+
+
+@check(
+    id="ports.unexpected",
+    title="Nothing unexpected listens towards the network",
+    severity=Severity.MEDIUM,
+    requirements=("C05",),
+    remedy="{ssh} ss -lntup  # stop and disable what nobody needs",
+)
+def _unexpected(subject: Subject) -> Judgement:
+    return judge_unexpected(_registry(subject), subject.facts.get(listeners))
 
 
 def _ephemeral(listener: Listener) -> bool:
@@ -164,32 +189,19 @@ def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> J
     return passed("free, or held by the services", required)
 
 
-CHECKS: tuple[Check, ...] = (
-    *(_listening(row) for row in ports() if row.id in _HOLDERS),
-    Check(
-        id="ports.private",
-        title="Private ports are on the loopback only",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "C05"),
-        remedy="{install}",
-        judge=lambda subject: judge_private(_registry(subject), subject.facts.get(listeners)),
-    ),
-    Check(
-        id="ports.unexpected",
-        title="Nothing unexpected listens towards the network",
-        severity=Severity.MEDIUM,
-        requirements=("C05",),
-        remedy="{ssh} ss -lntup  # stop and disable what nobody needs",
-        judge=lambda subject: judge_unexpected(_registry(subject), subject.facts.get(listeners)),
-    ),
-    Check(
-        id=FREE,
-        title="No other program holds a port that is needed",
-        severity=Severity.CRITICAL,
-        requirements=("C05",),
-        remedy="{ssh} ss -lntup  # stop and disable the program that is named",
-        judge=lambda subject: judge_free(_registry(subject), subject.facts.get(listeners)),
-        # In service too: a service that can't start for want of its port is not the cause.
-        stages=frozenset({Stage.PREFLIGHT, Stage.DOCTOR}),
-    ),
+@check(
+    id="ports.free",
+    title="No other program holds a port that is needed",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{ssh} ss -lntup  # stop and disable the program that is named",
+    # In service too: a service that can't start for want of its port is not the cause.
+    stages=frozenset({Stage.PREFLIGHT, Stage.DOCTOR}),
 )
+def _free(subject: Subject) -> Judgement:
+    return judge_free(_registry(subject), subject.facts.get(listeners))
+
+
+FREE = _free.id
+
+CHECKS = checks_of(globals())

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ucontact_appliance.checks.model import Check, Judgement, Severity, failed, passed, warned
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+    warned,
+)
 from ucontact_appliance.facts.realtime import FILE, Mapping, Realtime, realtime
 from ucontact_appliance.planning.model import Role
 
@@ -29,20 +38,21 @@ def judge_realtime(found: Realtime) -> Judgement:
     return passed(", ".join(_told(one) for one in found.mapped), required, found.evidence)
 
 
+@check(
+    id="asterisk.realtime",
+    title="What Asterisk takes out of a database can be had there",
+    severity=Severity.HIGH,
+    requirements=("R19",),
+    remedy=f"{{ssh}} grep -n '=>' {FILE}  # take out the line whose engine or class is not there",
+    role=Role.TELEPHONY,
+    needs=("asterisk.service",),
+)
+def _realtime(subject: Subject) -> Judgement:
+    return judge_realtime(subject.facts.get(realtime))
+
+
 def _told(one: Mapping) -> str:
     return f"{one.family} by {one.engine}"
 
 
-CHECKS = (
-    Check(
-        id="asterisk.realtime",
-        title="What Asterisk takes out of a database can be had there",
-        severity=Severity.HIGH,
-        requirements=("R19",),
-        remedy=f"{{ssh}} grep -n '=>' {FILE}  # take out the line whose engine or class is not "
-        "there",
-        judge=lambda subject: judge_realtime(subject.facts.get(realtime)),
-        role=Role.TELEPHONY,
-        needs=("asterisk.service",),
-    ),
-)
+CHECKS = checks_of(globals())

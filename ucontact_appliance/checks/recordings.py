@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -33,12 +35,13 @@ from ucontact_appliance.facts.recordings import (
 )
 from ucontact_appliance.planning.model import Role
 
-TREE = "recordings.tree"
 _DAY = 86400.0
 _SETTLED = 180.0  # seconds until a call's record and the end of its recording are written
 _LONGEST_CALL = 7200.0
 _HEARD = 2  # seconds of a call that leave anything to hear
 _SHOWN = 5
+
+_telephony = functools.partial(check, role=Role.TELEPHONY)
 
 
 def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
@@ -61,6 +64,19 @@ def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
     return passed("all are open to asterisk", required)
 
 
+@_telephony(
+    id="recordings.tree",
+    title="All of Asterisk's spool is open to Asterisk",
+    severity=Severity.CRITICAL,
+    requirements=("R05", "R25"),
+    remedy="{install}",
+    needs=("asterisk.recordings",),
+    timeout=WALK_SECONDS + 15,
+)
+def _access(subject: Subject) -> Judgement:
+    return judge_access(subject.facts.get(spool_access), subject.facts.get(lost_recordings))
+
+
 def judge_lost(found: LostRecordings) -> Judgement:
     """R05: a recording that Asterisk can't open is lost, and the call goes on without it."""
     required = "Asterisk opened every recording of the last 24 hours"
@@ -74,6 +90,19 @@ def judge_lost(found: LostRecordings) -> Judgement:
     )
 
 
+@_telephony(
+    id="recordings.lost",
+    title="No recording was lost lately",
+    severity=Severity.HIGH,
+    requirements=("R05", "R25"),
+    remedy=f"{{ssh}} grep -aE 'Cannot open|Unable to open file' {LOG}  # those calls have no "
+    "recording; recordings.tree tells whether later ones have",
+    needs=("recordings.tree",),
+)
+def _lost(subject: Subject) -> Judgement:
+    return judge_lost(subject.facts.get(lost_recordings))
+
+
 def judge_keeping(found: Keeping) -> Judgement:
     """R05, R16: without these a power cut takes the records of all calls that were up."""
     required = f"{' and '.join(KEEPING_UNITS)} run, and start at boot"
@@ -85,6 +114,17 @@ def judge_keeping(found: Keeping) -> Judgement:
     if wrong:
         return failed("; ".join(wrong), required, found.evidence)
     return passed("both run", required)
+
+
+@_telephony(
+    id="recordings.kept",
+    title="A power cut leaves recordings and call records",
+    severity=Severity.HIGH,
+    requirements=("R05", "R16"),
+    remedy=f"{{ssh}} systemctl enable --now {' '.join(KEEPING_UNITS)}",
+)
+def _kept(subject: Subject) -> Judgement:
+    return judge_keeping(subject.facts.get(keeping))
 
 
 def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement:
@@ -126,64 +166,22 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
     return passed(f"{len(files)} recordings, {len(rows.recorded)} records", required)
 
 
+@_telephony(
+    id="recordings.records",
+    title="Recordings and call records belong together",
+    severity=Severity.HIGH,
+    requirements=("R05", "R16"),
+    # Where the database was away when a call ended, the local file has its record.
+    remedy="{ssh} tail -n 20 /var/log/asterisk/cdr-csv/Master.csv  # records that the database "
+    "did not take are in this file: enter them; a recording that was deleted on purpose needs "
+    "nothing",
+    needs=("asterisk.recordings", "asterisk.records", "mysql.tables"),
+    timeout=45.0,
+)
 def _pairs(subject: Subject) -> Judgement:
     name = subject.plan.carriers(Role.DATABASE)[0].name
     rows = subject.facts.get(recorded_rows, name, str(subject.state.known_hosts))
     return judge_pairs(subject.facts.get(recording_files), rows)
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=TREE,
-        title="All of Asterisk's spool is open to Asterisk",
-        severity=Severity.CRITICAL,
-        requirements=("R05", "R25"),
-        remedy="{install}",
-        judge=lambda subject: judge_access(_access(subject), _lost(subject)),
-        role=Role.TELEPHONY,
-        needs=("asterisk.recordings",),
-        timeout=WALK_SECONDS + 15,
-    ),
-    Check(
-        id="recordings.lost",
-        title="No recording was lost lately",
-        severity=Severity.HIGH,
-        requirements=("R05", "R25"),
-        remedy=f"{{ssh}} grep -aE 'Cannot open|Unable to open file' {LOG}  # those calls have no "
-        "recording; recordings.tree tells whether later ones have",
-        judge=lambda subject: judge_lost(_lost(subject)),
-        role=Role.TELEPHONY,
-        needs=(TREE,),
-    ),
-    Check(
-        id="recordings.kept",
-        title="A power cut leaves recordings and call records",
-        severity=Severity.HIGH,
-        requirements=("R05", "R16"),
-        remedy=f"{{ssh}} systemctl enable --now {' '.join(KEEPING_UNITS)}",
-        judge=lambda subject: judge_keeping(subject.facts.get(keeping)),
-        role=Role.TELEPHONY,
-    ),
-    Check(
-        id="recordings.records",
-        title="Recordings and call records belong together",
-        severity=Severity.HIGH,
-        requirements=("R05", "R16"),
-        # Where the database was away when a call ended, the local file has its record.
-        remedy="{ssh} tail -n 20 /var/log/asterisk/cdr-csv/Master.csv  # records that the database "
-        "did not take are in this file: enter them; a recording that was deleted on purpose needs "
-        "nothing",
-        judge=_pairs,
-        role=Role.TELEPHONY,
-        needs=("asterisk.recordings", "asterisk.records", "mysql.tables"),
-        timeout=45.0,
-    ),
-)
-
-
-def _access(subject: Subject) -> SpoolAccess:
-    return subject.facts.get(spool_access)
-
-
-def _lost(subject: Subject) -> LostRecordings:
-    return subject.facts.get(lost_recordings)
+CHECKS = checks_of(globals())

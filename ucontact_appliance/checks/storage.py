@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Stage,
     Subject,
     Verdict,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -45,6 +46,11 @@ _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _DISK: dict[str, Any] = load_data("hardware")["disk"]
 _FOLDERS: tuple[str, ...] = tuple(_DISK["folders"])
 _MEMORY: dict[str, Any] = load_data("hardware")["memory"]
+_LARGER = (
+    f"{{ssh}} df -h {RECORDINGS}  # give it a larger disk, or lower recordings: retention_days in "
+    "{site}, then: {install}"
+)
+_LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / /var | sort -rh | head -20"
 
 
 def _gb(kilobytes: float) -> float:
@@ -66,12 +72,37 @@ def judge_writable(found: FileSystem) -> Judgement:
     return passed(f"{found.mount} ({found.kind}) is writable", required)
 
 
+@check(
+    id="disk.writable",
+    title="File systems are writable",
+    severity=Severity.CRITICAL,
+    requirements=("R12",),
+    remedy="{ssh} journalctl -k --grep 'error|remount' --no-pager -n 50",
+    stages=_BOTH,
+)
+def _writable(subject: Subject) -> Judgement:
+    return worst([judge_writable(found) for found in _in_use(subject)])
+
+
 def judge_room(found: FileSystem, installed: bool) -> Judgement:
     """Before an install: what it is about to lay down fits."""
     need = _DISK["update_gb"] if installed else _DISK["install_gb"]
     required = f"{need} GB free for the {'next' if installed else 'first'} installation"
     judge = passed if _gb(found.free_kb) >= need else failed
     return judge(_told(found), required, found.evidence)
+
+
+@check(
+    id="disk.room",
+    title="The disk has room for the installation",
+    severity=Severity.CRITICAL,
+    requirements=("R12",),
+    remedy=_LARGEST,
+    stages=frozenset({Stage.PREFLIGHT}),
+)
+def _room(subject: Subject) -> Judgement:
+    installed = subject.facts.get(file_system, _RELEASE) is not None
+    return judge_room(_fullest(subject), installed)
 
 
 def judge_size(found: FileSystem) -> Judgement:
@@ -81,6 +112,19 @@ def judge_size(found: FileSystem) -> Judgement:
     # Disks are sold by the decimal GB, and file systems keep some for themselves.
     judge = passed if _gb(found.size_kb) >= need * 0.9 else warned
     return judge(f"{_gb(found.size_kb):.0f} GB on {found.mount}", required, found.evidence)
+
+
+@check(
+    id="disk.size",
+    title="The disk is as large as the vendor advises",
+    severity=Severity.LOW,
+    requirements=("R12", "R25"),
+    remedy="{ssh} df -h /  # give the server a larger disk before recordings fill it",
+    stages=frozenset({Stage.PREFLIGHT}),
+    role=Role.TELEPHONY,
+)
+def _size(subject: Subject) -> Judgement:
+    return judge_size(_root(subject))
 
 
 def judge_space(found: FileSystem) -> Judgement:
@@ -96,6 +140,17 @@ def judge_space(found: FileSystem) -> Judgement:
     if free < _DISK["low_gb"] or share < _DISK["low_percent"]:
         return warned(_told(found), required, found.evidence)
     return passed(_told(found), required, found.evidence)
+
+
+@check(
+    id="disk.space",
+    title="The disk has free space",
+    severity=Severity.CRITICAL,
+    requirements=("R12", "R25"),
+    remedy=_LARGEST,
+)
+def _space(subject: Subject) -> Judgement:
+    return worst([judge_space(found) for found in _in_use(subject)])
 
 
 def worst(judged: Sequence[Judgement]) -> Judgement:
@@ -117,6 +172,18 @@ def judge_inodes(found: FileSystem) -> Judgement:
     return judge(observed, required, found.evidence)
 
 
+@check(
+    id="disk.inodes",
+    title="The file system has free inodes",
+    severity=Severity.HIGH,
+    requirements=("R12",),
+    remedy="{ssh} du -x --inodes --max-depth=3 / /var | sort -rn | head -20",
+    stages=_BOTH,
+)
+def _inodes(subject: Subject) -> Judgement:
+    return worst([judge_inodes(found) for found in _in_use(subject)])
+
+
 def judge_recordings(found: FileSystem, taken_kb: int | None, plan: Plan) -> Judgement:
     """R25: what is free, and what recordings take already, holds those of the whole retention."""
     figure = next((row for row in plan.reasons if row.figure == "recordings kept"), None)
@@ -131,6 +198,28 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, plan: Plan) -> Jud
     # A forecast: it hurts on a day to come, and how much agents really talk decides which.
     judge = passed if room >= need else warned
     return judge(observed, required, f"{found.evidence}\n{taken_kb} kB in {found.path}")
+
+
+@check(
+    id="disk.recordings",
+    title="The disk holds the recordings of the retention",
+    severity=Severity.HIGH,
+    requirements=("R05", "R25"),
+    remedy=_LARGER,
+    role=Role.TELEPHONY,
+    needs=("asterisk.recordings",),
+    timeout=TAKEN_SECONDS + 15,
+)
+def _recordings(subject: Subject) -> Judgement:
+    found = subject.facts.get(file_system, RECORDINGS)
+    if found is None:
+        return failed(f"{RECORDINGS} is missing", "the recordings tree (R05)", remedy="{install}")
+    if found.read_only:
+        return failed(f"{found.mount} is mounted read-only", "the recordings tree is writable")
+    for judged in (judge_space(found), judge_inodes(found)):
+        if judged.verdict is Verdict.FAIL:
+            return judged
+    return judge_recordings(found, subject.facts.get(taken_kb, RECORDINGS), subject.plan)
 
 
 def _room_gb(system: FileSystem, taken_kb: int) -> float:
@@ -156,6 +245,28 @@ def judge_growth(
     return (passed if need <= room else warned)(observed, required, evidence)
 
 
+@check(
+    id="disk.growth",
+    title="The disk holds recordings at the pace at which they grow",
+    severity=Severity.MEDIUM,
+    requirements=("R05", "R25"),
+    remedy=_LARGER,
+    role=Role.TELEPHONY,
+    needs=("asterisk.recordings", "disk.recordings"),
+    timeout=TAKEN_SECONDS + 15,
+)
+def _growth(subject: Subject) -> Judgement:
+    system = subject.facts.get(file_system, RECORDINGS)
+    if system is None:
+        return skipped(f"{RECORDINGS} is missing")
+    return judge_growth(
+        subject.facts.get(growth, RECORDINGS, _GROWTH_DAYS),
+        system,
+        subject.facts.get(taken_kb, RECORDINGS),
+        subject.site.recordings.retention_days,
+    )
+
+
 def judge_retention(found: Retention, days: int) -> Judgement:
     """Recordings go when site.yml says so: not earlier, and not never."""
     required = f"recordings older than {days} days are deleted at night"
@@ -163,6 +274,18 @@ def judge_retention(found: Retention, days: int) -> Judgement:
         return failed(f"the timer is {found.timer or 'missing'}", required, found.evidence)
     judge = passed if found.days == days else failed
     return judge(f"{found.days} days are kept", required, found.evidence)
+
+
+@check(
+    id="disk.retention",
+    title="Old recordings are deleted",
+    severity=Severity.MEDIUM,
+    requirements=("R25",),
+    remedy="{install}",
+    role=Role.TELEPHONY,
+)
+def _retention(subject: Subject) -> Judgement:
+    return judge_retention(subject.facts.get(retention), subject.site.recordings.retention_days)
 
 
 def judge_memory(found: Memory) -> Judgement:
@@ -176,6 +299,17 @@ def judge_memory(found: Memory) -> Judgement:
     return judge(observed, required, found.evidence)
 
 
+@check(
+    id="memory.available",
+    title="Memory is not exhausted",
+    severity=Severity.HIGH,
+    requirements=("R12",),
+    remedy="{ssh} ps -eo rss,comm --sort=-rss | head -10",
+)
+def _memory(subject: Subject) -> Judgement:
+    return judge_memory(subject.facts.get(memory))
+
+
 def judge_kills(found: Memory) -> Judgement:
     """The kernel ends processes when memory runs out: calls drop, the database restarts."""
     required = "no process was killed for want of memory since the start"
@@ -184,6 +318,17 @@ def judge_kills(found: Memory) -> Judgement:
     if found.oom_kills:
         return warned(f"{found.oom_kills} killed", required, found.evidence)
     return passed("none", required)
+
+
+@check(
+    id="memory.kills",
+    title="No process was killed for want of memory",
+    severity=Severity.MEDIUM,
+    requirements=("R12",),
+    remedy="{ssh} journalctl --grep 'oom-kill|Out of memory' --no-pager -n 20",
+)
+def _kills(subject: Subject) -> Judgement:
+    return judge_kills(subject.facts.get(memory))
 
 
 def _root(subject: Subject) -> FileSystem:
@@ -203,142 +348,4 @@ def _in_use(subject: Subject) -> tuple[FileSystem, ...]:
     return subject.facts.get(file_systems, _FOLDERS)
 
 
-def _space(subject: Subject) -> Judgement:
-    return worst([judge_space(found) for found in _in_use(subject)])
-
-
-def _inodes(subject: Subject) -> Judgement:
-    return worst([judge_inodes(found) for found in _in_use(subject)])
-
-
-def _room(subject: Subject) -> Judgement:
-    installed = subject.facts.get(file_system, _RELEASE) is not None
-    return judge_room(_fullest(subject), installed)
-
-
-def _recordings(subject: Subject) -> Judgement:
-    found = subject.facts.get(file_system, RECORDINGS)
-    if found is None:
-        return failed(f"{RECORDINGS} is missing", "the recordings tree (R05)", remedy="{install}")
-    if found.read_only:
-        return failed(f"{found.mount} is mounted read-only", "the recordings tree is writable")
-    for judged in (judge_space(found), judge_inodes(found)):
-        if judged.verdict is Verdict.FAIL:
-            return judged
-    return judge_recordings(found, subject.facts.get(taken_kb, RECORDINGS), subject.plan)
-
-
-def _growth(subject: Subject) -> Judgement:
-    system = subject.facts.get(file_system, RECORDINGS)
-    if system is None:
-        return skipped(f"{RECORDINGS} is missing")
-    return judge_growth(
-        subject.facts.get(growth, RECORDINGS, _GROWTH_DAYS),
-        system,
-        subject.facts.get(taken_kb, RECORDINGS),
-        subject.site.recordings.retention_days,
-    )
-
-
-_LARGER = (
-    f"{{ssh}} df -h {RECORDINGS}  # give it a larger disk, or lower recordings: retention_days in "
-    "{site}, then: {install}"
-)
-_LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / /var | sort -rh | head -20"
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="disk.writable",
-        title="File systems are writable",
-        severity=Severity.CRITICAL,
-        requirements=("R12",),
-        remedy="{ssh} journalctl -k --grep 'error|remount' --no-pager -n 50",
-        judge=lambda subject: worst([judge_writable(found) for found in _in_use(subject)]),
-        stages=_BOTH,
-    ),
-    Check(
-        id="disk.room",
-        title="The disk has room for the installation",
-        severity=Severity.CRITICAL,
-        requirements=("R12",),
-        remedy=_LARGEST,
-        judge=_room,
-        stages=frozenset({Stage.PREFLIGHT}),
-    ),
-    Check(
-        id="disk.size",
-        title="The disk is as large as the vendor advises",
-        severity=Severity.LOW,
-        requirements=("R12", "R25"),
-        remedy="{ssh} df -h /  # give the server a larger disk before recordings fill it",
-        judge=lambda subject: judge_size(_root(subject)),
-        stages=frozenset({Stage.PREFLIGHT}),
-        role=Role.TELEPHONY,
-    ),
-    Check(
-        id="disk.space",
-        title="The disk has free space",
-        severity=Severity.CRITICAL,
-        requirements=("R12", "R25"),
-        remedy=_LARGEST,
-        judge=_space,
-    ),
-    Check(
-        id="disk.inodes",
-        title="The file system has free inodes",
-        severity=Severity.HIGH,
-        requirements=("R12",),
-        remedy="{ssh} du -x --inodes --max-depth=3 / /var | sort -rn | head -20",
-        judge=_inodes,
-        stages=_BOTH,
-    ),
-    Check(
-        id="disk.recordings",
-        title="The disk holds the recordings of the retention",
-        severity=Severity.HIGH,
-        requirements=("R05", "R25"),
-        remedy=_LARGER,
-        judge=_recordings,
-        role=Role.TELEPHONY,
-        needs=("asterisk.recordings",),
-        timeout=TAKEN_SECONDS + 15,
-    ),
-    Check(
-        id="disk.growth",
-        title="The disk holds recordings at the pace at which they grow",
-        severity=Severity.MEDIUM,
-        requirements=("R05", "R25"),
-        remedy=_LARGER,
-        judge=_growth,
-        role=Role.TELEPHONY,
-        needs=("asterisk.recordings", "disk.recordings"),
-        timeout=TAKEN_SECONDS + 15,
-    ),
-    Check(
-        id="disk.retention",
-        title="Old recordings are deleted",
-        severity=Severity.MEDIUM,
-        requirements=("R25",),
-        remedy="{install}",
-        judge=lambda subject: judge_retention(
-            subject.facts.get(retention), subject.site.recordings.retention_days
-        ),
-        role=Role.TELEPHONY,
-    ),
-    Check(
-        id="memory.available",
-        title="Memory is not exhausted",
-        severity=Severity.HIGH,
-        requirements=("R12",),
-        remedy="{ssh} ps -eo rss,comm --sort=-rss | head -10",
-        judge=lambda subject: judge_memory(subject.facts.get(memory)),
-    ),
-    Check(
-        id="memory.kills",
-        title="No process was killed for want of memory",
-        severity=Severity.MEDIUM,
-        requirements=("R12",),
-        remedy="{ssh} journalctl --grep 'oom-kill|Out of memory' --no-pager -n 20",
-        judge=lambda subject: judge_kills(subject.facts.get(memory)),
-    ),
-)
+CHECKS = checks_of(globals())

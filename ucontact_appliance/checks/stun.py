@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -29,12 +31,27 @@ from ucontact_appliance.facts.unit import Unit, unit
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 
-SERVICE = "stun.service"
 _UNIT = "coturn.service"
 _SECRET = "stun.turn"
 _UNAUTHORIZED = 401  # RFC 8489 9.2.4
 _FORBIDDEN = 403  # RFC 8656 9.2
-_TIMEOUT = 12.0
+
+stun_check = partial(check, role=Role.TELEPHONY, timeout=12.0)
+
+
+def _port(subject: Subject, port_id: str) -> int:
+    registry = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
+    return next(port for port in registry if port.id == port_id).first
+
+
+def _with_secret(judge: Callable[[Subject, Relay], Judgement]) -> Callable[[Subject], Judgement]:
+    def judged(subject: Subject) -> Judgement:
+        if _SECRET not in subject.secrets:
+            return skipped(f"the secret {_SECRET} is not on this machine")
+        port = _port(subject, "stun-udp")
+        return judge(subject, subject.facts.get(relay_for_agent, port, subject.secrets[_SECRET]))
+
+    return judged
 
 
 def judge_service(found: Unit) -> Judgement:
@@ -58,6 +75,18 @@ def judge_service(found: Unit) -> Judgement:
     return passed("active and enabled", required, found.evidence)
 
 
+@check(
+    id="stun.service",
+    title="The STUN and TURN server runs",
+    severity=Severity.HIGH,
+    requirements=("R03", "C06"),
+    remedy="{ssh} systemctl restart coturn",
+    role=Role.TELEPHONY,
+)
+def _service(subject: Subject) -> Judgement:
+    return judge_service(subject.facts.get(unit, _UNIT))
+
+
 def judge_binding(found: Answer) -> Judgement:
     """The server answers, and tells us our own address."""
     required = "a STUN binding with the address that we come from"
@@ -71,12 +100,40 @@ def judge_binding(found: Answer) -> Judgement:
     return passed(seen, required, evidence)
 
 
+@stun_check(
+    id="stun.binding",
+    title="STUN tells clients their address",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    # It runs and does not answer: it hangs, or has other settings than ours.
+    remedy="{ssh} systemctl restart coturn; {install}",
+    needs=("stun.service", "ports.stun-udp"),
+)
+def _binding(subject: Subject) -> Judgement:
+    return judge_binding(subject.facts.get(bound, _port(subject, "stun-udp")))
+
+
 def judge_tls(found: Answer, fqdn: str) -> Judgement:
     """The same over TLS, with the portal's certificate."""
     required = f"a STUN binding over TLS, with a certificate for {fqdn} that can be verified"
     if found.binding is None:
         return failed("no binding over TLS", required, found.error)
     return passed(f"answered in {found.binding.milliseconds:.1f} ms", required, found.server)
+
+
+@stun_check(
+    id="stun.tls",
+    title="STUN and TURN answer over TLS",
+    severity=Severity.MEDIUM,
+    requirements=("R03", "R08"),
+    remedy="{install}",
+    # Whose certificate it is, is asked before: what clients verify here is the same.
+    needs=("stun.service", "stun.binding", "tls.turn-tls.trust", "tls.turn-tls.name"),
+)
+def _tls(subject: Subject) -> Judgement:
+    roots = str(subject.state.pki / "portal-ca.pem")
+    answer = subject.facts.get(bound_by_tls, _port(subject, "turn-tls"), roots)
+    return judge_tls(answer, subject.site.fqdn)
 
 
 def judge_refused(found: Relay, who: str) -> Judgement:
@@ -89,6 +146,32 @@ def judge_refused(found: Relay, who: str) -> Judgement:
     if found.allocation.error != _UNAUTHORIZED:
         return warned(f"error {found.allocation.error}", required, found.server)
     return passed(f"error {_UNAUTHORIZED}", required, found.server)
+
+
+@stun_check(
+    id="stun.anonymous",
+    title="TURN relays for nobody without a credential",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{install}",
+    needs=("stun.service", "stun.binding"),
+)
+def _nobody(subject: Subject) -> Judgement:
+    relay = subject.facts.get(relay_for_nobody, _port(subject, "stun-udp"))
+    return judge_refused(relay, "those without a credential")
+
+
+@stun_check(
+    id="stun.credential",
+    title="TURN refuses a wrong credential",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{install}",
+    needs=("stun.service", "stun.binding", "stun.anonymous"),
+)
+def _stranger(subject: Subject) -> Judgement:
+    relay = subject.facts.get(relay_for_stranger, _port(subject, "stun-udp"))
+    return judge_refused(relay, "a credential from another secret")
 
 
 def judge_relay(found: Relay, first: int, last: int) -> Judgement:
@@ -119,6 +202,20 @@ def judge_relay(found: Relay, first: int, last: int) -> Judgement:
     return passed(told, required, _permissions(found))
 
 
+@stun_check(
+    id="stun.relay",
+    title="TURN relays to the telephony server",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{install}",
+    needs=("stun.service", "stun.binding"),
+)
+@_with_secret
+def _relay(subject: Subject, found: Relay) -> Judgement:
+    planned = subject.plan.tuning.stun
+    return judge_relay(found, planned.relay_start, planned.relay_end)
+
+
 def judge_peers(found: Relay) -> Judgement:
     """A relay leads nowhere else."""
     required = f"error {_FORBIDDEN} for each of {', '.join(FORBIDDEN_PEERS)}"
@@ -131,132 +228,23 @@ def judge_peers(found: Relay) -> Judgement:
     return passed(f"all {len(FORBIDDEN_PEERS)} refused", required, _permissions(found))
 
 
+@stun_check(
+    id="stun.peers",
+    title="TURN relays to no special address",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{install}",
+    needs=("stun.service", "stun.relay"),
+)
+@_with_secret
+def _peers(_: Subject, found: Relay) -> Judgement:
+    return judge_peers(found)
+
+
 def _permissions(found: Relay) -> str:
     given = found.allocation.permissions if found.allocation else ()
     lines = [f"{peer}: {'permitted' if code == 0 else f'error {code}'}" for peer, code in given]
     return "\n".join([found.server, *lines])
 
 
-def _port(subject: Subject, port_id: str) -> int:
-    registry = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
-    return next(port for port in registry if port.id == port_id).first
-
-
-def _with_secret(judge: Callable[[Subject, Relay], Judgement]) -> Callable[[Subject], Judgement]:
-    def judged(subject: Subject) -> Judgement:
-        if _SECRET not in subject.secrets:
-            return skipped(f"the secret {_SECRET} is not on this machine")
-        port = _port(subject, "stun-udp")
-        return judge(subject, subject.facts.get(relay_for_agent, port, subject.secrets[_SECRET]))
-
-    return judged
-
-
-def _relay(subject: Subject, found: Relay) -> Judgement:
-    planned = subject.plan.tuning.stun
-    return judge_relay(found, planned.relay_start, planned.relay_end)
-
-
-def _service(subject: Subject) -> Judgement:
-    return judge_service(subject.facts.get(unit, _UNIT))
-
-
-def _binding(subject: Subject) -> Judgement:
-    return judge_binding(subject.facts.get(bound, _port(subject, "stun-udp")))
-
-
-def _tls(subject: Subject) -> Judgement:
-    roots = str(subject.state.pki / "portal-ca.pem")
-    answer = subject.facts.get(bound_by_tls, _port(subject, "turn-tls"), roots)
-    return judge_tls(answer, subject.site.fqdn)
-
-
-def _nobody(subject: Subject) -> Judgement:
-    relay = subject.facts.get(relay_for_nobody, _port(subject, "stun-udp"))
-    return judge_refused(relay, "those without a credential")
-
-
-def _stranger(subject: Subject) -> Judgement:
-    relay = subject.facts.get(relay_for_stranger, _port(subject, "stun-udp"))
-    return judge_refused(relay, "a credential from another secret")
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=SERVICE,
-        title="The STUN and TURN server runs",
-        severity=Severity.HIGH,
-        requirements=("R03", "C06"),
-        remedy="{ssh} systemctl restart coturn",
-        judge=_service,
-        role=Role.TELEPHONY,
-    ),
-    Check(
-        id="stun.binding",
-        title="STUN tells clients their address",
-        severity=Severity.HIGH,
-        requirements=("R03",),
-        # It runs and does not answer: it hangs, or has other settings than ours.
-        remedy="{ssh} systemctl restart coturn; {install}",
-        judge=_binding,
-        role=Role.TELEPHONY,
-        needs=(SERVICE, "ports.stun-udp"),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="stun.tls",
-        title="STUN and TURN answer over TLS",
-        severity=Severity.MEDIUM,
-        requirements=("R03", "R08"),
-        remedy="{install}",
-        judge=_tls,
-        role=Role.TELEPHONY,
-        # Whose certificate it is, is asked before: what clients verify here is the same.
-        needs=(SERVICE, "stun.binding", "tls.turn-tls.trust", "tls.turn-tls.name"),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="stun.anonymous",
-        title="TURN relays for nobody without a credential",
-        severity=Severity.HIGH,
-        requirements=("R03",),
-        remedy="{install}",
-        judge=_nobody,
-        role=Role.TELEPHONY,
-        needs=(SERVICE, "stun.binding"),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="stun.credential",
-        title="TURN refuses a wrong credential",
-        severity=Severity.HIGH,
-        requirements=("R03",),
-        remedy="{install}",
-        judge=_stranger,
-        role=Role.TELEPHONY,
-        needs=(SERVICE, "stun.binding", "stun.anonymous"),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="stun.relay",
-        title="TURN relays to the telephony server",
-        severity=Severity.HIGH,
-        requirements=("R03",),
-        remedy="{install}",
-        judge=_with_secret(_relay),
-        role=Role.TELEPHONY,
-        needs=(SERVICE, "stun.binding"),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="stun.peers",
-        title="TURN relays to no special address",
-        severity=Severity.HIGH,
-        requirements=("R03",),
-        remedy="{install}",
-        judge=_with_secret(lambda _, found: judge_peers(found)),
-        role=Role.TELEPHONY,
-        needs=(SERVICE, "stun.relay"),
-        timeout=_TIMEOUT,
-    ),
-)
+CHECKS = checks_of(globals())

@@ -7,10 +7,11 @@ import stat
 from pathlib import Path
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -42,6 +43,13 @@ def judge_units(names: tuple[str, ...], container: bool) -> Judgement:
     return passed(told, required, evidence)
 
 
+@check(
+    id="system.units",
+    title="No unit has failed",
+    severity=Severity.MEDIUM,
+    requirements=("C06",),
+    remedy="{ssh} systemctl --failed --no-pager",
+)
 def _units(subject: Subject) -> Judgement:
     return judge_units(
         subject.facts.get(services.failed_units), subject.facts.get(host.hardware).container
@@ -79,6 +87,13 @@ def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) 
     return passed(f"{len(found)} values in force", required, evidence)
 
 
+@check(
+    id="system.settings",
+    title="The kernel has the settings of the baseline",
+    severity=Severity.MEDIUM,
+    requirements=("C05",),
+    remedy="{ssh} sysctl --system",
+)
 def _settings(subject: Subject) -> Judgement:
     return judge_settings(
         subject.facts.get(services.kernel_settings), subject.facts.get(host.hardware).container
@@ -106,6 +121,16 @@ def judge_sshd(settings: dict[str, str] | None) -> Judgement:
     return passed(f"permitrootlogin {root}", required, evidence)
 
 
+@check(
+    id="system.ssh",
+    title="root logs in by key only",
+    severity=Severity.LOW,
+    requirements=("C05",),
+    # At the top of the main file: sshd takes the first value that it reads (sshd_config(5)),
+    # and releases before 8.2 know no folder of further files.
+    remedy="{ssh} sed -i '1i PermitRootLogin prohibit-password' /etc/ssh/sshd_config && "
+    "systemctl reload ssh",
+)
 def _sshd(subject: Subject) -> Judgement:
     return judge_sshd(subject.facts.get(services.sshd_settings))
 
@@ -135,6 +160,14 @@ def _mode(path: Path) -> int | None:
         return None
 
 
+@check(
+    id="controller.secrets",
+    title="Secrets on the installing machine are private",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{install}",
+    role=Role.TELEPHONY,  # exactly one host carries it: once a site
+)
 def _secrets(subject: Subject) -> Judgement:
     required = "secrets and keys on this machine are all there, readable by their owner only"
     exposed = subject.facts.here(open_to_others, subject.state)
@@ -155,41 +188,4 @@ def _secrets(subject: Subject) -> Judgement:
     return passed(f"{subject.state.etc} and its keys are private", required)
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="system.units",
-        title="No unit has failed",
-        severity=Severity.MEDIUM,
-        requirements=("C06",),
-        remedy="{ssh} systemctl --failed --no-pager",
-        judge=_units,
-    ),
-    Check(
-        id="system.settings",
-        title="The kernel has the settings of the baseline",
-        severity=Severity.MEDIUM,
-        requirements=("C05",),
-        remedy="{ssh} sysctl --system",
-        judge=_settings,
-    ),
-    Check(
-        id="system.ssh",
-        title="root logs in by key only",
-        severity=Severity.LOW,
-        requirements=("C05",),
-        # At the top of the main file: sshd takes the first value that it reads (sshd_config(5)),
-        # and releases before 8.2 know no folder of further files.
-        remedy="{ssh} sed -i '1i PermitRootLogin prohibit-password' /etc/ssh/sshd_config && "
-        "systemctl reload ssh",
-        judge=_sshd,
-    ),
-    Check(
-        id="controller.secrets",
-        title="Secrets on the installing machine are private",
-        severity=Severity.HIGH,
-        requirements=("C05",),
-        remedy="{install}",
-        judge=_secrets,
-        role=Role.TELEPHONY,  # exactly one host carries it: once a site
-    ),
-)
+CHECKS = checks_of(globals())

@@ -1,14 +1,14 @@
 """Checks of TLS on the portal's port and on signalling's: trust, versions, secrecy (R01, R02, R08).
 
-Both services get the same checks, by one table.
+Every service gets the same checks; those that browsers come to get some more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cryptography.x509 import load_der_x509_certificate
@@ -19,6 +19,8 @@ from ucontact_appliance.checks.model import (
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -53,6 +55,11 @@ class Service:
     least: tuple[str, ...] = PROTOCOLS  # versions that it has to speak
     alpn: str = ""  # the protocol inside (RFC 7301); empty where none is negotiated
     offered_alpn: tuple[str, ...] = ()
+
+    @property
+    def leading(self) -> str:
+        """Its title as a sentence begins with it."""
+        return self.title[:1].upper() + self.title[1:]
 
     @property
     def port(self) -> int:
@@ -103,6 +110,8 @@ SERVICES = (
     ),
 )
 
+tls_check = partial(check, remedy="{install}", timeout=20.0)
+
 
 def roots_file(subject: Subject) -> str:
     """The roots that the portal's certificate verifies against, on this machine."""
@@ -111,6 +120,11 @@ def roots_file(subject: Subject) -> str:
 
 def _greeting(subject: Subject, service: Service) -> Handshake:
     return subject.facts.get(facts.greeting, service.port, roots_file(subject))
+
+
+def _on_disk(service: Service) -> tuple[str, ...]:
+    """What is served is what lies on disk, unless the check of that difference says otherwise."""
+    return ("certificates.portal", f"certificates.served.{service.id}")
 
 
 def judge_trust(found: Handshake, roots: str) -> Judgement:
@@ -128,12 +142,42 @@ def judge_trust(found: Handshake, roots: str) -> Judgement:
     return passed(f"verified, issued by {issuer}", required, evidence)
 
 
+def _trust(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.trust",
+        title=f"The certificate of {service.title} verifies",
+        severity=Severity.CRITICAL,
+        requirements=(service.requirement,),
+        role=service.role,
+        needs=(service.answers, *_on_disk(service)),
+    )
+    def judge(subject: Subject) -> Judgement:
+        return judge_trust(_greeting(subject, service), roots_file(subject))
+
+    return judge
+
+
 def judge_names(found: Handshake, name: str) -> Judgement:
     """The certificate speaks for the portal's name."""
     certificate = load_der_x509_certificate(found.certificate)
     names = ", ".join(names_of(certificate)) or "none"
     required = f"the certificate speaks for {name}"
     return (passed if speaks_for(certificate, name) else failed)(names, required)
+
+
+def _name(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.name",
+        title=f"The certificate of {service.title} has the portal's name",
+        severity=Severity.CRITICAL,
+        requirements=(service.requirement,),
+        role=service.role,
+        needs=(service.answers, *_on_disk(service)),
+    )
+    def judge(subject: Subject) -> Judgement:
+        return judge_names(_greeting(subject, service), subject.site.fqdn)
+
+    return judge
 
 
 def judge_expiry(found: Handshake, now: datetime) -> Judgement:
@@ -144,6 +188,26 @@ def judge_expiry(found: Handshake, now: datetime) -> Judgement:
     required = f"valid for {WARN_DAYS} more days at least"
     told = f"ended on {until}" if left < 0 else f"valid until {until}, {left} days"
     return Judgement(verdict_on(left), told, required)
+
+
+def _expiry(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.expiry",
+        title=f"The certificate of {service.title} stays valid",
+        severity=Severity.HIGH,
+        requirements=(service.requirement,),
+        role=service.role,
+        needs=(
+            service.answers,
+            *_on_disk(service),
+            f"tls.{service.id}.trust",
+            "certificates.dates",
+        ),
+    )
+    def judge(subject: Subject) -> Judgement:
+        return judge_expiry(_greeting(subject, service), subject.now)
+
+    return judge
 
 
 def judge_versions(
@@ -165,6 +229,22 @@ def judge_versions(
     return passed(f"{', '.join(spoken)}{told}", required, evidence)
 
 
+def _versions(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.versions",
+        title=f"{service.leading} speaks no TLS older than 1.2",
+        severity=Severity.HIGH,
+        requirements=(service.requirement, "R08"),
+        role=service.role,
+        needs=(service.answers,),
+    )
+    def judge(subject: Subject) -> Judgement:
+        answers = subject.facts.get(facts.versions, service.port, OFFERED_VERSIONS)
+        return judge_versions(answers, PROTOCOLS, service.least)
+
+    return judge
+
+
 def judge_secrecy(answers: tuple[Answer, ...]) -> Judgement:
     """Nothing without forward secrecy or authenticated encryption is accepted (R08)."""
     required = "only ciphers with forward secrecy and authenticated encryption"
@@ -179,6 +259,22 @@ def judge_secrecy(answers: tuple[Answer, ...]) -> Judgement:
     unseen = [answer.offered for answer in answers if answer.offer is Offer.UNTESTABLE]
     told = f"; not testable here: {', '.join(unseen)}" if unseen else ""
     return passed(f"refused: {'; '.join(refused)}{told}", required, evidence)
+
+
+def _secrecy(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.secrecy",
+        title=f"{service.leading} has forward secrecy only",
+        severity=Severity.HIGH,
+        requirements=(service.requirement, "R08"),
+        role=service.role,
+        needs=(service.answers,),
+    )
+    def judge(subject: Subject) -> Judgement:
+        answers = subject.facts.get(facts.cipher_groups, service.port, WEAK_CIPHERS)
+        return judge_secrecy(answers)
+
+    return judge
 
 
 def judge_preference(found: facts.Preference) -> Judgement:
@@ -199,6 +295,23 @@ def judge_preference(found: facts.Preference) -> Judgement:
     return passed(f"{found.forwards}, in whichever order they are offered", required, evidence)
 
 
+def _order(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.order",
+        title=f"{service.leading} chooses the cipher itself",
+        severity=Severity.LOW,
+        requirements=(service.requirement, "R08"),
+        role=service.role,
+        needs=(service.answers,),
+    )
+    def judge(subject: Subject) -> Judgement:
+        certificate = _greeting(subject, service).certificate
+        found = subject.facts.get(facts.preference, service.port, certificate, _CIPHERS)
+        return judge_preference(found)
+
+    return judge
+
+
 def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
     """The curves that every browser knows are spoken."""
     required = "key exchange over X25519 and P-256 at least"
@@ -214,6 +327,22 @@ def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
     return passed(", ".join(spoken), required, evidence)
 
 
+def _curves(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.curves",
+        title=f"{service.leading} speaks the usual curves",
+        severity=Severity.MEDIUM,
+        requirements=(service.requirement, "R08"),
+        role=service.role,
+        needs=(service.answers,),
+    )
+    def judge(subject: Subject) -> Judgement:
+        names = tuple(row["name"] for row in _TABLE["curves"])
+        return judge_curves(subject.facts.get(facts.curves, service.port, names))
+
+    return judge
+
+
 def judge_alpn(found: Handshake, service: Service) -> Judgement:
     """What is spoken inside: HTTP/2 for the portal, HTTP/1.1 for WebSockets."""
     required = f"{service.alpn} for a client that offers {', '.join(service.offered_alpn)}"
@@ -224,103 +353,28 @@ def judge_alpn(found: Handshake, service: Service) -> Judgement:
     return failed(found.alpn or "no ALPN", required)
 
 
-def _trust(subject: Subject, service: Service) -> Judgement:
-    return judge_trust(_greeting(subject, service), roots_file(subject))
-
-
-def _names(subject: Subject, service: Service) -> Judgement:
-    return judge_names(_greeting(subject, service), subject.site.fqdn)
-
-
-def _expiry(subject: Subject, service: Service) -> Judgement:
-    return judge_expiry(_greeting(subject, service), subject.now)
-
-
-def _versions(subject: Subject, service: Service) -> Judgement:
-    answers = subject.facts.get(facts.versions, service.port, OFFERED_VERSIONS)
-    return judge_versions(answers, PROTOCOLS, service.least)
-
-
-def _secrecy(subject: Subject, service: Service) -> Judgement:
-    return judge_secrecy(subject.facts.get(facts.cipher_groups, service.port, WEAK_CIPHERS))
-
-
-def _preference(subject: Subject, service: Service) -> Judgement:
-    certificate = _greeting(subject, service).certificate
-    return judge_preference(
-        subject.facts.get(facts.preference, service.port, certificate, _CIPHERS)
-    )
-
-
-def _curves(subject: Subject, service: Service) -> Judgement:
-    names = tuple(row["name"] for row in _TABLE["curves"])
-    return judge_curves(subject.facts.get(facts.curves, service.port, names))
-
-
-def _alpn(subject: Subject, service: Service) -> Judgement:
-    found = subject.facts.get(
-        facts.greeting, service.port, roots_file(subject), service.offered_alpn
-    )
-    return judge_alpn(found, service)
-
-
-@dataclass(frozen=True)
-class _Question:
-    id: str
-    title: str
-    severity: Severity
-    requirements: tuple[str, ...]
-    judge: Callable[[Subject, Service], Judgement]
-    needs: tuple[str, ...] = ()  # with the service's id in place of {}
-
-
-# What is served is what lies on disk, unless the check of that very difference says otherwise.
-_ON_DISK = ("certificates.portal", "certificates.served.{}")
-_QUESTIONS = (
-    _Question("trust", "The certificate of {} verifies", Severity.CRITICAL, (), _trust, _ON_DISK),
-    _Question(
-        "name",
-        "The certificate of {} has the portal's name",
-        Severity.CRITICAL,
-        (),
-        _names,
-        _ON_DISK,
-    ),
-    _Question(
-        "expiry",
-        "The certificate of {} stays valid",
-        Severity.HIGH,
-        (),
-        _expiry,
-        (*_ON_DISK, "tls.{}.trust", "certificates.dates"),
-    ),
-    _Question("versions", "{} speaks no TLS older than 1.2", Severity.HIGH, ("R08",), _versions),
-    _Question("secrecy", "{} has forward secrecy only", Severity.HIGH, ("R08",), _secrecy),
-    _Question("order", "{} chooses the cipher itself", Severity.LOW, ("R08",), _preference),
-    _Question("curves", "{} speaks the usual curves", Severity.MEDIUM, ("R08",), _curves),
-    _Question("alpn", "{} speaks the right HTTP", Severity.HIGH, (), _alpn),
-)
-
-
-def _check(service: Service, question: _Question) -> Check:
-    title = question.title.format(service.title)
-    return Check(
-        id=f"tls.{service.id}.{question.id}",
-        title=title[:1].upper() + title[1:],
-        severity=question.severity,
-        requirements=(service.requirement, *question.requirements),
-        remedy="{install}",
-        judge=lambda subject: question.judge(subject, service),
+def _alpn(service: Service) -> Check:
+    @tls_check(
+        id=f"tls.{service.id}.alpn",
+        title=f"{service.leading} speaks the right HTTP",
+        severity=Severity.HIGH,
+        requirements=(service.requirement,),
         role=service.role,
-        needs=(service.answers, *(need.format(service.id) for need in question.needs)),
-        timeout=20.0,
+        needs=(service.answers,),
     )
+    def judge(subject: Subject) -> Judgement:
+        roots, offered = roots_file(subject), service.offered_alpn
+        found = subject.facts.get(facts.greeting, service.port, roots, offered)
+        return judge_alpn(found, service)
+
+    return judge
 
 
-CHECKS: tuple[Check, ...] = tuple(
-    _check(service, question)
-    for service in SERVICES
-    for question in _QUESTIONS
-    # Browsers come to the first two; trunks and relays are asked what keeps others out.
-    if service.alpn or question.id not in ("order", "curves", "alpn")
-)
+_ALL = (_trust, _name, _expiry, _versions, _secrecy)
+# Browsers come to some services; trunks and relays are asked what keeps others out.
+_BROWSERS = (*_ALL, _order, _curves, _alpn)
+
+TLS = tuple(made(service) for service in SERVICES for made in (_BROWSERS if service.alpn else _ALL))
+
+
+CHECKS = checks_of(globals())

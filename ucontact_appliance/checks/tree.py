@@ -7,14 +7,16 @@ what should be there, so that spoiling a file and the host's manifest together i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
 )
@@ -24,8 +26,6 @@ from ucontact_appliance.release.manifest import MANIFEST, Manifest
 from ucontact_appliance.release.remembered import remembered_manifest
 from ucontact_appliance.resources import load_data
 
-RELEASE = "tree.release"
-FILES = "tree.files"
 _TREE: dict[str, Any] = load_data("tree")
 _ROWS: tuple[dict[str, Any], ...] = tuple(_TREE["paths"])
 _WRITABLE = tuple(row["path"] for row in _ROWS if row["kind"] == "writable")
@@ -41,6 +41,9 @@ _KINDS = {"f": "a file", "d": "a folder", "l": "a link"}
 _IS = {"release": "f", "jars": "d", "pages": "d", "link": "l", "folder": "d", "settings": "f"}
 _MOST_NAMED = 3
 _MOST_LINES = 40
+
+# The timeout is for hashing a large release from a slow disk.
+tree_check = partial(check, role=Role.BACKEND, timeout=60.0)
 
 
 def state_path(path: str) -> str:
@@ -65,6 +68,18 @@ def judge_release(wanted: Manifest | None, found: InstalledTree) -> Judgement:
     return passed(f"{wanted.title}, {len(wanted.files)} files", required)
 
 
+@tree_check(
+    id="tree.release",
+    title="The release in use is the one that was installed",
+    severity=Severity.HIGH,
+    requirements=("R22",),
+    remedy="{install}",
+)
+def _release(subject: Subject) -> Judgement:
+    wanted = subject.facts.here(remembered_manifest, subject.state)
+    return judge_release(wanted, subject.facts.get(installed_tree))
+
+
 def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
     """Every file of the release is there, as it was signed, and nothing else is."""
     required = f"the {len(wanted.files)} files of {wanted.title}, and no others"
@@ -84,6 +99,20 @@ def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
     if lines:
         return failed(_named(lines), required, _evidence(lines))
     return passed(f"{len(expected)} files, folders and links as signed", required)
+
+
+@tree_check(
+    id="tree.files",
+    title="Every file of the release is as it was signed",
+    severity=Severity.HIGH,
+    requirements=("R22", "C05"),
+    remedy="{install}",
+    needs=("tree.release",),
+)
+def _files(subject: Subject) -> Judgement:
+    wanted = subject.facts.here(remembered_manifest, subject.state)
+    assert wanted is not None  # tree.release passed
+    return judge_files(wanted, subject.facts.get(installed_tree))
 
 
 def _expected(wanted: Manifest) -> dict[str, Entry]:
@@ -141,6 +170,18 @@ def judge_owners(found: InstalledTree) -> Judgement:
     )
 
 
+@tree_check(
+    id="tree.owners",
+    title="Owners and modes of the tree",
+    severity=Severity.MEDIUM,
+    requirements=("R22",),
+    remedy="{install}",
+    needs=("tree.release",),
+)
+def _owners(subject: Subject) -> Judgement:
+    return judge_owners(subject.facts.get(installed_tree))
+
+
 def _wrong(path: str, entry: Entry) -> str:
     rights = _TREE["release"]
     modes = {"f": rights["file_mode"], "d": rights["folder_mode"]}
@@ -170,6 +211,18 @@ def judge_places(found: InstalledTree) -> Judgement:
     return passed(f"{len(_ROWS)} paths in place", required)
 
 
+@tree_check(
+    id="tree.places",
+    title="Every path of /etc/IntegraServer is in its place",
+    severity=Severity.HIGH,
+    requirements=("R22",),
+    remedy="{install}",
+    needs=("tree.files",),
+)
+def _places(subject: Subject) -> Judgement:
+    return judge_places(subject.facts.get(installed_tree))
+
+
 def _place(places: Mapping[str, Entry], path: str, kind: str, target: str) -> list[str]:
     entry = places.get(path)
     if entry is None:
@@ -195,69 +248,4 @@ def _evidence(lines: Sequence[str]) -> str:
     return "\n".join([*lines[:_MOST_LINES], *more])
 
 
-def _release(subject: Subject) -> Judgement:
-    wanted = subject.facts.here(remembered_manifest, subject.state)
-    return judge_release(wanted, subject.facts.get(installed_tree))
-
-
-def _files(subject: Subject) -> Judgement:
-    wanted = subject.facts.here(remembered_manifest, subject.state)
-    assert wanted is not None  # tree.release passed
-    return judge_files(wanted, subject.facts.get(installed_tree))
-
-
-def _owners(subject: Subject) -> Judgement:
-    return judge_owners(subject.facts.get(installed_tree))
-
-
-def _places(subject: Subject) -> Judgement:
-    return judge_places(subject.facts.get(installed_tree))
-
-
-_TIMEOUT = 60.0  # hashing a large release from a slow disk
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=RELEASE,
-        title="The release in use is the one that was installed",
-        severity=Severity.HIGH,
-        requirements=("R22",),
-        remedy="{install}",
-        judge=_release,
-        role=Role.BACKEND,
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id=FILES,
-        title="Every file of the release is as it was signed",
-        severity=Severity.HIGH,
-        requirements=("R22", "C05"),
-        remedy="{install}",
-        judge=_files,
-        role=Role.BACKEND,
-        needs=(RELEASE,),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="tree.owners",
-        title="Owners and modes of the tree",
-        severity=Severity.MEDIUM,
-        requirements=("R22",),
-        remedy="{install}",
-        judge=_owners,
-        role=Role.BACKEND,
-        needs=(RELEASE,),
-        timeout=_TIMEOUT,
-    ),
-    Check(
-        id="tree.places",
-        title="Every path of /etc/IntegraServer is in its place",
-        severity=Severity.HIGH,
-        requirements=("R22",),
-        remedy="{install}",
-        judge=_places,
-        role=Role.BACKEND,
-        needs=(FILES,),
-        timeout=_TIMEOUT,
-    ),
-)
+CHECKS = checks_of(globals())

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
 from ucontact_appliance.checks.model import (
-    Check,
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -40,6 +41,18 @@ def judge_overrides(found: ServiceUnits, ours: Collection[str]) -> Judgement:
     return passed(f"{len(there)} units as they were installed", required, found.evidence)
 
 
+@check(
+    id="system.overrides",
+    title="No setting of a service is overridden by hand",
+    severity=Severity.MEDIUM,
+    requirements=("C05",),
+    remedy="{install}",
+)
+def _overrides(subject: Subject) -> Judgement:
+    ours = managed_paths(subject.plan.host(subject.host.name))
+    return judge_overrides(_found(subject), ours)
+
+
 def _foreign(unit: ServiceUnit, ours: Collection[str]) -> list[str]:
     return [
         path
@@ -62,6 +75,33 @@ def _aside(foreign: Mapping[str, list[str]]) -> str:
     )
 
 
+def judge_restarts(found: ServiceUnits) -> Judgement:
+    """A service that ends by itself now and then works, and ends calls each time."""
+    required = f"fewer than {MANY_RESTARTS} restarts by systemd since the last start by hand"
+    often = [unit for unit in found.units if unit.restarts >= MANY_RESTARTS]
+    if not often:
+        return passed(f"{len(found.units)} units", required, found.evidence)
+    told = ", ".join(f"{unit.name}: {unit.restarts} restarts" for unit in often)
+    reset = shlex.join(unit.name for unit in often)
+    return warned(
+        told,
+        required,
+        found.evidence,
+        f"{{ssh}} systemctl reset-failed {reset}  # counts afresh; journalctl -u says why it ended",
+    )
+
+
+@check(
+    id="system.restarts",
+    title="No service ends by itself",
+    severity=Severity.MEDIUM,
+    requirements=("C06",),
+    remedy="{install}",
+)
+def _restarts(subject: Subject) -> Judgement:
+    return judge_restarts(_found(subject))
+
+
 def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
     """The main process of each unit that runs has the account that is meant for it."""
     required = "the main process of each service runs as the account meant for it"
@@ -81,20 +121,17 @@ def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
     return passed(told, required, found.evidence)
 
 
-def judge_restarts(found: ServiceUnits) -> Judgement:
-    """A service that ends by itself now and then works, and ends calls each time."""
-    required = f"fewer than {MANY_RESTARTS} restarts by systemd since the last start by hand"
-    often = [unit for unit in found.units if unit.restarts >= MANY_RESTARTS]
-    if not often:
-        return passed(f"{len(found.units)} units", required, found.evidence)
-    told = ", ".join(f"{unit.name}: {unit.restarts} restarts" for unit in often)
-    reset = shlex.join(unit.name for unit in often)
-    return warned(
-        told,
-        required,
-        found.evidence,
-        f"{{ssh}} systemctl reset-failed {reset}  # counts afresh; journalctl -u says why it ended",
-    )
+@check(
+    id="system.accounts",
+    title="Services run as their own accounts",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{install}",
+    # An override is nearly always why, and with it in place a restart would mend nothing.
+    needs=("system.overrides",),
+)
+def _accounts(subject: Subject) -> Judgement:
+    return judge_accounts(_found(subject), _wanted(subject))
 
 
 def _wanted(subject: Subject) -> dict[str, str]:
@@ -105,36 +142,4 @@ def _found(subject: Subject) -> ServiceUnits:
     return subject.facts.get(service_units, tuple(_wanted(subject)))
 
 
-def _overrides(subject: Subject) -> Judgement:
-    ours = managed_paths(subject.plan.host(subject.host.name))
-    return judge_overrides(_found(subject), ours)
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="system.overrides",
-        title="No setting of a service is overridden by hand",
-        severity=Severity.MEDIUM,
-        requirements=("C05",),
-        remedy="{install}",
-        judge=_overrides,
-    ),
-    Check(
-        id="system.restarts",
-        title="No service ends by itself",
-        severity=Severity.MEDIUM,
-        requirements=("C06",),
-        remedy="{install}",
-        judge=lambda subject: judge_restarts(_found(subject)),
-    ),
-    Check(
-        id="system.accounts",
-        title="Services run as their own accounts",
-        severity=Severity.HIGH,
-        requirements=("C05",),
-        remedy="{install}",
-        judge=lambda subject: judge_accounts(_found(subject), _wanted(subject)),
-        # An override is nearly always why, and with it in place a restart would mend nothing.
-        needs=("system.overrides",),
-    ),
-)
+CHECKS = checks_of(globals())

@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from ucontact_appliance.checks.model import (
-    Check,
     Finding,
     Judgement,
     Severity,
     Subject,
     Verdict,
     Waived,
+    check,
+    checks_of,
     failed,
     passed,
     warned,
@@ -83,22 +84,20 @@ def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
     return passed(f"{len(waivers)} in force, the first of them until {first}", required, evidence)
 
 
-def _named(waiver: Waiver) -> str:
-    return f"{waiver.check} on {waiver.host}" if waiver.host else waiver.check
-
-
+@check(
+    id=WAIVERS_CHECK,
+    title="No exception of site.yml has ended",
+    severity=Severity.HIGH,
+    requirements=("C06",),
+    remedy="grep -n -A40 '^waivers:' {site} # mend what it covers, or renew or delete it there",
+    role=Role.TELEPHONY,  # exactly one host carries it: once a site
+)
 def _waivers(subject: Subject) -> Judgement:
     return judge_waivers(subject.facts.get(settings.waivers), subject.now.date())
 
 
-CHECKS = (
-    Check(
-        id=WAIVERS_CHECK,
-        title="No exception of site.yml has ended",
-        severity=Severity.HIGH,
-        requirements=("C06",),
-        remedy="grep -n -A40 '^waivers:' {site} # mend what it covers, or renew or delete it there",
-        judge=_waivers,
-        role=Role.TELEPHONY,  # exactly one host carries it: once a site
-    ),
-)
+def _named(waiver: Waiver) -> str:
+    return f"{waiver.check} on {waiver.host}" if waiver.host else waiver.check
+
+
+CHECKS = checks_of(globals())

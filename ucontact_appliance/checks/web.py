@@ -17,6 +17,8 @@ from ucontact_appliance.checks.model import (
     Judgement,
     Severity,
     Subject,
+    check,
+    checks_of,
     failed,
     passed,
     skipped,
@@ -35,9 +37,6 @@ from ucontact_appliance.planning.tables import ports
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
 
-SERVICE = "web.service"
-ANSWERS = "web.answers"  # it runs, and can be asked from here
-SITES = "web.sites"
 _LEAST_VERSION = "1.17.0"  # R17
 HEADERS: tuple[dict[str, Any], ...] = tuple(load_data("headers")["headers"])
 _PORTAL = "/uContact/"
@@ -64,6 +63,10 @@ def _nginx(subject: Subject) -> facts.Nginx:
     return subject.facts.get(facts.nginx)
 
 
+def _pages(subject: Subject, *paths: str) -> tuple[Response, ...]:
+    return tuple(subject.facts.get(facts.page, path) for path in paths)
+
+
 def judge_service(found: facts.Nginx) -> Judgement:
     """NGINX runs, and will after the next boot."""
     required = "nginx.service is active and enabled"
@@ -80,6 +83,18 @@ def judge_service(found: facts.Nginx) -> Judgement:
     return passed("active and enabled", required, evidence)
 
 
+@check(
+    id="web.service",
+    title="NGINX runs",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R17"),
+    remedy="{ssh} systemctl enable --now nginx.service",
+    role=Role.BACKEND,
+)
+def _service(subject: Subject) -> Judgement:
+    return judge_service(_nginx(subject))
+
+
 def judge_version(found: facts.Nginx) -> Judgement:
     """R17."""
     required = f"NGINX {_LEAST_VERSION} or later"
@@ -87,6 +102,18 @@ def judge_version(found: facts.Nginx) -> Judgement:
         return failed("NGINX is not installed", required)
     good = _numbers(found.version) >= _numbers(_LEAST_VERSION)
     return (passed if good else failed)(f"NGINX {found.version}", required)
+
+
+@check(
+    id="web.version",
+    title="NGINX is 1.17 or later",
+    severity=Severity.HIGH,
+    requirements=("R17",),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _version(subject: Subject) -> Judgement:
+    return judge_version(_nginx(subject))
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -102,6 +129,18 @@ def judge_config(found: facts.Nginx) -> Judgement:
     return passed("no fault", required)
 
 
+@check(
+    id="web.config",
+    title="NGINX's configuration has no fault",
+    severity=Severity.HIGH,
+    requirements=("R17",),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _config(subject: Subject) -> Judgement:
+    return judge_config(_nginx(subject))
+
+
 def judge_loaded(found: facts.Nginx) -> Judgement:
     """What runs is what lies on disk."""
     required = "NGINX has loaded its files since they changed"
@@ -113,6 +152,19 @@ def judge_loaded(found: facts.Nginx) -> Judgement:
         told = f"changed and not loaded: {found.unloaded[0]}"
         return failed(told, required, "\n".join(found.unloaded))
     return passed("loaded", required)
+
+
+@check(
+    id="web.loaded",
+    title="NGINX has loaded what lies on disk",
+    severity=Severity.MEDIUM,
+    requirements=("R17",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.service", "web.config"),
+)
+def _loaded(subject: Subject) -> Judgement:
+    return judge_loaded(_nginx(subject))
 
 
 def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]) -> Judgement:
@@ -136,6 +188,19 @@ def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]
     return warned(f"{told}: another server beside the portal", required, evidence, remedy)
 
 
+@check(
+    id="web.sites",
+    title="No other site stands in the portal's place",
+    severity=Severity.HIGH,
+    requirements=("R01", "C05"),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _sites(subject: Subject) -> Judgement:
+    ours = frozenset(managed_paths(subject.plan.host(subject.host.name)))
+    return judge_sites(_nginx(subject), subject.facts.get(facts.configuration).server_files, ours)
+
+
 def judge_redirect(answer: Response) -> Judgement:
     """Plain HTTP leads to HTTPS, at the same name and path."""
     required = f"301 to https://{answer.request.name}{answer.request.path}"
@@ -145,10 +210,62 @@ def judge_redirect(answer: Response) -> Judgement:
     return (passed if good else failed)(told, required, answer.evidence)
 
 
+@check(
+    id="web.redirect",
+    title="Plain HTTP leads to HTTPS",
+    severity=Severity.HIGH,
+    requirements=("R01",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "ports.http"),
+)
+def _redirect(subject: Subject) -> Judgement:
+    return judge_redirect(subject.facts.get(facts.page, "/uContact/?from=http", "http"))
+
+
 def judge_http2(answer: Response) -> Judgement:
     """R01."""
     good = answer.protocol == "HTTP/2"
     return (passed if good else failed)(answer.protocol, "HTTP/2", answer.evidence)
+
+
+@check(
+    id="web.http2",
+    title="The portal speaks HTTP/2",
+    severity=Severity.MEDIUM,
+    requirements=("R01",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "tls.https.alpn"),
+)
+def _http2(subject: Subject) -> Judgement:
+    return judge_http2(_pages(subject, _PORTAL)[0])
+
+
+def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
+    """A header that is added further in drops all those of further out, so none may be."""
+    required = "headers are added at one place, for every server, location and status"
+    inner = [line for line in lines if any(re.match(r"server|location|if\b", c) for c in line.contexts)]  # fmt: skip # noqa: E501
+    evidence = "\n".join(f"{' > '.join((*line.contexts, line.name))}" for line in lines)
+    if not lines:
+        return failed("no header is added anywhere", required)
+    if inner:
+        where = " > ".join(inner[0].contexts)
+        return failed(f"{inner[0].name} is added in {where!r} again", required, evidence)
+    return passed(f"{len(lines)} headers at one place", required, evidence)
+
+
+@check(
+    id="web.header.inherited",
+    title="No place drops the security headers",
+    severity=Severity.HIGH,
+    requirements=("R09", "R10", "R11"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.config",),
+)
+def _inherited(subject: Subject) -> Judgement:
+    return judge_inherited(subject.facts.get(facts.configuration).headers)
 
 
 @dataclass(frozen=True)
@@ -308,34 +425,25 @@ def judge_row(subject: Subject, row: Mapping[str, Any], answers: tuple[Response,
 
 
 def _header(row: dict[str, Any]) -> Check:
-    def judge(subject: Subject) -> Judgement:
-        return judge_row(subject, row, sampled(subject))
-
     retired = row["status"] == "retired"
-    return Check(
+
+    @check(
         id=f"web.header.{row['id']}",
         title=f"{row['name']} is sent on every status",
         severity=Severity.MEDIUM if retired else Severity.HIGH,
         requirements=(row["requirement"],),
         remedy="{install}",
-        judge=judge,
         role=Role.BACKEND,
-        needs=(ANSWERS, "ports.http", "web.header.inherited"),
+        needs=("web.answers", "ports.http", "web.header.inherited"),
         timeout=15.0,
     )
+    def judge(subject: Subject) -> Judgement:
+        return judge_row(subject, row, sampled(subject))
+
+    return judge
 
 
-def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
-    """A header that is added further in drops all those of further out, so none may be."""
-    required = "headers are added at one place, for every server, location and status"
-    inner = [line for line in lines if any(re.match(r"server|location|if\b", c) for c in line.contexts)]  # fmt: skip # noqa: E501
-    evidence = "\n".join(f"{' > '.join((*line.contexts, line.name))}" for line in lines)
-    if not lines:
-        return failed("no header is added anywhere", required)
-    if inner:
-        where = " > ".join(inner[0].contexts)
-        return failed(f"{inner[0].name} is added in {where!r} again", required, evidence)
-    return passed(f"{len(lines)} headers at one place", required, evidence)
+ON_EVERY_STATUS = tuple(_header(row) for row in HEADERS)
 
 
 def judge_folders(answers: tuple[Response, ...]) -> Judgement:
@@ -347,6 +455,19 @@ def judge_folders(answers: tuple[Response, ...]) -> Judgement:
         told = ", ".join(f"{answer.request.path} ({answer.status})" for answer in wrong)
         return failed(told, required, evidence)
     return passed(f"{len(answers)} folders", required, evidence)
+
+
+@check(
+    id="web.folders",
+    title="The web folders are served",
+    severity=Severity.HIGH,
+    requirements=("R22",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "tree.files"),
+)
+def _folders(subject: Subject) -> Judgement:
+    return judge_folders(_pages(subject, *(f"/{folder}/" for folder in _FOLDERS)))
 
 
 def judge_portal(page: Response, config: Response, fqdn: str) -> Judgement:
@@ -364,6 +485,20 @@ def judge_portal(page: Response, config: Response, fqdn: str) -> Judgement:
     return passed(f"{_PORTAL}: 200; signalling at port {found.get('wssPort')}", required)
 
 
+@check(
+    id="web.portal",
+    title="The portal's page opens",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R20"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "tree.files"),
+)
+def _portal(subject: Subject) -> Judgement:
+    page, config = _pages(subject, _PORTAL, _CONFIG)
+    return judge_portal(page, config, subject.site.fqdn)
+
+
 def judge_private(answers: tuple[Response, ...]) -> Judgement:
     """Programs, hidden files and configuration stay inside."""
     required = "wars, jars, hidden files and settings are not served"
@@ -375,6 +510,19 @@ def judge_private(answers: tuple[Response, ...]) -> Judgement:
     return passed(f"{len(answers)} paths tried, none served", required, evidence)
 
 
+@check(
+    id="web.private",
+    title="Programs and settings are not served",
+    severity=Severity.CRITICAL,
+    requirements=("R22",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers",),
+)
+def _private(subject: Subject) -> Judgement:
+    return judge_private(_pages(subject, *_PRIVATE))
+
+
 def judge_names(answers: tuple[Response, ...]) -> Judgement:
     """A forged Host header gets neither a page nor a redirect to where it says."""
     required = "421 for a name that is not the portal's"
@@ -383,6 +531,23 @@ def judge_names(answers: tuple[Response, ...]) -> Judgement:
         told = f"{wrong[0].status} over {wrong[0].request.scheme}"
         return failed(told, required, wrong[0].evidence)
     return passed("421", required, answers[0].evidence)
+
+
+@check(
+    id="web.names",
+    title="Other names than the portal's are turned away",
+    severity=Severity.MEDIUM,
+    requirements=("C05",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "ports.http"),
+)
+def _names(subject: Subject) -> Judgement:
+    answers = tuple(
+        subject.facts.get(facts.page, _PORTAL, scheme, "GET", _STRANGER)
+        for scheme in ("https", "http")
+    )
+    return judge_names(answers)
 
 
 def judge_rest(answer: Response) -> Judgement:
@@ -398,6 +563,20 @@ def judge_rest(answer: Response) -> Judgement:
     return failed(f"HTTP {answer.status}", required, answer.evidence)
 
 
+@check(
+    id="web.rest",
+    title="The REST API answers through the portal",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R21"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "ports.backend", "backend.health"),
+)
+@by_health
+def _rest(subject: Subject, path: str) -> Judgement:
+    return judge_rest(_pages(subject, path)[0])
+
+
 def judge_login(answer: Response) -> Judgement:
     """A wrong password is refused."""
     required = "401 for a wrong password"
@@ -410,6 +589,19 @@ def judge_login(answer: Response) -> Judgement:
     return failed(f"HTTP {answer.status}", required, answer.evidence)
 
 
+@check(
+    id="web.login",
+    title="A wrong password is refused",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R21"),
+    remedy="{ssh} journalctl -u integraserver.service -n 50 --no-pager",
+    role=Role.BACKEND,
+    needs=("web.rest",),
+)
+def _login(subject: Subject) -> Judgement:
+    return judge_login(subject.facts.get(facts.login, _LOGIN, "doctor", "wrong on purpose"))
+
+
 def judge_upgrade(found: Upgrade) -> Judgement:
     """RFC 7118: 101 with the subprotocol sip."""
     required = "101 Switching Protocols with the subprotocol sip"
@@ -419,208 +611,50 @@ def judge_upgrade(found: Upgrade) -> Judgement:
     return failed(told, required, found.evidence)
 
 
-def _sites(subject: Subject) -> Judgement:
-    ours = frozenset(managed_paths(subject.plan.host(subject.host.name)))
-    return judge_sites(_nginx(subject), subject.facts.get(facts.configuration).server_files, ours)
-
-
 def _upgrade(subject: Subject, port_id: str) -> Judgement:
     return judge_upgrade(
         subject.facts.get(tls_facts.sip_upgrade, _port(port_id), _WSS_PATH, roots_file(subject))
     )
 
 
-def _pages(subject: Subject, *paths: str) -> tuple[Response, ...]:
-    return tuple(subject.facts.get(facts.page, path) for path in paths)
-
-
-def _strangers(subject: Subject) -> tuple[Response, ...]:
-    return tuple(
-        subject.facts.get(facts.page, _PORTAL, scheme, "GET", _STRANGER)
-        for scheme in ("https", "http")
-    )
-
-
-def _portal(subject: Subject) -> Judgement:
-    page, config = _pages(subject, _PORTAL, _CONFIG)
-    return judge_portal(page, config, subject.site.fqdn)
-
-
-def _wrong_login(subject: Subject) -> Judgement:
-    return judge_login(subject.facts.get(facts.login, _LOGIN, "doctor", "wrong on purpose"))
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id=SERVICE,
-        title="NGINX runs",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "R17"),
-        remedy="{ssh} systemctl enable --now nginx.service",
-        judge=lambda subject: judge_service(_nginx(subject)),
-        role=Role.BACKEND,
-    ),
-    Check(
-        id="web.version",
-        title="NGINX is 1.17 or later",
-        severity=Severity.HIGH,
-        requirements=("R17",),
-        remedy="{install}",
-        judge=lambda subject: judge_version(_nginx(subject)),
-        role=Role.BACKEND,
-    ),
-    Check(
-        id="web.config",
-        title="NGINX's configuration has no fault",
-        severity=Severity.HIGH,
-        requirements=("R17",),
-        remedy="{install}",
-        judge=lambda subject: judge_config(_nginx(subject)),
-        role=Role.BACKEND,
-    ),
-    Check(
-        id="web.loaded",
-        title="NGINX has loaded what lies on disk",
-        severity=Severity.MEDIUM,
-        requirements=("R17",),
-        remedy="{install}",
-        judge=lambda subject: judge_loaded(_nginx(subject)),
-        role=Role.BACKEND,
-        needs=(SERVICE, "web.config"),
-    ),
-    Check(
-        id=SITES,
-        title="No other site stands in the portal's place",
-        severity=Severity.HIGH,
-        requirements=("R01", "C05"),
-        remedy="{install}",
-        judge=_sites,
-        role=Role.BACKEND,
-    ),
-    Check(
-        id="web.redirect",
-        title="Plain HTTP leads to HTTPS",
-        severity=Severity.HIGH,
-        requirements=("R01",),
-        remedy="{install}",
-        judge=lambda subject: judge_redirect(
-            subject.facts.get(facts.page, "/uContact/?from=http", "http")
-        ),
-        role=Role.BACKEND,
-        needs=(ANSWERS, "ports.http"),
-    ),
-    Check(
-        id="web.http2",
-        title="The portal speaks HTTP/2",
-        severity=Severity.MEDIUM,
-        requirements=("R01",),
-        remedy="{install}",
-        judge=lambda subject: judge_http2(_pages(subject, _PORTAL)[0]),
-        role=Role.BACKEND,
-        needs=(ANSWERS, "tls.https.alpn"),
-    ),
-    Check(
-        id="web.header.inherited",
-        title="No place drops the security headers",
-        severity=Severity.HIGH,
-        requirements=("R09", "R10", "R11"),
-        remedy="{install}",
-        judge=lambda subject: judge_inherited(subject.facts.get(facts.configuration).headers),
-        role=Role.BACKEND,
-        needs=("web.config",),
-    ),
-    *(_header(row) for row in HEADERS),
-    Check(
-        id="web.folders",
-        title="The web folders are served",
-        severity=Severity.HIGH,
-        requirements=("R22",),
-        remedy="{install}",
-        judge=lambda subject: judge_folders(
-            _pages(subject, *(f"/{folder}/" for folder in _FOLDERS))
-        ),
-        role=Role.BACKEND,
-        needs=(ANSWERS, "tree.files"),
-    ),
-    Check(
-        id="web.portal",
-        title="The portal's page opens",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "R20"),
-        remedy="{install}",
-        judge=_portal,
-        role=Role.BACKEND,
-        needs=(ANSWERS, "tree.files"),
-    ),
-    Check(
-        id="web.private",
-        title="Programs and settings are not served",
-        severity=Severity.CRITICAL,
-        requirements=("R22",),
-        remedy="{install}",
-        judge=lambda subject: judge_private(_pages(subject, *_PRIVATE)),
-        role=Role.BACKEND,
-        needs=(ANSWERS,),
-    ),
-    Check(
-        id="web.names",
-        title="Other names than the portal's are turned away",
-        severity=Severity.MEDIUM,
-        requirements=("C05",),
-        remedy="{install}",
-        judge=lambda subject: judge_names(_strangers(subject)),
-        role=Role.BACKEND,
-        needs=(ANSWERS, "ports.http"),
-    ),
-    Check(
-        id="web.rest",
-        title="The REST API answers through the portal",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "R21"),
-        remedy="{install}",
-        judge=by_health(lambda subject, path: judge_rest(_pages(subject, path)[0])),
-        role=Role.BACKEND,
-        needs=(ANSWERS, "ports.backend", "backend.health"),
-    ),
-    Check(
-        id="web.login",
-        title="A wrong password is refused",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "R21"),
-        remedy="{ssh} journalctl -u integraserver.service -n 50 --no-pager",
-        judge=_wrong_login,
-        role=Role.BACKEND,
-        needs=("web.rest",),
-    ),
-    Check(
-        id="wss.direct",
-        title="SIP over secure WebSockets opens on 8089",
-        severity=Severity.CRITICAL,
-        requirements=("R02",),
-        remedy="{ssh} systemctl restart asterisk.service; {install}",
-        judge=lambda subject: _upgrade(subject, "wss"),
-        role=Role.TELEPHONY,
-        needs=("wss.answers", "tls.wss.trust", "tls.wss.name", "asterisk.modules.sip"),
-    ),
-    Check(
-        id="wss.portal",
-        title="SIP over secure WebSockets opens through the portal's port",
-        severity=Severity.MEDIUM,
-        requirements=("R01", "R02"),
-        remedy="{install}",
-        judge=lambda subject: _upgrade(subject, "https"),
-        role=Role.BACKEND,
-        needs=(ANSWERS, "tls.https.trust", "tls.https.name", "wss.direct"),
-    ),
-    Check(
-        id="wss.name",
-        title="SIP over secure WebSockets opens on 8089 by the portal's name",
-        severity=Severity.CRITICAL,
-        requirements=("R01", "R02"),
-        remedy="{install}",
-        judge=lambda subject: _upgrade(subject, "wss-portal"),
-        role=Role.BACKEND,
-        without=Role.TELEPHONY,
-        needs=("ports.wss-portal", "wss.direct"),
-    ),
+@check(
+    id="wss.direct",
+    title="SIP over secure WebSockets opens on 8089",
+    severity=Severity.CRITICAL,
+    requirements=("R02",),
+    remedy="{ssh} systemctl restart asterisk.service; {install}",
+    role=Role.TELEPHONY,
+    needs=("wss.answers", "tls.wss.trust", "tls.wss.name", "asterisk.modules.sip"),
 )
+def _direct(subject: Subject) -> Judgement:
+    return _upgrade(subject, "wss")
+
+
+@check(
+    id="wss.portal",
+    title="SIP over secure WebSockets opens through the portal's port",
+    severity=Severity.MEDIUM,
+    requirements=("R01", "R02"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "tls.https.trust", "tls.https.name", "wss.direct"),
+)
+def _through_portal(subject: Subject) -> Judgement:
+    return _upgrade(subject, "https")
+
+
+@check(
+    id="wss.name",
+    title="SIP over secure WebSockets opens on 8089 by the portal's name",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R02"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    without=Role.TELEPHONY,
+    needs=("ports.wss-portal", "wss.direct"),
+)
+def _by_name(subject: Subject) -> Judgement:
+    return _upgrade(subject, "wss-portal")
+
+
+CHECKS = checks_of(globals())

@@ -7,6 +7,7 @@ from ucontact_appliance.checks import (
     appliance,
     asterisk,
     backend,
+    bans,
     call,
     certificates,
     database,
@@ -52,7 +53,7 @@ CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
     *pressure.CHECKS,
     *links.CHECKS,
-    asterisk.BANNED,
+    *bans.CHECKS,
     *modules.CHECKS,  # what listens, and answers, builds on them
     *ports.CHECKS,
     *firewall.CHECKS,

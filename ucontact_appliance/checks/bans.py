@@ -1,0 +1,57 @@
+"""That the telephony server bans none of the site's own machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+)
+from ucontact_appliance.facts.asterisk import JAIL, Jail, jail
+from ucontact_appliance.facts.survey import seen_as
+from ucontact_appliance.planning.model import Role
+
+
+def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
+    """To whom is banned the server is silent; `ours` are addresses of the site, with their names.
+
+    The jail never bans these by itself: somebody did, or they were given to the site afterwards.
+    """
+    required = f"{JAIL} bans none of the site's own machines"
+    caught = [address for address in ours if address in found.banned]
+    if not caught:
+        return passed(f"none of {len(found.banned)} that are banned", required, found.evidence)
+    lift = " && ".join(f"ucontact bans lift {address} --site {{site}}" for address in caught)
+    told = ", ".join(f"{address} ({ours[address]})" for address in caught)
+    return failed(told, required, found.evidence, lift)
+
+
+# Whoever is banned sees nothing else: the registry has it ahead of what asks from here.
+@check(
+    id="asterisk.banned",
+    title="None of the site's own machines is banned",
+    severity=Severity.HIGH,
+    requirements=("C05", "R02"),
+    remedy="{install}",
+    role=Role.TELEPHONY,
+    timeout=15.0,
+)
+def _banned(subject: Subject) -> Judgement:
+    ours = {
+        planned.peer_address: planned.name
+        for planned in subject.plan.hosts
+        if planned.name != subject.host.name
+    }
+    installer = subject.facts.get(seen_as)
+    if installer:
+        ours[installer] = "the installing machine"
+    return judge_banned(subject.facts.get(jail), ours)
+
+
+CHECKS = checks_of(globals())

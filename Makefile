@@ -2,7 +2,7 @@
 #   make demo   a rehearsal machine, installed, proven by a real call, with its report
 #   make test   every part tested once, on rehearsal machines too
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all unit lint bench faults messages wheel box clean
+.PHONY: help demo test test-all unit lint bench faults docs messages wheel box clean
 SHELL := /bin/bash
 
 VENV := .venv
@@ -53,6 +53,9 @@ MACHINES := 2
 faults: $(VENV)/.dev ## every fault of the catalogue on machines (MACHINES=2): cause, silence, remedy
 	@installer/bootstrap tools $(LAB_TOOLS)
 	$(BIN)/python -m tests.faults --machines $(MACHINES) --page docs/faults-table.md
+
+docs: $(VENV)/.dev ## the pages that are made from code and tables: checks, site.yml, roles
+	$(BIN)/python -m tests.pages
 
 messages: $(VENV)/.dev ## texts of the checks that lack in a language
 	$(BIN)/python -m tests.messages

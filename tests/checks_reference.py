@@ -48,7 +48,3 @@ def _rows(checks: Iterator[Check]) -> Iterator[str]:
         )
         row = " | ".join(cell.replace("|", r"\|") for cell in cells)
         yield f"| {row} |\n"
-
-
-if __name__ == "__main__":
-    print(reference(), end="")

@@ -53,7 +53,3 @@ def _default(field: FieldInfo, inner: type[BaseModel] | None) -> str:
 
 def _plain(value: object) -> str:
     return str(value.value) if isinstance(value, Enum) else str(value)
-
-
-if __name__ == "__main__":
-    print(reference(), end="")

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from tests.checks_reference import reference
 from ucontact_appliance.findings.registry import CHECKS
-from ucontact_appliance.resources import ROOT
-
-
-def test_the_page_in_docs_is_up_to_date() -> None:
-    # mend it with: python -m tests.checks_reference > docs/checks.md
-    assert (ROOT / "docs" / "checks.md").read_text(encoding="utf-8") == reference()
 
 
 def test_every_check_has_one_row() -> None:

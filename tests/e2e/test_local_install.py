@@ -170,7 +170,7 @@ def test_a_night_tells_what_changed(local: Local) -> None:
     program = local.machine.root / "usr/sbin/sendmail"
     program.write_text(_SENDMAIL)
     program.chmod(0o755)
-    set_up = local.ucontact("doctor", "--install-timer", "--mail", "noc@example.com")
+    set_up = local.ucontact("doctor", "timer", "set", "--mail", "noc@example.com")
     assert set_up.returncode == 0, set_up.stderr
     unit = f"ucontact-doctor-{local.site['site']}"
     service = f"{unit}.service"
@@ -197,15 +197,15 @@ def test_a_night_tells_what_changed(local: Local) -> None:
     assert night() == (1, {"worse: stun.service"})
     local.run("systemctl", "start", "coturn")
     assert night() == (1, {"better: stun.service"})
-    assert local.ucontact("doctor", "--remove-timer").returncode == 0
+    assert local.ucontact("doctor", "timer", "remove").returncode == 0
     assert local.run("systemctl", "cat", service).returncode != 0
 
 
 def test_a_stored_run_is_judged_without_any_network(local: Local) -> None:
     """In a network namespace of its own, where there is not even a loopback."""
-    live = local.ucontact("doctor", "--json", "--save-facts", "/root/facts.json")
+    live = local.ucontact("doctor", "facts", "save", "/root/facts.json", "--json")
     alone = ("unshare", "-n", "/opt/ucontact/bin/ucontact")
-    stored = local.run(*alone, "doctor", "--json", "--from", "/root/facts.json")
+    stored = local.run(*alone, "doctor", "facts", "judge", "/root/facts.json", "--json")
     assert stored.returncode == live.returncode, stored.stderr
     verdicts = [
         {row["id"]: row["verdict"] for row in json.loads(done.stdout)["findings"]}

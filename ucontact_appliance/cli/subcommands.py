@@ -27,7 +27,7 @@ HELP = {
     "install": (
         "Install the site, continue an interrupted install, or find that nothing has to change."
     ),
-    "doctor": "The health checks, and the network.",
+    "doctor": "Run the health checks; exit 1 when one fails, 3 when a host is out of reach.",
     "report": "Compliance evidence for the auditor.",
     "shell": "Run a command as root on a server of the site, and exit with its status.",
     "lab": "Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",

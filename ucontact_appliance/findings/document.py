@@ -109,7 +109,7 @@ class DoctorDocument(_Model):
     causes: tuple[CauseRow, ...] = Field(
         (), description="what to mend, the worst first; warnings and waived failures are none"
     )
-    changes: ChangesPart | None = Field(None, description="only with --changes")
+    changes: ChangesPart | None = Field(None, description="only of `doctor changes`")
 
 
 def verdict_of(findings: Sequence[Finding]) -> Verdict:

@@ -16,7 +16,7 @@ from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.findings.run import run_tasks, select, tasks_for
 from ucontact_appliance.state import StatePaths
 
-_MAKE = "ucontact doctor --save-facts FILE"
+_MAKE = "ucontact doctor facts save FILE"
 
 
 def load_snapshot(path: Path) -> Snapshot:

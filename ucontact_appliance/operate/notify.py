@@ -28,14 +28,14 @@ def mail_address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
         raise UsageError(
             f"{text!r} is no mail address",
-            helps="ucontact doctor --install-timer --mail noc@example.com",
+            helps="ucontact doctor timer set --mail noc@example.com",
         )
     return text
 
 
 def webhook_address(text: str, *, allow_http: bool = False) -> str:
     """The address, https unless insisted. Raises UsageError, which shows its host at the most."""
-    example = "ucontact doctor --install-timer --webhook https://chat.example.com/hooks/TOKEN"
+    example = "ucontact doctor timer set --webhook https://chat.example.com/hooks/TOKEN"
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
@@ -129,5 +129,5 @@ def post(
     raise UnreachableError(
         f"the webhook at {public_part(url)} did not take the message",
         evidence=why,
-        helps="ucontact doctor --install-timer --webhook URL   (the address that is right now)",
+        helps="ucontact doctor timer set --webhook URL   (the address that is right now)",
     )

@@ -85,6 +85,12 @@ def install_timer(watch: Watch, site_file: Path, path: Path, units: Path = UNITS
     _systemctl("daemon-reload")
     _systemctl("enable", timer)
     _systemctl("restart", timer)  # also where it ran already, at another time
+    return find_timer(watch.site)
+
+
+def find_timer(site: str) -> Timer:
+    """The site's timer, and when it looks next. Raises UnreachableError where systemd is silent."""
+    timer = f"{unit_name(site)}.timer"
     shown = _systemctl("show", timer, "--property=NextElapseUSecRealtime", "--value")
     return Timer(timer, shown.strip())
 
@@ -114,7 +120,7 @@ def load_watch(path: Path) -> Watch:
         raise UnreachableError(
             f"whom to tell can't be read from {path}",
             evidence=evidence,
-            helps="ucontact doctor --install-timer",
+            helps="ucontact doctor timer set",
         ) from None
 
 
@@ -213,7 +219,7 @@ def _demand_systemd() -> None:
         raise UsageError(
             "this machine is not run by systemd, so no timer can be set here",
             evidence=evidence,
-            helps="ucontact doctor --changes   (from whatever runs jobs at night on this machine)",
+            helps="ucontact doctor changes   (from whatever runs jobs at night on this machine)",
         )
     raise UsageError("this machine is not run by systemd, so no timer can be set here")
 

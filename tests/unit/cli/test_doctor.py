@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from tests.unit.cli.test_cli import SITE, Command, ucontact
 from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Calls, Finding, Verdict, Waived
-from ucontact_appliance.cli import doctor_night, doctor_run
+from ucontact_appliance.cli import doctor_run, doctor_timer
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.facts.stored import NoRunner
@@ -88,35 +88,35 @@ def kept(site: Site) -> list[Path]:
 
 
 def test_the_schema_is_printed_without_a_site(ucontact: Command) -> None:
-    answer = ucontact("doctor", "--schema")
+    answer = ucontact("doctor", "schema")
     assert (answer.code, answer.out) == (0, schema_text())
 
 
-@pytest.mark.parametrize("words", [("--json",), ("--format", "json"), ("--json", "--changes")])
+@pytest.mark.parametrize("words", [("--json",), ("changes", "--json")])
 def test_the_document_fits_its_schema(site: Site, words: tuple[str, ...]) -> None:
     site.findings = (BROKEN, BEHIND, WAIVED)
     answer = site(*words)
     document = json.loads(answer.out)
     Draft202012Validator(json.loads(schema_text())).validate(document)
     assert answer.code == 1
-    assert ("changes" in document) == ("--changes" in words)
+    assert ("changes" in document) == ("changes" in words)
 
 
 def test_changes_tell_only_what_changed_and_the_code_is_by_the_state(site: Site) -> None:
-    assert "everything is new" in site("--changes").out
+    assert "everything is new" in site("changes").out
     site.findings = (BROKEN, BEHIND)
-    answer = site("--changes")
+    answer = site("changes")
     assert answer.code == 1
     assert "worse  web.service on one" in answer.out
     assert "pass -> fail" in answer.out
     assert "systemctl start nginx" in answer.out
     assert "1 check behind web.service: not judged" in answer.out
-    answer = site("--changes")
+    answer = site("changes")
     assert answer.code == 1
     assert "nothing changed since" in answer.out
     assert "inactive" not in answer.out
     site.findings = (GOOD, finding("web.page"))
-    answer = site("--changes")
+    answer = site("changes")
     assert answer.code == 0
     assert "better web.service on one" in answer.out
     assert "1 check: no longer blocked" in answer.out
@@ -125,7 +125,7 @@ def test_changes_tell_only_what_changed_and_the_code_is_by_the_state(site: Site)
 def test_findings_and_changes_of_the_document_are_in_one_language(site: Site) -> None:
     site()
     site.findings = (replace(BROKEN, observed="not enabled", title="NGINX runs"), BEHIND)
-    document = json.loads(site("--json", "--changes", "--lang", "es").out)
+    document = json.loads(site("changes", "--json", "--lang", "es").out)
     (row,) = [one for one in document["changes"]["rows"] if one["id"] == BROKEN.id]
     (found,) = [one for one in document["findings"] if one["id"] == BROKEN.id]
     for told in (row, found):
@@ -137,7 +137,7 @@ def test_runs_are_kept_in_the_language_of_the_sources(site: Site) -> None:
     site.findings = (replace(BROKEN, observed="not enabled"),)
     assert "no habilitado" in site("--lang", "es").out
     assert "not enabled" in kept(site)[0].read_text()
-    listed = site("--history", "--lang", "es").out.splitlines()
+    listed = site("history", "--lang", "es").out.splitlines()
     assert listed[0].split()[:3] == ["hora", "(UTC)", "veredicto"]
     assert "falla" in listed[1]
 
@@ -152,17 +152,17 @@ def test_the_environment_chooses_the_language_of_screens(
 
 
 def test_whole_runs_are_kept_and_listed(site: Site) -> None:
-    assert "no run was kept yet" in site("--history").out
+    assert "no run was kept yet" in site("history").out
     site()
     site.findings = (BROKEN, BEHIND, WAIVED)
     site("--json")
     site("--only", "web")
-    site("--format", "nagios")
+    site("export", "nagios")
     assert [path.stat().st_mode & 0o777 for path in kept(site)] == [0o600, 0o600]
-    rows = json.loads(site("--history", "--json").out)
+    rows = json.loads(site("history", "--json").out)
     assert [row["verdict"] for row in rows] == ["fail", "pass"]
     assert rows[0]["counts"] == {"fail": 1, "blocked": 1, "waived": 1}
-    assert len(site("--history").out.splitlines()) == 3
+    assert len(site("history").out.splitlines()) == 3
 
 
 def test_what_is_waived_is_shown_with_its_reason_and_does_not_count(site: Site) -> None:
@@ -203,14 +203,14 @@ def test_nagios_gets_one_line_and_its_own_codes(
     site: Site, findings: tuple[Finding, ...], code: int, begins: str
 ) -> None:
     site.findings = findings
-    answer = site("--format", "nagios")
+    answer = site("export", "nagios")
     assert answer.code == code
     assert answer.out.startswith(begins)
     assert answer.out.count("\n") == 1
 
 
 def test_for_nagios_a_site_that_is_not_there_is_unknown(ucontact: Command) -> None:
-    answer = ucontact("doctor", "--format", "nagios", "--site", "/nowhere/site.yml")
+    answer = ucontact("doctor", "export", "nagios", "--site", "/nowhere/site.yml")
     assert answer.code == 3
     assert answer.out == "UCONTACT UNKNOWN - there is no site file /nowhere/site.yml\n"
 
@@ -220,7 +220,7 @@ def test_the_metrics_file_is_replaced_in_one_step(site: Site) -> None:
     target.write_text("old")
     before = target.stat().st_ino
     site.findings = (BROKEN,)
-    answer = site("--format", "prometheus", "--out", str(target))
+    answer = site("export", "prometheus", "--out", str(target))
     assert (answer.code, answer.out) == (1, "")
     assert 'ucontact_check_status{host="one",id="web.service"' in target.read_text()
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
@@ -231,18 +231,16 @@ def test_the_metrics_file_is_replaced_in_one_step(site: Site) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("--json", "--format", "nagios"),
-        ("--out", "x.prom"),
-        ("--format", "prometheus", "--out", "x.txt"),
-        ("--changes", "--only", "web"),
-        ("--from", "x.json", "--deep"),
-        ("--from", "x.json", "--changes"),
+        ("export", "prometheus", "--out", "x.txt"),
+        ("changes", "--only", "web"),
+        ("facts", "judge", "x.json", "--deep"),
+        ("--json", "changes"),
         ("--mail", "noc@example.com"),
         ("--notify", "watch.json", "--only", "web"),
         ("--notify", "watch.json", "--json"),
-        ("--install-timer", "--at", "25:00"),
-        ("--install-timer", "--mail", "not one"),
-        ("--install-timer", "--webhook", "http://chat.example.com/T0pS3cret"),
+        ("timer", "set", "--at", "25:00"),
+        ("timer", "set", "--mail", "not one"),
+        ("timer", "set", "--webhook", "http://chat.example.com/T0pS3cret"),
     ],
 )
 def test_words_that_contradict_one_another_are_refused(site: Site, words: tuple[str, ...]) -> None:
@@ -253,14 +251,56 @@ def test_words_that_contradict_one_another_are_refused(site: Site, words: tuple[
     assert "T0pS3cret" not in answer.err
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("--history",), "history"),
+        (("--changes", "--json"), "changes"),
+        (("--install-timer", "--webhook", "http://chat.example.com/T0pS3cret"), "timer set"),
+        (("--remove-timer", "--site", "x.yml"), "timer remove"),
+        (("--save-facts=x.json",), "facts save FILE"),
+        (("--from", "x.json", "--only", "tls"), "facts judge FILE"),
+        (("--schema",), "schema"),
+        (("--format", "prometheus", "--out", "x.prom"), "export prometheus"),
+        (("--format=json",), "--json"),
+    ],
+)
+def test_a_former_option_is_answered_with_the_command(
+    site: Site, words: tuple[str, ...], command: str
+) -> None:
+    answer = site(*words)
+    assert answer.code == 2
+    assert f"try: ucontact doctor {command}\n" in answer.err
+    assert "T0pS3cret" not in answer.err
+    assert site.calls == []
+
+
+def test_a_former_nagios_check_is_unknown_on_stdout(site: Site) -> None:
+    answer = site("--format", "nagios")
+    assert answer.code == 3
+    assert answer.out.startswith("UCONTACT UNKNOWN - the option --format of `doctor` is a command")
+
+
+def test_a_timer_is_shown(site: Site, timers: list[Watch], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "demo has no timer here" in site("timer", "show").out
+    due = Timer("ucontact-doctor-demo.timer", "Tue 2026-11-24 04:15:00 UTC")
+    monkeypatch.setattr(doctor_timer, "find_timer", lambda name: due)
+    watch = Watch(site="demo", at="04:15", webhook=HOOK, deep=True)
+    write_private(state_paths("demo").watch, watch.model_dump_json())
+    shown = site("timer", "show").out
+    assert "next    Tue 2026-11-24 04:15:00 UTC" in shown
+    assert "calls   all calls" in shown
+    assert "T0pS3cret" not in shown
+
+
 def test_a_run_is_stored_without_secrets_and_judged_again(site: Site) -> None:
     target = site.folder / "facts.json"
-    assert site("--save-facts", str(target)).code == 0
+    assert site("facts", "save", str(target)).code == 0
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     text = target.read_text()
     assert "secret=[secret stun.turn]" in text
     assert "Zq3vX9bL2mN8cR5t" not in text
-    answer = site("--from", str(target), "--json")
+    answer = site("facts", "judge", str(target), "--json")
     document = json.loads(answer.out)
     read = datetime.fromisoformat(json.loads(text)["time"].replace("Z", "+00:00"))
     assert datetime.fromisoformat(document["time"]) == read.replace(microsecond=0)
@@ -272,11 +312,11 @@ def test_judging_a_stored_run_needs_neither_root_nor_a_site(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = site.folder / "facts.json"
-    site("--save-facts", str(target))
+    site("facts", "save", str(target))
     (site.folder / "site.yml").unlink()
     monkeypatch.delenv("UCONTACT_ETC")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    assert site("--from", str(target)).code == 0
+    assert site("facts", "judge", str(target)).code == 0
 
 
 @pytest.fixture
@@ -288,13 +328,13 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[Watch]:
         made.append(watch)
         return Timer("ucontact-doctor-demo.timer", "Tue 2026-11-24 04:15:00 UTC")
 
-    monkeypatch.setattr(doctor_night, "install_timer", install)
+    monkeypatch.setattr(doctor_timer, "install_timer", install)
     return made
 
 
 def test_a_timer_tells_when_it_looks_and_whom_it_tells(site: Site, timers: list[Watch]) -> None:
     words = ("--at", "04:15", "--mail", "noc@example.com", "--webhook", HOOK)
-    answer = site("--install-timer", *words)
+    answer = site("timer", "set", *words)
     assert answer.code == 0
     assert timers == [Watch(site="demo", at="04:15", mail="noc@example.com", webhook=HOOK)]
     assert "next    Tue 2026-11-24 04:15:00 UTC" in answer.out
@@ -308,7 +348,7 @@ def test_a_timer_tells_when_it_looks_and_whom_it_tells(site: Site, timers: list[
 def test_a_timer_keeps_which_calls_its_nights_place(
     site: Site, timers: list[Watch], words: tuple[str, ...], deep: bool, told: str
 ) -> None:
-    answer = site("--install-timer", *words)
+    answer = site("timer", "set", *words)
     assert timers[0].deep is deep
     assert f"calls   {told}" in answer.out
 
@@ -317,7 +357,7 @@ def test_the_webhooks_address_can_come_by_stdin(
     site: Site, timers: list[Watch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{HOOK}\n"))
-    assert site("--install-timer", "--webhook", "-").code == 0
+    assert site("timer", "set", "--webhook", "-").code == 0
     assert timers[0].webhook == HOOK
 
 

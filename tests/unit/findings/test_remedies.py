@@ -40,7 +40,7 @@ def test_a_command_that_is_not_there_would_be_found(wrong: str) -> None:
 
 def test_enough_commands_are_found() -> None:
     assert len(_COMMANDS) > 40
-    assert ("ucontact", "doctor", "--install-timer", "--at", "03:30") in _COMMANDS
+    assert ("ucontact", "doctor", "timer", "set", "--at", "03:30") in _COMMANDS
     assert len(on_servers()) > 80
     assert "asterisk -rx 'rtp show settings'" in on_servers()
 

@@ -1,4 +1,4 @@
-"""The nights of `ucontact doctor`: its timer, and the run that the timer begins."""
+"""`ucontact doctor timer`: looking each night, and the run that the timer begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import out, show_error
+from ucontact_appliance.cli.doctor_answer import DeepOption
 from ucontact_appliance.cli.doctor_run import Run, keep, run_here
+from ucontact_appliance.cli.options import LangOption, SiteOption, require_root, site_file
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.language.choice import Tongue, tongue_of
 from ucontact_appliance.operate.history import changes_since, kept_runs
@@ -21,8 +23,10 @@ from ucontact_appliance.operate.installed import Installed, load_installed
 from ucontact_appliance.operate.notify import mail_address, webhook_address
 from ucontact_appliance.operate.timer import (
     AT,
+    Timer,
     Watch,
     destinations,
+    find_timer,
     install_timer,
     load_watch,
     remove_timer,
@@ -32,76 +36,84 @@ from ucontact_appliance.operate.timer import (
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 
-_PANEL = "Nights"
-InstallTimerOption = Annotated[
-    bool,
-    typer.Option(
-        "--install-timer",
-        help="Let systemd of this machine run it each night, and tell what changed.",
-        rich_help_panel=_PANEL,
-    ),
-]
-RemoveTimerOption = Annotated[
-    bool,
-    typer.Option("--remove-timer", help="Take that timer away.", rich_help_panel=_PANEL),
-]
-AtOption = Annotated[
-    str | None,
-    typer.Option("--at", help=f"This machine's time, {AT} when left out.", rich_help_panel=_PANEL),
-]
-MailOption = Annotated[
-    str | None,
-    typer.Option(
-        "--mail", help="Whom to tell, by this machine's sendmail.", rich_help_panel=_PANEL
-    ),
-]
-WebhookOption = Annotated[
-    str | None,
-    typer.Option(
-        "--webhook",
-        help="Where to post JSON; '-' reads the address from stdin.",
-        rich_help_panel=_PANEL,
-    ),
-]
-AllowHttpOption = Annotated[
-    bool,
-    typer.Option("--allow-http", help="Insist on a webhook without TLS.", rich_help_panel=_PANEL),
-]
-NotifyOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--notify",
-        help="The timer's own run: tell what changed since the last one to those named in "
-        "this file.",
-        rich_help_panel=_PANEL,
-    ),
-]
+app = typer.Typer(add_completion=False, help="Look each night, and tell what changed.")
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What was asked for a timer."""
+@app.command("set")
+def set_timer(
+    site: SiteOption = None,
+    *,
+    at: Annotated[str, typer.Option("--at", help="This machine's time.")] = AT,
+    deep: DeepOption = False,
+    mail: Annotated[
+        str | None, typer.Option("--mail", help="Whom to tell, by this machine's sendmail.")
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option("--webhook", help="Where to post JSON; '-' reads the address from stdin."),
+    ] = None,
+    allow_http: Annotated[
+        bool, typer.Option("--allow-http", help="Insist on a webhook without TLS.")
+    ] = False,
+    lang: LangOption = None,
+) -> None:
+    """Let systemd of this machine run the doctor each night, and tell what changed.
 
-    at: str | None
-    mail: str | None
-    webhook: str | None
-    allow_http: bool
-    lang: Tongue | None = None
-    deep: bool = False
+    A timer that is there is replaced, with all its options.
 
-    @property
-    def any(self) -> bool:
-        """Whether anything was."""
-        return bool(self.at or self.mail or self.webhook or self.allow_http)
+    Examples:
 
+      ucontact doctor timer set --mail noc@example.com
 
-def set_timer(site_file: Path, wishes: Wishes) -> None:
-    """Lay the timer down. Raises UsageError for what it can't be made of."""
-    here = load_installed(site_file)
+      ucontact doctor timer set --at 03:30 --deep --webhook -
+    """
+    require_root()
+    path = site_file(site)
+    here = load_installed(path)
+    wishes = Wishes(at, mail, webhook, allow_http, lang, deep)
     watch = _watch(here.site.site, wishes)
-    timer = install_timer(watch, site_file.resolve(), here.paths.watch)
+    timer = install_timer(watch, path.resolve(), here.paths.watch)
+    _show("set", timer, watch)
+
+
+@app.command("show")
+def show_timer(site: SiteOption = None) -> None:
+    """Show when the timer looks next, with which calls, and whom it tells.
+
+    Examples:
+
+      ucontact doctor timer show
+
+      ucontact doctor timer show --site site.yml
+    """
+    require_root()
+    name = load_site(site_file(site)).site
+    path = state_paths(name).watch
+    if not path.exists():
+        out.print(f"{name} has no timer here")
+        return
+    _show("is set", find_timer(name), load_watch(path))
+
+
+@app.command("remove")
+def clear_timer(site: SiteOption = None) -> None:
+    """Take the timer away, if there is one.
+
+    Examples:
+
+      ucontact doctor timer remove
+
+      ucontact doctor timer remove --site site.yml
+    """
+    require_root()
+    name = load_site(site_file(site)).site
+    found = remove_timer(name, state_paths(name).watch)
+    out.print(f"removed the timer of {name}" if found else f"{name} had no timer here")
+
+
+def _show(state: str, timer: Timer, watch: Watch) -> None:
     out.print(
-        f"[bold green]set[/]     {timer.name}, each night at {watch.at}\n"
+        f"[bold green]{state:<7}[/] {timer.name}, each night at {watch.at}\n"
         f"next    {timer.next or 'not known'}\n"
         f"calls   {'all calls of --deep' if watch.deep else 'one short call'}\n"
         f"tells   {destinations(watch)}\n"
@@ -111,11 +123,16 @@ def set_timer(site_file: Path, wishes: Wishes) -> None:
     )
 
 
-def clear_timer(site_file: Path) -> None:
-    """Take the timer away, if there is one."""
-    name = load_site(site_file).site
-    found = remove_timer(name, state_paths(name).watch)
-    out.print(f"removed the timer of {name}" if found else f"{name} had no timer here")
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for a timer."""
+
+    at: str
+    mail: str | None
+    webhook: str | None
+    allow_http: bool
+    lang: Tongue | None = None
+    deep: bool = False
 
 
 def _watch(site: str, wishes: Wishes) -> Watch:
@@ -125,7 +142,7 @@ def _watch(site: str, wishes: Wishes) -> Watch:
     try:
         return Watch(
             site=site,
-            at=wishes.at or AT,
+            at=wishes.at,
             mail=mail_address(wishes.mail) if wishes.mail else None,
             webhook=webhook_address(webhook, allow_http=wishes.allow_http) if webhook else None,
             lang=wishes.lang or tongue_of(os.environ),
@@ -133,7 +150,7 @@ def _watch(site: str, wishes: Wishes) -> Watch:
         )
     except ValidationError:
         raise UsageError(
-            f"{wishes.at!r} is no time of day", helps="ucontact doctor --install-timer --at 03:30"
+            f"{wishes.at!r} is no time of day", helps="ucontact doctor timer set --at 03:30"
         ) from None
 
 

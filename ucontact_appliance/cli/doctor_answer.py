@@ -1,0 +1,56 @@
+"""What a run of the doctor tells a person or a program, and the exit code that follows from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.checks.model import Finding, Verdict
+from ucontact_appliance.cli.console import out, show_json
+from ucontact_appliance.cli.doctor_run import Run
+from ucontact_appliance.cli.doctor_view import show_changes, show_findings, summary
+from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE
+from ucontact_appliance.findings.document import to_document, verdict_of
+from ucontact_appliance.findings.registry import REACHABLE
+from ucontact_appliance.findings.translated import said, said_changes
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.choice import Tongue, language, tongue_of
+
+DeepOption = Annotated[bool, typer.Option("--deep", help="Place all calls too.")]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="List what is well and what was not judged too.")
+]
+
+
+def spoken(lang: Tongue | None) -> Language:
+    """The language that was asked for, else the environment's."""
+    return language(lang or tongue_of(os.environ))
+
+
+def answer(run: Run, speak: Language, *, as_json: bool, everything: bool = False) -> None:
+    """Show the run, its changes where they were asked for. Ends with 1 or 3 unless all is well."""
+    changes = None if run.changes is None else said_changes(run.changes, speak)
+    told = replace(run, findings=said(run.findings, speak), changes=changes)
+    if as_json:
+        show_json(to_document(told.site, told.time, told.findings, told.changes))
+    elif told.changes is not None:
+        show_changes(told.changes, speak)
+        out.print(f"\n{summary(told.findings, speak)}", highlight=False)
+    else:
+        show_findings(told.findings, speak, everything=everything)
+    end_by(run.findings)
+
+
+def end_by(findings: Sequence[Finding]) -> None:
+    """End with 3 where a host is out of reach, with 1 where a check fails."""
+    if verdict_of(findings) is not Verdict.FAIL:
+        return
+    lost = any(f.id == REACHABLE and f.verdict is Verdict.FAIL and not f.waived for f in findings)
+    raise typer.Exit(EXIT_UNREACHABLE if lost else EXIT_FINDINGS)

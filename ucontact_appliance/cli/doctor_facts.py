@@ -1,0 +1,77 @@
+"""`ucontact doctor facts`: storing what the doctor reads, and judging it elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.checks.model import Calls
+from ucontact_appliance.cli.doctor_answer import (
+    AllOption,
+    DeepOption,
+    OnlyOption,
+    answer,
+    spoken,
+)
+from ucontact_appliance.cli.doctor_run import keep, run_here, run_stored
+from ucontact_appliance.cli.options import (
+    JsonOption,
+    LangOption,
+    SiteOption,
+    require_root,
+    site_file,
+)
+from ucontact_appliance.operate.installed import load_installed
+
+app = typer.Typer(add_completion=False, help="Store what is read, without secrets; judge it later.")
+
+
+@app.command("save")
+def save(
+    file: Annotated[Path, typer.Argument(help="The file to write (0600).")],
+    site: SiteOption = None,
+    *,
+    deep: DeepOption = False,
+    only: OnlyOption = None,
+    everything: AllOption = False,
+    lang: LangOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at the site as `doctor` does, and write all that was read, without secrets.
+
+    Examples:
+
+      ucontact doctor facts save facts.json
+
+      ucontact doctor facts save facts.json --deep
+    """
+    require_root()
+    here, names = load_installed(site_file(site)), tuple(only or ())
+    calls = Calls.DEEP if deep else Calls.NONE
+    run = run_here(here, calls=calls, only=names, facts_file=file)
+    if not names:
+        keep(here, run, calls=calls)
+    answer(run, spoken(lang), as_json=as_json, everything=everything)
+
+
+@app.command("judge")
+def judge(
+    file: Annotated[Path, typer.Argument(help="What `facts save` wrote.")],
+    *,
+    only: OnlyOption = None,
+    everything: AllOption = False,
+    lang: LangOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge what was stored; ask no server anything. Needs neither root nor the site.
+
+    Examples:
+
+      ucontact doctor facts judge facts.json
+
+      ucontact doctor facts judge facts.json --only tls --json
+    """
+    run = run_stored(file, tuple(only or ()))
+    answer(run, spoken(lang), as_json=as_json, everything=everything)

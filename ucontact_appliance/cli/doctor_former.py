@@ -1,0 +1,55 @@
+"""What were options of `ucontact doctor` before they became commands. For one release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from ucontact_appliance.cli.console import show_text
+from ucontact_appliance.cli.doctor_answer import spoken
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.report.nagios import Status, trouble_line
+
+# In the order in which they decide.
+_COMMANDS = {
+    "--schema": "schema",
+    "--install-timer": "timer set",
+    "--remove-timer": "timer remove",
+    "--history": "history",
+    "--changes": "changes",
+    "--save-facts": "facts save FILE",
+    "--from": "facts judge FILE",
+    "--out": "export prometheus --out FILE",
+    "--at": "timer set",
+    "--mail": "timer set",
+    "--webhook": "timer set",
+    "--allow-http": "timer set",
+}
+_FORMAT = "--format"
+_FORMS = {"nagios": "export nagios", "prometheus": "export prometheus", "json": "--json"}
+
+
+def refuse_former(words: Sequence[str]) -> None:
+    """Raise UsageError with the command that took a former option's place.
+
+    For a monitoring system the answer is its UNKNOWN, on stdout.
+    """
+    split = [part for word in words for part in word.split("=", 1)]
+    given = {word for word in split if word.startswith("--")}
+    if _FORMAT in given:
+        form = next((word for word in split if word in _FORMS), "json")
+        error = _became(_FORMAT, _FORMS[form])
+        if form == "nagios":
+            show_text(trouble_line(error, spoken(None)))
+            raise typer.Exit(Status.UNKNOWN)
+        raise error
+    for option, command in _COMMANDS.items():
+        if option in given:
+            raise _became(option, command)
+
+
+def _became(option: str, command: str) -> UsageError:
+    return UsageError(
+        f"the option {option} of `doctor` is a command now", helps=f"ucontact doctor {command}"
+    )

@@ -1,0 +1,65 @@
+"""`ucontact doctor history` and `changes`: the runs that were kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ucontact_appliance.checks.model import Calls
+from ucontact_appliance.cli.console import show_json
+from ucontact_appliance.cli.doctor_answer import DeepOption, answer, spoken
+from ucontact_appliance.cli.doctor_run import keep, run_here
+from ucontact_appliance.cli.doctor_view import history_rows, show_history
+from ucontact_appliance.cli.options import (
+    JsonOption,
+    LangOption,
+    SiteOption,
+    require_root,
+    site_file,
+)
+from ucontact_appliance.operate.history import changes_since, kept_runs
+from ucontact_appliance.operate.installed import load_installed
+
+
+def history(
+    site: SiteOption = None, *, lang: LangOption = None, as_json: JsonOption = False
+) -> None:
+    """List the kept runs; look at nothing.
+
+    Examples:
+
+      ucontact doctor history
+
+      ucontact doctor history --json
+    """
+    require_root()
+    runs = kept_runs(load_installed(site_file(site)).paths.doctor)
+    if as_json:
+        show_json(history_rows(runs))
+    else:
+        show_history(runs, spoken(lang))
+
+
+def changes(
+    site: SiteOption = None,
+    *,
+    deep: DeepOption = False,
+    lang: LangOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look, and tell only what changed since the newest kept run; exit codes as of `doctor`.
+
+    Examples:
+
+      ucontact doctor changes
+
+      ucontact doctor changes --deep --json
+    """
+    require_root()
+    here = load_installed(site_file(site))
+    calls = Calls.DEEP if deep else Calls.NONE
+    run = run_here(here, calls=calls)
+    run = replace(
+        run, changes=changes_since(kept_runs(here.paths.doctor), run.findings, calls=calls)
+    )
+    keep(here, run, calls=calls)
+    answer(run, spoken(lang), as_json=as_json)

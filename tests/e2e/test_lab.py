@@ -56,6 +56,20 @@ def test_another_machine_under_the_same_name_is_refused(machine_factory: Machine
         machines.up(Spec(machine.name, "bullseye"), quiet)
 
 
+def test_the_bridge_keeps_its_mac_whoever_comes(machine_factory: MachineFactory) -> None:
+    machine_factory()
+    mac = Path(f"/sys/class/net/{layout.BRIDGE}/address")
+    before = mac.read_text()
+    # A bridge takes the lowest address of its ports, unless it was given one.
+    run(["ip", "link", "add", "t-low", "type", "veth", "peer", "name", "t-low-peer"])
+    try:
+        run(["ip", "link", "set", "t-low", "address", "02:00:00:00:00:01"])
+        run(["ip", "link", "set", "t-low", "master", layout.BRIDGE])
+        assert mac.read_text() == before
+    finally:
+        run(["ip", "link", "delete", "t-low"])
+
+
 def test_reset_forgets_what_was_done_and_keeps_name_and_address(
     machine_factory: MachineFactory,
 ) -> None:

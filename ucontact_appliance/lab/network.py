@@ -11,6 +11,7 @@ from ucontact_appliance.lab.commands import run, succeeds
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _PORTS_SECONDS = 3.0
+_SET_BY_HAND = "3"  # NET_ADDR_SET (linux/netdevice.h)
 _RULES = """\
 table ip {table} {{
   chain postrouting {{
@@ -26,6 +27,7 @@ def bring_up() -> None:
     if not bridge_exists():
         _refuse_foreign_route()
         run(["ip", "link", "add", layout.BRIDGE, "type", "bridge"])
+    _keep_mac()
     # Also on a bridge that is there: a killed `up` may have left it without its address.
     address = f"{layout.GATEWAY}/{layout.NETWORK.prefixlen}"
     run(["ip", "address", "replace", address, "dev", layout.BRIDGE])
@@ -53,6 +55,18 @@ def tear_down() -> None:
     if saved.exists():
         _FORWARDING.write_text(saved.read_text())
         saved.unlink()
+
+
+def _keep_mac() -> None:
+    """Set the bridge's MAC address, which otherwise follows the lowest one of its ports.
+
+    When a machine came or went, the others sent to an address that nobody had any more: for up to
+    five seconds (arp(7), delay_first_probe_time) none of their packets reached this machine.
+    """
+    bridge = Path(f"/sys/class/net/{layout.BRIDGE}")
+    if (bridge / "addr_assign_type").read_text().strip() != _SET_BY_HAND:
+        mac = (bridge / "address").read_text().strip()
+        run(["ip", "link", "set", layout.BRIDGE, "address", mac])
 
 
 def forget_neighbour(address: str) -> None:

@@ -258,31 +258,16 @@ def test_files_with_secrets_are_closed(server: Server) -> None:
     assert set(server.sh(f"stat -c '%a %U:%G' {files}").splitlines()) == {"640 root:asterisk"}
 
 
-def is_carried(record: CallRecord) -> bool:
-    """Whether media came back."""
-    return record.media.received > 50 and record.media.lost < record.media.sent / 4
-
-
-def talk_carried(caller: Server, callee: Server, number: str) -> tuple[ToneHeard, list[set[str]]]:
-    """The first of three calls that media came back in, and what either server recorded of it.
-
-    On a machine busy with other tests one call of some hundred lost half of its packets.
-    """
-    for _ in range(3):
-        before = [recordings(server) for server in (caller, callee)]
-        record, heard = asyncio.run(talk(caller, callee, number))
-        if is_carried(record):
-            break
-    else:
-        raise AssertionError(f"three calls, the last one: {record.media}")
-    after = [recordings(server) for server in (caller, callee)]
-    return heard, [now - then for now, then in zip(after, before, strict=True)]
+def assert_carried(record: CallRecord) -> None:
+    """Media came back; a machine busy with other tests may be late for some packets."""
+    assert record.media.received > 50
+    assert record.media.lost < record.media.sent / 4
 
 
 def test_the_echo_test_is_recorded_though_the_database_is_away(server: Server) -> None:
     before = recordings(server)
     record = asyncio.run(place_call(a_request(server, "*43")))
-    assert is_carried(record), record.media
+    assert_carried(record)
     assert record.dtls == "connected"
     assert record.answered[0] == "opus"
     assert record.heard.seconds > 1.5
@@ -297,8 +282,11 @@ def test_the_echo_test_is_recorded_though_the_database_is_away(server: Server) -
 
 
 def test_extensions_call_each_other(server: Server) -> None:
-    heard, ((new,), _) = talk_carried(server, server, "6002")
+    before = recordings(server)
+    record, heard = asyncio.run(talk(server, server, "6002"))
     assert heard.seconds > 1.0
+    assert_carried(record)
+    (new,) = recordings(server) - before
     assert "_6001_6002_" in new
 
 
@@ -324,8 +312,12 @@ def test_a_busy_extension(server: Server) -> None:
 )
 def test_a_trunk_carries_a_call(servers: dict[str, Server], by: str, here: str, there: str) -> None:
     caller, callee = servers[here], servers[there]
-    heard, ((out,), (into,)) = talk_carried(caller, callee, f"{PREFIXES[by]}6002")
+    before = recordings(caller), recordings(callee)
+    record, heard = asyncio.run(talk(caller, callee, f"{PREFIXES[by]}6002"))
     assert heard.seconds > 1.0
+    assert_carried(record)
+    (out,) = recordings(caller) - before[0]
+    (into,) = recordings(callee) - before[1]
     assert "_6001_6002_" in out
     assert "_6002_" in into
 
@@ -652,5 +644,5 @@ def test_a_trunk_carries_an_encrypted_call(servers: dict[str, Server], tmp_path:
     caller, callee = servers["sid"], servers["bullseye"]
     record, heard = asyncio.run(talk(caller, callee, f"{PREFIXES['tls']}6002"))
     assert heard.seconds > 1.0
-    assert is_carried(record), record.media
+    assert_carried(record)
     assert "sdes" in caller.ask("pjsip show endpoint trunk-by-tls")

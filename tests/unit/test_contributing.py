@@ -32,7 +32,6 @@ def _swap(subject: Subject) -> Judgement:
 
 '''
 _SPANISH = """\
-"A server of calls does not swap.": "Un servidor de llamadas no usa swap."
 "no page in swap": "ninguna página en swap"
 "nothing swapped": "nada en swap"
 "it swaps": "usa swap"
@@ -79,18 +78,18 @@ def python(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def tested(copy: Path, *files: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(copy: Path, *files: str) -> subprocess.CompletedProcess[str]:
     return python(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files)
 
 
 def test_a_check_takes_these_files(copy: Path) -> None:
     package = copy / "ucontact_appliance"
     insert(package / "checks/pressure.py", "CHECKS = checks_of(globals())\n", _CHECK)
-    assert tested(copy, "tests/unit/language/test_complete.py").returncode == 1
+    assert run_pytest(copy, "tests/unit/language/test_complete.py").returncode == 1
     append(package / "data/es/checks-pressure.yml", _SPANISH)
     append(copy / "tests/faults/catalogue/host.py", _FAULT)
     assert python(copy, "-m", "tests.pages").returncode == 0
-    done = tested(
+    done = run_pytest(
         copy,
         "tests/unit/language/test_complete.py",
         "tests/unit/findings/test_registry.py",
@@ -108,8 +107,8 @@ def test_a_roles_parameter_takes_these_files(copy: Path) -> None:
         role / "meta/argument_specs.yml",
         "      stun_extra:\n        type: int\n        description: One relay more.\n",
     )
-    assert tested(copy, "tests/unit/test_pages.py").returncode == 1
+    assert run_pytest(copy, "tests/unit/test_pages.py").returncode == 1
     assert python(copy, "-m", "tests.pages").returncode == 0
-    assert tested(copy, "tests/unit/test_pages.py").returncode == 0
+    assert run_pytest(copy, "tests/unit/test_pages.py").returncode == 0
     page = (role / "README.md").read_text(encoding="utf-8")
     assert "| `stun_extra` | int | `7` | One relay more. |" in page

@@ -36,7 +36,14 @@ app = typer.Typer(
 
 @app.command("list")
 def list_bans(site: SiteOption = None, as_json: JsonOption = False) -> None:
-    """List the addresses and connections that are banned now, by jail."""
+    """List the addresses and connections that are banned now, by jail.
+
+    Examples:
+
+      ucontact bans list
+
+      ucontact bans list --json
+    """
     require_root()
     here = load_installed(site_file(site))
     found = site_bans(here)
@@ -62,7 +69,14 @@ def lift(
     every: Annotated[bool, typer.Option("--all", help="Lift every ban of every jail.")] = False,
     site: SiteToChange = None,
 ) -> None:
-    """Lift the bans of an address and of its connections, in every jail."""
+    """Lift the bans of an address and of its connections, in every jail.
+
+    Examples:
+
+      ucontact bans lift 192.0.2.7
+
+      ucontact bans lift --all
+    """
     require_root()
     target = _target(address, every)
     here = load_installed(demand_site_to_change(site))

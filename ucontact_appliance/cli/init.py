@@ -51,7 +51,14 @@ def init(
     site: Annotated[Path, typer.Option("--site", help="Where to write it.")] = Path(SITE_FILE),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Ask the few questions, show the plan, write site.yml."""
+    """Ask the few questions, show the plan, write site.yml.
+
+    Examples:
+
+      ucontact init
+
+      ucontact init --site acme/site.yml
+    """
     if site.exists() and not force:
         raise UsageError(f"{site} is there already", helps=f"ucontact init --site {site} --force")
     ask_for_site(site)

@@ -76,7 +76,16 @@ def install(
         ),
     ] = None,
 ) -> None:
-    """Install the site, continue an interrupted install, or find that nothing has to change."""
+    """Install the site, continue an interrupted install, or find that nothing has to change.
+
+    Examples:
+
+      ucontact install
+
+      ucontact install --dry-run
+
+      ucontact install --yes --full --site site.yml
+    """
     require_root()
     known = site or find_site_file() if dry_run else site_to_change(site, yes=yes)
     path = (known or _asked(dry_run)).absolute()

@@ -54,7 +54,16 @@ def up(
         Ubuntu | None, typer.Option(help="Let it say that it is this Ubuntu (it stays Debian).")
     ] = None,
 ) -> None:
-    """Make and boot machines; boot stopped ones as they were left; leave running ones alone."""
+    """Make and boot machines; boot stopped ones as they were left; leave running ones alone.
+
+    Examples:
+
+      ucontact lab up acme1
+
+      ucontact lab up --size medium
+
+      ucontact lab up old --suite bullseye --ubuntu 20.04
+    """
     for name in names or machine_names(size):
         spec = machines.spec_for(name, suite, ubuntu.value if ubuntu else None)
         machine = machines.up(spec, _say)
@@ -68,7 +77,14 @@ def down(
         bool, typer.Option("--all", help="Remove every machine, whoever made it.")
     ] = False,
 ) -> None:
-    """Remove machines and what is on them; the last one takes the network along."""
+    """Remove machines and what is on them; the last one takes the network along.
+
+    Examples:
+
+      ucontact lab down acme1
+
+      ucontact lab down --all
+    """
     if bool(names) == every:
         there = [machine.name for machine in machines.listed()]
         raise UsageError(
@@ -83,7 +99,14 @@ def down(
 
 @app.command("list")
 def list_machines(as_json: JsonOption = False) -> None:
-    """Show the machines."""
+    """Show the machines.
+
+    Examples:
+
+      ucontact lab list
+
+      ucontact lab list --json
+    """
     found = machines.listed()
     if as_json:
         keys = ("name", "address", "suite", "state")
@@ -101,7 +124,14 @@ def shell(
     name: Name,
     command: Annotated[list[str] | None, typer.Argument(help="Words to run there.")] = None,
 ) -> None:
-    """Open a shell in a machine, or run one command there."""
+    """Open a shell in a machine, or run one command there.
+
+    Examples:
+
+      ucontact lab shell acme1
+
+      ucontact lab shell acme1 -- uptime
+    """
     machine = machines.find(name)
     if machine.state != "running":
         raise UsageError(f"the machine {name} is {machine.state}", helps=f"ucontact lab up {name}")
@@ -111,6 +141,13 @@ def shell(
 
 @app.command()
 def reset(name: Name) -> None:
-    """Make a machine fresh again, under the same name and address."""
+    """Make a machine fresh again, under the same name and address.
+
+    Examples:
+
+      ucontact lab reset acme1
+
+      ucontact lab reset acme2
+    """
     machine = machines.reset(name, _say)
     out.print(f"{machine.name}  {machine.address}  {machine.suite}", highlight=False)

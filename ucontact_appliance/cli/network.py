@@ -57,7 +57,16 @@ def network(
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure delay, jitter, loss, marks and bandwidth, and judge them by R23 and R24."""
+    """Measure delay, jitter, loss, marks and bandwidth, and judge them by R23 and R24.
+
+    Examples:
+
+      ucontact doctor network
+
+      ucontact doctor network --to acme2 --seconds 60
+
+      ucontact doctor network --reflect
+    """
     if reflect:
         err.print(f"reflecting on UDP port {port}; Ctrl-C ends it", highlight=False)
         reflect_here(port, throughput_port)

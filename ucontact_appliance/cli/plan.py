@@ -42,6 +42,14 @@ def plan(
     """Size a site: topology, roles, bandwidth, recordings, ports, tuned values, what to buy.
 
     Exit code 1 when the plan has a shortfall.
+
+    Examples:
+
+      ucontact plan --agents 200
+
+      ucontact plan --agents 200 --what-if 300,500
+
+      ucontact plan --site site.yml
     """
     if site is not None:
         loaded = load_site(site, CHECK_IDS, control_ids())

@@ -26,7 +26,16 @@ def profile(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the hardware of this machine; with --site, of each server, all at once."""
+    """Show the hardware of this machine; with --site, of each server, all at once.
+
+    Examples:
+
+      ucontact profile
+
+      ucontact profile --site site.yml --json
+
+      ucontact profile --benchmark --site site.yml
+    """
     if benchmark:
         run_benchmark(site, force, as_json)
         return

@@ -29,7 +29,14 @@ _KB = 1000
 
 @app.command("build-evaluation")
 def build_evaluation(as_json: JsonOption = False) -> None:
-    """Build the evaluation release on a rehearsal machine, unless it is here already."""
+    """Build the evaluation release on a rehearsal machine, unless it is here already.
+
+    Examples:
+
+      ucontact release build-evaluation
+
+      ucontact release build-evaluation --json
+    """
     require_root()
     release = ensure_evaluation(lambda text: err.print(escape(text), highlight=False))
     if as_json:
@@ -43,7 +50,14 @@ def verify(
     path: Annotated[Path, typer.Argument(help="The archive or the folder of a release.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every file of a release, and why it is trusted; changes nothing."""
+    """Verify every file of a release, and why it is trusted; changes nothing.
+
+    Examples:
+
+      ucontact release verify release.tar.gz
+
+      ucontact release verify FOLDER --json
+    """
     manifest = verify_release(path)
     trusted = trusted_by(manifest, load_trust())
     assert trusted is not None  # verified means trusted
@@ -61,7 +75,14 @@ def key(
         Path | None, typer.Option("--out", help="Write it to this file; else print it.")
     ] = None,
 ) -> None:
-    """Export the public key of the evaluation releases that this machine builds."""
+    """Export the public key of the evaluation releases that this machine builds.
+
+    Examples:
+
+      ucontact release key
+
+      ucontact release key --out release.pem
+    """
     require_root()
     public = build_key_pem()
     if target is None:
@@ -72,7 +93,14 @@ def key(
 
 @app.command("list")
 def list_releases(as_json: JsonOption = False) -> None:
-    """List the releases that are stored on this machine, or come with `ucontact`."""
+    """List the releases that are stored on this machine, or come with `ucontact`.
+
+    Examples:
+
+      ucontact release list
+
+      ucontact release list --json
+    """
     require_root()
     stored = stored_releases()
     if as_json:

@@ -31,9 +31,7 @@ from ucontact_appliance.report.read import read_report
 from ucontact_appliance.report.signing import fingerprint, read_key
 from ucontact_appliance.report.verify import Seal, verify
 
-app = typer.Typer(
-    add_completion=False, help="Compliance evidence for the auditor.", invoke_without_command=True
-)
+app = typer.Typer(add_completion=False, invoke_without_command=True)
 
 
 @app.callback()
@@ -56,7 +54,16 @@ def report(
     ] = None,
     lang: LangOption = None,
 ) -> None:
-    """Run all checks and write a signed folder of evidence."""
+    """Compliance evidence for the auditor: run all checks, write a signed folder.
+
+    Examples:
+
+      ucontact report
+
+      ucontact report --out DIR --lang es
+
+      ucontact report --no-deep --feed debian.json
+    """
     if context.invoked_subcommand:
         return
     require_root()
@@ -73,7 +80,14 @@ def key(
         Path | None, typer.Option("--out", help="Write it to this file; else print it.")
     ] = None,
 ) -> None:
-    """The public key that this site's reports are checked by: the auditor takes it along."""
+    """The public key that this site's reports are checked by: the auditor takes it along.
+
+    Examples:
+
+      ucontact report key
+
+      ucontact report key --site site.yml --out site.pem
+    """
     require_root()
     public, told = auditors_key(load_installed(site_file(site)).paths)
     if target is None:
@@ -91,7 +105,14 @@ def verify_folder(
         Path | None, typer.Option("--key", help="The site's public key, as you took it along.")
     ] = None,
 ) -> None:
-    """Check each file of a report by its hash, and the manifest by its signature."""
+    """Check each file of a report by its hash, and the manifest by its signature.
+
+    Examples:
+
+      ucontact report verify DIR
+
+      ucontact report verify DIR --key site.pem
+    """
     key_data = None if public is None else read_key(public)
     found = verify(folder, key_data)
     for line in found.objections:
@@ -124,7 +145,14 @@ def diff(
     new: Annotated[Path, typer.Argument(help="The later report's folder.", metavar="NEW")],
     as_json: JsonOption = False,
 ) -> None:
-    """What got better or worse, appeared or left between two reports; versions and files, too."""
+    """What got better or worse, appeared or left between two reports; versions and files, too.
+
+    Examples:
+
+      ucontact report diff OLD NEW
+
+      ucontact report diff OLD NEW --json
+    """
     found = differences(read_report(old), read_report(new))
     if as_json:
         show_json([asdict(one) for one in found])

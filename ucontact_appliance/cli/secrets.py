@@ -39,7 +39,14 @@ _LEAST = 8  # characters; redact.py finds values from 6 on
 
 @app.command()
 def show(name: Name, site: SiteOption = None) -> None:
-    """Print one secret."""
+    """Print one secret.
+
+    Examples:
+
+      ucontact secrets show telephony.extensions.6001
+
+      ucontact secrets show stun.turn --site site.yml
+    """
     require_root()
     path = site_file(site)
     found = load_site(path)
@@ -58,7 +65,14 @@ def show(name: Name, site: SiteOption = None) -> None:
 
 @app.command("list")
 def list_names(site: SiteOption = None) -> None:
-    """Name the secrets, without their values."""
+    """Name the secrets, without their values.
+
+    Examples:
+
+      ucontact secrets list
+
+      ucontact secrets list --site site.yml
+    """
     require_root()
     for name in sorted(load_secrets(state_paths(load_site(site_file(site)).site).secrets)):
         typer.echo(name)
@@ -66,7 +80,14 @@ def list_names(site: SiteOption = None) -> None:
 
 @app.command("set")
 def set_value(name: Name, site: SiteToChange = None) -> None:
-    """Store a secret that somebody else gave, such as a trunk's password; read from stdin."""
+    """Store a secret that somebody else gave, such as a trunk's password; read from stdin.
+
+    Examples:
+
+      ucontact secrets set telephony.trunks.main
+
+      ucontact secrets set telephony.trunks.main --site site.yml < password
+    """
     require_root()
     path = demand_site_to_change(site)
     found = load_site(path)
@@ -106,6 +127,12 @@ def rotate(name: Name, site: SiteToChange = None) -> None:
     """Replace a generated secret; an extension's is replaced on the running server within seconds.
 
     Calls go on. Every other secret is laid down by the next install.
+
+    Examples:
+
+      ucontact secrets rotate telephony.extensions.6001
+
+      ucontact secrets rotate stun.turn --site site.yml
     """
     require_root()
     path = demand_site_to_change(site)

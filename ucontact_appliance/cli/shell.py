@@ -39,6 +39,14 @@ def shell(
     """Run a command as root on a server of the site, and exit with its status.
 
     The connection is the installation's own: the account and key of site.yml, host keys pinned.
+
+    Examples:
+
+      ucontact shell acme1
+
+      ucontact shell acme1 -- systemctl status asterisk
+
+      ucontact shell acme1 --site site.yml -- 'df -h | grep /var'
     """
     require_root()
     site, command = _split(list(words or []), site)

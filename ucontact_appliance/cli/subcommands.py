@@ -28,7 +28,7 @@ HELP = {
         "Install the site, continue an interrupted install, or find that nothing has to change."
     ),
     "doctor": "Run the health checks; exit 1 when one fails, 3 when a host is out of reach.",
-    "report": "Compliance evidence for the auditor.",
+    "report": "Compliance evidence for the auditor: run all checks, write a signed folder.",
     "shell": "Run a command as root on a server of the site, and exit with its status.",
     "lab": "Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",
     "release": "Releases: what a site gets laid down.",

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-import jinja2
-
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.foreign import KEPT, Claim, Foreign, foreign
 from ucontact_appliance.facts.parsing import parsing
@@ -22,8 +20,9 @@ from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.tables import ForeignRow
 from ucontact_appliance.planning.tables import foreign as rows
-from ucontact_appliance.resources import TEMPLATES, load_data
+from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Host, Site
+from ucontact_appliance.templating import environment
 
 _LONG = 6 * 3600.0  # a large database, compressed and compared, on a slow disk
 _SAID = 4000
@@ -110,23 +109,13 @@ def _script(row: ForeignRow, host: Host, folder: str, found: Foreign) -> str:
         "added": found.added,
         "our_units": _our_units(row),
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES / "takeover"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,
-        comment_start_string="{=#",  # a shell's ${#list[@]} is none
-        comment_end_string="#=}",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["quoted"] = lambda value: (
+    # A shell's ${#list[@]} is no comment.
+    jinja = environment("takeover", comment_start_string="{=#", comment_end_string="#=}")
+    jinja.filters["quoted"] = lambda value: (
         shlex.quote(value) if isinstance(value, str) else shlex.join(value)
     )
-    inner = {
-        name: environment.get_template(name).render(values) for name in ("restore.sh", "README")
-    }
-    return environment.get_template("take-over.sh").render(
+    inner = {name: jinja.get_template(name).render(values) for name in ("restore.sh", "README")}
+    return jinja.get_template("take-over.sh").render(
         {**values, "restore": inner["restore.sh"], "readme": inner["README"]}
     )
 

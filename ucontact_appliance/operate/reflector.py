@@ -17,12 +17,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import jinja2
-
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.path import PROBE
 from ucontact_appliance.facts.runner import Completed, Runner
-from ucontact_appliance.resources import TEMPLATES
+from ucontact_appliance.templating import environment
 
 _UNITS = "/run/systemd/system"
 _READY_SECONDS = 5.0
@@ -92,19 +90,16 @@ def reflecting(
 
 
 def _lay_down(runner: Runner, service: _Service, sources: Sequence[str], seconds: int) -> None:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES / "etc/systemd/system"),
-        autoescape=False,  # a unit is no HTML
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    unit = environment.get_template("ucontact-reflector.service.j2").render(
-        title=service.title,
-        folder=service.folder,
-        command=service.command,
-        seconds=seconds,
-        port=service.port,
+    unit = (
+        environment("etc/systemd/system")
+        .get_template("ucontact-reflector.service.j2")
+        .render(
+            title=service.title,
+            folder=service.folder,
+            command=service.command,
+            seconds=seconds,
+            port=service.port,
+        )
     )
     texts = {
         f"{service.folder}/stamp.py": PROBE.read_text(encoding="utf-8"),

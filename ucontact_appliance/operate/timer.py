@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import jinja2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ucontact_appliance.checks.model import Finding
@@ -28,8 +27,8 @@ from ucontact_appliance.findings.translated import remedy, said_changes
 from ucontact_appliance.language.choice import Tongue, language
 from ucontact_appliance.operate.notify import find_sendmail, post, public_part, send_mail
 from ucontact_appliance.report.changed import body_text, message, subject_line
-from ucontact_appliance.resources import TEMPLATES
 from ucontact_appliance.site.files import write_atomic, write_private
+from ucontact_appliance.templating import environment
 
 UNITS = Path("/etc/systemd/system")
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
@@ -173,14 +172,7 @@ def destinations(watch: Watch) -> str:
 
 def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:
     """The text of the service and the timer by file name."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES / "etc" / "systemd" / "system"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # unit files, not HTML; words pass through `_quoted`
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    jinja = environment("etc/systemd/system")  # words pass through `_quoted`
     words = (sys.executable, "-m", "ucontact_appliance", "doctor")
     deep = ("--deep",) if watch.deep else ()
     options = (*deep, "--site", str(site_file), "--notify", str(path))
@@ -192,9 +184,9 @@ def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:
         "environment": [_quoted(line) for line in moved],
     }
     return {
-        f"{unit_name(watch.site)}.{kind}": environment.get_template(
-            f"ucontact-doctor.{kind}.j2"
-        ).render(**values)
+        f"{unit_name(watch.site)}.{kind}": jinja.get_template(f"ucontact-doctor.{kind}.j2").render(
+            **values
+        )
         for kind in ("service", "timer")
     }
 

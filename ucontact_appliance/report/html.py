@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-import jinja2
 from markupsafe import Markup, escape
 
 from ucontact_appliance.checks.model import Finding, Verdict
@@ -16,7 +15,7 @@ from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.report import parts
 from ucontact_appliance.report.known import STATUSES as FLAWS
 from ucontact_appliance.report.model import Report
-from ucontact_appliance.resources import TEMPLATES
+from ucontact_appliance.templating import environment
 
 # What a verdict over a requirement is called on the page, in reading order.
 VERDICTS = {
@@ -94,16 +93,10 @@ def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> st
     `words` says the page's own words, `tongue` names their language (ISO 639-1); what the report
     holds is in that language already (`report.translated.said_report`).
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES / "report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["coded"] = coded
+    jinja = environment("report", html=True)
+    jinja.filters["coded"] = coded
     counts = Counter(assessment.verdict for assessment in report.assessments)
-    return environment.get_template("report.html.j2").render(
+    return jinja.get_template("report.html.j2").render(
         report=report,
         t=words.text,
         tongue=tongue,

@@ -7,10 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
 import yaml
 
-from ucontact_appliance.resources import TEMPLATES
+from ucontact_appliance.templating import environment
 
 
 def render_site(answers: Mapping[str, Any]) -> str:
@@ -19,15 +18,10 @@ def render_site(answers: Mapping[str, Any]) -> str:
     `answers` has site, fqdn, agents, hosts, certificate, network, extensions, trunks and
     retention_days as the site model knows them; every text is quoted, so none can break out.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # YAML, not HTML; values pass through the filter below
-        keep_trailing_newline=True,
-    )
+    jinja = environment(trim_blocks=False, lstrip_blocks=False)  # the template trims by itself
     # Jinja's own filter of that name would escape for HTML.
-    environment.filters["tojson"] = _yaml_scalar
-    return environment.get_template("site.yml.j2").render(**answers)
+    jinja.filters["tojson"] = _yaml_scalar
+    return jinja.get_template("site.yml.j2").render(**answers)
 
 
 def _yaml_scalar(value: object) -> str:

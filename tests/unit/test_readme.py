@@ -1,4 +1,4 @@
-"""The README in Spanish shows the same commands as the one in English."""
+"""The pages in Spanish show commands that there are."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ def commands(name: str) -> list[str]:
     text = (ROOT / name).read_text(encoding="utf-8")
     blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [line.partition(" #")[0].rstrip() for block in blocks for line in block.splitlines()]
+
+
+def test_the_operators_guide_shows_commands_of_the_english_pages() -> None:
+    english = {line for page in ("README.md", "docs/doctor.md") for line in commands(page)}
+    shown = [line for line in commands("docs/es/operador.md") if line.startswith("ucontact")]
+    assert len(shown) > 15
+    assert set(shown) - english <= {
+        "ucontact doctor --all",
+        "ucontact doctor history",
+        "ucontact doctor --json",
+    }
 
 
 def test_both_show_the_same_commands() -> None:

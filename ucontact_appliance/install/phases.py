@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from ucontact_appliance.checks.call import call_result
 from ucontact_appliance.checks.foreign import PREFIX as FOREIGN
-from ucontact_appliance.checks.model import Calls, Finding, Stage, Verdict
+from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.checks.ports import FREE as PORTS_FREE
-from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.evidence.filing import demand_reportable, file_report, new_folder
 from ucontact_appliance.evidence.gathering import Gatherer
-from ucontact_appliance.facts.runner import SshSettings, runner_for
-from ucontact_appliance.facts.source import FactSource
-from ucontact_appliance.findings.registry import REACHABLE
-from ucontact_appliance.findings.run import run_checks
-from ucontact_appliance.findings.translated import said
-from ucontact_appliance.install.ansible import PlayResult, run_playbook
-from ucontact_appliance.install.events import CallMade, Event, TaskResult, TaskStarted, Warned
+from ucontact_appliance.install.events import CallMade, TaskStarted, Warned
 from ucontact_appliance.install.inputs import phase_inputs
 from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.judging import demand, examined, ready
 from ucontact_appliance.install.managed import remember_written
 from ucontact_appliance.install.originals import ORIGINALS, keep_originals
-from ucontact_appliance.install.package_manager import (
-    WAIT_SECONDS,
-    ready_package_managers,
-    says_locked,
-)
+from ucontact_appliance.install.plays import play, ready_for_packages
 from ucontact_appliance.install.takeover import Copy, take_over
-from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.moving.carry import carry, demand_room, demand_sources, settle
 from ucontact_appliance.moving.stores import store_of
-from ucontact_appliance.operate.examination import examine
-from ucontact_appliance.operate.installed import Installed
 from ucontact_appliance.pki.issue import ensure_pki, foresee_pki
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
-from ucontact_appliance.redact import redactor
 from ucontact_appliance.release.remembered import remember_manifest
-from ucontact_appliance.resources import INSTALLER
-from ucontact_appliance.site.model import Host
 
 _NOT_READY = "the servers are not ready for the installation"
 
@@ -146,12 +129,12 @@ class Preflight(_Always, _Looking):
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)
-        _ready_for_packages(job, job.site.hosts, finish=finish)
-        findings = _ready(job)
+        ready_for_packages(job, job.site.hosts, finish=finish)
+        findings = ready(job)
         excused = {f"{FOREIGN}{name}" for name in job.take_over}
         if excused:  # what holds the ports is stopped by the next phase, which judges again
             excused.add(PORTS_FREE)
-        _demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.speak)
+        demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.speak)
         return 0
 
 
@@ -177,7 +160,7 @@ class TakeOver(_Looking):
             count += isinstance(done, Copy)
             job.log(str(done))
             job.observer(Warned(str(done)))
-        _demand(_ready(job), _NOT_READY, job.speak)
+        demand(ready(job), _NOT_READY, job.speak)
         return count
 
     def preview(self, job: Job) -> int | Unforeseen:
@@ -202,14 +185,14 @@ class Play(_Always, _Converging):
 
     def run(self, job: Job) -> int:
         """Run the playbook, or those of its tasks that are enough; the count of changed tasks."""
-        changed = _play(job, self.id, check=False, tags=job.tags)
+        changed = play(job, self.id, check=False, tags=job.tags)
         if self.keeps is not None:
             _settled(job, self.keeps)
         return changed
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Ansible's check mode; only meaningful where the phase has been through before."""
-        return _play(job, self.id, check=True)
+        return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -229,11 +212,11 @@ class Base(_Always, _Converging):
         for host, paths in kept.items():
             job.log(f"kept on {host}, below {ORIGINALS}: {', '.join(paths)}")
         count = sum(len(paths) for paths in kept.values())
-        return count + _play(job, self.id, check=False)
+        return count + play(job, self.id, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Check mode of the roles; what would be kept is not counted."""
-        return _play(job, self.id, check=True)
+        return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -255,14 +238,14 @@ class Certificates(_Always):
         """Issue what is missing or near its end, then run the role."""
         job.observer(TaskStarted("Issue certificates"))
         issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
-        return len(issued.changed) + _play(job, self.id, check=False)
+        return len(issued.changed) + play(job, self.id, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Check mode of the role, where nothing is to be issued first."""
         wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
         if wanted:
             return Unforeseen(f"an install first writes {', '.join(wanted)} here")
-        return _play(job, self.id, check=True)
+        return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -277,7 +260,7 @@ class Backend(_Always, _Converging):
 
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
-        changed = _play(job, self.id, check=False)
+        changed = play(job, self.id, check=False)
         remember_manifest(job.paths, job.stored_release.manifest)
         _settled(job, Role.BACKEND)
         return changed
@@ -286,7 +269,7 @@ class Backend(_Always, _Converging):
         """Check mode, once the release is stored here."""
         if job.release is None:
             return Unforeseen("the release is not stored here yet")
-        return _play(job, self.id, check=True)
+        return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
@@ -322,7 +305,7 @@ class Carry(_Looking):
                 )
                 job.log(done)
                 settle(job.paths.places, self.role, _place(job, self.role))
-        return 1 + _play(job, store.phase, check=False)
+        return 1 + play(job, store.phase, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Not to be told before the role is on its new server; preflight has found room there."""
@@ -347,13 +330,13 @@ class Verify(_Always, _Looking):
         """Raises PhaseFailedError naming what failed; the report is written before."""
         remember_written(job.site, job.plan, job.paths, job.ssh)
         gatherer = Gatherer()
-        findings = _examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
+        findings = examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
         job.observer(CallMade(job.speak.text(call_result(findings))))
         job.observer(TaskStarted("Write the compliance report"))
         folder = new_folder(job.paths.reports)
         evidence = gatherer.evidence(findings, job.secrets)
         file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
-        _demand(findings, "the site is installed, but not healthy", job.speak)
+        demand(findings, "the site is installed, but not healthy", job.speak)
         return 0
 
     def preview(self, job: Job) -> int | Unforeseen:
@@ -378,14 +361,6 @@ INSTALL: tuple[Phase, ...] = (
 )
 
 
-def play_tagged(job: Job, name: str, tag: str) -> int:
-    """Run the tasks of a playbook that have the tag; how many changed something.
-
-    Raises PhaseFailedError or UnreachableError with the task that failed.
-    """
-    return _play(job, name, check=False, tags=(tag,))
-
-
 def _settled(job: Job, role: Role) -> None:
     """The role's data is where it now runs, unless it is still to be moved there."""
     if all(move.role is not role for move in job.moves):
@@ -395,165 +370,3 @@ def _settled(job: Job, role: Role) -> None:
 def _place(job: Job, role: Role) -> Place:
     host = carrier(job.site, job.plan, role)
     return Place(host, job.seen.surveys[host.name].machine_id)
-
-
-def _play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int:
-    """Run the playbook; how many tasks changed something.
-
-    Where all that failed is that somebody else had locked apt, that is waited for, and the playbook
-    runs again: Ansible's own wait does not cover an installation of packages.
-    """
-    deadline = time.monotonic() + WAIT_SECONDS
-    changed = 0
-    while True:
-        if job.hold is not None:
-            job.hold.demand()
-        result = _played(job, name, check=check, tags=tags)
-        if job.hold is not None:
-            job.hold.demand()
-        changed += result.changed
-        locked = {one.host for one in result.failed if says_locked(one.message)}
-        others = {one.host for one in result.failed} - locked
-        if not locked or others or time.monotonic() > deadline:
-            break
-        hosts = [host for host in job.site.hosts if host.name in locked]
-        _ready_for_packages(job, hosts, finish=False)
-    if result.failed:
-        raise _failure(result.failed)
-    if result.status:
-        raise PhaseFailedError(
-            f"ansible-playbook ended with status {result.status} before its first task",
-            evidence="its own words are in the log",
-        )
-    return changed
-
-
-def _ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None:
-    told: set[str] = set()
-
-    def tell(text: str) -> None:
-        job.log(text)
-        job.observer(TaskStarted(text))
-        what = text.partition(" release apt")[0]
-        if what not in told:  # once where nobody watches a task's progress
-            told.add(what)
-            job.observer(Warned(text))
-
-    ready_package_managers(hosts, job.ssh, tell, finish=finish, ending=lambda: job.processes.ending)
-
-
-def _played(job: Job, name: str, *, check: bool, tags: tuple[str, ...]) -> PlayResult:
-    playbook = INSTALLER / "playbooks" / f"{name}.yml"
-    redacted = redactor(job.secrets.values())
-
-    def observer(event: Event) -> None:
-        if isinstance(event, TaskResult):
-            event = replace(event, message=redacted(event.message))
-        job.observer(event)
-
-    return run_playbook(
-        playbook,
-        job.inventory(),
-        job.secrets.tree(),
-        observer=observer,
-        log=job.log,
-        processes=job.processes,
-        check=check,
-        tags=tags,
-        held=job.held,
-    )
-
-
-def _failure(failed: tuple[TaskResult, ...]) -> Exception:
-    first = failed[0]
-    kind = UnreachableError if first.status == "unreachable" else PhaseFailedError
-    return kind(
-        f"host {first.host}: {first.task}",
-        evidence="\n".join(f"{result.host}: {result.path}: {result.message}" for result in failed),
-    )
-
-
-def _ready(job: Job) -> tuple[Finding, ...]:
-    return _with_lost_hosts_again(
-        job,
-        lambda: run_checks(
-            job.site,
-            job.plan,
-            job.secrets,
-            job.paths,
-            job.site_file,
-            stages=(Stage.PREFLIGHT,),
-            on_finding=_telling(job),
-            ssh=_without_retries(job),
-        ),
-    )
-
-
-def _examined(
-    job: Job, calls: Calls, on_facts: Callable[[Mapping[str, FactSource]], None]
-) -> tuple[Finding, ...]:
-    here = Installed(job.site, job.site_file, job.plan, job.secrets, job.paths)
-    return _with_lost_hosts_again(
-        job,
-        lambda: examine(
-            here,
-            calls=calls,
-            on_finding=_telling(job),
-            on_facts=on_facts,
-            on_notice=lambda text: job.observer(Warned(text)),
-            ssh=_without_retries(job),
-        ),
-    )
-
-
-def _telling(job: Job) -> Callable[[Finding], None]:
-    return lambda finding: job.observer(TaskStarted(job.speak.text(finding.title)))
-
-
-def _without_retries(job: Job) -> SshSettings:
-    """A check has less time than a connection that is tried again takes."""
-    return replace(job.ssh, retry_seconds=0.0)
-
-
-def _with_lost_hosts_again(
-    job: Job, judged: Callable[[], tuple[Finding, ...]]
-) -> tuple[Finding, ...]:
-    """The findings; judged once more when a host was lost meanwhile that is back."""
-    findings = judged()
-    lost = {f.host for f in findings if f.id == REACHABLE and f.verdict is not Verdict.PASS}
-    if lost and _came_back(job, lost):
-        findings = judged()
-    return findings
-
-
-def _came_back(job: Job, names: set[str]) -> bool:
-    """Whether all of those hosts can be reached again, for as long as a connection is retried."""
-    try:
-        for host in job.site.hosts:
-            if host.name in names:
-                with runner_for(host, job.ssh) as runner:
-                    runner.run(["true"])
-    except (UnreachableError, TimeoutError):
-        return False
-    return True
-
-
-def _demand(findings: tuple[Finding, ...], what: str, speak: Language) -> None:
-    """Raises PhaseFailedError with all that is wrong and not waived, in that language.
-
-    Where there are many, with the remedy of each.
-    """
-    wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
-    if wrong:
-        wrong = list(said(wrong, speak))
-        required, remedy = speak.text("required"), speak.text("remedy")
-        raise PhaseFailedError(
-            speak.text(what),
-            evidence="\n".join(
-                f"{f.host}: {f.id}: {f.observed}"
-                + (f"; {required}: {f.required}" if f.required else "")
-                + (f"\n  {remedy}: {f.remedy}" if len(wrong) > 1 and f.remedy else "")
-                for f in wrong
-            ),
-            helps=wrong[0].remedy,
-        )

@@ -28,7 +28,7 @@ from ucontact_appliance.install.leftovers import sweep_leftovers
 from ucontact_appliance.install.lock import install_lock
 from ucontact_appliance.install.log import run_log
 from ucontact_appliance.install.managed import load_record, remember_rewritten
-from ucontact_appliance.install.phases import play_tagged
+from ucontact_appliance.install.plays import play_tagged
 from ucontact_appliance.install.run import stopped_midway
 from ucontact_appliance.install.server_lock import hold_servers
 from ucontact_appliance.install.surveying import look

@@ -11,7 +11,7 @@ from tests.unit.certs import issue
 from tests.unit.cli.test_cli import SITE, Command, ucontact
 from ucontact_appliance.cli import install
 from ucontact_appliance.facts.survey import Survey
-from ucontact_appliance.install import phases
+from ucontact_appliance.install import judging, plays
 from ucontact_appliance.install import run as install_run
 from ucontact_appliance.install.job import Surveyed
 from ucontact_appliance.planning.topology import make_plan
@@ -34,8 +34,8 @@ def _content_server(monkeypatch: pytest.MonkeyPatch) -> None:
         return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
 
     monkeypatch.setattr(install, "look", look)
-    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
-    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
+    monkeypatch.setattr(judging, "run_checks", lambda *words, **options: ())
+    monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
     monkeypatch.setattr(install_run, "demand_known", lambda *words: None)
 
 

@@ -20,7 +20,7 @@ from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageE
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.findings.registry import REACHABLE
-from ucontact_appliance.install import phases
+from ucontact_appliance.install import judging, phases, plays
 from ucontact_appliance.install.ansible import PlayResult
 from ucontact_appliance.install.events import CallMade, Event, Observer, TaskResult, Warned
 from ucontact_appliance.install.job import Job, Surveyed
@@ -60,8 +60,8 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
     missing = replace(
         finding("host.cores", Verdict.FAIL), observed="no ALPN", required="Python 3.9 or later"
     )
-    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: (missing, missing))
-    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
+    monkeypatch.setattr(judging, "run_checks", lambda *words, **options: (missing, missing))
+    monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
     told = a_job(lambda event: None, language(Tongue.ES))
     with pytest.raises(PhaseFailedError, match="no están listos") as caught:
         phases.Preflight().run(told)
@@ -90,8 +90,8 @@ def test_preflight_excuses_what_is_taken_over_and_nothing_else(
     passes: bool,
 ) -> None:
     found = tuple(finding(name, Verdict.FAIL) for name in failing)
-    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: found)
-    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
+    monkeypatch.setattr(judging, "run_checks", lambda *words, **options: found)
+    monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
     job = replace(a_job(lambda event: None), take_over=names)
     if passes:
         assert phases.Preflight().run(job) == 0
@@ -106,7 +106,7 @@ def test_a_take_over_tells_how_to_put_it_back_and_judges_again(
 ) -> None:
     found = tuple(finding(name, Verdict.FAIL) for name in left)
     copy = Copy("MySQL", "one", "/var/backups/ucontact/mysql-1", "ssh one sh restore.sh")
-    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: found)
+    monkeypatch.setattr(judging, "run_checks", lambda *words, **options: found)
     monkeypatch.setattr(phases, "take_over", lambda *words: iter((copy, "nothing of NGINX")))
     events: list[Event] = []
     job = a_job(events.append)
@@ -143,9 +143,9 @@ def test_a_host_that_was_lost_while_it_was_judged_is_judged_again_when_it_is_bac
             raise UnreachableError("host one can't be reached over ssh")
         yield LocalRunner()
 
-    monkeypatch.setattr(phases, "run_checks", judged)
-    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
-    monkeypatch.setattr(phases, "runner_for", reached)
+    monkeypatch.setattr(judging, "run_checks", judged)
+    monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
+    monkeypatch.setattr(judging, "runner_for", reached)
     job = replace(a_job(lambda event: None), ssh=SshSettings(Path("k"), Path("c"), 60.0))
     if back:
         assert phases.Preflight().run(job) == 0
@@ -167,10 +167,10 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """State folders of this test's own; checks that are content, and playbooks that change two."""
     monkeypatch.setenv("UCONTACT_ETC", str(tmp_path / "etc"))
     monkeypatch.setenv("UCONTACT_VAR", str(tmp_path / "var"))
-    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
-    monkeypatch.setattr(phases, "ready_package_managers", lambda *words, **options: None)
+    monkeypatch.setattr(judging, "run_checks", lambda *words, **options: ())
+    monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
     monkeypatch.setattr(
-        phases,
+        plays,
         "run_playbook",
         lambda *words, **options: PlayResult(0, (), changing(2)),
     )
@@ -278,7 +278,7 @@ def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
         observer(TaskResult(name, "Look", "roles/x.yml:1", "ignored", "login with s3cr3tvalue"))
         return PlayResult(0, ())
 
-    monkeypatch.setattr(phases, "run_playbook", fake)
+    monkeypatch.setattr(plays, "run_playbook", fake)
     seen: list[Event] = []
     phases.Play("base", "Base system").run(a_job(seen.append))
     assert [e.message for e in seen if isinstance(e, TaskResult)] == ["login with [secret]"]
@@ -312,8 +312,8 @@ def test_a_playbook_that_met_a_lock_of_apt_runs_again_when_it_is_free(
         assert not finish
         waited.extend(host.name for host in hosts)
 
-    monkeypatch.setattr(phases, "run_playbook", fake)
-    monkeypatch.setattr(phases, "ready_package_managers", wait)
+    monkeypatch.setattr(plays, "run_playbook", fake)
+    monkeypatch.setattr(plays, "ready_package_managers", wait)
     job = a_job(lambda event: None)
     if runs > 1:
         assert phases.Play("base", "Base system").run(job) == 7
@@ -329,9 +329,9 @@ def test_preflight_finishes_packages_only_after_an_interrupted_run_and_never_in_
     monkeypatch: pytest.MonkeyPatch, interrupted: bool
 ) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr(phases, "run_checks", lambda *words, **options: ())
+    monkeypatch.setattr(judging, "run_checks", lambda *words, **options: ())
     monkeypatch.setattr(
-        phases,
+        plays,
         "ready_package_managers",
         lambda *words, finish, **options: asked.append(finish),
     )
@@ -369,7 +369,7 @@ def test_verify_places_calls_and_fails_with_what_they_found(
         placed.append(calls)
         return (silent,)
 
-    monkeypatch.setattr(phases, "examine", examined)
+    monkeypatch.setattr(judging, "examine", examined)
     monkeypatch.setattr(phases, "remember_written", lambda *words: None)
     monkeypatch.setattr(
         phases,

@@ -1,0 +1,107 @@
+"""Judging a site before and after it is installed, for the phases that begin and end a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ucontact_appliance.checks.model import Calls, Finding, Stage, Verdict
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.facts.source import FactSource
+from ucontact_appliance.findings.registry import REACHABLE
+from ucontact_appliance.findings.run import run_checks
+from ucontact_appliance.findings.translated import said
+from ucontact_appliance.install.events import TaskStarted, Warned
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.operate.examination import examine
+from ucontact_appliance.operate.installed import Installed
+
+
+def ready(job: Job) -> tuple[Finding, ...]:
+    """Return the findings of the preflight stage."""
+    return _with_lost_hosts_again(
+        job,
+        lambda: run_checks(
+            job.site,
+            job.plan,
+            job.secrets,
+            job.paths,
+            job.site_file,
+            stages=(Stage.PREFLIGHT,),
+            on_finding=_telling(job),
+            ssh=_without_retries(job),
+        ),
+    )
+
+
+def examined(
+    job: Job, calls: Calls, on_facts: Callable[[Mapping[str, FactSource]], None]
+) -> tuple[Finding, ...]:
+    """Return the doctor's findings on what is installed; `on_facts` gets what was read."""
+    here = Installed(job.site, job.site_file, job.plan, job.secrets, job.paths)
+    return _with_lost_hosts_again(
+        job,
+        lambda: examine(
+            here,
+            calls=calls,
+            on_finding=_telling(job),
+            on_facts=on_facts,
+            on_notice=lambda text: job.observer(Warned(text)),
+            ssh=_without_retries(job),
+        ),
+    )
+
+
+def _telling(job: Job) -> Callable[[Finding], None]:
+    return lambda finding: job.observer(TaskStarted(job.speak.text(finding.title)))
+
+
+def _without_retries(job: Job) -> SshSettings:
+    """A check has less time than a connection that is tried again takes."""
+    return replace(job.ssh, retry_seconds=0.0)
+
+
+def _with_lost_hosts_again(
+    job: Job, judged: Callable[[], tuple[Finding, ...]]
+) -> tuple[Finding, ...]:
+    """The findings; judged once more when a host was lost meanwhile that is back."""
+    findings = judged()
+    lost = {f.host for f in findings if f.id == REACHABLE and f.verdict is not Verdict.PASS}
+    if lost and _came_back(job, lost):
+        findings = judged()
+    return findings
+
+
+def _came_back(job: Job, names: set[str]) -> bool:
+    """Whether all of those hosts can be reached again, for as long as a connection is retried."""
+    try:
+        for host in job.site.hosts:
+            if host.name in names:
+                with runner_for(host, job.ssh) as runner:
+                    runner.run(["true"])
+    except (UnreachableError, TimeoutError):
+        return False
+    return True
+
+
+def demand(findings: tuple[Finding, ...], what: str, speak: Language) -> None:
+    """Raises PhaseFailedError with all that is wrong and not waived, in that language.
+
+    Where there are many, with the remedy of each.
+    """
+    wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
+    if wrong:
+        wrong = list(said(wrong, speak))
+        required, remedy = speak.text("required"), speak.text("remedy")
+        raise PhaseFailedError(
+            speak.text(what),
+            evidence="\n".join(
+                f"{f.host}: {f.id}: {f.observed}"
+                + (f"; {required}: {f.required}" if f.required else "")
+                + (f"\n  {remedy}: {f.remedy}" if len(wrong) > 1 and f.remedy else "")
+                for f in wrong
+            ),
+            helps=wrong[0].remedy,
+        )

@@ -1,0 +1,108 @@
+"""Running a phase's playbook, and waiting for whoever has locked apt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError
+from ucontact_appliance.install.ansible import PlayResult, run_playbook
+from ucontact_appliance.install.events import Event, TaskResult, TaskStarted, Warned
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.package_manager import (
+    WAIT_SECONDS,
+    ready_package_managers,
+    says_locked,
+)
+from ucontact_appliance.redact import redactor
+from ucontact_appliance.resources import INSTALLER
+from ucontact_appliance.site.model import Host
+
+
+def play_tagged(job: Job, name: str, tag: str) -> int:
+    """Run the tasks of a playbook that have the tag; how many changed something.
+
+    Raises PhaseFailedError or UnreachableError with the task that failed.
+    """
+    return play(job, name, check=False, tags=(tag,))
+
+
+def play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int:
+    """Run the playbook; how many tasks changed something.
+
+    Where all that failed is that somebody else had locked apt, that is waited for, and the playbook
+    runs again: Ansible's own wait does not cover an installation of packages.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    changed = 0
+    while True:
+        if job.hold is not None:
+            job.hold.demand()
+        result = _played(job, name, check=check, tags=tags)
+        if job.hold is not None:
+            job.hold.demand()
+        changed += result.changed
+        locked = {one.host for one in result.failed if says_locked(one.message)}
+        others = {one.host for one in result.failed} - locked
+        if not locked or others or time.monotonic() > deadline:
+            break
+        hosts = [host for host in job.site.hosts if host.name in locked]
+        ready_for_packages(job, hosts, finish=False)
+    if result.failed:
+        raise _failure(result.failed)
+    if result.status:
+        raise PhaseFailedError(
+            f"ansible-playbook ended with status {result.status} before its first task",
+            evidence="its own words are in the log",
+        )
+    return changed
+
+
+def ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None:
+    """Wait until apt and dpkg are free there, and tell who holds them.
+
+    With `finish`, what our own interrupted run left half-way is finished first.
+    """
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        job.log(text)
+        job.observer(TaskStarted(text))
+        what = text.partition(" release apt")[0]
+        if what not in told:  # once where nobody watches a task's progress
+            told.add(what)
+            job.observer(Warned(text))
+
+    ready_package_managers(hosts, job.ssh, tell, finish=finish, ending=lambda: job.processes.ending)
+
+
+def _played(job: Job, name: str, *, check: bool, tags: tuple[str, ...]) -> PlayResult:
+    playbook = INSTALLER / "playbooks" / f"{name}.yml"
+    redacted = redactor(job.secrets.values())
+
+    def observer(event: Event) -> None:
+        if isinstance(event, TaskResult):
+            event = replace(event, message=redacted(event.message))
+        job.observer(event)
+
+    return run_playbook(
+        playbook,
+        job.inventory(),
+        job.secrets.tree(),
+        observer=observer,
+        log=job.log,
+        processes=job.processes,
+        check=check,
+        tags=tags,
+        held=job.held,
+    )
+
+
+def _failure(failed: tuple[TaskResult, ...]) -> Exception:
+    first = failed[0]
+    kind = UnreachableError if first.status == "unreachable" else PhaseFailedError
+    return kind(
+        f"host {first.host}: {first.task}",
+        evidence="\n".join(f"{result.host}: {result.path}: {result.message}" for result in failed),
+    )

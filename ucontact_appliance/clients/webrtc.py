@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fractions
 import time
-from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -23,10 +21,9 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioFrame, VideoFrame
+from aiortc.mediastreams import MediaStreamTrack
 
-from ucontact_appliance.clients.audio import find_tone, mono_bytes, tone_samples
+from ucontact_appliance.clients.audio import find_tone
 from ucontact_appliance.clients.calls import (
     ANSWERED,
     CONNECTED_ICE,
@@ -49,22 +46,12 @@ from ucontact_appliance.clients.calls import (
 from ucontact_appliance.clients.marks import SeeingLoop, run_seeing, tcp_ear
 from ucontact_appliance.clients.sip import Call, SipLine, open_line
 from ucontact_appliance.clients.speech import (
-    RATE as SPEECH_RATE,
-)
-from ucontact_appliance.clients.speech import (
     hear_speech,
-    resampled,
     speech_samples,
 )
+from ucontact_appliance.clients.tracks import RATE, Ear, Eye, PictureTrack, SpeechTrack, ToneTrack
 
-_RATE = 48000
 _NARROW_RATE = 8000
-_LONGEST_GAP_SECONDS = 1.0  # more is no loss, but a stream that began anew
-_VIDEO_CLOCK = 90000  # RFC 7741
-_PICTURES_A_SECOND = 10
-_WIDTH, _HEIGHT = 320, 240
-_FRAME_SECONDS = 0.02
-_FRAME_SAMPLES = int(_RATE * _FRAME_SECONDS)
 _PICTURES_SECONDS = 6  # at most, for pictures that a busy machine brings late
 _MEDIA_SECONDS = 8.0  # ICE and DTLS: a LAN takes well below one
 _REPORTS_STEP_SECONDS = 0.2
@@ -85,120 +72,7 @@ class _Stopwatch:
         self._last = now
 
 
-class _ToneTrack(MediaStreamTrack):  # type: ignore[misc]
-    """An endless sine in frames of 20 ms, in real time."""
-
-    kind = "audio"
-
-    def __init__(self, hertz: float) -> None:
-        super().__init__()
-        self._hertz = hertz
-        self._pace = _Pace()
-
-    async def recv(self) -> AudioFrame:
-        """The next frame, when its time has come."""
-        if self.readyState != "live":
-            raise MediaStreamError
-        begin = await self._pace.due()
-        samples = tone_samples(begin, _FRAME_SAMPLES, _RATE, self._hertz)
-        return _audio_frame(samples, begin)
-
-
-class _SpeechTrack(MediaStreamTrack):  # type: ignore[misc]
-    """Half a second of tone, the speech, and silence, in frames of 20 ms, in real time."""
-
-    kind = "audio"
-
-    def __init__(self, hertz: float) -> None:
-        super().__init__()
-        lead = tone_samples(0, _RATE // 2, _RATE, hertz, 0.1)
-        self._samples = lead + resampled(speech_samples(), SPEECH_RATE, _RATE)
-        self._pace = _Pace()
-
-    async def recv(self) -> AudioFrame:
-        """The next frame, when its time has come."""
-        if self.readyState != "live":
-            raise MediaStreamError
-        begin = await self._pace.due()
-        part = self._samples[begin : begin + _FRAME_SAMPLES]
-        part.extend([0] * (_FRAME_SAMPLES - len(part)))
-        return _audio_frame(part, begin)
-
-
-class _Pace:
-    """When the next 20 ms of sound are due."""
-
-    def __init__(self) -> None:
-        self._sent = 0
-        self._start: float | None = None
-
-    async def due(self) -> int:
-        """Wait for it; the number of its first sample."""
-        if self._start is None:
-            self._start = time.monotonic()
-        await asyncio.sleep(max(self._start + self._sent / _RATE - time.monotonic(), 0))
-        begin = self._sent
-        self._sent += _FRAME_SAMPLES
-        return begin
-
-
-class _PictureTrack(MediaStreamTrack):  # type: ignore[misc]
-    """A grey picture with a bar that moves, 320 by 240, ten a second."""
-
-    kind = "video"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = 0
-        self._start: float | None = None
-
-    async def recv(self) -> VideoFrame:
-        """The next frame, when its time has come."""
-        if self.readyState != "live":
-            raise MediaStreamError
-        if self._start is None:
-            self._start = time.monotonic()
-        due = self._start + self.sent / _PICTURES_A_SECOND - time.monotonic()
-        await asyncio.sleep(max(due, 0))
-        frame = VideoFrame(_WIDTH, _HEIGHT, "yuv420p")
-        at = self.sent * 8 % (_WIDTH - 16)
-        grey, white = bytes([96]), bytes([235])
-        row = grey * at + white * 16 + grey * (_WIDTH - 16 - at)
-        luma = frame.planes[0]
-        luma.update(row.ljust(luma.line_size, b"\0") * _HEIGHT)
-        for plane in frame.planes[1:]:
-            plane.update(bytes([128]) * (plane.line_size * plane.height))
-        frame.pts = self.sent * _VIDEO_CLOCK // _PICTURES_A_SECOND
-        frame.time_base = fractions.Fraction(1, _VIDEO_CLOCK)
-        self.sent += 1
-        return frame
-
-
-def _audio_frame(samples: array[int], pts: int) -> AudioFrame:
-    frame = AudioFrame(format="s16", layout="mono", samples=len(samples))
-    frame.planes[0].update(samples.tobytes())
-    frame.pts = pts
-    frame.sample_rate = _RATE
-    frame.time_base = fractions.Fraction(1, _RATE)
-    return frame
-
-
-class _Eye:
-    """Counts the pictures that a track brings."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.size = (0, 0)
-
-    async def watch(self, track: MediaStreamTrack) -> None:
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                frame = await track.recv()
-                self.frames += 1
-                self.size = (frame.width, frame.height)
-
-
-async def _seen(peer: RTCPeerConnection, eye: _Eye, pictures: int) -> None:
+async def _seen(peer: RTCPeerConnection, eye: Eye, pictures: int) -> None:
     """Wait until so many are back, for some seconds, and send a whole picture every second.
 
     Where the first one was lost, those that only tell what moved leave the far side dark.
@@ -210,32 +84,6 @@ async def _seen(peer: RTCPeerConnection, eye: _Eye, pictures: int) -> None:
         for sender in senders:
             sender._send_keyframe()  # aiortc names this nowhere in public
         await asyncio.sleep(1)
-
-
-class _Ear:
-    """Collects what a track brings, as 16 bit samples; silence stands for what was lost."""
-
-    def __init__(self) -> None:
-        self.samples: array[int] = array("h")
-        self.rate = _RATE
-        self.first = asyncio.Event()
-        self._next: int | None = None
-
-    async def listen(self, track: MediaStreamTrack) -> None:
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                self.take(await track.recv())
-
-    def take(self, frame: AudioFrame) -> None:
-        """Add a frame; its time (pts, in samples) says how much is missing before it."""
-        self.rate = frame.sample_rate
-        if frame.pts is not None:
-            missing = frame.pts - self._next if self._next is not None else 0
-            if 0 < missing <= _LONGEST_GAP_SECONDS * self.rate:
-                self.samples.extend([0] * missing)
-            self._next = frame.pts + frame.samples
-        self.samples.frombytes(mono_bytes(frame))
-        self.first.set()
 
 
 async def place_call(
@@ -323,7 +171,7 @@ async def _call(
     watch: _Stopwatch,
 ) -> CallRecord:
     peer = RTCPeerConnection(RTCConfiguration(iceServers=_ice_servers(request.way)))
-    ear, eye = _Ear(), _Eye()
+    ear, eye = Ear(), Eye()
     listening: list[asyncio.Task[None]] = []
 
     def take(track: MediaStreamTrack) -> None:
@@ -334,7 +182,7 @@ async def _call(
     call: Call | None = None
     looking: asyncio.Task[None] | None = None
     try:
-        picture = _PictureTrack() if request.video else None
+        picture = PictureTrack() if request.video else None
         sender = _add_tracks(peer, request, picture)
         offer = await _offer(peer, sender, request)
         watch.step(GATHERED)
@@ -353,7 +201,7 @@ async def _call(
         await asyncio.sleep(request.seconds)
         await _seen(peer, eye, request.pictures)
         answered = audio_codecs(call.answer)
-        clock = _RATE if answered[:1] == ("opus",) else _NARROW_RATE  # RFC 7587, RFC 3551
+        clock = RATE if answered[:1] == ("opus",) else _NARROW_RATE  # RFC 7587, RFC 3551
         media = await _media(peer, clock, wait=request.reports)
         dtls = sender.transport
         profile = _profile(dtls)
@@ -391,10 +239,10 @@ async def _call(
 
 
 def _add_tracks(
-    peer: RTCPeerConnection, request: Request, picture: _PictureTrack | None
+    peer: RTCPeerConnection, request: Request, picture: PictureTrack | None
 ) -> RTCRtpSender:
     """Add what is sent; the sender of the sound."""
-    track = _SpeechTrack if request.speech else _ToneTrack
+    track = SpeechTrack if request.speech else ToneTrack
     sender = peer.addTrack(track(request.hertz))
     if picture is not None:
         peer.addTrack(picture)

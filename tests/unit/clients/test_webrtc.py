@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.unit.sites import small_site
-from ucontact_appliance.clients import webrtc
+from ucontact_appliance.clients import tracks, webrtc
 from ucontact_appliance.clients.calls import (
     ANSWERED,
     CONNECTED_TLS,
@@ -231,8 +231,8 @@ def test_an_unmarked_call_says_nothing_of_the_doctor(pki: Path) -> None:
 
 def test_what_is_sent_is_a_picture_and_a_frame_of_speech() -> None:
     async def first() -> tuple[int, int, int, int]:
-        picture = await webrtc._PictureTrack().recv()
-        sound = await webrtc._SpeechTrack(440.0).recv()
+        picture = await tracks.PictureTrack().recv()
+        sound = await tracks.SpeechTrack(440.0).recv()
         return picture.width, picture.height, sound.samples, sound.sample_rate
 
     assert asyncio.run(first()) == (320, 240, 960, 48000)
@@ -247,7 +247,7 @@ def _frame(pts: int | None, level: int) -> AudioFrame:
 
 
 def test_silence_stands_for_a_lost_packet() -> None:
-    ear = webrtc._Ear()
+    ear = tracks.Ear()
     for frame in (_frame(1000, 5), _frame(1160, 6), _frame(1480, 7)):
         ear.take(frame)
     assert list(ear.samples) == [5] * 160 + [6] * 160 + [0] * 160 + [7] * 160
@@ -256,7 +256,7 @@ def test_silence_stands_for_a_lost_packet() -> None:
 
 @pytest.mark.parametrize("pts", [500, 100_000, None])
 def test_a_stream_that_begins_anew_or_tells_no_time_is_taken_as_it_comes(pts: int | None) -> None:
-    ear = webrtc._Ear()
+    ear = tracks.Ear()
     ear.take(_frame(1000, 5))
     ear.take(_frame(pts, 6))
     assert list(ear.samples) == [5] * 160 + [6] * 160
@@ -278,7 +278,7 @@ class _Sender:
 def test_pictures_that_come_late_are_waited_for_with_whole_ones(
     monkeypatch: pytest.MonkeyPatch, late: int, asked: int
 ) -> None:
-    eye = webrtc._Eye()
+    eye = tracks.Eye()
 
     def brings() -> None:
         eye.frames += 5 if sender.whole == late else 0

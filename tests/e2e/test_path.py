@@ -51,16 +51,18 @@ def _measured(reflector: int, out: Way, back: Way | None = None) -> PathQuality:
 
 
 def _in_a_quiet_moment(reflector: int, out: Way, back: Way) -> PathQuality:
-    """Measured again, three times at most, while the machine delays even the steady direction.
+    """Measured again, six times at most, while the machine delays even the steady direction.
 
-    What a busy machine adds to both ends is neither the relay's nor an error of the probe.
+    So too while packets overtake others, which the relay's delays are too short for. What a busy
+    machine adds to both ends is neither the relay's nor an error of the probe.
     """
     session = Session(seconds=5, rate=40)
     steady = "out" if len(out.delays) == 1 else "back"
-    for _ in range(3):
+    for _ in range(6):
         with impaired(reflector, out, back) as port:
             found = measure(LocalRunner(), sys.executable, "127.0.0.1", port, session)
-        if (getattr(found, steady).jitter_ms or 0.0) < _QUIET_MS:
+        calm = (getattr(found, steady).jitter_ms or 0.0) < _QUIET_MS
+        if calm and not found.out.reordered and not found.back.reordered:
             break
     return found
 

@@ -131,17 +131,18 @@ def test_every_managed_thing_that_was_changed_opens_its_phase(
     absent = {i for i in every if i.startswith("package ") and "ok installed" not in every[i]}
     changed = every.keys() - units - absent - _SPARED
 
-    installed.sh("set -e\n" + "\n".join(_change(item) for item in sorted(changed)))
-    different = different_now(site, paths)
-    for phase, items in recorded.items():
-        assert (different[phase] - units) ^ (items.keys() & changed) == set(), phase
     names = " ".join(sorted(unit.removeprefix("unit ") for unit in units))
-    # A unit that a timer starts just now is neither active nor not.
+    # Before anything is broken: then services that can't start are started again and again.
     look = (
         f"for _ in $(seq 30); do systemctl is-active {names} | grep -q ing || break; sleep 0.5; "
         f"done; systemctl is-enabled {names}; systemctl is-active {names} || :"
     )
     before = installed.sh(look)
+
+    installed.sh("set -e\n" + "\n".join(_change(item) for item in sorted(changed)))
+    different = different_now(site, paths)
+    for phase, items in recorded.items():
+        assert (different[phase] - units) ^ (items.keys() & changed) == set(), phase
     installed.sh(f"systemctl disable --now {names} 2>&1")
     different = different_now(site, paths)
     assert units <= set().union(*different.values())

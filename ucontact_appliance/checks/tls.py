@@ -6,9 +6,9 @@ Every service gets the same checks; those that browsers come to get some more.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from cryptography.x509 import load_der_x509_certificate
@@ -110,7 +110,27 @@ SERVICES = (
     ),
 )
 
-tls_check = partial(check, remedy="{install}", timeout=20.0)
+
+def _question(
+    service: Service,
+    name: str,
+    title: str,
+    severity: Severity,
+    *,
+    requirements: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
+) -> Callable[[Callable[[Subject], Judgement]], Check]:
+    """Declare a check of that service, which is judged once the service answers."""
+    return check(
+        id=f"tls.{service.id}.{name}",
+        title=title,
+        severity=severity,
+        requirements=(service.requirement, *requirements),
+        remedy="{install}",
+        role=service.role,
+        needs=(service.answers, *needs),
+        timeout=20.0,
+    )
 
 
 def roots_file(subject: Subject) -> str:
@@ -143,13 +163,12 @@ def judge_trust(found: Handshake, roots: str) -> Judgement:
 
 
 def _trust(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.trust",
-        title=f"The certificate of {service.title} verifies",
-        severity=Severity.CRITICAL,
-        requirements=(service.requirement,),
-        role=service.role,
-        needs=(service.answers, *_on_disk(service)),
+    @_question(
+        service,
+        "trust",
+        f"The certificate of {service.title} verifies",
+        Severity.CRITICAL,
+        needs=_on_disk(service),
     )
     def judge(subject: Subject) -> Judgement:
         return judge_trust(_greeting(subject, service), roots_file(subject))
@@ -166,13 +185,12 @@ def judge_names(found: Handshake, name: str) -> Judgement:
 
 
 def _name(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.name",
-        title=f"The certificate of {service.title} has the portal's name",
-        severity=Severity.CRITICAL,
-        requirements=(service.requirement,),
-        role=service.role,
-        needs=(service.answers, *_on_disk(service)),
+    @_question(
+        service,
+        "name",
+        f"The certificate of {service.title} has the portal's name",
+        Severity.CRITICAL,
+        needs=_on_disk(service),
     )
     def judge(subject: Subject) -> Judgement:
         return judge_names(_greeting(subject, service), subject.site.fqdn)
@@ -191,18 +209,12 @@ def judge_expiry(found: Handshake, now: datetime) -> Judgement:
 
 
 def _expiry(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.expiry",
-        title=f"The certificate of {service.title} stays valid",
-        severity=Severity.HIGH,
-        requirements=(service.requirement,),
-        role=service.role,
-        needs=(
-            service.answers,
-            *_on_disk(service),
-            f"tls.{service.id}.trust",
-            "certificates.dates",
-        ),
+    @_question(
+        service,
+        "expiry",
+        f"The certificate of {service.title} stays valid",
+        Severity.HIGH,
+        needs=(*_on_disk(service), f"tls.{service.id}.trust", "certificates.dates"),
     )
     def judge(subject: Subject) -> Judgement:
         return judge_expiry(_greeting(subject, service), subject.now)
@@ -230,13 +242,12 @@ def judge_versions(
 
 
 def _versions(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.versions",
-        title=f"{service.leading} speaks no TLS older than 1.2",
-        severity=Severity.HIGH,
-        requirements=(service.requirement, "R08"),
-        role=service.role,
-        needs=(service.answers,),
+    @_question(
+        service,
+        "versions",
+        f"{service.leading} speaks no TLS older than 1.2",
+        Severity.HIGH,
+        requirements=("R08",),
     )
     def judge(subject: Subject) -> Judgement:
         answers = subject.facts.get(facts.versions, service.port, OFFERED_VERSIONS)
@@ -262,13 +273,12 @@ def judge_secrecy(answers: tuple[Answer, ...]) -> Judgement:
 
 
 def _secrecy(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.secrecy",
-        title=f"{service.leading} has forward secrecy only",
-        severity=Severity.HIGH,
-        requirements=(service.requirement, "R08"),
-        role=service.role,
-        needs=(service.answers,),
+    @_question(
+        service,
+        "secrecy",
+        f"{service.leading} has forward secrecy only",
+        Severity.HIGH,
+        requirements=("R08",),
     )
     def judge(subject: Subject) -> Judgement:
         answers = subject.facts.get(facts.cipher_groups, service.port, WEAK_CIPHERS)
@@ -296,13 +306,12 @@ def judge_preference(found: facts.Preference) -> Judgement:
 
 
 def _order(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.order",
-        title=f"{service.leading} chooses the cipher itself",
-        severity=Severity.LOW,
-        requirements=(service.requirement, "R08"),
-        role=service.role,
-        needs=(service.answers,),
+    @_question(
+        service,
+        "order",
+        f"{service.leading} chooses the cipher itself",
+        Severity.LOW,
+        requirements=("R08",),
     )
     def judge(subject: Subject) -> Judgement:
         certificate = _greeting(subject, service).certificate
@@ -328,13 +337,12 @@ def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
 
 
 def _curves(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.curves",
-        title=f"{service.leading} speaks the usual curves",
-        severity=Severity.MEDIUM,
-        requirements=(service.requirement, "R08"),
-        role=service.role,
-        needs=(service.answers,),
+    @_question(
+        service,
+        "curves",
+        f"{service.leading} speaks the usual curves",
+        Severity.MEDIUM,
+        requirements=("R08",),
     )
     def judge(subject: Subject) -> Judgement:
         names = tuple(row["name"] for row in _TABLE["curves"])
@@ -354,14 +362,7 @@ def judge_alpn(found: Handshake, service: Service) -> Judgement:
 
 
 def _alpn(service: Service) -> Check:
-    @tls_check(
-        id=f"tls.{service.id}.alpn",
-        title=f"{service.leading} speaks the right HTTP",
-        severity=Severity.HIGH,
-        requirements=(service.requirement,),
-        role=service.role,
-        needs=(service.answers,),
-    )
+    @_question(service, "alpn", f"{service.leading} speaks the right HTTP", Severity.HIGH)
     def judge(subject: Subject) -> Judgement:
         roots, offered = roots_file(subject), service.offered_alpn
         found = subject.facts.get(facts.greeting, service.port, roots, offered)

@@ -19,7 +19,7 @@ from ucontact_appliance.cli.doctor_answer import (
 )
 from ucontact_appliance.cli.doctor_former import refuse_former
 from ucontact_appliance.cli.doctor_history import changes, history
-from ucontact_appliance.cli.doctor_run import keep, run_here
+from ucontact_appliance.cli.doctor_run import check_up
 from ucontact_appliance.cli.doctor_timer import night
 from ucontact_appliance.cli.network import network
 from ucontact_appliance.cli.options import (
@@ -31,7 +31,6 @@ from ucontact_appliance.cli.options import (
 )
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.findings.document import schema_text
-from ucontact_appliance.operate.installed import load_installed
 
 
 class _Doctor(typer.core.TyperGroup):
@@ -99,21 +98,17 @@ def doctor(
                 helps=f"ucontact doctor {context.invoked_subcommand} --help",
             )
         return
-    require_root()
-    path, names = site_file(site), tuple(only or ())
-    if notify is not None:  # the timer's own run
-        _demand_whole(names, notify, as_json=as_json)
-        run = night(notify, path, calls=Calls.DEEP if deep else Calls.ECHO)
-    else:
-        here, calls = load_installed(path), Calls.DEEP if deep else Calls.NONE
-        run = run_here(here, calls=calls, only=names)
-        if not names:  # parts can't be compared
-            keep(here, run, calls=calls)
+    if notify is None:
+        run = check_up(site, deep=deep, only=only)
+    else:  # the timer's own run
+        require_root()
+        _demand_whole(only, notify, as_json=as_json)
+        run = night(notify, site_file(site), calls=Calls.DEEP if deep else Calls.ECHO)
     answer(run, spoken(lang), as_json=as_json, everything=everything)
 
 
-def _demand_whole(names: tuple[str, ...], notify: Path, *, as_json: bool) -> None:
-    if names or as_json:
+def _demand_whole(only: list[str] | None, notify: Path, *, as_json: bool) -> None:
+    if only or as_json:
         raise UsageError(
             "--notify tells of whole runs, to those that its file names",
             helps=f"ucontact doctor --notify {notify}",

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ucontact_appliance.checks.model import Calls, Finding
+from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.cli.console import show_text
 from ucontact_appliance.cli.doctor_answer import DeepOption, OnlyOption, end_by, spoken
-from ucontact_appliance.cli.doctor_run import Run, run_here
-from ucontact_appliance.cli.options import LangOption, SiteOption, require_root, site_file
+from ucontact_appliance.cli.doctor_run import Run, calls_of, installed_site, run_here
+from ucontact_appliance.cli.options import LangOption, SiteOption
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.findings.translated import said
-from ucontact_appliance.language.catalogue import Language
-from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
 from ucontact_appliance.report.prometheus import SUFFIX, to_text
 from ucontact_appliance.site.files import write_atomic
@@ -48,8 +45,13 @@ def nagios(
       ucontact doctor export nagios --only tls
     """
     speak = spoken(lang)
-    with as_plugin(speak):
+    try:
         run = _run(site, deep=deep, only=only)
+    except (ApplianceError, OSError) as error:
+        # What keeps the checks from being run is UNKNOWN to a monitoring system, on stdout.
+        told = error if isinstance(error, ApplianceError) else UnreachableError(str(error))
+        show_text(trouble_line(told, speak))
+        raise typer.Exit(Status.UNKNOWN) from None
     findings = said(run.findings, speak)
     show_text(to_line(findings, run.seconds, speak))
     raise typer.Exit(status_of(findings))
@@ -78,32 +80,18 @@ def prometheus(
             helps=f"ucontact doctor export prometheus --out {out_file.with_suffix(SUFFIX)}",
         )
     run = _run(site, deep=deep, only=only)
-    show_metrics(run.site.site, run.findings, run.time, run.seconds, out_file)
+    _show_metrics(run.site.site, run.findings, run.time, run.seconds, out_file)
     end_by(run.findings)
 
 
 def _run(site: Path | None, *, deep: bool, only: list[str] | None) -> Run:
     """A run that is not kept: a monitoring system's polls would push the others out."""
-    require_root()
-    here = load_installed(site_file(site))
-    return run_here(here, calls=Calls.DEEP if deep else Calls.NONE, only=tuple(only or ()))
+    return run_here(installed_site(site), calls=calls_of(deep), only=tuple(only or ()))
 
 
-@contextmanager
-def as_plugin(speak: Language) -> Iterator[None]:
-    """For a monitoring system, what keeps the checks from being run is its UNKNOWN, on stdout."""
-    try:
-        yield
-    except (ApplianceError, OSError) as error:
-        told = error if isinstance(error, ApplianceError) else UnreachableError(str(error))
-        show_text(trouble_line(told, speak))
-        raise typer.Exit(Status.UNKNOWN) from None
-
-
-def show_metrics(
+def _show_metrics(
     site: str, findings: Sequence[Finding], time: datetime, seconds: float, out_file: Path | None
 ) -> None:
-    """Print the metrics, or replace the file that holds them."""
     text = to_text(site, findings, time, seconds)
     if out_file is None:
         show_text(text, newline=False)

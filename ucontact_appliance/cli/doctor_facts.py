@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.doctor_answer import (
     AllOption,
     DeepOption,
@@ -15,15 +14,12 @@ from ucontact_appliance.cli.doctor_answer import (
     answer,
     spoken,
 )
-from ucontact_appliance.cli.doctor_run import keep, run_here, run_stored
+from ucontact_appliance.cli.doctor_run import check_up, run_stored
 from ucontact_appliance.cli.options import (
     JsonOption,
     LangOption,
     SiteOption,
-    require_root,
-    site_file,
 )
-from ucontact_appliance.operate.installed import load_installed
 
 app = typer.Typer(add_completion=False, help="Store what is read, without secrets; judge it later.")
 
@@ -47,12 +43,7 @@ def save(
 
       ucontact doctor facts save facts.json --deep
     """
-    require_root()
-    here, names = load_installed(site_file(site)), tuple(only or ())
-    calls = Calls.DEEP if deep else Calls.NONE
-    run = run_here(here, calls=calls, only=names, facts_file=file)
-    if not names:
-        keep(here, run, calls=calls)
+    run = check_up(site, deep=deep, only=only, facts_file=file)
     answer(run, spoken(lang), as_json=as_json, everything=everything)
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import show_json
 from ucontact_appliance.cli.doctor_answer import DeepOption, answer, spoken
-from ucontact_appliance.cli.doctor_run import keep, run_here
+from ucontact_appliance.cli.doctor_run import calls_of, installed_site, keep, run_here
 from ucontact_appliance.cli.doctor_view import history_rows, show_history
 from ucontact_appliance.cli.options import (
     JsonOption,
     LangOption,
     SiteOption,
-    require_root,
-    site_file,
 )
 from ucontact_appliance.operate.history import changes_since, kept_runs
-from ucontact_appliance.operate.installed import load_installed
 
 
 def history(
@@ -31,8 +27,7 @@ def history(
 
       ucontact doctor history --json
     """
-    require_root()
-    runs = kept_runs(load_installed(site_file(site)).paths.doctor)
+    runs = kept_runs(installed_site(site).paths.doctor)
     if as_json:
         show_json(history_rows(runs))
     else:
@@ -54,9 +49,7 @@ def changes(
 
       ucontact doctor changes --deep --json
     """
-    require_root()
-    here = load_installed(site_file(site))
-    calls = Calls.DEEP if deep else Calls.NONE
+    here, calls = installed_site(site), calls_of(deep)
     run = run_here(here, calls=calls)
     run = replace(
         run, changes=changes_since(kept_runs(here.paths.doctor), run.findings, calls=calls)

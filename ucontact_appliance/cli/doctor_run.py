@@ -10,13 +10,14 @@ from pathlib import Path
 from ucontact_appliance.checks.model import Calls, Finding
 from ucontact_appliance.cli.console import err
 from ucontact_appliance.cli.doctor_view import warn
+from ucontact_appliance.cli.options import require_root, site_file
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.findings.changes import Changes
 from ucontact_appliance.findings.offline import judge_snapshot, load_snapshot
 from ucontact_appliance.operate.examination import examine, save_facts
 from ucontact_appliance.operate.history import By, keep_run
-from ucontact_appliance.operate.installed import Installed
+from ucontact_appliance.operate.installed import Installed, load_installed
 from ucontact_appliance.report.changed import moment
 from ucontact_appliance.site.model import Site
 
@@ -30,6 +31,28 @@ class Run:
     findings: tuple[Finding, ...]
     seconds: float
     changes: Changes | None = None
+
+
+def installed_site(site: Path | None) -> Installed:
+    """Return what is installed. Raises UsageError unless run by root, and what loading raises."""
+    require_root()
+    return load_installed(site_file(site))
+
+
+def calls_of(deep: bool) -> Calls:
+    """The real calls of a run that a person starts."""
+    return Calls.DEEP if deep else Calls.NONE
+
+
+def check_up(
+    site: Path | None, *, deep: bool, only: list[str] | None, facts_file: Path | None = None
+) -> Run:
+    """Look at the installed site, and keep the run if it is a whole one."""
+    here, names, calls = installed_site(site), tuple(only or ()), calls_of(deep)
+    run = run_here(here, calls=calls, only=names, facts_file=facts_file)
+    if not names:  # parts can't be compared
+        keep(here, run, calls=calls)
+    return run
 
 
 def run_here(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import out, show_error
 from ucontact_appliance.cli.doctor_answer import DeepOption
-from ucontact_appliance.cli.doctor_run import Run, keep, run_here
+from ucontact_appliance.cli.doctor_run import Run, installed_site, keep, run_here
 from ucontact_appliance.cli.options import LangOption, SiteOption, require_root, site_file
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.language.choice import Tongue, tongue_of
+from ucontact_appliance.language.choice import tongue_of
 from ucontact_appliance.operate.history import changes_since, kept_runs
 from ucontact_appliance.operate.installed import Installed, load_installed
 from ucontact_appliance.operate.notify import mail_address, webhook_address
@@ -67,12 +67,23 @@ def set_timer(
 
       ucontact doctor timer set --at 03:30 --deep --webhook -
     """
-    require_root()
-    path = site_file(site)
-    here = load_installed(path)
-    wishes = Wishes(at, mail, webhook, allow_http, lang, deep)
-    watch = _watch(here.site.site, wishes)
-    timer = install_timer(watch, path.resolve(), here.paths.watch)
+    here = installed_site(site)
+    if webhook == "-":
+        webhook = sys.stdin.readline().strip()
+    try:
+        watch = Watch(
+            site=here.site.site,
+            at=at,
+            mail=mail_address(mail) if mail else None,
+            webhook=webhook_address(webhook, allow_http=allow_http) if webhook else None,
+            lang=lang or tongue_of(os.environ),
+            deep=deep,
+        )
+    except ValidationError:
+        raise UsageError(
+            f"{at!r} is no time of day", helps="ucontact doctor timer set --at 03:30"
+        ) from None
+    timer = install_timer(watch, here.site_file.resolve(), here.paths.watch)
     _show("set", timer, watch)
 
 
@@ -121,37 +132,6 @@ def _show(state: str, timer: Timer, watch: Watch) -> None:
         highlight=False,
         soft_wrap=True,
     )
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What was asked for a timer."""
-
-    at: str
-    mail: str | None
-    webhook: str | None
-    allow_http: bool
-    lang: Tongue | None = None
-    deep: bool = False
-
-
-def _watch(site: str, wishes: Wishes) -> Watch:
-    webhook = wishes.webhook
-    if webhook == "-":
-        webhook = sys.stdin.readline().strip()
-    try:
-        return Watch(
-            site=site,
-            at=wishes.at,
-            mail=mail_address(wishes.mail) if wishes.mail else None,
-            webhook=webhook_address(webhook, allow_http=wishes.allow_http) if webhook else None,
-            lang=wishes.lang or tongue_of(os.environ),
-            deep=wishes.deep,
-        )
-    except ValidationError:
-        raise UsageError(
-            f"{wishes.at!r} is no time of day", helps="ucontact doctor timer set --at 03:30"
-        ) from None
 
 
 def night(path: Path, site_file: Path, *, calls: Calls) -> Run:

@@ -79,33 +79,33 @@ forget_strange() {
     done
 }
 
-wanted() {  # the rows of reloads: all, or those of $only
+wanted() {  # the rows of reloads, or of those in $only
     reloads | while IFS= read -r row; do
         case " ${only:-${row%%|*}} " in *" ${row%%|*} "*) echo "$row" ;; esac
     done
 }
 
-remember_reloads() {
-    wanted | while IFS='|' read -r name commands files; do remember "$name" "$(fingerprint $files)"; done
-}
-
-# All that is new first, then one look for what was refused; a refused one is told again next time.
+# All that is new first, then one look for what was refused: then the next run reloads it again. What
+# is remembered was read before the reload: a file that is changed meanwhile stays new.
 reload_new() {
     start=$(mark)
     told=$(wanted | while IFS='|' read -r name commands files; do
-        is_new "$name" "$(fingerprint $files)" || continue
+        sum=$(fingerprint $files)
+        is_new "$name" "$sum" || continue
         echo "$commands" | tr ';' '\n' | while read -r command; do ask "$command"; done
-        echo "$name"
+        echo "$name $sum"
     done)
     [ -n "$told" ] || return 0
     refused=$(refusals "$start")
     if [ -n "$refused" ]; then
         printf 'Asterisk refused what is new (%s) and keeps what it had:\n%s\n' \
-            "$(echo "$told" | paste -sd ' ')" "$refused" >&2
+            "$(echo "$told" | cut -d ' ' -f 1 | paste -sd ' ')" "$refused" >&2
         exit 1
     fi
-    for name in $told; do echo "applied: $name reloaded"; done
-    remember_reloads
+    echo "$told" | while read -r name sum; do
+        remember "$name" "$sum"
+        echo "applied: $name reloaded"
+    done
 }
 
 calls_end() {
@@ -131,7 +131,9 @@ if is_new asterisk "$sum" || ! systemctl --quiet is-active asterisk.service; the
     calls_end
     systemctl daemon-reload
     systemctl restart asterisk.service
-    remember_reloads
+    reloads | while IFS='|' read -r name commands files; do
+        remember "$name" "$(fingerprint $files)"
+    done
     remember asterisk "$sum"
     echo "applied: asterisk.service restarted"
 else

@@ -22,7 +22,7 @@ _OURS = {"paths", "source", "secret"}  # not the module's
 class ActionModule(ActionBase):
     """Return the module's result for the rendered entries."""
 
-    _VALID_ARGS = frozenset({"entries"})
+    _VALID_ARGS = frozenset({"entries", "temporary"})
     _requires_connection = True
 
     def run(self, tmp=None, task_vars=None):
@@ -30,7 +30,8 @@ class ActionModule(ActionBase):
         entries = self._task.args.get("entries")
         if not isinstance(entries, list):
             raise AnsibleActionFail("etc_tree: entries is a list of files, folders and links")
-        arguments = {"entries": [], "secrets": {}}
+        temporary = self._task.args.get("temporary", False)
+        arguments = {"entries": [], "secrets": {}, "temporary": temporary}
         for entry in entries:
             _demand_known(entry)
             for path in entry.get("paths") or [entry.get("path")]:

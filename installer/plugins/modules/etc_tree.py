@@ -44,6 +44,10 @@ options:
     description: Content of files that nobody may read in a log, in base64, by path.
     type: dict
     default: {}
+  temporary:
+    description: Whether a later task moves these away. Then they are not reported as managed.
+    type: bool
+    default: false
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
@@ -389,6 +393,7 @@ def main():
                 },
             },
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "temporary": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -404,7 +409,8 @@ def main():
         module.fail_json(msg=str(error), changes=[], invocation=quiet)
     except (IOError, OSError) as error:
         module.fail_json(msg=str(error), changes=[], invocation=quiet)
-    manages = ["path " + entry.path for entry in entries]
+    lasting = [] if module.params["temporary"] else entries
+    manages = ["path " + entry.path for entry in lasting]
     result = {"changed": bool(lines), "changes": lines, "manages": manages, "invocation": quiet}
     if diffs:
         result["diff"] = diffs

@@ -35,12 +35,14 @@ def answer(
     check: bool = False,
     diff: bool = False,
     secrets: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     arguments = {
         "entries": entries,
         "secrets": secrets or {},
         "_ansible_check_mode": check,
         "_ansible_diff": diff,
+        **more,
     }
     return run_module(MODULE, arguments)
 
@@ -215,6 +217,12 @@ def test_what_a_killed_run_left_is_written_over(tmp_path: Path) -> None:
     assert left(tmp_path) == ["a"]
 
 
+def test_what_is_moved_away_later_is_not_reported_as_managed(tmp_path: Path) -> None:
+    wanted = entry(tmp_path / "a", "a\n")
+    lasting, moved = answer(wanted), answer(wanted, temporary=True)
+    assert (lasting["manages"], moved["manages"]) == ([f"path {tmp_path / 'a'}"], [])
+
+
 def test_a_path_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     found = answer(entry(tmp_path / "a", "1"), entry(tmp_path / "a", "2"))
     assert "stands there twice" in found["msg"]
@@ -263,6 +271,7 @@ def test_content_is_found_and_rendered_as_a_role_has_it(tmp_path: Path) -> None:
     )
     (tmp_path / "templates" / inside / "b").write_text("pass {{ password }}\n")
     (tmp_path / "files" / inside / "c").write_text("{{ as it is }}\n")
+    (tmp_path / "elsewhere").write_text("{{ who }}\n")
     mine = {"owner": ME, "group": MY_GROUP}
     said = play(
         tmp_path,
@@ -270,11 +279,13 @@ def test_content_is_found_and_rendered_as_a_role_has_it(tmp_path: Path) -> None:
         {"paths": [f"{out}/a", f"{out}/c"], **mine},
         {"path": f"{out}/b", "secret": True, "mode": "0600", **mine},
         {"path": f"{out}/d", "source": f"{inside}/c", **mine},
+        {"path": f"{out}/e", "source": str(tmp_path / "elsewhere"), **mine},
     )
     assert "failed=0" in said
     assert (out / "a").read_text() == "hello world\nx\n"
     assert (out / "b").read_text() == "pass hunter2\n"
     assert (out / "c").read_text() == (out / "d").read_text() == "{{ as it is }}\n"
+    assert (out / "e").read_text() == "{{ who }}\n"
     assert "+hello world" in said
     assert "hunter2" not in said
     assert base64.b64encode(b"pass hunter2\n").decode() not in said
@@ -285,6 +296,7 @@ def test_content_is_found_and_rendered_as_a_role_has_it(tmp_path: Path) -> None:
     [
         ({"path": "/x", "sauce": "y"}, "unknown: sauce"),
         ({"path": "/x", "paths": ["/y"]}, "either path or paths"),
+        ({"path": "/x", "source": "/no/such"}, "/no/such: No such file"),
         ({"path": "/no/such"}, "neither templates/no/such.j2, templates/no/such nor files/no/such"),
     ],
 )

@@ -23,6 +23,7 @@ from pathlib import Path
 import yaml
 
 from tests.bench.measure import Row, Sample, command, elsewhere, table
+from tests.e2e.packages import base_packages, role_packages
 from ucontact_appliance import __version__
 from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.install.events import nobody
@@ -32,10 +33,8 @@ from ucontact_appliance.install.unchanged import load_states
 from ucontact_appliance.install.unsafe import as_data
 from ucontact_appliance.lab import layout, machines
 from ucontact_appliance.lab.machines import Machine, Spec
-from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.systems import packages_at_once, system_row
 from ucontact_appliance.release.store import resolve_release
-from ucontact_appliance.resources import INSTALLER, ROLES, load_data
+from ucontact_appliance.resources import INSTALLER, load_data
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.secrets import Secrets, load_secrets
 from ucontact_appliance.state import StatePaths, var_root
@@ -196,9 +195,7 @@ def bigger(nothing: Sequence[Sample]) -> Row:
 
 
 def _by_apt(machine: Machine) -> None:
-    row = system_row("debian", "")
-    assert row is not None
-    names = (*packages_at_once(row, Role), "nftables", "chrony", *_base_packages())
+    names = (*role_packages(), *base_packages())
     line = (
         "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && "
         "chmod 755 /usr/sbin/policy-rc.d && apt-get update -qq && "
@@ -208,12 +205,6 @@ def _by_apt(machine: Machine) -> None:
     done = machine.ssh([line], timeout=900)
     if done.returncode:
         raise RuntimeError(done.stderr)
-
-
-def _base_packages() -> list[str]:
-    text = (ROLES / "baseline/defaults/main.yml").read_text(encoding="utf-8")
-    names: list[str] = yaml.safe_load(text)["baseline_packages"]
-    return names
 
 
 def _by_ansible(site: Bench) -> list[Sample]:

@@ -64,23 +64,34 @@ def packages_layer(suite: str = _SUITE) -> tuple[str, ...]:
 
 def drop_packages_layer() -> None:
     """Drop the layer of this run, if it was made."""
+    if not _lock_file().exists():  # nobody asked for it
+        return
     layer = _layer()
     if {machine.name for machine in machines.listed()} & {layer}:  # its making was interrupted
         machines.down([layer], _quiet)
     machines.drop_layer(layer, _quiet)
-    _lock_file().unlink(missing_ok=True)
+    _lock_file().unlink()
 
 
 def _layer() -> str:
     return f"t-{os.environ[_RUN]}-packages"
 
 
-def _script() -> str:
+def base_packages() -> list[str]:
+    """Return what the role baseline installs."""
+    defaults = yaml.safe_load((ROLES / "baseline/defaults/main.yml").read_text(encoding="utf-8"))
+    return [*defaults["baseline_packages"], "chrony"]
+
+
+def role_packages() -> list[str]:
+    """Return what apt installs for the other roles in one transaction."""
     system = system_row("debian", _SUITE)
     assert system is not None
-    defaults = yaml.safe_load((ROLES / "baseline/defaults/main.yml").read_text(encoding="utf-8"))
-    base = shlex.join([*defaults["baseline_packages"], "chrony"])
-    roles = shlex.join([*packages_at_once(system, Role), "nftables"])
+    return [*packages_at_once(system, Role), "nftables"]
+
+
+def _script() -> str:
+    base, roles = shlex.join(base_packages()), shlex.join(role_packages())
     return _INSTALL.replace("{base}", base).replace("{roles}", roles)
 
 

@@ -21,8 +21,8 @@ _TOKENS = itertools.count()
 def held_lines(address: str, port: int, count: int) -> Iterator[list[socket.socket]]:
     """Connections on which nothing is ever sent.
 
-    A little apart: the kernel forgets eight connections that have ended a clock tick, and counts
-    the others against the limit of their address until then (nf_conncount).
+    They are opened a little apart. The kernel drops at most eight ended connections per clock tick
+    from its count, and so counts those of earlier tests for a while (nf_conncount).
     """
     lines: list[socket.socket] = []
     try:

@@ -53,7 +53,7 @@ def test_who_holds_lines_open_keeps_no_agent_out(installed: Installed, port: int
 
 def test_one_address_gets_so_many_lines_and_no_more(installed: Installed) -> None:
     address = installed.machine.address
-    # Those of the tests before count until Asterisk has closed its ends.
+    # Connections of earlier tests count until Asterisk has closed its ends.
     installed.sh(
         "for _ in $(seq 60); do [ -n \"$(ss -Htn 'sport = :8089')\" ] || exit 0; sleep 0.5; done; "
         "ss -tn 'sport = :8089'; exit 1"

@@ -51,10 +51,10 @@ def _measured(reflector: int, out: Way, back: Way | None = None) -> PathQuality:
 
 
 def _in_a_quiet_moment(reflector: int, out: Way, back: Way) -> PathQuality:
-    """Measured again, six times at most, while the machine delays even the steady direction.
+    """Measure until the machine does not disturb the path, six times at most.
 
-    So too while packets overtake others, which the relay's delays are too short for. What a busy
-    machine adds to both ends is neither the relay's nor an error of the probe.
+    It does if the steady direction has jitter, or if packets are reordered: the relay's delays are
+    too short for that.
     """
     session = Session(seconds=5, rate=40)
     steady = "out" if len(out.delays) == 1 else "back"

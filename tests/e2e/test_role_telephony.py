@@ -29,7 +29,7 @@ from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
 from ucontact_appliance.clients.sip import Account, Door, Message, SipLine
-from ucontact_appliance.clients.tracks import Ear, ToneTrack
+from ucontact_appliance.clients.tracks import AudioSink, ToneTrack
 from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
 from ucontact_appliance.facts.recordings import lost_recordings, spool_access
@@ -172,10 +172,10 @@ class Phone(SipLine):
         self.invites.put_nowait(request)
         return Message("SIP/2.0 180 Ringing", reply.headers)
 
-    async def take_call(self, hertz: float) -> Ear:
+    async def take_call(self, hertz: float) -> AudioSink:
         """Answer the next call with a tone; what is heard gathers in the ear."""
         invite = await asyncio.wait_for(self.invites.get(), 10)
-        peer, ear = RTCPeerConnection(RTCConfiguration(iceServers=[])), Ear()
+        peer, ear = RTCPeerConnection(RTCConfiguration(iceServers=[])), AudioSink()
         self.listening: list[asyncio.Task[None]] = []
         peer.on("track", lambda t: self.listening.append(asyncio.create_task(ear.listen(t))))
         await peer.setRemoteDescription(RTCSessionDescription(invite.body, "offer"))

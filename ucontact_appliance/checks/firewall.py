@@ -245,7 +245,7 @@ def judge_reach(
         told = ", ".join(f"tcp/{port.first} ({port.purpose})" for port in exposed)
         return failed(f"reachable from here: {told}", required, evidence)
     if filtered and banned:
-        return skipped("this machine is banned there: asterisk.banned says more")
+        return skipped("the server has banned this machine: see asterisk.banned")
     if filtered:
         told = ", ".join(f"tcp/{port.first} ({port.purpose})" for port in filtered)
         return failed(

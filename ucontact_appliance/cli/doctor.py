@@ -34,7 +34,7 @@ from ucontact_appliance.findings.document import schema_text
 
 
 class _Doctor(typer.core.TyperGroup):
-    """The group, which answers the options of earlier releases with the command of today."""
+    """The group of commands. Names the command that replaced a former option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Raises UsageError for a former option, unless a command follows."""
@@ -94,7 +94,7 @@ def doctor(
     if context.invoked_subcommand:
         if any((site, deep, only, everything, lang, as_json, notify)):
             raise UsageError(
-                f"options of `{context.invoked_subcommand}` stand behind it",
+                f"put the options after `{context.invoked_subcommand}`",
                 helps=f"ucontact doctor {context.invoked_subcommand} --help",
             )
         return

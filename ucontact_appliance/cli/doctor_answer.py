@@ -20,7 +20,7 @@ from ucontact_appliance.findings.translated import said, said_changes
 from ucontact_appliance.language.catalogue import Language
 from ucontact_appliance.language.choice import Tongue, language, tongue_of
 
-DeepOption = Annotated[bool, typer.Option("--deep", help="Place all calls too.")]
+DeepOption = Annotated[bool, typer.Option("--deep", help="Place all real calls too.")]
 OnlyOption = Annotated[
     list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
 ]
@@ -30,12 +30,12 @@ AllOption = Annotated[
 
 
 def spoken(lang: Tongue | None) -> Language:
-    """The language that was asked for, else the environment's."""
+    """Return the chosen language, or that of the environment."""
     return language(lang or tongue_of(os.environ))
 
 
 def answer(run: Run, speak: Language, *, as_json: bool, everything: bool = False) -> None:
-    """Show the run, its changes where they were asked for. Ends with 1 or 3 unless all is well."""
+    """Show the run, or only its changes if it was compared with another. Exits as `end_by` does."""
     changes = None if run.changes is None else said_changes(run.changes, speak)
     told = replace(run, findings=said(run.findings, speak), changes=changes)
     if as_json:
@@ -49,7 +49,7 @@ def answer(run: Run, speak: Language, *, as_json: bool, everything: bool = False
 
 
 def end_by(findings: Sequence[Finding]) -> None:
-    """End with 3 where a host is out of reach, with 1 where a check fails."""
+    """Exit with 3 if a host is out of reach, else with 1 if a check fails; return otherwise."""
     if verdict_of(findings) is not Verdict.FAIL:
         return
     lost = any(f.id == REACHABLE and f.verdict is Verdict.FAIL and not f.waived for f in findings)

@@ -1,4 +1,4 @@
-"""`ucontact doctor export`: answers for monitoring systems, each with its own exit codes."""
+"""`ucontact doctor export`: results for monitoring systems."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble
 from ucontact_appliance.report.prometheus import SUFFIX, to_text
 from ucontact_appliance.site.files import write_atomic
 
-app = typer.Typer(add_completion=False, help="Answers for monitoring systems.")
+app = typer.Typer(add_completion=False, help="Results for monitoring systems.")
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="The .prom file of node_exporter, replaced in one step."),
@@ -85,7 +85,7 @@ def prometheus(
 
 
 def _run(site: Path | None, *, deep: bool, only: list[str] | None) -> Run:
-    """A run that is not kept: a monitoring system's polls would push the others out."""
+    """Run the checks. The run is not kept: frequent polls would push the others out."""
     return run_here(installed_site(site), calls=calls_of(deep), only=tuple(only or ()))
 
 

@@ -1,4 +1,4 @@
-"""`ucontact doctor facts`: storing what the doctor reads, and judging it elsewhere."""
+"""`ucontact doctor facts`: storing what the checks read, and judging it later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from ucontact_appliance.cli.options import (
     SiteOption,
 )
 
-app = typer.Typer(add_completion=False, help="Store what is read, without secrets; judge it later.")
+app = typer.Typer(
+    add_completion=False, help="Store what the checks read, without secrets, and judge it later."
+)
 
 
 @app.command("save")
@@ -35,7 +37,7 @@ def save(
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at the site as `doctor` does, and write all that was read, without secrets.
+    """Run the checks, and store all that they read, without secrets.
 
     Examples:
 
@@ -56,7 +58,7 @@ def judge(
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge what was stored; ask no server anything. Needs neither root nor the site.
+    """Judge stored facts. Asks no server, and needs neither root nor the site.
 
     Examples:
 

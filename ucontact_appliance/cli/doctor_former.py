@@ -1,4 +1,4 @@
-"""What were options of `ucontact doctor` before they became commands. For one release."""
+"""Former options of `ucontact doctor`, each of which is a command now. To be removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ucontact_appliance.cli.doctor_answer import spoken
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.report.nagios import Status, trouble_line
 
-# In the order in which they decide.
+# The first one that was given decides.
 _COMMANDS = {
     "--schema": "schema",
     "--install-timer": "timer set",
@@ -31,9 +31,9 @@ _FORMS = {"nagios": "export nagios", "prometheus": "export prometheus", "json": 
 
 
 def refuse_former(words: Sequence[str]) -> None:
-    """Raise UsageError with the command that took a former option's place.
+    """Raise UsageError that names the command which replaced a former option.
 
-    For a monitoring system the answer is its UNKNOWN, on stdout.
+    For Nagios print UNKNOWN on stdout instead.
     """
     split = [part for word in words for part in word.split("=", 1)]
     given = {word for word in split if word.startswith("--")}

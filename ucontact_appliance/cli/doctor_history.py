@@ -19,7 +19,7 @@ from ucontact_appliance.operate.history import changes_since, kept_runs
 def history(
     site: SiteOption = None, *, lang: LangOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the kept runs; look at nothing.
+    """List the runs that were kept; ask no server.
 
     Examples:
 
@@ -41,7 +41,7 @@ def changes(
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look, and tell only what changed since the newest kept run; exit codes as of `doctor`.
+    """Run the checks, and show only what changed since the last run that was kept.
 
     Examples:
 

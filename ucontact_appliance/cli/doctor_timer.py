@@ -1,4 +1,4 @@
-"""`ucontact doctor timer`: looking each night, and the run that the timer begins."""
+"""`ucontact doctor timer`: nightly runs, and whom they notify."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ from ucontact_appliance.operate.timer import (
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 
-app = typer.Typer(add_completion=False, help="Look each night, and tell what changed.")
+app = typer.Typer(add_completion=False, help="Run the checks each night, and report what changed.")
 
 
 @app.command("set")
 def set_timer(
     site: SiteOption = None,
     *,
-    at: Annotated[str, typer.Option("--at", help="This machine's time.")] = AT,
+    at: Annotated[str, typer.Option("--at", help="Time of day, by this machine's clock.")] = AT,
     deep: DeepOption = False,
     mail: Annotated[
-        str | None, typer.Option("--mail", help="Whom to tell, by this machine's sendmail.")
+        str | None, typer.Option("--mail", help="Address to notify, by this machine's sendmail.")
     ] = None,
     webhook: Annotated[
         str | None,
         typer.Option("--webhook", help="Where to post JSON; '-' reads the address from stdin."),
     ] = None,
     allow_http: Annotated[
-        bool, typer.Option("--allow-http", help="Insist on a webhook without TLS.")
+        bool, typer.Option("--allow-http", help="Allow a webhook without TLS.")
     ] = False,
     lang: LangOption = None,
 ) -> None:
-    """Let systemd of this machine run the doctor each night, and tell what changed.
+    """Run the checks each night by a systemd timer, and report what changed.
 
-    A timer that is there is replaced, with all its options.
+    An existing timer is replaced, with all its options.
 
     Examples:
 
@@ -89,7 +89,7 @@ def set_timer(
 
 @app.command("show")
 def show_timer(site: SiteOption = None) -> None:
-    """Show when the timer looks next, with which calls, and whom it tells.
+    """Show when the timer runs next, with which calls, and whom it notifies.
 
     Examples:
 
@@ -108,7 +108,7 @@ def show_timer(site: SiteOption = None) -> None:
 
 @app.command("remove")
 def clear_timer(site: SiteOption = None) -> None:
-    """Take the timer away, if there is one.
+    """Remove the timer, if there is one.
 
     Examples:
 

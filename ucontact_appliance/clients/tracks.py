@@ -1,4 +1,4 @@
-"""What a test call sends and takes in: a tone, speech and pictures; an ear and an eye."""
+"""Media of a test call: the tracks that it sends, and sinks for those that it receives."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _audio_frame(samples: array[int], pts: int) -> AudioFrame:
     return frame
 
 
-class Eye:
+class VideoSink:
     """Counts the pictures that a track brings."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Eye:
                 self.size = (frame.width, frame.height)
 
 
-class Ear:
+class AudioSink:
     """Collects what a track brings, as 16 bit samples; silence stands for what was lost."""
 
     def __init__(self) -> None:

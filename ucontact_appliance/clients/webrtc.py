@@ -49,7 +49,14 @@ from ucontact_appliance.clients.speech import (
     hear_speech,
     speech_samples,
 )
-from ucontact_appliance.clients.tracks import RATE, Ear, Eye, PictureTrack, SpeechTrack, ToneTrack
+from ucontact_appliance.clients.tracks import (
+    RATE,
+    AudioSink,
+    PictureTrack,
+    SpeechTrack,
+    ToneTrack,
+    VideoSink,
+)
 
 _NARROW_RATE = 8000
 _PICTURES_SECONDS = 6  # at most, for pictures that a busy machine brings late
@@ -72,7 +79,7 @@ class _Stopwatch:
         self._last = now
 
 
-async def _seen(peer: RTCPeerConnection, eye: Eye, pictures: int) -> None:
+async def _seen(peer: RTCPeerConnection, eye: VideoSink, pictures: int) -> None:
     """Wait until so many are back, for some seconds, and send a whole picture every second.
 
     Where the first one was lost, those that only tell what moved leave the far side dark.
@@ -171,7 +178,7 @@ async def _call(
     watch: _Stopwatch,
 ) -> CallRecord:
     peer = RTCPeerConnection(RTCConfiguration(iceServers=_ice_servers(request.way)))
-    ear, eye = Ear(), Eye()
+    ear, eye = AudioSink(), VideoSink()
     listening: list[asyncio.Task[None]] = []
 
     def take(track: MediaStreamTrack) -> None:

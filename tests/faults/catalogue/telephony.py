@@ -252,7 +252,7 @@ FAULTS = (
         Kind.TELEPHONY,
         ids("asterisk.banned"),
         inject="fail2ban-client set ucontact-asterisk banip ${SSH_CONNECTION%% *} >/dev/null",
-        also={"firewall.reach": "it knocks from the banned machine, and says so"},
+        also={"firewall.reach": "it is judged from the banned machine"},
     ),
     Fault(
         "asterisk-limits-gone",

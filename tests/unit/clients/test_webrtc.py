@@ -247,7 +247,7 @@ def _frame(pts: int | None, level: int) -> AudioFrame:
 
 
 def test_silence_stands_for_a_lost_packet() -> None:
-    ear = tracks.Ear()
+    ear = tracks.AudioSink()
     for frame in (_frame(1000, 5), _frame(1160, 6), _frame(1480, 7)):
         ear.take(frame)
     assert list(ear.samples) == [5] * 160 + [6] * 160 + [0] * 160 + [7] * 160
@@ -256,7 +256,7 @@ def test_silence_stands_for_a_lost_packet() -> None:
 
 @pytest.mark.parametrize("pts", [500, 100_000, None])
 def test_a_stream_that_begins_anew_or_tells_no_time_is_taken_as_it_comes(pts: int | None) -> None:
-    ear = tracks.Ear()
+    ear = tracks.AudioSink()
     ear.take(_frame(1000, 5))
     ear.take(_frame(pts, 6))
     assert list(ear.samples) == [5] * 160 + [6] * 160
@@ -278,7 +278,7 @@ class _Sender:
 def test_pictures_that_come_late_are_waited_for_with_whole_ones(
     monkeypatch: pytest.MonkeyPatch, late: int, asked: int
 ) -> None:
-    eye = tracks.Eye()
+    eye = tracks.VideoSink()
 
     def brings() -> None:
         eye.frames += 5 if sender.whole == late else 0

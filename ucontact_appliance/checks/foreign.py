@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
+from ucontact_appliance.checks.apt import BASE, ask_apt
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -18,17 +18,12 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.facts import foreign as facts
-from ucontact_appliance.facts import host
-from ucontact_appliance.facts.packages import Lists, Wanted, removals
+from ucontact_appliance.facts.packages import Lists
 from ucontact_appliance.planning import tables
-from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.systems import components_of, packages_of, system_row
-from ucontact_appliance.planning.tables import ForeignRow, SystemRow
+from ucontact_appliance.planning.tables import ForeignRow
 
 PREFIX = "foreign."
 _MOST_NAMED = 8
-_JAVA = "java"
-_BASE: Literal["packages"] = "packages"
 
 
 def _ways_out(row: ForeignRow) -> str:
@@ -81,9 +76,10 @@ def _component(row: ForeignRow) -> Check:
     )
     def judge(subject: Subject) -> Judgement:
         found = subject.facts.get(facts.foreign, row)
-        asked = _removed(subject, row.id)
-        removed, lists = asked or ((), "none")
-        return judge_component(row, found, removed, lists)
+        asked = ask_apt(subject)
+        if asked is None:
+            return judge_component(row, found, (), "none")
+        return judge_component(row, found, asked.removed(row.id), asked.answer.removals.lists)
 
     return judge
 
@@ -114,10 +110,10 @@ def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
     timeout=120,
 )
 def _base(subject: Subject) -> Judgement:
-    asked = _removed(subject, _BASE)
+    asked = ask_apt(subject)
     if asked is None:
         return skipped("unknown for a system that is not supported")
-    return judge_base(*asked)
+    return judge_base(asked.removed(BASE), asked.answer.removals.lists)
 
 
 def _named(sentence: str, names: Sequence[str]) -> list[str]:
@@ -126,35 +122,6 @@ def _named(sentence: str, names: Sequence[str]) -> list[str]:
         return []
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return [sentence.replace("{0}", ", ".join(names[:_MOST_NAMED]) + more)]
-
-
-def _sets(system: SystemRow, roles: Sequence[Role]) -> Mapping[str, tuple[Wanted, ...]]:
-    """What the roles ask apt for, by the name of the check that judges it."""
-    base = [Wanted(row.packages, row.unless) for row in tables.base_packages()]
-    base += [Wanted(packages_of(row, system)) for row in components_of(roles) if row.id == _JAVA]
-    return {_BASE: tuple(base)} | {
-        row.id: (Wanted(row.packages or system.mysql_packages),)
-        for row in tables.foreign()
-        if row.role in roles
-    }
-
-
-def _removed(subject: Subject, name: str) -> tuple[tuple[str, ...], Lists] | None:
-    """What apt would remove for that check, each once; None for an unsupported system."""
-    system = subject.facts.get(host.system)
-    row = system_row(system.os_id, system.os_version)
-    if row is None:
-        return None
-    sets = _sets(row, subject.plan.host(subject.host.name).roles)
-    found = subject.facts.get(removals, tuple(one for group in sets.values() for one in group))
-    owners = [owner for owner, group in sets.items() for _ in group]
-    removed = (
-        package
-        for owner, packages in zip(owners, found.removed, strict=True)
-        if owner == name
-        for package in packages
-    )
-    return tuple(dict.fromkeys(removed)), found.lists
 
 
 CHECKS = checks_of(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ucontact_appliance.checks.apt import ask_apt
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -17,16 +18,13 @@ from ucontact_appliance.checks.model import (
     passed,
     skipped,
 )
-from ucontact_appliance.facts import host
 from ucontact_appliance.facts import packages as facts
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import (
     brought,
-    packages_asked,
     packages_of,
     reaches,
     suited,
-    system_row,
 )
 from ucontact_appliance.planning.tables import ComponentRow, SystemRow, components
 
@@ -92,15 +90,13 @@ def _installable(component: ComponentRow) -> Check:
         role=component.role,
         stages=frozenset({Stage.PREFLIGHT}),
         needs=("host.system", "host.archive"),
-        timeout=100,
+        timeout=120,
     )
     def judge(subject: Subject) -> Judgement:
-        system = subject.facts.get(host.system)
-        row = system_row(system.os_id, system.os_version)
-        if row is None:
+        asked = ask_apt(subject)
+        if asked is None:
             return skipped("unknown for a system that is not supported")
-        roles = subject.plan.host(subject.host.name).roles
-        found = subject.facts.get(facts.packages, packages_asked(row, roles))
+        row, roles, found = asked.system, asked.roles, asked.answer.packages
         program = component.program
         unowned = subject.facts.get(facts.unowned, program) if program else ""
         return judge_component(component, Place(row, roles, subject.now.date(), found, unowned))

@@ -12,8 +12,7 @@ from ucontact_appliance.facts.host import sections
 from ucontact_appliance.facts.source import Reach
 
 Lists = Literal["own", "fetched", "none"]
-_FETCH_SECONDS = 75
-_SIMULATE_SECONDS = 100
+_SECONDS = 100
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,6 @@ state=current
 ls $lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
 """
-_OWN_POLICY = r"""
-echo '---- policy'
-count=$(dpkg-query -W -f '${db:Status-Status}\n' -- "$@" 2>/dev/null | grep -c '^installed')
-if [ "$count" = $# ]; then  # then apt, which takes fifty times as long, has nothing to add
-  exec dpkg-query -W -f '${Package}:\n  Installed: ${Version}\n' -- "$@"
-fi
-# Without its cache files: a look writes nothing.
-LC_ALL=C apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$@" 2>/dev/null
-"""
-
 # apt with folders of its own, and without the hooks that a distribution hangs on its updates.
 _FETCHED = r"""
 folder=$(mktemp -d /var/tmp/ucontact-apt-XXXXXX) || exit 1
@@ -91,22 +80,6 @@ state=current
 ls "$folder"/lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
 """
-_FETCHED_POLICY = r"""
-echo '---- policy'; LC_ALL=C apt-cache -c "$folder/apt.conf" policy "$@" 2>/dev/null
-"""
-
-
-def packages(reach: Reach, names: tuple[str, ...]) -> Packages:
-    """Ask apt for these packages; where its lists are missing or old, on lists fetched anew."""
-    state, known = parse_answer(_ask(reach, _OWN + _OWN_POLICY, names, 20))
-    if state == "current" or all(name in known and known[name].installed for name in names):
-        return Packages("own", known)
-    fetched, known_anew = parse_answer(
-        _ask(reach, _FETCHED + _FETCHED_POLICY, names, _FETCH_SECONDS)
-    )
-    if fetched == "current":
-        return Packages("fetched", known_anew)
-    return Packages("own" if state == "older" else "none", known)
 
 
 @dataclass(frozen=True)
@@ -125,6 +98,24 @@ class Removals:
     removed: tuple[tuple[str, ...], ...]
 
 
+@dataclass(frozen=True)
+class Apt:
+    """What apt knows of packages, and what it would remove for sets of them."""
+
+    packages: Packages
+    removals: Removals
+
+
+_POLICY = r"""
+echo '---- policy'
+count=$(dpkg-query -W -f '${db:Status-Status}\n' -- "$@" 2>/dev/null | grep -c '^installed')
+if [ "$count" = $# ]; then  # then apt, which takes fifty times as long, has nothing to add
+  dpkg-query -W -f '${Package}:\n  Installed: ${Version}\n' -- "$@"
+else
+  LC_ALL=C apt-cache $options policy "$@" 2>/dev/null
+fi
+"""
+
 # As the roles call it. What is installed already is left as it is, and asks apt for nothing.
 _SIMULATE = r"""
 wanted() {
@@ -140,7 +131,8 @@ wanted() {
 simulate() {
   LC_ALL=C apt-get $options -s -q --no-install-recommends install "$@" 2>&1
 }
-# A simulation takes seconds: one for all, and where that one removes something, one for each set.
+# Simulating takes seconds. Where all sets together remove nothing, apt says so at once: it refuses
+# a removal before it prints what it would download. Elsewhere each set is simulated.
 together=
 gather() {
   ! wanted "$@" || together="$together $*"
@@ -151,41 +143,63 @@ each() {
 }
 judge() {
   [ -n "$together" ] || return 1
-  said=$(simulate $together) || return 0
-  echo "$said" | grep -q '^Remv '
+  ! LC_ALL=C apt-get $options -qq --no-install-recommends --no-remove --print-uris \
+    install $together >/dev/null 2>&1
 }
 """
 
-_OWN_OPTIONS = "options='-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache='"
+# Without apt's cache files: a look writes nothing.
+_OWN_OPTIONS = "-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
+_FETCHED_OPTIONS = "-c $folder/apt.conf"
 
 
-def removals(reach: Reach, sets: tuple[Wanted, ...]) -> Removals:
-    """Ask apt what it would remove for each set; on lists fetched anew where its own are old.
+def apt(reach: Reach, names: tuple[str, ...], sets: tuple[Wanted, ...]) -> Apt:
+    """Ask apt for these packages, and what it would remove for each of these sets.
 
-    Nothing is known, and `lists` is `none`, where they can't be fetched.
+    Where the host's lists are missing or old, on lists fetched anew. Of what is installed nothing
+    more is asked. Nothing is known, and `lists` is `none`, where there are no lists to be had.
     """
+    own = _asked(reach, _OWN, _OWN_OPTIONS, names, sets)
+    there = all(name in own.known and own.known[name].installed for name in names)
+    if own.state == "current" or (there and not own.wanted):
+        return Apt(Packages("own", own.known), Removals("own", own.removed))
+    fetched = _asked(reach, _FETCHED, _FETCHED_OPTIONS, names, sets)
+    if fetched.state == "current":
+        known = Packages("own", own.known) if there else Packages("fetched", fetched.known)
+        return Apt(known, Removals("fetched", fetched.removed))
+    lists: Lists = "own" if there or own.state == "older" else "none"
+    return Apt(Packages(lists, own.known), Removals("none", own.removed))
 
-    def asked(verb: str) -> str:
+
+@dataclass(frozen=True)
+class _Answer:
+    """The state of the lists, what is known by name, and the removals; whether a set is wanted."""
+
+    state: str
+    known: Mapping[str, Package]
+    removed: tuple[tuple[str, ...], ...]
+    wanted: bool
+
+
+def _asked(
+    reach: Reach, lists: str, options: str, names: tuple[str, ...], sets: tuple[Wanted, ...]
+) -> _Answer:
+    def each(verb: str) -> str:
         return "".join(
             f"number={number} unless={shlex.quote(' '.join(one.unless))}; "
             f"{verb} {shlex.join(one.packages)}\n"
             for number, one in enumerate(sets)
         )
 
-    def answer(lists: str, options: str, seconds: float) -> tuple[str, tuple[tuple[str, ...], ...]]:
-        look = (
-            f"{_SIMULATE}{options}\n{asked('gather')}"
-            f"if [ $state = current ] && judge; then\n{asked('each')}fi"
-        )
-        return parse_removals(_ask(reach, f"{lists}{look}", (), seconds), len(sets))
-
-    state, removed = answer(_OWN, _OWN_OPTIONS, _SIMULATE_SECONDS)
-    if state == "current":
-        return Removals("own", removed)
-    state_anew, anew = answer(_FETCHED, 'options="-c $folder/apt.conf"', _FETCH_SECONDS)
-    if state_anew == "current":
-        return Removals("fetched", anew)
-    return Removals("none", removed)
+    script = (
+        f'{lists}options="{options}"\n{_POLICY}{_SIMULATE}{each("gather")}'
+        "echo '---- wanted'; echo $together\n"
+        f"if [ $state = current ] && judge; then\n{each('each')}fi"
+    )
+    text = _ask(reach, script, names, _SECONDS)
+    state, known = parse_answer(text)
+    _, removed = parse_removals(text, len(sets))
+    return _Answer(state, known, removed, bool(sections(text).get("wanted", "").strip()))
 
 
 def parse_removals(text: str, count: int) -> tuple[str, tuple[tuple[str, ...], ...]]:

@@ -6,7 +6,14 @@ import pytest
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.facts.outputs import policy, recorded
 from tests.unit.sites import small_site
-from ucontact_appliance.facts.packages import packages, parse_answer, parse_policy, unowned
+from ucontact_appliance.facts.packages import (
+    Removals,
+    Wanted,
+    apt,
+    parse_answer,
+    parse_policy,
+    unowned,
+)
 from ucontact_appliance.facts.runner import Completed, LocalRunner
 from ucontact_appliance.facts.source import Reach
 
@@ -100,7 +107,7 @@ def test_lists_are_fetched_where_the_hosts_own_say_nothing(
     own: str, fetched: str, lists: str, version: str
 ) -> None:
     host = Host(own, fetched)
-    found = packages(host.reach, ("nginx",))
+    found = apt(host.reach, ("nginx",), ()).packages
     assert (found.lists, found.get("nginx").version) == (lists, version)
     assert host.fetches == (lists != "own" or "older" in own)
 
@@ -108,12 +115,33 @@ def test_lists_are_fetched_where_the_hosts_own_say_nothing(
 def test_nothing_is_fetched_where_everything_is_installed() -> None:
     own = policy(_OLD, "missing").replace("Installed: (none)", "Installed: 1.14.0-1")
     host = Host(own, policy(_NEW))
-    assert packages(host.reach, ("nginx",)).get("nginx").version == "1.14.0-1"
+    assert apt(host.reach, ("nginx",), ()).packages.get("nginx").version == "1.14.0-1"
     assert host.fetches == 0
 
 
+def test_one_fetch_answers_both_questions() -> None:
+    fetched = policy(_NEW) + "---- wanted\nnginx\n---- removes 0\nRemv apache2 [2.4.66-1]\n"
+    host = Host(policy({}, "missing"), fetched)
+    found = apt(host.reach, ("nginx",), (Wanted(("nginx",)),))
+    assert found.packages.get("nginx").version == "1.26.3-1"
+    assert found.removals == Removals("fetched", (("apache2 (2.4.66-1)",),))
+    assert host.fetches == 1
+
+
+@pytest.mark.parametrize(("wanted", "fetches"), [("", 0), ("chrony", 1)])
+def test_lists_are_fetched_for_removals_only_where_a_set_is_wanted(
+    wanted: str, fetches: int
+) -> None:
+    own = policy(_OLD, "older").replace("Installed: (none)", "Installed: 1.14.0-1")
+    host = Host(f"{own}---- wanted\n{wanted}\n", policy({}, "missing"))
+    found = apt(host.reach, ("nginx",), (Wanted(("chrony",)),))
+    assert found.packages.lists == "own"
+    assert found.removals == Removals("none" if wanted else "own", ((),))
+    assert host.fetches == fetches
+
+
 def test_a_package_that_nobody_knows_has_no_version() -> None:
-    found = packages(Host(policy(_OLD), "").reach, ("nginx", "asterisk"))
+    found = apt(Host(policy(_OLD), "").reach, ("nginx", "asterisk"), ()).packages
     assert found.get("asterisk").version == ""
     assert "unknown to apt" in found.get("asterisk").evidence
 

@@ -1,0 +1,62 @@
+"""The one question to a host's apt that all checks of packages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ucontact_appliance.checks.model import Subject
+from ucontact_appliance.facts import host
+from ucontact_appliance.facts.packages import Apt, Wanted, apt
+from ucontact_appliance.planning import tables
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.systems import (
+    components_of,
+    packages_asked,
+    packages_of,
+    system_row,
+)
+from ucontact_appliance.planning.tables import SystemRow
+
+BASE: Literal["packages"] = "packages"
+_JAVA = "java"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A host's system and roles, and apt's answer; `owners` are the checks of its sets."""
+
+    system: SystemRow
+    roles: tuple[Role, ...]
+    owners: tuple[str, ...]
+    answer: Apt
+
+    def removed(self, owner: str) -> tuple[str, ...]:
+        """What apt would remove for the sets of that check, each once."""
+        sets = zip(self.owners, self.answer.removals.removed, strict=True)
+        return tuple(dict.fromkeys(name for one, names in sets if one == owner for name in names))
+
+
+def ask_apt(subject: Subject) -> Asked | None:
+    """Ask the subject's host, once for all checks; None for an unsupported system."""
+    system = subject.facts.get(host.system)
+    row = system_row(system.os_id, system.os_version)
+    if row is None:
+        return None
+    roles = subject.plan.host(subject.host.name).roles
+    sets = _sets(row, roles)
+    owners = tuple(owner for owner, group in sets.items() for _ in group)
+    wanted = tuple(one for group in sets.values() for one in group)
+    return Asked(row, roles, owners, subject.facts.get(apt, packages_asked(row, roles), wanted))
+
+
+def _sets(system: SystemRow, roles: Sequence[Role]) -> Mapping[str, tuple[Wanted, ...]]:
+    """What the roles ask apt for, by the name of the check that judges it."""
+    base = [Wanted(row.packages, row.unless) for row in tables.base_packages()]
+    base += [Wanted(packages_of(row, system)) for row in components_of(roles) if row.id == _JAVA]
+    return {BASE: tuple(base)} | {
+        row.id: (Wanted(row.packages or system.mysql_packages),)
+        for row in tables.foreign()
+        if row.role in roles
+    }

@@ -27,6 +27,7 @@ from ucontact_appliance.language.choice import language, tongue_of
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
+from ucontact_appliance.planning.ownership import marks_of
 from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
 from ucontact_appliance.release.store import look_up_release, resolve_release
 from ucontact_appliance.report.controls import control_ids
@@ -98,7 +99,7 @@ def install(
     demand_whole(loaded, paths, new_ca=new_ca)
     seen = look(loaded, paths)
     if not new_ca:
-        demand_own(seen.marks, loaded, paths)
+        demand_own(marks_of(seen.cas), loaded, paths)
     short = _short(seen)
     abandoned = frozenset(abandon or ())
     _announce(pending_moves(seen, abandoned), loaded.fqdn)

@@ -11,7 +11,6 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.planning.ownership import SiteMark, mark_of
 from ucontact_appliance.site.model import ip_address
 
 _OS_RELEASE = "/etc/os-release"
@@ -44,7 +43,7 @@ class Survey:
     disk_free_mb: int = 0
     disk_total_mb: int = 0
     came_from: str = ""
-    mark: SiteMark | None = None
+    ca: bytes | None = None
 
 
 # sudo hides SSH_CONNECTION, so the parents are asked.
@@ -121,19 +120,19 @@ def parse_survey(text: str) -> Survey:
         disk_free_mb=int(blocks[3]) // 1024,
         disk_total_mb=int(blocks[1]) // 1024,
         came_from=parse_came_from(came_from),
-        mark=parse_mark(carried),
+        ca=parse_ca(carried),
     )
 
 
-def parse_mark(text: str) -> SiteMark | None:
-    """The mark from `= ` and the file's content in base64; None where there is no file.
+def parse_ca(text: str) -> bytes | None:
+    """The file's content from `= ` and base64; None where there is no file.
 
     Raises ValueError for text that is no base64.
     """
     sign, _, content = text.strip().partition(" ")
     if sign != "=":
         return None
-    return mark_of(base64.b64decode(content.strip(), validate=True))
+    return base64.b64decode(content.strip(), validate=True)
 
 
 def parse_os_release(text: str) -> dict[str, str]:

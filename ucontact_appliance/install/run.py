@@ -39,6 +39,7 @@ from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.moving.carry import load_places
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
+from ucontact_appliance.planning.ownership import marks_of
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
@@ -128,7 +129,7 @@ def install(
     ):
         sweep_leftovers()  # of the killed run whose last process the lock has waited for
         if new_ca:
-            kept = start_anew(seen.site, paths, seen.marks)
+            kept = start_anew(seen.site, paths, marks_of(seen.cas))
             observer(Warned("the site gets a new CA" + "".join(f"\nkept: {path}" for path in kept)))
         secrets = _ensure_secrets(seen.site, paths, site_file)
         journal = load_journal(paths.journal)

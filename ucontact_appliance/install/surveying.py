@@ -13,7 +13,6 @@ from ucontact_appliance.facts.survey import Survey, survey
 from ucontact_appliance.operate.reach import reaching
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.planning.ownership import SiteMark
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.state import StatePaths
@@ -29,9 +28,9 @@ class Surveyed:
     plan: Plan
 
     @property
-    def marks(self) -> Mapping[str, SiteMark | None]:
-        """What each server carries of an installation, by host."""
-        return {name: found.mark for name, found in self.surveys.items()}
+    def cas(self) -> Mapping[str, bytes | None]:
+        """The file of the site CA that each server carries, by host; None where there is none."""
+        return {name: found.ca for name, found in self.surveys.items()}
 
 
 def look(site: Site, paths: StatePaths) -> Surveyed:

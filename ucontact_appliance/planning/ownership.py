@@ -59,6 +59,11 @@ def mark_of(pem: bytes) -> SiteMark:
     )
 
 
+def marks_of(files: Mapping[str, bytes | None]) -> dict[str, SiteMark | None]:
+    """The marks in the servers' files, by host; None for a server without one."""
+    return {host: None if pem is None else mark_of(pem) for host, pem in files.items()}
+
+
 def strangers(
     marks: Mapping[str, SiteMark | None], own: str | None, replaced: Collection[str] = ()
 ) -> dict[str, SiteMark]:

@@ -8,9 +8,7 @@ import pytest
 
 from tests.unit.certs import issue
 from tests.unit.facts.outputs import recorded
-from ucontact_appliance.facts.survey import Survey, nominal_mb, parse_mark, parse_survey
-from ucontact_appliance.planning.certificates import spki_pin
-from ucontact_appliance.planning.ownership import SiteMark
+from ucontact_appliance.facts.survey import Survey, nominal_mb, parse_ca, parse_survey
 
 
 def test_a_machine_of_debian_sid() -> None:
@@ -37,20 +35,16 @@ def in_base64(content: bytes) -> str:
 
 def test_the_ca_of_an_installation_is_read_whatever_it_is() -> None:
     root = issue("A root", authority=True)
-    found = parse_mark(in_base64(root.pem))
-    assert found is not None
-    assert found.pin == spki_pin(root.pem)
-    assert len(found.fingerprint) == 64
-    assert parse_mark("\n") is None
-    assert parse_mark(in_base64(b"")) == SiteMark()
-    assert parse_mark(in_base64(b"-----BEGIN CERTIFICATE-----\n----\n")) == SiteMark()
+    assert parse_ca(in_base64(root.pem)) == root.pem
+    assert parse_ca("\n") is None
+    assert parse_ca(in_base64(b"")) == b""
     with pytest.raises(ValueError, match=r"base64|padding"):
-        parse_mark("= no base64!\n")
+        parse_ca("= no base64!\n")
 
 
 def test_an_answer_with_a_ca_in_it_is_still_one_answer() -> None:
     parts = recorded("survey-sid").split("----\n")
-    parts[5] = in_base64(issue("A root", authority=True).pem)
+    root = issue("A root", authority=True)
+    parts[5] = in_base64(root.pem)
     seen = parse_survey("----\n".join(parts))
-    assert seen.mark is not None
-    assert seen.mark.pin
+    assert seen.ca == root.pem

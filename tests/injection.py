@@ -14,7 +14,7 @@ from typing import Any
 
 from ucontact_appliance.install.ansible import run_playbook
 from ucontact_appliance.install.events import nobody
-from ucontact_appliance.install.processes import Processes
+from ucontact_appliance.install.launcher import Launcher
 
 CANARY = "canary"
 # As a module's argument ansible-core 2.16 would make a mapping of it, whoever marked it; no more.
@@ -76,7 +76,7 @@ def rendered(folder: Path, host: dict[str, Any], shared: dict[str, Any]) -> dict
         {"password": host["host_text"]},
         observer=nobody,
         log=lines.append,
-        processes=Processes(),
+        launcher=Launcher(),
     )
     if result.status:
         raise RuntimeError("\n".join(lines))

@@ -11,7 +11,7 @@ import yaml
 
 from ucontact_appliance.install.ansible import PlayResult, run_playbook
 from ucontact_appliance.install.events import nobody
-from ucontact_appliance.install.processes import Processes
+from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.resources import ROLES
@@ -79,7 +79,7 @@ def apply_playbook(
         secrets or {},
         observer=nobody,
         log=lines.append,
-        processes=Processes(),
+        launcher=Launcher(),
         check=check,
     )
     output = "\n".join(lines)

@@ -31,6 +31,7 @@ from ucontact_appliance.install.events import (
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.journal import Journal, Progress, entry, save_journal
 from ucontact_appliance.install.phases import Phase
+from ucontact_appliance.install.plays import playbook_of
 from ucontact_appliance.install.schedule import Turn, startable
 from ucontact_appliance.install.unchanged import (
     Done,
@@ -63,6 +64,8 @@ def run_phases(
         except BaseException:
             job.processes.end()
             raise
+        finally:
+            job.launcher.close()
 
 
 def hosts_of(phase: Phase, job: Job) -> tuple[str, ...]:
@@ -112,6 +115,7 @@ class _Course:
     def run(self, pool: Executor) -> int:
         """To the end, or to the first failure."""
         self._save(self._journal)
+        self._expect_playbooks()
         while self._begin(pool) or self._running:
             if self._running:
                 finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
@@ -121,6 +125,18 @@ class _Course:
             raise self._failure
         self._save(self._journal.with_progress(Progress.DONE))
         return self._changed
+
+    def _expect_playbooks(self) -> None:
+        """Let the processes of playbooks that will run for certain be started ahead."""
+        names = (
+            name
+            for name in self._phases
+            if playbook_of(name).exists()
+            and name not in self._done
+            and not self._journal.finished(name)
+            and (self._full or not self._servers.has_record(name))
+        )
+        self._job.launcher.expect(sum(1 for _ in names))
 
     def _begin(self, pool: Executor) -> bool:
         """Start what may start now; whether there was anything."""
@@ -227,6 +243,7 @@ class _Course:
         self._left_out.clear()
         self._done -= again
         self._save(self._journal.without(again))
+        self._expect_playbooks()
 
     def _number(self, phase: Phase) -> int:
         return self._numbers[phase.id]

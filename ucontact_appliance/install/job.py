@@ -11,12 +11,14 @@ from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.install.events import Observer
 from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, build_inventory
+from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.processes import Processes
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.language.catalogue import ENGLISH, Language
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.systems import supported_names, system_row
+from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import Secrets
@@ -47,8 +49,7 @@ class Job:
     log: Callable[[str], None]
     moves: tuple[Move, ...] = ()
     take_over: tuple[str, ...] = ()  # components that somebody else has, to be copied first
-    held: tuple[int, ...] = ()  # descriptors of locks, which what this run starts holds too
-    processes: Processes = field(default_factory=Processes)
+    launcher: Launcher = field(default_factory=Launcher)
     hold: Hold | None = None  # the locks of the servers; a dry run has none
     interrupted: bool = False  # the newest run on this site was, amid its changes
     speak: Language = ENGLISH  # what findings are told in
@@ -56,6 +57,11 @@ class Job:
     tags: tuple[
         str, ...
     ] = ()  # of the tasks that are enough for a phase; none where all have to run
+
+    @property
+    def processes(self) -> Processes:
+        """All that this run has started."""
+        return self.launcher.processes
 
     @property
     def site(self) -> Site:
@@ -94,7 +100,8 @@ class Job:
             self.ssh,
         )
 
-    def _inputs(self, name: str) -> HostInputs:
+    def system(self, name: str) -> SystemRow:
+        """The row of the host's system. Raises PhaseFailedError on one without a row."""
         seen = self.seen.surveys[name]
         row = system_row(seen.os_id, seen.os_version)
         if row is None:
@@ -103,4 +110,8 @@ class Job:
                 evidence=f"supported: {supported_names()}",
                 helps="install a supported system on that server",
             )
-        return HostInputs(row, self.seen.addresses[name], seen.came_from)
+        return row
+
+    def _inputs(self, name: str) -> HostInputs:
+        seen = self.seen.surveys[name]
+        return HostInputs(self.system(name), self.seen.addresses[name], seen.came_from)

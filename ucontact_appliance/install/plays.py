@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.install.ansible import PlayResult, run_playbook
@@ -59,6 +60,11 @@ def play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int
     return changed
 
 
+def playbook_of(name: str) -> Path:
+    """The playbook of the phase of that name; not every phase has one."""
+    return INSTALLER / "playbooks" / f"{name}.yml"
+
+
 def ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None:
     """Wait until apt and dpkg are free there, and tell who holds them.
 
@@ -78,7 +84,6 @@ def ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None
 
 
 def _played(job: Job, name: str, *, check: bool, tags: tuple[str, ...]) -> PlayResult:
-    playbook = INSTALLER / "playbooks" / f"{name}.yml"
     redacted = redactor(job.secrets.values())
 
     def observer(event: Event) -> None:
@@ -87,15 +92,14 @@ def _played(job: Job, name: str, *, check: bool, tags: tuple[str, ...]) -> PlayR
         job.observer(event)
 
     return run_playbook(
-        playbook,
+        playbook_of(name),
         job.inventory(),
         job.secrets.tree(),
         observer=observer,
         log=job.log,
-        processes=job.processes,
+        launcher=job.launcher,
         check=check,
         tags=tags,
-        held=job.held,
     )
 
 

@@ -24,6 +24,7 @@ from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.install.events import Event, Warned
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.journal import Journal, load_journal
+from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.leftovers import sweep_leftovers
 from ucontact_appliance.install.lock import install_lock
 from ucontact_appliance.install.log import run_log
@@ -178,7 +179,7 @@ def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: S
             ssh=ssh,
             observer=observer,
             log=log,
-            held=(lock,),
+            launcher=Launcher(held=(lock,)),
             hold=hold,
         )
         host = carrier(here.site, here.plan, Role.TELEPHONY)

@@ -28,6 +28,7 @@ from ucontact_appliance.install.journal import (
     inputs_diff,
     load_journal,
 )
+from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.leftovers import sweep_leftovers
 from ucontact_appliance.install.lock import install_lock
 from ucontact_appliance.install.log import run_log
@@ -155,7 +156,7 @@ def install(
                 log=log,
                 moves=moves,
                 take_over=take_over,
-                held=(lock,),
+                launcher=Launcher(held=(lock,)),
                 hold=hold,
                 interrupted=interrupted,
                 speak=speak,

@@ -3,8 +3,9 @@
     python -m ucontact_appliance.install.supervisor LIFELINE FOLDER COMMAND...
 
 LIFELINE is a descriptor whose other end the asking program holds: it ends with that program,
-however that one ends. FOLDER is then removed with the secrets in it. The command inherits every
-other descriptor that this process was given, so that a lock is held until the last of it has ended.
+however that one ends. FOLDER is then removed with the secrets in it. The command inherits the
+standard input and every other descriptor that this process was given, so that a lock is held until
+the last of it has ended.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ def main(words: Sequence[str]) -> int:
     try:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
             pass_fds=_others(int(lifeline)),
             # This process has one thread: no lock is held between fork and exec.
             preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509

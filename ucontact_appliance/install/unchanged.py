@@ -133,6 +133,11 @@ class Servers:
             self._seen |= self._looked_at({name: self._known(name) for name in missing})
             return {name: self._seen[name] for name in names}
 
+    def has_record(self, phase: str) -> bool:
+        """Whether the phase was through before; without a record it has to run."""
+        with self._lock:
+            return phase in self._states.phases
+
     def forget(self, names: Collection[str]) -> None:
         """Something was changed on those hosts: look again when somebody asks."""
         with self._lock:

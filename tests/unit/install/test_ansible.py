@@ -14,7 +14,7 @@ import pytest
 
 from ucontact_appliance.install.ansible import PlayResult, run_playbook
 from ucontact_appliance.install.events import Event, TaskResult, TaskStarted, nobody
-from ucontact_appliance.install.processes import Processes
+from ucontact_appliance.install.launcher import Launcher
 
 INVENTORY = {
     "all": {
@@ -49,7 +49,7 @@ def play(
         {"canary": SECRET},
         observer=events.append,
         log=lines.append,
-        processes=Processes(),
+        launcher=Launcher(),
         check=check,
         tags=tags,
     )
@@ -181,7 +181,7 @@ def test_whatever_ends_a_run_ends_all_that_ansible_started(
 
     with pytest.raises(KeyboardInterrupt):
         run_playbook(
-            playbook, INVENTORY, {}, observer=stop, log=lambda line: None, processes=Processes()
+            playbook, INVENTORY, {}, observer=stop, log=lambda line: None, launcher=Launcher()
         )
     assert sleepers() == []
     assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))
@@ -191,7 +191,7 @@ def test_a_run_in_another_thread_is_ended_with_all_that_it_started(
     waiting: tuple[Path, Callable[[], list[str]]],
 ) -> None:
     playbook, sleepers = waiting
-    processes = Processes()
+    launcher = Launcher()
     with ThreadPoolExecutor(max_workers=1) as pool:
         running = pool.submit(
             run_playbook,
@@ -200,10 +200,10 @@ def test_a_run_in_another_thread_is_ended_with_all_that_it_started(
             {},
             observer=nobody,
             log=lambda line: None,
-            processes=processes,
+            launcher=launcher,
         )
         await_some(sleepers)
-        processes.end()
+        launcher.processes.end()
         assert running.result(timeout=30).status != 0
     assert sleepers() == []
     assert not list(Path("/run").glob(f"ucontact-{os.getpid()}-*"))

@@ -24,13 +24,13 @@ from pathlib import Path
 from ucontact_appliance.install.ansible import run_playbook
 from ucontact_appliance.install.events import nobody
 from ucontact_appliance.install.lock import install_lock
-from ucontact_appliance.install.processes import Processes
+from ucontact_appliance.install.launcher import Launcher
 
 here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 with install_lock(Path(sys.argv[1])) as lock:
     run_playbook(
         Path(sys.argv[2]), {"all": {"hosts": {"here": here}}}, {"canary": "canary-4711"},
-        observer=nobody, log=print, processes=Processes(), held=(lock,),
+        observer=nobody, log=print, launcher=Launcher(held=(lock,)),
     )
 """
 # A daemon that leaves its group and session, as ssh's shared connection does, and will not go.

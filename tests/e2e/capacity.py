@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.e2e.installed import ucontact
 from tests.e2e.load import ALAW, BRIDGED, OPUS, RECORDED, TRUNK, Level, Load, Voice
+from tests.e2e.packages import telephony_packages
 from tests.e2e.support import apply_role
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.machines import Machine
@@ -129,6 +130,7 @@ def a_bench(telephony: Machine, sipp: Machine, folder: Path) -> Bench:
     load = Load(telephony, sipp)
     with ThreadPoolExecutor() as pool:
         installed = pool.submit(load.install)
+        apply_role(telephony, "packages", telephony_packages(), folder)
         apply_role(telephony, "telephony", parameters, folder)
         installed.result()
     load.connect()

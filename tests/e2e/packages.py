@@ -19,7 +19,7 @@ import yaml
 from ucontact_appliance.lab import layout, machines
 from ucontact_appliance.lab.machines import Spec
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.systems import packages_at_once, system_row
+from ucontact_appliance.planning.systems import optional_packages, packages_at_once, system_row
 from ucontact_appliance.resources import ROLES
 
 _RUN = "UCONTACT_TESTS_RUN"  # the same for all workers of a run
@@ -78,16 +78,27 @@ def _layer() -> str:
 
 
 def base_packages() -> list[str]:
-    """Return what the role baseline installs."""
-    defaults = yaml.safe_load((ROLES / "baseline/defaults/main.yml").read_text(encoding="utf-8"))
-    return [*defaults["baseline_packages"], "chrony"]
+    """Return what every server has."""
+    defaults = yaml.safe_load((ROLES / "packages/defaults/main.yml").read_text(encoding="utf-8"))
+    return [*defaults["packages_base"], "chrony"]
 
 
 def role_packages() -> list[str]:
-    """Return what apt installs for the other roles in one transaction."""
+    """Return what the roles need."""
     system = system_row("debian", _SUITE)
     assert system is not None
-    return [*packages_at_once(system, Role), "nftables"]
+    return list(packages_at_once(system, Role))
+
+
+def telephony_packages(suite: str = _SUITE) -> dict[str, list[str]]:
+    """Return the parameters of the role packages with which the role telephony finds its own."""
+    system = system_row("debian", "11" if suite == "bullseye" else suite)
+    assert system is not None
+    roles = [Role.TELEPHONY]
+    return {
+        "packages_of_roles": list(packages_at_once(system, roles)),
+        "packages_if_available": list(optional_packages(roles)),
+    }
 
 
 def _script() -> str:

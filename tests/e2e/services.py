@@ -72,7 +72,7 @@ def service(
     here = small(machine, folder)
     prepare(here)
     secrets = Secrets(with_generated(here.subject.site, {}))
-    here.play("base")
+    here.prepare()
     here.play("certificates")
     made = Service(replace(here, subject=replace(here.subject, secrets=secrets)), name, subject)
     applied = made.play()

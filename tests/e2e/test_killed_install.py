@@ -83,7 +83,7 @@ def test_a_killed_install_leaves_no_process_and_the_next_one_continues(
     # Its apt was killed as well, in the midst of a package, and now the system's own is at work.
     assert machine.ssh([_HALF_AND_LOCKED]).returncode == 0
     with installing(site, state) as installer:
-        until(installer, lambda: load_journal(state.journal).finished("base"))
+        until(installer, lambda: load_journal(state.journal).finished("packages"))
     log = max(state.logs.glob("*.log"), key=lambda path: path.stat().st_mtime).read_text()
     assert "server: wait for unattended-upgr (process " in log
     assert "server: finish the packages that the interrupted run left half-way" in log
@@ -107,7 +107,7 @@ until test -e /root/locked; do sleep 0.1; done
 
 def _is_at_work(state: StatePaths) -> bool:
     """Whether Ansible runs a task."""
-    return any("base: TASK" in log.read_text() for log in state.logs.glob("*.log"))
+    return any("packages: TASK" in log.read_text() for log in state.logs.glob("*.log"))
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.installed import ucontact
-from tests.e2e.small import Small, small
+from tests.e2e.small import BEFORE_SERVICES, Small, small
 from tests.e2e.support import Applied, apply_playbook
 from tests.e2e.test_wrong_input import packages
 from ucontact_appliance.facts.distribution import installed_versions
@@ -41,7 +41,8 @@ pytestmark = [
     ),
 ]
 
-PLAYS = ("base", "certificates", "database", "stun", "telephony", "backend", "web")
+SERVICES = ("database", "stun", "telephony", "backend", "web")
+PLAYS = (*BEFORE_SERVICES, "certificates", *SERVICES)
 OWN_MODULES = ("database", "backend")  # the plays with mysql_site and release_tree
 SITE = "old-python"
 _INTERPRETER = "/usr/local/bin/python-of-the-test"

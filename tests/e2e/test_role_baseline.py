@@ -1,4 +1,7 @@
-"""What every server has in common, on Debian's two ends and on machines that say Ubuntu."""
+"""What every server has in common, on Debian's two ends and on machines that say Ubuntu.
+
+The roles packages and baseline: neither needs anything else.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,14 @@ def machine(request: pytest.FixtureRequest, machine_factory: MachineFactory) -> 
 
 @pytest.fixture(scope="module")
 def first(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Applied:
-    return apply(machine, tmp_path_factory.mktemp("first"))
+    folder = tmp_path_factory.mktemp("first")
+    before = apply(machine, folder)  # it needs none of the packages
+    assert apply_packages(machine, folder).changed > 0
+    return before
+
+
+def apply_packages(machine: Machine, folder: Path, **options: Any) -> Applied:
+    return apply_role(machine, "packages", {}, folder, **options)
 
 
 def apply(machine: Machine, folder: Path, **options: Any) -> Applied:
@@ -52,10 +62,11 @@ def sh(machine: Machine, script: str) -> str:
 
 def test_a_second_run_changes_nothing(machine: Machine, first: Applied, tmp_path: Path) -> None:
     assert first.changed > 0
-    again = apply(machine, tmp_path)
-    assert again.changed == 0, again.changed_names
-    dry = apply(machine, tmp_path, check=True)
-    assert dry.changed == 0, dry.changed_names
+    for role in (apply, apply_packages):
+        again = role(machine, tmp_path)
+        assert again.changed == 0, again.changed_names
+        dry = role(machine, tmp_path, check=True)
+        assert dry.changed == 0, dry.changed_names
 
 
 @pytest.mark.usefixtures("first")
@@ -97,6 +108,14 @@ def test_the_clock_is_kept_after_a_boot(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("first")
+def test_logs_are_rotated(machine: Machine) -> None:
+    timers = sh(machine, "systemctl is-active ucontact-logrotate.timer logrotate.timer")
+    assert timers.split() == ["active", "active"]
+    sh(machine, "systemctl start ucontact-logrotate.service")
+    assert sh(machine, "systemctl --failed --quiet") == ""
+
+
+@pytest.mark.usefixtures("first")
 def test_an_unsupported_system_is_refused_by_name(machine: Machine, tmp_path: Path) -> None:
     sh(machine, "cp -P /etc/os-release /root/kept; rm /etc/os-release")
     sh(
@@ -104,7 +123,7 @@ def test_an_unsupported_system_is_refused_by_name(machine: Machine, tmp_path: Pa
         "printf 'ID=fedora\\nVERSION_ID=41\\nPRETTY_NAME=\"Fedora 41\"\\n' >/etc/os-release",
     )
     try:
-        refused = apply(machine, tmp_path, expect_failure=True)
+        refused = apply_packages(machine, tmp_path, expect_failure=True)
     finally:
         sh(machine, "rm /etc/os-release; mv /root/kept /etc/os-release")
     (failed,) = refused.result.failed

@@ -38,7 +38,7 @@ def site(
         machine_factory(request.param, layers=packages_layer(request.param)),
         tmp_path_factory.mktemp("site"),
     )
-    here.play("base")
+    here.prepare()
     here.play("certificates")
     here.sh("DEBIAN_FRONTEND=noninteractive apt-get install -qq -y nginx >/dev/null 2>&1")
     here.sh(f"echo '{NGINX}' >/etc/nginx/conf.d/t.conf && systemctl restart nginx")

@@ -41,7 +41,7 @@ def site(
     suite, ubuntu = request.param
     machine = machine_factory(suite, ubuntu=ubuntu, layers=packages_layer(suite))
     here = small(machine, tmp_path_factory.mktemp("site"))
-    here.play("base")
+    here.prepare()
     for port in (443, 4444, 5038):
         here.sh(f"systemd-run --quiet --unit=t{port} python3 -m http.server {port}")
     return here
@@ -58,9 +58,9 @@ def verdicts(site: Small) -> dict[str, Verdict]:
 
 
 def test_a_second_run_changes_nothing(site: Small) -> None:
-    again = site.play("base")
+    again = site.play("firewall")
     assert again.changed == 0, again.changed_names
-    dry = site.play("base", check=True)
+    dry = site.play("firewall", check=True)
     assert dry.changed == 0, dry.changed_names
 
 
@@ -99,7 +99,7 @@ def test_marks_are_seen_on_the_wire(site: Small, tmp_path: Path) -> None:
     counter = site.sh("nft list table inet seen")
     site.sh("nft delete table inet seen; systemctl stop t8089")
     found = re.search(r"counter packets (\d+)", counter)
-    site.play("base")
+    site.play("firewall")
     assert found is not None
     assert int(found[1]) > 2
 
@@ -108,7 +108,7 @@ def test_a_vanished_table_is_found_and_comes_back(site: Small) -> None:
     site.sh("nft delete table inet ucontact")
     assert verdicts(site)["firewall.loaded"] is Verdict.FAIL
     site.sh("nft add table inet f2b")
-    assert site.play("base").changed > 0
+    assert site.play("firewall").changed > 0
     assert verdicts(site)["firewall.loaded"] is Verdict.PASS
     # Somebody else's table, such as fail2ban's, is left alone.
     assert "table inet f2b" in site.sh("nft list tables")
@@ -119,7 +119,7 @@ def test_a_rule_too_many_is_found_and_removed(site: Small) -> None:
     judgement = site.judge(CHECKS)["firewall.loaded"]
     assert judgement.verdict is Verdict.FAIL
     assert "+\t\ttcp dport 4444 accept" in judgement.evidence
-    site.play("base")
+    site.play("firewall")
     assert "4444" not in site.sh(RULES)
 
 
@@ -145,7 +145,7 @@ def test_the_session_that_we_came_by_is_kept(site: Small, tmp_path: Path) -> Non
     assert re.search(r"ip saddr [0-9.]+ tcp dport 22 accept", rule)
     again = role(site, tmp_path, [])
     assert again.changed == 0, again.changed_names
-    site.play("base")
+    site.play("firewall")
 
 
 def test_rules_that_lock_us_out_are_taken_back(site: Small, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_rules_that_lock_us_out_are_taken_back(site: Small, tmp_path: Path) -> N
     assert site.sh(RULES) == before
     # Neither would the next boot lock us out.
     assert "tcp dport 22 accept" in site.sh("cat /etc/nftables.d/ucontact.nft")
-    again = site.play("base")
+    again = site.play("firewall")
     assert again.changed == 0, again.changed_names
 
 

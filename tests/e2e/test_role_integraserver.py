@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.packages import packages_layer
+from tests.e2e.small import BEFORE_SERVICES
 from tests.e2e.support import Applied, apply_playbook
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import backend as backend_checks
@@ -99,7 +100,7 @@ def installed(
         facts = FactSource(Reach(site, site.hosts[0], runner))
         subject = Subject(site, plan, site.hosts[0], secrets, paths, facts)
         here = Installed(machine, inventory, secrets, subject)
-        for name in ("base", "certificates", "database", "backend"):
+        for name in (*BEFORE_SERVICES, "certificates", "database", "backend"):
             here.play(name)
         yield here
 

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.e2e.conftest import MachineFactory
-from tests.e2e.packages import packages_layer
+from tests.e2e.packages import packages_layer, telephony_packages
 from tests.e2e.strangers import by_datagram, guess, guesses_by_websocket
 from tests.e2e.support import Applied, apply_role
 from ucontact_appliance.checks.model import Verdict
@@ -139,6 +139,7 @@ def servers(
             ],
             "telephony_ring_seconds": 8,
         }
+        apply_role(machine, "packages", telephony_packages(suite), folder)
         first = apply_role(machine, "telephony", parameters, folder)
         second = apply_role(machine, "telephony", parameters, folder)
         made[suite] = Server(machine, roots, parameters, first, second)

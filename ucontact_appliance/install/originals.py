@@ -33,6 +33,8 @@ copy=yes
 mkdir -p "$kept"
 chmod 0700 "$kept"
 touch "$list"
+exec 9<"$list"
+flock 9  # two phases begin side by side: neither goes on before the files are kept
 printf '%s\n' "$@" | grep -vxF -f "$list" | while IFS= read -r path; do
   if [ "$copy" = yes ] && { [ -f "$path" ] || [ -L "$path" ]; }; then
     mkdir -p "$kept/originals"

@@ -172,8 +172,8 @@ class TakeOver(_Looking):
 class Play(_Always, _Converging):
     """A playbook that converges its roles; `keeps` is the role whose data it makes room for.
 
-    Packages are there since base, and each of these roles has services and files of its own, so
-    that they run beside each other on one server.
+    Packages are there since the phase of that name, and each of the services' roles has units and
+    files of its own, so that they run beside each other on one server.
     """
 
     id: str
@@ -196,14 +196,14 @@ class Play(_Always, _Converging):
 
 
 @dataclass(frozen=True)
-class Base(_Always, _Converging):
-    """What every server has; before anything is written over, the files as they were are kept."""
+class First(_Always, _Converging):
+    """One of the first playbooks to change a server: the files as they were are kept before."""
 
-    id: str = "base"
-    title: str = "Base system and firewall"
+    id: str
+    title: str
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
-    alone: bool = True
+    alone: bool = False
 
     def run(self, job: Job) -> int:
         """Keep the originals, then run the playbook."""
@@ -226,8 +226,8 @@ class Certificates(_Always):
     id: str = "certificates"
     title: str = "Certificates"
     runs_on: Role | None = None
-    after: tuple[str, ...] = ()
-    alone: bool = True
+    after: tuple[str, ...] = ("packages", "base")
+    alone: bool = False
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
         """The playbook's, and what is to be issued first."""
@@ -344,14 +344,19 @@ class Verify(_Always, _Looking):
         return Unforeseen("these checks look at the site when it is installed")
 
 
+# What a server has before a service starts on it.
+_READY = ("firewall", "certificates")
+
 INSTALL: tuple[Phase, ...] = (
     Preflight(),
     TakeOver(),
-    Base(),
+    First("packages", "Packages"),
+    First("base", "Base system"),
+    Play("firewall", "Firewall", after=("packages",)),
     Certificates(),
-    Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE),
+    Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE, after=_READY),
     Carry("move-database", "Move the database", Role.DATABASE),
-    Play("stun", "STUN and TURN", Role.TELEPHONY),
+    Play("stun", "STUN and TURN", Role.TELEPHONY, after=_READY),
     Play("telephony", "Telephony", Role.TELEPHONY, keeps=Role.TELEPHONY, after=("database",)),
     Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
     Backend(),

@@ -19,6 +19,8 @@ from ucontact_appliance.facts.state import look_at_state, state_of_phase
 from ucontact_appliance.install.events import TaskResult
 from ucontact_appliance.install.inputs import enough_tags
 from ucontact_appliance.install.job import Job
+from ucontact_appliance.planning.systems import packages_of_phase
+from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Host
 from ucontact_appliance.state import StatePaths
@@ -209,7 +211,7 @@ def run_where_different(
         changed = phase.run(job)
     finally:
         servers.forget(hosts)
-    managed = {host: set(state_of_phase(phase.id)) for host in hosts}
+    managed = {host: _managed(phase.id, job.system(host)) for host in hosts}
     if job.tags and recorded is not None:  # the other tasks report nothing this time
         for host in hosts:
             managed[host].update(recorded.hosts[host])
@@ -218,3 +220,9 @@ def run_where_different(
     # Asked again: what was to be issued first is part of the inputs.
     servers.record(job.paths, phase.id, servers.after(phase.inputs(job) or inputs, managed))
     return Done(Tasks.SOME if job.tags else Tasks.ALL, changed)
+
+
+def _managed(phase: str, system: SystemRow) -> set[str]:
+    """What its tasks do not report: rows of data/state.yml, and the packages that it configures."""
+    packages = (f"package {name}" for name in packages_of_phase(phase, system))
+    return {*state_of_phase(phase), *packages}

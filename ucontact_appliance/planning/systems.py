@@ -85,6 +85,19 @@ def packages_at_once(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...
     return tuple(dict.fromkeys(names))
 
 
+def packages_of_phase(phase: str, system: SystemRow) -> tuple[str, ...]:
+    """The packages whose programs a phase of an installation configures."""
+    rows = (row for row in components() if row.phase == phase)
+    return tuple(
+        name for row in rows for name in (*packages_of(row, system), *row.beside, *row.if_available)
+    )
+
+
+def optional_packages(roles: Iterable[Role]) -> tuple[str, ...]:
+    """What these roles' components also want where the archive has it."""
+    return tuple(name for row in components_of(roles) for name in row.if_available)
+
+
 def brought(component: ComponentRow, system: SystemRow) -> str | None:
     """The version in the system's own archive; None where it has none."""
     version: str | None = getattr(system, component.id)

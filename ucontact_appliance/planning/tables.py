@@ -83,13 +83,16 @@ class PortRow(_Row):
 class ComponentRow(_Row):
     """Something that a role takes from a server's package archives (`least`: version, or any).
 
+    `phase` of an installation configures it.
     `packages` are its packages' names; where they differ between systems, `packages_of` names the
-    column of the system's row that has them. `beside` are packages that its role also installs.
+    column of the system's row that has them. `beside` are packages that come with it, and
+    `if_available` those that only some archives have.
     """
 
     id: str
     title: str
     role: Role
+    phase: str
     packages: tuple[str, ...] | None
     packages_of: Literal["java_package", "mysql_packages"] | None
     least: str | None
@@ -98,6 +101,7 @@ class ComponentRow(_Row):
     program: str | None
     maker: str | None
     beside: tuple[str, ...] = ()
+    if_available: tuple[str, ...] = ()
 
 
 class OursRow(_Row):

@@ -28,10 +28,12 @@ options:
     type: list
     elements: str
     default: []
-  start:
-    description: Whether services that a package brings may start with its own configuration.
-    type: bool
-    default: true
+  start_only:
+    description:
+      - Services that may start with their package's own configuration, each with its timer. All of
+        them if omitted.
+    type: list
+    elements: str
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -121,13 +123,23 @@ def are_fresh(folder):
     return bool(names) and time.time() - newest < FRESH_SECONDS
 
 
+def policy(services):
+    """The text of a policy-rc.d that lets only these services start.
+
+    Its first argument is the name of an init script, or of a unit: a service or a timer.
+    """
+    row = "{0} | {0}.service | {0}.timer) exit 0 ;;\n"
+    allowed = "".join(row.format(name) for name in services)
+    return "#!/bin/sh\n%s\ncase $1 in\n%sesac\nexit 101\n" % (OURS, allowed)
+
+
 @contextlib.contextmanager
-def nothing_starts():
-    """Keep packages from starting services; restore an existing policy-rc.d afterwards."""
+def starting_only(services):
+    """Keep packages from starting other services; restore an existing policy-rc.d afterwards."""
     if os.path.exists(POLICY) and OURS not in read(POLICY):
         os.rename(POLICY, POLICY_ASIDE)
     with open(POLICY, "w") as stream:
-        stream.write("#!/bin/sh\n%s\nexit 101\n" % OURS)
+        stream.write(policy(services))
     os.chmod(POLICY, 0o755)
     try:
         yield
@@ -164,19 +176,19 @@ def is_known(module, name):
     return found is not None and found.group(1) != "(none)"
 
 
-def install(module, names, start):
+def install(module, names, start_only):
     """Install them in one transaction. Raises AptError."""
     words = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"] + LOCK + KEEP
     if module.check_mode:
         run(module, words + ["--simulate", "--"] + names)
-    elif start:
+    elif start_only is None:
         run(module, words + ["--"] + names)
     else:
-        with nothing_starts():
+        with starting_only(start_only):
             run(module, words + ["--"] + names)
 
 
-def converge(module, names, if_available, start):
+def converge(module, names, if_available, start_only):
     """The changes, a line each. Raises AptError."""
     told = remove_leftover(module)
     there = installed(module, names + if_available)
@@ -185,7 +197,7 @@ def converge(module, names, if_available, start):
         refresh(module)
     missing += [name for name in if_available if name not in there and is_known(module, name)]
     if missing:
-        install(module, missing, start)
+        install(module, missing, start_only)
     came_along = automatic(read(STATES))
     unmarked = [name for name in names + if_available if name in came_along]
     if unmarked and not module.check_mode:
@@ -200,13 +212,13 @@ def main():
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "if_available": {"type": "list", "elements": "str", "default": []},
-            "start": {"type": "bool", "default": True},
+            "start_only": {"type": "list", "elements": "str"},
         },
         supports_check_mode=True,
     )
     try:
         wanted = module.params
-        lines = converge(module, wanted["names"], wanted["if_available"], wanted["start"])
+        lines = converge(module, wanted["names"], wanted["if_available"], wanted["start_only"])
     except (AptError, IOError, OSError) as error:
         module.fail_json(msg=str(error), changes=[])
     names = wanted["names"] + wanted["if_available"]

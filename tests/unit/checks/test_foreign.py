@@ -15,6 +15,8 @@ from ucontact_appliance.checks.model import Stage, Verdict
 from ucontact_appliance.facts.foreign import Claim, Foreign, parse_foreign
 from ucontact_appliance.facts.packages import parse_removals
 from ucontact_appliance.facts.runner import Completed
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.systems import packages_at_once, system_row
 from ucontact_appliance.planning.tables import ForeignRow, base_packages, foreign
 from ucontact_appliance.resources import ROLES
 
@@ -160,15 +162,15 @@ def defaults(role: str) -> dict[str, list[str]]:
     return found
 
 
-def test_apt_is_asked_for_the_very_packages_that_the_roles_install() -> None:
+def test_apt_is_asked_for_the_very_packages_that_are_installed() -> None:
+    system = system_row("debian", "sid")
+    assert system is not None
+    asked = [name for row in foreign() for name in row.packages or system.mysql_packages]
+    assert sorted([*asked, system.java_package]) == sorted(packages_at_once(system, Role))
     base, clock = base_packages()
-    assert ASTERISK.packages == tuple(defaults("telephony")["telephony_packages"])
-    assert (*defaults("baseline")["baseline_packages"], "nftables") == base.packages
+    assert base.packages == tuple(defaults("packages")["packages_base"])
     assert clock.packages == ("chrony",)
-    for row, role in ((NGINX, "web"), (COTURN, "stun")):
-        tasks = yaml.safe_load((ROLES / role / "tasks/packages.yml").read_text())
-        assert tasks[0]["apt_packages"]["names"] == list(row.packages or ())
-    look = (ROLES / "baseline/files/look.sh").read_text()
+    look = (ROLES / "packages/files/look.sh").read_text()
     daemons = re.search(r"for unit in (.*); do", look)
     assert daemons is not None
     assert clock.unless == tuple(f"{name}.service" for name in daemons[1].split())

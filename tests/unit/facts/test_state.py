@@ -16,7 +16,7 @@ from ucontact_appliance.facts.runner import LocalRunner
 from ucontact_appliance.facts.state import ABSENT, look_at_state, parse_state, state_of_phase
 from ucontact_appliance.resources import INSTALLER, ROLES, load_data
 
-_KINDS = {"path", "tree", "account", "group", "table", "running"}
+_KINDS = {"path", "tree", "account", "group", "package", "table", "running"}
 
 
 def look(*items: str) -> dict[str, str]:
@@ -133,8 +133,9 @@ def test_the_table_has_only_kinds_that_the_probe_knows() -> None:
 
 # What tasks of Ansible's own modules manage: the phase that runs the role, and the item's kind.
 _PHASE_OF_ROLE = {
+    "packages": "packages",
     "baseline": "base",
-    "firewall": "base",
+    "firewall": "firewall",
     "certificates": "certificates",
     "database": "database",
     "stun": "stun",
@@ -165,8 +166,10 @@ _BY_TABLE = {
     ("baseline", "ansible.builtin.group"): {"group ucontact-tls"},
     ("baseline", "ansible.builtin.hostname"): {"path /etc/hostname", "running kernel"},
     ("baseline", "ansible.builtin.user"): {"account integra"},
-    ("firewall", "ansible.builtin.copy"): {"path /etc/nftables.d/ucontact.nft"},
-    ("firewall", "ansible.builtin.file"): {"table inet ucontact"},
+    ("firewall", "etc_tree, temporary"): {
+        "path /etc/nftables.d/ucontact.nft",
+        "table inet ucontact",
+    },
     ("certificates", "etc_tree, temporary"): {"tree /etc/ssl/ucontact"},
     ("database", "ansible.builtin.user"): {"account mysql"},
     ("database", "mysql_site"): {"running mysql"},

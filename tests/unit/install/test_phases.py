@@ -353,6 +353,23 @@ def test_a_phase_says_which_hosts_its_playbook_runs_on(phase: phases.Phase) -> N
         assert phase.runs_on is None
 
 
+def before(phase: phases.Phase) -> set[str]:
+    """The phases that are done when it starts."""
+    by_id = {one.id: one for one in phases.INSTALL}
+    return {*phase.after, *(name for other in phase.after for name in before(by_id[other]))}
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [one for one in phases.INSTALL if one.runs_on and not isinstance(one, phases.Carry)],
+    ids=lambda phase: phase.id,
+)
+def test_no_service_starts_before_its_packages_the_firewall_and_the_certificates(
+    phase: phases.Phase,
+) -> None:
+    assert {"packages", "base", "firewall", "certificates"} <= before(phase)
+
+
 @pytest.mark.parametrize(
     ("unproven", "calls"), [(True, Calls.DEEP), (False, Calls.ECHO)], ids=["changed", "unchanged"]
 )

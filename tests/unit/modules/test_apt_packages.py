@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import stat
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -86,16 +87,16 @@ def installs(host: Host) -> list[str]:
 
 def test_where_all_are_there_apt_is_not_asked(apt: ModuleType, host: Host) -> None:
     host.there = {"nginx", "fail2ban"}
-    assert apt.converge(host, ["nginx", "fail2ban"], [], True) == []
+    assert apt.converge(host, ["nginx", "fail2ban"], [], None) == []
     assert host.told == []
 
 
 def test_what_is_missing_comes_in_one_transaction(apt: ModuleType, host: Host) -> None:
     host.there = {"nftables"}
-    lines = apt.converge(host, ["nginx", "nftables", "fail2ban"], [], True)
+    lines = apt.converge(host, ["nginx", "nftables", "fail2ban"], [], None)
     assert lines == ["installed nginx", "installed fail2ban"]
     assert installs(host) == ["nginx fail2ban"]
-    assert apt.converge(host, ["nginx", "nftables", "fail2ban"], [], True) == []
+    assert apt.converge(host, ["nginx", "nftables", "fail2ban"], [], None) == []
 
 
 @pytest.mark.parametrize("age", [60, 4000])
@@ -105,7 +106,7 @@ def test_old_lists_are_read_anew_when_something_is_missing(
     then = time.time() - age
     for folder in ("lists/partial", "lists"):
         os.utime(tmp_path / folder, (then, then))
-    apt.converge(host, ["nginx"], [], True)
+    apt.converge(host, ["nginx"], [], None)
     assert [line.split()[1] for line in host.told] == (
         ["install"] if age < 3600 else ["update", "install"]
     )
@@ -114,18 +115,18 @@ def test_old_lists_are_read_anew_when_something_is_missing(
 def test_without_any_lists_they_are_read(apt: ModuleType, host: Host, tmp_path: Path) -> None:
     (tmp_path / "lists/main_Packages").unlink()
     (tmp_path / "lists/lock").write_text("")
-    apt.converge(host, ["nginx"], [], True)
+    apt.converge(host, ["nginx"], [], None)
     assert [line.split()[1] for line in host.told] == ["update", "install"]
 
 
 def test_what_only_some_releases_have_is_installed_there(apt: ModuleType, host: Host) -> None:
-    assert apt.converge(host, ["nginx"], ["odd", "provided", "unknown"], True) == [
+    assert apt.converge(host, ["nginx"], ["odd", "provided", "unknown"], None) == [
         "installed nginx",
         "installed odd",
     ]
     assert installs(host) == ["nginx odd"]
     host.there.remove("odd")  # by somebody's hand
-    assert apt.converge(host, ["nginx"], ["odd", "provided"], True) == ["installed odd"]
+    assert apt.converge(host, ["nginx"], ["odd", "provided"], None) == ["installed odd"]
 
 
 @pytest.mark.parametrize("theirs", ["", "#!/bin/sh\n# the customer's\nexit 0\n"])
@@ -135,7 +136,7 @@ def test_no_service_starts_meanwhile(
     policy = tmp_path / "policy"
     if theirs:
         policy.write_text(theirs)
-    apt.converge(host, ["nginx"], [], False)
+    apt.converge(host, ["nginx"], [], [])
     (during,) = host.policies
     assert during.endswith("exit 101\n")
     assert (policy.read_text() if policy.exists() else "") == theirs
@@ -148,7 +149,7 @@ def test_the_policy_of_a_killed_run_is_removed(
     apt: ModuleType, host: Host, tmp_path: Path, missing: bool, theirs: str
 ) -> None:
     policy, aside = tmp_path / "policy", tmp_path / "policy_aside"
-    with apt.nothing_starts():
+    with apt.starting_only([]):
         left = policy.read_text()
         assert stat.S_IMODE(policy.stat().st_mode) == 0o755
     policy.write_text(left)
@@ -156,17 +157,30 @@ def test_the_policy_of_a_killed_run_is_removed(
         aside.write_text(theirs)
     host.there = set() if missing else {"nginx"}
     host.check_mode = True
-    assert apt.converge(host, ["nginx"], [], False)[0] == f"removed the leftover {policy}"
+    assert apt.converge(host, ["nginx"], [], [])[0] == f"removed the leftover {policy}"
     assert policy.read_text() == left
     host.check_mode = False
-    assert apt.converge(host, ["nginx"], [], False)[0] == f"removed the leftover {policy}"
+    assert apt.converge(host, ["nginx"], [], [])[0] == f"removed the leftover {policy}"
     assert (policy.read_text() if policy.exists() else "") == theirs
     assert not aside.exists()
-    assert apt.converge(host, ["nginx"], [], False) == []
+    assert apt.converge(host, ["nginx"], [], []) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "status"),
+    [("chrony", 0), ("chrony.service", 0), ("logrotate.timer", 0), ("nginx", 101), ("", 101)],
+)
+def test_only_the_named_units_start(
+    apt: ModuleType, tmp_path: Path, unit: str, status: int
+) -> None:
+    policy = tmp_path / "policy"
+    with apt.starting_only(["chrony", "logrotate"]):
+        done = subprocess.run([policy, unit, "start"], check=False)
+    assert done.returncode == status
 
 
 def test_services_may_start(apt: ModuleType, host: Host) -> None:
-    apt.converge(host, ["nginx"], [], True)
+    apt.converge(host, ["nginx"], [], None)
     assert host.policies == ["none"]
 
 
@@ -178,7 +192,7 @@ def test_a_package_that_came_along_is_marked_as_wanted(
         "Package: nginx\nArchitecture: amd64\nAuto-Installed: 1\n\n"
         "Package: fail2ban\nArchitecture: amd64\nAuto-Installed: 0\n\n"
     )
-    assert apt.converge(host, ["nginx", "fail2ban"], [], True) == ["kept nginx"]
+    assert apt.converge(host, ["nginx", "fail2ban"], [], None) == ["kept nginx"]
     assert host.told == ["apt-mark manual nginx"]
 
 
@@ -187,7 +201,7 @@ def test_a_dry_run_only_simulates(apt: ModuleType, host: Host, tmp_path: Path) -
     then = time.time() - 9999
     for folder in ("lists/partial", "lists"):
         os.utime(tmp_path / folder, (then, then))
-    assert apt.converge(host, ["nginx"], [], False) == ["installed nginx"]
+    assert apt.converge(host, ["nginx"], [], []) == ["installed nginx"]
     (line,) = host.told
     assert "--simulate" in line
     assert not host.there
@@ -199,7 +213,7 @@ def test_what_apt_says_is_told_and_the_policy_goes(
 ) -> None:
     host.refuses = LOCKED
     with pytest.raises(apt.AptError) as caught:
-        apt.converge(host, ["nginx"], [], False)
+        apt.converge(host, ["nginx"], [], [])
     assert str(caught.value) == f"apt-get install: {LOCKED}"
     assert not (tmp_path / "policy").exists()
 

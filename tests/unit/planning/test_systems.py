@@ -1,7 +1,6 @@
 from datetime import date
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +28,7 @@ from ucontact_appliance.planning.tables import (
     old_targets,
     systems,
 )
-from ucontact_appliance.resources import ROLES, ROOT
+from ucontact_appliance.resources import ROOT
 
 _DOCS = ROOT / "docs"
 _TODAY = date(2026, 11, 23)
@@ -142,20 +141,6 @@ def test_debians_rows_say_what_its_archives_have(suite: str, name: str) -> None:
         told = brought(part, system)
         assert numbers(found)[: len(numbers(told or ""))] == numbers(told or ""), part.id
         assert bool(found) is bool(told), part.id
-
-
-def test_the_roles_install_what_preflight_asks_for() -> None:
-    def defaults(role: str) -> dict[str, list[str]]:
-        text = (ROLES / role / "defaults/main.yml").read_text(encoding="utf-8")
-        loaded: dict[str, list[str]] = yaml.safe_load(text)
-        return loaded
-
-    telephony = defaults("telephony")["telephony_packages"]
-    assert set(component("asterisk").packages or ()) <= set(telephony)
-    assert set(component("odbc").packages or ()) <= set(telephony)
-    for role, part in (("web", "nginx"), ("stun", "coturn")):
-        tasks = yaml.safe_load((ROLES / role / "tasks/packages.yml").read_text(encoding="utf-8"))
-        assert component(part).packages == tuple(tasks[0]["apt_packages"]["names"])
 
 
 # The lowest versions as each release of ansible-core itself has them, in module_utils/basic.py.

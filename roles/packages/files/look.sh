@@ -4,7 +4,6 @@ echo "id=$ID"
 # Debian's unstable has no VERSION_ID.
 echo "version=${VERSION_ID:-sid}"
 echo "name=${PRETTY_NAME:-$ID}"
-echo "hostname=$(cat /proc/sys/kernel/hostname)"
 echo "container=$(systemd-detect-virt --container 2>/dev/null)"
 daemon=
 for unit in ntp ntpsec ntpd openntpd; do

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ucontact_appliance.install.events import Event, Observer, TaskResult, TaskStarted
-from ucontact_appliance.install.launcher import Launched, Launcher
+from ucontact_appliance.install.launcher import Launched, Launcher, end
 from ucontact_appliance.install.unsafe import as_data
 from ucontact_appliance.os_errors import refusing
 
@@ -92,6 +92,9 @@ def _watch(
             process.stdin.close()
         record = _collect(launched.events, observer, log)
         status = process.wait()
+    except BaseException:
+        end(process)  # first: its output ends with it
+        raise
     finally:
         output.join(timeout=5)
     return PlayResult(status=status, **record)

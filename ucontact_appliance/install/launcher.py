@@ -97,7 +97,7 @@ class Launcher:
             with self.processes.watched(launched.process):
                 yield launched
         except BaseException:
-            _end(launched.process)
+            end(launched.process)
             raise
         finally:
             _clean_up(launched)
@@ -112,7 +112,7 @@ class Launcher:
                 _signal(launched.process, signal.SIGTERM)
             while self._waiting:
                 launched = self._waiting.pop()
-                _end(launched.process)
+                end(launched.process)
                 _clean_up(launched)
 
     def _first_waiting(self) -> Launched | None:
@@ -196,7 +196,7 @@ def _end_with_supervisor(pid: int) -> None:
         return
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[str]) -> None:
     """End the process and its whole group: politely, then, after some seconds, for good."""
     if process.returncode is not None:
         return

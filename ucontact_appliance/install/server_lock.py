@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -222,11 +223,16 @@ class _Held:
             )
 
 
+def _connect(runner: Runner) -> None:
+    """Make the shared connection where there is none; it is tried again where that fails."""
+    runner.run(["true"], timeout=30)
+
+
 def _taken(
     host: Host, runner: Runner, who: _Who, tell: Tell, how: str
 ) -> tuple[_Session, ServerRecord | None]:
     """The lock, with the server's record. Raises UsageError naming the holder when it is held."""
-    runner.run(["true"], timeout=30)  # makes the shared connection, and tries that again
+    _connect(runner)
     session = _Session(host, runner, who, how)
     waited_for = ""
     try:
@@ -373,9 +379,11 @@ def hold_servers(
         who = _Who(
             controller=controller, site=seen.site.site, pid=os.getpid(), since=now, run=record.run
         )
+        runners = {host.name: stack.enter_context(runner_for(host, ssh)) for host in order}
+        with ThreadPoolExecutor(max_workers=len(order)) as pool:
+            list(pool.map(_connect, runners.values()))
         for host in order:
-            runner = stack.enter_context(runner_for(host, ssh))
-            one = _Held(host, runner, who, tell)
+            one = _Held(host, runners[host.name], who, tell)
             stack.callback(one.close)
             held.append(one)
         found = {one.host.name: one.record for one in held}

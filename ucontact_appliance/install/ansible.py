@@ -126,7 +126,7 @@ def _collect(events: TextIO, observer: Observer, log: Callable[[str], None]) -> 
 
 
 def parse_event(record: Mapping[str, Any]) -> Event | None:
-    """The event in one line of the callback; None for those that tell nobody anything."""
+    """The event in one line of the callback; None for one that is no event here."""
     match record["event"]:
         case "task":
             return TaskStarted(record["name"])

@@ -62,7 +62,7 @@ class Launcher:
         self._starting: list[threading.Thread] = []
 
     def expect(self, count: int) -> None:
-        """So many playbooks will be run for certain: start their processes, one after the other.
+        """Start the processes of `count` playbooks that are certain to run, one after the other.
 
         One at a time, so that what is at work meanwhile has the other processors.
         """

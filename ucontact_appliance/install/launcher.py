@@ -23,7 +23,7 @@ from typing import TextIO
 
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.install.leftovers import TMPFS
-from ucontact_appliance.install.processes import Processes
+from ucontact_appliance.install.processes import Processes, signal_group
 from ucontact_appliance.process_identity import MEMORY, own_prefix
 from ucontact_appliance.resources import INSTALLER
 
@@ -109,7 +109,7 @@ class Launcher:
             thread.join()
         with self._lock:
             for launched in self._waiting:
-                _signal(launched.process, signal.SIGTERM)
+                signal_group(launched.process.pid, signal.SIGTERM)
             while self._waiting:
                 launched = self._waiting.pop()
                 end(launched.process)
@@ -200,16 +200,11 @@ def end(process: subprocess.Popen[str]) -> None:
     """End the process and its whole group: politely, then, after some seconds, for good."""
     if process.returncode is not None:
         return
-    _signal(process, signal.SIGTERM)
+    signal_group(process.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
     # Not waited for in earnest yet: as long as it is not, its number is nobody else's.
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while os.waitid(os.P_PID, process.pid, flags) is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    _signal(process, signal.SIGKILL)
+    signal_group(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)

@@ -26,7 +26,7 @@ class Processes:
         with self._changed:
             self._groups.add(process.pid)
             if self._ending:
-                _signal(process.pid, signal.SIGTERM)
+                signal_group(process.pid, signal.SIGTERM)
         try:
             yield
         finally:
@@ -50,9 +50,10 @@ class Processes:
 
     def _tell(self, number: signal.Signals) -> None:
         for group in self._groups:
-            _signal(group, number)
+            signal_group(group, number)
 
 
-def _signal(group: int, number: signal.Signals) -> None:
+def signal_group(group: int, number: signal.Signals) -> None:
+    """Send it to the process group; nothing where that is gone."""
     with suppress(ProcessLookupError):
         os.killpg(group, number)

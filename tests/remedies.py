@@ -21,9 +21,9 @@ import typer.main
 
 import ucontact_appliance
 from ucontact_appliance import checks
-from ucontact_appliance.checks.asterisk import JAIL
 from ucontact_appliance.checks.wording import _ON_HOST
 from ucontact_appliance.cli.main import app
+from ucontact_appliance.facts.asterisk import JAIL
 from ucontact_appliance.facts.call import RECORDINGS
 from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.lab.machines import ssh_command

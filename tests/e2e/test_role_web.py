@@ -17,7 +17,8 @@ import pytest
 
 from tests.e2e.packages import packages_layer
 from tests.e2e.support import apply_playbook, inventory
-from ucontact_appliance.checks import answers, headers, host, tls, web
+from ucontact_appliance.checks import answers, headers, host, nginx, tls, web, web_headers
+from ucontact_appliance.checks import wss as wss_checks
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.clients import wss
 from ucontact_appliance.clients.http import Request, Response, fetch
@@ -112,7 +113,10 @@ class Front:
             *host.CHECKS,
             *answers.CHECKS,
             *tls.CHECKS,
+            *nginx.CHECKS,
+            *web_headers.CHECKS,
             *web.CHECKS,
+            *wss_checks.CHECKS,
             *headers.CHECKS,
         )
         found = run_checks(

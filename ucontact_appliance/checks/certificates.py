@@ -24,18 +24,10 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts import tls
-from ucontact_appliance.facts.certificates import (
-    FOLDER,
-    KeyFile,
-    Mode,
-    Pair,
-    modes,
-    pair,
-    web_keys,
-)
+from ucontact_appliance.facts.certificates import FOLDER, KeyFile, Mode, Pair, modes, pair, web_keys
 from ucontact_appliance.planning.certificates import days_left, judge_served, names_of, spki_pin
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import ports
+from ucontact_appliance.planning.tables import registered_port
 
 _GROUP = "ucontact-tls"
 _PORTAL = ("portal", "portal-ca")
@@ -144,7 +136,7 @@ def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -
 
 
 def _served(port_id: str, role: Role, reload: str, requirement: str) -> Check:
-    port = int(next(row.port for row in ports() if row.id == port_id))
+    port = registered_port(port_id)
 
     @check(
         id=f"certificates.served.{port_id}",

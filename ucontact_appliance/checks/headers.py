@@ -1,6 +1,6 @@
 """Checks of the security headers beyond one on every status: paths, REST, and what is absent.
 
-The headers themselves, each with its own check, are judged in `checks.web`.
+The headers themselves, each with its own check, are judged in `checks.web_headers`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ucontact_appliance.checks.model import (
     passed,
     warned,
 )
-from ucontact_appliance.checks.web import HEADERS, header_values, judge_row, sampled
+from ucontact_appliance.checks.web_headers import HEADERS, header_values, judge_row, sampled
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts.settings import web
 from ucontact_appliance.facts.web import HeaderLine, configuration, page

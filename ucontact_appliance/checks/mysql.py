@@ -1,4 +1,4 @@
-"""Checks of the database (R16): it runs; its accounts do their work and no more, by TLS only."""
+"""Checks of the database (R16): it runs, lets a service in by TLS, and has its schemas."""
 
 from __future__ import annotations
 
@@ -18,41 +18,20 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
     skipped,
-    warned,
 )
 from ucontact_appliance.checks.stun import judge_service
-from ucontact_appliance.checks.wording import quoted
-from ucontact_appliance.clients.mysql import Refusal
-from ucontact_appliance.facts.mysql import (
-    Account,
-    Audit,
-    Grants,
-    ServerView,
-    answers,
-    audit,
-    greeting_seconds,
-    server_view,
-    single_privileges,
-    without_tls,
-)
+from ucontact_appliance.facts.mysql import ServerView, answers, greeting_seconds, server_view
 from ucontact_appliance.facts.unit import unit
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("database")
-_SERVICES: tuple[str, ...] = tuple(_TABLE["grants"])
-_SECRET = "database.accounts.doctor"
+DOCTOR_SECRET = "database.accounts.doctor"
 _LEAST = (5, 7)  # R16
-# The server rounds its buffer pool up to chunks: never to less, never to much more.
-_ROUNDED_UP = 1.1
 # The file may be right and the running server not: SET GLOBAL lasts until a restart, SET PERSIST
 # beyond it. 5.7 knows no SET PERSIST, and nothing to reset.
 AFRESH = "{ssh} mysql -e 'RESET PERSIST'; systemctl restart mysql && {install}"
-# ER_ACCESS_DENIED_ERROR: the account itself requires TLS (seen on MySQL 9, the password being
-# right); ER_SECURE_TRANSPORT_REQUIRED: the server requires it of all.
-_REFUSALS = (1045, 3159)
-_SOCKET_ONLY = "auth_socket"
 _UNCHECKED_SCHEMAS = ("information_schema", "performance_schema")
 
 database_check = partial(check, role=Role.DATABASE, timeout=15.0)
@@ -64,12 +43,14 @@ def port(subject: Subject) -> int:
     return next(row for row in registry if row.id == "mysql").first
 
 
-def _viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subject], Judgement]:
+def viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subject], Judgement]:
+    """Give the judge what the account doctor sees; skip where its secret is not here."""
+
     def judged(subject: Subject) -> Judgement:
-        if _SECRET not in subject.secrets:
-            return skipped(f"the secret {_SECRET} is not on this machine")
+        if DOCTOR_SECRET not in subject.secrets:
+            return skipped(f"the secret {DOCTOR_SECRET} is not on this machine")
         ca = str(subject.state.pki / "ca.pem")
-        password = subject.secrets[_SECRET]
+        password = subject.secrets[DOCTOR_SECRET]
         return judge(subject, subject.facts.get(server_view, port(subject), password, ca))
 
     return judged
@@ -128,7 +109,7 @@ def judge_login(found: ServerView) -> Judgement:
     remedy="{install}",
     needs=("mysql.answers",),
 )
-@_viewed
+@viewed
 def _login(_: Subject, found: ServerView) -> Judgement:
     return judge_login(found)
 
@@ -157,7 +138,7 @@ def judge_version(found: ServerView, today: date) -> Judgement:
     remedy="{install}",
     needs=("mysql.login",),
 )
-@_viewed
+@viewed
 def _version(subject: Subject, found: ServerView) -> Judgement:
     return judge_version(found, subject.now.date())
 
@@ -181,7 +162,7 @@ def judge_schemas(found: ServerView) -> Judgement:
     remedy="{install}",
     needs=("mysql.login",),
 )
-@_viewed
+@viewed
 def _schemas(_: Subject, found: ServerView) -> Judgement:
     return judge_schemas(found)
 
@@ -210,226 +191,9 @@ def judge_tables(found: ServerView) -> Judgement:
     remedy="{install}",
     needs=("mysql.schemas",),
 )
-@_viewed
+@viewed
 def _tables(_: Subject, found: ServerView) -> Judgement:
     return judge_tables(found)
-
-
-def judge_plaintext(found: Refusal) -> Judgement:
-    """Without TLS the right password opens nothing."""
-    required = "the same account is refused without TLS"
-    if found.number == 0:
-        return failed("let in without TLS", required)
-    evidence = f"error {found.number}: {found.words}"
-    if found.number not in _REFUSALS:
-        # Such as a lost connection, or the client's own refusal to go on: not the server's word.
-        return skipped(f"the server did not come to say it: {found.words}", required, evidence)
-    return passed("refused", required, evidence)
-
-
-@database_check(
-    id="mysql.plaintext",
-    title="MySQL refuses connections without TLS",
-    severity=Severity.HIGH,
-    requirements=("R16",),
-    # Whoever gets in without TLS has found a server that no longer requires it.
-    remedy=AFRESH,
-    # A refusal says something only about a password that is right.
-    needs=("mysql.login",),
-)
-def _plaintext(subject: Subject) -> Judgement:
-    if _SECRET not in subject.secrets:
-        return skipped(f"the secret {_SECRET} is not on this machine")
-    return judge_plaintext(subject.facts.get(without_tls, port(subject), subject.secrets[_SECRET]))
-
-
-def judge_accounts(found: Audit) -> Judgement:
-    """TLS for each service, no anonymous account, root by its socket, nobody from anywhere."""
-    required = "services by TLS and from known addresses, root by its socket, nobody anonymous"
-    evidence = "\n".join(_row(account) for account in found.accounts)
-    if found.error:
-        return failed("the accounts can't be read as root", required, found.error)
-    ours = {"", *_SERVICES, *_TABLE["own_accounts"]}
-    wrong = [fault for account in found.accounts for fault in _faults(account)]
-    there = {account.user for account in found.accounts}
-    missing = [f"{name} is missing" for name in _SERVICES if name not in there]
-    if wrong or missing:
-        # The installation mends its own accounts; somebody else's are for the operator to judge.
-        strange = [a for a in found.accounts if a.user not in ours and _faults(a)]
-        only = strange and not missing and len(strange) == len(wrong)
-        remedy = _statement(strange[0], "ALTER USER", " REQUIRE SSL") if only else ""
-        return failed("; ".join(wrong + missing), required, evidence, remedy)
-    others = [account for account in found.accounts if account.user not in ours]
-    if others:
-        return warned(
-            f"not made by the appliance: {', '.join(account.label for account in others)}",
-            required,
-            evidence,
-            _statement(others[0], "SHOW GRANTS FOR"),
-        )
-    return passed(f"{', '.join(sorted(there & set(_SERVICES)))} by TLS", required, evidence)
-
-
-@database_check(
-    id="mysql.accounts",
-    title="MySQL's accounts are the services' own, bound to address and TLS",
-    severity=Severity.HIGH,
-    requirements=("R16",),
-    remedy="{install}",
-    needs=("mysql.answers",),
-)
-def _accounts(subject: Subject) -> Judgement:
-    return judge_accounts(subject.facts.get(audit, _SERVICES))
-
-
-def _faults(account: Account) -> list[str]:
-    if not account.user:
-        return [f"anonymous account at {account.host}"]
-    if account.user == "root":
-        local = account.host == "localhost" and account.plugin == _SOCKET_ONLY
-        return [] if local else [f"{account.label} by {account.plugin}"]
-    if account.user in _TABLE["own_accounts"]:
-        return []
-    secure = account.ssl_type or (account.locked and account.user not in _SERVICES)
-    faults = [] if secure else [f"{account.label} may come without TLS"]
-    if account.user in _SERVICES and "%" in account.host:
-        faults.append(f"{account.label} may come from anywhere")
-    if account.user in _SERVICES and account.locked:
-        faults.append(f"{account.label} is locked")
-    return faults
-
-
-def _statement(account: Account, verb: str, rest: str = "") -> str:
-    # By standard input, so that it means the same with ssh before it and without.
-    words = f"{verb} '{account.user}'@'{account.host}'{rest}"
-    return f"echo {quoted(words)} | {{ssh}} mysql"
-
-
-def _row(account: Account) -> str:
-    tls = "TLS" if account.ssl_type else "-"
-    return f"{account.label} {account.plugin} {tls}{' locked' if account.locked else ''}"
-
-
-def judge_grants(found: Audit) -> Judgement:
-    """Each service may do what it does, and no more."""
-    required = "the grants of data/database.yml, no more and no fewer"
-    problem = found.error or found.grants_error
-    if problem:
-        return failed("the grants can't be read as root", required, problem)
-    there = {who.split("@")[0] for who in found.grants}
-    wrong = [f"{name} is missing" for name in _SERVICES if name not in there]
-    for who, grants in sorted(found.grants.items()):
-        planned = _planned(who.split("@")[0])
-        for target in sorted({*grants, *planned}):
-            extra = grants.get(target, frozenset()) - planned.get(target, frozenset())
-            short = planned.get(target, frozenset()) - grants.get(target, frozenset())
-            if extra:
-                wrong.append(f"{who} may {', '.join(sorted(extra))} on {target or 'roles'}")
-            if short:
-                wrong.append(f"{who} may not {', '.join(sorted(short))} on {target}")
-    evidence = "\n".join(
-        f"{who}: {', '.join(sorted(privileges))} on {target}"
-        for who, grants in sorted(found.grants.items())
-        for target, privileges in sorted(grants.items())
-    )
-    if wrong:
-        return failed("; ".join(wrong), required, evidence)
-    return passed(f"{len(found.grants)} accounts as planned", required, evidence)
-
-
-@database_check(
-    id="mysql.grants",
-    title="Each service may do what it does, and no more",
-    severity=Severity.HIGH,
-    requirements=("R16",),
-    remedy="{install}",
-    needs=("mysql.answers",),
-)
-def _grants(subject: Subject) -> Judgement:
-    return judge_grants(subject.facts.get(audit, _SERVICES))
-
-
-def _planned(user: str) -> Grants:
-    merged: dict[str, frozenset[str]] = {}
-    for grant in _TABLE["grants"].get(user, ()):
-        privileges = single_privileges(", ".join(grant["privileges"]))
-        merged[grant["target"]] = merged.get(grant["target"], frozenset()) | privileges
-    return merged
-
-
-def judge_memory(found: ServerView, planned_mb: int) -> Judgement:
-    """The buffer pool of the plan: on a shared host more would take it from others."""
-    required = f"a buffer pool of {planned_mb} MB, as planned for this host"
-    got_mb = int(found.variables["innodb_buffer_pool_size"]) / 2**20
-    if not planned_mb <= got_mb <= planned_mb * _ROUNDED_UP:
-        return failed(f"{got_mb:.0f} MB", required)
-    return passed(f"{got_mb:.0f} MB", required)
-
-
-@database_check(
-    id="mysql.memory",
-    title="The buffer pool is as planned",
-    severity=Severity.MEDIUM,
-    requirements=("R12", "R16"),
-    remedy=AFRESH,
-    needs=("mysql.login",),
-)
-@_viewed
-def _memory(subject: Subject, found: ServerView) -> Judgement:
-    return judge_memory(found, subject.plan.tuning.database.buffer_pool_mb)
-
-
-def judge_connections(found: ServerView, planned: int) -> Judgement:
-    """The connections of the plan."""
-    required = f"max_connections {planned}, as planned for this site"
-    got = found.variables["max_connections"]
-    return passed(got, required) if got == str(planned) else failed(got, required)
-
-
-@database_check(
-    id="mysql.connections",
-    title="The number of connections is as planned",
-    severity=Severity.MEDIUM,
-    requirements=("R12", "R16"),
-    remedy=AFRESH,
-    needs=("mysql.login",),
-)
-@_viewed
-def _connections(subject: Subject, found: ServerView) -> Judgement:
-    return judge_connections(found, subject.plan.tuning.database.max_connections)
-
-
-def judge_settings(found: ServerView) -> Judgement:
-    """What the running server says of itself, whatever its files say."""
-    old = tuple(int(part) for part in re.findall(r"\d+", found.version)[:3]) < (8, 0, 16)
-    wanted = {
-        name: str(row["before_8_0_16"] if old and "before_8_0_16" in row else row["value"])
-        for name, row in _TABLE["settings"].items()
-    }
-    required = ", ".join(f"{name}={value}" for name, value in wanted.items())
-    wrong = [name for name, value in wanted.items() if found.variables.get(name) != value]
-    if wrong:
-        return failed(
-            "; ".join(
-                f"{name}={found.variables.get(name, 'unknown')}: {_TABLE['settings'][name]['why']}"
-                for name in wrong
-            ),
-            required,
-        )
-    return passed(f"{len(wanted)} settings", required)
-
-
-@database_check(
-    id="mysql.settings",
-    title="MySQL is hardened",
-    severity=Severity.MEDIUM,
-    requirements=("R16",),
-    remedy=AFRESH,
-    needs=("mysql.login",),
-)
-@_viewed
-def _settings(_: Subject, found: ServerView) -> Judgement:
-    return judge_settings(found)
 
 
 CHECKS = checks_of(globals())

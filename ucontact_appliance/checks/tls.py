@@ -30,7 +30,7 @@ from ucontact_appliance.clients.tls import Answer, Handshake, Offer
 from ucontact_appliance.facts import tls as facts
 from ucontact_appliance.planning.certificates import days_left, names_of, speaks_for
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import ports
+from ucontact_appliance.planning.tables import registered_port
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("tls")
@@ -64,7 +64,7 @@ class Service:
     @property
     def port(self) -> int:
         """Its number in the port registry."""
-        return int(next(row.port for row in ports() if row.id == self.id))
+        return registered_port(self.id)
 
 
 SERVICES = (

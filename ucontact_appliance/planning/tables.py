@@ -205,6 +205,11 @@ def ports() -> tuple[PortRow, ...]:
     return tuple(PortRow(**row) for row in load_data("ports")["ports"])
 
 
+def registered_port(port_id: str) -> int:
+    """The number of a row of the port registry that is one port."""
+    return int(next(row.port for row in ports() if row.id == port_id))
+
+
 @cache
 def systems() -> tuple[SystemRow, ...]:
     """The supported operating systems (R18 and newer)."""

@@ -6,7 +6,14 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.facts.outputs import recorded
-from ucontact_appliance.checks import asterisk as checks
+from ucontact_appliance.checks import (
+    asterisk,
+    asterisk_records,
+    asterisk_security,
+    asterisk_settings,
+    sip,
+    trunks,
+)
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.facts.asterisk import (
     VENDOR_APPLICATIONS,
@@ -55,20 +62,20 @@ def fails(judgement: Judgement, word: str) -> None:
 
 
 JUDGES: dict[str, Callable[[Snapshot], Judgement]] = {
-    "transports": lambda s: checks.judge_transports(s, WANTED),
-    "endpoints": lambda s: checks.judge_endpoints(s, ("6001", "6002")),
-    "anonymous": checks.judge_anonymous,
-    "dialplan": checks.judge_dialplan,
-    "drivers": checks.judge_drivers,
-    "qos_text": lambda s: checks.judge_qos_text(s, MARKS),
-    "sessions": lambda s: checks.judge_sessions(s, TUNING),
-    "descriptors": lambda s: checks.judge_descriptors(s, TUNING),
-    "sessions_free": checks.judge_sessions_free,
-    "rtp": lambda s: checks.judge_rtp(s, TUNING),
-    "http": lambda s: checks.judge_http(s, 8089),
-    "ami": checks.judge_ami,
-    "security_log": checks.judge_security_log,
-    "records": lambda s: checks.judge_records(s, RecordsPath(True, "")),
+    "transports": lambda s: sip.judge_transports(s, WANTED),
+    "endpoints": lambda s: sip.judge_endpoints(s, ("6001", "6002")),
+    "anonymous": sip.judge_anonymous,
+    "dialplan": asterisk_settings.judge_dialplan,
+    "drivers": asterisk_settings.judge_drivers,
+    "qos_text": lambda s: sip.judge_qos_text(s, MARKS),
+    "sessions": lambda s: asterisk_settings.judge_sessions(s, TUNING),
+    "descriptors": lambda s: asterisk_settings.judge_descriptors(s, TUNING),
+    "sessions_free": asterisk_settings.judge_sessions_free,
+    "rtp": lambda s: asterisk_settings.judge_rtp(s, TUNING),
+    "http": lambda s: asterisk_security.judge_http(s, 8089),
+    "ami": asterisk_security.judge_ami,
+    "security_log": asterisk_security.judge_security_log,
+    "records": lambda s: asterisk_records.judge_records(s, RecordsPath(True, "")),
 }
 
 # A fault, and the one check that it makes fail.
@@ -127,49 +134,49 @@ def test_every_judge_has_a_fault() -> None:
 
 
 def test_unmarked_websockets(found: Snapshot) -> None:
-    fails(checks.judge_qos_text(found, ""), "WSS")
+    fails(sip.judge_qos_text(found, ""), "WSS")
 
 
 def test_stock_asterisk_is_named(found: Snapshot) -> None:
-    judgement = checks.judge_build(found)
+    judgement = asterisk.judge_build(found)
     assert judgement.verdict is Verdict.WARN
     assert found.version in judgement.observed
 
 
 def test_the_vendors_build_is_known_by_its_applications(found: Snapshot) -> None:
     vendor = replace(found, applications=(*found.applications, *VENDOR_APPLICATIONS))
-    assert checks.judge_build(vendor).verdict is Verdict.PASS
+    assert asterisk.judge_build(vendor).verdict is Verdict.PASS
     broken = replace(vendor, applications=tuple(a for a in vendor.applications if a != "GUID"))
-    fails(checks.judge_build(broken), "GUID")
+    fails(asterisk.judge_build(broken), "GUID")
 
 
 def test_service() -> None:
     good = Service("active", "enabled", "System uptime: 3 minutes", "")
-    assert checks.judge_service(good).verdict is Verdict.PASS
-    fails(checks.judge_service(replace(good, state="inactive")), "inactive")
-    fails(checks.judge_service(replace(good, uptime="Unable to connect")), "answer")
-    fails(checks.judge_service(replace(good, enabled="disabled")), "boot")
+    assert asterisk.judge_service(good).verdict is Verdict.PASS
+    fails(asterisk.judge_service(replace(good, state="inactive")), "inactive")
+    fails(asterisk.judge_service(replace(good, uptime="Unable to connect")), "answer")
+    fails(asterisk.judge_service(replace(good, enabled="disabled")), "boot")
 
 
 def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
-    masked = checks.judge_service(Service("inactive", "masked", "", ""))
+    masked = asterisk.judge_service(Service("inactive", "masked", "", ""))
     fails(masked, "masked")
     assert masked.remedy.startswith("{ssh} systemctl unmask asterisk.service && ")
 
 
 def test_settings_of_endpoints(endpoints: dict[str, Settings]) -> None:
     extension = {"6001": endpoints["6001"]}
-    assert checks.judge_codecs(extension, ["opus", "alaw"], ["vp8"]).verdict is Verdict.PASS
-    assert checks.judge_media(extension).verdict is Verdict.PASS
-    assert checks.judge_qos(endpoints).verdict is Verdict.PASS
-    fails(checks.judge_codecs(extension, ["g722"], []), "6001 lacks g722")
+    assert sip.judge_codecs(extension, ["opus", "alaw"], ["vp8"]).verdict is Verdict.PASS
+    assert sip.judge_media(extension).verdict is Verdict.PASS
+    assert sip.judge_qos(endpoints).verdict is Verdict.PASS
+    fails(sip.judge_codecs(extension, ["g722"], []), "6001 lacks g722")
 
 
 @pytest.mark.parametrize("option", ["tos_audio", "cos_audio", "tos_video", "cos_video"])
 def test_an_unmarked_trunk(option: str, endpoints: dict[str, Settings]) -> None:
     trunk = next(name for name in endpoints if name.startswith("trunk-"))
     spoilt = {**endpoints, trunk: {**endpoints[trunk], option: "0"}}
-    fails(checks.judge_qos(spoilt), f"{trunk}: {option} is 0")
+    fails(sip.judge_qos(spoilt), f"{trunk}: {option} is 0")
 
 
 @pytest.mark.parametrize(
@@ -182,69 +189,73 @@ def test_an_unmarked_trunk(option: str, endpoints: dict[str, Settings]) -> None:
     ],
 )
 def test_unprotected_media(option: str, value: str, endpoints: dict[str, Settings]) -> None:
-    fails(checks.judge_media({"6001": {**endpoints["6001"], option: value}}), "6001")
+    fails(sip.judge_media({"6001": {**endpoints["6001"], option: value}}), "6001")
 
 
 def test_an_unknown_endpoint_has_no_codecs() -> None:
-    fails(checks.judge_codecs({"6001": {}}, ["opus"], []), "6001 lacks opus")
+    fails(sip.judge_codecs({"6001": {}}, ["opus"], []), "6001 lacks opus")
 
 
 def test_jail() -> None:
     good = Jail(True, "/var/log/asterisk/security", ("192.0.2.7",), "")
-    assert checks.judge_jail(good).verdict is Verdict.PASS
-    fails(checks.judge_jail(replace(good, active=False)), "not active")
-    fails(checks.judge_jail(replace(good, log_file="/var/log/messages")), "/var/log/messages")
+    assert asterisk_security.judge_jail(good).verdict is Verdict.PASS
+    fails(asterisk_security.judge_jail(replace(good, active=False)), "not active")
+    fails(
+        asterisk_security.judge_jail(replace(good, log_file="/var/log/messages")),
+        "/var/log/messages",
+    )
 
 
 def test_records_out_of_reach(found: Snapshot) -> None:
-    fails(checks.judge_records(found, RecordsPath(False, "no server")), "reached")
+    fails(asterisk_records.judge_records(found, RecordsPath(False, "no server")), "reached")
 
 
 def test_recordings() -> None:
     good = RecordingsFolder("750", "asterisk", True, "")
-    assert checks.judge_recordings(good).verdict is Verdict.PASS
-    fails(checks.judge_recordings(replace(good, writable=False)), "write")
-    fails(checks.judge_recordings(replace(good, mode="755")), "755")
+    assert asterisk_records.judge_recordings(good).verdict is Verdict.PASS
+    fails(asterisk_records.judge_recordings(replace(good, writable=False)), "write")
+    fails(asterisk_records.judge_recordings(replace(good, mode="755")), "755")
 
 
 def test_trunks() -> None:
     found = parse_snapshot(sections(recorded("asterisk_snapshot-sid")))
-    assert checks.judge_trunks(found, ()).verdict is Verdict.SKIP
-    assert checks.judge_trunks(found, (CARRIER,)).verdict is Verdict.PASS
+    assert trunks.judge_trunks(found, ()).verdict is Verdict.SKIP
+    assert trunks.judge_trunks(found, (CARRIER,)).verdict is Verdict.PASS
     gone = replace(found, contacts=(Contact("trunk-carrier", "sip:10.215.0.12:5060", "Unavail"),))
-    fails(checks.judge_trunks(gone, (CARRIER,)), "carrier is unavail")
+    fails(trunks.judge_trunks(gone, (CARRIER,)), "carrier is unavail")
     new = replace(found, contacts=(Contact("trunk-carrier", "sip:10.215.0.12:5060", "NonQual"),))
-    assert checks.judge_trunks(new, (CARRIER,)).verdict is Verdict.WARN
+    assert trunks.judge_trunks(new, (CARRIER,)).verdict is Verdict.WARN
     account = CARRIER.model_copy(update={"username": "100", "register_account": True})
-    fails(checks.judge_trunks(found, (account,)), "not registered")
+    fails(trunks.judge_trunks(found, (account,)), "not registered")
     registered = replace(found, registrations={"trunk-carrier": "Registered"})
-    assert checks.judge_trunks(registered, (account,)).verdict is Verdict.PASS
+    assert trunks.judge_trunks(registered, (account,)).verdict is Verdict.PASS
 
 
 def test_limits_in_front_of_sip() -> None:
     good = SipLimits(loaded=True, limiting=True, evidence="")
-    assert checks.judge_limits(good).verdict is Verdict.PASS
-    assert checks.judge_limits(replace(good, limiting=False)).verdict is Verdict.WARN
-    fails(checks.judge_limits(replace(good, loaded=False)), "not loaded")
+    assert asterisk_security.judge_limits(good).verdict is Verdict.PASS
+    assert asterisk_security.judge_limits(replace(good, limiting=False)).verdict is Verdict.WARN
+    fails(asterisk_security.judge_limits(replace(good, loaded=False)), "not loaded")
 
 
 def test_many_extensions_are_sampled() -> None:
     names = [str(number) for number in range(6001, 6501)]
-    looked_at = checks.spread(names)
+    looked_at = sip.spread(names)
     assert len(looked_at) == 5
     assert (looked_at[0], looked_at[-1]) == ("6001", "6500")
-    assert checks.spread(names[:3]) == ("6001", "6002", "6003")
+    assert sip.spread(names[:3]) == ("6001", "6002", "6003")
 
 
 def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
     alone = {"asterisk.service", "asterisk.jail", "asterisk.limits", "asterisk.recordings"}
-    for check in checks.CHECKS:
+    modules = (asterisk, sip, asterisk_settings, asterisk_security, asterisk_records, trunks)
+    for check in (one for module in modules for one in module.CHECKS):
         assert ("asterisk.service" in check.needs) == (check.id not in alone), check.id
 
 
 def test_a_ceiling_below_the_plan_warns_while_the_calls_fit(found: Snapshot) -> None:
     ceiling = replace(found, descriptors=5000)
-    assert checks.judge_descriptors(ceiling, TUNING).verdict is Verdict.WARN
+    assert asterisk_settings.judge_descriptors(ceiling, TUNING).verdict is Verdict.WARN
 
 
 @pytest.mark.parametrize(
@@ -258,5 +269,7 @@ def test_a_ceiling_below_the_plan_warns_while_the_calls_fit(found: Snapshot) -> 
     ],
 )
 def test_sessions_run_out(found: Snapshot, used: int, limit: int | None, verdict: Verdict) -> None:
-    judgement = checks.judge_sessions_free(replace(found, sessions_used=used, session_limit=limit))
+    judgement = asterisk_settings.judge_sessions_free(
+        replace(found, sessions_used=used, session_limit=limit)
+    )
     assert judgement.verdict is verdict

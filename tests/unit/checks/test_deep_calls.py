@@ -4,19 +4,12 @@ from typing import Any, cast
 
 import pytest
 
-from ucontact_appliance.checks import deep_calls
-from ucontact_appliance.checks.deep_calls import (
-    judge_codecs,
-    judge_media_marks,
-    judge_quality,
-    judge_reflexive,
-    judge_relay,
-    judge_signalling_marks,
-    judge_speech,
-    judge_times,
-    judge_trunks,
-    judge_video,
-)
+from ucontact_appliance.checks import call_codecs, call_quality, deep_calls
+from ucontact_appliance.checks.call_codecs import judge_codecs, judge_speech, judge_video
+from ucontact_appliance.checks.call_ice import judge_reflexive, judge_relay
+from ucontact_appliance.checks.call_marks import judge_media_marks, judge_signalling_marks
+from ucontact_appliance.checks.call_quality import judge_quality, judge_times
+from ucontact_appliance.checks.call_trunks import judge_trunks
 from ucontact_appliance.checks.model import Subject, Verdict
 from ucontact_appliance.clients.audio import ToneHeard
 from ucontact_appliance.clients.calls import ANSWERED, STEPS, CallRecord, Media, VideoSeen
@@ -113,13 +106,14 @@ def test_a_disturbed_call_is_repeated_twice(monkeypatch: pytest.MonkeyPatch) -> 
         def get(self, fact: object, *of: Any) -> Any:
             if fact is deep_calls.echo_call:
                 return _measured(lost=9)
-            if fact is deep_calls.quality_call:
+            if fact is call_quality.quality_call:
                 takes.append(of[1])
                 return _measured()
             return True
 
-    monkeypatch.setattr(deep_calls, "caller", lambda subject: ("100", "", ""))
-    quality = next(check for check in deep_calls.CHECKS if check.id == "call.quality")
+    for module in (deep_calls, call_quality):
+        monkeypatch.setattr(module, "caller", lambda subject: ("100", "", ""))
+    quality = next(check for check in call_quality.CHECKS if check.id == "call.quality")
     assert quality.judge(cast(Subject, SimpleNamespace(facts=Facts()))).verdict is Verdict.PASS
     assert takes == [2, 3]
 
@@ -210,8 +204,9 @@ def test_a_call_that_sounded_poor_is_made_twice_more(monkeypatch: pytest.MonkeyP
                 return calls[take]
             return True
 
-    monkeypatch.setattr(deep_calls, "caller", lambda subject: ("100", "", ""))
-    speech = next(check for check in deep_calls.CHECKS if check.id == "call.speech")
+    for module in (deep_calls, call_codecs):
+        monkeypatch.setattr(module, "caller", lambda subject: ("100", "", ""))
+    speech = next(check for check in call_codecs.CHECKS if check.id == "call.speech")
     found = speech.judge(cast(Subject, SimpleNamespace(facts=Facts())))
     assert found.verdict is Verdict.PASS
     assert "opus, the middle of 3 calls: 50%, 100%, 100%" in found.observed

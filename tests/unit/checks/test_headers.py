@@ -11,7 +11,7 @@ from tests.unit.checks.subjects import subjects
 from tests.unit.checks.test_web import answer
 from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
-from ucontact_appliance.checks import headers, web
+from ucontact_appliance.checks import headers, web_headers
 from ucontact_appliance.checks.model import Verdict, failed, passed
 from ucontact_appliance.clients.http import Request, Response
 from ucontact_appliance.facts.web import parse_header_lines, parse_maps
@@ -51,7 +51,7 @@ def test_answers_without_such_headers() -> None:
 
 def by_path(text: str, **values: str) -> tuple[Verdict, str]:
     lines, maps = parse_header_lines(text), parse_maps(text)
-    judged = headers.judge_paths(lines, maps, {**web.header_values(small_site()), **values})
+    judged = headers.judge_paths(lines, maps, {**web_headers.header_values(small_site()), **values})
     return judged.verdict, judged.observed
 
 
@@ -125,11 +125,11 @@ def test_the_samples_include_paths_with_values_of_their_own(
     def page(reach: object, path: str, *rest: str) -> Response:
         return replace(answer(), request=Request("192.0.2.10", "x", path))
 
-    monkeypatch.setattr(web.facts, "page", page)
+    monkeypatch.setattr(web_headers.facts, "page", page)
     (one,) = subjects()
-    asked = {told.request.path for told in web.sampled(one)}
+    asked = {told.request.path for told in web_headers.sampled(one)}
     assert {"/webchatclient/", "/uContact/config.json"} <= asked
     corp = next(row for row in TABLE["headers"] if row["id"] == "corp")
     same = "same-origin"
-    told = tuple(replace(a, headers=((corp["name"], same),)) for a in web.sampled(one))
-    assert web.judge_row(one, corp, told).verdict is Verdict.FAIL
+    told = tuple(replace(a, headers=((corp["name"], same),)) for a in web_headers.sampled(one))
+    assert web_headers.judge_row(one, corp, told).verdict is Verdict.FAIL

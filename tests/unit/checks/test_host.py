@@ -10,17 +10,19 @@ from tests.unit.sites import small_site
 from ucontact_appliance.checks.host import (
     CHECKS,
     REACHABLE,
-    Controller,
-    judge_archives,
     judge_clock,
     judge_greeting,
     judge_hostname,
-    judge_packages,
     judge_processor,
-    judge_python,
     judge_silence,
     judge_system,
     judge_time_sync,
+)
+from ucontact_appliance.checks.host_software import (
+    Controller,
+    judge_archives,
+    judge_packages,
+    judge_python,
 )
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.facts.dpkg import LockHolder, PackageManager

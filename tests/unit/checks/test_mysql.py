@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from tests.unit.facts.outputs import recorded
-from ucontact_appliance.checks import mysql
+from ucontact_appliance.checks import mysql, mysql_accounts, mysql_settings
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.clients.mysql import Refusal
 from ucontact_appliance.facts.mysql import Account, Audit, ServerView, parse_audit
@@ -51,12 +51,12 @@ def test_everything_passes_on_what_the_role_makes() -> None:
         mysql.judge_version(GOOD, TODAY),
         mysql.judge_schemas(GOOD),
         mysql.judge_tables(GOOD),
-        mysql.judge_plaintext(Refusal(1045, "Access denied")),
-        mysql.judge_accounts(audited()),
-        mysql.judge_grants(audited()),
-        mysql.judge_memory(GOOD, 448),
-        mysql.judge_connections(GOOD, 100),
-        mysql.judge_settings(GOOD),
+        mysql_accounts.judge_plaintext(Refusal(1045, "Access denied")),
+        mysql_accounts.judge_accounts(audited()),
+        mysql_accounts.judge_grants(audited()),
+        mysql_settings.judge_memory(GOOD, 448),
+        mysql_settings.judge_connections(GOOD, 100),
+        mysql_settings.judge_settings(GOOD),
     ]
     assert [j.verdict for j in judged] == [Verdict.PASS] * len(judged), judged
 
@@ -101,7 +101,7 @@ def test_missing_column_and_table_are_named() -> None:
 
 
 def test_plaintext_that_is_let_in_fails() -> None:
-    assert mysql.judge_plaintext(Refusal(0, "let in")).verdict is Verdict.FAIL
+    assert mysql_accounts.judge_plaintext(Refusal(0, "let in")).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_plaintext_that_is_let_in_fails() -> None:
     ],
 )
 def test_only_the_servers_own_refusal_counts(number: int, verdict: Verdict) -> None:
-    judged = mysql.judge_plaintext(Refusal(number, "words"))
+    judged = mysql_accounts.judge_plaintext(Refusal(number, "words"))
     assert judged.verdict is verdict
     assert str(number) in judged.evidence
 
@@ -125,7 +125,7 @@ def test_only_the_servers_own_refusal_counts(number: int, verdict: Verdict) -> N
 def test_an_account_that_is_not_there_has_no_grants_as_planned(absent: str) -> None:
     text = recorded("mysql_audit-sid")
     left = "\n".join(line for line in text.splitlines() if f"TO `{absent}`@" not in line)
-    judged = mysql.judge_grants(parse_audit(left))
+    judged = mysql_accounts.judge_grants(parse_audit(left))
     assert (judged.verdict, judged.observed) == (Verdict.FAIL, f"{absent} is missing")
 
 
@@ -135,9 +135,9 @@ def test_an_error_among_the_grants_is_the_grants_fault_alone(kept: bool) -> None
     text = recorded("mysql_audit-sid")
     head = text.partition("---- grants")[0]
     found = parse_audit(f"{text if kept else head + '---- grants'}\n{error}\n")
-    judged = mysql.judge_grants(found)
+    judged = mysql_accounts.judge_grants(found)
     assert (judged.verdict, judged.evidence) == (Verdict.FAIL, error)
-    assert mysql.judge_accounts(found).verdict is Verdict.PASS
+    assert mysql_accounts.judge_accounts(found).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_an_error_among_the_grants_is_the_grants_fault_alone(kept: bool) -> None
     ],
 )
 def test_bad_accounts(account: Account, said: str) -> None:
-    found = mysql.judge_accounts(with_account(account))
+    found = mysql_accounts.judge_accounts(with_account(account))
     assert found.verdict is Verdict.FAIL
     assert said in found.observed
     assert found.remedy == ""  # the installation mends these
@@ -161,24 +161,27 @@ def test_bad_accounts(account: Account, said: str) -> None:
 def test_missing_account_is_named() -> None:
     found = audited()
     left = tuple(account for account in found.accounts if account.user != "asterisk")
-    assert "asterisk is missing" in mysql.judge_accounts(replace(found, accounts=left)).observed
+    assert (
+        "asterisk is missing"
+        in mysql_accounts.judge_accounts(replace(found, accounts=left)).observed
+    )
 
 
 def test_strangers_account_is_told_and_not_ours_to_mend() -> None:
     secure = Account("backup", "10.0.0.9", "caching_sha2_password", "ANY", False)
-    found = mysql.judge_accounts(with_account(secure))
+    found = mysql_accounts.judge_accounts(with_account(secure))
     assert found.verdict is Verdict.WARN
     assert "SHOW GRANTS FOR 'backup'@'10.0.0.9'" in found.remedy
-    plain = mysql.judge_accounts(with_account(replace(secure, ssl_type="")))
+    plain = mysql_accounts.judge_accounts(with_account(replace(secure, ssl_type="")))
     assert plain.verdict is Verdict.FAIL
     assert "ALTER USER 'backup'@'10.0.0.9' REQUIRE SSL" in plain.remedy
     role = replace(secure, ssl_type="", locked=True)
-    assert mysql.judge_accounts(with_account(role)).verdict is Verdict.WARN
+    assert mysql_accounts.judge_accounts(with_account(role)).verdict is Verdict.WARN
 
 
 def test_unreadable_accounts_fail_with_the_words() -> None:
     found = Audit((), error="ERROR 2002 (HY000): Can't connect")
-    for judged in (mysql.judge_accounts(found), mysql.judge_grants(found)):
+    for judged in (mysql_accounts.judge_accounts(found), mysql_accounts.judge_grants(found)):
         assert judged.verdict is Verdict.FAIL
         assert "2002" in judged.evidence
 
@@ -193,7 +196,7 @@ def test_too_wide_and_too_narrow_grants() -> None:
         "asterisk@127.0.0.1": narrow,
         "doctor@127.0.0.1": role,
     }
-    judged = mysql.judge_grants(replace(found, grants=grants))
+    judged = mysql_accounts.judge_grants(replace(found, grants=grants))
     assert judged.verdict is Verdict.FAIL
     assert "integra@127.0.0.1 may DROP on *.*" in judged.observed
     assert "asterisk@127.0.0.1 may not INSERT on ccdata.cdr" in judged.observed
@@ -202,24 +205,24 @@ def test_too_wide_and_too_narrow_grants() -> None:
 
 @pytest.mark.parametrize(("planned", "verdict"), [(448, "pass"), (440, "pass"), (320, "fail"), (512, "fail")])  # fmt: skip # noqa: E501
 def test_buffer_pool_may_be_rounded_up_a_little(planned: int, verdict: str) -> None:
-    assert mysql.judge_memory(GOOD, planned).verdict.value == verdict
+    assert mysql_settings.judge_memory(GOOD, planned).verdict.value == verdict
 
 
 def test_connections_other_than_planned_fail() -> None:
-    assert mysql.judge_connections(GOOD, 200).verdict is Verdict.FAIL
+    assert mysql_settings.judge_connections(GOOD, 200).verdict is Verdict.FAIL
 
 
 def test_each_loose_setting_is_named_with_its_reason() -> None:
     for name in TABLE["settings"]:
         loose = replace(GOOD, variables={**GOOD.variables, name: "other"})
-        found = mysql.judge_settings(loose)
+        found = mysql_settings.judge_settings(loose)
         assert found.verdict is Verdict.FAIL
         assert found.observed.startswith(f"{name}=other: ")
 
 
 def test_old_servers_are_not_asked_for_tls_1_3() -> None:
     old = replace(GOOD, version="5.7.44", variables={**GOOD.variables, "tls_version": "TLSv1.2"})
-    assert mysql.judge_settings(old).verdict is Verdict.PASS
+    assert mysql_settings.judge_settings(old).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.sites import small_site
-from ucontact_appliance.checks import web
+from ucontact_appliance.checks import nginx, web, web_headers, wss
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.clients.http import Request, Response
 from ucontact_appliance.clients.wss import Upgrade
@@ -13,7 +13,7 @@ from ucontact_appliance.facts.web import HeaderLine, Nginx
 from ucontact_appliance.resources import load_data
 
 NAME = "contact.example.com"
-VALUES = web.header_values(small_site())
+VALUES = web_headers.header_values(small_site())
 
 
 def answer(
@@ -44,20 +44,20 @@ def well(**changes: Any) -> Nginx:
 @pytest.mark.parametrize(
     ("judge", "changes", "verdict"),
     [
-        (web.judge_service, {}, Verdict.PASS),
-        (web.judge_service, {"active": "inactive"}, Verdict.FAIL),
-        (web.judge_service, {"enabled": "disabled"}, Verdict.FAIL),
-        (web.judge_service, {"version": ""}, Verdict.FAIL),
-        (web.judge_service, {"active": "inactive", "enabled": "masked"}, Verdict.FAIL),
-        (web.judge_version, {}, Verdict.PASS),
-        (web.judge_version, {"version": "1.17.0"}, Verdict.PASS),
-        (web.judge_version, {"version": "1.16.9"}, Verdict.FAIL),
-        (web.judge_version, {"version": "1.9.99"}, Verdict.FAIL),
-        (web.judge_config, {}, Verdict.PASS),
-        (web.judge_config, {"problem": "[emerg] oh"}, Verdict.FAIL),
-        (web.judge_loaded, {}, Verdict.PASS),
-        (web.judge_loaded, {"unloaded": ("/etc/nginx/nginx.conf",)}, Verdict.FAIL),
-        (web.judge_loaded, {"unloaded": None}, Verdict.WARN),
+        (nginx.judge_service, {}, Verdict.PASS),
+        (nginx.judge_service, {"active": "inactive"}, Verdict.FAIL),
+        (nginx.judge_service, {"enabled": "disabled"}, Verdict.FAIL),
+        (nginx.judge_service, {"version": ""}, Verdict.FAIL),
+        (nginx.judge_service, {"active": "inactive", "enabled": "masked"}, Verdict.FAIL),
+        (nginx.judge_version, {}, Verdict.PASS),
+        (nginx.judge_version, {"version": "1.17.0"}, Verdict.PASS),
+        (nginx.judge_version, {"version": "1.16.9"}, Verdict.FAIL),
+        (nginx.judge_version, {"version": "1.9.99"}, Verdict.FAIL),
+        (nginx.judge_config, {}, Verdict.PASS),
+        (nginx.judge_config, {"problem": "[emerg] oh"}, Verdict.FAIL),
+        (nginx.judge_loaded, {}, Verdict.PASS),
+        (nginx.judge_loaded, {"unloaded": ("/etc/nginx/nginx.conf",)}, Verdict.FAIL),
+        (nginx.judge_loaded, {"unloaded": None}, Verdict.WARN),
     ],
 )
 def test_the_service(judge: Any, changes: dict[str, Any], verdict: Verdict) -> None:
@@ -66,7 +66,7 @@ def test_the_service(judge: Any, changes: dict[str, Any], verdict: Verdict) -> N
 
 
 def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
-    judged = web.judge_service(well(active="inactive", enabled="masked"))
+    judged = nginx.judge_service(well(active="inactive", enabled="masked"))
     assert judged.remedy.startswith("{ssh} systemctl unmask nginx.service && ")
 
 
@@ -83,19 +83,21 @@ def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
 def test_redirect(status: int, where: str, verdict: Verdict) -> None:
     headers = {"location": where} if where else {}
     found = answer(status, "/x", scheme="http", **headers)
-    assert web.judge_redirect(found).verdict is verdict
+    assert nginx.judge_redirect(found).verdict is verdict
 
 
 def test_http2() -> None:
-    assert web.judge_http2(answer()).verdict is Verdict.PASS
-    assert web.judge_http2(answer(protocol="HTTP/1.1")).verdict is Verdict.FAIL
+    assert nginx.judge_http2(answer()).verdict is Verdict.PASS
+    assert nginx.judge_http2(answer(protocol="HTTP/1.1")).verdict is Verdict.FAIL
 
 
 ROW = {"id": "x", "name": "X-Thing", "value": "{wss_port} at {host}", "status": "effective"}
 
 
 def judged_header(row: dict[str, Any], *found: Response) -> Judgement:
-    return web.judge_header(row, found, lambda a: web.expected_value(row, a, VALUES))
+    return web_headers.judge_header(
+        row, found, lambda a: web_headers.expected_value(row, a, VALUES)
+    )
 
 
 def test_a_header_is_wanted_once_and_with_its_value_on_every_status() -> None:
@@ -132,7 +134,7 @@ def test_values_by_path_and_on_errors() -> None:
         ("/uContact/app.1a2b3c4d.js", 404): "no-store",
     }
     found = {
-        (path, status): web.expected_value(cache, answer(status, path), VALUES)
+        (path, status): web_headers.expected_value(cache, answer(status, path), VALUES)
         for path, status in expected
     }
     assert found == expected
@@ -158,13 +160,13 @@ def pinned(*pins: str, age: int = 2592000) -> str:
     ],
 )
 def test_pins(found: tuple[str, ...], problem: str) -> None:
-    told = web.pins_differ(found, "A=", "B=")
+    told = web_headers.pins_differ(found, "A=", "B=")
     assert told.startswith(problem)
     assert bool(told) == bool(problem)
 
 
 def test_pins_without_the_backup_key_at_hand() -> None:
-    assert web.pins_differ((pinned("A=", "C="),), "A=", None) == ""
+    assert web_headers.pins_differ((pinned("A=", "C="),), "A=", None) == ""
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ def test_pins_without_the_backup_key_at_hand() -> None:
     ],
 )
 def test_inherited(lines: tuple[HeaderLine, ...], verdict: Verdict) -> None:
-    assert web.judge_inherited(lines).verdict is verdict
+    assert web_headers.judge_inherited(lines).verdict is verdict
 
 
 def test_folders() -> None:
@@ -244,7 +246,7 @@ def test_login(status: int, verdict: Verdict) -> None:
     ],
 )
 def test_upgrade(found: Upgrade, verdict: Verdict) -> None:
-    assert web.judge_upgrade(found).verdict is verdict
+    assert wss.judge_upgrade(found).verdict is verdict
 
 
 # The table itself.
@@ -286,11 +288,11 @@ OURS = frozenset({"/etc/nginx/nginx.conf", "/etc/nginx/conf.d/ucontact.conf"})
 
 def test_another_server_beside_the_portal_is_told_and_one_in_its_place_fails() -> None:
     files = ("/etc/nginx/conf.d/ucontact.conf",)
-    assert web.judge_sites(well(), files, OURS).verdict is Verdict.PASS
+    assert nginx.judge_sites(well(), files, OURS).verdict is Verdict.PASS
     files = ("/etc/nginx/conf.d/a b.conf", *files)
-    judged = web.judge_sites(well(), files, OURS)
+    judged = nginx.judge_sites(well(), files, OURS)
     assert (judged.verdict, "a b.conf" in judged.observed) == (Verdict.WARN, True)
     assert "mv '/etc/nginx/conf.d/a b.conf' /root/ucontact-foreign/" in judged.remedy
-    judged = web.judge_sites(well(rivals=(NAME,)), files, OURS)
+    judged = nginx.judge_sites(well(rivals=(NAME,)), files, OURS)
     assert (judged.verdict, NAME in judged.observed) == (Verdict.FAIL, True)
-    assert web.judge_sites(well(problem="[emerg] oh"), files, OURS).verdict is Verdict.SKIP
+    assert nginx.judge_sites(well(problem="[emerg] oh"), files, OURS).verdict is Verdict.SKIP

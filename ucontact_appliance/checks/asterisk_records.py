@@ -1,0 +1,75 @@
+"""Checks of what Asterisk writes of calls: records in the database, recordings on disk."""
+
+from __future__ import annotations
+
+from ucontact_appliance.checks.asterisk import telephony_check
+from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
+from ucontact_appliance.facts.asterisk import (
+    RECORDINGS,
+    RecordingsFolder,
+    RecordsPath,
+    Snapshot,
+    recordings_folder,
+    records_path,
+    snapshot,
+)
+from ucontact_appliance.facts.storage import file_system
+
+
+def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
+    """R16: call records reach the table by Asterisk's own account, DSN and TLS."""
+    required = "backend ODBC, and its account reaches ccdata.cdr"
+    if "odbc" not in found.cdr_backends:
+        return failed("Asterisk has no ODBC backend for call records", required, found.texts["cdr"])
+    if not path.reached:
+        return failed("the table can't be reached", required, path.evidence)
+    return passed(f"reached; backends {', '.join(found.cdr_backends)}", required, path.evidence)
+
+
+@telephony_check(
+    id="asterisk.records",
+    title="Call records reach the database",
+    severity=Severity.HIGH,
+    requirements=("R16", "R19"),
+    remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null  # then: {install}",
+    # It verifies MySQL's certificate by the root that lies there.
+    needs=("asterisk.service", "mysql.answers", "certificates.internal"),
+)
+def _records(subject: Subject) -> Judgement:
+    return judge_records(subject.facts.get(snapshot), subject.facts.get(records_path))
+
+
+def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgement:
+    """R05: Asterisk can write recordings, and others can't read them.
+
+    `read_only`: the file system is mounted so, which no installation changes.
+    """
+    required = f"{RECORDINGS} belongs to asterisk, who may write there; nobody else may read it"
+    if read_only:
+        return failed(
+            "its file system is mounted read-only",
+            required,
+            found.evidence,
+            f"{{ssh}} findmnt -T {RECORDINGS}  # a failing disk? else mount it read-write again",
+        )
+    if not found.writable:
+        return failed("Asterisk can't write there", required, found.evidence)
+    if not found.mode.endswith("0"):
+        return failed(f"anybody may look into it (mode {found.mode})", required, found.evidence)
+    return passed(f"mode {found.mode}, owner {found.owner}", required, found.evidence)
+
+
+@telephony_check(
+    id="asterisk.recordings",
+    title="Asterisk can write recordings",
+    severity=Severity.CRITICAL,
+    requirements=("R05", "R25"),
+    remedy="{install}",
+)
+def _recordings(subject: Subject) -> Judgement:
+    found = subject.facts.get(file_system, RECORDINGS)
+    read_only = found is not None and found.read_only
+    return judge_recordings(subject.facts.get(recordings_folder), read_only)
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,146 @@
+"""Checks of what keeps strangers out of Asterisk: its interfaces, log, jail and limits."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ucontact_appliance.checks.asterisk import port_of, telephony_check
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    checks_of,
+    failed,
+    passed,
+    warned,
+)
+from ucontact_appliance.facts.asterisk import (
+    JAIL,
+    SECURITY_LOG,
+    Jail,
+    SipLimits,
+    Snapshot,
+    jail,
+    sip_limits,
+    snapshot,
+)
+
+
+def _is_loopback(bound: str) -> bool:
+    try:
+        return ipaddress.ip_address(bound.rpartition(":")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def judge_http(found: Snapshot, port: int) -> Judgement:
+    """R02: HTTPS for WebSockets; plain HTTP for the host itself at the most."""
+    required = f"HTTPS on port {port}, plain HTTP on the loopback only"
+    evidence = found.texts.get("http", "")
+    if not found.https.endswith(f":{port}"):
+        return failed("HTTPS is not enabled", required, evidence)
+    if found.plain_http and not _is_loopback(found.plain_http):
+        return failed(f"plain HTTP on {found.plain_http}", required, evidence)
+    observed = f"HTTPS on {found.https}, plain HTTP on {found.plain_http or 'nothing'}"
+    return passed(observed, required, evidence)
+
+
+@telephony_check(
+    id="asterisk.http",
+    title="Asterisk's HTTP server is closed but for TLS",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R02"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _http(subject: Subject) -> Judgement:
+    return judge_http(subject.facts.get(snapshot), port_of(subject, "wss"))
+
+
+def judge_ami(found: Snapshot) -> Judgement:
+    """Whoever reaches the manager interface can listen in and place calls."""
+    required = "the manager interface on the loopback only"
+    evidence = found.texts.get("ami", "")
+    if not found.ami:
+        return failed("the manager interface is off", required, evidence)
+    judge = passed if _is_loopback(found.ami) else failed
+    return judge(f"on {found.ami}", required, evidence)
+
+
+@telephony_check(
+    id="asterisk.ami",
+    title="The manager interface is on the loopback",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _ami(subject: Subject) -> Judgement:
+    return judge_ami(subject.facts.get(snapshot))
+
+
+def judge_security_log(found: Snapshot) -> Judgement:
+    """Without the level SECURITY refused logins leave no trace, and nobody is banned."""
+    required = f"level SECURITY goes to {SECURITY_LOG}"
+    judge = passed if found.security_log == SECURITY_LOG else failed
+    observed = f"goes to {found.security_log}" if found.security_log else "goes nowhere"
+    return judge(observed, required, found.texts.get("logger", ""))
+
+
+@telephony_check(
+    id="asterisk.security_log",
+    title="Refused logins are logged",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{ssh} asterisk -rx 'logger reload' && {install}",
+    needs=("asterisk.service",),
+)
+def _security_log(subject: Subject) -> Judgement:
+    return judge_security_log(subject.facts.get(snapshot))
+
+
+def judge_jail(found: Jail) -> Judgement:
+    """Addresses that guess passwords are banned."""
+    required = f"fail2ban's jail {JAIL} reads {SECURITY_LOG}, and starts at boot"
+    if not found.active:
+        return failed("the jail is not active", required, found.evidence)
+    if found.log_file != SECURITY_LOG:
+        return failed(f"the jail reads {found.log_file or 'nothing'}", required, found.evidence)
+    return passed(f"active, {len(found.banned)} banned now", required, found.evidence)
+
+
+@telephony_check(
+    id="asterisk.jail",
+    title="Addresses that guess passwords are banned",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    # A restart: the unit may run while the jail was stopped by itself.
+    remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
+)
+def _jail(subject: Subject) -> Judgement:
+    return judge_jail(subject.facts.get(jail))
+
+
+def judge_limits(found: SipLimits) -> Judgement:
+    """A flood of logins or connections is stopped in front of Asterisk."""
+    required = "nftables table inet ucontact_sip limits connections and what each of them sends"
+    if not found.loaded:
+        return failed("the table is not loaded", required, found.evidence)
+    if not found.limiting:
+        told = "the kernel can't limit connections by source (Linux 4.18, nftables 0.9)"
+        return warned(told, required, found.evidence)
+    return passed("the table is loaded", required)
+
+
+@telephony_check(
+    id="asterisk.limits",
+    title="SIP connections are limited",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{ssh} systemctl restart ucontact-sip.service fail2ban.service",
+)
+def _limits(subject: Subject) -> Judgement:
+    return judge_limits(subject.facts.get(sip_limits))
+
+
+CHECKS = checks_of(globals())

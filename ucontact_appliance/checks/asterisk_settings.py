@@ -1,0 +1,167 @@
+"""Checks of what the running Asterisk is set to: dialplan, drivers, limits, media ports."""
+
+from __future__ import annotations
+
+from ucontact_appliance.checks.asterisk import telephony_check
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    checks_of,
+    failed,
+    passed,
+    warned,
+)
+from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.planning.model import TelephonyTuning
+from ucontact_appliance.planning.tuning import descriptors_headroom
+
+_DEFAULT_SESSIONS = 100  # what http.conf means where it says nothing
+_SESSIONS_NEAR_PERCENT = 80
+_FOREIGN_CONTEXTS = frozenset({"default", "demo", "public", "outbound"})
+
+
+def judge_dialplan(found: Snapshot) -> Judgement:
+    """The echo test is there, and no context of the distribution's examples."""
+    required = "context internal with the echo test *43, no example contexts"
+    foreign = sorted(_FOREIGN_CONTEXTS & set(found.contexts))
+    text = found.texts.get("dialplan", "")
+    if foreign:
+        return failed(
+            f"example contexts: {', '.join(foreign)}", required, ", ".join(found.contexts)
+        )
+    if "internal" not in found.contexts or "'*43'" not in text:
+        return failed("no echo test *43", required, ", ".join(found.contexts))
+    return passed(f"{len(found.contexts)} contexts", required, ", ".join(found.contexts))
+
+
+@telephony_check(
+    id="asterisk.dialplan",
+    title="The dialplan is the appliance's",
+    severity=Severity.HIGH,
+    requirements=("R04", "R05"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _dialplan(subject: Subject) -> Judgement:
+    return judge_dialplan(subject.facts.get(snapshot))
+
+
+def judge_drivers(found: Snapshot) -> Judgement:
+    """chan_sip takes UDP 5060 and the WebSocket subprotocol away from PJSIP."""
+    required = "chan_sip not loaded, chan_pjsip loaded"
+    if "chan_sip.so" in found.modules:
+        return failed("chan_sip is loaded", required)
+    if "chan_pjsip.so" not in found.modules:
+        return failed("chan_pjsip is not loaded", required)
+    return passed("PJSIP alone", required)
+
+
+@telephony_check(
+    id="asterisk.drivers",
+    title="PJSIP is the only SIP driver",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R04"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.sip", "asterisk.modules.media"),
+)
+def _drivers(subject: Subject) -> Judgement:
+    return judge_drivers(subject.facts.get(snapshot))
+
+
+def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
+    """Every agent's WebSocket counts; beyond the limit nobody can log in."""
+    required = f"sessionlimit {tuning.session_limit} in http.conf"
+    if found.session_limit is None:
+        return failed(f"no sessionlimit: Asterisk stops at {_DEFAULT_SESSIONS}", required)
+    judge = passed if found.session_limit >= tuning.session_limit else failed
+    return judge(f"sessionlimit {found.session_limit}", required)
+
+
+@telephony_check(
+    id="asterisk.sessions",
+    title="Asterisk takes as many WebSockets as planned",
+    severity=Severity.HIGH,
+    requirements=("R02", "R12"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _sessions(subject: Subject) -> Judgement:
+    return judge_sessions(subject.facts.get(snapshot), subject.plan.tuning.telephony)
+
+
+def judge_sessions_free(found: Snapshot) -> Judgement:
+    """At its limit Asterisk closes each new connection unheard, to 8088 and 8089 alike (R02)."""
+    limit = found.session_limit or _DEFAULT_SESSIONS
+    near = limit * _SESSIONS_NEAR_PERCENT // 100
+    required = f"fewer than {near} of {limit} sessions in use"
+    observed = f"{found.sessions_used} of {limit} sessions in use"
+    evidence = found.texts.get("used", "")
+    if found.sessions_used >= limit:
+        return failed(f"{observed}: whoever comes now is turned away", required, evidence)
+    judge = warned if found.sessions_used >= near else passed
+    return judge(observed, required, evidence)
+
+
+@telephony_check(
+    id="asterisk.sessions-free",
+    title="Asterisk has WebSocket sessions left",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R12"),
+    remedy="{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'  # who holds "
+    "them? restarting Asterisk ends them all, and every call",
+    needs=("asterisk.service",),
+)
+def _sessions_free(subject: Subject) -> Judgement:
+    return judge_sessions_free(subject.facts.get(snapshot))
+
+
+def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
+    """The limit of the process that runs now, not of a file."""
+    required = f"{tuning.file_descriptors} file descriptors"
+    if found.descriptors is None:
+        return failed("the process has no readable limits", required, found.texts.get("limits", ""))
+    observed = f"{found.descriptors} file descriptors"
+    if found.descriptors >= tuning.file_descriptors:
+        return passed(observed, required)
+    # A container's own ceiling can be below the plan's, and no setting inside raises it.
+    if found.descriptors >= tuning.file_descriptors / descriptors_headroom():
+        return warned(f"{observed}: enough for the planned calls, without the headroom", required)
+    return failed(observed, required)
+
+
+@telephony_check(
+    id="asterisk.descriptors",
+    title="Asterisk has as many file descriptors as planned",
+    severity=Severity.HIGH,
+    requirements=("R12",),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _descriptors(subject: Subject) -> Judgement:
+    return judge_descriptors(subject.facts.get(snapshot), subject.plan.tuning.telephony)
+
+
+def judge_rtp(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
+    """The firewall opens exactly the plan's range."""
+    required = f"ports {tuning.rtp_start} to {tuning.rtp_end}"
+    evidence = found.texts.get("rtp", "")
+    if found.rtp is None:
+        return failed("Asterisk shows no RTP settings", required, evidence)
+    judge = passed if found.rtp == (tuning.rtp_start, tuning.rtp_end) else failed
+    return judge(f"ports {found.rtp[0]} to {found.rtp[1]}", required, evidence)
+
+
+@telephony_check(
+    id="asterisk.rtp",
+    title="Media uses the planned ports",
+    severity=Severity.HIGH,
+    requirements=("R03", "R12"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.media"),
+)
+def _rtp(subject: Subject) -> Judgement:
+    return judge_rtp(subject.facts.get(snapshot), subject.plan.tuning.telephony)
+
+
+CHECKS = checks_of(globals())

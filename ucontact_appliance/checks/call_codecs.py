@@ -1,0 +1,195 @@
+"""Checks of codecs: a call by each voice and video codec, and how speech comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ucontact_appliance.checks.call import caller
+from ucontact_appliance.checks.deep_calls import (
+    WANTED,
+    calls_by_codec,
+    calls_with_video,
+    deep_check,
+    evidence_of,
+    keeping_marks,
+    missed,
+)
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    checks_of,
+    failed,
+    passed,
+    skipped,
+)
+from ucontact_appliance.clients import marks
+from ucontact_appliance.clients.speech import SpeechHeard
+from ucontact_appliance.facts.deep_calls import MIME, Named, codec_calls
+
+
+def judge_codecs(calls: Sequence[Named]) -> Judgement:
+    """R06: a call by each voice codec alone is answered in it, and sound comes back."""
+    required = f"a call by each of {', '.join(one.name for one in calls)} alone, with sound (R06)"
+    wrong, good = [], []
+    for one in calls:
+        record = one.attempt.record
+        if record is None:
+            wrong.append(f"{one.name}: {missed(one.attempt)}")
+        elif record.answered != (MIME[one.name].lower(),):
+            wrong.append(f"{one.name}: answered {', '.join(record.answered) or 'no codec'}")
+        elif not record.media.received:
+            wrong.append(f"{one.name}: no packet came back")
+        else:
+            good.append(f"{one.name}: {record.media.received} packets back")
+    if wrong:
+        return failed("; ".join(wrong), required, evidence_of(calls))
+    return passed("; ".join(good), required, evidence_of(calls))
+
+
+@deep_check(
+    id="call.codecs",
+    title="A call by each voice codec alone is answered",
+    severity=Severity.HIGH,
+    requirements=("R06",),
+    remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
+    needs=("call.tone",),
+)
+@keeping_marks
+def _codecs(subject: Subject) -> Judgement:
+    return judge_codecs(calls_by_codec(subject))
+
+
+def judge_speech(
+    takes: Sequence[Sequence[Named]], limits: Sequence[Mapping[str, Any]]
+) -> Judgement:
+    """R05, R06: speech comes back as it was, by each codec's own limits.
+
+    `takes` are each codec's calls. Of several the middle one counts, so that one moment's
+    disturbance, here or there, is told but is not taken for how the site sounds.
+    """
+    limit_of = _by_codec(limits)
+    required = "; ".join(
+        f"{name}: {limit_of[name]['least_intact']:.0%} of the speech intact, "
+        f"bands within {limit_of[name]['most_distance_db']:g} dB"
+        for name in (calls[0].name for calls in takes)
+    )
+    told, wrong, heard_any = [], False, False
+    for calls in takes:
+        name = calls[0].name
+        if all(one.attempt.record is None for one in calls):
+            told.append(f"{name}: no call")
+            continue
+        heard_any = True
+        middle = sorted(calls, key=_clarity)[len(calls) // 2]
+        wrong = wrong or _poor(middle, limit_of[name])
+        speech = _speech_heard(middle)
+        if speech is None:
+            told.append(f"{name}: the speech did not come back")
+            continue
+        told.append(f"{name}: {speech.intact:.0%} intact, bands {speech.distance_db:.2f} dB off")
+        if len(calls) > 1:
+            shares = ", ".join(f"{_clarity(one)[0]:.0%}" for one in calls)
+            told.append(f"{name}, the middle of {len(calls)} calls: {shares}")
+    every = [one for calls in takes for one in calls]
+    evidence = f"{_scores(every)}\n\n{evidence_of(every)}"
+    if not heard_any:
+        return skipped("no call was there to listen to", required, evidence)
+    return (failed if wrong else passed)("; ".join(told), required, evidence)
+
+
+@deep_check(
+    id="call.speech",
+    title="Speech comes back as it was, by each voice codec",
+    severity=Severity.HIGH,
+    requirements=("R05", "R06", "R24"),
+    remedy="ping -c 50 -i 0.2 {address}  # lost packets? then the network; if none: {install}",
+    needs=("call.tone",),
+)
+@keeping_marks
+def _speech(subject: Subject) -> Judgement:
+    return judge_speech(tuple(_takes(subject)), WANTED["speech"])
+
+
+def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
+    """Each codec's call; two more where the first one sounded poor."""
+    limit_of = _by_codec(WANTED["speech"])
+    for first in calls_by_codec(subject):
+        again: tuple[int, ...] = ()
+        if first.attempt.record is not None and _poor(first, limit_of[first.name]):
+            again = (2, 3)
+        more = (subject.facts.get(codec_calls, caller(subject), (first.name,), n) for n in again)
+        yield (first, *(call for calls in more for call in calls))
+
+
+def _by_codec(limits: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {row["codec"]: row for row in limits}
+
+
+def _speech_heard(call: Named) -> SpeechHeard | None:
+    return call.attempt.record.speech if call.attempt.record else None
+
+
+def _clarity(call: Named) -> tuple[float, float]:
+    """What sorts calls by how well the speech came back: its intact share, then its distance."""
+    speech = _speech_heard(call)
+    return (speech.intact, -speech.distance_db) if speech else (0.0, -math.inf)
+
+
+def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
+    speech = _speech_heard(call)
+    return (
+        speech is None
+        or speech.intact < limit["least_intact"]
+        or speech.distance_db > limit["most_distance_db"]
+    )
+
+
+def _scores(calls: Sequence[Named]) -> str:
+    rows = ["codec  intact  distance  louder by  begins after"]
+    for one in calls:
+        speech = _speech_heard(one)
+        if speech is not None:
+            rows.append(
+                f"{one.name:<5}  {speech.intact:>6.1%}  {speech.distance_db:>5.2f} dB  "
+                f"{speech.gain_db:>6.1f} dB  {speech.delay_ms:>8.0f} ms"
+            )
+    return "\n".join([*rows, "Our own measure, no MOS-LQO of ITU-T P.862 or P.863."])
+
+
+def judge_video(calls: Sequence[Named], least: int) -> Judgement:
+    """R06, R23: pictures come back, by each video codec."""
+    required = f"at least {least} pictures back by each of {', '.join(c.name for c in calls)}"
+    wrong, told = False, []
+    for one in calls:
+        record = one.attempt.record
+        if record is None:
+            wrong = True
+            told.append(f"{one.name}: {missed(one.attempt)}")
+            continue
+        seen = record.video
+        packets = sum(m.packets for m in record.arrived if m.kind == marks.VIDEO)
+        pictures = seen.received if seen else 0
+        size = f" of {seen.width}x{seen.height}" if seen and pictures else ""
+        sent = seen.sent if seen else 0
+        told.append(f"{one.name}: {pictures} pictures{size} back of {sent}, {packets} packets")
+        wrong = wrong or pictures < least
+    return (failed if wrong else passed)("; ".join(told), required, evidence_of(calls))
+
+
+@deep_check(
+    id="call.video",
+    title="Pictures sent into a call come back",
+    severity=Severity.MEDIUM,
+    requirements=("R06", "R23"),
+    remedy="{ssh} asterisk -rx 'core show codecs video'  # vp8 and h264? then: {install}",
+    needs=("call.tone",),
+)
+@keeping_marks
+def _video(subject: Subject) -> Judgement:
+    return judge_video(calls_with_video(subject), WANTED["video"]["least_pictures"])
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,100 @@
+"""Checks of a call's media path: by the STUN server's address alone, and by a TURN relay alone."""
+
+from __future__ import annotations
+
+from ucontact_appliance.checks.call import caller
+from ucontact_appliance.checks.deep_calls import calls_by_codec, deep_check, keeping_marks, missed
+from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
+from ucontact_appliance.clients import marks
+from ucontact_appliance.clients.calls import REFLEXIVE, RELAY
+from ucontact_appliance.facts.call import HERTZ, Attempt
+from ucontact_appliance.facts.deep_calls import WAY_SECONDS, way_calls
+from ucontact_appliance.planning.ports import ports_for
+
+_LEAST_SHARE = 0.7  # of the tone's time
+
+
+def _ways(subject: Subject) -> dict[str, Attempt]:
+    calls_by_codec(subject)
+    rows = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
+    port = next(row.first for row in rows if row.id == "stun-udp")
+    found = subject.facts.get(way_calls, caller(subject), port, subject.secrets["stun.turn"])
+    return {one.name: one.attempt for one in found}
+
+
+def judge_reflexive(attempt: Attempt) -> Judgement:
+    """R03: media finds its way by nothing but what the STUN server told."""
+    required = "media both ways when only the address that the site's STUN server told is offered"
+    record = attempt.record
+    if record is None:
+        return failed(missed(attempt), required, attempt.evidence)
+    offered = ", ".join(record.offered_ways)
+    evidence = f"{_way(attempt)}\n{attempt.evidence}"
+    if record.heard.seconds < WAY_SECONDS * _LEAST_SHARE:
+        return failed(f"offered {offered}; {_tone(attempt)}", required, evidence)
+    return passed(f"offered {offered}; {_tone(attempt)}", required, evidence)
+
+
+@deep_check(
+    id="call.stun",
+    title="A call finds its way by the STUN server alone",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
+    needs=("call.tone", "stun.binding"),
+)
+@keeping_marks
+def _stun(subject: Subject) -> Judgement:
+    return judge_reflexive(_ways(subject)[REFLEXIVE])
+
+
+def judge_relay(attempt: Attempt) -> Judgement:
+    """R03: media runs through the TURN server, and only there."""
+    required = "media both ways when only a relay of the site's TURN server is offered"
+    record = attempt.record
+    if record is None:
+        return failed(missed(attempt), required, attempt.evidence)
+    evidence = f"{_way(attempt)}\n{attempt.evidence}"
+    relayed = sum(one.packets for one in record.arrived if one.kind == marks.RELAYED)
+    beside = sum(one.packets for one in record.arrived if one.kind in (marks.AUDIO, marks.VIDEO))
+    if not record.chosen_way[0].startswith(f"{RELAY} ") or beside:
+        seen = f"chose {record.chosen_way[0] or 'no way'}; {beside} packets went past the relay"
+        return failed(seen, required, evidence)
+    observed = f"{record.chosen_way[0]}; {relayed} packets through it; {_tone(attempt)}"
+    if record.heard.seconds < WAY_SECONDS * _LEAST_SHARE:
+        return failed(observed, required, evidence)
+    return passed(observed, required, evidence)
+
+
+@deep_check(
+    id="call.relay",
+    title="A call runs through the TURN relay alone",
+    severity=Severity.HIGH,
+    requirements=("R03",),
+    remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
+    needs=("call.tone", "stun.relay"),
+)
+@keeping_marks
+def _relay(subject: Subject) -> Judgement:
+    return judge_relay(_ways(subject)[RELAY])
+
+
+def _tone(attempt: Attempt) -> str:
+    assert attempt.record is not None
+    return f"{HERTZ:g} Hz came back for {attempt.record.heard.seconds:.1f} s"
+
+
+def _way(attempt: Attempt) -> str:
+    assert attempt.record is not None
+    record = attempt.record
+    arrived = (f"{one.kind} from {one.source}: {one.packets} packets" for one in record.arrived)
+    return "\n".join(
+        [
+            f"offered: {', '.join(record.offered_ways)}",
+            f"chosen: {record.chosen_way[0]} to {record.chosen_way[1]}",
+            *arrived,
+        ]
+    )
+
+
+CHECKS = checks_of(globals())

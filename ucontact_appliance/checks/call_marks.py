@@ -1,0 +1,126 @@
+"""Checks of priority marks (DSCP): those that signalling and media of calls arrive with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ucontact_appliance.checks.deep_calls import (
+    WANTED,
+    calls_by_codec,
+    calls_with_video,
+    deep_check,
+    first_call,
+    keeping_marks,
+)
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    checks_of,
+    failed,
+    passed,
+    skipped,
+)
+from ucontact_appliance.clients import marks
+from ucontact_appliance.facts.call import Attempt
+
+_DSCP_NAMES = {46: "EF", 34: "AF41", 24: "CS3", 0: "none"}
+_NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show transports'"
+
+
+def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int) -> Judgement:
+    """R07: SIP over WebSockets arrives with its DSCP."""
+    required = f"every segment of SIP over WSS arrives marked {_dscp(expected)} (R07)"
+    if seen is None:
+        return skipped("not to be seen from here: marks of TCP take root, and IPv4", required)
+    counts = dict(seen)
+    if not counts:
+        return skipped("no segment of the call's connection was seen", required)
+    observed = _counted(counts)
+    return _judged_mark(counts, expected, observed, required, observed)
+
+
+@deep_check(
+    id="call.signalling_marks",
+    title="Signalling arrives with its priority mark",
+    severity=Severity.MEDIUM,
+    requirements=("R07",),
+    remedy=_NFT,
+    needs=("call.answer",),
+)
+def _signalling_marks(subject: Subject) -> Judgement:
+    record = first_call(subject).record
+    if record is None:
+        return skipped("the call did not live long enough to tell")
+    return judge_signalling_marks(record.signalling, WANTED["marks"]["signalling"])
+
+
+def _judged_mark(
+    counts: Mapping[int, int], expected: int, observed: str, required: str, evidence: str
+) -> Judgement:
+    if set(counts) == {expected}:
+        return passed(observed, required, evidence)
+    if expected in counts or set(counts) != {0}:
+        return failed(observed, required, evidence)
+    note = "the server does not mark, or a switch or router on the way takes the marks off"
+    return failed(f"{observed}: {note}", required, evidence)
+
+
+def _dscp(number: int) -> str:
+    name = _DSCP_NAMES.get(number)
+    return f"{name} ({number})" if name else str(number)
+
+
+def _counted(counts: Mapping[int, int]) -> str:
+    return ", ".join(f"{count} packets {_dscp(dscp)}" for dscp, count in sorted(counts.items()))
+
+
+def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
+    """R07: sound arrives with its DSCP."""
+    required = f"every audio packet arrives marked {_dscp(expected)} (R07)"
+    arrived = [
+        one
+        for attempt in calls
+        if attempt.record is not None
+        for one in attempt.record.arrived
+        if one.kind in (marks.AUDIO, marks.VIDEO)
+    ]
+    evidence = "\n".join(
+        f"{one.kind} from {one.source}: {one.packets} packets marked {_dscp(one.dscp)}"
+        for one in arrived
+    )
+    counts = _by_mark(one for one in arrived if one.kind == marks.AUDIO)
+    if not counts:
+        return skipped("no audio packet came directly", required, evidence)
+    pictures = _by_mark(one for one in arrived if one.kind == marks.VIDEO)
+    observed = f"audio: {_counted(counts)}"
+    if pictures:
+        # RFC 8843: with BUNDLE pictures travel in the sound's own stream.
+        observed += f"; pictures in the same stream: {_counted(pictures)}"
+    return _judged_mark(counts, expected, observed, required, evidence)
+
+
+@deep_check(
+    id="call.marks",
+    title="Media arrives with its priority mark",
+    severity=Severity.MEDIUM,
+    requirements=("R07",),
+    remedy=_NFT,
+    needs=("call.tone",),
+)
+@keeping_marks
+def _media_marks(subject: Subject) -> Judgement:
+    others = (*calls_by_codec(subject), *calls_with_video(subject))
+    calls = [first_call(subject), *(one.attempt for one in others)]
+    return judge_media_marks(calls, WANTED["marks"]["audio"])
+
+
+def _by_mark(arrived: Any) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for one in arrived:
+        counts[one.dscp] = counts.get(one.dscp, 0) + one.packets
+    return counts
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,92 @@
+"""Checks of a call through each trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ucontact_appliance.checks.deep_calls import WANTED, deep_check, keeping_marks
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    Verdict,
+    checks_of,
+    skipped,
+)
+from ucontact_appliance.facts.asterisk import snapshot
+from ucontact_appliance.facts.trunk_calls import TrunkCall, trunk_call
+
+_AWAY = "Unavail"  # of a contact that does not answer OPTIONS
+_OUTCOMES = {
+    "BUSY": "busy",
+    "NOANSWER": "not answered",
+    "CANCEL": "ended before an answer",
+    "CONGESTION": "refused: no line is free, or the number is not in service",
+    "CHANUNAVAIL": "the trunk can't be used",
+}
+
+
+def judge_trunks(
+    calls: Sequence[TrunkCall],
+    within: float,
+    *,
+    silent: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> Judgement:
+    """R04: a call through each trunk that names a test number is answered.
+
+    `silent` are trunks that answer no OPTIONS: that is another check's finding. `without` are those
+    that name no number.
+    """
+    required = f"each trunk's test number answers within {within:g} s"
+    beside = []
+    if silent:
+        beside.append(f"not called, as it does not answer (asterisk.trunks): {', '.join(silent)}")
+    if without:
+        beside.append(f"no test_number in site.yml: {', '.join(without)}")
+    if not calls:
+        return skipped("; ".join(beside) or "the site has no trunks", required)
+    told, worst = [], Verdict.PASS
+    for call in calls:
+        if call.outcome == "ANSWER" and call.answered_after is not None:
+            told.append(f"{call.trunk}: answered after {call.answered_after:.1f} s")
+            if call.answered_after > within and worst is Verdict.PASS:
+                worst = Verdict.WARN
+            continue
+        worst = Verdict.FAIL
+        sip = f" (SIP {call.status} {call.reason})".replace(" )", ")") if call.status else ""
+        why = _OUTCOMES.get(call.outcome, call.outcome.lower() or "it was not seen to end")
+        told.append(f"{call.trunk}: {why}{sip}")
+    evidence = "\n\n".join(f"{call.number} through {call.trunk}\n{call.evidence}" for call in calls)
+    return Judgement(worst, "; ".join([*told, *beside]), required, evidence)
+
+
+@deep_check(
+    id="call.trunks",
+    title="A call goes out through each trunk",
+    severity=Severity.HIGH,
+    requirements=("R04",),
+    remedy="{ssh} asterisk -rx 'pjsip show contacts' && "
+    "{ssh} asterisk -rx 'pjsip show registrations'",
+    needs=("asterisk.endpoints", "asterisk.dialplan"),
+)
+@keeping_marks
+def _trunks(subject: Subject) -> Judgement:
+    trunks = subject.site.telephony.trunks
+    contacts = subject.facts.get(snapshot).contacts if trunks else ()
+    away = {contact.owner for contact in contacts if contact.status == _AWAY}
+    named = {trunk.name: trunk.test_number for trunk in trunks if trunk.test_number is not None}
+    silent = [name for name in named if f"trunk-{name}" in away]
+    return judge_trunks(
+        [
+            subject.facts.get(trunk_call, name, number)
+            for name, number in named.items()
+            if name not in silent
+        ],
+        WANTED["trunk_answer_seconds"],
+        silent=silent,
+        without=[trunk.name for trunk in trunks if trunk.test_number is None],
+    )
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,170 @@
+"""Checks of what an installation needs of a host's software: Python, archives, dpkg."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Stage,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts import dpkg, services
+from ucontact_appliance.facts import host as facts
+from ucontact_appliance.facts.distribution import installed_versions
+from ucontact_appliance.planning.systems import drivable, drives, system_row
+from ucontact_appliance.planning.tables import SystemRow, old_targets
+
+_BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
+_PREFLIGHT = frozenset({Stage.PREFLIGHT})
+
+
+@dataclass(frozen=True)
+class Controller:
+    """The machine that installs: its ansible-core, its Python, and that Python's program."""
+
+    ansible: str
+    python: tuple[int, ...]
+    program: str
+
+
+def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controller) -> Judgement:
+    """Whether this machine's ansible-core can work with the Python of that system."""
+    targets = drivable(controller.ansible)
+    lowest = " or ".join([*targets[:-1], *(f"{newest} or later" for newest in targets[-1:])])
+    required = f"{row.python}: Python {lowest} for ansible-core {controller.ansible}"
+    install = f"{{ssh}} apt-get install -y {' '.join(row.python_packages)}"
+    if not found.version:
+        return failed(f"{row.python} is missing", required, remedy=install)
+    observed = f"Python {'.'.join(map(str, found.version))}"
+    if not drives(controller.ansible, found.version):
+        return failed(
+            f"{observed}, which ansible-core {controller.ansible} of this machine does not drive",
+            required,
+            remedy=_another_ansible(controller),
+        )
+    return passed(observed, required)
+
+
+@check(
+    id="host.python",
+    title="The server's Python is there, and one that Ansible drives",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{ssh} apt-get install -y python3",
+    stages=_PREFLIGHT,
+    needs=("host.system",),
+)
+def _python(subject: Subject) -> Judgement:
+    system = subject.facts.get(facts.system)
+    row = system_row(system.os_id, system.os_version)
+    if row is None:
+        return skipped("unknown for a system that is not supported")
+    found = subject.facts.get(facts.python, row.python)
+    core = subject.facts.here(installed_versions, ("ansible-core",))["ansible-core"]
+    return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
+
+
+def _another_ansible(controller: Controller) -> str:
+    old = old_targets()
+    core, (*some, last) = old.core, old.controller
+    if ".".join(map(str, controller.python)) in old.controller:
+        return f"{controller.program} -m pip install 'ansible-core=={core}.*'"
+    return (
+        f"python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install ucontact-appliance"
+        f"  # on a machine with Python {', '.join(some)} or {last}, which gets ansible-core "
+        f"{core}; take the folders /etc/ucontact and /var/lib/ucontact along"
+    )
+
+
+def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
+    """Packages have to come from somewhere."""
+    required = "every package archive of apt's configuration answers"
+    evidence = "\n".join(
+        f"{'reached' if a.reached else 'NOT reached'} {a.release_file} {a.said}".rstrip()
+        for a in found
+    )
+    if not found:
+        return failed("apt has no package archive configured", required)
+    missing = [archive for archive in found if not archive.reached]
+    if not missing:
+        return passed(f"{len(found)} answered", required, evidence)
+    observed = f"{len(missing)} of {len(found)} did not answer: {missing[0].release_file}"
+    # Security updates may be missing for a while; without any archive nothing can be installed.
+    return (failed if len(missing) == len(found) else warned)(observed, required, evidence)
+
+
+@check(
+    id="host.archive",
+    title="Package archives can be reached",
+    severity=Severity.CRITICAL,
+    requirements=("C05",),
+    remedy="{ssh} apt-get update",
+    stages=_PREFLIGHT,
+    timeout=45,
+)
+def _archives(subject: Subject) -> Judgement:
+    return judge_archives(subject.facts.get(services.archives))
+
+
+def judge_packages(found: dpkg.PackageManager) -> Judgement:
+    """Nothing may be half-way; what is being changed this moment can't be judged."""
+    required = "no half-installed package"
+    if found.holders:
+        named = found.holders[0]
+        return skipped(
+            f"{named} is changing packages",
+            required,
+            "\n".join(f"{holder.file}: {holder}" for holder in found.holders),
+        )
+    evidence = "\n".join(filter(None, [found.audit, *_journal(found)]))
+    if found.audit:
+        names = _named(found.audit)
+        # A name is the server's word, and a remedy is for a shell.
+        sound = all(_PACKAGE.fullmatch(name) for name in names)
+        torn = names and sound and _NOT_UNPACKED.search(found.audit)
+        remedy = f"{_REINSTALL} {' '.join(names)}" if torn else ""
+        return failed(f"half installed: {', '.join(names)}", required, evidence, remedy)
+    if found.journal:
+        return failed("dpkg was interrupted", required, evidence)
+    return passed("none is half installed", required)
+
+
+@check(
+    id="host.packages",
+    title="The package manager has nothing unfinished",
+    severity=Severity.HIGH,
+    requirements=("C05",),
+    remedy="{ssh} dpkg --configure -a",
+    stages=_BOTH,
+)
+def _packages(subject: Subject) -> Judgement:
+    return judge_packages(subject.facts.get(dpkg.package_manager))
+
+
+# What dpkg can't configure because its files are not all there (dpkg(1), --audit).
+_NOT_UNPACKED = re.compile("must be reinstalled|half installed")
+_REINSTALL = "{ssh} dpkg --configure -a; apt-get -y install --reinstall"
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?")
+
+
+def _named(audit: str) -> list[str]:
+    """The packages that `dpkg --audit` names: indented lines, the name first."""
+    return [line.split()[0] for line in audit.splitlines() if line[:1] == " " and line.split()]
+
+
+def _journal(found: dpkg.PackageManager) -> tuple[str, ...]:
+    names = " ".join(found.journal)
+    return (f"/var/lib/dpkg/updates: {names}",) if names else ()
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,182 @@
+"""Checks of MySQL's accounts (R16): they do their work and no more, by TLS only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    checks_of,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.checks.mysql import AFRESH, DOCTOR_SECRET, database_check, port
+from ucontact_appliance.checks.wording import quoted
+from ucontact_appliance.clients.mysql import Refusal
+from ucontact_appliance.facts.mysql import (
+    Account,
+    Audit,
+    Grants,
+    audit,
+    single_privileges,
+    without_tls,
+)
+from ucontact_appliance.resources import load_data
+
+_TABLE: dict[str, Any] = load_data("database")
+_SERVICES: tuple[str, ...] = tuple(_TABLE["grants"])
+# ER_ACCESS_DENIED_ERROR: the account itself requires TLS (seen on MySQL 9, the password being
+# right); ER_SECURE_TRANSPORT_REQUIRED: the server requires it of all.
+_REFUSALS = (1045, 3159)
+_SOCKET_ONLY = "auth_socket"
+
+
+def judge_plaintext(found: Refusal) -> Judgement:
+    """Without TLS the right password opens nothing."""
+    required = "the same account is refused without TLS"
+    if found.number == 0:
+        return failed("let in without TLS", required)
+    evidence = f"error {found.number}: {found.words}"
+    if found.number not in _REFUSALS:
+        # Such as a lost connection, or the client's own refusal to go on: not the server's word.
+        return skipped(f"the server did not come to say it: {found.words}", required, evidence)
+    return passed("refused", required, evidence)
+
+
+@database_check(
+    id="mysql.plaintext",
+    title="MySQL refuses connections without TLS",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    # Whoever gets in without TLS has found a server that no longer requires it.
+    remedy=AFRESH,
+    # A refusal says something only about a password that is right.
+    needs=("mysql.login",),
+)
+def _plaintext(subject: Subject) -> Judgement:
+    if DOCTOR_SECRET not in subject.secrets:
+        return skipped(f"the secret {DOCTOR_SECRET} is not on this machine")
+    return judge_plaintext(
+        subject.facts.get(without_tls, port(subject), subject.secrets[DOCTOR_SECRET])
+    )
+
+
+def judge_accounts(found: Audit) -> Judgement:
+    """TLS for each service, no anonymous account, root by its socket, nobody from anywhere."""
+    required = "services by TLS and from known addresses, root by its socket, nobody anonymous"
+    evidence = "\n".join(_row(account) for account in found.accounts)
+    if found.error:
+        return failed("the accounts can't be read as root", required, found.error)
+    ours = {"", *_SERVICES, *_TABLE["own_accounts"]}
+    wrong = [fault for account in found.accounts for fault in _faults(account)]
+    there = {account.user for account in found.accounts}
+    missing = [f"{name} is missing" for name in _SERVICES if name not in there]
+    if wrong or missing:
+        # The installation mends its own accounts; somebody else's are for the operator to judge.
+        strange = [a for a in found.accounts if a.user not in ours and _faults(a)]
+        only = strange and not missing and len(strange) == len(wrong)
+        remedy = _statement(strange[0], "ALTER USER", " REQUIRE SSL") if only else ""
+        return failed("; ".join(wrong + missing), required, evidence, remedy)
+    others = [account for account in found.accounts if account.user not in ours]
+    if others:
+        return warned(
+            f"not made by the appliance: {', '.join(account.label for account in others)}",
+            required,
+            evidence,
+            _statement(others[0], "SHOW GRANTS FOR"),
+        )
+    return passed(f"{', '.join(sorted(there & set(_SERVICES)))} by TLS", required, evidence)
+
+
+@database_check(
+    id="mysql.accounts",
+    title="MySQL's accounts are the services' own, bound to address and TLS",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy="{install}",
+    needs=("mysql.answers",),
+)
+def _accounts(subject: Subject) -> Judgement:
+    return judge_accounts(subject.facts.get(audit, _SERVICES))
+
+
+def _faults(account: Account) -> list[str]:
+    if not account.user:
+        return [f"anonymous account at {account.host}"]
+    if account.user == "root":
+        local = account.host == "localhost" and account.plugin == _SOCKET_ONLY
+        return [] if local else [f"{account.label} by {account.plugin}"]
+    if account.user in _TABLE["own_accounts"]:
+        return []
+    secure = account.ssl_type or (account.locked and account.user not in _SERVICES)
+    faults = [] if secure else [f"{account.label} may come without TLS"]
+    if account.user in _SERVICES and "%" in account.host:
+        faults.append(f"{account.label} may come from anywhere")
+    if account.user in _SERVICES and account.locked:
+        faults.append(f"{account.label} is locked")
+    return faults
+
+
+def _statement(account: Account, verb: str, rest: str = "") -> str:
+    # By standard input, so that it means the same with ssh before it and without.
+    words = f"{verb} '{account.user}'@'{account.host}'{rest}"
+    return f"echo {quoted(words)} | {{ssh}} mysql"
+
+
+def _row(account: Account) -> str:
+    tls = "TLS" if account.ssl_type else "-"
+    return f"{account.label} {account.plugin} {tls}{' locked' if account.locked else ''}"
+
+
+def judge_grants(found: Audit) -> Judgement:
+    """Each service may do what it does, and no more."""
+    required = "the grants of data/database.yml, no more and no fewer"
+    problem = found.error or found.grants_error
+    if problem:
+        return failed("the grants can't be read as root", required, problem)
+    there = {who.split("@")[0] for who in found.grants}
+    wrong = [f"{name} is missing" for name in _SERVICES if name not in there]
+    for who, grants in sorted(found.grants.items()):
+        planned = _planned(who.split("@")[0])
+        for target in sorted({*grants, *planned}):
+            extra = grants.get(target, frozenset()) - planned.get(target, frozenset())
+            short = planned.get(target, frozenset()) - grants.get(target, frozenset())
+            if extra:
+                wrong.append(f"{who} may {', '.join(sorted(extra))} on {target or 'roles'}")
+            if short:
+                wrong.append(f"{who} may not {', '.join(sorted(short))} on {target}")
+    evidence = "\n".join(
+        f"{who}: {', '.join(sorted(privileges))} on {target}"
+        for who, grants in sorted(found.grants.items())
+        for target, privileges in sorted(grants.items())
+    )
+    if wrong:
+        return failed("; ".join(wrong), required, evidence)
+    return passed(f"{len(found.grants)} accounts as planned", required, evidence)
+
+
+@database_check(
+    id="mysql.grants",
+    title="Each service may do what it does, and no more",
+    severity=Severity.HIGH,
+    requirements=("R16",),
+    remedy="{install}",
+    needs=("mysql.answers",),
+)
+def _grants(subject: Subject) -> Judgement:
+    return judge_grants(subject.facts.get(audit, _SERVICES))
+
+
+def _planned(user: str) -> Grants:
+    merged: dict[str, frozenset[str]] = {}
+    for grant in _TABLE["grants"].get(user, ()):
+        privileges = single_privileges(", ".join(grant["privileges"]))
+        merged[grant["target"]] = merged.get(grant["target"], frozenset()) | privileges
+    return merged
+
+
+CHECKS = checks_of(globals())

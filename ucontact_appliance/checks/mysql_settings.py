@@ -1,0 +1,93 @@
+"""Checks of MySQL's settings (R16): the plan's memory and connections, and hardening."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
+from ucontact_appliance.checks.mysql import AFRESH, database_check, viewed
+from ucontact_appliance.facts.mysql import ServerView
+from ucontact_appliance.resources import load_data
+
+_TABLE: dict[str, Any] = load_data("database")
+# The server rounds its buffer pool up to chunks: never to less, never to much more.
+_ROUNDED_UP = 1.1
+
+
+def judge_memory(found: ServerView, planned_mb: int) -> Judgement:
+    """The buffer pool of the plan: on a shared host more would take it from others."""
+    required = f"a buffer pool of {planned_mb} MB, as planned for this host"
+    got_mb = int(found.variables["innodb_buffer_pool_size"]) / 2**20
+    if not planned_mb <= got_mb <= planned_mb * _ROUNDED_UP:
+        return failed(f"{got_mb:.0f} MB", required)
+    return passed(f"{got_mb:.0f} MB", required)
+
+
+@database_check(
+    id="mysql.memory",
+    title="The buffer pool is as planned",
+    severity=Severity.MEDIUM,
+    requirements=("R12", "R16"),
+    remedy=AFRESH,
+    needs=("mysql.login",),
+)
+@viewed
+def _memory(subject: Subject, found: ServerView) -> Judgement:
+    return judge_memory(found, subject.plan.tuning.database.buffer_pool_mb)
+
+
+def judge_connections(found: ServerView, planned: int) -> Judgement:
+    """The connections of the plan."""
+    required = f"max_connections {planned}, as planned for this site"
+    got = found.variables["max_connections"]
+    return passed(got, required) if got == str(planned) else failed(got, required)
+
+
+@database_check(
+    id="mysql.connections",
+    title="The number of connections is as planned",
+    severity=Severity.MEDIUM,
+    requirements=("R12", "R16"),
+    remedy=AFRESH,
+    needs=("mysql.login",),
+)
+@viewed
+def _connections(subject: Subject, found: ServerView) -> Judgement:
+    return judge_connections(found, subject.plan.tuning.database.max_connections)
+
+
+def judge_settings(found: ServerView) -> Judgement:
+    """What the running server says of itself, whatever its files say."""
+    old = tuple(int(part) for part in re.findall(r"\d+", found.version)[:3]) < (8, 0, 16)
+    wanted = {
+        name: str(row["before_8_0_16"] if old and "before_8_0_16" in row else row["value"])
+        for name, row in _TABLE["settings"].items()
+    }
+    required = ", ".join(f"{name}={value}" for name, value in wanted.items())
+    wrong = [name for name, value in wanted.items() if found.variables.get(name) != value]
+    if wrong:
+        return failed(
+            "; ".join(
+                f"{name}={found.variables.get(name, 'unknown')}: {_TABLE['settings'][name]['why']}"
+                for name in wrong
+            ),
+            required,
+        )
+    return passed(f"{len(wanted)} settings", required)
+
+
+@database_check(
+    id="mysql.settings",
+    title="MySQL is hardened",
+    severity=Severity.MEDIUM,
+    requirements=("R16",),
+    remedy=AFRESH,
+    needs=("mysql.login",),
+)
+@viewed
+def _settings(_: Subject, found: ServerView) -> Judgement:
+    return judge_settings(found)
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,213 @@
+"""Checks of NGINX itself: service, version, configuration, the redirect to HTTPS and HTTP/2."""
+
+from __future__ import annotations
+
+import shlex
+
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.checks.wording import unmasking
+from ucontact_appliance.clients.http import Response
+from ucontact_appliance.facts import web as facts
+from ucontact_appliance.facts.managed import managed_paths
+from ucontact_appliance.planning.model import Role
+
+_LEAST_VERSION = "1.17.0"  # R17
+PORTAL = "/uContact/"
+STRANGER = "stranger.invalid"  # RFC 6761: belongs to nobody
+
+
+def _nginx(subject: Subject) -> facts.Nginx:
+    return subject.facts.get(facts.nginx)
+
+
+def pages(subject: Subject, *paths: str) -> tuple[Response, ...]:
+    """The portal's answers to GET of these paths, over HTTPS."""
+    return tuple(subject.facts.get(facts.page, path) for path in paths)
+
+
+def judge_service(found: facts.Nginx) -> Judgement:
+    """NGINX runs, and will after the next boot."""
+    required = "nginx.service is active and enabled"
+    evidence = found.evidence.partition("---- version")[0].strip()
+    if not found.version:
+        return failed("NGINX is not installed", required, evidence, "{install}")
+    if found.enabled.startswith("masked"):
+        told = f"masked and {found.active}"
+        return failed(told, required, evidence, unmasking("nginx.service"))
+    if found.active != "active":
+        return failed(found.active, required, evidence)
+    if found.enabled != "enabled":
+        return failed(f"active, but {found.enabled or 'not enabled'}", required, evidence)
+    return passed("active and enabled", required, evidence)
+
+
+@check(
+    id="web.service",
+    title="NGINX runs",
+    severity=Severity.CRITICAL,
+    requirements=("R01", "R17"),
+    remedy="{ssh} systemctl enable --now nginx.service",
+    role=Role.BACKEND,
+)
+def _service(subject: Subject) -> Judgement:
+    return judge_service(_nginx(subject))
+
+
+def judge_version(found: facts.Nginx) -> Judgement:
+    """R17."""
+    required = f"NGINX {_LEAST_VERSION} or later"
+    if not found.version:
+        return failed("NGINX is not installed", required)
+    good = _numbers(found.version) >= _numbers(_LEAST_VERSION)
+    return (passed if good else failed)(f"NGINX {found.version}", required)
+
+
+@check(
+    id="web.version",
+    title="NGINX is 1.17 or later",
+    severity=Severity.HIGH,
+    requirements=("R17",),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _version(subject: Subject) -> Judgement:
+    return judge_version(_nginx(subject))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def judge_config(found: facts.Nginx) -> Judgement:
+    """NGINX could start again from what lies on disk."""
+    required = "`nginx -t` finds no fault"
+    if found.problem:
+        first = next((line for line in found.problem.splitlines() if "emerg" in line), "")
+        return failed(first or "the test failed", required, found.problem)
+    return passed("no fault", required)
+
+
+@check(
+    id="web.config",
+    title="NGINX's configuration has no fault",
+    severity=Severity.HIGH,
+    requirements=("R17",),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _config(subject: Subject) -> Judgement:
+    return judge_config(_nginx(subject))
+
+
+def judge_loaded(found: facts.Nginx) -> Judgement:
+    """What runs is what lies on disk."""
+    required = "NGINX has loaded its files since they changed"
+    if found.unloaded is None:
+        return warned(
+            "can't be told: the unit lacks our drop-in", required, found.evidence, "{install}"
+        )
+    if found.unloaded:
+        told = f"changed and not loaded: {found.unloaded[0]}"
+        return failed(told, required, "\n".join(found.unloaded))
+    return passed("loaded", required)
+
+
+@check(
+    id="web.loaded",
+    title="NGINX has loaded what lies on disk",
+    severity=Severity.MEDIUM,
+    requirements=("R17",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.service", "web.config"),
+)
+def _loaded(subject: Subject) -> Judgement:
+    return judge_loaded(_nginx(subject))
+
+
+def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]) -> Judgement:
+    """Of two servers with one name NGINX heeds the one that it read first, which may be theirs."""
+    required = "no server is set up in NGINX but the appliance's"
+    if found.problem:
+        return skipped("not to be told while the configuration has a fault", required)
+    foreign = [path for path in files if path not in ours]
+    if not foreign:
+        return passed(f"{len(files)} files set servers up", required, "\n".join(files))
+    told = ", ".join(foreign)
+    away = " ".join(map(shlex.quote, foreign))
+    remedy = (
+        f"{{ssh}} mkdir -p /root/ucontact-foreign && mv {away} /root/ucontact-foreign/ && "
+        "systemctl reload nginx  # they are kept there"
+    )
+    evidence = "\n".join((found.evidence, *files))
+    if found.rivals:
+        names = ", ".join(found.rivals)
+        return failed(f"{told}: another server by the name of {names}", required, evidence, remedy)
+    return warned(f"{told}: another server beside the portal", required, evidence, remedy)
+
+
+@check(
+    id="web.sites",
+    title="No other site stands in the portal's place",
+    severity=Severity.HIGH,
+    requirements=("R01", "C05"),
+    remedy="{install}",
+    role=Role.BACKEND,
+)
+def _sites(subject: Subject) -> Judgement:
+    ours = frozenset(managed_paths(subject.plan.host(subject.host.name)))
+    return judge_sites(_nginx(subject), subject.facts.get(facts.configuration).server_files, ours)
+
+
+def judge_redirect(answer: Response) -> Judgement:
+    """Plain HTTP leads to HTTPS, at the same name and path."""
+    required = f"301 to https://{answer.request.name}{answer.request.path}"
+    where = ", ".join(answer.all("location"))
+    told = f"{answer.status}{f' to {where}' if where else ''}"
+    good = told == required
+    return (passed if good else failed)(told, required, answer.evidence)
+
+
+@check(
+    id="web.redirect",
+    title="Plain HTTP leads to HTTPS",
+    severity=Severity.HIGH,
+    requirements=("R01",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "ports.http"),
+)
+def _redirect(subject: Subject) -> Judgement:
+    return judge_redirect(subject.facts.get(facts.page, "/uContact/?from=http", "http"))
+
+
+def judge_http2(answer: Response) -> Judgement:
+    """R01."""
+    good = answer.protocol == "HTTP/2"
+    return (passed if good else failed)(answer.protocol, "HTTP/2", answer.evidence)
+
+
+@check(
+    id="web.http2",
+    title="The portal speaks HTTP/2",
+    severity=Severity.MEDIUM,
+    requirements=("R01",),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.answers", "tls.https.alpn"),
+)
+def _http2(subject: Subject) -> Judgement:
+    return judge_http2(pages(subject, PORTAL)[0])
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,255 @@
+"""Checks of SIP: transports, endpoints, their codecs, media and marks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ucontact_appliance.checks.asterisk import port_of, telephony_check
+from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
+from ucontact_appliance.facts.asterisk import (
+    Settings,
+    Snapshot,
+    endpoint_settings,
+    snapshot,
+    wss_marks,
+)
+from ucontact_appliance.resources import load_data
+
+_CODECS: dict[str, Any] = load_data("network")["codecs"]
+_MOST_LOOKED_AT = 5
+# The options of a WebRTC endpoint that all versions know, as Asterisk shows them.
+_WEBRTC = {
+    "media_encryption": "dtls",
+    "use_avpf": "true",
+    "ice_support": "true",
+    "rtcp_mux": "true",
+    "media_use_received_transport": "true",
+}
+_QOS = ("tos_audio", "cos_audio", "tos_video", "cos_video")
+Endpoints = Mapping[str, Settings]
+
+
+def judge_transports(found: Snapshot, wanted: Mapping[str, int]) -> Judgement:
+    """R02, R04: every way in that SIP has, on its port."""
+    required = ", ".join(f"{protocol} {port}" for protocol, port in wanted.items())
+    there = {(transport.protocol, transport.port) for transport in found.transports}
+    lost = [f"{p} {port}" for p, port in wanted.items() if (p, port) not in there]
+    evidence = found.texts.get("transports", "")
+    if lost:
+        return failed(f"missing: {', '.join(lost)}", required, evidence)
+    return passed(required, required, evidence)
+
+
+@telephony_check(
+    id="asterisk.transports",
+    title="SIP is reachable by WSS, UDP, TCP and TLS",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R04"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.sip"),
+)
+def _transports(subject: Subject) -> Judgement:
+    ids = {"wss": "wss", "udp": "sip-udp", "tcp": "sip-tcp", "tls": "sip-tls"}
+    wanted = {protocol: port_of(subject, port_id) for protocol, port_id in ids.items()}
+    return judge_transports(subject.facts.get(snapshot), wanted)
+
+
+def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
+    """Every extension and trunk of the site is known to Asterisk."""
+    required = f"{len(wanted)} endpoints: extensions and trunks of the site"
+    lost = [name for name in wanted if name not in found.endpoints]
+    if lost:
+        return failed(f"missing: {', '.join(lost)}", required, found.texts.get("endpoints", ""))
+    return passed(f"all {len(wanted)} are there", required)
+
+
+@telephony_check(
+    id="asterisk.endpoints",
+    title="Extensions and trunks are set up",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R04"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.modules.sip"),
+)
+def _endpoints(subject: Subject) -> Judgement:
+    wanted = (*subject.site.telephony.extensions, *_trunk_names(subject))
+    return judge_endpoints(subject.facts.get(snapshot), wanted)
+
+
+def _wrong(endpoints: Endpoints, expected: Mapping[str, str]) -> list[str]:
+    return [
+        f"{name}: {option} is {settings.get(option) or 'not set'}"
+        for name, settings in endpoints.items()
+        for option, value in expected.items()
+        if settings.get(option) != value
+    ]
+
+
+def _shown(endpoints: Endpoints, options: Sequence[str]) -> str:
+    return "\n".join(
+        f"{name}: " + ", ".join(f"{option}={settings.get(option, '-')}" for option in options)
+        for name, settings in endpoints.items()
+    )
+
+
+def judge_codecs(endpoints: Endpoints, audio: Sequence[str], video: Sequence[str]) -> Judgement:
+    """R06: extensions may use every codec of the product."""
+    required = ", ".join([*audio, *video])
+    evidence = _shown(endpoints, ["allow"])
+    lost = [
+        f"{name} lacks {codec}"
+        for name, settings in endpoints.items()
+        for codec in [*audio, *video]
+        if codec not in settings.get("allow", "").strip("()").split("|")
+    ]
+    if lost:
+        return failed("; ".join(lost), required, evidence)
+    return passed(f"{required} on {', '.join(endpoints)}", required, evidence)
+
+
+@telephony_check(
+    id="asterisk.codecs",
+    title="Extensions have the product's codecs",
+    severity=Severity.HIGH,
+    requirements=("R06",),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _codecs(subject: Subject) -> Judgement:
+    return judge_codecs(_extensions(subject), _CODECS["audio"], _CODECS["video"])
+
+
+def judge_media(endpoints: Endpoints) -> Judgement:
+    """R02, R03: media of agents goes by ICE and is encrypted by DTLS-SRTP."""
+    required = "DTLS-SRTP with a certificate, ICE, RTCP multiplexed"
+    evidence = _shown(endpoints, [*_WEBRTC, "dtls_cert_file"])
+    wrong = _wrong(endpoints, _WEBRTC)
+    wrong += [
+        f"{name}: no certificate for DTLS"
+        for name, settings in endpoints.items()
+        if not settings.get("dtls_cert_file")
+    ]
+    if wrong:
+        return failed("; ".join(wrong), required, evidence)
+    return passed(f"set on {', '.join(endpoints)}", required, evidence)
+
+
+@telephony_check(
+    id="asterisk.media",
+    title="Agents' media is encrypted and finds its way",
+    severity=Severity.CRITICAL,
+    requirements=("R02", "R03"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _media(subject: Subject) -> Judgement:
+    return judge_media(_extensions(subject))
+
+
+def judge_qos(endpoints: Endpoints) -> Judgement:
+    """R07: audio and video leave marked, towards agents and providers."""
+    required = "TOS and COS of audio and video are not zero"
+    evidence = _shown(endpoints, _QOS)
+    unmarked = [
+        f"{name}: {option} is {settings.get(option) or 'not set'}"
+        for name, settings in endpoints.items()
+        for option in _QOS
+        if settings.get(option, "0") in ("", "0")
+    ]
+    if unmarked:
+        return failed("; ".join(unmarked), required, evidence)
+    values = {tuple(settings[option] for option in _QOS) for settings in endpoints.values()}
+    shown = "; ".join(
+        ", ".join(f"{option} {value}" for option, value in zip(_QOS, row, strict=True))
+        for row in sorted(values)
+    )
+    return passed(shown, required, evidence)
+
+
+@telephony_check(
+    id="asterisk.qos",
+    title="Audio and video are marked for QoS",
+    severity=Severity.HIGH,
+    requirements=("R07",),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _qos(subject: Subject) -> Judgement:
+    return judge_qos(_all(subject))
+
+
+def judge_qos_text(found: Snapshot, marks: str) -> Judgement:
+    """R07: text, and the signalling that carries it, leaves marked; WSS by nftables."""
+    required = "TOS and COS of text and signalling are not zero, for WSS by nftables"
+    evidence = f"{found.texts.get('transports', '')}\n{marks.strip()}"
+    unmarked = [
+        transport.name
+        for transport in found.transports
+        if transport.protocol not in ("ws", "wss") and not (transport.tos and transport.cos)
+    ]
+    if "dscp set" not in marks or "priority set" not in marks:
+        unmarked.append("WSS")
+    if unmarked:
+        return failed(f"not marked: {', '.join(unmarked)}", required, evidence)
+    return passed("marked", required, evidence)
+
+
+@telephony_check(
+    id="asterisk.qos_text",
+    title="Text and signalling are marked for QoS",
+    severity=Severity.MEDIUM,
+    requirements=("R07",),
+    remedy="{ssh} systemctl restart ucontact-qos.service",
+    needs=("asterisk.service", "asterisk.transports"),
+)
+def _qos_text(subject: Subject) -> Judgement:
+    return judge_qos_text(subject.facts.get(snapshot), subject.facts.get(wss_marks))
+
+
+def judge_anonymous(found: Snapshot) -> Judgement:
+    """Nobody gets in without an account or a trunk's address."""
+    required = "no anonymous endpoint, and no module that looks for one"
+    module = "res_pjsip_endpoint_identifier_anonymous.so"
+    open_ones = [name for name in found.endpoints if name.startswith("anonymous")]
+    if open_ones or module in found.modules:
+        what = ", ".join(open_ones) or module
+        return failed(f"{what} is there", required, found.texts.get("endpoints", ""))
+    return passed("none", required)
+
+
+@telephony_check(
+    id="asterisk.anonymous",
+    title="Nobody calls without an account",
+    severity=Severity.CRITICAL,
+    requirements=("R04", "C05"),
+    remedy="{install}",
+    needs=("asterisk.service",),
+)
+def _anonymous(subject: Subject) -> Judgement:
+    return judge_anonymous(subject.facts.get(snapshot))
+
+
+def spread(names: Sequence[str], most: int = _MOST_LOOKED_AT) -> tuple[str, ...]:
+    """At most so many of the names, the first and the last among them, evenly between."""
+    if len(names) <= most:
+        return tuple(names)
+    step = (len(names) - 1) / (most - 1)
+    return tuple(names[round(index * step)] for index in range(most))
+
+
+def _trunk_names(subject: Subject) -> tuple[str, ...]:
+    return tuple(f"trunk-{trunk.name}" for trunk in subject.site.telephony.trunks)
+
+
+def _extensions(subject: Subject) -> Endpoints:
+    looked_at = spread(subject.site.telephony.extensions)
+    return {name: settings for name, settings in _all(subject).items() if name in looked_at}
+
+
+def _all(subject: Subject) -> Endpoints:
+    names = (*spread(subject.site.telephony.extensions), *_trunk_names(subject))
+    return subject.facts.get(endpoint_settings, names)
+
+
+CHECKS = checks_of(globals())

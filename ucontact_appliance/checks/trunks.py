@@ -1,0 +1,59 @@
+"""Checks of the provider's trunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ucontact_appliance.checks.asterisk import telephony_check
+from ucontact_appliance.checks.model import (
+    Judgement,
+    Severity,
+    Subject,
+    checks_of,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.site.model import Trunk
+
+
+def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
+    """R04: every trunk answers, and is registered where it must be."""
+    if not trunks:
+        return skipped("the site has no trunks")
+    required = "every trunk answers OPTIONS, and is registered where site.yml says so"
+    states = {contact.owner: contact.status for contact in found.contacts}
+    evidence = f"{found.texts.get('contacts', '')}\n{found.texts.get('registrations', '')}".strip()
+    wrong, unasked = [], []
+    for trunk in trunks:
+        name = f"trunk-{trunk.name}"
+        state = states.get(name, "Unknown")
+        if state == "NonQual":
+            unasked.append(trunk.name)
+        elif not state.startswith("Avail"):
+            wrong.append(f"{trunk.name} is {state.lower()}")
+        registered = found.registrations.get(name, "not registered")
+        if trunk.username and trunk.register_account and registered != "Registered":
+            wrong.append(f"{trunk.name} is {registered.lower()}")
+    if wrong:
+        return failed("; ".join(wrong), required, evidence)
+    if unasked:
+        return warned(f"not asked yet: {', '.join(unasked)}", required, evidence)
+    return passed(f"{', '.join(trunk.name for trunk in trunks)} answer", required, evidence)
+
+
+@telephony_check(
+    id="asterisk.trunks",
+    title="The provider's trunks answer",
+    severity=Severity.CRITICAL,
+    requirements=("R04",),
+    remedy="{ssh} asterisk -rx 'pjsip show contacts'  # is the provider reachable?",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _trunks(subject: Subject) -> Judgement:
+    return judge_trunks(subject.facts.get(snapshot), subject.site.telephony.trunks)
+
+
+CHECKS = checks_of(globals())

@@ -1,0 +1,244 @@
+"""Checks of the security headers: each on every status, and added at one place."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ucontact_appliance.checks.model import (
+    Check,
+    Judgement,
+    Severity,
+    Subject,
+    check,
+    checks_of,
+    failed,
+    passed,
+)
+from ucontact_appliance.checks.nginx import PORTAL, STRANGER
+from ucontact_appliance.checks.tls import roots_file
+from ucontact_appliance.clients.http import Response
+from ucontact_appliance.facts import tls as tls_facts
+from ucontact_appliance.facts import web as facts
+from ucontact_appliance.planning.certificates import spki_pin
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.tables import registered_port
+from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import Site
+
+HEADERS: tuple[dict[str, Any], ...] = tuple(load_data("headers")["headers"])
+_CONFIG = "/uContact/config.json"
+_DAY = 86400
+_PIN_DAYS = (30, 60)
+
+
+def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
+    """A header that is added further in drops all those of further out, so none may be."""
+    required = "headers are added at one place, for every server, location and status"
+    inner = [line for line in lines if any(re.match(r"server|location|if\b", c) for c in line.contexts)]  # fmt: skip # noqa: E501
+    evidence = "\n".join(f"{' > '.join((*line.contexts, line.name))}" for line in lines)
+    if not lines:
+        return failed("no header is added anywhere", required)
+    if inner:
+        where = " > ".join(inner[0].contexts)
+        return failed(f"{inner[0].name} is added in {where!r} again", required, evidence)
+    return passed(f"{len(lines)} headers at one place", required, evidence)
+
+
+@check(
+    id="web.header.inherited",
+    title="No place drops the security headers",
+    severity=Severity.HIGH,
+    requirements=("R09", "R10", "R11"),
+    remedy="{install}",
+    role=Role.BACKEND,
+    needs=("web.config",),
+)
+def _inherited(subject: Subject) -> Judgement:
+    return judge_inherited(subject.facts.get(facts.configuration).headers)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A request whose answer shows the headers: one of each kind of status."""
+
+    path: str
+    scheme: str = "https"
+    method: str = "GET"
+    name: str = ""
+
+
+# 200, 301, 404, 405, 421 and a redirect of plain HTTP, and two paths with values of their own. A
+# 502 can't be seen while the backend is well: it takes its headers from the same place as these,
+# which `web.header.inherited` holds.
+_SAMPLES = (
+    Sample(PORTAL),
+    Sample(_CONFIG),
+    Sample("/webchatclient/"),
+    Sample("/"),
+    Sample("/no-such-page"),
+    Sample(PORTAL, method="POST"),
+    Sample(PORTAL, name=STRANGER),
+    Sample("/", scheme="http"),
+)
+
+
+def _answer(subject: Subject, sample: Sample) -> Response:
+    return subject.facts.get(facts.page, sample.path, sample.scheme, sample.method, sample.name)
+
+
+def sampled(subject: Subject) -> tuple[Response, ...]:
+    """An answer of each kind."""
+    return tuple(_answer(subject, sample) for sample in _SAMPLES)
+
+
+def header_values(site: Site) -> dict[str, str]:
+    """What the placeholders of data/headers.yml stand for, but for the pins and the host."""
+    return {
+        "hsts_max_age": str(site.web.hsts_max_age),
+        "hpkp_max_age": str(site.web.hpkp_max_age),
+        "xss_protection": site.web.xss_protection,
+        "wss_port": str(registered_port("wss")),
+    }
+
+
+def expected_value(row: Mapping[str, Any], answer: Response, values: Mapping[str, str]) -> str:
+    """The value of the header that belongs on this answer; empty when it must not be there."""
+    if row.get("scheme") == "https" and answer.request.scheme != "https":
+        return ""
+    # Errors are pages of NGINX's own, whatever was asked for.
+    path = answer.request.path if answer.status < 400 else "/_ucontact/error.html"
+    value = next((v["value"] for v in row.get("variants", ()) if re.search(v["path"], path)), None)
+    text = str(row["value"] if value is None else value)
+    for name, replacement in {**values, "host": answer.request.name}.items():
+        text = text.replace(f"{{{name}}}", replacement)
+    return text
+
+
+def _differs(found: tuple[str, ...], wanted: str) -> str:
+    """What is wrong with the values found; empty when they are the one that is wanted."""
+    if not wanted:
+        return f"sent over plain HTTP: {found[0]}" if found else ""
+    if not found:
+        return "missing"
+    if len(found) > 1:
+        return f"sent {len(found)} times"
+    return "" if found[0] == wanted else f"is {found[0]!r}"
+
+
+def judge_header(
+    row: Mapping[str, Any],
+    answers: tuple[Response, ...],
+    wanted: Callable[[Response], str],
+    differs: Callable[[tuple[str, ...], str], str] = _differs,
+) -> Judgement:
+    """The header with the wanted value on each of the answers; never where it must not be."""
+    name = row["name"]
+    shown = wanted(answers[0])
+    statuses = ", ".join(dict.fromkeys(str(answer.status) for answer in answers))
+    required = f"{name}: {shown} on every status ({statuses})"
+    wrong = [
+        (answer, problem)
+        for answer in answers
+        if (problem := differs(answer.all(name), wanted(answer)))
+    ]
+    if wrong:
+        first, problem = wrong[0]
+        on = ", ".join(dict.fromkeys(str(answer.status) for answer, _ in wrong))
+        return failed(f"{name} {problem} (on {on})", required, first.evidence)
+    retired = "; browsers no longer read it" if row["status"] == "retired" else ""
+    evidence = "\n".join(
+        f"{answer.request.method} {answer.request.url}: {answer.status}, "
+        f"{name}: {', '.join(answer.all(name)) or 'not sent'}"
+        for answer in answers
+    )
+    return passed(f"{shown}{retired}", required, evidence)
+
+
+_PIN = re.compile(r'pin-sha256="([^"]*)"')
+_MAX_AGE = re.compile(r"max-age=(\d+)(?:;|$)")
+
+
+def pins_differ(found: tuple[str, ...], served: str, backup: str | None) -> str:
+    """What is wrong with a Public-Key-Pins header (R10, RFC 7469); empty when it is good.
+
+    `served` is the pin of the key that the server has shown; `backup` the pin of the backup key
+    on this machine, None when that is not here to compare with.
+    """
+    if len(found) != 1:
+        return "missing" if not found else f"sent {len(found)} times"
+    pins = _PIN.findall(found[0])
+    age = _MAX_AGE.search(found[0])
+    days = int(age.group(1)) / _DAY if age else 0.0
+    others = [pin for pin in pins if pin != served]
+    if served not in pins:
+        return f"does not pin the key that is served ({served})"
+    if not others:
+        return "has no backup pin"
+    if backup is not None and backup not in others:
+        return f"does not pin the backup key ({backup})"
+    if not _PIN_DAYS[0] <= days <= _PIN_DAYS[1]:
+        return f"holds for {days:g} days, not {_PIN_DAYS[0]} to {_PIN_DAYS[1]}"
+    return ""
+
+
+def _pins(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...]) -> Judgement:
+    shown = subject.facts.get(tls_facts.greeting, registered_port("https"), roots_file(subject))
+    served = spki_pin(ssl.DER_cert_to_PEM_cert(shown.certificate))
+    backup = subject.facts.here(_known_pins, subject.state.pki).get("backup")
+    values = header_values(subject.site) | {
+        "pin_served": served,
+        "pin_backup": backup or "(of the backup key)",
+    }
+
+    def differs(found: tuple[str, ...], wanted: str) -> str:
+        return pins_differ(found, served, backup) if wanted else _differs(found, wanted)
+
+    return judge_header(row, answers, lambda answer: expected_value(row, answer, values), differs)
+
+
+def _known_pins(pki: Path) -> dict[str, str]:
+    """The pins as the installing machine has them; none when it has not installed."""
+    try:
+        found = json.loads((pki / "pins.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {str(key): str(value) for key, value in found.items()}
+
+
+def judge_row(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...]) -> Judgement:
+    """The header of a row of data/headers.yml, on each of the answers."""
+    if row["id"] == "hpkp":
+        return _pins(subject, row, answers)
+    values = header_values(subject.site)
+    return judge_header(row, answers, lambda answer: expected_value(row, answer, values))
+
+
+def _header(row: dict[str, Any]) -> Check:
+    retired = row["status"] == "retired"
+
+    @check(
+        id=f"web.header.{row['id']}",
+        title=f"{row['name']} is sent on every status",
+        severity=Severity.MEDIUM if retired else Severity.HIGH,
+        requirements=(row["requirement"],),
+        remedy="{install}",
+        role=Role.BACKEND,
+        needs=("web.answers", "ports.http", "web.header.inherited"),
+        timeout=15.0,
+    )
+    def judge(subject: Subject) -> Judgement:
+        return judge_row(subject, row, sampled(subject))
+
+    return judge
+
+
+ON_EVERY_STATUS = tuple(_header(row) for row in HEADERS)
+
+
+CHECKS = checks_of(globals())

@@ -22,7 +22,7 @@ _SCHEMA = PACKAGE / "findings/document.py"  # its texts describe the JSON docume
 SOURCES = (
     *sorted((PACKAGE / "checks").glob("*.py")),
     *sorted(set((PACKAGE / "findings").glob("*.py")) - {_SCHEMA}),
-    PACKAGE / "planning/certificates.py",
+    *(PACKAGE / f"planning/{name}.py" for name in ("certificate_files", "certificates", "chains")),
     PACKAGE / "planning/shortfall.py",
 )
 # Whose errors become findings (findings/run.py). The others' are those of profile and install.

@@ -25,7 +25,8 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts import tls
 from ucontact_appliance.facts.certificates import FOLDER, KeyFile, Mode, Pair, modes, pair, web_keys
-from ucontact_appliance.planning.certificates import days_left, judge_served, names_of, spki_pin
+from ucontact_appliance.planning.certificates import days_left, names_of, spki_pin
+from ucontact_appliance.planning.chains import judge_served
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.tables import registered_port
 

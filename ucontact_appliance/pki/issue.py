@@ -30,14 +30,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.pki.state import load_key, pki_damage
 from ucontact_appliance.planning.certificates import (
-    anchors,
     days_left,
     fingerprint,
     is_issued_by,
-    judge_chain,
     public_der,
     spki_pin,
 )
+from ucontact_appliance.planning.chains import anchors, judge_chain
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ownership import organisation
 from ucontact_appliance.site.files import private_dir, write_atomic, write_private

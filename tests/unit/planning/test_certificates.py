@@ -13,13 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.certs import NOW, Issued, issue, key_pem
-from ucontact_appliance.planning.certificates import (
-    anchors,
-    judge_chain,
-    judge_served,
-    speaks_for,
-    spki_pin,
-)
+from ucontact_appliance.planning.certificates import speaks_for, spki_pin
+from ucontact_appliance.planning.chains import anchors, judge_chain, judge_served
 
 FQDN = "contact.example.com"
 ROOT = issue("Root", authority=True)

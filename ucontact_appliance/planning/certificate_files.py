@@ -1,0 +1,126 @@
+"""Read certificates and keys from the bytes of a file, or say what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from ucontact_appliance.planning.certificates import names_of
+
+_BEGIN = b"-----BEGIN "
+_PRIVATE = b"PRIVATE KEY-----"
+_ASN1_SEQUENCE = 0x30
+PLACES = {"chain": "the chain file", "key": "the key file", "ca": "the root's file"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a chain or key can't be used: what is wrong, where, and what to do about it.
+
+    `file` is `chain`, `key` or `ca`: which of the three inputs it is about.
+    """
+
+    what: str
+    where: str
+    remedy: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.remedy}."
+
+
+def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | None, list[Problem]]:
+    """The certificates in these bytes, or None and why there are none; `file` as in `Problem`."""
+    where = PLACES[file]
+    problem = _not_pem(pem, file, "certificates", "openssl x509 -inform der -in FILE -out FILE.pem")
+    if problem:
+        return None, [problem]
+    if _PRIVATE in pem:
+        # The chain is readable by everybody on the server and served to everybody outside.
+        return None, [
+            Problem(
+                "it holds a private key beside the certificates",
+                where,
+                "Keep the key in a file of its own and leave only certificates here",
+                file,
+            )
+        ]
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+        for certificate in found:
+            # Extensions and keys are parsed lazily: a bad one must be told here.
+            names_of(certificate)
+            certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return None, [
+            Problem(
+                f"no certificate can be read from it ({_one_line(error)})",
+                where,
+                "Get the PEM file from your certificate authority again",
+                file,
+            )
+        ]
+    return found, []
+
+
+def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
+    """The private key in these bytes, or None and why there is none."""
+    where = PLACES["key"]
+    problem = _not_pem(
+        pem, "key", "a private key", "openssl pkey -inform der -in FILE -out FILE.pem"
+    )
+    if problem:
+        return None, [problem]
+    if b"ENCRYPTED" in pem:
+        return None, [
+            Problem(
+                "the private key is encrypted; no service could start without a person",
+                where,
+                "Remove the passphrase: openssl pkey -in FILE -out FILE.plain",
+                "key",
+            )
+        ]
+    try:
+        return serialization.load_pem_private_key(pem, password=None), []
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The library's message is left out: it may quote what stands in the file.
+        return None, [
+            Problem(
+                "no private key can be read from it",
+                where,
+                "Give the key that the certificate was requested with, in PEM",
+                "key",
+            )
+        ]
+
+
+def _not_pem(data: bytes, file: str, holds: str, convert: str) -> Problem | None:
+    where = PLACES[file]
+    if not data.strip():
+        return Problem("it is empty", where, f"Put {holds} in PEM there", file)
+    if _BEGIN in data:
+        return None
+    if data[0] == _ASN1_SEQUENCE and not data.isascii():
+        what, remedy = "it is binary (DER or PKCS#12), not PEM", f"Convert it: {convert}"
+    elif b"\0" in data or not _is_text(data):
+        what, remedy = "it is a binary file, not PEM", f"Put {holds} in PEM there"
+    else:
+        what = "it holds no PEM block ('-----BEGIN …')"
+        remedy = f"Put {holds} in PEM there"
+    return Problem(what, where, remedy, file)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

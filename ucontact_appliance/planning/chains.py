@@ -1,0 +1,279 @@
+"""Judging a certificate chain and its key before anything is replaced by them (R01, R02, R10).
+
+Pure: bytes in, problems out. The same judgements serve the customer's own files (`source: files`)
+before an install, and the files on a server in the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from ucontact_appliance.planning.certificate_files import (
+    PLACES,
+    Problem,
+    read_certificates,
+    read_key,
+)
+from ucontact_appliance.planning.certificates import (
+    has_broken_hash,
+    is_issued_by,
+    is_self_signed,
+    names_of,
+    public_der,
+    speaks_for,
+    weak_key,
+)
+
+
+def judge_chain(
+    chain_pem: bytes, key_pem: bytes, ca_pem: bytes | None, names: Sequence[str], now: datetime
+) -> tuple[Problem, ...]:
+    """Everything that is wrong with the chain and key; nothing when they can be served.
+
+    `chain_pem` holds the server's certificate, then its intermediates. `ca_pem` holds the roots
+    that may be trusted (several are fine, such as the system's); with None only the chain's own
+    coherence is judged. `names` are the host names and addresses that clients will ask for.
+    `now` is an aware time.
+    """
+    key, problems = read_key(key_pem)
+    public = None if key is None else key.public_key()
+    return (*problems, *_judge(chain_pem, public, ca_pem, names, now))
+
+
+def judge_served(
+    chain_pem: bytes, public_pem: bytes, ca_pem: bytes | None, names: Sequence[str], now: datetime
+) -> tuple[Problem, ...]:
+    """`judge_chain` for a server's files: its key stays there, only the public half is known."""
+    try:
+        public = serialization.load_pem_public_key(public_pem)
+    except (ValueError, UnsupportedAlgorithm):
+        return (
+            Problem(
+                "no private key can be read from it",
+                PLACES["key"],
+                "Lay it down again by an install",
+                "key",
+            ),
+        )
+    return _judge(chain_pem, public, ca_pem, names, now)
+
+
+def _judge(
+    chain_pem: bytes,
+    public: PublicKeyTypes | None,
+    ca_pem: bytes | None,
+    names: Sequence[str],
+    now: datetime,
+) -> tuple[Problem, ...]:
+    certificates, problems = read_certificates(chain_pem, "chain")
+    roots, root_problems = (None, []) if ca_pem is None else read_certificates(ca_pem, "ca")
+    problems = [*problems, *root_problems]
+    if certificates:
+        leaf_first = True
+        if public is not None:
+            leaf_first, match_problems = _judge_match(certificates, public)
+            problems += match_problems
+        if leaf_first:
+            problems += _judge_links(certificates, roots)
+            problems += _judge_leaf(certificates[0], names)
+        problems += _judge_each(certificates, now)
+    return tuple(problems)
+
+
+def _judge_match(
+    certificates: Sequence[x509.Certificate], public: PublicKeyTypes
+) -> tuple[bool, list[Problem]]:
+    """Whether the first certificate can be taken as the server's, and what is wrong if not."""
+    mine = public_der(public)
+    matching = [n for n, c in enumerate(certificates) if public_der(c.public_key()) == mine]
+    if matching and matching[0] == 0:
+        return True, []
+    if matching:
+        return False, [
+            Problem(
+                f"wrong order: the key belongs to certificate {matching[0] + 1} of "
+                f"{len(certificates)}, and the server's certificate must come first",
+                _place(matching[0], certificates),
+                "Put the server's certificate first, then each certificate's issuer",
+                "chain",
+            )
+        ]
+    return True, [
+        Problem(
+            f"the key does not belong to the certificate of {_title(certificates[0])}",
+            PLACES["key"],
+            "Give the key that this certificate was requested with, or ask for a new certificate",
+            "key",
+        )
+    ]
+
+
+def _judge_links(
+    certificates: Sequence[x509.Certificate], roots: Sequence[x509.Certificate] | None
+) -> list[Problem]:
+    problems: list[Problem] = []
+    leaf = certificates[0]
+    if is_self_signed(leaf):
+        return [
+            Problem(
+                "the server's certificate is self-signed; no browser trusts it",
+                _place(0, certificates),
+                "Use a certificate authority's, or 'source: private-ca'",
+                "chain",
+            )
+        ]
+    for n, certificate in enumerate(certificates[:-1]):
+        if is_issued_by(certificate, certificates[n + 1]):
+            problems += _judge_issuer(n + 1, certificates)
+            continue
+        elsewhere = any(is_issued_by(certificate, other) for other in certificates)
+        problems.append(
+            Problem(
+                "wrong order: its issuer is in the file, but not right after it"
+                if elsewhere
+                else f"the next certificate did not issue it; {_issuer(certificate)} is missing",
+                _place(n, certificates),
+                "Put the server's certificate first, then each certificate's issuer",
+                "chain",
+            )
+        )
+    last = certificates[-1]
+    if problems:
+        return problems
+    if roots is None:
+        if len(certificates) == 1:
+            problems.append(_missing_intermediate(last, certificates))
+    elif not any(is_self_signed(root) for root in roots):
+        problems.append(_no_root(roots[0]))
+    elif not _is_anchored(last, roots):
+        problems.append(_missing_intermediate(last, certificates))
+    return problems
+
+
+def _is_anchored(last: x509.Certificate, roots: Iterable[x509.Certificate]) -> bool:
+    """By a root: OpenSSL, and with it NGINX and Asterisk, takes no intermediate for an end."""
+    return any(
+        is_self_signed(root) and (last == root or is_issued_by(last, root)) for root in roots
+    )
+
+
+def anchors(chain_pem: bytes, ca_pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The roots of `ca_pem` that the chain's last certificate ends at."""
+    last = x509.load_pem_x509_certificates(chain_pem)[-1]
+    roots = x509.load_pem_x509_certificates(ca_pem)
+    return tuple(root for root in roots if _is_anchored(last, [root]))
+
+
+def _missing_intermediate(
+    last: x509.Certificate, certificates: Sequence[x509.Certificate]
+) -> Problem:
+    return Problem(
+        f"the chain ends at a certificate issued by {_issuer(last)}, which is not known here",
+        _place(len(certificates) - 1, certificates),
+        "Add the missing intermediate at the end of the chain, or name your authority's root "
+        "as 'certificate.ca'",
+        "chain",
+    )
+
+
+def _no_root(first: x509.Certificate) -> Problem:
+    return Problem(
+        f"it holds no root: {_title(first)} is itself issued by {_issuer(first)}",
+        PLACES["ca"],
+        "Put intermediates at the end of the chain, and only your authority's root here",
+        "ca",
+    )
+
+
+def _judge_issuer(n: int, certificates: Sequence[x509.Certificate]) -> list[Problem]:
+    issuer = certificates[n]
+    why = ""
+    try:
+        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+        if not constraints.ca:
+            why = "it is no certificate authority's"
+        elif constraints.path_length is not None and n - 1 > constraints.path_length:
+            why = f"it allows {constraints.path_length} intermediates below it, and there are more"
+    except x509.ExtensionNotFound:
+        why = "it is no certificate authority's (no basic constraints)"
+    if not why:
+        return []
+    return [
+        Problem(
+            f"{why}, but the one before it was issued by it",
+            _place(n, certificates),
+            "Get the intermediates from your certificate authority again",
+            "chain",
+        )
+    ]
+
+
+def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
+    where = f"{PLACES['chain']}, the server's certificate"
+    problems = [
+        Problem(
+            f"it does not speak for {name}; it speaks for {', '.join(names_of(leaf)) or 'nothing'}",
+            where,
+            f"Ask your certificate authority for a certificate with {name} as alternative name",
+            "chain",
+        )
+        for name in names
+        if not speaks_for(leaf, name)
+    ]
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return problems
+    if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}:
+        problems.append(
+            Problem(
+                "it is not for servers (no serverAuth in its extended key usage)",
+                where,
+                "Ask your certificate authority for a web server's certificate",
+                "chain",
+            )
+        )
+    return problems
+
+
+def _judge_each(certificates: Sequence[x509.Certificate], now: datetime) -> list[Problem]:
+    problems: list[Problem] = []
+    renew = "Renew it at your certificate authority"
+    for n, certificate in enumerate(certificates):
+        where = _place(n, certificates)
+        if now >= certificate.not_valid_after_utc:
+            ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+            problems.append(Problem(f"it expired on {ended}", where, renew, "chain"))
+        if now < certificate.not_valid_before_utc:
+            begins = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+            remedy = "Wait until then, or set this machine's clock if it is wrong"
+            problems.append(Problem(f"it is not valid before {begins}", where, remedy, "chain"))
+        weakness = weak_key(certificate.public_key())
+        if weakness:
+            remedy = "Ask for a certificate with a new key: RSA of 2048 bits or more, or P-256"
+            problems.append(Problem(weakness, where, remedy, "chain"))
+        # A root's own signature proves nothing and is checked by nobody.
+        if not is_self_signed(certificate) and has_broken_hash(certificate):
+            problems.append(Problem("it is signed with SHA-1 or MD5", where, renew, "chain"))
+    return problems
+
+
+def _title(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string() or ", ".join(names_of(certificate)) or "no name"
+
+
+def _issuer(certificate: x509.Certificate) -> str:
+    return certificate.issuer.rfc4514_string() or "an issuer without a name"
+
+
+def _place(n: int, certificates: Sequence[x509.Certificate]) -> str:
+    return (
+        f"{PLACES['chain']}, certificate {n + 1} of {len(certificates)} ({_title(certificates[n])})"
+    )

@@ -1,14 +1,6 @@
 """Which known vulnerabilities affect what is installed, judged offline by Debian's own feed.
 
-The feed is the JSON of Debian's security tracker, which somebody fetched as a file:
-
-    {source package: {CVE: {"description", "scope": "local" | "remote", "releases": {suite: {
-        "status": "resolved" | "open" | "undetermined", "fixed_version", "urgency",
-        "repositories": {suite or suite-security: version}, "nodsa", "nodsa_reason"}}}}}
-
-All but `releases` and `status` can be missing. `fixed_version` is there for what is resolved; "0"
-says that the suite never was vulnerable. Versions are of source packages, and compare as Debian
-Policy 5.6.12 has it.
+Versions are of source packages, and compare as Debian Policy 5.6.12 has it.
 
 debsecan(1) compares in the same way, but goes by the version that mended unstable and a list of
 the mended versions in the suites; its data leave out the urgencies "unimportant" and "end-of-life".
@@ -22,83 +14,34 @@ for those no feed is read, and the answer says so.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from ucontact_appliance.errors import UsageError
 from ucontact_appliance.facts.components import InstalledPackage, InstalledPackages
+from ucontact_appliance.report.vulnerability_feed import (
+    AHEAD,
+    NEWEST,
+    Entry,
+    Feed,
+    InSuite,
+    read_feed,
+)
 from ucontact_appliance.resources import load_data
 
 if TYPE_CHECKING:
     from debian_inspector.version import Version
 
 _TABLE: dict[str, Any] = load_data("vulnerabilities")
-_NEWEST: str = _TABLE["newest_suite"]
 _NEVER = "0"
-_STATUSES = ("resolved", "open", "undetermined")
-_AHEAD = timedelta(days=1)  # clocks differ; more than that is a wrong one
 _EPOCH = re.compile(r"[0-9]+")
 _UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~:-]*")
 _REVISION = re.compile(r"[A-Za-z0-9.+~]+")
-_MORE = "something stands behind the end"
-_SPACE = re.compile(r"[ \t\r\n]*")
 
 Status = Literal["fixed-in", "open", "undetermined"]
-
-
-class FeedError(UsageError):
-    """The feed's file is damaged, or is none. Exit code 2."""
-
-    def __init__(self, file: str, wrong: str, evidence: str = "") -> None:
-        super().__init__(
-            f"the vulnerability feed {file} can't be used: {wrong}",
-            evidence=evidence,
-            helps=f"curl --fail --location --output '{file}' {_TABLE['feed']}",
-        )
-
-
-@dataclass(frozen=True)
-class InSuite:
-    """What the feed says of one vulnerability in one suite; empty where it says nothing.
-
-    `carried` are the versions that the suite and its updates have.
-    """
-
-    status: str
-    fixed_version: str = ""
-    urgency: str = ""
-    carried: tuple[str, ...] = ()
-    no_advisory: str = ""
-    no_advisory_reason: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One vulnerability of a source package, in the suites that were asked for."""
-
-    cve: str
-    description: str
-    scope: str
-    suites: Mapping[str, InSuite]
-
-
-@dataclass(frozen=True)
-class Feed:
-    """The part of a feed that was asked for.
-
-    `fetched` is when its file was written (aware), `entries` are by source package, `suites` all
-    that the whole feed knows.
-    """
-
-    file: str
-    fetched: datetime
-    entries: Mapping[str, tuple[Entry, ...]]
-    suites: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -178,7 +121,7 @@ def judge_site(
     if age > limit:
         told = f"it is {age:.0f} days old; evidence is at most {limit}"
         return KnownToday(file, sha256, written, age, told)
-    if written - now > _AHEAD:
+    if written - now > AHEAD:
         return KnownToday(file, sha256, written, age, "it is from a time that has not come")
     found = hosts.values()
     feed = read_feed(
@@ -186,12 +129,6 @@ def judge_site(
     )
     judged = tuple((name, known_vulnerabilities(one, feed)) for name, one in hosts.items())
     return KnownToday(file, sha256, written, age, hosts=judged)
-
-
-def is_stale(feed: Feed, now: datetime) -> bool:
-    """Whether the feed is too old to trust, or from a time that has not come (`now` is aware)."""
-    age = now - feed.fetched
-    return age > timedelta(days=_TABLE["stale_days"]) or age < -_AHEAD
 
 
 def tracked(package: InstalledPackage) -> tuple[str, str]:
@@ -205,112 +142,6 @@ def tracked(package: InstalledPackage) -> tuple[str, str]:
 def sources_of(hosts: Collection[InstalledPackages]) -> frozenset[str]:
     """The source packages that a feed is to be read for."""
     return frozenset(tracked(one)[0] for host in hosts for one in host.packages)
-
-
-def read_feed(
-    data: bytes,
-    file: str,
-    fetched: datetime,
-    *,
-    suites: Collection[str],
-    sources: Collection[str],
-) -> Feed:
-    """The feed whose file has this content, for these suites and source packages alone.
-
-    `file` names it in messages. The feed has some 70 MB: source packages are decoded one by one,
-    and what was not asked for is dropped at once. Raises FeedError.
-    """
-    wanted, kept = set(sources), {*suites, _NEWEST}
-    entries: dict[str, tuple[Entry, ...]] = {}
-    known: set[str] = set()
-    for source, issues in _members(data, file):
-        if not isinstance(issues, dict):
-            raise FeedError(file, f"{source} has no vulnerabilities", _excerpt(issues))
-        mine = source in wanted
-        rows = []
-        for cve, issue in issues.items():
-            releases = issue.get("releases") if isinstance(issue, dict) else None
-            if not isinstance(releases, dict):
-                raise FeedError(file, f"{cve} of {source} has no releases", _excerpt(issue))
-            known.update(releases)
-            if mine:
-                rows.append(_entry(cve, issue, kept, file, source))
-        if mine:
-            entries[source] = tuple(row for row in rows if row.suites)
-    if not known:
-        raise FeedError(file, "there is no vulnerability in it")
-    return Feed(file, fetched, entries, frozenset(known))
-
-
-def _members(data: bytes, file: str) -> Iterator[tuple[str, Any]]:
-    """The members of the JSON object, one after the other."""
-    decoder = json.JSONDecoder()
-    try:
-        text = data.decode("utf-8-sig")
-        at = _after(text, 0, "{")
-        first = True
-        while not text.startswith("}", at):
-            at = at if first else _after(text, at, ",")
-            first = False
-            name, at = decoder.raw_decode(text, at)
-            if not isinstance(name, str):
-                raise json.JSONDecodeError("Expecting a name", text, at)
-            value, at = decoder.raw_decode(text, _after(text, _skip(text, at), ":"))
-            at = _skip(text, at)
-            yield name, value
-        if _skip(text, at + 1) != len(text):
-            raise json.JSONDecodeError(_MORE, text, at + 1)
-    except UnicodeDecodeError as error:
-        raise FeedError(file, "it is not UTF-8: is it compressed?", str(error)) from None
-    except json.JSONDecodeError as error:
-        where = f"{error.msg} at character {error.pos} of {len(text)}"
-        raise FeedError(file, _damage(text, error), where) from None
-    except RecursionError:
-        raise FeedError(file, "it is not the tracker's JSON", "nested too deeply") from None
-
-
-def _damage(text: str, error: json.JSONDecodeError) -> str:
-    told = text.strip()
-    if not told:
-        return "it is empty"
-    early = error.pos >= len(text) or not (told.endswith("}") or error.msg == _MORE)
-    return "it is cut off" if told.startswith("{") and early else "it is not the tracker's JSON"
-
-
-def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
-def _after(text: str, at: int, sign: str) -> int:
-    """Where the next thing begins behind that sign, which has to come next."""
-    at = _skip(text, at)
-    if not text.startswith(sign, at):
-        raise json.JSONDecodeError(f"Expecting {sign!r}", text, at)
-    return _skip(text, at + 1)
-
-
-def _entry(cve: str, issue: dict[str, Any], kept: set[str], file: str, source: str) -> Entry:
-    suites = {}
-    for suite, row in issue["releases"].items():
-        if suite not in kept:
-            continue
-        if not isinstance(row, dict) or row.get("status") not in _STATUSES:
-            raise FeedError(file, f"{cve} of {source} has no status in {suite}", _excerpt(row))
-        carried = row.get("repositories") or {}
-        suites[suite] = InSuite(
-            status=row["status"],
-            fixed_version=str(row.get("fixed_version") or ""),
-            urgency=str(row.get("urgency") or ""),
-            carried=tuple(map(str, carried.values())) if isinstance(carried, dict) else (),
-            no_advisory=str(row.get("nodsa") or ""),
-            no_advisory_reason=str(row.get("nodsa_reason") or ""),
-        )
-    return Entry(cve, str(issue.get("description") or ""), str(issue.get("scope") or ""), suites)
-
-
-def _excerpt(value: object) -> str:
-    return json.dumps(value)[:200]
 
 
 def known_vulnerabilities(found: InstalledPackages, feed: Feed) -> Judged:
@@ -364,7 +195,7 @@ class _Sums:
     ) -> None:
         here = entry.suites[suite]
         try:
-            status = judge(version, here, entry.suites.get(_NEWEST))
+            status = judge(version, here, entry.suites.get(NEWEST))
         except ValueError as error:
             self.unjudged.append(f"{package.name} {package.version}, {entry.cve}: {error}")
             return

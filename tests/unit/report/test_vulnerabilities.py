@@ -17,16 +17,18 @@ from hypothesis import strategies as st
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts.components import InstalledPackage, InstalledPackages
 from ucontact_appliance.report.vulnerabilities import (
+    Judged,
+    compared,
+    judge,
+    known_vulnerabilities,
+    sources_of,
+)
+from ucontact_appliance.report.vulnerability_feed import (
     Feed,
     FeedError,
     InSuite,
-    Judged,
-    compared,
     is_stale,
-    judge,
-    known_vulnerabilities,
     read_feed,
-    sources_of,
 )
 
 FILE = "/srv/feed.json"

@@ -7,24 +7,17 @@ instead, its lease runs out, so that no lock outlives its holder for longer than
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import os
-import selectors
 import socket
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
-from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
+from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.install.server_record import (
     RECORD,
     RECORD_BYTES,
@@ -35,261 +28,17 @@ from ucontact_appliance.install.server_record import (
     refuse_unknown,
     remember_run,
 )
+from ucontact_appliance.install.server_session import LINE_BYTES, Held, Holder, Tell, connect
 from ucontact_appliance.install.surveying import Surveyed
-from ucontact_appliance.resources import INSTALLER
-from ucontact_appliance.site.model import Host
 from ucontact_appliance.state import StatePaths
 
-_SCRIPT = INSTALLER / "probes" / "hold.sh"
-_LEASE_SECONDS = 60
 _KEEP_SECONDS = 10.0
-_REGAIN_SECONDS = 90.0  # more than a lease: our own old holder may have to run out first
-_PAUSE_SECONDS = 2.0
-_ANSWER_SECONDS = 30.0
-_LINE_BYTES = 2 * RECORD_BYTES
-_CHUNK = 1 << 16
-_MOST_SHOWN = 200
-# Where Ansible keeps what it sends to a server (installer/ansible.cfg, remote_tmp).
-_TEMPORARY = ".ansible/ucontact"
-
-Tell = Callable[[str], None]
-
-
-class _Who(BaseModel):
-    """Who holds the lock of a server, as it told the server."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    controller: str = Field(max_length=255)
-    site: str = Field(max_length=63)
-    pid: int
-    since: str = Field(max_length=40)
-    run: str = Field(max_length=32)
-
-    def encoded(self) -> str:
-        return base64.b64encode(self.model_dump_json().encode()).decode()
-
-
-class _Session:
-    """The process at the other end, which holds the lock as long as this one lives."""
-
-    def __init__(self, host: Host, runner: Runner, who: _Who, how: str) -> None:
-        self._host = host
-        # Ansible's folder is in the home of the login, which sudo does not keep.
-        home = "~" if host.user == "root" else f"~{host.user}"
-        lines = _SCRIPT.read_text(encoding="utf-8")
-        script = f'set -- "$@" {home}/{_TEMPORARY}\n{lines}'
-        words = (who.encoded(), str(_LEASE_SECONDS), "local" if host.is_local else how)
-        self._process = subprocess.Popen(
-            runner.command(["bash", "-c", script, "hold", *words]),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            # Ctrl-C is for the installer, which gives the lock back when all else has ended.
-            start_new_session=True,
-        )
-        self._unread = bytearray()
-
-    def line(self, seconds: float = _ANSWER_SECONDS) -> str:
-        """The next line. Raises UnreachableError when it does not come, or is too long."""
-        assert self._process.stdout is not None
-        deadline = time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._unread:
-                left = deadline - time.monotonic()
-                if left <= 0 or not selector.select(left):
-                    raise self._failure(f"no answer within {seconds:g} s")
-                chunk = os.read(self._process.stdout.fileno(), _CHUNK)
-                if not chunk or len(self._unread) > _LINE_BYTES:
-                    raise self._failure(self._last_words())
-                self._unread += chunk
-        told, _, rest = bytes(self._unread).partition(b"\n")
-        self._unread = bytearray(rest)
-        return told.decode("utf-8", "replace")
-
-    def send(self, line: str) -> None:
-        """Say a line. Raises UnreachableError when the session has ended."""
-        assert self._process.stdin is not None
-        data = memoryview(f"{line}\n".encode())
-        try:
-            while data:
-                data = data[os.write(self._process.stdin.fileno(), data) :]
-        except OSError as error:
-            raise self._failure(str(error)) from error
-
-    @property
-    def lives(self) -> bool:
-        """Whether the session is there, as far as can be seen from here."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """Give the lock back."""
-        with contextlib.suppress(UnreachableError):
-            self.send("end")
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _last_words(self) -> str:
-        assert self._process.stderr is not None
-        os.set_blocking(self._process.stderr.fileno(), False)
-        with contextlib.suppress(OSError):
-            said = os.read(self._process.stderr.fileno(), _CHUNK).decode("utf-8", "replace")
-            return said.strip()[-_MOST_SHOWN:]
-        return "the session ended"
-
-    def _failure(self, evidence: str) -> UnreachableError:
-        return UnreachableError(
-            f"host {self._host.name}: the lock of its installation can't be held", evidence=evidence
-        )
-
-
-class _Held:
-    """One server's lock, kept for as long as the run lasts; taken again after a cut connection."""
-
-    def __init__(self, host: Host, runner: Runner, who: _Who, tell: Tell) -> None:
-        self.host = host
-        self._runner, self._who = runner, who
-        self._mutex = threading.Lock()
-        self._closing = threading.Event()
-        self._session, self.record = _taken(host, runner, who, tell, "first")
-
-    def write(self, record: ServerRecord) -> None:
-        """Record the run on the server, in one step."""
-        with self._mutex:
-            try:
-                self._say(f"write {record.encoded()}")
-                said = self._session.line()
-            except UnreachableError:
-                self._regain()
-                self._say(f"write {record.encoded()}")
-                said = self._session.line()
-            if said != "written":
-                raise UnreachableError(
-                    f"host {self.host.name}: the record of this installation can't be written",
-                    evidence=f"{RECORD}: {said.removeprefix('failed ')[:_MOST_SHOWN]}",
-                    helps=f"on {self.host.name}: df -h /var/lib; ls -ld {Path(RECORD).parent}",
-                )
-            self.record = record
-
-    def keep(self) -> None:
-        """Renew the lease. Raises UsageError or UnreachableError when the lock is lost for good."""
-        with self._mutex:
-            try:
-                self._say("keep")
-            except UnreachableError:
-                self._regain()
-
-    def close(self) -> None:
-        """Give it back."""
-        self._closing.set()  # nothing is taken again that is to be given back
-        with self._mutex:
-            self._session.close()
-
-    def _say(self, line: str) -> None:
-        if not self._session.lives:
-            raise UnreachableError(f"host {self.host.name}: the connection was cut")
-        self._session.send(line)
-
-    def _regain(self) -> None:
-        """Take the lock again, unless somebody else has had it meanwhile."""
-        self._session.close()
-        deadline = time.monotonic() + _REGAIN_SECONDS
-        while True:
-            try:
-                self._session, found = _taken(
-                    self.host, self._runner, self._who, lambda text: None, "again"
-                )
-            except (UsageError, UnreachableError, TimeoutError):
-                if time.monotonic() > deadline or self._closing.wait(_PAUSE_SECONDS):
-                    raise
-            else:
-                break
-        ours = found is not None and found.run == self._who.run
-        if found != self.record and not ours:
-            raise UsageError(
-                f"another installation was at work on {self.host.name} while the connection to it "
-                "was cut",
-                evidence=f"from {found.controller}" if found is not None else "",
-                helps="find out who installs there, then run the same command again",
-            )
-
-
-def _connect(runner: Runner) -> None:
-    """Make the shared connection where there is none; it is tried again where that fails."""
-    runner.run(["true"], timeout=30)
-
-
-def _taken(
-    host: Host, runner: Runner, who: _Who, tell: Tell, how: str
-) -> tuple[_Session, ServerRecord | None]:
-    """The lock, with the server's record. Raises UsageError naming the holder when it is held."""
-    _connect(runner)
-    session = _Session(host, runner, who, how)
-    waited_for = ""
-    try:
-        while True:
-            word, _, rest = session.line().partition(" ")
-            match word:
-                case "held":
-                    return session, parse_record(rest, host)
-                case "waiting":
-                    pid, _, name = rest.partition(" ")
-                    if pid != waited_for:  # it is said each second
-                        tell(
-                            f"{host.name}: wait for process {pid[:10]}, which an earlier "
-                            f"installation left running: {name[:_MOST_SHOWN]}"
-                        )
-                    waited_for = pid
-                case "stuck":
-                    pid, _, name = rest.partition(" ")
-                    raise UsageError(
-                        f"host {host.name}: what an earlier installation began still runs",
-                        evidence=f"process {pid[:10]}: {name[:_MOST_SHOWN]}",
-                        helps=f"on {host.name}: ps -fp {int(pid)}   (let it end, or kill it)",
-                    )
-                case "busy":
-                    raise _busy(host, rest)
-                case _:
-                    raise UnreachableError(
-                        f"host {host.name}: the lock of its installation can't be taken",
-                        evidence=f"{word} {rest}"[:_MOST_SHOWN],
-                    )
-    except ValueError as error:  # a number that is none: the server may be anybody's
-        session.close()
-        raise UnreachableError(
-            f"host {host.name}: the lock of its installation can't be taken", evidence=str(error)
-        ) from error
-    except BaseException:
-        session.close()
-        raise
-
-
-def _busy(host: Host, text: str) -> UsageError:
-    try:
-        who = _Who.model_validate_json(base64.b64decode(text, validate=True))
-        told = f"{who.controller}, process {who.pid}, since {who.since}, for the site {who.site}"
-    except (ValueError, ValidationError):
-        told = "the server does not say who"
-    return UsageError(
-        f"another ucontact install is at work on the server {host.name} ({host.address})",
-        evidence=told,
-        helps="wait until it ends; its lock ends with it",
-    )
 
 
 class ServerHold:
     """The locks of all servers of a site. A thread renews their leases."""
 
-    def __init__(self, held: tuple[_Held, ...], record: ServerRecord, runs: Path) -> None:
+    def __init__(self, held: tuple[Held, ...], record: ServerRecord, runs: Path) -> None:
         self._held = held
         self._record = record
         self._runs = runs
@@ -376,14 +125,14 @@ def hold_servers(
     with ExitStack() as stack:
         held = []
         record = new_record(seen.site, controller, 1)
-        who = _Who(
+        who = Holder(
             controller=controller, site=seen.site.site, pid=os.getpid(), since=now, run=record.run
         )
         runners = {host.name: stack.enter_context(runner_for(host, ssh)) for host in order}
         with ThreadPoolExecutor(max_workers=len(order)) as pool:
-            list(pool.map(_connect, runners.values()))
+            list(pool.map(connect, runners.values()))
         for host in order:
-            one = _Held(host, runners[host.name], who, tell)
+            one = Held(host, runners[host.name], who, tell)
             stack.callback(one.close)
             held.append(one)
         found = {one.host.name: one.record for one in held}
@@ -412,7 +161,7 @@ def demand_known(seen: Surveyed, site_file: Path, paths: StatePaths, ssh: SshSet
     known = load_known_runs(paths.runs)
     for host in seen.site.hosts:
         with runner_for(host, ssh) as runner:
-            done = runner.run(["bash", "-c", _READ], limit=_LINE_BYTES)
+            done = runner.run(["bash", "-c", _READ], limit=LINE_BYTES)
         record = parse_record(done.stdout.strip() or "?", host)
         if record is not None:
             refuse_unknown(host, record, known, seen.site, site_file)

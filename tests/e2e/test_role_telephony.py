@@ -28,7 +28,8 @@ from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
-from ucontact_appliance.clients.sip import Account, Door, Message, SipLine
+from ucontact_appliance.clients.sip import Account, Door, SipLine
+from ucontact_appliance.clients.sip_message import Message
 from ucontact_appliance.clients.tracks import AudioSink, ToneTrack
 from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import random
 import re
 import secrets
 import ssl
 import string
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -21,14 +20,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
+from ucontact_appliance.clients.sip_digest import choose_challenge, digest_answer
+from ucontact_appliance.clients.sip_message import Message, parse_message
 from ucontact_appliance.errors import UnreachableError
 
-_BREAK = "\r\n"
 _BRANCH = "z9hG4bK"  # RFC 3261 8.1.1.7
 _USER_AGENT = "uContact appliance doctor"
-_ALGORITHMS = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
-_PARAMETER = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
-_HEADER_NAMES = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "c": "content-type", "l": "content-length"}  # fmt: skip # noqa: E501
 _ANSWER_SECONDS = 8.0
 
 
@@ -38,125 +35,6 @@ class SipRefusedError(Exception):
     def __init__(self, method: str, status: int, reason: str) -> None:
         super().__init__(f"{method} was answered {status} {reason}")
         self.status = status
-
-
-@dataclass(frozen=True)
-class Message:
-    """A SIP request or response: start line, headers in order (names in small letters), body."""
-
-    start: str
-    headers: tuple[tuple[str, str], ...]
-    body: str = ""
-
-    def header(self, name: str) -> str:
-        """The first value of the header; empty when it is missing."""
-        return next((value for key, value in self.headers if key == name), "")
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Every value of the header, in order."""
-        return tuple(value for key, value in self.headers if key == name)
-
-    @property
-    def status(self) -> int:
-        """The status of a response; 0 for a request."""
-        return int(self.start.split()[1]) if self.start.startswith("SIP/2.0 ") else 0
-
-    @property
-    def reason(self) -> str:
-        """The words behind the status."""
-        return " ".join(self.start.split()[2:])
-
-    @property
-    def method(self) -> str:
-        """The method of a request, or the one that a response answers."""
-        return self.header("cseq").split()[-1] if self.status else self.start.split()[0]
-
-    def text(self) -> str:
-        """As it goes over the wire."""
-        length = len(self.body.encode())
-        lines = [self.start, *(f"{_shown(k)}: {v}" for k, v in self.headers)]
-        return _BREAK.join([*lines, f"Content-Length: {length}", "", self.body])
-
-
-def _shown(name: str) -> str:
-    special = {"call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Authenticate"}
-    return special.get(name, name.title())
-
-
-def parse_message(text: str) -> Message:
-    """A message from its text. Raises ValueError when it is none."""
-    head, _, body = text.partition(_BREAK * 2)
-    start, *lines = head.split(_BREAK)
-    if "SIP/2.0" not in start:
-        raise ValueError(f"no SIP message: {start[:80]!r}")
-    headers: list[tuple[str, str]] = []
-    for line in lines:
-        if line[:1] in " \t" and headers:  # a folded line (RFC 3261 7.3.1)
-            name, value = headers[-1]
-            headers[-1] = (name, f"{value} {line.strip()}")
-            continue
-        name, _, value = line.partition(":")
-        key = name.strip().lower()
-        headers.append((_HEADER_NAMES.get(key, key), value.strip()))
-    wanted = ("content-length",)
-    return Message(start, tuple(pair for pair in headers if pair[0] not in wanted), body)
-
-
-def parse_challenge(value: str) -> dict[str, str]:
-    """The parameters of a Digest challenge, names in small letters."""
-    scheme, _, rest = value.partition(" ")
-    if scheme.lower() != "digest":
-        return {}
-    return {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(rest)}
-
-
-def digest_answer(
-    challenge: Mapping[str, str],
-    credentials: tuple[str, str],
-    request: tuple[str, str],
-    cnonce: str,
-    count: int = 1,
-) -> str:
-    """The Authorization header's value (RFC 7616).
-
-    `credentials` are user and password, `request` is method and URI. Raises ValueError for an
-    algorithm that is neither MD5 nor SHA-256.
-    """
-    user, password = credentials
-    method, uri = request
-    algorithm = challenge.get("algorithm", "MD5")
-    if algorithm.upper() not in _ALGORITHMS:
-        raise ValueError(f"digest algorithm {algorithm} is not known")
-    make = _ALGORITHMS[algorithm.upper()]
-
-    def hashed(text: str) -> str:
-        return make(text.encode()).hexdigest()
-
-    realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
-    secret, act = hashed(f"{user}:{realm}:{password}"), hashed(f"{method}:{uri}")
-    fields = {"username": user, "realm": realm, "nonce": nonce, "uri": uri}
-    plain = {"algorithm": algorithm}
-    if "auth" in [word.strip() for word in challenge.get("qop", "").split(",")]:
-        counted = f"{count:08x}"
-        fields["response"] = hashed(f"{secret}:{nonce}:{counted}:{cnonce}:auth:{act}")
-        fields["cnonce"] = cnonce
-        plain |= {"qop": "auth", "nc": counted}
-    else:
-        fields["response"] = hashed(f"{secret}:{nonce}:{act}")
-    if "opaque" in challenge:
-        fields["opaque"] = challenge["opaque"]
-    words = [f'{k}="{v}"' for k, v in fields.items()] + [f"{k}={v}" for k, v in plain.items()]
-    return "Digest " + ", ".join(words)
-
-
-def choose_challenge(values: tuple[str, ...]) -> dict[str, str]:
-    """The first challenge that can be answered: the server's order is its preference."""
-    parsed = (parse_challenge(value) for value in values)
-    known = (c for c in parsed if c and c.get("algorithm", "MD5").upper() in _ALGORITHMS)
-    chosen = next(known, None)
-    if chosen is None:
-        raise ValueError("no digest challenge that can be answered")
-    return chosen
 
 
 @dataclass(frozen=True)

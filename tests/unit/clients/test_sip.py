@@ -10,16 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from ucontact_appliance.clients.sip import (
-    Account,
-    Message,
-    SipLine,
-    SipRefusedError,
-    choose_challenge,
-    digest_answer,
-    parse_challenge,
-    parse_message,
-)
+from ucontact_appliance.clients.sip import Account, SipLine, SipRefusedError
+from ucontact_appliance.clients.sip_digest import choose_challenge, digest_answer, parse_challenge
+from ucontact_appliance.clients.sip_message import Message, parse_message
 from ucontact_appliance.clients.webrtc import audio_codecs, sdp_value
 
 # RFC 7616 3.9.1: both answers to the same request.

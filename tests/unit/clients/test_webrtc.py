@@ -26,7 +26,8 @@ from ucontact_appliance.clients.calls import (
     Request,
     Way,
 )
-from ucontact_appliance.clients.sip import Account, Door, Message, parse_message
+from ucontact_appliance.clients.sip import Account, Door
+from ucontact_appliance.clients.sip_message import Message, parse_message
 from ucontact_appliance.clients.stun import Credential
 from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.pki.issue import ensure_pki

@@ -26,7 +26,7 @@ from ucontact_appliance.cli.main import app
 from ucontact_appliance.facts.asterisk import JAIL
 from ucontact_appliance.facts.call import RECORDINGS
 from ucontact_appliance.findings.registry import CHECKS
-from ucontact_appliance.lab.machines import ssh_command
+from ucontact_appliance.lab.records import ssh_command
 from ucontact_appliance.planning.model import Role
 
 _PACKAGE = Path(ucontact_appliance.__path__[0])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.e2e.capacity import WAYS, a_bench, shown
 from ucontact_appliance.lab import machines
-from ucontact_appliance.lab.machines import Spec
+from ucontact_appliance.lab.records import Spec
 
 WINDOW_SECONDS = 10.0
 ROUNDS = 3

@@ -32,7 +32,7 @@ from ucontact_appliance.install.surveying import look
 from ucontact_appliance.install.unchanged import load_states
 from ucontact_appliance.install.unsafe import as_data
 from ucontact_appliance.lab import layout, machines
-from ucontact_appliance.lab.machines import Machine, Spec
+from ucontact_appliance.lab.records import Machine, Spec
 from ucontact_appliance.release.store import resolve_release
 from ucontact_appliance.resources import INSTALLER, load_data
 from ucontact_appliance.site.loader import load_site

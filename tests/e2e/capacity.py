@@ -16,7 +16,7 @@ from tests.e2e.load import ALAW, BRIDGED, OPUS, RECORDED, TRUNK, Level, Load, Vo
 from tests.e2e.packages import telephony_packages
 from tests.e2e.support import apply_role
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.operate.installed import save_plan
 from ucontact_appliance.planning.capacity import Measurement, capacity, speed, table
 from ucontact_appliance.planning.topology import make_plan

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.installed import Installed
 from tests.faults.snapshot import Snapshot, snapshot
 from ucontact_appliance.lab import machines
-from ucontact_appliance.lab.machines import Machine, Spec
+from ucontact_appliance.lab.records import Machine, Spec
 
 MachineFactory = Callable[..., Machine]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 
 
 @dataclass(frozen=True)

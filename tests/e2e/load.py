@@ -22,8 +22,7 @@ from statistics import fmean
 import av
 
 from ucontact_appliance.facts.capacity import parse_run
-from ucontact_appliance.lab import machines
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine, ssh_command
 from ucontact_appliance.operate.benchmark import PROBE
 
 TRUNK = "load"
@@ -355,7 +354,7 @@ def share(begin: Busy, end: Busy) -> float:
 def run(machine: Machine, script: str, stdin: bytes = b"") -> str:
     """What a script says on the machine; it must succeed."""
     done = subprocess.run(
-        [*machines.ssh_command(machine.address), script],
+        [*ssh_command(machine.address), script],
         input=stdin,
         capture_output=True,
         check=False,

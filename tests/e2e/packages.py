@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from ucontact_appliance.lab import layout, machines
-from ucontact_appliance.lab.machines import Spec
+from ucontact_appliance.lab.records import Spec
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import optional_packages, packages_at_once, system_row
 from ucontact_appliance.resources import ROLES

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 
 _INDEXES = ("index-url", "extra-index-url", "find-links")
 _PASSED_ON = (*_INDEXES, "proxy", "trusted-host", "cert", "timeout", "default-timeout")

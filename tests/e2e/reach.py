@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ucontact_appliance.lab.machines import Machine, ssh_command
+from ucontact_appliance.lab.records import Machine, ssh_command
 
 # For a Python on either machine. A UDP port that nobody holds is refused by ICMP, of which a kernel
 # sends few a second: hence the tries.

@@ -10,7 +10,7 @@ from tests.e2e.small import Small, small
 from tests.e2e.support import Applied, apply_playbook
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.findings.run import run_checks
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.secrets import Secrets, with_generated
 

@@ -14,7 +14,7 @@ import yaml
 
 from tests.e2e.installed import ucontact
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import var_root

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 
 _DROP_IN = "/etc/ssh/sshd_config.d/00-strict.conf"
 # One connection without a login, and the source is locked out for the rest of the test.

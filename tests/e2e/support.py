@@ -13,7 +13,7 @@ from ucontact_appliance.install.ansible import PlayResult, run_playbook
 from ucontact_appliance.install.events import nobody
 from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.resources import ROLES
 
 SSH_ARGUMENTS = (

@@ -14,7 +14,7 @@ from tests.e2e.conftest import MachineFactory
 from tests.e2e.support import apply_playbook, inventory
 from ucontact_appliance.facts.runner import runner_for, shared_connections
 from ucontact_appliance.lab import layout, processes
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.site.model import Host
 
 pytestmark = pytest.mark.machine

@@ -20,7 +20,7 @@ from tests.e2e.reach import Edge, seen_from
 from tests.e2e.several import Several, sh, told
 from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.site.loader import load_site

@@ -18,7 +18,7 @@ from tests.e2e.conftest import MachineFactory
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.lab import layout, machines, network, processes
 from ucontact_appliance.lab.commands import run
-from ucontact_appliance.lab.machines import Spec
+from ucontact_appliance.lab.records import Spec
 
 pytestmark = pytest.mark.machine
 

@@ -20,7 +20,7 @@ import yaml
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.pip import configure_pip
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.resources import INSTALLER, ROOT
 
 pytestmark = pytest.mark.machine

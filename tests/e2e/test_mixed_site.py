@@ -12,7 +12,7 @@ from tests.e2e.conftest import MachineFactory
 from tests.e2e.several import Several, sh, told
 from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
 from tests.remedies import run_all
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 
 pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 

@@ -14,7 +14,7 @@ from tests.e2e.conftest import MachineFactory
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.hardware.profile import host_profiles
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.site.model import Host
 
 pytestmark = pytest.mark.machine

@@ -23,8 +23,8 @@ from tests.e2e.support import Applied, apply_playbook
 from tests.e2e.test_wrong_input import packages
 from ucontact_appliance.facts.distribution import installed_versions
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
 from ucontact_appliance.lab.mirror import debian_mirror
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.planning.systems import drives
 from ucontact_appliance.release.store import ensure_evaluation
 from ucontact_appliance.resources import INSTALLER

@@ -11,7 +11,7 @@ import yaml
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.support import Applied, apply_playbook, inventory
 from tests.unit.release.samples import archive, manifest_of, members
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 
 pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.support import Applied, apply_role
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 
 pytestmark = pytest.mark.machine
 

@@ -21,7 +21,7 @@ from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.systems import system_row

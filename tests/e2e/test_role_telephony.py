@@ -38,7 +38,7 @@ from ucontact_appliance.facts.runner import SshRunner
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.facts.trunk_calls import trunk_call
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.site.model import Host, Site
 
 pytestmark = pytest.mark.machine

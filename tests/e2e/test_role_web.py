@@ -26,7 +26,7 @@ from ucontact_appliance.clients.tls import Endpoint, handshake
 from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.install.inventory import site_variables
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Plan

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.installed import ucontact
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.state import var_root
 
 pytestmark = pytest.mark.machine

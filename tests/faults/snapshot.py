@@ -18,7 +18,7 @@ from typing import Any
 from tests.e2e import sshd
 from tests.recorded_states import different_now, record_anew
 from ucontact_appliance.lab import layout, machines, processes
-from ucontact_appliance.lab.machines import Machine, Spec
+from ucontact_appliance.lab.records import Machine, Spec
 from ucontact_appliance.resources import ROLES
 from ucontact_appliance.state import StatePaths, var_root
 

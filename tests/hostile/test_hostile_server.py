@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.conftest import MachineFactory
 from ucontact_appliance.install.server_record import RECORD
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.printable import has_control
 from ucontact_appliance.state import var_root
 

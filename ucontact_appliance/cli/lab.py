@@ -13,6 +13,7 @@ from ucontact_appliance.cli.console import err, out, show_json, table
 from ucontact_appliance.cli.options import JsonOption
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab import machines
+from ucontact_appliance.lab.records import ssh_command
 from ucontact_appliance.planning.model import Size
 from ucontact_appliance.planning.rehearsal import machine_names
 
@@ -135,7 +136,7 @@ def shell(
     machine = machines.find(name)
     if machine.state != "running":
         raise UsageError(f"the machine {name} is {machine.state}", helps=f"ucontact lab up {name}")
-    words = [*machines.ssh_command(machine.address), *(command or [])]
+    words = [*ssh_command(machine.address), *(command or [])]
     raise typer.Exit(subprocess.run(words, check=False).returncode)
 
 

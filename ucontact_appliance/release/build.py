@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.lab import machines
-from ucontact_appliance.lab.machines import Spec
+from ucontact_appliance.lab.records import Spec
 from ucontact_appliance.release.evaluation import (
     HEALTH,
     MODULES,

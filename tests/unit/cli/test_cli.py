@@ -18,7 +18,7 @@ from ucontact_appliance.cli.main import main
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install.job import Surveyed
-from ucontact_appliance.lab.machines import Machine
+from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.model import Site

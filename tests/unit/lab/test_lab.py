@@ -14,9 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.lab import arp, commands, images, layout, machines, processes
-from ucontact_appliance.lab.machines import Spec, choose_address, up
+from ucontact_appliance.lab import (
+    addresses,
+    arp,
+    commands,
+    images,
+    layers,
+    layout,
+    machines,
+    processes,
+)
+from ucontact_appliance.lab.addresses import choose_address
+from ucontact_appliance.lab.machines import up
 from ucontact_appliance.lab.mirror import choose_mirror, first_of_list
+from ucontact_appliance.lab.records import Spec
 
 # Recorded from apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)', hosts replaced.
 RECORDED = """\
@@ -143,7 +154,7 @@ def test_images_of_older_recipes_go_when_nothing_stands_on_them(
     machine.mkdir(parents=True)
     (machine / "image").write_text("sid-used\n")
     said: list[str] = []
-    images.drop_old("sid", machines._images_in_use(), said.append)
+    images.drop_old("sid", layers.images_in_use(), said.append)
     assert {path.name for path in layout.images().iterdir()} == {*names, "sid-lent"} - {"sid-old"}
     assert shared.is_dir()
     assert len(said) == 1
@@ -293,11 +304,11 @@ def test_an_address_that_somebody_on_the_bridge_holds_is_not_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = '{"name": "one", "suite": "sid", "ubuntu": null, "layers": [], "address": "%s"}'
-    first, second, third = machines._addresses()[:3]
+    first, second, third = addresses.all_addresses()[:3]
     _lab_with(tmp_path, monkeypatch, record % first)
-    monkeypatch.setattr(machines, "_RELEASE_SECONDS", 0.0)
+    monkeypatch.setattr(addresses, "_RELEASE_SECONDS", 0.0)
     monkeypatch.setattr(arp, "holders", lambda bridge, asked: {second: "ae:6b:5c:2d:9e:01"})
-    assert machines._free_address() == third
+    assert addresses.free_address() == third
 
 
 def test_a_machine_is_brought_up_as_it_was_made(

@@ -1,0 +1,55 @@
+"""The images and frozen layers that rehearsal machines stand on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.lab import layout
+from ucontact_appliance.lab.records import Spec, machine_names
+
+
+def image_of(folder: Path) -> Path | None:
+    """The image that the machine was made on; None where that is not written (yet).
+
+    Another image than that one must not get under what the machine has become.
+    """
+    try:
+        name = (folder / "image").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    image = layout.images() / name
+    if not image.is_dir():
+        raise UsageError(
+            f"the image that {folder.name} was made on is gone",
+            evidence=str(image),
+            helps=f"ucontact lab down {folder.name}",
+        )
+    return image
+
+
+def images_in_use() -> set[str]:
+    """The names of the images that machines stand on."""
+    files = (layout.machines() / name / "image" for name in machine_names())
+    return {file.read_text(encoding="utf-8").strip() for file in files if file.exists()}
+
+
+def layer_folder(image: Path, layer: str) -> Path:
+    """Where that layer of that image lies."""
+    return layout.images() / f"{image.name}+{layer}"
+
+
+def folders_of(layer: str) -> list[Path]:
+    """The layer's folder on each image that it was frozen on."""
+    return list(layout.images().glob(f"*+{layer}"))
+
+
+def layer_folders(image: Path, spec: Spec) -> list[Path]:
+    """What the machine stands on, uppermost first, as overlay wants it."""
+    for layer in spec.layers:
+        if not layer_folder(image, layer).is_dir():
+            there = ", ".join(path.name for path in folders_of(layer)) or "no layer of that name"
+            raise UsageError(
+                f"there is no layer {layer!r} on the image {image.name}", evidence=there
+            )
+    return [*(layer_folder(image, layer) for layer in reversed(spec.layers)), image]

@@ -1,0 +1,41 @@
+"""Locks of the lab: of one lab folder, and of the bridge that all of them share."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ucontact_appliance.lab import layout
+from ucontact_appliance.site.files import private_dir
+
+Observer = Callable[[str], None]
+
+
+@contextmanager
+def lab_lock(on_event: Observer) -> Iterator[None]:
+    """This folder's lock, and nobody else's."""
+    private_dir(layout.lab_root())
+    with _held(layout.lab_lock(), "waiting for another ucontact at work on the lab", on_event):
+        yield
+
+
+@contextmanager
+def bridge_lock(on_event: Observer) -> Iterator[None]:
+    """The lock of all lab folders; taken after this folder's own."""
+    waiting = "waiting for another lab folder that is at work on the bridge"
+    with _held(layout.bridge_lock(), waiting, on_event):
+        yield
+
+
+@contextmanager
+def _held(path: Path, waiting: str, on_event: Observer) -> Iterator[None]:
+    """Held by one at a time; the kernel lets go of it when its holder is killed."""
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_event(waiting)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,126 @@
+"""Rehearsal machines on record: what each one is to be, where it is, and how to reach it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.lab import layout, processes
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a machine is to be: its suite, the Ubuntu it says it is, the layers it stands on."""
+
+    name: str
+    suite: str = "sid"
+    ubuntu: str | None = None
+    layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine as it was found; `state` is running or stopped."""
+
+    name: str
+    address: str
+    suite: str
+    state: str
+    root: Path
+
+    def ssh(self, argv: Sequence[str], timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run words in the machine's shell over ssh."""
+        return subprocess.run(
+            [*ssh_command(self.address), *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+def ssh_command(address: str) -> list[str]:
+    """The words that reach a rehearsal machine; its key is the lab's own, so nothing is pinned."""
+    return [
+        "ssh",
+        *("-i", str(layout.ssh_key()), "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"),
+        *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+        *("-o", "ConnectTimeout=3", f"root@{address}"),
+    ]
+
+
+def machine_names() -> tuple[str, ...]:
+    """The names of all machines of this lab folder."""
+    root = layout.machines()
+    return tuple(sorted(path.name for path in root.iterdir())) if root.is_dir() else ()
+
+
+def existing(name: str) -> Path:
+    """The folder of that machine. Raises UsageError when there is none."""
+    folder = layout.machines() / name
+    if name not in machine_names():
+        raise UsageError(
+            f"there is no rehearsal machine {name!r}",
+            evidence=f"there are: {', '.join(machine_names()) or 'none'}",
+            helps=f"ucontact lab up {name}",
+        )
+    return folder
+
+
+def read_spec(folder: Path) -> Spec:
+    """The machine's spec; a plain one where a crash came before it was written."""
+    return _recorded(folder)[0]
+
+
+def address_of(folder: Path) -> str:
+    """The machine's address; empty where a crash came before it was written."""
+    return _recorded(folder)[1]
+
+
+def _recorded(folder: Path) -> tuple[Spec, str]:
+    """Spec and address as `create` wrote them. Raises UnreachableError for anything else."""
+    path = folder / "spec.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Spec(folder.name), ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    try:
+        values = _Record.model_validate_json(text)
+    except ValidationError as error:
+        raise _unreadable(path, error) from error
+    return Spec(values.name, values.suite, values.ubuntu, values.layers), values.address
+
+
+class _Record(BaseModel):
+    """The file spec.json of a machine."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    suite: str
+    ubuntu: str | None
+    layers: tuple[str, ...]
+    address: str
+
+
+def _unreadable(path: Path, error: Exception) -> UnreachableError:
+    return UnreachableError(
+        f"the record {path} of the rehearsal machine {path.parent.name} can't be read",
+        evidence=str(error),
+        helps=f"ucontact lab down {path.parent.name}   (throws the machine away)",
+    )
+
+
+def machine_in(folder: Path) -> Machine:
+    """The machine in that folder, as it is found."""
+    root = folder / "root"
+    state = "running" if processes.supervisors(root) else "stopped"
+    return Machine(folder.name, address_of(folder), read_spec(folder).suite, state, root)

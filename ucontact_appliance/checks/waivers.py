@@ -25,7 +25,7 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.facts import settings
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
-from ucontact_appliance.site.model import WAIVERS_CHECK, Waiver
+from ucontact_appliance.site.waivers import WAIVERS_CHECK, Waiver
 
 _COVERED = (Verdict.FAIL, Verdict.WARN)
 _BROKEN = (Verdict.FAIL, Verdict.ERROR)

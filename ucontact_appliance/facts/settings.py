@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.site.model import Waiver, Web
+from ucontact_appliance.site.model import Web
+from ucontact_appliance.site.waivers import Waiver
 
 
 def web(reach: Reach) -> Web:

@@ -11,7 +11,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.site.model import ip_address
+from ucontact_appliance.site.values import ip_address
 
 _OS_RELEASE = "/etc/os-release"
 _MEMINFO = "/proc/meminfo"

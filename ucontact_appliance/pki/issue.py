@@ -40,7 +40,8 @@ from ucontact_appliance.planning.chains import anchors, judge_chain
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ownership import organisation
 from ucontact_appliance.site.files import private_dir, write_atomic, write_private
-from ucontact_appliance.site.model import LOCAL, CertificateSource, Site
+from ucontact_appliance.site.model import CertificateSource, Site
+from ucontact_appliance.site.values import LOCAL
 from ucontact_appliance.state import StatePaths
 
 E = TypeVar("E", bound=x509.ExtensionType)

@@ -7,7 +7,7 @@ from datetime import date
 
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.report.verdicts import ATTESTED, MANUAL
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.report.attestations import NOBODY, Vouched, with_attestation
 from ucontact_appliance.report.verdicts import assessed
 from ucontact_appliance.resources import load_data
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 FOLDER = "controls"
 # In the order of the report: what a stranger can see first, then hosts, then organisations.

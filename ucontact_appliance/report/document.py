@@ -14,7 +14,7 @@ from ucontact_appliance.report.controls import AssessedFramework, ControlAssessm
 from ucontact_appliance.report.exhibits import Method, sources_of
 from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.report.vulnerabilities import KnownToday, Vulnerability
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 # Raised only when a program that reads today's document could misread a new one.
 SCHEMA = 2

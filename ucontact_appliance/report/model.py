@@ -11,7 +11,7 @@ from ucontact_appliance.facts.components import HostContents, PythonEnvironment
 from ucontact_appliance.report.controls import AssessedFramework
 from ucontact_appliance.report.exhibits import Exhibit, sources_of
 from ucontact_appliance.report.vulnerabilities import KnownToday
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 
 @dataclass(frozen=True)

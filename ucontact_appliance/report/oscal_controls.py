@@ -22,7 +22,7 @@ from ucontact_appliance.report.oscal_parts import (
     prop,
     run_uuid,
 )
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 # State, reason and explanation for each verdict over a requirement. OSCAL has but two states, and
 # what was not wholly seen is not 'satisfied' (SP 800-53A: other than satisfied is also what could

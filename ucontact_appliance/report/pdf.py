@@ -26,7 +26,7 @@ from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.report.text import clean
 from ucontact_appliance.report.vulnerabilities import Judged, KnownToday
 from ucontact_appliance.resources import TEMPLATES
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 # Every fixed word of the document but its headline and date. `{0}` and `{1}` are filled in.
 WORDS: dict[str, str] = {

@@ -18,8 +18,8 @@ from ucontact_appliance.checks.waivers import judge_waivers, waive
 from ucontact_appliance.findings.document import verdict_of
 from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.planning.topology import make_plan
-from ucontact_appliance.site.model import Waiver
 from ucontact_appliance.site.secrets import Secrets
+from ucontact_appliance.site.waivers import Waiver
 from ucontact_appliance.state import StatePaths
 
 TODAY = date(2026, 11, 23)

@@ -28,7 +28,7 @@ from ucontact_appliance.report.exhibits import Command, Exhibit, Method, exhibit
 from ucontact_appliance.report.html import VERDICTS
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost, Requirement
 from ucontact_appliance.report.vulnerabilities import Judged, KnownToday, Vulnerability
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 _WORD = {"seen": date(2026, 1, 15), "until": date(2031, 5, 6)}
 OWN_WORD = Attestation(control="R14", statement="said-of-requirement", by="vouching-r", **_WORD)

@@ -13,7 +13,7 @@ from ucontact_appliance.report.attestations import Vouched
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.site.loader import parse_site
-from ucontact_appliance.site.model import Attestation
+from ucontact_appliance.site.waivers import Attestation
 
 TODAY = date(2026, 3, 2)  # the day of the samples' report, in UTC
 _HEAD = """\

@@ -1,0 +1,156 @@
+"""Types of single values in `site.yml`: each refuses what it is not, and says why."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from ucontact_appliance.printable import has_control
+
+LOCAL = "local"
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def _fqdn(value: str) -> str:
+    """A host name with at least one dot (RFC 1123 labels), in lower case."""
+    name = value.lower().rstrip(".")
+    labels = name.split(".")
+    if len(labels) < 2 or len(name) > 253 or not all(_LABEL.fullmatch(part) for part in labels):
+        raise ValueError(f"{value!r} is no full host name, such as contact.example.com")
+    if labels[-1].isdigit():
+        raise ValueError(f"{value!r} is an address; the portal needs a name")
+    return name
+
+
+def _name(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        raise ValueError(f"{value!r}: use small letters, digits and '-' only")
+    return value
+
+
+def _site_name(value: str) -> str:
+    """A name that is no folder of the appliance's own state."""
+    if value in ("lab", "releases", "publishers"):
+        raise ValueError(f"{value!r} is a name that the appliance keeps for itself")
+    return _name(value)
+
+
+def ip_address(value: str) -> str:
+    """The IP address, in its usual form. Raises ValueError, also for one with a zone (`%eth0`).
+
+    What stands behind the `%` is free text, and means something on one machine only (RFC 4007).
+    """
+    if "%" in value:
+        raise ValueError(f"{value!r} has a zone; write the address alone")
+    return str(ipaddress.ip_address(value))
+
+
+def _ip(value: str) -> str:
+    try:
+        return ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no IP address") from None
+
+
+def _address(value: str) -> str:
+    if value == LOCAL:
+        return value
+    try:
+        return ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is neither an IP address nor the word 'local'") from None
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no network such as 192.168.10.0/24 ({error})") from None
+
+
+def quoted_digits(value: object) -> object:
+    """Refuse a bare number: YAML reads 0100 as 64, so digits are safe only in quotes."""
+    if isinstance(value, int):
+        raise ValueError(f"write the digits in quotes, such as '6001' (it reads as {value})")
+    return value
+
+
+def _extension(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{2,8}", value):
+        raise ValueError(f"{value!r}: an extension has 2 to 8 digits")
+    return value
+
+
+def _host(value: str) -> str:
+    """An IP address or a host name: nothing that could carry configuration with it."""
+    try:
+        return ip_address(value)
+    except ValueError:
+        return _fqdn(value)
+
+
+def _path(value: Path) -> Path:
+    """A path that no command could take for an option."""
+    if str(value).startswith("-"):
+        raise ValueError(f"{str(value)!r} begins with '-'; write ./{value} or the whole path")
+    return value
+
+
+def _release(value: str) -> str:
+    _path(Path(value))
+    return value
+
+
+def _user(value: str) -> str:
+    """An account's name as ssh may be given it: it can't begin with '-'."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", value):
+        raise ValueError(
+            f"{value!r} is no account name: letters, digits, '_', '.', '@' and '-', no '-' first"
+        )
+    return value
+
+
+FilePath = Annotated[Path, AfterValidator(_path)]
+ReleasePath = Annotated[str, AfterValidator(_release)]
+User = Annotated[str, AfterValidator(_user)]
+Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+][A-Za-z0-9._+-]{0,63}$")]
+HostName = Annotated[str, AfterValidator(_host)]
+Fqdn = Annotated[str, AfterValidator(_fqdn)]
+Name = Annotated[str, AfterValidator(_name)]
+SiteName = Annotated[str, AfterValidator(_site_name)]
+Address = Annotated[str, AfterValidator(_address)]
+Ip = Annotated[str, AfterValidator(_ip)]
+Network = Annotated[str, AfterValidator(_network)]
+Extension = Annotated[str, BeforeValidator(quoted_digits), AfterValidator(_extension)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
+    """Refuse a value that stands twice; `at` leads the loader to the second one's line."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise PydanticCustomError(
+                "repeated",
+                "{value} stands there twice",
+                {"value": repr(value), "at": (index, key) if key else (index,)},
+            )
+
+
+class SiteModel(BaseModel):
+    """A section of `site.yml`: no unknown key, nothing that can be changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text_is_printable(cls, value: object) -> object:
+        """Control characters mean nothing here, and a terminal or a file would obey them."""
+        if isinstance(value, str) and has_control(value):
+            raise ValueError("control characters can't be in it")
+        return value

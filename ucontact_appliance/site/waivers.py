@@ -1,0 +1,81 @@
+"""What `site.yml` says beside the checks: exceptions to them, and what a person vouches for."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from ucontact_appliance.site.values import Name, SiteModel
+
+WAIVERS_CHECK = "site.waivers"  # watches over the exceptions: itself it can't be one
+KNOWN_CHECKS = "known_checks"  # in the validation's context: the ids that may be waived
+KNOWN_CONTROLS = "known_controls"  # there too: what a person may vouch for
+
+
+def _written_date(value: object) -> object:
+    """Refuse a number: 20270131 would be read as seconds since 1970."""
+    if isinstance(value, int | float):
+        raise ValueError(f"write the day as 2027-01-31 (it reads as {value})")
+    return value
+
+
+class Waiver(SiteModel):
+    """An exception: a check of the doctor that may fail, for a reason and for a time."""
+
+    check: str = Field(description="the check's id, as `ucontact doctor` shows it")
+    host: Name | None = Field(None, description="only on this server; on all when left out")
+    reason: Annotated[str, Field(min_length=3)] = Field(
+        description="why it may fail; the report shows it to the auditor"
+    )
+    until: Annotated[date, BeforeValidator(_written_date)] = Field(
+        description="the last day on which it holds, such as 2027-01-31; from then on it fails"
+    )
+
+    @field_validator("check")
+    @classmethod
+    def _names_a_check(cls, name: str, info: ValidationInfo) -> str:
+        if name == WAIVERS_CHECK:
+            raise ValueError(f"{name!r} watches over the exceptions, and can't be one")
+        known = (info.context or {}).get(KNOWN_CHECKS)
+        if known is not None and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]!r}?" if near else "`ucontact doctor` shows the ids"
+            raise ValueError(f"there is no check {name!r}; {advice}")
+        return name
+
+
+class Attestation(SiteModel):
+    """What a person vouches for, where no check can see it: named, dated, and for a time."""
+
+    control: str = Field(
+        description="a requirement such as R14, or a framework's control such as iso-27001/8.10"
+    )
+    statement: Annotated[str, Field(min_length=10)] = Field(
+        description="what was looked at, and what was seen; the report quotes it"
+    )
+    by: Annotated[str, Field(min_length=3)] = Field(description="who vouches: name and office")
+    seen: Annotated[date, BeforeValidator(_written_date)] = Field(
+        description="the day on which it was looked at, such as 2026-10-05"
+    )
+    until: Annotated[date, BeforeValidator(_written_date)] = Field(
+        description="the last day on which it counts; from then on somebody has to look again"
+    )
+
+    @field_validator("control")
+    @classmethod
+    def _names_a_control(cls, name: str, info: ValidationInfo) -> str:
+        known = (info.context or {}).get(KNOWN_CONTROLS)
+        if known is not None and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+            advice = f"did you mean {near[0]!r}?" if near else "the report shows their numbers"
+            raise ValueError(f"there is no control {name!r}; {advice}")
+        return name
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Attestation:
+        if self.until < self.seen:
+            raise ValueError(f"it ends on {self.until}, before it was seen on {self.seen}")
+        return self

@@ -12,23 +12,32 @@ import ipaddress
 import json
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import (
-    CertificateIssuerPrivateKeyTypes,
-    CertificatePublicKeyTypes,
-)
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.pki.state import load_key, pki_damage
+from ucontact_appliance.pki.builder import (
+    alternative_names,
+    builder,
+    certificate_pem,
+    extension_of,
+    key_pem,
+    key_usage,
+    new_key,
+    permits,
+    permitted_networks,
+    pin_of,
+    public_pem,
+)
+from ucontact_appliance.pki.folder import ForeseenFolder, PkiFolder, read_file
+from ucontact_appliance.pki.state import pki_damage
 from ucontact_appliance.planning.certificates import (
     days_left,
     fingerprint,
@@ -39,32 +48,19 @@ from ucontact_appliance.planning.certificates import (
 from ucontact_appliance.planning.chains import anchors, judge_chain
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ownership import organisation
-from ucontact_appliance.site.files import private_dir, write_atomic, write_private
+from ucontact_appliance.site.files import private_dir
 from ucontact_appliance.site.model import CertificateSource, Site
 from ucontact_appliance.site.values import LOCAL
 from ucontact_appliance.state import StatePaths
-
-E = TypeVar("E", bound=x509.ExtensionType)
 
 _CA_DAYS = 3650
 _LEAF_DAYS = 365  # browsers refuse more than 398
 _RENEW_DAYS = 30
 # An authority must outlive what it signs.
 _RENEW_CA_DAYS = _LEAF_DAYS + _RENEW_DAYS
-# Clocks of phones and PCs on site run behind.
-_BACKDATE = timedelta(hours=1)
 _COMMON_NAME_CHARS = 64  # X.520 ub-common-name
-# What a site's servers may be numbered from, so that renumbering needs no new root on the PCs.
-_PRIVATE_NETWORKS = (
-    "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-    "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10",
-)  # fmt: skip
 _SYSTEM_ROOTS = Path("/etc/ssl/certs/ca-certificates.crt")
 _LOOPBACK = ("localhost", "127.0.0.1")
-_EVERY_USAGE = (
-    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
-    "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,61 +74,6 @@ class PkiResult:
 class _Authority:
     certificate: x509.Certificate
     key: CertificateIssuerPrivateKeyTypes
-
-
-@dataclass
-class _Folder:
-    """The pki folder, and the names of what was written in it."""
-
-    path: Path
-    changed: list[str] = field(default_factory=list)
-
-    def read(self, name: str) -> bytes | None:
-        return _read(self.path / name) if (self.path / name).exists() else None
-
-    def put(self, name: str, data: bytes, *, private: bool = False) -> None:
-        path = self.path / name
-        if self.read(name) == data and (not private or path.stat().st_mode & 0o077 == 0):
-            return
-        if private:
-            write_private(path, data)
-        else:
-            write_atomic(path, data, 0o644)
-        self.changed.append(name)
-
-    def key(self, name: str) -> CertificateIssuerPrivateKeyTypes | None:
-        """The key in that file, or None when there is no file.
-
-        Raises ValueError for a file without a key that can be used: `pki_damage` comes before.
-        """
-        data = self.read(name)
-        return None if data is None else load_key(data)
-
-    def certificate(self, name: str) -> x509.Certificate | None:
-        """The first certificate in that file, or None when there is none."""
-        data = self.read(name)
-        try:
-            return x509.load_pem_x509_certificates(data)[0] if data else None
-        except ValueError:
-            return None
-
-
-@dataclass
-class _Foreseen(_Folder):
-    """The pki folder as it would become: what would be written stays in memory."""
-
-    pending: dict[str, bytes] = field(default_factory=dict)
-
-    def read(self, name: str) -> bytes | None:
-        return self.pending.get(name) or super().read(name)
-
-    def put(self, name: str, data: bytes, *, private: bool = False) -> None:
-        path = self.path / name
-        known = name in self.pending or not private or not path.exists()
-        if self.read(name) == data and (known or path.stat().st_mode & 0o077 == 0):
-            return
-        self.pending[name] = data
-        self.changed.append(name)
 
 
 @dataclass(frozen=True)
@@ -149,7 +90,7 @@ class _Leaf:
 class _Job:
     """What every step works with. `reached` maps a host's name to its address."""
 
-    folder: _Folder
+    folder: PkiFolder
     site: Site
     plan: Plan
     reached: Mapping[str, str]
@@ -168,7 +109,7 @@ def site_authority(paths: StatePaths) -> SiteAuthority:
     """The CA that `ensure_pki` made. Raises UnreachableError when its certificate can't be read."""
     path = paths.pki / "ca.pem"
     try:
-        return SiteAuthority(path, fingerprint(_read(path)))
+        return SiteAuthority(path, fingerprint(read_file(path)))
     except ValueError as error:
         raise UnreachableError(f"{path} holds no certificate", evidence=str(error)) from error
 
@@ -192,7 +133,7 @@ def ensure_pki(
     own = _judged(site, paths, now)
     private_dir(paths.pki)
     reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
-    return _brought(_Job(_Folder(paths.pki), site, plan, reached, now), own)
+    return _brought(_Job(PkiFolder(paths.pki), site, plan, reached, now), own)
 
 
 def foresee_pki(
@@ -207,7 +148,7 @@ def foresee_pki(
     now = now or datetime.now(timezone.utc)
     own = _judged(site, paths, now)
     reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
-    return _brought(_Job(_Foreseen(paths.pki), site, plan, reached, now), own)
+    return _brought(_Job(ForeseenFolder(paths.pki), site, plan, reached, now), own)
 
 
 def _judged(site: Site, paths: StatePaths, now: datetime) -> dict[str, bytes] | None:
@@ -234,13 +175,6 @@ def _brought(job: _Job, own: dict[str, bytes] | None) -> PkiResult:
     return PkiResult(tuple(folder.changed))
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
-
-
 def _address(name: str, address: str, known: Mapping[str, str]) -> str:
     if name in known:
         return known[name]
@@ -260,9 +194,9 @@ def _customers_files(site: Site, now: datetime) -> dict[str, bytes]:
     wanted = site.certificate
     if not wanted.chain or not wanted.key:  # the model has refused this already
         raise UsageError("certificate.source is 'files', but 'chain' or 'key' is missing")
-    chain, key = _read(wanted.chain), _read(wanted.key)
+    chain, key = read_file(wanted.chain), read_file(wanted.key)
     roots_file = wanted.ca or (_SYSTEM_ROOTS if _SYSTEM_ROOTS.exists() else None)
-    roots = _read(roots_file) if roots_file else None
+    roots = read_file(roots_file) if roots_file else None
     problems = judge_chain(chain, key, roots, (site.fqdn,), now)
     if problems:
         files = {"chain": wanted.chain, "key": wanted.key, "ca": roots_file}
@@ -276,27 +210,27 @@ def _customers_files(site: Site, now: datetime) -> dict[str, bytes]:
     ends = anchors(chain, roots) if roots else (certificates[-1],)
     private = serialization.load_pem_private_key(key, password=None)
     return {
-        "portal.key": _key_pem(private),  # type: ignore[arg-type]
-        "portal.pem": b"".join(_pem(certificate) for certificate in certificates),
-        "portal-ca.pem": b"".join(_pem(certificate) for certificate in ends),
+        "portal.key": key_pem(private),  # type: ignore[arg-type]
+        "portal.pem": b"".join(certificate_pem(certificate) for certificate in certificates),
+        "portal-ca.pem": b"".join(certificate_pem(certificate) for certificate in ends),
     }
 
 
 def _ensure_authority(job: _Job) -> _Authority:
     folder, site, reached = job.folder, job.site, job.reached
     dns = _unique([site.fqdn, *reached, "localhost"])
-    networks = _permitted_networks([*reached.values(), *_public(site)])
+    networks = permitted_networks([*reached.values(), *_public(site)])
     key, known = folder.key("ca.key"), folder.certificate("ca.pem")
     if (
         key
         and known
         and public_der(known.public_key()) == public_der(key.public_key())
         and days_left(known, job.now) > _RENEW_CA_DAYS
-        and _permits(known, dns, networks)
+        and permits(known, dns, networks)
     ):
-        folder.put("ca.key", _key_pem(key), private=True)  # mends its mode, too
+        folder.put("ca.key", key_pem(key), private=True)  # mends its mode, too
         return _Authority(known, key)
-    key = key or _new_key()
+    key = key or new_key()
     # The same key and subject again: PCs that trust the older root still trust what it signs.
     subject = x509.Name(
         [
@@ -305,10 +239,10 @@ def _ensure_authority(job: _Job) -> _Authority:
         ]
     )
     certificate = (
-        _builder(subject, key.public_key(), key, job.now, _CA_DAYS)
+        builder(subject, key.public_key(), key, job.now, _CA_DAYS)
         .issuer_name(subject)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
         # This root goes into the trust stores of the agents' PCs: a stolen key must be good for
         # this site's names only.
         .add_extension(
@@ -323,8 +257,8 @@ def _ensure_authority(job: _Job) -> _Authority:
         )
         .sign(key, hashes.SHA256())
     )
-    folder.put("ca.key", _key_pem(key), private=True)
-    folder.put("ca.pem", _pem(certificate))
+    folder.put("ca.key", key_pem(key), private=True)
+    folder.put("ca.pem", certificate_pem(certificate))
     return _Authority(certificate, key)
 
 
@@ -346,16 +280,16 @@ def _ensure_portal(job: _Job, authority: _Authority) -> None:
                 helps=f"put hpkp-backup.key back into {job.folder.path}, or, if it is lost, "
                 f"delete {job.folder.path / 'hpkp-backup.pub.pem'}; then install again",
             )
-        key = key or _new_key()
+        key = key or new_key()
     names = _unique([job.site.fqdn, *front, *_public(job.site)])
     _ensure_leaf(job, authority, _Leaf("portal", key, names, (ExtendedKeyUsageOID.SERVER_AUTH,)))
-    job.folder.put("portal-ca.pem", _pem(authority.certificate))
+    job.folder.put("portal-ca.pem", certificate_pem(authority.certificate))
 
 
 def _ensure_internal(job: _Job, authority: _Authority, host: str) -> None:
     """A certificate for the services between hosts, for both ends of a connection."""
     name = f"internal-{host}"
-    key = job.folder.key(f"{name}.key") or _new_key()
+    key = job.folder.key(f"{name}.key") or new_key()
     names = _unique([host, job.site.fqdn, job.reached[host], *_LOOPBACK])
     usages = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
     _ensure_leaf(job, authority, _Leaf(name, key, names, usages))
@@ -363,14 +297,14 @@ def _ensure_internal(job: _Job, authority: _Authority, host: str) -> None:
 
 def _ensure_leaf(job: _Job, authority: _Authority, leaf: _Leaf) -> None:
     """NAME.key and NAME.pem; renewed with the same key when the certificate no longer serves."""
-    job.folder.put(f"{leaf.name}.key", _key_pem(leaf.key), private=True)
+    job.folder.put(f"{leaf.name}.key", key_pem(leaf.key), private=True)
     known = job.folder.certificate(f"{leaf.name}.pem")
-    alternative = _alternative_names(leaf.names)
+    alternative = alternative_names(leaf.names)
     if (
         known
         and public_der(known.public_key()) == public_der(leaf.key.public_key())
         and is_issued_by(known, authority.certificate)
-        and _extension(known, x509.SubjectAlternativeName) == alternative
+        and extension_of(known, x509.SubjectAlternativeName) == alternative
         and days_left(known, job.now) > _RENEW_DAYS
         and known.not_valid_before_utc <= job.now
     ):
@@ -380,125 +314,36 @@ def _ensure_leaf(job: _Job, authority: _Authority, leaf: _Leaf) -> None:
         [x509.NameAttribute(NameOID.COMMON_NAME, first)] if len(first) <= _COMMON_NAME_CHARS else []
     )
     certificate = (
-        _builder(subject, leaf.key.public_key(), authority.key, job.now, _LEAF_DAYS)
+        builder(subject, leaf.key.public_key(), authority.key, job.now, _LEAF_DAYS)
         .issuer_name(authority.certificate.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage("digital_signature"), critical=True)
+        .add_extension(key_usage("digital_signature"), critical=True)
         .add_extension(x509.ExtendedKeyUsage(leaf.usages), critical=False)
         # RFC 5280 4.2.1.6: critical when there is no subject.
         .add_extension(alternative, critical=not subject.rdns)
         .sign(authority.key, hashes.SHA256())
     )
-    job.folder.put(f"{leaf.name}.pem", _pem(certificate))
-
-
-def _ensure_pins(folder: _Folder) -> None:
-    """The backup key pair, different from the served key, and the file the web role reads."""
-    served = spki_pin(folder.read("portal.pem") or b"")
-    backup, public = folder.key("hpkp-backup.key"), folder.read("hpkp-backup.pub.pem")
-    # The key may have been taken to a safe place: its public half is enough to pin it.
-    if backup or public is None or spki_pin(public) == served:
-        if backup is None or _pin_of(backup.public_key()) == served:
-            backup = _new_key()
-        public = _public_pem(backup.public_key())
-        folder.put("hpkp-backup.key", _key_pem(backup), private=True)
-        folder.put("hpkp-backup.pub.pem", public)
-    document = json.dumps({"served": served, "backup": spki_pin(public)}, indent=2) + "\n"
-    folder.put("pins.json", document.encode())
-
-
-def _pin_of(key: CertificatePublicKeyTypes) -> str:
-    return spki_pin(_public_pem(key))
-
-
-def _public_pem(key: CertificatePublicKeyTypes) -> bytes:
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-def _builder(
-    subject: x509.Name,
-    public: CertificatePublicKeyTypes,
-    issuer_key: CertificateIssuerPrivateKeyTypes,
-    now: datetime,
-    days: int,
-) -> x509.CertificateBuilder:
-    start = now - _BACKDATE
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=days))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
-            critical=False,
-        )
-    )
-
-
-def _usage(*wanted: str) -> x509.KeyUsage:
-    return x509.KeyUsage(**{usage: usage in wanted for usage in _EVERY_USAGE})
-
-
-def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
-    entries: list[x509.GeneralName] = []
-    for name in names:
-        try:
-            entries.append(x509.IPAddress(ipaddress.ip_address(name)))
-        except ValueError:
-            entries.append(x509.DNSName(name))
-    return x509.SubjectAlternativeName(entries)
-
-
-def _permitted_networks(addresses: Sequence[str]) -> tuple[str, ...]:
-    """The private networks, and each of the addresses that lies outside of them."""
-    private = [ipaddress.ip_network(network) for network in _PRIVATE_NETWORKS]
-    outside = (
-        str(ipaddress.ip_network(address))
-        for address in addresses
-        if not any(ipaddress.ip_address(address) in network for network in private)
-    )
-    return _unique([*_PRIVATE_NETWORKS, *outside])
-
-
-def _permits(ca: x509.Certificate, dns: Sequence[str], networks: Sequence[str]) -> bool:
-    constraints = _extension(ca, x509.NameConstraints)
-    if constraints is None:
-        return False
-    known = {str(general.value) for general in constraints.permitted_subtrees or ()}
-    return known >= {*dns, *networks}
-
-
-def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _public(site: Site) -> tuple[str, ...]:
-    return (site.network.public_address,) if site.network.public_address else ()
+    job.folder.put(f"{leaf.name}.pem", certificate_pem(certificate))
 
 
 def _unique(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _new_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+def _ensure_pins(folder: PkiFolder) -> None:
+    """The backup key pair, different from the served key, and the file the web role reads."""
+    served = spki_pin(folder.read("portal.pem") or b"")
+    backup, public = folder.key("hpkp-backup.key"), folder.read("hpkp-backup.pub.pem")
+    # The key may have been taken to a safe place: its public half is enough to pin it.
+    if backup or public is None or spki_pin(public) == served:
+        if backup is None or pin_of(backup.public_key()) == served:
+            backup = new_key()
+        public = public_pem(backup.public_key())
+        folder.put("hpkp-backup.key", key_pem(backup), private=True)
+        folder.put("hpkp-backup.pub.pem", public)
+    document = json.dumps({"served": served, "backup": spki_pin(public)}, indent=2) + "\n"
+    folder.put("pins.json", document.encode())
 
 
-def _key_pem(key: CertificateIssuerPrivateKeyTypes) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+def _public(site: Site) -> tuple[str, ...]:
+    return (site.network.public_address,) if site.network.public_address else ()

@@ -32,8 +32,10 @@ from ucontact_appliance.facts.storage import (
     retention,
     taken_kb,
 )
-from ucontact_appliance.planning.model import Plan, Role
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.reasons import recordings_kept_gb
 from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.model import Site
 
 RECORDINGS = "/var/spool/asterisk/monitor"
 _ROOT = "/"
@@ -184,13 +186,10 @@ def _inodes(subject: Subject) -> Judgement:
     return worst([judge_inodes(found) for found in _in_use(subject)])
 
 
-def judge_recordings(found: FileSystem, taken_kb: int | None, plan: Plan) -> Judgement:
+def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Judgement:
     """R25: what is free, and what recordings take already, holds those of the whole retention."""
-    figure = next((row for row in plan.reasons if row.figure == "recordings kept"), None)
-    if figure is None:
-        return skipped("the plan has no figure for recordings")
-    need = float(figure.value.split()[0])
-    required = f"{figure.value} for recordings ({figure.because})"
+    need = recordings_kept_gb(site)
+    required = f"{need:.2f} GB for recordings ({site.recordings.retention_days} days of retention)"
     if taken_kb is None:
         return skipped(f"{_told(found)}; what {found.path} takes can't be told", required)
     room = _room_gb(found, taken_kb)
@@ -219,7 +218,7 @@ def _recordings(subject: Subject) -> Judgement:
     for judged in (judge_space(found), judge_inodes(found)):
         if judged.verdict is Verdict.FAIL:
             return judged
-    return judge_recordings(found, subject.facts.get(taken_kb, RECORDINGS), subject.plan)
+    return judge_recordings(found, subject.facts.get(taken_kb, RECORDINGS), subject.site)
 
 
 def _room_gb(system: FileSystem, taken_kb: int) -> float:

@@ -106,6 +106,11 @@ def recorded_mb_a_day(site: Site) -> float:
     )
 
 
+def recordings_kept_gb(site: Site) -> float:
+    """Gigabytes (of 1000 MB) of the recordings that the retention keeps."""
+    return recorded_mb_a_day(site) * site.recordings.retention_days / 1000
+
+
 def _recordings(site: Site, telephony: Iron) -> tuple[Because, ...]:
     usage, days = tuning()["usage"], site.recordings.retention_days
     minutes = usage["call_minutes"]
@@ -121,7 +126,7 @@ def _recordings(site: Site, telephony: Iron) -> tuple[Because, ...]:
             f"{usage['talk_minutes_a_day']} min of talk an agent; GSM 06.10 itself writes "
             f"{audio / 1000:.2f} GB of audio",
         ),
-        _figure("recordings kept", day_mb * days / 1000, "GB", f"{days} days of retention"),
+        _figure("recordings kept", recordings_kept_gb(site), "GB", f"{days} days of retention"),
     ]
     if telephony.free_mb is None:
         return tuple(rows)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role
-from ucontact_appliance.planning.reasons import recorded_mb_a_day
+from ucontact_appliance.planning.reasons import recordings_kept_gb
 from ucontact_appliance.planning.tables import hardware, tuning
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
@@ -98,7 +98,7 @@ def _disk(site: Site, host: PlannedHost) -> tuple[int, str]:
             else f"the vendor's pages name {least} GB"
         )
     days = site.recordings.retention_days
-    recordings = recorded_mb_a_day(site) * days / 1000
+    recordings = recordings_kept_gb(site)
     releases = disk["install_gb"] + disk["update_gb"]
     needed = (recordings + releases) / (1 - disk["low_percent"] / 100)
     steps = math.ceil(max(needed, least) / _DISK_STEP_GB)

@@ -27,7 +27,6 @@ from ucontact_appliance.facts.storage import (
     parse_memory,
     parse_taken,
 )
-from ucontact_appliance.planning.topology import make_plan
 
 _GB = 1_000_000_000 / 1024  # kB of 1024 bytes in a GB
 
@@ -106,16 +105,15 @@ def test_a_read_only_disk() -> None:
 def test_recordings_of_the_whole_retention(
     size: float, free: float, recorded_gb: float, verdict: Verdict
 ) -> None:
-    plan = make_plan(small_site(agents=29), {})  # 78.3 GB for 90 days
-    judged = judge_recordings(_disk(size, free), int(recorded_gb * _GB), plan)
+    site = small_site(agents=29)  # 78.3 GB for 90 days
+    judged = judge_recordings(_disk(size, free), int(recorded_gb * _GB), site)
     assert judged.verdict is verdict
-    assert "GB for recordings" in judged.required
+    assert judged.required == "78.30 GB for recordings (90 days of retention)"
     assert f"recordings take {recorded_gb:.1f} GB" in judged.observed
 
 
 def test_recordings_that_cannot_be_measured_are_no_pass() -> None:
-    plan = make_plan(small_site(), {})
-    assert judge_recordings(_disk(500, 500), None, plan).verdict is Verdict.SKIP
+    assert judge_recordings(_disk(500, 500), None, small_site()).verdict is Verdict.SKIP
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamTrack
+from aiortc.sdp import SessionDescription
 
 from ucontact_appliance.clients.audio import find_tone
 from ucontact_appliance.clients.calls import (
@@ -44,11 +45,16 @@ from ucontact_appliance.clients.calls import (
     Way,
 )
 from ucontact_appliance.clients.marks import SeeingLoop, run_seeing, tcp_ear
-from ucontact_appliance.clients.sip import Call, SipLine, open_line
-from ucontact_appliance.clients.speech import (
-    hear_speech,
-    speech_samples,
+from ucontact_appliance.clients.sdp import (
+    audio_codecs,
+    candidates,
+    fingerprint,
+    parse_sdp,
+    video_types,
+    with_candidates,
 )
+from ucontact_appliance.clients.sip import Call, SipLine, open_line
+from ucontact_appliance.clients.speech import hear_speech, speech_samples
 from ucontact_appliance.clients.tracks import (
     RATE,
     AudioSink,
@@ -157,26 +163,13 @@ def _ice_servers(way: Way) -> list[RTCIceServer]:
     return []
 
 
-def _only(sdp: str, kind: str) -> str:
-    """The offer with candidates of that type alone."""
-    lines = sdp.split("\r\n")
-    return "\r\n".join(
-        line for line in lines if not line.startswith("a=candidate:") or f" typ {kind}" in line
-    )
-
-
-def candidates(sdp: str) -> tuple[str, ...]:
-    """The candidates of an SDP as `TYPE ADDRESS:PORT`, each once (RFC 8839)."""
-    rows = (line.split() for line in sdp.splitlines() if line.startswith("a=candidate:"))
-    return tuple(dict.fromkeys(f"{row[7]} {row[4]}:{row[5]}" for row in rows if len(row) > 7))
-
-
 async def _call(
     line: SipLine,
     request: Request,
     during: Callable[[], Awaitable[Any]] | None,
     watch: _Stopwatch,
 ) -> CallRecord:
+    loop = asyncio.get_running_loop()
     peer = RTCPeerConnection(RTCConfiguration(iceServers=_ice_servers(request.way)))
     ear, eye = AudioSink(), VideoSink()
     listening: list[asyncio.Task[None]] = []
@@ -193,11 +186,13 @@ async def _call(
         sender = _add_tracks(peer, request, picture)
         offer = await _offer(peer, sender, request)
         watch.step(GATHERED)
-        call = await line.call(request.number, offer)
+        call = await line.call(request.number, str(offer))
         watch.step(ANSWERED)
         if during:
             looking = asyncio.create_task(_look(during, watch))
-        _tell_video_types(call.answer)
+        agreed = parse_sdp(call.answer)
+        if isinstance(loop, SeeingLoop):
+            loop.video_types = video_types(agreed)
         await peer.setRemoteDescription(RTCSessionDescription(sdp=call.answer, type="answer"))
         await _within(_MEDIA_SECONDS, _found_way(peer), "no way for media (ICE)")
         watch.step(CONNECTED_ICE)
@@ -207,7 +202,7 @@ async def _call(
         watch.step(HEARD)
         await asyncio.sleep(request.seconds)
         await _seen(peer, eye, request.pictures)
-        answered = audio_codecs(call.answer)
+        answered = audio_codecs(agreed)
         clock = RATE if answered[:1] == ("opus",) else _NARROW_RATE  # RFC 7587, RFC 3551
         media = await _media(peer, clock, wait=request.reports)
         dtls = sender.transport
@@ -224,7 +219,6 @@ async def _call(
         for task in listening:
             task.cancel()
     watch.step(ENDED)
-    loop = asyncio.get_running_loop()
     return CallRecord(
         number=request.number,
         local_port=line.local_port,
@@ -233,7 +227,7 @@ async def _call(
         answered=answered,
         dtls=state,
         srtp=profile,
-        fingerprint=sdp_value(call.answer, "fingerprint"),
+        fingerprint=fingerprint(agreed),
         heard=find_tone(ear.samples, ear.rate, request.hertz),
         media=media,
         during=watch.seen,
@@ -257,31 +251,21 @@ def _add_tracks(
     return sender
 
 
-async def _offer(peer: RTCPeerConnection, sender: RTCRtpSender, request: Request) -> str:
-    """Our SDP, with the candidates of the wanted way alone."""
+async def _offer(
+    peer: RTCPeerConnection, sender: RTCRtpSender, request: Request
+) -> SessionDescription:
+    """Our offer, with the candidates of the wanted way alone."""
     way = request.way
     if way.kind == RELAY:
         # aiortc names this in public only in its later releases.
         sender.transport.transport.iceGatherer._connection._transport_policy = TransportPolicy.RELAY
     await peer.setLocalDescription(await peer.createOffer())
-    offer = str(peer.localDescription.sdp)
+    offer = parse_sdp(peer.localDescription.sdp)
     if way.kind != DIRECT:
-        offer = _only(offer, way.kind)
+        offer = with_candidates(offer, way.kind)
     if not candidates(offer):
         raise ConnectionError(f"no {way.kind} candidate from {way.server or 'this machine'}")
     return offer
-
-
-def _tell_video_types(answer: str) -> None:
-    loop = asyncio.get_running_loop()
-    if isinstance(loop, SeeingLoop):
-        loop.video_types = video_types(answer)
-
-
-def video_types(sdp: str) -> frozenset[int]:
-    """The payload types of the video section."""
-    rows = (line.split()[3:] for line in sdp.splitlines() if line.startswith("m=video "))
-    return frozenset(int(word) for row in rows for word in row if word.isdigit())
 
 
 def _nominated(ice: Any) -> tuple[str, str]:
@@ -365,29 +349,3 @@ def _profile(dtls: Any) -> str:
     connection = getattr(dtls, "_ssl", None)
     chosen = connection.get_selected_srtp_profile() if connection is not None else b""
     return str(chosen.decode())
-
-
-def audio_codecs(sdp: str) -> tuple[str, ...]:
-    """The codecs of the audio section, in order of preference, as small names (`opus`, `pcmu`).
-
-    Telephone events and comfort noise are no codecs. Static payload types need no rtpmap
-    (RFC 3551).
-    """
-    named = {"0": "pcmu", "8": "pcma"}
-    types: list[str] = []
-    in_audio = False
-    for line in sdp.splitlines():
-        if line.startswith("m="):
-            in_audio = line.startswith("m=audio ")
-            types = line.split()[3:] if in_audio else types
-        elif in_audio and line.startswith("a=rtpmap:"):
-            number, _, codec = line[len("a=rtpmap:") :].partition(" ")
-            named[number] = codec.partition("/")[0].lower()
-    codecs = (named.get(number, f"payload type {number}") for number in types)
-    return tuple(name for name in codecs if name not in ("telephone-event", "cn"))
-
-
-def sdp_value(sdp: str, attribute: str) -> str:
-    """The first value of that attribute."""
-    start = f"a={attribute}:"
-    return next((line[len(start) :] for line in sdp.splitlines() if line.startswith(start)), "")

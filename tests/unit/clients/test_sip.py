@@ -13,7 +13,6 @@ from websockets.typing import Subprotocol
 from ucontact_appliance.clients.sip import Account, SipLine, SipRefusedError
 from ucontact_appliance.clients.sip_digest import choose_challenge, digest_answer, parse_challenge
 from ucontact_appliance.clients.sip_message import Message, parse_message
-from ucontact_appliance.clients.webrtc import audio_codecs, sdp_value
 
 # RFC 7616 3.9.1: both answers to the same request.
 _CHALLENGE = {
@@ -81,20 +80,6 @@ def test_length_is_counted_in_bytes() -> None:
 def test_nonsense_is_no_message() -> None:
     with pytest.raises(ValueError, match="no SIP message"):
         parse_message("GET / HTTP/1.1\r\n\r\n")
-
-
-_SDP = (
-    "v=0\r\na=fingerprint:SHA-256 AA:BB\r\n"
-    "m=video 9 UDP/TLS/RTP/SAVPF 99\r\na=rtpmap:99 VP8/90000\r\n"
-    "m=audio 9 UDP/TLS/RTP/SAVPF 107 0 8 101\r\na=rtpmap:107 opus/48000/2\r\n"
-    "a=rtpmap:101 telephone-event/8000\r\n"
-)
-
-
-def test_audio_codecs_of_an_answer() -> None:
-    assert audio_codecs(_SDP) == ("opus", "pcmu", "pcma")
-    assert sdp_value(_SDP, "fingerprint") == "SHA-256 AA:BB"
-    assert sdp_value(_SDP, "setup") == ""
 
 
 def test_the_secret_is_in_no_repr() -> None:

@@ -169,41 +169,6 @@ def test_reports_are_waited_for_no_longer_than_they_may_take(
     assert (media.round_trip, media.lost_there) == (None, lost_there)
 
 
-_OFFER = (
-    "v=0\r\nm=audio 4000 UDP/TLS/RTP/SAVPF 96\r\n"
-    "a=candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host\r\n"
-    "a=candidate:2 1 udp 1694498815 198.51.100.9 4001 typ srflx raddr 192.0.2.1 rport 4000\r\n"
-    "a=candidate:3 1 udp 16777215 203.0.113.7 49200 typ relay raddr 192.0.2.1 rport 4000\r\n"
-    "m=video 4000 UDP/TLS/RTP/SAVPF 97 98\r\n"
-    "a=candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host\r\n"
-)
-
-
-def test_candidates_are_told_once_each() -> None:
-    assert webrtc.candidates(_OFFER) == (
-        "host 192.0.2.1:4000",
-        "srflx 198.51.100.9:4001",
-        "relay 203.0.113.7:49200",
-    )
-
-
-@pytest.mark.parametrize(
-    ("kind", "left"),
-    [("srflx", ("srflx 198.51.100.9:4001",)), ("relay", ("relay 203.0.113.7:49200",))],
-)
-def test_an_offer_of_one_way_names_no_other(kind: str, left: tuple[str, ...]) -> None:
-    offer = webrtc._only(_OFFER, kind)
-    assert webrtc.candidates(offer) == left
-    assert [line for line in offer.splitlines() if "candidate" not in line] == [
-        line for line in _OFFER.splitlines() if "candidate" not in line
-    ]
-
-
-def test_the_video_payload_types() -> None:
-    assert webrtc.video_types(_OFFER) == frozenset({97, 98})
-    assert webrtc.video_types("v=0") == frozenset()
-
-
 def test_no_public_stun_server_is_ever_asked() -> None:
     assert webrtc._ice_servers(Way()) == []
     (stun,) = webrtc._ice_servers(Way(REFLEXIVE, "192.0.2.7:3478"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -24,11 +23,12 @@ from ucontact_appliance.facts.mysql import ServerView, answers, greeting_seconds
 from ucontact_appliance.facts.unit import unit
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.planning.versions import numbers, reaches
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("database")
 DOCTOR_SECRET = "database.accounts.doctor"
-_LEAST = (5, 7)  # R16
+_LEAST = "5.7"  # R16
 # The file may be right and the running server not: SET GLOBAL lasts until a restart, SET PERSIST
 # beyond it. 5.7 knows no SET PERSIST, and nothing to reset.
 AFRESH = "{ssh} mysql -e 'RESET PERSIST'; systemctl restart mysql && {install}"
@@ -117,10 +117,9 @@ def _login(_: Subject, found: ServerView) -> Judgement:
 def judge_version(found: ServerView, today: date) -> Judgement:
     """R16 and newer; the end of the maker's support is said, and is no fault of the site."""
     required = "MySQL 5.7, 8 or newer"
-    numbers = tuple(int(part) for part in re.findall(r"\d+", found.version)[:2])
-    if numbers < _LEAST or "mariadb" in found.version.lower():
+    if not reaches(found.version, _LEAST) or "mariadb" in found.version.lower():
         return failed(found.version, required)
-    series = ".".join(str(number) for number in numbers)
+    series = ".".join(map(str, numbers(found.version)[:2]))
     release = next((row for row in _TABLE["releases"] if row["series"] == series), None)
     if release is None:
         return passed(f"{found.version} (its maker's support is not known here)", required)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
 from ucontact_appliance.checks.mysql import AFRESH, database_check, viewed
 from ucontact_appliance.facts.mysql import ServerView
+from ucontact_appliance.planning.versions import reaches
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("database")
@@ -59,7 +59,7 @@ def _connections(subject: Subject, found: ServerView) -> Judgement:
 
 def judge_settings(found: ServerView) -> Judgement:
     """What the running server says of itself, whatever its files say."""
-    old = tuple(int(part) for part in re.findall(r"\d+", found.version)[:3]) < (8, 0, 16)
+    old = not reaches(found.version, "8.0.16")
     wanted = {
         name: str(row["before_8_0_16"] if old and "before_8_0_16" in row else row["value"])
         for name, row in _TABLE["settings"].items()

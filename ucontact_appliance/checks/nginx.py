@@ -20,6 +20,7 @@ from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts import web as facts
 from ucontact_appliance.facts.managed import managed_paths
 from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.versions import reaches
 
 _LEAST_VERSION = "1.17.0"  # R17
 PORTAL = "/uContact/"
@@ -68,7 +69,7 @@ def judge_version(found: facts.Nginx) -> Judgement:
     required = f"NGINX {_LEAST_VERSION} or later"
     if not found.version:
         return failed("NGINX is not installed", required)
-    good = _numbers(found.version) >= _numbers(_LEAST_VERSION)
+    good = reaches(found.version, _LEAST_VERSION)
     return (passed if good else failed)(f"NGINX {found.version}", required)
 
 
@@ -82,10 +83,6 @@ def judge_version(found: facts.Nginx) -> Judgement:
 )
 def _version(subject: Subject) -> Judgement:
     return judge_version(_nginx(subject))
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
 
 
 def judge_config(found: facts.Nginx) -> Judgement:

@@ -20,13 +20,9 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts import packages as facts
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.systems import (
-    brought,
-    packages_of,
-    reaches,
-    suited,
-)
+from ucontact_appliance.planning.systems import brought, packages_of, suited
 from ucontact_appliance.planning.tables import ComponentRow, SystemRow, components
+from ucontact_appliance.planning.versions import reaches
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.facts.survey import nominal_mb, parse_mem_total_kb, parse_os_release
+from ucontact_appliance.planning.versions import numbers
 
 _MARK = "---- "
 
@@ -222,10 +223,4 @@ def python(reach: Reach, path: str) -> PythonFound:
     """Ask the interpreter at `path` for its version."""
     words = shlex.join([path, "-c", _PYTHON])
     done = reach.runner.run(["sh", "-c", f"{words} 2>/dev/null || true"])
-    return PythonFound(path, parse_version(done.stdout))
-
-
-def parse_version(text: str) -> tuple[int, ...]:
-    """`3.14` as numbers; nothing when there are none."""
-    words = text.strip().split(".")
-    return tuple(int(word) for word in words) if all(word.isdigit() for word in words) else ()
+    return PythonFound(path, numbers(done.stdout))

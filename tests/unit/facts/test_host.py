@@ -10,7 +10,6 @@ from ucontact_appliance.facts.host import (
     parse_own_name,
     parse_system,
     parse_time_sync,
-    parse_version,
     python,
     script,
     sections,
@@ -89,13 +88,6 @@ def test_time_sync(
 def test_time_sync_of_a_container() -> None:
     found = parse_time_sync(recorded("time_sync-sid"))
     assert (found.service, found.synchronised) == ("", False)
-
-
-@pytest.mark.parametrize(
-    ("text", "version"), [("3.14\n", (3, 14)), ("2.7", (2, 7)), ("", ()), ("nonsense", ())]
-)
-def test_version(text: str, version: tuple[int, ...]) -> None:
-    assert parse_version(text) == version
 
 
 def test_the_question_to_python_is_answered_by_this_one() -> None:

@@ -21,7 +21,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 class _Model(BaseModel):
     # What is unknown to a reader is to be passed over: new keys may come, none goes.
-    model_config = ConfigDict(frozen=True)
+    # from_attributes: a row is made of the record whose fields it has.
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class WaivedRow(_Model):
@@ -140,7 +141,7 @@ def to_document(
         site=site.site,
         time=_utc(time),
         verdict=verdict_of(findings),
-        findings=tuple(_row(finding) for finding in findings),
+        findings=tuple(FindingRow.model_validate(finding) for finding in findings),
         causes=tuple(_cause(cause) for cause in causes(findings)),
         changes=None if changes is None else changes_part(changes),
     )
@@ -149,27 +150,14 @@ def to_document(
 
 def finding_row(finding: Finding) -> dict[str, Any]:
     """A finding as other programs read it."""
-    return _plain(_row(finding))
+    return _plain(FindingRow.model_validate(finding))
 
 
 def changes_part(changes: Changes) -> ChangesPart:
     """What changed, as other programs read it."""
     return ChangesPart(
         since=None if changes.since is None else _utc(changes.since),
-        rows=tuple(
-            ChangeRow(
-                kind=change.kind,
-                id=change.id,
-                host=change.host,
-                title=change.title,
-                before=change.before,
-                now=change.now,
-                observed=change.observed,
-                blocked_by=change.blocked_by,
-                remedy=change.remedy,
-            )
-            for change in changes.rows
-        ),
+        rows=tuple(ChangeRow.model_validate(change) for change in changes.rows),
     )
 
 
@@ -182,26 +170,6 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as docs/schemas/doctor.schema.json has it."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def _row(finding: Finding) -> FindingRow:
-    waived = finding.waived
-    return FindingRow(
-        id=finding.id,
-        title=finding.title,
-        verdict=finding.verdict,
-        severity=finding.severity,
-        requirements=finding.requirements,
-        host=finding.host,
-        observed=finding.observed,
-        required=finding.required,
-        evidence=finding.evidence,
-        remedy=finding.remedy,
-        blocked_by=finding.blocked_by,
-        blocked_on=finding.blocked_on,
-        seconds=finding.seconds,
-        waived=None if waived is None else WaivedRow(reason=waived.reason, until=waived.until),
-    )
 
 
 def _cause(cause: Cause) -> CauseRow:

@@ -29,7 +29,8 @@ _VERDICT = (
 
 class _Model(BaseModel):
     # What is unknown to a reader is to be passed over: new keys may come, none goes.
-    model_config = ConfigDict(frozen=True)
+    # from_attributes: a row is made of the record whose fields it has.
+    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class HostRow(_Model):
@@ -300,30 +301,16 @@ def _vulnerabilities(known: KnownToday | None) -> VulnerabilitiesPart | None:
                 packages=judged.packages,
                 reason=judged.reason,
                 unjudged=judged.unjudged,
-                affected=tuple(_vulnerability(one) for one in judged.affected),
-                undetermined=tuple(_vulnerability(one) for one in judged.undetermined),
+                affected=_rows(judged.affected),
+                undetermined=_rows(judged.undetermined),
             )
             for host, judged in known.hosts
         ),
     )
 
 
-def _vulnerability(one: Vulnerability) -> VulnerabilityRow:
-    return VulnerabilityRow(
-        cve=one.cve,
-        package=one.package,
-        version=one.version,
-        source=one.source,
-        status=one.status,
-        fixed_version=one.fixed_version,
-        urgency=one.urgency,
-        architecture=one.architecture,
-        source_version=one.source_version,
-        scope=one.scope,
-        description=one.description,
-        no_advisory=one.no_advisory,
-        no_advisory_reason=one.no_advisory_reason,
-    )
+def _rows(known: tuple[Vulnerability, ...]) -> tuple[VulnerabilityRow, ...]:
+    return tuple(VulnerabilityRow.model_validate(one) for one in known)
 
 
 def _names(findings: tuple[Finding, ...]) -> tuple[FindingName, ...]:
@@ -331,9 +318,7 @@ def _names(findings: tuple[Finding, ...]) -> tuple[FindingName, ...]:
 
 
 def _attestation(word: Attestation | None) -> AttestationRow | None:
-    if word is None:
-        return None
-    return AttestationRow(by=word.by, statement=word.statement, seen=word.seen, until=word.until)
+    return None if word is None else AttestationRow.model_validate(word)
 
 
 if __name__ == "__main__":

@@ -212,6 +212,4 @@ def history_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 def counts(rows: Sequence[FindingRow]) -> Counter[str]:
     """How many findings are in each state."""
-    return Counter(
-        WAIVED if row.waived else BLOCKED if row.blocked_by else row.verdict.value for row in rows
-    )
+    return Counter(state_of(row) for row in rows)

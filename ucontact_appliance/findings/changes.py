@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Protocol
 
-from ucontact_appliance.checks.model import Finding
+from ucontact_appliance.checks.model import Finding, Verdict
 
 BLOCKED = "blocked"
 WAIVED = "waived"
@@ -58,7 +59,23 @@ class Changes:
     rows: tuple[Change, ...]
 
 
-def state_of(finding: Finding) -> str:
+class Concluded(Protocol):
+    """A finding, or its row in a stored document."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the check concluded."""
+
+    @property
+    def blocked_by(self) -> str | None:
+        """The check that kept it from being judged."""
+
+    @property
+    def waived(self) -> object | None:
+        """The exception that covers it."""
+
+
+def state_of(finding: Concluded) -> str:
     """Its verdict, or 'waived', or 'blocked' where another check's failure hid it."""
     if finding.waived is not None:
         return WAIVED

@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ucontact_appliance.checks.model import Calls, Finding
-from ucontact_appliance.findings.changes import BLOCKED, WAIVED, Changes, Seen, compare
-from ucontact_appliance.findings.document import DoctorDocument, FindingRow, to_document
+from ucontact_appliance.findings.changes import Changes, Seen, compare, state_of
+from ucontact_appliance.findings.document import DoctorDocument, to_document
 from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.files import write_private
@@ -99,17 +99,11 @@ def changes_since(
     if earlier is None:
         return compare((), findings)
     seen = [
-        Seen(row.id, row.host, row.title, _state(row))
+        Seen(row.id, row.host, row.title, state_of(row))
         for row in earlier.document.findings
         if row.id in _JUDGED[calls] or row.id not in _KNOWN
     ]
     return compare(seen, findings, earlier.document.time)
-
-
-def _state(row: FindingRow) -> str:
-    if row.waived is not None:
-        return WAIVED
-    return BLOCKED if row.blocked_by else row.verdict.value
 
 
 def _files(folder: Path, by: By | Literal["*"] = "*") -> list[Path]:

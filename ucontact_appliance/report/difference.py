@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from ucontact_appliance.report.document import ReportDocument, ReportedFinding
+from ucontact_appliance.findings.changes import state_of
+from ucontact_appliance.report.document import ReportDocument
 from ucontact_appliance.report.read import Kept
 
 # The better, the further left; what was not judged is neither.
@@ -74,13 +75,7 @@ def _controls(document: ReportDocument) -> _Rows:
 
 
 def _findings(document: ReportDocument) -> _Rows:
-    return {(row.id, row.host): (row.title, _state(row)) for row in document.findings}
-
-
-def _state(row: ReportedFinding) -> str:
-    if row.waived:
-        return "waived"
-    return "blocked" if row.blocked_by else row.verdict.value
+    return {(row.id, row.host): (row.title, state_of(row)) for row in document.findings}
 
 
 def _compared(kind: str, old: _Rows, new: _Rows) -> Iterable[Difference]:

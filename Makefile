@@ -15,7 +15,7 @@ VAGRANT_TOOLS := vagrant:vagrant-libvirt lxc-create:lxc redir:vagrant-lxc
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.base: pyproject.toml installer/bootstrap
+$(VENV)/.base: pyproject.toml installer/bootstrap $(wildcard ucontact_appliance/language/locale/*/LC_MESSAGES/*.po)
 	@installer/bootstrap venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@$(BIN)/python -m compileall -q ucontact_appliance # a machine may forbid it at run time
@@ -57,7 +57,7 @@ faults: $(VENV)/.dev ## every fault of the catalogue on machines (MACHINES=2): c
 docs: $(VENV)/.dev ## the pages that are made from code and tables: checks, site.yml, roles
 	$(BIN)/python -m tests.pages
 
-messages: $(VENV)/.dev ## texts of the checks that lack in a language
+messages: $(VENV)/.dev ## the catalogues of translations, brought up to date and compiled
 	$(BIN)/python -m tests.messages
 
 SIGN_WITH :=

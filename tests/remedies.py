@@ -35,6 +35,16 @@ _SECONDS = 60  # the longest that one command may take
 
 def _filled(node: ast.AST) -> Iterator[str]:
     """The texts below a node, X for what is filled in."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == "with_note":
+            yield "  # ".join(next(_filled(one), "X") for one in node.args)
+            return
+        if node.func.id == "joined":
+            yield "X"
+            return
+        if node.func.id == "_" and isinstance(node.args[0], ast.Constant):
+            yield re.sub(r"\{(?!install|site)\w+[^}]*\}", "X", ast.literal_eval(node.args[0]))
+            return
     if isinstance(node, ast.JoinedStr):
         yield "".join(
             str(one.value) if isinstance(one, ast.Constant) else "X" for one in node.values
@@ -127,7 +137,7 @@ FILLED: dict[str, tuple[str, ...]] = {
         "mkdir -p /root/aside && mv --backup=numbered /etc/systemd/system/coturn.service.d/a.conf "
         "/root/aside/ && systemctl daemon-reload && systemctl try-restart coturn.service",
     ),
-    "{ssh} mv X X.keptX": ("mv /opt/theirs /opt/theirs.kept",),
+    "{ssh} mv X X.kept": ("mv /opt/theirs /opt/theirs.kept",),
     "{ssh} mysql -e 'KILL X'  # the connection that holds the lock: a backup?": (
         "mysql -e 'KILL 4000000'",
     ),

@@ -1,30 +1,28 @@
-"""`make messages`: the texts that a language lacks, as lines to fill in; 1 when there are any."""
+"""`make messages`: bring each language's catalogue up to date; 1 while a translation is missing."""
 
 from __future__ import annotations
 
-import json
 import sys
 
-from tests.messages.extract import by_file
-from ucontact_appliance.language.choice import Tongue, entries
+from tests.messages.catalogues import compiled, path_of, read, save, untranslated, updated
+from ucontact_appliance.language.choice import Language
 
 
 def main() -> int:
-    """Print what lacks, by language and file."""
-    lacking = 0
-    for tongue in Tongue:
-        if tongue is Tongue.EN:
+    """Write the catalogues, compile them, and print what a translator has to do."""
+    missing = 0
+    for language in Language:
+        if language is Language.EN:
             continue
-        known = entries(tongue)
-        for name, texts in by_file().items():
-            lack = [text for text in texts if text not in known]
-            if lack:
-                print(f"# data/{tongue.value}/{name}")
-            for text in lack:
-                print(f"{json.dumps(text, ensure_ascii=False)}: ")
-            lacking += len(lack)
-    print(f"# {lacking} texts lack", file=sys.stderr)
-    return 1 if lacking else 0
+        catalogue = updated(read(language))
+        save(catalogue, path_of(language))
+        path_of(language).with_suffix(".mo").write_bytes(compiled(catalogue))
+        left = untranslated(catalogue)
+        for text in left:
+            print(text)
+        print(f"{path_of(language)}: {len(catalogue)} messages, {len(left)} without translation")
+        missing += len(left)
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ _PARTS = ("ucontact_appliance", "tests", "roles", "installer", "templates", "inv
 _CHECK = '''
 def judge_swap(used: int) -> Judgement:
     """A server of calls does not swap."""
-    required = "no page in swap"
-    return passed("nothing swapped", required) if used == 0 else failed("it swaps", required)
+    required = _("no page in swap")
+    return passed(_("nothing swapped"), required) if used == 0 else failed(_("it swaps"), required)
 
 
 @check(
     id="pressure.swap",
-    title="Nothing is swapped out",
+    title=_("Nothing is swapped out"),
     severity=Severity.LOW,
     requirements=("R12",),
     remedy="{ssh} free -m",
@@ -31,12 +31,12 @@ def _swap(subject: Subject) -> Judgement:
 
 
 '''
-_SPANISH = """\
-"no page in swap": "ninguna página en swap"
-"nothing swapped": "nada en swap"
-"it swaps": "usa swap"
-"Nothing is swapped out": "No hay nada en swap"
-"""
+_SPANISH = {
+    "no page in swap": "ninguna página en swap",
+    "nothing swapped": "nada en swap",
+    "it swaps": "usa swap",
+    "Nothing is swapped out": "No hay nada en swap",
+}
 _FAULT = """
 FAULTS = (
     *FAULTS,
@@ -66,6 +66,15 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
+def translate(catalogue: Path, texts: dict[str, str]) -> None:
+    written = catalogue.read_text(encoding="utf-8")
+    for text, spanish in texts.items():
+        empty = f'msgid "{text}"\nmsgstr ""\n'
+        assert written.count(empty) == 1
+        written = written.replace(empty, f'msgid "{text}"\nmsgstr "{spanish}"\n')
+    catalogue.write_text(written, encoding="utf-8")
+
+
 def python(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the copy's code, not the installed one's."""
     return subprocess.run(
@@ -86,7 +95,9 @@ def test_a_check_takes_these_files(copy: Path) -> None:
     package = copy / "ucontact_appliance"
     insert(package / "checks/pressure.py", "CHECKS = checks_of(globals())\n", _CHECK)
     assert run_pytest(copy, "tests/unit/language/test_complete.py").returncode == 1
-    append(package / "data/es/checks-pressure.yml", _SPANISH)
+    assert python(copy, "-m", "tests.messages").returncode == 1
+    translate(package / "language/locale/es/LC_MESSAGES/ucontact.po", _SPANISH)
+    assert python(copy, "-m", "tests.messages").returncode == 0
     append(copy / "tests/faults/catalogue/host.py", _FAULT)
     assert python(copy, "-m", "tests.pages").returncode == 0
     done = run_pytest(

@@ -21,6 +21,7 @@ from ucontact_appliance.clients.tls import Handshake
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts import tls
 from ucontact_appliance.facts.firewall import Door, knocks
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.resources import load_data
 
 PATIENCE: dict[str, float] = load_data("doctor")["patience"]
@@ -35,31 +36,46 @@ _UNITS = {
 
 def judge_silence(port: int, door: Door, unit: str, said: str) -> Judgement:
     """What it means that no TLS handshake came about, by what a bare connection does."""
-    required = f"a TLS handshake with port {port} from here, within {QUICK:g} s"
+    required = _(
+        "a TLS handshake with port {port} from here, within {quick:g} s", port=port, quick=QUICK
+    )
     if door is Door.FILTERED:
         return failed(
-            f"connections to port {port} get no answer: they are dropped on the way",
+            _("connections to port {port} get no answer: they are dropped on the way", port=port),
             required,
             said,
-            "{ssh} nft list ruleset  # the firewall's own checks say whether it is ours",
+            with_note(
+                "{ssh} nft list ruleset", _("the firewall's own checks say whether it is ours")
+            ),
         )
     if door is Door.CLOSED:
-        return failed(f"port {port} refuses connections from here", required, said)
-    return failed(f"{unit} takes connections to port {port} and does not answer", required, said)
+        return failed(_("port {port} refuses connections from here", port=port), required, said)
+    return failed(
+        _("{unit} takes connections to port {port} and does not answer", unit=unit, port=port),
+        required,
+        said,
+    )
 
 
 def judge_pace(found: Handshake, seconds: float, port: int, unit: str) -> Judgement:
     """One that stalls answers in the end; whoever waits for it has gone by then."""
-    required = f"a TLS handshake with port {port} from here, within {QUICK:g} s"
+    required = _(
+        "a TLS handshake with port {port} from here, within {quick:g} s", port=port, quick=QUICK
+    )
     if seconds > QUICK:
-        return failed(f"{unit} is slow: {seconds:.1f} s for a handshake", required)
-    return passed(f"{found.version} in {seconds:.1f} s", required)
+        return failed(
+            _("{unit} is slow: {seconds:.1f} s for a handshake", unit=unit, seconds=seconds),
+            required,
+        )
+    return passed(
+        _("{version} in {seconds:.1f} s", version=found.version, seconds=seconds), required
+    )
 
 
 def _answering(service: Service) -> Check:
     @check(
         id=service.answers,
-        title=f"{service.leading} answers from here",
+        title=_("{leading} answers from here", leading=service.leading),
         severity=Severity.CRITICAL,
         requirements=(service.requirement,),
         remedy=f"{{ssh}} systemctl restart {_UNITS[service.id]}",

@@ -14,6 +14,7 @@ from ucontact_appliance.checks.model import (
     passed,
 )
 from ucontact_appliance.facts.distribution import installed_versions, known_commands, missing_parts
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.model import Role
 
 # C02 names netifaces; netifaces-plus is its maintained drop-in.
@@ -41,23 +42,27 @@ PARTS = (
 
 @check(
     id="controller.packages",
-    title="The appliance has its packages",
+    title=_("The appliance has its packages"),
     severity=Severity.HIGH,
     requirements=("C01", "C02"),
     remedy="python3 -m pip install --force-reinstall ucontact-appliance",
 )
 def _packages(subject: Subject) -> Judgement:
     versions = subject.facts.here(installed_versions, PACKAGES)
-    listed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    listed = joined(", ", (f"{name} {version}" for name, version in versions.items() if version))
     missing = [name for name, version in versions.items() if not version]
     if missing:
-        return failed(f"not installed: {', '.join(missing)}", ", ".join(PACKAGES), listed)
-    return passed(listed, ", ".join(PACKAGES))
+        return failed(
+            _("not installed: {missing}", missing=joined(", ", missing)),
+            joined(", ", PACKAGES),
+            listed,
+        )
+    return passed(listed, joined(", ", PACKAGES))
 
 
 @check(
     id="controller.parts",
-    title="The appliance is complete",
+    title=_("The appliance is complete"),
     severity=Severity.HIGH,
     requirements=("C01", "C03"),
     remedy="python3 -m pip install --force-reinstall ucontact-appliance",
@@ -65,23 +70,23 @@ def _packages(subject: Subject) -> Judgement:
 def _parts(subject: Subject) -> Judgement:
     missing = subject.facts.here(missing_parts, PARTS)
     if missing:
-        return failed(f"missing: {', '.join(missing)}", ", ".join(PARTS))
-    return passed(f"all {len(PARTS)} are there", ", ".join(PARTS))
+        return failed(_("missing: {missing}", missing=joined(", ", missing)), joined(", ", PARTS))
+    return passed(_("all {count} are there", count=len(PARTS)), joined(", ", PARTS))
 
 
 def judge_commands(known: Sequence[str]) -> Judgement:
     """C07: each kind of person has a command."""
-    required = f"the command line knows {', '.join(COMMANDS)}"
+    required = _("the command line knows {commands}", commands=joined(", ", COMMANDS))
     evidence = f"commands: {', '.join(known) or 'none, it does not start'}"
     missing = [name for name in COMMANDS if name not in known]
     if missing:
-        return failed(f"unknown: {', '.join(missing)}", required, evidence)
-    return passed(f"{', '.join(COMMANDS)} are there", required, evidence)
+        return failed(_("unknown: {missing}", missing=joined(", ", missing)), required, evidence)
+    return passed(_("{commands} are there", commands=joined(", ", COMMANDS)), required, evidence)
 
 
 @check(
     id="controller.commands",
-    title="The appliance has its three commands",
+    title=_("The appliance has its three commands"),
     severity=Severity.HIGH,
     requirements=("C07",),
     remedy="python3 -m pip install --force-reinstall ucontact-appliance",

@@ -22,6 +22,7 @@ from ucontact_appliance.facts.asterisk import (
     service,
     snapshot,
 )
+from ucontact_appliance.language.messages import _, joined, verbatim, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 
@@ -30,27 +31,32 @@ telephony_check = functools.partial(check, role=Role.TELEPHONY, timeout=15.0)
 
 def judge_service(found: Service) -> Judgement:
     """The unit is active, starts at boot, and Asterisk answers."""
-    required = "asterisk.service active and enabled, and Asterisk answers"
+    required = _("asterisk.service active and enabled, and Asterisk answers")
     if found.enabled.startswith("masked"):
-        told = f"asterisk.service is masked and {found.state}"
+        told = _("asterisk.service is masked and {state}", state=found.state)
         return failed(told, required, found.evidence, unmasking("asterisk.service"))
     if found.state != "active":
-        return failed(f"asterisk.service is {found.state}", required, found.evidence)
+        return failed(_("asterisk.service is {state}", state=found.state), required, found.evidence)
     if not found.answers:
-        return failed("the unit is active, but Asterisk does not answer", required, found.evidence)
+        return failed(
+            _("the unit is active, but Asterisk does not answer"), required, found.evidence
+        )
     if found.enabled != "enabled":
         return failed(
-            f"runs, but would not start at boot ({found.enabled or 'unknown'})",
+            _(
+                "runs, but would not start at boot ({enabled})",
+                enabled=found.enabled or _("unknown"),
+            ),
             required,
             found.evidence,
             "{ssh} systemctl enable asterisk.service",
         )
-    return passed(found.uptime.splitlines()[-1], required, found.evidence)
+    return passed(verbatim(found.uptime.splitlines()[-1]), required, found.evidence)
 
 
 @telephony_check(
     id="asterisk.service",
-    title="Asterisk is running",
+    title=_("Asterisk is running"),
     severity=Severity.CRITICAL,
     requirements=("R19", "R02", "R04"),
     remedy="{ssh} systemctl restart asterisk.service",
@@ -59,32 +65,38 @@ def _service(subject: Subject) -> Judgement:
     try:
         return judge_service(subject.facts.get(service))
     except TimeoutError as error:
-        required = "asterisk.service active and enabled, and Asterisk answers"
-        return failed("Asterisk hangs: it does not answer its command line", required, str(error))
+        required = _("asterisk.service active and enabled, and Asterisk answers")
+        return failed(
+            _("Asterisk hangs: it does not answer its command line"), required, str(error)
+        )
 
 
 def judge_build(found: Snapshot) -> Judgement:
     """R19: the vendor's build is told from stock Asterisk by its applications."""
-    required = "the vendor's Asterisk 13 (R19)"
+    required = _("the vendor's Asterisk 13 (R19)")
     there = [name for name in VENDOR_APPLICATIONS if name in found.applications]
     evidence = (
         f"{found.texts.get('version', '')}\n"
         f"vendor's applications: {', '.join(there) or 'none'} of {len(VENDOR_APPLICATIONS)}"
     )
     if len(there) == len(VENDOR_APPLICATIONS):
-        return passed(f"the vendor's build, {found.version}", required, evidence)
+        return passed(_("the vendor's build, {version}", version=found.version), required, evidence)
     if there:
         lost = [name for name in VENDOR_APPLICATIONS if name not in there]
-        return failed(f"the vendor's build lacks {', '.join(lost)}", required, evidence)
-    return warned(f"stock Asterisk {found.version}", required, evidence)
+        return failed(
+            _("the vendor's build lacks {lost}", lost=joined(", ", lost)), required, evidence
+        )
+    return warned(_("stock Asterisk {version}", version=found.version), required, evidence)
 
 
 @telephony_check(
     id="asterisk.build",
-    title="Which Asterisk it is",
+    title=_("Which Asterisk it is"),
     severity=Severity.MEDIUM,
     requirements=("R19",),
-    remedy="{ssh} asterisk -rx 'core show version'  # the vendor's comes with its licence",
+    remedy=with_note(
+        "{ssh} asterisk -rx 'core show version'", _("the vendor's comes with its licence")
+    ),
     needs=("asterisk.service",),
 )
 def _build(subject: Subject) -> Judgement:

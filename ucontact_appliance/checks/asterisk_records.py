@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ucontact_appliance.checks.asterisk import telephony_check
 from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
+from ucontact_appliance.checks.wording import INSTALL
 from ucontact_appliance.facts.asterisk import (
     RECORDINGS,
     RecordingsFolder,
@@ -14,24 +15,34 @@ from ucontact_appliance.facts.asterisk import (
     snapshot,
 )
 from ucontact_appliance.facts.storage import file_system
+from ucontact_appliance.language.messages import _, joined, with_note
 
 
 def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
     """R16: call records reach the table by Asterisk's own account, DSN and TLS."""
-    required = "backend ODBC, and its account reaches ccdata.cdr"
+    required = _("backend ODBC, and its account reaches ccdata.cdr")
     if "odbc" not in found.cdr_backends:
-        return failed("Asterisk has no ODBC backend for call records", required, found.texts["cdr"])
+        return failed(
+            _("Asterisk has no ODBC backend for call records"), required, found.texts["cdr"]
+        )
     if not path.reached:
-        return failed("the table can't be reached", required, path.evidence)
-    return passed(f"reached; backends {', '.join(found.cdr_backends)}", required, path.evidence)
+        return failed(_("the table can't be reached"), required, path.evidence)
+    return passed(
+        _("reached; backends {cdr_backends}", cdr_backends=joined(", ", found.cdr_backends)),
+        required,
+        path.evidence,
+    )
 
 
 @telephony_check(
     id="asterisk.records",
-    title="Call records reach the database",
+    title=_("Call records reach the database"),
     severity=Severity.HIGH,
     requirements=("R16", "R19"),
-    remedy="{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null  # then: {install}",
+    remedy=with_note(
+        "{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null",
+        _("then: {install}", install=INSTALL),
+    ),
     # It verifies MySQL's certificate by the root that lies there.
     needs=("asterisk.service", "mysql.answers", "certificates.internal"),
 )
@@ -44,24 +55,36 @@ def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgem
 
     `read_only`: the file system is mounted so, which no installation changes.
     """
-    required = f"{RECORDINGS} belongs to asterisk, who may write there; nobody else may read it"
+    required = _(
+        "{recordings} belongs to asterisk, who may write there; nobody else may read it",
+        recordings=RECORDINGS,
+    )
     if read_only:
         return failed(
-            "its file system is mounted read-only",
+            _("its file system is mounted read-only"),
             required,
             found.evidence,
-            f"{{ssh}} findmnt -T {RECORDINGS}  # a failing disk? else mount it read-write again",
+            with_note(
+                f"{{ssh}} findmnt -T {RECORDINGS}",
+                _("a failing disk? else mount it read-write again"),
+            ),
         )
     if not found.writable:
-        return failed("Asterisk can't write there", required, found.evidence)
+        return failed(_("Asterisk can't write there"), required, found.evidence)
     if not found.mode.endswith("0"):
-        return failed(f"anybody may look into it (mode {found.mode})", required, found.evidence)
-    return passed(f"mode {found.mode}, owner {found.owner}", required, found.evidence)
+        return failed(
+            _("anybody may look into it (mode {mode})", mode=found.mode), required, found.evidence
+        )
+    return passed(
+        _("mode {mode}, owner {owner}", mode=found.mode, owner=found.owner),
+        required,
+        found.evidence,
+    )
 
 
 @telephony_check(
     id="asterisk.recordings",
-    title="Asterisk can write recordings",
+    title=_("Asterisk can write recordings"),
     severity=Severity.CRITICAL,
     requirements=("R05", "R25"),
     remedy="{install}",

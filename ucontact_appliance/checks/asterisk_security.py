@@ -24,6 +24,7 @@ from ucontact_appliance.facts.asterisk import (
     sip_limits,
     snapshot,
 )
+from ucontact_appliance.language.messages import _
 
 
 def _is_loopback(bound: str) -> bool:
@@ -35,19 +36,25 @@ def _is_loopback(bound: str) -> bool:
 
 def judge_http(found: Snapshot, port: int) -> Judgement:
     """R02: HTTPS for WebSockets; plain HTTP for the host itself at the most."""
-    required = f"HTTPS on port {port}, plain HTTP on the loopback only"
+    required = _("HTTPS on port {port}, plain HTTP on the loopback only", port=port)
     evidence = found.texts.get("http", "")
     if not found.https.endswith(f":{port}"):
-        return failed("HTTPS is not enabled", required, evidence)
+        return failed(_("HTTPS is not enabled"), required, evidence)
     if found.plain_http and not _is_loopback(found.plain_http):
-        return failed(f"plain HTTP on {found.plain_http}", required, evidence)
-    observed = f"HTTPS on {found.https}, plain HTTP on {found.plain_http or 'nothing'}"
+        return failed(
+            _("plain HTTP on {plain_http}", plain_http=found.plain_http), required, evidence
+        )
+    observed = _(
+        "HTTPS on {https}, plain HTTP on {plain_http}",
+        https=found.https,
+        plain_http=found.plain_http or _("nothing"),
+    )
     return passed(observed, required, evidence)
 
 
 @telephony_check(
     id="asterisk.http",
-    title="Asterisk's HTTP server is closed but for TLS",
+    title=_("Asterisk's HTTP server is closed but for TLS"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R02"),
     remedy="{install}",
@@ -59,17 +66,17 @@ def _http(subject: Subject) -> Judgement:
 
 def judge_ami(found: Snapshot) -> Judgement:
     """Whoever reaches the manager interface can listen in and place calls."""
-    required = "the manager interface on the loopback only"
+    required = _("the manager interface on the loopback only")
     evidence = found.texts.get("ami", "")
     if not found.ami:
-        return failed("the manager interface is off", required, evidence)
+        return failed(_("the manager interface is off"), required, evidence)
     judge = passed if _is_loopback(found.ami) else failed
-    return judge(f"on {found.ami}", required, evidence)
+    return judge(_("on {ami}", ami=found.ami), required, evidence)
 
 
 @telephony_check(
     id="asterisk.ami",
-    title="The manager interface is on the loopback",
+    title=_("The manager interface is on the loopback"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{install}",
@@ -81,15 +88,19 @@ def _ami(subject: Subject) -> Judgement:
 
 def judge_security_log(found: Snapshot) -> Judgement:
     """Without the level SECURITY refused logins leave no trace, and nobody is banned."""
-    required = f"level SECURITY goes to {SECURITY_LOG}"
+    required = _("level SECURITY goes to {security_log}", security_log=SECURITY_LOG)
     judge = passed if found.security_log == SECURITY_LOG else failed
-    observed = f"goes to {found.security_log}" if found.security_log else "goes nowhere"
+    observed = (
+        _("goes to {security_log}", security_log=found.security_log)
+        if found.security_log
+        else _("goes nowhere")
+    )
     return judge(observed, required, found.texts.get("logger", ""))
 
 
 @telephony_check(
     id="asterisk.security_log",
-    title="Refused logins are logged",
+    title=_("Refused logins are logged"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{ssh} asterisk -rx 'logger reload' && {install}",
@@ -101,17 +112,27 @@ def _security_log(subject: Subject) -> Judgement:
 
 def judge_jail(found: Jail) -> Judgement:
     """Addresses that guess passwords are banned."""
-    required = f"fail2ban's jail {JAIL} reads {SECURITY_LOG}, and starts at boot"
+    required = _(
+        "fail2ban's jail {jail} reads {security_log}, and starts at boot",
+        jail=JAIL,
+        security_log=SECURITY_LOG,
+    )
     if not found.active:
-        return failed("the jail is not active", required, found.evidence)
+        return failed(_("the jail is not active"), required, found.evidence)
     if found.log_file != SECURITY_LOG:
-        return failed(f"the jail reads {found.log_file or 'nothing'}", required, found.evidence)
-    return passed(f"active, {len(found.banned)} banned now", required, found.evidence)
+        return failed(
+            _("the jail reads {log_file}", log_file=found.log_file or _("nothing")),
+            required,
+            found.evidence,
+        )
+    return passed(
+        _("active, {count} banned now", count=len(found.banned)), required, found.evidence
+    )
 
 
 @telephony_check(
     id="asterisk.jail",
-    title="Addresses that guess passwords are banned",
+    title=_("Addresses that guess passwords are banned"),
     severity=Severity.HIGH,
     requirements=("C05",),
     # A restart: the unit may run while the jail was stopped by itself.
@@ -123,18 +144,18 @@ def _jail(subject: Subject) -> Judgement:
 
 def judge_limits(found: SipLimits) -> Judgement:
     """A flood of logins or connections is stopped in front of Asterisk."""
-    required = "nftables table inet ucontact_sip limits connections and what each of them sends"
+    required = _("nftables table inet ucontact_sip limits connections and what each of them sends")
     if not found.loaded:
-        return failed("the table is not loaded", required, found.evidence)
+        return failed(_("the table is not loaded"), required, found.evidence)
     if not found.limiting:
-        told = "the kernel can't limit connections by source (Linux 4.18, nftables 0.9)"
+        told = _("the kernel can't limit connections by source (Linux 4.18, nftables 0.9)")
         return warned(told, required, found.evidence)
-    return passed("the table is loaded", required)
+    return passed(_("the table is loaded"), required)
 
 
 @telephony_check(
     id="asterisk.limits",
-    title="SIP connections are limited",
+    title=_("SIP connections are limited"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{ssh} systemctl restart ucontact-sip.service fail2ban.service",

@@ -13,6 +13,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import TelephonyTuning
 from ucontact_appliance.planning.tuning import descriptors_headroom
 
@@ -23,21 +24,25 @@ _FOREIGN_CONTEXTS = frozenset({"default", "demo", "public", "outbound"})
 
 def judge_dialplan(found: Snapshot) -> Judgement:
     """The echo test is there, and no context of the distribution's examples."""
-    required = "context internal with the echo test *43, no example contexts"
+    required = _("context internal with the echo test *43, no example contexts")
     foreign = sorted(_FOREIGN_CONTEXTS & set(found.contexts))
     text = found.texts.get("dialplan", "")
     if foreign:
         return failed(
-            f"example contexts: {', '.join(foreign)}", required, ", ".join(found.contexts)
+            _("example contexts: {foreign}", foreign=joined(", ", foreign)),
+            required,
+            ", ".join(found.contexts),
         )
     if "internal" not in found.contexts or "'*43'" not in text:
-        return failed("no echo test *43", required, ", ".join(found.contexts))
-    return passed(f"{len(found.contexts)} contexts", required, ", ".join(found.contexts))
+        return failed(_("no echo test *43"), required, ", ".join(found.contexts))
+    return passed(
+        _("{count} contexts", count=len(found.contexts)), required, ", ".join(found.contexts)
+    )
 
 
 @telephony_check(
     id="asterisk.dialplan",
-    title="The dialplan is the appliance's",
+    title=_("The dialplan is the appliance's"),
     severity=Severity.HIGH,
     requirements=("R04", "R05"),
     remedy="{install}",
@@ -49,17 +54,17 @@ def _dialplan(subject: Subject) -> Judgement:
 
 def judge_drivers(found: Snapshot) -> Judgement:
     """chan_sip takes UDP 5060 and the WebSocket subprotocol away from PJSIP."""
-    required = "chan_sip not loaded, chan_pjsip loaded"
+    required = _("chan_sip not loaded, chan_pjsip loaded")
     if "chan_sip.so" in found.modules:
-        return failed("chan_sip is loaded", required)
+        return failed(_("chan_sip is loaded"), required)
     if "chan_pjsip.so" not in found.modules:
-        return failed("chan_pjsip is not loaded", required)
-    return passed("PJSIP alone", required)
+        return failed(_("chan_pjsip is not loaded"), required)
+    return passed(_("PJSIP alone"), required)
 
 
 @telephony_check(
     id="asterisk.drivers",
-    title="PJSIP is the only SIP driver",
+    title=_("PJSIP is the only SIP driver"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R04"),
     remedy="{install}",
@@ -71,16 +76,22 @@ def _drivers(subject: Subject) -> Judgement:
 
 def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     """Every agent's WebSocket counts; beyond the limit nobody can log in."""
-    required = f"sessionlimit {tuning.session_limit} in http.conf"
+    required = _("sessionlimit {session_limit} in http.conf", session_limit=tuning.session_limit)
     if found.session_limit is None:
-        return failed(f"no sessionlimit: Asterisk stops at {_DEFAULT_SESSIONS}", required)
+        return failed(
+            _(
+                "no sessionlimit: Asterisk stops at {default_sessions}",
+                default_sessions=_DEFAULT_SESSIONS,
+            ),
+            required,
+        )
     judge = passed if found.session_limit >= tuning.session_limit else failed
-    return judge(f"sessionlimit {found.session_limit}", required)
+    return judge(_("sessionlimit {session_limit}", session_limit=found.session_limit), required)
 
 
 @telephony_check(
     id="asterisk.sessions",
-    title="Asterisk takes as many WebSockets as planned",
+    title=_("Asterisk takes as many WebSockets as planned"),
     severity=Severity.HIGH,
     requirements=("R02", "R12"),
     remedy="{install}",
@@ -94,22 +105,28 @@ def judge_sessions_free(found: Snapshot) -> Judgement:
     """At its limit Asterisk closes each new connection unheard, to 8088 and 8089 alike (R02)."""
     limit = found.session_limit or _DEFAULT_SESSIONS
     near = limit * _SESSIONS_NEAR_PERCENT // 100
-    required = f"fewer than {near} of {limit} sessions in use"
-    observed = f"{found.sessions_used} of {limit} sessions in use"
+    required = _("fewer than {near} of {limit} sessions in use", near=near, limit=limit)
+    observed = _(
+        "{sessions_used} of {limit} sessions in use", sessions_used=found.sessions_used, limit=limit
+    )
     evidence = found.texts.get("used", "")
     if found.sessions_used >= limit:
-        return failed(f"{observed}: whoever comes now is turned away", required, evidence)
+        return failed(
+            _("{observed}: whoever comes now is turned away", observed=observed), required, evidence
+        )
     judge = warned if found.sessions_used >= near else passed
     return judge(observed, required, evidence)
 
 
 @telephony_check(
     id="asterisk.sessions-free",
-    title="Asterisk has WebSocket sessions left",
+    title=_("Asterisk has WebSocket sessions left"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R12"),
-    remedy="{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'  # who holds "
-    "them? restarting Asterisk ends them all, and every call",
+    remedy=with_note(
+        "{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'",
+        _("who holds them? restarting Asterisk ends them all, and every call"),
+    ),
     needs=("asterisk.service",),
 )
 def _sessions_free(subject: Subject) -> Judgement:
@@ -118,21 +135,26 @@ def _sessions_free(subject: Subject) -> Judgement:
 
 def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     """The limit of the process that runs now, not of a file."""
-    required = f"{tuning.file_descriptors} file descriptors"
+    required = _("{file_descriptors} file descriptors", file_descriptors=tuning.file_descriptors)
     if found.descriptors is None:
-        return failed("the process has no readable limits", required, found.texts.get("limits", ""))
-    observed = f"{found.descriptors} file descriptors"
+        return failed(
+            _("the process has no readable limits"), required, found.texts.get("limits", "")
+        )
+    observed = _("{descriptors} file descriptors", descriptors=found.descriptors)
     if found.descriptors >= tuning.file_descriptors:
         return passed(observed, required)
     # A container's own ceiling can be below the plan's, and no setting inside raises it.
     if found.descriptors >= tuning.file_descriptors / descriptors_headroom():
-        return warned(f"{observed}: enough for the planned calls, without the headroom", required)
+        return warned(
+            _("{observed}: enough for the planned calls, without the headroom", observed=observed),
+            required,
+        )
     return failed(observed, required)
 
 
 @telephony_check(
     id="asterisk.descriptors",
-    title="Asterisk has as many file descriptors as planned",
+    title=_("Asterisk has as many file descriptors as planned"),
     severity=Severity.HIGH,
     requirements=("R12",),
     remedy="{install}",
@@ -144,17 +166,21 @@ def _descriptors(subject: Subject) -> Judgement:
 
 def judge_rtp(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     """The firewall opens exactly the plan's range."""
-    required = f"ports {tuning.rtp_start} to {tuning.rtp_end}"
+    required = _(
+        "ports {rtp_start} to {rtp_end}", rtp_start=tuning.rtp_start, rtp_end=tuning.rtp_end
+    )
     evidence = found.texts.get("rtp", "")
     if found.rtp is None:
-        return failed("Asterisk shows no RTP settings", required, evidence)
+        return failed(_("Asterisk shows no RTP settings"), required, evidence)
     judge = passed if found.rtp == (tuning.rtp_start, tuning.rtp_end) else failed
-    return judge(f"ports {found.rtp[0]} to {found.rtp[1]}", required, evidence)
+    return judge(
+        _("ports {rtp} to {rtp2}", rtp=found.rtp[0], rtp2=found.rtp[1]), required, evidence
+    )
 
 
 @telephony_check(
     id="asterisk.rtp",
-    title="Media uses the planned ports",
+    title=_("Media uses the planned ports"),
     severity=Severity.HIGH,
     requirements=("R03", "R12"),
     remedy="{install}",

@@ -25,6 +25,7 @@ from ucontact_appliance.facts.backend import (
     backend_service,
     bare_seconds,
 )
+from ucontact_appliance.language.messages import _, concatenated, joined, verbatim
 from ucontact_appliance.planning.model import Role
 
 _JAVA = "1.8."  # R21: how Java 8 calls itself
@@ -39,21 +40,32 @@ _TIMEOUT = 25.0
 
 def judge_service(found: BackendService) -> Judgement:
     """The unit runs, and will after a reboot."""
-    required = "integraserver.service is active and enabled"
+    required = _("integraserver.service is active and enabled")
     if found.loaded != "loaded":
-        return failed(f"the unit is {found.loaded or 'missing'}", required, remedy="{install}")
+        return failed(
+            _("the unit is {loaded}", loaded=found.loaded or _("missing")),
+            required,
+            remedy="{install}",
+        )
     if found.active != "active":
         # Somebody stopped it: starting helps. It ended by itself: its files or settings are wrong.
         remedy = "" if found.active == "inactive" else "{install}"
-        return failed(f"{found.active} ({found.result})", required, remedy=remedy)
+        return failed(
+            concatenated((found.active, " (", found.result, ")")),
+            required,
+            remedy=remedy,
+        )
     if found.enabled != "enabled":
-        return failed(f"active, but {found.enabled}: it won't come back after a reboot", required)
-    return passed(f"active since {found.since}", required)
+        return failed(
+            _("active, but {enabled}: it won't come back after a reboot", enabled=found.enabled),
+            required,
+        )
+    return passed(_("active since {since}", since=found.since), required)
 
 
 @check(
     id="backend.service",
-    title="The backend runs",
+    title=_("The backend runs"),
     severity=Severity.CRITICAL,
     requirements=("R21", "C06"),
     remedy="{ssh} systemctl enable --now integraserver",
@@ -65,17 +77,17 @@ def _service(subject: Subject) -> Judgement:
 
 def judge_java(found: BackendService) -> Judgement:
     """R21."""
-    required = "Java 8 (1.8)"
+    required = _("Java 8 (1.8)")
     if not found.java:
-        return skipped("the version of the running Java can't be seen", required)
+        return skipped(_("the version of the running Java can't be seen"), required)
     if not found.java.startswith(_JAVA):
-        return failed(f"the backend runs on Java {found.java}", required)
-    return passed(found.java, required)
+        return failed(_("the backend runs on Java {java}", java=found.java), required)
+    return passed(verbatim(found.java), required)
 
 
 @check(
     id="backend.java",
-    title="The backend runs on Java 8",
+    title=_("The backend runs on Java 8"),
     severity=Severity.MEDIUM,
     requirements=("R21",),
     remedy="{install}",
@@ -88,16 +100,16 @@ def _java(subject: Subject) -> Judgement:
 
 def judge_heap(found: BackendService, planned_mb: int) -> Judgement:
     """The plan's heap, no other."""
-    required = f"-Xmx of {planned_mb} MB, as planned for this host"
+    required = _("-Xmx of {planned_mb} MB, as planned for this host", planned_mb=planned_mb)
     if found.heap_mb != planned_mb:
-        seen = "no -Xmx" if found.heap_mb is None else f"{found.heap_mb} MB"
+        seen = _("no -Xmx") if found.heap_mb is None else _("{heap_mb} MB", heap_mb=found.heap_mb)
         return failed(seen, required)
-    return passed(f"{found.heap_mb} MB", required)
+    return passed(_("{heap_mb} MB", heap_mb=found.heap_mb), required)
 
 
 @check(
     id="backend.heap",
-    title="Java's heap is as planned",
+    title=_("Java's heap is as planned"),
     severity=Severity.MEDIUM,
     requirements=("R12", "R21"),
     remedy="{install}",
@@ -111,47 +123,68 @@ def _heap(subject: Subject) -> Judgement:
 
 def judge_health(found: BackendHealth, path: str) -> Judgement:
     """Everything of the backend but the database, which has a check of its own."""
-    required = f"GET {path} answers within {_PATIENT:g} s, and every part but the database is UP"
+    required = _(
+        "GET {path} answers within {patient:g} s, and every part but the database is UP",
+        path=path,
+        patient=_PATIENT,
+    )
     evidence = _evidence(found)
     if found.status not in _ANSWERS or not found.document:
-        seen = f"HTTP {found.status}" if found.status else f"no answer: {found.error}"
+        seen = (
+            _("HTTP {status}", status=found.status)
+            if found.status
+            else _("no answer: {error}", error=found.error)
+        )
         return failed(seen, required, evidence)
     modules, checks = _mapping(found, "modules"), _mapping(found, "checks")
     bad = [
-        f"{name} {_said(part)}"
+        concatenated((name, " ", _said(part)))
         for name, part in modules.items()
         if _state(part) != "UP" and name != _JDBC
     ]
     if _state(modules.get(_JDBC)) == "MISSING":
-        bad.append(f"{_JDBC} is MISSING")
+        bad.append(_("{jdbc} is MISSING", jdbc=_JDBC))
     bad += [
-        f"{name} {_said(part)}"
+        concatenated((name, " ", _said(part)))
         for name, part in checks.items()
         if _state(part) != "UP" and name not in _SCHEMAS
     ]
     whole = _state(found.document)
     # The whole is down with any part: that the database is, is the other check's matter.
     if not bad and (whole != "UP" or found.status != _OK) and not _database_is_down(found):
-        bad.append(f"HTTP {found.status}: the whole {_said(found.document)}, and no part tells why")
+        bad.append(
+            _(
+                "HTTP {status}: the whole {said}, and no part tells why",
+                status=found.status,
+                said=_said(found.document),
+            )
+        )
     if found.seconds > _PATIENT:
-        bad.append(f"slow: {found.seconds:.1f} s for an answer")
+        bad.append(_("slow: {seconds:.1f} s for an answer", seconds=found.seconds))
     if bad:
-        return failed("; ".join(bad), required, evidence)
+        return failed(joined("; ", bad), required, evidence)
     kind = "evaluation" if found.document.get("evaluation") else "release"
-    return passed(f"{kind} {found.document.get('version', '?')}", required, evidence)
+    return passed(
+        concatenated((kind, " ", found.document.get("version", "?"))),
+        required,
+        evidence,
+    )
 
 
 def judge_pace(seconds: float) -> Judgement:
     """What keeps everybody waiting, whatever they ask: an answer that wants no work of it."""
-    required = f"the backend answers within {QUICK:g} s"
+    required = _("the backend answers within {quick:g} s", quick=QUICK)
     if seconds > QUICK:
-        return failed(f"slow: {seconds:.1f} s for an answer", required)
-    return passed(f"{seconds:.1f} s", required)
+        return failed(_("slow: {seconds:.1f} s for an answer", seconds=seconds), required)
+    return passed(
+        verbatim(f"{seconds:.1f} s"),
+        required,
+    )
 
 
 @check(
     id="backend.health",
-    title="The backend is healthy",
+    title=_("The backend is healthy"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R21", "C06"),
     remedy="{ssh} systemctl restart integraserver",
@@ -176,7 +209,7 @@ def _state(part: Any) -> str:
 
 
 def _said(part: Any) -> str:
-    return f"is {_state(part)}" if _state(part) else "says no status"
+    return _("is {state}", state=_state(part)) if _state(part) else _("says no status")
 
 
 def _database_is_down(found: BackendHealth) -> bool:
@@ -187,26 +220,30 @@ def _database_is_down(found: BackendHealth) -> bool:
 
 def judge_schemas(found: BackendHealth) -> Judgement:
     """Both schemas over JDBC with TLS, as the backend itself sees them."""
-    required = "ccrepo and ccdata are UP over JDBC with TLS"
+    required = _("ccrepo and ccdata are UP over JDBC with TLS")
     checks, jdbc = _mapping(found, "checks"), _mapping(found, "modules").get(_JDBC)
     if found.document and not set(_SCHEMAS) & set(checks) and _state(jdbc) in ("", "UP"):
         return skipped(
-            "the release's health resource does not speak of schemas", required, _evidence(found)
+            _("the release's health resource does not speak of schemas"), required, _evidence(found)
         )
     bad = [
-        f"{name} is {_state(checks.get(name)) or 'not asked'}"
+        _("{name} is {state}", name=name, state=_state(checks.get(name)) or _("not asked"))
         for name in _SCHEMAS
         if _state(checks.get(name)) != "UP"
     ]
     if bad:
-        return failed("; ".join(bad), required, _evidence(found))
+        return failed(joined("; ", bad), required, _evidence(found))
     tls = jdbc.get("tls", "") if isinstance(jdbc, dict) else ""
-    return passed(f"both UP{f' over {tls}' if tls else ''}", required, _evidence(found))
+    return passed(
+        _("both UP{value}", value=_(" over {tls}", tls=tls) if tls else ""),
+        required,
+        _evidence(found),
+    )
 
 
 @check(
     id="backend.schemas",
-    title="The backend reaches both schemas",
+    title=_("The backend reaches both schemas"),
     severity=Severity.CRITICAL,
     requirements=("R16", "R21"),
     remedy="{install}",
@@ -226,7 +263,7 @@ def _mapping(found: BackendHealth, key: str) -> dict[str, Any]:
 
 def _evidence(found: BackendHealth) -> str:
     text = json.dumps(found.document, indent=1) if found.document else found.error
-    return f"HTTP {found.status}\n{text}"[:_EVIDENCE]
+    return _("HTTP {status}\n{text}", status=found.status, text=text)[:_EVIDENCE]
 
 
 CHECKS = checks_of(globals())

@@ -15,6 +15,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.asterisk import JAIL, Jail, jail
 from ucontact_appliance.facts.survey import seen_as
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.model import Role
 
 
@@ -23,19 +24,21 @@ def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
 
     The jail never bans these by itself: somebody did, or they were given to the site afterwards.
     """
-    required = f"{JAIL} bans none of the site's own machines"
+    required = _("{jail} bans none of the site's own machines", jail=JAIL)
     caught = [address for address in ours if address in found.banned]
     if not caught:
-        return passed(f"none of {len(found.banned)} that are banned", required, found.evidence)
+        return passed(
+            _("none of {count} that are banned", count=len(found.banned)), required, found.evidence
+        )
     lift = " && ".join(f"ucontact bans lift {address} --site {{site}}" for address in caught)
-    told = ", ".join(f"{address} ({ours[address]})" for address in caught)
+    told = joined(", ", (f"{address} ({ours[address]})" for address in caught))
     return failed(told, required, found.evidence, lift)
 
 
 # Whoever is banned sees nothing else: the registry has it ahead of what asks from here.
 @check(
     id="asterisk.banned",
-    title="None of the site's own machines is banned",
+    title=_("None of the site's own machines is banned"),
     severity=Severity.HIGH,
     requirements=("C05", "R02"),
     remedy="{install}",
@@ -50,7 +53,7 @@ def _banned(subject: Subject) -> Judgement:
     }
     installer = subject.facts.get(seen_as)
     if installer:
-        ours[installer] = "the installing machine"
+        ours[installer] = _("the installing machine")
     return judge_banned(subject.facts.get(jail), ours)
 
 

@@ -31,7 +31,9 @@ from ucontact_appliance.clients.calls import (
     CONNECTED_ICE,
     CONNECTED_MEDIA,
     CONNECTED_TLS,
+    ENDED,
     GATHERED,
+    HEARD,
     REGISTERED,
 )
 from ucontact_appliance.facts.asterisk import Contact, snapshot
@@ -50,6 +52,7 @@ from ucontact_appliance.facts.call import (
     recording_path,
     runner_of,
 )
+from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
 from ucontact_appliance.planning.model import Role
 
 _ANY_CALL = frozenset({Stage.ECHO, Stage.DEEP})
@@ -87,13 +90,41 @@ def _call(subject: Subject) -> Attempt:
     return subject.facts.get(echo_call, *caller(subject))
 
 
+# What a call's steps are called, and that one was not reached.
+STEPS = {
+    CONNECTED_TLS: _("connected over TLS"),
+    REGISTERED: _("registered"),
+    GATHERED: _("candidates gathered"),
+    ANSWERED: _("answered"),
+    CONNECTED_ICE: _("way found by ICE"),
+    CONNECTED_MEDIA: _("media connected"),
+    HEARD: _("first audio back"),
+    ENDED: _("tone sent and hung up"),
+}
+_NOT_REACHED = {
+    CONNECTED_TLS: _("not connected over TLS"),
+    REGISTERED: _("not registered"),
+    GATHERED: _("not candidates gathered"),
+    ANSWERED: _("not answered"),
+    CONNECTED_ICE: _("not way found by ICE"),
+    CONNECTED_MEDIA: _("not media connected"),
+    HEARD: _("not first audio back"),
+    ENDED: _("not tone sent and hung up"),
+}
+
+
+def missed(attempt: Attempt) -> Message:
+    """The step that the call did not reach, and why."""
+    return concatenated((_NOT_REACHED[attempt.missed], ": ", attempt.why))
+
+
 def _missed(attempt: Attempt, *steps: str) -> bool:
     return attempt.record is None and attempt.missed in steps
 
 
 def _timed(attempt: Attempt, *steps: str) -> str:
     took = [seconds for step, seconds in attempt.steps if step in steps]
-    return f" in {sum(took) * 1000:.0f} ms" if took else ""
+    return _(" in {count:.0f} ms", count=sum(took) * 1000) if took else ""
 
 
 def _known(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
@@ -102,8 +133,8 @@ def _known(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgeme
     def judged(subject: Subject) -> Judgement:
         if not _call(subject).uniqueid:
             return failed(
-                "Asterisk showed no channel of the call",
-                "the call's unique id in 'core show channels'",
+                _("Asterisk showed no channel of the call"),
+                _("the call's unique id in 'core show channels'"),
                 _call(subject).evidence,
             )
         return judge(subject)
@@ -113,16 +144,20 @@ def _known(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgeme
 
 def judge_register(attempt: Attempt) -> Judgement:
     """R01, R02: verified TLS and digest as a browser does it."""
-    required = "TLS verified for the portal's name, WebSocket /ws, SIP REGISTER answered 200"
+    required = _("TLS verified for the portal's name, WebSocket /ws, SIP REGISTER answered 200")
     if _missed(attempt, CONNECTED_TLS, REGISTERED):
-        return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
-    observed = f"registered{_timed(attempt, REGISTERED)}"
+        return failed(
+            missed(attempt),
+            required,
+            attempt.evidence,
+        )
+    observed = _("registered{timed}", timed=_timed(attempt, REGISTERED))
     return passed(observed, required, attempt.evidence)
 
 
 @_any_call(
     id="call.register",
-    title="A WebRTC phone registers over verified TLS",
+    title=_("A WebRTC phone registers over verified TLS"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R02"),
     remedy="{ssh} asterisk -rx 'pjsip show endpoints'",
@@ -134,15 +169,19 @@ def _register(subject: Subject) -> Judgement:
 
 def judge_answer(attempt: Attempt) -> Judgement:
     """The echo test answers."""
-    required = "*43 is answered"
+    required = _("*43 is answered")
     if _missed(attempt, GATHERED, ANSWERED):
-        return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
-    return passed(f"answered{_timed(attempt, ANSWERED)}", required, attempt.evidence)
+        return failed(
+            missed(attempt),
+            required,
+            attempt.evidence,
+        )
+    return passed(_("answered{timed}", timed=_timed(attempt, ANSWERED)), required, attempt.evidence)
 
 
 @_any_call(
     id="call.answer",
-    title="The echo test answers a real call",
+    title=_("The echo test answers a real call"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R19"),
     remedy="{ssh} asterisk -rx 'dialplan show *43@internal'",
@@ -154,25 +193,31 @@ def _answer(subject: Subject) -> Judgement:
 
 def judge_dtls(attempt: Attempt) -> Judgement:
     """R03: ICE finds a way, and media is encrypted with keys agreed by DTLS."""
-    required = "ICE connects, and DTLS-SRTP (RFC 5764) protects the media"
+    required = _("ICE connects, and DTLS-SRTP (RFC 5764) protects the media")
     record = attempt.record
     if record is None:
         if _missed(attempt, CONNECTED_ICE, CONNECTED_MEDIA):
-            return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
+            return failed(
+                missed(attempt),
+                required,
+                attempt.evidence,
+            )
         return passed(
-            f"connected{_timed(attempt, CONNECTED_ICE, CONNECTED_MEDIA)}",
+            _("connected{timed}", timed=_timed(attempt, CONNECTED_ICE, CONNECTED_MEDIA)),
             required,
             attempt.evidence,
         )
     if record.dtls != "connected" or not record.srtp:
-        return failed(f"DTLS {record.dtls}, no SRTP profile", required, attempt.evidence)
-    observed = f"{record.srtp}{_timed(attempt, CONNECTED_ICE, CONNECTED_MEDIA)}"
+        return failed(
+            _("DTLS {dtls}, no SRTP profile", dtls=record.dtls), required, attempt.evidence
+        )
+    observed = verbatim(record.srtp) + _timed(attempt, CONNECTED_ICE, CONNECTED_MEDIA)
     return passed(observed, required, f"{attempt.evidence}\n{record.fingerprint}")
 
 
 @_any_call(
     id="call.dtls",
-    title="Media is connected by ICE and encrypted by DTLS-SRTP",
+    title=_("Media is connected by ICE and encrypted by DTLS-SRTP"),
     severity=Severity.CRITICAL,
     requirements=("R03",),
     remedy=_MEDIA,
@@ -184,21 +229,23 @@ def _dtls(subject: Subject) -> Judgement:
 
 def judge_codec(attempt: Attempt) -> Judgement:
     """R06: what was answered is what the product names."""
-    required = f"one of {', '.join(_R06.values())} (R06)"
+    required = _("one of {values} (R06)", values=joined(", ", _R06.values()))
     record = attempt.record
     if record is None:
-        return skipped("the call did not live long enough to tell", required)
+        return skipped(_("the call did not live long enough to tell"), required)
     strange = [name for name in record.answered if name not in _R06]
     names = ", ".join(_R06.get(name, name) for name in record.answered)
     evidence = f"offered {', '.join(record.offered)}\nanswered {', '.join(record.answered)}"
     if strange or not record.answered:
-        return failed(f"answered {names or 'no codec'}", required, evidence)
-    return passed(f"{_R06[record.answered[0]]} (answered {names})", required, evidence)
+        return failed(_("answered {names}", names=names or _("no codec")), required, evidence)
+    return passed(
+        _("{r06} (answered {names})", r06=_R06[record.answered[0]], names=names), required, evidence
+    )
 
 
 @_any_call(
     id="call.codec",
-    title="The codec is one of the product's",
+    title=_("The codec is one of the product's"),
     severity=Severity.HIGH,
     requirements=("R06",),
     remedy="{install}",
@@ -210,22 +257,35 @@ def _codec(subject: Subject) -> Judgement:
 
 def judge_tone(attempt: Attempt) -> Judgement:
     """R03: media runs both ways."""
-    required = f"the tone of {HERTZ:g} Hz comes back for {attempt.seconds:g} s"
+    required = _(
+        "the tone of {hertz:g} Hz comes back for {seconds:g} s",
+        hertz=HERTZ,
+        seconds=attempt.seconds,
+    )
     record = attempt.record
     if record is None:
-        return failed(f"not {attempt.missed}: {attempt.why}", required, attempt.evidence)
+        return failed(
+            missed(attempt),
+            required,
+            attempt.evidence,
+        )
     heard = record.heard
-    observed = f"{HERTZ:g} Hz for {heard.seconds:.1f} s at {heard.level_dbfs:.1f} dBFS"
+    observed = _(
+        "{hertz:g} Hz for {seconds:.1f} s at {level_dbfs:.1f} dBFS",
+        hertz=HERTZ,
+        seconds=heard.seconds,
+        level_dbfs=heard.level_dbfs,
+    )
     if heard.seconds < attempt.seconds * _LEAST_SHARE:
         return failed(observed, required, attempt.evidence)
     if heard.level_dbfs < _LEAST_DBFS:
-        return warned(f"{observed}: faint", required, attempt.evidence)
+        return warned(_("{observed}: faint", observed=observed), required, attempt.evidence)
     return passed(observed, required, attempt.evidence)
 
 
 @_any_call(
     id="call.tone",
-    title="A tone sent into the call comes back",
+    title=_("A tone sent into the call comes back"),
     severity=Severity.CRITICAL,
     requirements=("R03", "R24"),
     remedy=_MEDIA,
@@ -240,14 +300,18 @@ def judge_recording(found: Recording | None, seconds: float = SECONDS) -> Judgem
 
     `seconds` is how long the tone was sent.
     """
-    required = "a .gsm recording of the call, with the tone in it"
+    required = _("a .gsm recording of the call, with the tone in it")
     if found is None:
-        return failed("no recording of the call was written", required)
+        return failed(_("no recording of the call was written"), required)
     evidence = f"{found.path}: {found.size} bytes"
     if found.heard is None:
-        return failed(f"unreadable: {found.problem}", required, evidence)
+        return failed(_("unreadable: {problem}", problem=found.problem), required, evidence)
     heard = found.heard
-    observed = f"{heard.total_seconds:.1f} s of GSM, the tone in {heard.seconds:.1f} s of it"
+    observed = _(
+        "{total_seconds:.1f} s of GSM, the tone in {seconds:.1f} s of it",
+        total_seconds=heard.total_seconds,
+        seconds=heard.seconds,
+    )
     evidence = f"{evidence}\n{observed}, {heard.level_dbfs:.1f} dBFS"
     if heard.seconds < seconds * _LEAST_SHARE:
         return failed(observed, required, evidence)
@@ -256,7 +320,7 @@ def judge_recording(found: Recording | None, seconds: float = SECONDS) -> Judgem
 
 @_any_call(
     id="call.recording",
-    title="The call was recorded, and the recording holds the tone",
+    title=_("The call was recorded, and the recording holds the tone"),
     severity=Severity.HIGH,
     requirements=("R05", "R25"),
     remedy="{ssh} ls -ld /var/spool/asterisk/monitor && {install}",
@@ -269,21 +333,25 @@ def _recording(subject: Subject) -> Judgement:
 
 def judge_row(found: CallRow) -> Judgement:
     """The call is in the call records."""
-    required = "a row in ccdata.cdr: answered, with its seconds"
+    required = _("a row in ccdata.cdr: answered, with its seconds")
     if found.missing:
-        return skipped(f"not verifiable here: {found.evidence}", required)
+        return skipped(_("not verifiable here: {evidence}", evidence=found.evidence), required)
     if not found.columns:
-        return failed("no row for the call", required, found.evidence)
+        return failed(_("no row for the call"), required, found.evidence)
     disposition = found.columns.get("disposition", "")
     seconds = found.columns.get("billsec", "")
-    observed = f"{disposition or 'no disposition'}, {seconds or 'no'} s"
+    observed = _(
+        "{disposition}, {seconds} s",
+        disposition=disposition or _("no disposition"),
+        seconds=seconds or "?",
+    )
     judge = passed if disposition == "ANSWERED" and seconds not in ("", "0") else failed
     return judge(observed, required, found.evidence)
 
 
 @_any_call(
     id="call.record",
-    title="The call is in the call records",
+    title=_("The call is in the call records"),
     severity=Severity.HIGH,
     requirements=("R16", "R19"),
     remedy="{ssh} asterisk -rx 'odbc show' && {ssh} asterisk -rx 'cdr show status'",
@@ -306,7 +374,7 @@ def still_registered(attempt: Attempt) -> str:
 
 @_any_call(
     id="call.cleanup",
-    title="The call left no trace",
+    title=_("The call left no trace"),
     severity=Severity.MEDIUM,
     requirements=("C06",),
     remedy="{ssh} find /var/spool/asterisk/monitor -name '*_*43_*' -newermt '-1 hour'",
@@ -319,13 +387,15 @@ def _cleanup(subject: Subject) -> Judgement:
     The recording and the row are read first (by the very facts that their own checks judge), so
     that nothing is taken away under another check.
     """
-    required = "no recording, no call record and no registration of the call is left"
+    required = _("no recording, no call record and no registration of the call is left")
     attempt, found, row = _call(subject), _recorded(subject), _row(subject)
     left = still_registered(attempt)
     if left:
-        return failed(f"still registered as {left}", required)
+        return failed(_("still registered as {left}", left=left), required)
     if subject.tidy is None:
-        return skipped("the call's recording and record were left: removing is not asked for here")
+        return skipped(
+            _("the call's recording and record were left: removing is not asked for here")
+        )
     traces = CallTraces(attempt.uniqueid, found.path if found else "")
     name = subject.plan.carriers(Role.DATABASE)[0].name
     with runner_of(subject.facts.reach, name, str(subject.state.known_hosts)) as database:
@@ -333,12 +403,17 @@ def _cleanup(subject: Subject) -> Judgement:
         still = call_row_now(database, attempt.uniqueid).columns if row.columns else {}
     path = recording_path(subject.facts.reach, attempt.uniqueid)
     if path or still:
-        return failed(f"still there: {path or 'the row in ccdata.cdr'}", required)
+        return failed(_("still there: {path}", path=path or _("the row in ccdata.cdr")), required)
     gone = [uri for uri in attempt.contacts_before if uri not in attempt.contacts_after]
     if gone:
-        return warned(f"the registration {gone[0]} ended during the call", required)
-    removed = [found.path if found else "no recording", "its row" if row.columns else "no row"]
-    return passed("registration, recording and call record are gone", required, "\n".join(removed))
+        return warned(_("the registration {gone} ended during the call", gone=gone[0]), required)
+    removed = [
+        found.path if found else _("no recording"),
+        _("its row") if row.columns else _("no row"),
+    ]
+    return passed(
+        _("registration, recording and call record are gone"), required, "\n".join(removed)
+    )
 
 
 def _recorded(subject: Subject) -> Recording | None:
@@ -359,17 +434,17 @@ def call_result(findings: Sequence[Finding]) -> str:
     """What came of a run's call, in one line; that there was none, where there was none."""
     heard = next((found for found in findings if found.id == _TONE), None)
     if heard is None:
-        return "no call was made: it was not asked for"
+        return _("no call was made: it was not asked for")
     if heard.verdict in (Verdict.PASS, Verdict.WARN):
-        return f"a real call was heard: {heard.observed}"
-    waived = f" (waived: {heard.waived.reason})" if heard.waived else ""
+        return _("a real call was heard: {observed}", observed=heard.observed)
+    waived = _(" (waived: {reason})", reason=heard.waived.reason) if heard.waived else ""
     if heard.verdict is not Verdict.SKIP:
-        return f"no call was heard: {heard.observed}{waived}"
+        return _("no call was heard: {observed}{waived}", observed=heard.observed, waived=waived)
     root = next((found for found in findings if found.id == heard.blocked_by), None)
     if root is None or root.id not in _IN_CALL:
-        seen = f": {root.observed}" if root else ""
-        return f"no call was made: {heard.observed}{seen}"
-    return f"no call was heard: {root.title}: {root.observed}"
+        seen = concatenated((": ", root.observed)) if root else ""
+        return _("no call was made: {observed}{seen}", observed=heard.observed, seen=seen)
+    return _("no call was heard: {title}: {observed}", title=root.title, observed=root.observed)
 
 
 CHECKS = checks_of(globals())

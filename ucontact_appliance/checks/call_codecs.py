@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ucontact_appliance.checks.call import caller
+from ucontact_appliance.checks.call import caller, missed
 from ucontact_appliance.checks.deep_calls import (
     WANTED,
     calls_by_codec,
@@ -14,7 +14,6 @@ from ucontact_appliance.checks.deep_calls import (
     deep_check,
     evidence_of,
     keeping_marks,
-    missed,
 )
 from ucontact_appliance.checks.model import (
     Judgement,
@@ -25,36 +24,52 @@ from ucontact_appliance.checks.model import (
     passed,
     skipped,
 )
+from ucontact_appliance.checks.wording import INSTALL
 from ucontact_appliance.clients import marks
 from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.facts.deep_calls import MIME, Named, codec_calls
+from ucontact_appliance.language.messages import _, concatenated, joined, with_note
 
 
 def judge_codecs(calls: Sequence[Named]) -> Judgement:
     """R06: a call by each voice codec alone is answered in it, and sound comes back."""
-    required = f"a call by each of {', '.join(one.name for one in calls)} alone, with sound (R06)"
+    required = _(
+        "a call by each of {calls} alone, with sound (R06)",
+        calls=joined(", ", (one.name for one in calls)),
+    )
     wrong, good = [], []
     for one in calls:
         record = one.attempt.record
         if record is None:
-            wrong.append(f"{one.name}: {missed(one.attempt)}")
+            wrong.append(concatenated((one.name, ": ", missed(one.attempt))))
         elif record.answered != (MIME[one.name].lower(),):
-            wrong.append(f"{one.name}: answered {', '.join(record.answered) or 'no codec'}")
+            wrong.append(
+                _(
+                    "{name}: answered {answered}",
+                    name=one.name,
+                    answered=joined(", ", record.answered) or _("no codec"),
+                )
+            )
         elif not record.media.received:
-            wrong.append(f"{one.name}: no packet came back")
+            wrong.append(_("{name}: no packet came back", name=one.name))
         else:
-            good.append(f"{one.name}: {record.media.received} packets back")
+            good.append(
+                _("{name}: {received} packets back", name=one.name, received=record.media.received)
+            )
     if wrong:
-        return failed("; ".join(wrong), required, evidence_of(calls))
-    return passed("; ".join(good), required, evidence_of(calls))
+        return failed(joined("; ", wrong), required, evidence_of(calls))
+    return passed(joined("; ", good), required, evidence_of(calls))
 
 
 @deep_check(
     id="call.codecs",
-    title="A call by each voice codec alone is answered",
+    title=_("A call by each voice codec alone is answered"),
     severity=Severity.HIGH,
     requirements=("R06",),
-    remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
+    remedy=with_note(
+        "{ssh} asterisk -rx 'core show translation'",
+        _("is codec_opus there? then: {install}", install=INSTALL),
+    ),
     needs=("call.tone",),
 )
 @keeping_marks
@@ -71,41 +86,66 @@ def judge_speech(
     disturbance, here or there, is told but is not taken for how the site sounds.
     """
     limit_of = _by_codec(limits)
-    required = "; ".join(
-        f"{name}: {limit_of[name]['least_intact']:.0%} of the speech intact, "
-        f"bands within {limit_of[name]['most_distance_db']:g} dB"
-        for name in (calls[0].name for calls in takes)
+    required = joined(
+        "; ",
+        (
+            _(
+                "{name}: {least_intact:.0%} of the speech intact, bands within "
+                "{most_distance_db:g} dB",
+                name=name,
+                least_intact=limit_of[name]["least_intact"],
+                most_distance_db=limit_of[name]["most_distance_db"],
+            )
+            for name in (calls[0].name for calls in takes)
+        ),
     )
     told, wrong, heard_any = [], False, False
     for calls in takes:
         name = calls[0].name
         if all(one.attempt.record is None for one in calls):
-            told.append(f"{name}: no call")
+            told.append(_("{name}: no call", name=name))
             continue
         heard_any = True
         middle = sorted(calls, key=_clarity)[len(calls) // 2]
         wrong = wrong or _poor(middle, limit_of[name])
         speech = _speech_heard(middle)
         if speech is None:
-            told.append(f"{name}: the speech did not come back")
+            told.append(_("{name}: the speech did not come back", name=name))
             continue
-        told.append(f"{name}: {speech.intact:.0%} intact, bands {speech.distance_db:.2f} dB off")
+        told.append(
+            _(
+                "{name}: {intact:.0%} intact, bands {distance_db:.2f} dB off",
+                name=name,
+                intact=speech.intact,
+                distance_db=speech.distance_db,
+            )
+        )
         if len(calls) > 1:
             shares = ", ".join(f"{_clarity(one)[0]:.0%}" for one in calls)
-            told.append(f"{name}, the middle of {len(calls)} calls: {shares}")
+            told.append(
+                _(
+                    "{name}, the middle of {count} calls: {shares}",
+                    name=name,
+                    count=len(calls),
+                    shares=shares,
+                )
+            )
     every = [one for calls in takes for one in calls]
     evidence = f"{_scores(every)}\n\n{evidence_of(every)}"
     if not heard_any:
-        return skipped("no call was there to listen to", required, evidence)
-    return (failed if wrong else passed)("; ".join(told), required, evidence)
+        return skipped(_("no call was there to listen to"), required, evidence)
+    return (failed if wrong else passed)(joined("; ", told), required, evidence)
 
 
 @deep_check(
     id="call.speech",
-    title="Speech comes back as it was, by each voice codec",
+    title=_("Speech comes back as it was, by each voice codec"),
     severity=Severity.HIGH,
     requirements=("R05", "R06", "R24"),
-    remedy="ping -c 50 -i 0.2 {address}  # lost packets? then the network; if none: {install}",
+    remedy=with_note(
+        "ping -c 50 -i 0.2 {address}",
+        _("lost packets? then the network; if none: {install}", install=INSTALL),
+    ),
     needs=("call.tone",),
 )
 @keeping_marks
@@ -148,43 +188,70 @@ def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
 
 
 def _scores(calls: Sequence[Named]) -> str:
-    rows = ["codec  intact  distance  louder by  begins after"]
+    rows = [_("codec  intact  distance  louder by  begins after")]
     for one in calls:
         speech = _speech_heard(one)
         if speech is not None:
             rows.append(
-                f"{one.name:<5}  {speech.intact:>6.1%}  {speech.distance_db:>5.2f} dB  "
-                f"{speech.gain_db:>6.1f} dB  {speech.delay_ms:>8.0f} ms"
+                _(
+                    "{name:<5}  {intact:>6.1%}  {distance_db:>5.2f} dB  {gain_db:>6.1f} dB  "
+                    "{delay_ms:>8.0f} ms",
+                    name=one.name,
+                    intact=speech.intact,
+                    distance_db=speech.distance_db,
+                    gain_db=speech.gain_db,
+                    delay_ms=speech.delay_ms,
+                )
             )
-    return "\n".join([*rows, "Our own measure, no MOS-LQO of ITU-T P.862 or P.863."])
+    return "\n".join([*rows, _("Our own measure, no MOS-LQO of ITU-T P.862 or P.863.")])
 
 
 def judge_video(calls: Sequence[Named], least: int) -> Judgement:
     """R06, R23: pictures come back, by each video codec."""
-    required = f"at least {least} pictures back by each of {', '.join(c.name for c in calls)}"
+    required = _(
+        "at least {least} pictures back by each of {calls}",
+        least=least,
+        calls=joined(", ", (c.name for c in calls)),
+    )
     wrong, told = False, []
     for one in calls:
         record = one.attempt.record
         if record is None:
             wrong = True
-            told.append(f"{one.name}: {missed(one.attempt)}")
+            told.append(concatenated((one.name, ": ", missed(one.attempt))))
             continue
         seen = record.video
         packets = sum(m.packets for m in record.arrived if m.kind == marks.VIDEO)
         pictures = seen.received if seen else 0
-        size = f" of {seen.width}x{seen.height}" if seen and pictures else ""
+        size = (
+            _(" of {width}x{height}", width=seen.width, height=seen.height)
+            if seen and pictures
+            else ""
+        )
         sent = seen.sent if seen else 0
-        told.append(f"{one.name}: {pictures} pictures{size} back of {sent}, {packets} packets")
+        told.append(
+            _(
+                "{name}: {pictures} pictures{size} back of {sent}, {packets} packets",
+                name=one.name,
+                pictures=pictures,
+                size=size,
+                sent=sent,
+                packets=packets,
+            )
+        )
         wrong = wrong or pictures < least
-    return (failed if wrong else passed)("; ".join(told), required, evidence_of(calls))
+    return (failed if wrong else passed)(joined("; ", told), required, evidence_of(calls))
 
 
 @deep_check(
     id="call.video",
-    title="Pictures sent into a call come back",
+    title=_("Pictures sent into a call come back"),
     severity=Severity.MEDIUM,
     requirements=("R06", "R23"),
-    remedy="{ssh} asterisk -rx 'core show codecs video'  # vp8 and h264? then: {install}",
+    remedy=with_note(
+        "{ssh} asterisk -rx 'core show codecs video'",
+        _("vp8 and h264? then: {install}", install=INSTALL),
+    ),
     needs=("call.tone",),
 )
 @keeping_marks

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ucontact_appliance.checks.call import caller
-from ucontact_appliance.checks.deep_calls import calls_by_codec, deep_check, keeping_marks, missed
+from ucontact_appliance.checks.call import caller, missed
+from ucontact_appliance.checks.deep_calls import calls_by_codec, deep_check, keeping_marks
 from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
 from ucontact_appliance.clients import marks
 from ucontact_appliance.clients.calls import REFLEXIVE, RELAY
 from ucontact_appliance.facts.call import HERTZ, Attempt
 from ucontact_appliance.facts.deep_calls import WAY_SECONDS, way_calls
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.ports import ports_for
 
 _LEAST_SHARE = 0.7  # of the tone's time
@@ -24,20 +25,26 @@ def _ways(subject: Subject) -> dict[str, Attempt]:
 
 def judge_reflexive(attempt: Attempt) -> Judgement:
     """R03: media finds its way by nothing but what the STUN server told."""
-    required = "media both ways when only the address that the site's STUN server told is offered"
+    required = _(
+        "media both ways when only the address that the site's STUN server told is offered"
+    )
     record = attempt.record
     if record is None:
         return failed(missed(attempt), required, attempt.evidence)
-    offered = ", ".join(record.offered_ways)
+    offered = joined(", ", record.offered_ways)
     evidence = f"{_way(attempt)}\n{attempt.evidence}"
     if record.heard.seconds < WAY_SECONDS * _LEAST_SHARE:
-        return failed(f"offered {offered}; {_tone(attempt)}", required, evidence)
-    return passed(f"offered {offered}; {_tone(attempt)}", required, evidence)
+        return failed(
+            _("offered {offered}; {tone}", offered=offered, tone=_tone(attempt)), required, evidence
+        )
+    return passed(
+        _("offered {offered}; {tone}", offered=offered, tone=_tone(attempt)), required, evidence
+    )
 
 
 @deep_check(
     id="call.stun",
-    title="A call finds its way by the STUN server alone",
+    title=_("A call finds its way by the STUN server alone"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
@@ -50,7 +57,7 @@ def _stun(subject: Subject) -> Judgement:
 
 def judge_relay(attempt: Attempt) -> Judgement:
     """R03: media runs through the TURN server, and only there."""
-    required = "media both ways when only a relay of the site's TURN server is offered"
+    required = _("media both ways when only a relay of the site's TURN server is offered")
     record = attempt.record
     if record is None:
         return failed(missed(attempt), required, attempt.evidence)
@@ -58,9 +65,18 @@ def judge_relay(attempt: Attempt) -> Judgement:
     relayed = sum(one.packets for one in record.arrived if one.kind == marks.RELAYED)
     beside = sum(one.packets for one in record.arrived if one.kind in (marks.AUDIO, marks.VIDEO))
     if not record.chosen_way[0].startswith(f"{RELAY} ") or beside:
-        seen = f"chose {record.chosen_way[0] or 'no way'}; {beside} packets went past the relay"
+        seen = _(
+            "chose {chosen_way}; {beside} packets went past the relay",
+            chosen_way=record.chosen_way[0] or _("no way"),
+            beside=beside,
+        )
         return failed(seen, required, evidence)
-    observed = f"{record.chosen_way[0]}; {relayed} packets through it; {_tone(attempt)}"
+    observed = _(
+        "{chosen_way}; {relayed} packets through it; {tone}",
+        chosen_way=record.chosen_way[0],
+        relayed=relayed,
+        tone=_tone(attempt),
+    )
     if record.heard.seconds < WAY_SECONDS * _LEAST_SHARE:
         return failed(observed, required, evidence)
     return passed(observed, required, evidence)
@@ -68,7 +84,7 @@ def judge_relay(attempt: Attempt) -> Judgement:
 
 @deep_check(
     id="call.relay",
-    title="A call runs through the TURN relay alone",
+    title=_("A call runs through the TURN relay alone"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
@@ -81,17 +97,33 @@ def _relay(subject: Subject) -> Judgement:
 
 def _tone(attempt: Attempt) -> str:
     assert attempt.record is not None
-    return f"{HERTZ:g} Hz came back for {attempt.record.heard.seconds:.1f} s"
+    return _(
+        "{hertz:g} Hz came back for {seconds:.1f} s",
+        hertz=HERTZ,
+        seconds=attempt.record.heard.seconds,
+    )
 
 
 def _way(attempt: Attempt) -> str:
     assert attempt.record is not None
     record = attempt.record
-    arrived = (f"{one.kind} from {one.source}: {one.packets} packets" for one in record.arrived)
+    arrived = (
+        _(
+            "{kind} from {source}: {packets} packets",
+            kind=one.kind,
+            source=one.source,
+            packets=one.packets,
+        )
+        for one in record.arrived
+    )
     return "\n".join(
         [
-            f"offered: {', '.join(record.offered_ways)}",
-            f"chosen: {record.chosen_way[0]} to {record.chosen_way[1]}",
+            _("offered: {offered_ways}", offered_ways=joined(", ", record.offered_ways)),
+            _(
+                "chosen: {chosen_way} to {chosen_way2}",
+                chosen_way=record.chosen_way[0],
+                chosen_way2=record.chosen_way[1],
+            ),
             *arrived,
         ]
     )

@@ -24,26 +24,27 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.clients import marks
 from ucontact_appliance.facts.call import Attempt
+from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
 
-_DSCP_NAMES = {46: "EF", 34: "AF41", 24: "CS3", 0: "none"}
+_DSCP_NAMES = {46: "EF", 34: "AF41", 24: "CS3", 0: _("unmarked")}
 _NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show transports'"
 
 
 def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int) -> Judgement:
     """R07: SIP over WebSockets arrives with its DSCP."""
-    required = f"every segment of SIP over WSS arrives marked {_dscp(expected)} (R07)"
+    required = _("every segment of SIP over WSS arrives marked {dscp} (R07)", dscp=_dscp(expected))
     if seen is None:
-        return skipped("not to be seen from here: marks of TCP take root, and IPv4", required)
+        return skipped(_("not to be seen from here: marks of TCP take root, and IPv4"), required)
     counts = dict(seen)
     if not counts:
-        return skipped("no segment of the call's connection was seen", required)
+        return skipped(_("no segment of the call's connection was seen"), required)
     observed = _counted(counts)
     return _judged_mark(counts, expected, observed, required, observed)
 
 
 @deep_check(
     id="call.signalling_marks",
-    title="Signalling arrives with its priority mark",
+    title=_("Signalling arrives with its priority mark"),
     severity=Severity.MEDIUM,
     requirements=("R07",),
     remedy=_NFT,
@@ -52,33 +53,43 @@ def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int
 def _signalling_marks(subject: Subject) -> Judgement:
     record = first_call(subject).record
     if record is None:
-        return skipped("the call did not live long enough to tell")
+        return skipped(_("the call did not live long enough to tell"))
     return judge_signalling_marks(record.signalling, WANTED["marks"]["signalling"])
 
 
 def _judged_mark(
-    counts: Mapping[int, int], expected: int, observed: str, required: str, evidence: str
+    counts: Mapping[int, int], expected: int, observed: Message, required: Message, evidence: str
 ) -> Judgement:
     if set(counts) == {expected}:
         return passed(observed, required, evidence)
     if expected in counts or set(counts) != {0}:
         return failed(observed, required, evidence)
-    note = "the server does not mark, or a switch or router on the way takes the marks off"
-    return failed(f"{observed}: {note}", required, evidence)
+    note = _("the server does not mark, or a switch or router on the way takes the marks off")
+    return failed(
+        concatenated((observed, ": ", note)),
+        required,
+        evidence,
+    )
 
 
-def _dscp(number: int) -> str:
+def _dscp(number: int) -> Message:
     name = _DSCP_NAMES.get(number)
-    return f"{name} ({number})" if name else str(number)
+    return concatenated((name, f" ({number})")) if name else verbatim(str(number))
 
 
-def _counted(counts: Mapping[int, int]) -> str:
-    return ", ".join(f"{count} packets {_dscp(dscp)}" for dscp, count in sorted(counts.items()))
+def _counted(counts: Mapping[int, int]) -> Message:
+    return joined(
+        ", ",
+        (
+            _("{count} packets {dscp}", count=count, dscp=_dscp(dscp))
+            for dscp, count in sorted(counts.items())
+        ),
+    )
 
 
 def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
     """R07: sound arrives with its DSCP."""
-    required = f"every audio packet arrives marked {_dscp(expected)} (R07)"
+    required = _("every audio packet arrives marked {dscp} (R07)", dscp=_dscp(expected))
     arrived = [
         one
         for attempt in calls
@@ -92,18 +103,18 @@ def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
     )
     counts = _by_mark(one for one in arrived if one.kind == marks.AUDIO)
     if not counts:
-        return skipped("no audio packet came directly", required, evidence)
+        return skipped(_("no audio packet came directly"), required, evidence)
     pictures = _by_mark(one for one in arrived if one.kind == marks.VIDEO)
-    observed = f"audio: {_counted(counts)}"
+    observed = _("audio: {counted}", counted=_counted(counts))
     if pictures:
         # RFC 8843: with BUNDLE pictures travel in the sound's own stream.
-        observed += f"; pictures in the same stream: {_counted(pictures)}"
+        observed += _("; pictures in the same stream: {counted}", counted=_counted(pictures))
     return _judged_mark(counts, expected, observed, required, evidence)
 
 
 @deep_check(
     id="call.marks",
-    title="Media arrives with its priority mark",
+    title=_("Media arrives with its priority mark"),
     severity=Severity.MEDIUM,
     requirements=("R07",),
     remedy=_NFT,

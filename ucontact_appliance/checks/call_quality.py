@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ucontact_appliance.checks.call import caller
+from ucontact_appliance.checks.call import STEPS, caller
 from ucontact_appliance.checks.deep_calls import WANTED, deep_check, first_call
 from ucontact_appliance.checks.model import (
     Judgement,
@@ -28,6 +28,7 @@ from ucontact_appliance.clients.calls import (
 )
 from ucontact_appliance.facts.call import Attempt
 from ucontact_appliance.facts.deep_calls import keeps_marks, quality_call
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.tables import network
 
 # What each step is called in data/deep.yml.
@@ -48,35 +49,40 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
     Of several calls the middle one counts, as for `judge_speech`.
     """
     limit = network()["voip"]
-    required = (
-        f"round trip below {limit.latency_ms} ms, jitter below {limit.jitter_ms} ms, "
-        f"loss below {limit.loss_percent:g} %"
+    required = _(
+        "round trip below {latency_ms} ms, jitter below {jitter_ms} ms, loss below "
+        "{loss_percent:g} %",
+        latency_ms=limit.latency_ms,
+        jitter_ms=limit.jitter_ms,
+        loss_percent=limit.loss_percent,
     )
     made = [call.record for call in calls if call.record is not None]
     if not made:
-        return skipped("the call did not live long enough to tell", required)
+        return skipped(_("the call did not live long enough to tell"), required)
     middle = sorted(made, key=lambda record: _disturbance(record.media))[len(made) // 2]
     media = middle.media
     told = [_in_words(media)]
     if len(made) > 1:
         shares = ", ".join(f"{max(_lost_percent(record.media)):.1f} %" for record in made)
-        told.append(f"the middle of {len(made)} calls, which lost {shares}")
-    observed = "; ".join(told)
+        told.append(
+            _("the middle of {count} calls, which lost {shares}", count=len(made), shares=shares)
+        )
+    observed = joined("; ", told)
     evidence = "\n\n".join(record.evidence for record in made)
     if _is_disturbed(media):
         return failed(observed, required, evidence)
     if media.round_trip is None or media.lost_there is None:
         # The far side's reports (RTCP) tell both: without them half of the way is unknown.
-        return skipped(f"not wholly measured: {observed}", required, evidence)
+        return skipped(_("not wholly measured: {observed}", observed=observed), required, evidence)
     return passed(observed, required, evidence)
 
 
 @deep_check(
     id="call.quality",
-    title="Loss, jitter and round trip are those of a good call",
+    title=_("Loss, jitter and round trip are those of a good call"),
     severity=Severity.HIGH,
     requirements=("R24",),
-    remedy="ping -c 50 -i 0.2 {address}  # from an agent's desk too",
+    remedy=with_note("ping -c 50 -i 0.2 {address}", _("from an agent's desk too")),
     needs=("call.tone",),
 )
 def _quality(subject: Subject) -> Judgement:
@@ -124,43 +130,67 @@ def _is_disturbed(media: Media) -> bool:
 def _in_words(media: Media) -> str:
     """Return what was measured of a call, in words."""
     if not media.received or not media.sent:
-        return f"{media.sent} packets sent, {media.received} received"
-    there = "an unknown number" if media.lost_there is None else str(media.lost_there)
+        return _(
+            "{sent} packets sent, {received} received", sent=media.sent, received=media.received
+        )
+    there = _("an unknown number") if media.lost_there is None else str(media.lost_there)
     trip_ms = None if media.round_trip is None else media.round_trip * 1000
-    told = (
-        f"{media.received} packets back, {media.lost} lost ({_lost_percent(media)[0]:.1f} %), "
-        f"{there} lost on the way there; jitter {media.jitter * 1000:.1f} ms; round trip "
-        f"{'not reported' if trip_ms is None else f'{trip_ms:.1f} ms'}"
+    told = _(
+        "{received} packets back, {lost} lost ({lost_percent:.1f} %), {there} lost "
+        "on the way there; jitter {jitter:.1f} ms; round trip {value}",
+        received=media.received,
+        lost=media.lost,
+        lost_percent=_lost_percent(media)[0],
+        there=there,
+        jitter=media.jitter * 1000,
+        value=_("not reported") if trip_ms is None else _("{trip_ms:.1f} ms", trip_ms=trip_ms),
     )
     if trip_ms is not None:
-        told += f" (one way about {trip_ms / 2:.1f} ms)"
+        told += _(" (one way about {trip_ms:.1f} ms)", trip_ms=trip_ms / 2)
     return told
 
 
 def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
     """How long each step of the first call took."""
-    required = ", ".join(f"{step} below {slow[name]:g} s" for step, name in _SLOW.items())
+    required = joined(
+        ", ",
+        (
+            _("{step} below {slow:g} s", step=STEPS[step], slow=slow[name])
+            for step, name in _SLOW.items()
+        ),
+    )
     table = [("step", "took", "slow from")]
     late = []
     for step, seconds in attempt.steps:
         limit = slow.get(_SLOW.get(step, ""))
-        table.append((step, f"{seconds * 1000:.0f} ms", "" if limit is None else f"{limit:g} s"))
+        table.append(
+            (
+                step,
+                f"{seconds * 1000:.0f} ms",
+                "" if limit is None else f"{limit:g} s",
+            )
+        )
         if limit is not None and seconds >= limit:
-            late.append(f"{step} took {seconds:.1f} s")
+            late.append(_("{step} took {seconds:.1f} s", step=STEPS[step], seconds=seconds))
     evidence = "\n".join(f"{one:<22}{two:>10}  {three}".rstrip() for one, two, three in table)
     if not attempt.steps:
-        return skipped("the call took no step", required)
+        return skipped(_("the call took no step"), required)
     if late:
-        return warned("; ".join(late), required, evidence)
-    timed = ", ".join(
-        f"{step} {seconds * 1000:.0f} ms" for step, seconds in attempt.steps if step in _SLOW
+        return warned(joined("; ", late), required, evidence)
+    timed = joined(
+        ", ",
+        (
+            _("{step} {seconds:.0f} ms", step=STEPS[step], seconds=seconds * 1000)
+            for step, seconds in attempt.steps
+            if step in _SLOW
+        ),
     )
     return passed(timed, required, evidence)
 
 
 @deep_check(
     id="call.times",
-    title="Each step of a call takes its time and no more",
+    title=_("Each step of a call takes its time and no more"),
     severity=Severity.MEDIUM,
     requirements=("R02", "R03"),
     remedy="{ssh} asterisk -rx 'core show taskprocessors'",

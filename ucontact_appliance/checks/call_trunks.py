@@ -15,14 +15,15 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.asterisk import snapshot
 from ucontact_appliance.facts.trunk_calls import TrunkCall, trunk_call
+from ucontact_appliance.language.messages import _, concatenated, joined
 
 _AWAY = "Unavail"  # of a contact that does not answer OPTIONS
 _OUTCOMES = {
-    "BUSY": "busy",
-    "NOANSWER": "not answered",
-    "CANCEL": "ended before an answer",
-    "CONGESTION": "refused: no line is free, or the number is not in service",
-    "CHANUNAVAIL": "the trunk can't be used",
+    "BUSY": _("busy"),
+    "NOANSWER": _("not answered"),
+    "CANCEL": _("ended before an answer"),
+    "CONGESTION": _("refused: no line is free, or the number is not in service"),
+    "CHANUNAVAIL": _("the trunk can't be used"),
 }
 
 
@@ -38,32 +39,43 @@ def judge_trunks(
     `silent` are trunks that answer no OPTIONS: that is another check's finding. `without` are those
     that name no number.
     """
-    required = f"each trunk's test number answers within {within:g} s"
+    required = _("each trunk's test number answers within {within:g} s", within=within)
     beside = []
     if silent:
-        beside.append(f"not called, as it does not answer (asterisk.trunks): {', '.join(silent)}")
+        beside.append(
+            _(
+                "not called, as it does not answer (asterisk.trunks): {silent}",
+                silent=joined(", ", silent),
+            )
+        )
     if without:
-        beside.append(f"no test_number in site.yml: {', '.join(without)}")
+        beside.append(_("no test_number in site.yml: {without}", without=joined(", ", without)))
     if not calls:
-        return skipped("; ".join(beside) or "the site has no trunks", required)
+        return skipped(joined("; ", beside) or _("the site has no trunks"), required)
     told, worst = [], Verdict.PASS
     for call in calls:
         if call.outcome == "ANSWER" and call.answered_after is not None:
-            told.append(f"{call.trunk}: answered after {call.answered_after:.1f} s")
+            told.append(
+                _(
+                    "{trunk}: answered after {answered_after:.1f} s",
+                    trunk=call.trunk,
+                    answered_after=call.answered_after,
+                )
+            )
             if call.answered_after > within and worst is Verdict.PASS:
                 worst = Verdict.WARN
             continue
         worst = Verdict.FAIL
-        sip = f" (SIP {call.status} {call.reason})".replace(" )", ")") if call.status else ""
-        why = _OUTCOMES.get(call.outcome, call.outcome.lower() or "it was not seen to end")
-        told.append(f"{call.trunk}: {why}{sip}")
+        sip = f" (SIP {call.status} {call.reason}".rstrip() + ")" if call.status else ""
+        why = _OUTCOMES.get(call.outcome, call.outcome.lower() or _("it was not seen to end"))
+        told.append(concatenated((f"{call.trunk}: ", why, sip)))
     evidence = "\n\n".join(f"{call.number} through {call.trunk}\n{call.evidence}" for call in calls)
-    return Judgement(worst, "; ".join([*told, *beside]), required, evidence)
+    return Judgement(worst, joined("; ", [*told, *beside]), required, evidence)
 
 
 @deep_check(
     id="call.trunks",
-    title="A call goes out through each trunk",
+    title=_("A call goes out through each trunk"),
     severity=Severity.HIGH,
     requirements=("R04",),
     remedy="{ssh} asterisk -rx 'pjsip show contacts' && "

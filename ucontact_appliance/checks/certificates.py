@@ -25,6 +25,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts import tls
 from ucontact_appliance.facts.certificates import FOLDER, KeyFile, Mode, Pair, modes, pair, web_keys
+from ucontact_appliance.language.messages import _, joined, verbatim, with_note
 from ucontact_appliance.planning.certificates import days_left, names_of, spki_pin
 from ucontact_appliance.planning.chains import judge_served
 from ucontact_appliance.planning.model import Role
@@ -53,36 +54,43 @@ _ANSWERS = {
 
 def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
     """Chain, key, names and dates of a pair on disk are sound."""
-    required = f"key, chain and dates are sound, for {', '.join(names)}"
+    required = _("key, chain and dates are sound, for {names}", names=joined(", ", names))
     if not found.chain.strip():
-        return failed("there is no certificate", required, found.evidence)
+        return failed(_("there is no certificate"), required, found.evidence)
     problems = judge_served(
         found.chain.encode(), found.public.encode(), found.roots.encode(), names, now
     )
     if problems:
-        return failed(problems[0].what, required, "\n".join(str(problem) for problem in problems))
+        return failed(
+            verbatim(problems[0].what), required, "\n".join(str(problem) for problem in problems)
+        )
     leaf = _leaf(found)
     return passed(
-        f"issued by {leaf.issuer.rfc4514_string()} for {', '.join(names_of(leaf))}", required
+        _(
+            "issued by {rfc4514_string} for {names_of}",
+            rfc4514_string=leaf.issuer.rfc4514_string(),
+            names_of=joined(", ", names_of(leaf)),
+        ),
+        required,
     )
 
 
 @check(
     id="certificates.portal",
-    title="The portal's key and certificate on disk are sound",
+    title=_("The portal's key and certificate on disk are sound"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R02"),
     remedy="{install}",
 )
 def _portal(subject: Subject) -> Judgement:
     if not _serves_portal(subject):
-        return skipped("this host does not serve the portal")
+        return skipped(_("this host does not serve the portal"))
     return judge_pair(subject.facts.get(pair, *_PORTAL), (subject.site.fqdn,), subject.now)
 
 
 @check(
     id="certificates.internal",
-    title="The internal key and certificate on disk are sound",
+    title=_("The internal key and certificate on disk are sound"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",
@@ -94,7 +102,7 @@ def _internal(subject: Subject) -> Judgement:
 
 def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
     """Days until the first certificate of any chain on disk, or its root, expires."""
-    required = f"no certificate expires within {WARN_DAYS} days"
+    required = _("no certificate expires within {warn_days} days", warn_days=WARN_DAYS)
     certificates = [
         certificate
         for one in found
@@ -108,16 +116,18 @@ def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
         for certificate in dict.fromkeys(certificates)
     )
     title = first.subject.rfc4514_string() or ", ".join(names_of(first))
-    told = f"{title}: {left} days left"
+    told = _("{title}: {left} days left", title=title, left=left)
     return Judgement(verdict_on(left), told, required, evidence)
 
 
 @check(
     id="certificates.dates",
-    title="No certificate is about to expire",
+    title=_("No certificate is about to expire"),
     severity=Severity.HIGH,
     requirements=("R01",),
-    remedy="{install}  # with source 'files': put the renewed chain and key in place first",
+    remedy=with_note(
+        "{install}", _("with source 'files': put the renewed chain and key in place first")
+    ),
     needs=("certificates.portal", "certificates.internal"),
 )
 def _dates(subject: Subject) -> Judgement:
@@ -127,13 +137,15 @@ def _dates(subject: Subject) -> Judgement:
 
 def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -> Judgement:
     """What the service hands out is what lies on disk, in `name`.pem."""
-    required = f"port {port} serves {FOLDER}/{name}.pem"
+    required = _("port {port} serves {folder}/{name}.pem", port=port, folder=FOLDER, name=name)
     on_disk = _leaf(found)
     live = x509.load_der_x509_certificate(served)
     evidence = f"on disk: {_told(on_disk)}\nserved: {_told(live)}"
     if served != on_disk.public_bytes(Encoding.DER):
-        return failed("another certificate is served", required, evidence)
-    return passed(f"serial {live.serial_number:x}", required, evidence)
+        return failed(_("another certificate is served"), required, evidence)
+    return passed(
+        _("serial {serial_number:x}", serial_number=live.serial_number), required, evidence
+    )
 
 
 def _served(port_id: str, role: Role, reload: str, requirement: str) -> Check:
@@ -141,7 +153,7 @@ def _served(port_id: str, role: Role, reload: str, requirement: str) -> Check:
 
     @check(
         id=f"certificates.served.{port_id}",
-        title=f"Port {port} serves the certificate that lies on disk",
+        title=_("Port {port} serves the certificate that lies on disk", port=port),
         severity=Severity.HIGH,
         requirements=(requirement,),
         remedy=f"{{ssh}} {reload}",
@@ -165,19 +177,21 @@ def judge_modes(found: tuple[Mode, ...]) -> Judgement:
 
     What the services can't read stops them at the next start, or at the next connection.
     """
-    required = f"private keys -rw-r----- root:{_GROUP}, folders and certificates root's alone"
+    required = _(
+        "private keys -rw-r----- root:{group}, folders and certificates root's alone", group=_GROUP
+    )
     if not found:
-        return failed(f"{FOLDER} is missing", required)
+        return failed(_("{folder} is missing", folder=FOLDER), required)
     evidence = "\n".join(one.line for one in found)
     wrong = [one for one in found if not _is_safe(one)]
     if wrong:
-        return failed("; ".join(one.line for one in wrong), required, evidence)
-    return passed("as required", required, evidence)
+        return failed(joined("; ", (one.line for one in wrong)), required, evidence)
+    return passed(_("as required"), required, evidence)
 
 
 @check(
     id="certificates.modes",
-    title="Private keys are readable by their services alone",
+    title=_("Private keys are readable by their services alone"),
     severity=Severity.CRITICAL,
     requirements=("R01",),
     remedy="{install}",
@@ -204,26 +218,37 @@ def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Ju
     `local_copy` is the backup key's path when the machine that installs is the web server itself
     and still holds it; empty otherwise.
     """
-    required = "the backup pin's private key is kept off the web server"
+    required = _("the backup pin's private key is kept off the web server")
     evidence = "\n".join(f"{one.pin} {one.path}" for one in found)
     on_server = [one.path for one in found if one.pin == backup]
     if on_server:
-        remedy = f"{{ssh}} shred -u {shlex.quote(on_server[0])}  # the installing machine keeps it"
-        return failed(f"it lies in {on_server[0]}", required, evidence, remedy)
+        remedy = with_note(
+            f"{{ssh}} shred -u {shlex.quote(on_server[0])}", _("the installing machine keeps it")
+        )
+        return failed(
+            _("it lies in {on_server}", on_server=on_server[0]), required, evidence, remedy
+        )
     if local_copy:
         return warned(
-            f"this machine serves the portal and holds {local_copy} (0600)",
+            _(
+                "this machine serves the portal and holds {local_copy} (0600)",
+                local_copy=local_copy,
+            ),
             required,
             evidence,
-            f"mv {shlex.quote(local_copy)} /media/SAFE/"
-            "  # an offline medium; installs go on without it",
+            with_note(
+                f"mv {shlex.quote(local_copy)} /media/SAFE/",
+                _("an offline medium; installs go on without it"),
+            ),
         )
-    return passed(f"none of the {len(found)} private keys there is it", required, evidence)
+    return passed(
+        _("none of the {count} private keys there is it", count=len(found)), required, evidence
+    )
 
 
 @check(
     id="certificates.backup",
-    title="The backup pin's key is kept off the web server",
+    title=_("The backup pin's key is kept off the web server"),
     severity=Severity.MEDIUM,
     requirements=("R10",),
     remedy="{install}",
@@ -233,7 +258,7 @@ def _backup(subject: Subject) -> Judgement:
     public = subject.state.pki / "hpkp-backup.pub.pem"
     pem = subject.facts.here(_content, public)
     if pem is None:
-        return failed("no backup pin was made", f"{public} exists")
+        return failed(_("no backup pin was made"), _("{public} exists", public=public))
     key = subject.state.pki / _BACKUP_KEY
     local_copy = subject.host.is_local and subject.facts.here(_is_there, key)
     return judge_backup(subject.facts.get(web_keys), spki_pin(pem), str(key) if local_copy else "")
@@ -245,7 +270,11 @@ def _leaf(found: Pair) -> x509.Certificate:
 
 def _told(certificate: x509.Certificate) -> str:
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-    return f"serial {certificate.serial_number:x}, until {until}"
+    return _(
+        "serial {serial_number:x}, until {until}",
+        serial_number=certificate.serial_number,
+        until=until,
+    )
 
 
 def _serves_portal(subject: Subject) -> bool:

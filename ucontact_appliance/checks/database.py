@@ -26,26 +26,33 @@ from ucontact_appliance.facts.database import (
     start,
     writable,
 )
+from ucontact_appliance.language.messages import Message, _, joined, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 
 _LIMITS = load_data("database")["patience"]
 _OFF = "OFF"
 # MySQL before 8.0.22 knows the former name alone, MySQL 8.4 and later today's alone.
-_SHOW_REPLICA = "{ssh} mysql -E -e 'SHOW REPLICA STATUS'  # Last_Error there says what to mend"
-_SHOW_SLAVE = "{ssh} mysql -E -e 'SHOW SLAVE STATUS'  # Last_Error there says what to mend"
+_SHOW_REPLICA = with_note(
+    "{ssh} mysql -E -e 'SHOW REPLICA STATUS'", _("Last_Error there says what to mend")
+)
+_SHOW_SLAVE = with_note(
+    "{ssh} mysql -E -e 'SHOW SLAVE STATUS'", _("Last_Error there says what to mend")
+)
 _START_ONLY = "innodb_read_only"  # set when the server starts, and never while it runs
 
 
 def judge_start(found: Start) -> Judgement:
     """A server that recovers for minutes at each start is ended by systemd one day."""
     slow = float(_LIMITS["start_seconds"])
-    required = f"ready within {slow:g} s of its start"
+    required = _("ready within {slow:g} s of its start", slow=slow)
     if found.seconds is None:
-        return skipped("systemd does not tell when it became ready", required, found.evidence)
-    observed = f"ready after {found.seconds:.1f} s"
+        return skipped(_("systemd does not tell when it became ready"), required, found.evidence)
+    observed = _("ready after {seconds:.1f} s", seconds=found.seconds)
     if found.limit is not None and found.seconds > found.limit / 2:
-        told = f"{observed}: systemd ends it after {found.limit:.0f} s"
+        told = _(
+            "{observed}: systemd ends it after {limit:.0f} s", observed=observed, limit=found.limit
+        )
         return failed(told, required, found.evidence)
     judge = warned if found.seconds > slow else passed
     return judge(observed, required, found.evidence)
@@ -53,10 +60,10 @@ def judge_start(found: Start) -> Judgement:
 
 @check(
     id="mysql.start",
-    title="MySQL starts in good time",
+    title=_("MySQL starts in good time"),
     severity=Severity.MEDIUM,
     requirements=("R16",),
-    remedy="{ssh} journalctl -u mysql --no-pager -n 60  # recovery, or a slow disk",
+    remedy=with_note("{ssh} journalctl -u mysql --no-pager -n 60", _("recovery, or a slow disk")),
     role=Role.DATABASE,
     needs=("mysql.service",),
 )
@@ -67,22 +74,24 @@ def _start(subject: Subject) -> Judgement:
 def judge_replication(found: Replication) -> Judgement:
     """The appliance sets none up; where somebody did, it has to work."""
     behind = int(_LIMITS["replica_seconds"])
-    required = f"none, or one that runs and is less than {behind} s behind"
+    required = _("none, or one that runs and is less than {behind} s behind", behind=behind)
     if not found.channels:
-        return passed("the server copies from no other", required)
+        return passed(_("the server copies from no other"), required)
     stopped = [
-        f"{name} is {channel.get(name, 'unknown')}"
+        _("{name} is {channel}", name=name, channel=channel.get(name) or _("unknown"))
         for channel in found.channels
         for name in ("Replica_IO_Running", "Replica_SQL_Running")
         if channel.get(name) != "Yes"
     ]
     if stopped:
-        return failed(", ".join(stopped), required, found.evidence, _shows(found))
+        return failed(joined(", ", stopped), required, found.evidence, _shows(found))
     late = [channel.get("Seconds_Behind_Source", "") for channel in found.channels]
     if not all(seconds.isdigit() for seconds in late):
-        return failed("how far it is behind is not known", required, found.evidence, _shows(found))
+        return failed(
+            _("how far it is behind is not known"), required, found.evidence, _shows(found)
+        )
     most = max(map(int, late))
-    observed = f"it runs, {most} s behind"
+    observed = _("it runs, {most} s behind", most=most)
     if most >= behind:
         return failed(observed, required, found.evidence, _shows(found))
     return passed(observed, required, found.evidence)
@@ -90,7 +99,7 @@ def judge_replication(found: Replication) -> Judgement:
 
 @check(
     id="mysql.replication",
-    title="Replication works, if there is any",
+    title=_("Replication works, if there is any"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy=_SHOW_REPLICA,
@@ -109,30 +118,37 @@ def _shows(found: Replication) -> str:
 def judge_writable(found: Writable) -> Judgement:
     """The services write here: a server that only reads is at fault, a replica too."""
     limit = int(_LIMITS["lock_seconds"])
-    required = f"no variable forbids writing, and no global read lock is held for {limit} s"
+    required = _(
+        "no variable forbids writing, and no global read lock is held for {limit} s", limit=limit
+    )
     stuck = _stuck_seconds(found)
     if stuck is not None and stuck >= limit:
         # Before the variables: the installation in their remedy would wait for the lock as well.
         return failed(_lock(found, stuck), required, found.evidence, _ending(found))
     on = [name for name in FORBIDDING if found.variables.get(name, _OFF) != _OFF]
     if on:
-        told = ", ".join(f"{name} is {found.variables[name]}" for name in on)
+        told = joined(
+            ", ",
+            (_("{name} is {variables}", name=name, variables=found.variables[name]) for name in on),
+        )
         return failed(told, required, found.evidence, _switching_off(on))
     if found.variables["performance_schema"] == _OFF:
-        told = "performance_schema is off: the server does not tell of locks"
+        told = _("performance_schema is off: the server does not tell of locks")
         return skipped(told, required, found.evidence)
     if stuck is not None:
-        return warned(f"{_lock(found, stuck)}: a backup?", required, found.evidence)
-    return passed("nothing keeps it from writing", required, found.evidence)
+        return warned(_("{lock}: a backup?", lock=_lock(found, stuck)), required, found.evidence)
+    return passed(_("nothing keeps it from writing"), required, found.evidence)
 
 
 @check(
     id="mysql.writable",
-    title="MySQL takes writes",
+    title=_("MySQL takes writes"),
     severity=Severity.CRITICAL,
     requirements=("R16",),
-    remedy="{ssh} mysql -e 'SHOW FULL PROCESSLIST'  # who holds the lock? a backup ends by "
-    "itself, anything else by KILL and its Id",
+    remedy=with_note(
+        "{ssh} mysql -e 'SHOW FULL PROCESSLIST'",
+        _("who holds the lock? a backup ends by itself, anything else by KILL and its Id"),
+    ),
     role=Role.DATABASE,
     needs=("mysql.answers",),
 )
@@ -146,13 +162,15 @@ def _stuck_seconds(found: Writable) -> int | None:
     return max(held if found.waited is None else [*held, found.waited], default=None)
 
 
-def _lock(found: Writable, seconds: int) -> str:
+def _lock(found: Writable, seconds: int) -> Message:
     if not found.locks:
-        return f"writes have waited for a global read lock for {seconds} s"
+        return _("writes have waited for a global read lock for {seconds} s", seconds=seconds)
     first = _oldest(found)
-    return (
-        f"a global read lock is held by {first.user}, connection {first.connection}, "
-        f"for {seconds} s"
+    return _(
+        "a global read lock is held by {user}, connection {connection}, for {seconds} s",
+        user=first.user,
+        connection=first.connection,
+        seconds=seconds,
     )
 
 
@@ -160,9 +178,9 @@ def _ending(found: Writable) -> str:
     """Nothing where the holder is not known: the check's own remedy shows who it can be."""
     if not found.locks:
         return ""
-    return (
-        f"{{ssh}} mysql -e 'KILL {_oldest(found).connection}'"
-        "  # the connection that holds the lock: a backup?"
+    return with_note(
+        f"{{ssh}} mysql -e 'KILL {_oldest(found).connection}'",
+        _("the connection that holds the lock: a backup?"),
     )
 
 

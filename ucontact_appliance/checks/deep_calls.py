@@ -14,6 +14,7 @@ from ucontact_appliance.checks.call import caller
 from ucontact_appliance.checks.model import Judgement, Stage, Subject, Verdict, check
 from ucontact_appliance.facts.call import Attempt, echo_call
 from ucontact_appliance.facts.deep_calls import Named, codec_calls, keeps_marks, video_calls
+from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 
@@ -52,7 +53,10 @@ def keeping_marks(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], 
         if not subject.facts.get(keeps_marks):
             return Judgement(
                 Verdict.SKIP,
-                "the installed dialplan is of an earlier version, and keeps no mark of such calls",
+                _(
+                    "the installed dialplan is of an earlier version, and keeps no mark of such "
+                    "calls"
+                ),
                 remedy="{install}",
             )
         return judge(subject)
@@ -65,6 +69,6 @@ def evidence_of(calls: Sequence[Named]) -> str:
     return "\n\n".join(f"{one.name}\n{one.attempt.evidence}" for one in calls)
 
 
-def missed(attempt: Attempt) -> str:
+def missed(attempt: Attempt) -> Message:
     """The step that the call did not reach, and why."""
-    return f"not {attempt.missed}: {attempt.why}"
+    return _("not {missed}: {why}", missed=attempt.missed, why=attempt.why)

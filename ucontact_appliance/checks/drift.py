@@ -15,13 +15,14 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.facts.managed import fingerprints, managed_paths, written
+from ucontact_appliance.language.messages import _, joined, with_note
 
 
 def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
     """Each file's content, mode and owner are those that the newest installation left."""
-    required = "files as the newest installation wrote them"
+    required = _("files as the newest installation wrote them")
     if not then:
-        return skipped("this machine has no record of what it wrote; the next install makes one")
+        return skipped(_("this machine has no record of what it wrote; the next install makes one"))
     changed = [path for path, was in then.items() if now.get(path, was) != was]
     gone = [path for path in then if path not in now]
     evidence = "\n".join(
@@ -29,19 +30,21 @@ def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
         for path, was in then.items()
         if now.get(path) != was
     )
-    told = [f"{', '.join(changed)} changed"] if changed else []
-    told += [f"{', '.join(gone)} deleted"] if gone else []
+    told = [_("{changed} changed", changed=joined(", ", changed))] if changed else []
+    told += [_("{gone} deleted", gone=joined(", ", gone))] if gone else []
     if told:
-        return failed("; ".join(told), required, evidence)
-    return passed(f"{len(then)} files as written", required)
+        return failed(joined("; ", told), required, evidence)
+    return passed(_("{count} files as written", count=len(then)), required)
 
 
 @check(
     id="files.drift",
-    title="Managed files are as they were written",
+    title=_("Managed files are as they were written"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
-    remedy="{install}  # overwrites them: what is to stay belongs into a file of its own",
+    remedy=with_note(
+        "{install}", _("overwrites them: what is to stay belongs into a file of its own")
+    ),
 )
 def _drift(subject: Subject) -> Judgement:
     then = subject.facts.here(written, str(subject.state.managed), subject.host.name)

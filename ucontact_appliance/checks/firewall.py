@@ -34,6 +34,7 @@ from ucontact_appliance.facts.firewall import (
     source_limits,
 )
 from ucontact_appliance.facts.survey import seen_as
+from ucontact_appliance.language.messages import _, concatenated, joined, verbatim, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import OpenPort, ports_for
 
@@ -63,23 +64,23 @@ def _registry(subject: Subject) -> tuple[OpenPort, ...]:
 
 def judge_loaded(found: Firewall) -> Judgement:
     """The kernel has our table, as the file says it."""
-    required = f"nftables table inet ucontact is loaded, as {RULES} says"
+    required = _("nftables table inet ucontact is loaded, as {rules} says", rules=RULES)
     if not found.disk:
-        return failed(f"{RULES} is missing", required, found.kernel, "{install}")
+        return failed(_("{rules} is missing", rules=RULES), required, found.kernel, "{install}")
     if not found.loaded:
-        return failed("the table is not loaded: every port is open", required, found.kernel)
+        return failed(_("the table is not loaded: every port is open"), required, found.kernel)
     if found.kernel != found.wanted:
         lines = difflib.unified_diff(
             found.wanted.splitlines(), found.kernel.splitlines(), "file", "kernel", lineterm=""
         )
-        return failed("the kernel's rules are not the file's", required, "\n".join(lines))
+        return failed(_("the kernel's rules are not the file's"), required, "\n".join(lines))
     rules = sum(line.endswith("accept") for line in found.kernel.splitlines())
-    return passed(f"loaded, {rules} rules accept", required)
+    return passed(_("loaded, {rules} rules accept", rules=rules), required)
 
 
 @check(
     id="firewall.loaded",
-    title="The firewall is loaded as its file says",
+    title=_("The firewall is loaded as its file says"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy=f"{{ssh}} systemctl restart {UNIT}",
@@ -90,18 +91,18 @@ def _loaded(subject: Subject) -> Judgement:
 
 def judge_service(found: Firewall) -> Judgement:
     """The rules come back at the next boot."""
-    required = f"{UNIT} is enabled and active"
+    required = _("{unit} is enabled and active", unit=UNIT)
     evidence = f"is-enabled: {found.enabled}\nis-active: {found.active}"
     if found.enabled != "enabled":
-        return failed(found.enabled or "no such unit", required, evidence)
+        return failed(verbatim(found.enabled or _("no such unit")), required, evidence)
     if found.active != "active":
-        return failed(found.active, required, evidence)
-    return passed("enabled and active", required, evidence)
+        return failed(verbatim(found.active), required, evidence)
+    return passed(_("enabled and active"), required, evidence)
 
 
 @check(
     id="firewall.service",
-    title="The firewall comes back after a boot",
+    title=_("The firewall comes back after a boot"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy=f"{{ssh}} systemctl enable --now {UNIT}",
@@ -112,33 +113,39 @@ def _service(subject: Subject) -> Judgement:
 
 def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
     """The rules open what the registry names, to whom it names, and nothing else."""
-    required = "all is dropped but the registry's ports, each from its own networks"
+    required = _("all is dropped but the registry's ports, each from its own networks")
     chain = found.input
     evidence = "\n".join([f"policy {chain.policy}", *chain.rules])
     if chain.policy != "drop":
-        told = f"what no rule lets in is not dropped: policy {chain.policy}"
+        told = _("what no rule lets in is not dropped: policy {policy}", policy=chain.policy)
         return failed(told, required, evidence)
     openings = {rule: parse_opening(rule) for rule in chain.rules if rule not in _IP_ITSELF}
     strange = [rule for rule, opening in openings.items() if opening is None]
     if strange:
-        return failed(f"not one of our rules: {strange[0]}", required, evidence)
+        return failed(_("not one of our rules: {strange}", strange=strange[0]), required, evidence)
     ssh = {(port.protocol, port.port) for port in registry if port.id == _SSH}
     # Besides the networks for ssh, the installer's own way in is kept.
     kept = [one for one in openings.values() if one and one.single and _key(one) in ssh]
     others = [one for one in openings.values() if one and one not in kept]
     wrong = _wrong_openings(others, [port for port in registry if port.sources])
     if wrong:
-        return failed("; ".join(wrong), required, evidence)
-    told = ", ".join(dict.fromkeys(source for one in kept for source in one.sources))
-    way_in = f"; ssh is kept open for {told}" if told else ""
+        return failed(joined("; ", wrong), required, evidence)
+    told = joined(", ", dict.fromkeys(source for one in kept for source in one.sources))
+    way_in = _("; ssh is kept open for {told}", told=told) if told else ""
     return passed(
-        f"{len({_key(one) for one in others})} entries are open{way_in}", required, evidence
+        _(
+            "{count} entries are open{way_in}",
+            count=len({_key(one) for one in others}),
+            way_in=way_in,
+        ),
+        required,
+        evidence,
     )
 
 
 @check(
     id="firewall.rules",
-    title="The firewall opens the registry's ports and no others",
+    title=_("The firewall opens the registry's ports and no others"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{install}",
@@ -151,11 +158,14 @@ def _rules(subject: Subject) -> Judgement:
 def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgement:
     """No address takes all connections of a port."""
     limited = [port for port in registry if port.connections_per_source]
-    required = f"nftables table inet ucontact_limits limits {len(limited)} ports per source address"
+    required = _(
+        "nftables table inet ucontact_limits limits {count} ports per source address",
+        count=len(limited),
+    )
     if not found.loaded:
-        return failed("no table of limits is loaded", required, found.evidence)
+        return failed(_("no table of limits is loaded"), required, found.evidence)
     if limited and not found.ports:
-        told = "the kernel can't count connections per source (Linux 4.18, nftables 0.9)"
+        told = _("the kernel can't count connections per source (Linux 4.18, nftables 0.9)")
         return warned(told, required, found.evidence)
     lost = [
         f"{port.protocol}/{port.port}"
@@ -163,13 +173,15 @@ def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgeme
         if found.ports.get(port.port) != port.connections_per_source
     ]
     if lost:
-        return failed(f"without their limit: {', '.join(lost)}", required, found.evidence)
-    return passed(f"{len(limited)} ports are limited", required)
+        return failed(
+            _("without their limit: {lost}", lost=joined(", ", lost)), required, found.evidence
+        )
+    return passed(_("{count} ports are limited", count=len(limited)), required)
 
 
 @check(
     id="firewall.limits",
-    title="Connections per source address are limited",
+    title=_("Connections per source address are limited"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{ssh} systemctl restart ucontact-limits.service",
@@ -190,17 +202,30 @@ def _wrong_openings(found: Sequence[Opening], wanted: Sequence[OpenPort]) -> lis
     planned = {
         _key(port): _networks(p.sources for p in wanted if _key(p) == _key(port)) for port in wanted
     }
-    purposes = {_key(port): port.purpose for port in wanted}
-    shut = [f"{_name(key)} ({purposes[key]})" for key in planned if key not in open_now]
+    purposes = {_key(port): _(port.purpose) for port in wanted}
+    shut = [
+        concatenated((_name(key), " (", purposes[key], ")"))
+        for key in planned
+        if key not in open_now
+    ]
     extra = [_name(key) for key in sorted(open_now) if key not in planned]
     others = [
-        f"{_name(key)} is open to {_listed(open_now[key])}, not to {_listed(networks)}"
+        _(
+            "{name} is open to {listed}, not to {listed2}",
+            name=_name(key),
+            listed=_listed(open_now[key]),
+            listed2=_listed(networks),
+        )
         for key, networks in planned.items()
         if key in open_now and open_now[key] != networks
     ]
     return [
-        *([f"shut: {', '.join(shut)}"] if shut else []),
-        *([f"open without a row in the registry: {', '.join(extra)}"] if extra else []),
+        *([_("shut: {shut}", shut=joined(", ", shut))] if shut else []),
+        *(
+            [_("open without a row in the registry: {extra}", extra=joined(", ", extra))]
+            if extra
+            else []
+        ),
         *others,
     ]
 
@@ -218,7 +243,7 @@ def _networks(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 
 def _listed(networks: Sequence[str]) -> str:
-    return ", ".join(networks) or "nobody"
+    return joined(", ", networks) or "nobody"
 
 
 def judge_reach(
@@ -228,7 +253,9 @@ def judge_reach(
 
     `banned`: the host's jail bans this machine, and so drops what it would let through.
     """
-    required = f"from {source}: the registry's TCP ports let us in, private ones do not"
+    required = _(
+        "from {source}: the registry's TCP ports let us in, private ones do not", source=source
+    )
     doors = {answer.port: answer.door for answer in answers}
     evidence = "\n".join(f"tcp/{answer.port}: {answer.door.value}" for answer in answers)
     filtered = [
@@ -242,24 +269,39 @@ def judge_reach(
         if port.protocol == _TCP and not port.sources and doors.get(port.first) is Door.OPEN
     ]
     if exposed:
-        told = ", ".join(f"tcp/{port.first} ({port.purpose})" for port in exposed)
-        return failed(f"reachable from here: {told}", required, evidence)
+        told = joined(
+            ", ",
+            (
+                _("tcp/{first} ({purpose})", first=port.first, purpose=_(port.purpose))
+                for port in exposed
+            ),
+        )
+        return failed(_("reachable from here: {told}", told=told), required, evidence)
     if filtered and banned:
-        return skipped("the server has banned this machine: see asterisk.banned")
+        return skipped(_("the server has banned this machine: see asterisk.banned"))
     if filtered:
-        told = ", ".join(f"tcp/{port.first} ({port.purpose})" for port in filtered)
+        told = joined(
+            ", ",
+            (
+                _("tcp/{first} ({purpose})", first=port.first, purpose=_(port.purpose))
+                for port in filtered
+            ),
+        )
         return failed(
-            f"no answer: {told}",
+            _("no answer: {told}", told=told),
             required,
             evidence,
-            "{ssh} nft list table inet ucontact  # it allows them: look for a firewall on the way",
+            with_note(
+                "{ssh} nft list table inet ucontact",
+                _("it allows them: look for a firewall on the way"),
+            ),
         )
-    return passed(f"{len(answers)} ports behave", required, evidence)
+    return passed(_("{count} ports behave", count=len(answers)), required, evidence)
 
 
 @check(
     id="firewall.reach",
-    title="Ports answer or stay silent towards this machine as planned",
+    title=_("Ports answer or stay silent towards this machine as planned"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{install}",
@@ -269,7 +311,7 @@ def judge_reach(
 )
 def _reach(subject: Subject) -> Judgement:
     if subject.host.is_local:
-        return skipped("the host is this machine: its own connections do not pass the firewall")
+        return skipped(_("the host is this machine: its own connections do not pass the firewall"))
     registry = _registry(subject)
     source = subject.facts.get(own_address)
     tried = tuple(

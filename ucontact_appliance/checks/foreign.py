@@ -19,6 +19,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts import foreign as facts
 from ucontact_appliance.facts.packages import Lists
+from ucontact_appliance.language.messages import Message, _, concatenated, joined, with_note
 from ucontact_appliance.planning import tables
 from ucontact_appliance.planning.tables import ForeignRow
 
@@ -27,9 +28,13 @@ _MOST_NAMED = 8
 
 
 def _ways_out(row: ForeignRow) -> str:
-    return (
-        f"{{install}} --take-over {row.id}  # stops it, keeps a copy in {facts.KEPT} on the server "
-        "and goes on; or use another server, or move it to one"
+    return with_note(
+        f"{{install}} --take-over {row.id}",
+        _(
+            "stops it, keeps a copy in {kept} on the server and goes on; or use another "
+            "server, or move it to one",
+            kept=facts.KEPT,
+        ),
     )
 
 
@@ -37,35 +42,37 @@ def judge_component(
     row: ForeignRow, found: facts.Foreign, removed: Sequence[str], lists: Lists
 ) -> Judgement:
     """Whether the role would write over, or apt remove, what somebody else has of it."""
-    required = f"no {row.title} of somebody else's on the server"
+    required = _("no {title} of somebody else's on the server", title=row.title)
     parts = [
-        *_named("changed: {0}", found.changed),
-        *_named("added: {0}", found.added),
-        *_named("databases: {0}", found.databases),
+        *_named(_("changed: {names}"), found.changed),
+        *_named(_("added: {names}"), found.added),
+        *_named(_("databases: {names}"), found.databases),
         *found.data,
     ]
     if found.claim is not facts.Claim.TAKEN_OVER:
-        parts += _named("apt would remove {0}", removed)
+        parts += _named(_("apt would remove {names}"), removed)
     if parts:
         evidence = "\n".join(
             (*found.changed, *found.added, *found.databases, *found.data, *removed)
         )
-        return failed("; ".join(parts), required, evidence, _ways_out(row))
+        return failed(joined("; ", parts), required, evidence, _ways_out(row))
     match found.claim:
         case facts.Claim.OURS:
-            return passed(f"{row.title} was set up by the appliance", required)
+            return passed(_("{title} was set up by the appliance", title=row.title), required)
         case facts.Claim.TAKEN_OVER:
-            return passed(f"it was taken over; its copy is in {facts.KEPT}", required)
+            return passed(_("it was taken over; its copy is in {kept}", kept=facts.KEPT), required)
         case _ if lists == "none":
-            return skipped("apt has no package lists: what it would remove is not known", required)
+            return skipped(
+                _("apt has no package lists: what it would remove is not known"), required
+            )
         case _:
-            return passed("nothing of somebody else's", required)
+            return passed(_("nothing of somebody else's"), required)
 
 
 def _component(row: ForeignRow) -> Check:
     @check(
         id=f"{PREFIX}{row.id}",
-        title=f"No {row.title} of somebody else's would be overwritten",
+        title=_("No {title} of somebody else's would be overwritten", title=row.title),
         severity=Severity.CRITICAL,
         requirements=("C05",),
         remedy=_ways_out(row),
@@ -89,22 +96,26 @@ COMPONENTS = tuple(_component(row) for row in tables.foreign())
 
 def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
     """Whether apt would remove packages for those that every server gets."""
-    required = "apt removes no package"
+    required = _("apt removes no package")
     kept = [one for one in removed if one.split(" ")[0] not in tables.replaced_packages()]
     if kept:
-        return failed("; ".join(_named("apt would remove {0}", kept)), required, "\n".join(kept))
+        return failed(
+            joined("; ", _named(_("apt would remove {names}"), kept)), required, "\n".join(kept)
+        )
     if lists == "none":
-        return skipped("apt has no package lists: what it would remove is not known", required)
-    return passed("apt would remove none", required)
+        return skipped(_("apt has no package lists: what it would remove is not known"), required)
+    return passed(_("apt would remove none"), required)
 
 
 @check(
     id="foreign.packages",
-    title="No package of somebody else's would be removed",
+    title=_("No package of somebody else's would be removed"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
-    remedy="{ssh} apt-get -s install chrony nftables  # what stands in their way, and why; or "
-    "use another server",
+    remedy=with_note(
+        "{ssh} apt-get -s install chrony nftables",
+        _("what stands in their way, and why; or use another server"),
+    ),
     stages=frozenset({Stage.PREFLIGHT}),
     needs=("host.system", "host.archive"),
     timeout=120,
@@ -112,16 +123,18 @@ def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
 def _base(subject: Subject) -> Judgement:
     asked = ask_apt(subject)
     if asked is None:
-        return skipped("unknown for a system that is not supported")
+        return skipped(_("unknown for a system that is not supported"))
     return judge_base(asked.removed(BASE), asked.answer.removals.lists)
 
 
-def _named(sentence: str, names: Sequence[str]) -> list[str]:
+def _named(sentence: Message, names: Sequence[str]) -> list[Message]:
     """The sentence about those names, the first of them and how many more; nothing without any."""
     if not names:
         return []
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return [sentence.replace("{0}", ", ".join(names[:_MOST_NAMED]) + more)]
+    more = (
+        _(" and {count} more", count=len(names) - _MOST_NAMED) if len(names) > _MOST_NAMED else ""
+    )
+    return [sentence.filled(names=concatenated((", ".join(names[:_MOST_NAMED]), more)))]
 
 
 CHECKS = checks_of(globals())

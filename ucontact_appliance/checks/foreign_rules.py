@@ -35,6 +35,7 @@ from ucontact_appliance.facts.foreign_rules import (
     Rule,
     foreign_rules,
 )
+from ucontact_appliance.language.messages import _, concatenated, joined, with_note
 from ucontact_appliance.planning.ports import OpenPort, ports_for
 
 _MOST_RULES = 10  # of a chain, as evidence
@@ -52,7 +53,7 @@ def judge_foreign(
     found: ForeignRules, registry: Sequence[OpenPort], address: str = ""
 ) -> Judgement:
     """What the other tables do with the site's ports; `address` is the host's own."""
-    required = "no other firewall of the host drops or redirects the site's traffic"
+    required = _("no other firewall of the host drops or redirects the site's traffic")
     open_ports = [port for port in registry if port.sources]
     hard: list[tuple[Chain, str]] = []
     soft: list[tuple[Chain, str]] = []
@@ -63,27 +64,36 @@ def judge_foreign(
         elif some_of_them:
             soft.append((chain, some_of_them))
     evidence = "\n".join(_shown(chain) for chain in found.chains[:_MOST_CHAINS])
-    told = "; ".join(f"{chain.title}: {what}" for chain, what in [*hard, *soft][:_MOST_CHAINS])
+    told = joined(
+        "; ",
+        (concatenated((chain.title, ": ", what)) for chain, what in [*hard, *soft][:_MOST_CHAINS]),
+    )
     if hard:
         return failed(told, required, evidence, _remedy(hard[0][0]))
     if soft:
         return warned(told, required, evidence, _remedy(soft[0][0]))
     if found.unread:
         return warned(
-            f"not readable: {', '.join(found.unread)}",
+            _("not readable: {unread}", unread=joined(", ", found.unread)),
             required,
             evidence,
-            "{ssh} nft list ruleset  # it must list all tables; iptables-save those of iptables",
+            with_note(
+                "{ssh} nft list ruleset",
+                _("it must list all tables; iptables-save those of iptables"),
+            ),
         )
     number = len(found.chains)
     return passed(
-        f"{number} chains of other tables, and none takes it" if number else "none", required
+        _("{number} chains of other tables, and none takes it", number=number)
+        if number
+        else _("none"),
+        required,
     )
 
 
 @check(
     id="firewall.foreign",
-    title="No other firewall takes the site's traffic",
+    title=_("No other firewall takes the site's traffic"),
     severity=Severity.CRITICAL,
     requirements=("C05", "R03"),
     remedy="{ssh} nft list ruleset",
@@ -114,14 +124,16 @@ def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, 
         far = bool(rule.side) and rule.side != side
         hit = [port for port in ports if not far and _is_about(rule, port)]
         if hit:
-            (soft if rule.some else hard).append(f"{_listed(hit)}: {_shortened(rule.text)}")
+            (soft if rule.some else hard).append(
+                concatenated((_listed(hit), ": ", _shortened(rule.text)))
+            )
     if chain.policy == "drop":
         shut = [port for port in ports if not _is_accepted(chain, port)]
         if shut and chain.hook in _IN:
-            hard.append(f"dropped by its policy: {_listed(shut)}")
+            hard.append(_("dropped by its policy: {listed}", listed=_listed(shut)))
         else:
-            soft.append("what its rules do not accept is dropped")
-    return "; ".join(hard[:_MOST_TOLD]), "; ".join(soft[:_MOST_TOLD])
+            soft.append(_("what its rules do not accept is dropped"))
+    return joined("; ", hard[:_MOST_TOLD]), joined("; ", soft[:_MOST_TOLD])
 
 
 def _is_about(rule: Rule, port: OpenPort) -> bool:
@@ -156,8 +168,10 @@ def _is_elsewhere(rule: Rule, address: str) -> bool:
 
 def _listed(ports: Sequence[OpenPort]) -> str:
     names = list(dict.fromkeys(f"{port.protocol}/{port.port}" for port in ports))
-    more = [f"and {len(names) - _MOST_PORTS} more"] if len(names) > _MOST_PORTS else []
-    return ", ".join([*names[:_MOST_PORTS], *more])
+    more = (
+        [_("and {count} more", count=len(names) - _MOST_PORTS)] if len(names) > _MOST_PORTS else []
+    )
+    return joined(", ", [*names[:_MOST_PORTS], *more])
 
 
 def _shortened(text: str) -> str:
@@ -167,19 +181,23 @@ def _shortened(text: str) -> str:
 def _shown(chain: Chain) -> str:
     """The chain with the rules that take packets away, not more than a screen has room for."""
     taking = [rule.text for rule in chain.rules if rule.fate in _TAKES]
-    more = [f"  and {len(taking) - _MOST_RULES} more"] if len(taking) > _MOST_RULES else []
+    more = (
+        [_("  and {count} more", count=len(taking) - _MOST_RULES)]
+        if len(taking) > _MOST_RULES
+        else []
+    )
     return "\n".join(
         [chain.title, *(f"  {_shortened(text)}" for text in taking[:_MOST_RULES]), *more]
     )
 
 
 def _remedy(chain: Chain) -> str:
-    note = "accept the site's ports there, or delete the table that nobody needs"
+    note = _("accept the site's ports there, or delete the table that nobody needs")
     if chain.tool == NFT:
-        family, _, name = chain.table.partition(" ")
-        return f"{{ssh}} nft list table {shlex.quote(family)} {shlex.quote(name)}  # {note}"
+        family, __, name = chain.table.partition(" ")
+        return with_note(f"{{ssh}} nft list table {shlex.quote(family)} {shlex.quote(name)}", note)
     table = chain.table.partition(" ")[2]
-    return f"{{ssh}} {chain.tool} -t {shlex.quote(table)}  # {note}"
+    return with_note(f"{{ssh}} {chain.tool} -t {shlex.quote(table)}", note)
 
 
 CHECKS = checks_of(globals())

@@ -22,9 +22,11 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.checks.web_headers import HEADERS, header_values, judge_row, sampled
+from ucontact_appliance.checks.wording import INSTALL
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts.settings import web
 from ucontact_appliance.facts.web import HeaderLine, configuration, page
+from ucontact_appliance.language.messages import _, concatenated, joined, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 
@@ -32,24 +34,27 @@ _TABLE: dict[str, Any] = load_data("headers")
 _REMOVED: tuple[str, ...] = tuple(_TABLE["removed"])
 _LEAST_SECONDS: int = _TABLE["hsts_least_seconds"]
 _DAY = 86400
-_LONGER = "grep -n -A9 web: {site}  # raise hsts_max_age there (63072000), then: {install}"
+_LONGER = with_note(
+    "grep -n -A9 web: {site}",
+    _("raise hsts_max_age there (63072000), then: {install}", install=INSTALL),
+)
 Maps = Mapping[str, tuple[tuple[str, str], ...]]
 
 
 def judge_hsts_age(max_age: int) -> Judgement:
     """R09: long enough to outlast the time between two visits."""
-    required = f"max-age of {_LEAST_SECONDS} s (six months) at least"
-    told = f"max-age={max_age}"
+    required = _("max-age of {least_seconds} s (six months) at least", least_seconds=_LEAST_SECONDS)
+    told = _("max-age={max_age}", max_age=max_age)
     if max_age <= 0:
-        return failed(f"{told}: it turns HSTS off", required)
+        return failed(_("{told}: it turns HSTS off", told=told), required)
     if max_age < _LEAST_SECONDS:
-        return warned(f"{told}, {max_age / _DAY:.0f} days", required)
-    return passed(f"{told}, {max_age / _DAY:.0f} days", required)
+        return warned(_("{told}, {max_age:.0f} days", told=told, max_age=max_age / _DAY), required)
+    return passed(_("{told}, {max_age:.0f} days", told=told, max_age=max_age / _DAY), required)
 
 
 @check(
     id="web.hsts_age",
-    title="HTTPS is insisted on for long enough",
+    title=_("HTTPS is insisted on for long enough"),
     severity=Severity.HIGH,
     requirements=("R09",),
     remedy=_LONGER,
@@ -63,7 +68,7 @@ def _hsts_age(subject: Subject) -> Judgement:
 
 def judge_removed(answers: Sequence[Response]) -> Judgement:
     """What tells strangers about the programs behind is not there."""
-    required = f"none of {', '.join(_REMOVED)} on any answer"
+    required = _("none of {removed} on any answer", removed=joined(", ", _REMOVED))
     found = [
         (answer, f"{name}: {', '.join(answer.all(name))}")
         for answer in answers
@@ -72,13 +77,15 @@ def judge_removed(answers: Sequence[Response]) -> Judgement:
     ]
     if found:
         first, told = found[0]
-        return failed(f"{told} (on {first.status})", required, first.evidence)
-    return passed(f"none on {len(answers)} answers", required)
+        return failed(
+            _("{told} (on {status})", told=told, status=first.status), required, first.evidence
+        )
+    return passed(_("none on {count} answers", count=len(answers)), required)
 
 
 @check(
     id="web.header.removed",
-    title="No header tells of the programs behind",
+    title=_("No header tells of the programs behind"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{install}",
@@ -93,7 +100,9 @@ def _removed(subject: Subject) -> Judgement:
 def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, str]) -> Judgement:
     """Paths whose answers can't be had without a file in them: by the configuration on disk."""
     rows = [row for row in HEADERS if row.get("variants")]
-    required = f"values by path of {', '.join(row['name'] for row in rows)}, as planned"
+    required = _(
+        "values by path of {rows}, as planned", rows=joined(", ", (row["name"] for row in rows))
+    )
     wrong, shown = [], []
     for row in rows:
         variables = [line.value for line in lines if line.name == row["name"]]
@@ -102,21 +111,26 @@ def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, st
         wanted = [(v["path"], _filled(v["value"], values)) for v in row["variants"]]
         shown += [f"{row['name']} {path}: {value}" for path, value in found]
         wrong += [
-            f"{row['name']} of {path} is {dict(found).get(path, 'as elsewhere')!r}"
+            _(
+                "{name} of {path} is {found!r}",
+                name=row["name"],
+                path=path,
+                found=dict(found).get(path, _("as elsewhere")),
+            )
             for path, value in wanted
             if dict(found).get(path) != value
         ]
         if not wrong and found != wanted:  # the first that matches counts
-            wrong.append(f"{row['name']} has other paths, or others first")
+            wrong.append(_("{name} has other paths, or others first", name=row["name"]))
     evidence = "\n".join(shown)
     if wrong:
         return failed(wrong[0], required, evidence)
-    return passed(f"{len(shown)} paths", required, evidence)
+    return passed(_("{count} paths", count=len(shown)), required, evidence)
 
 
 @check(
     id="web.header.paths",
-    title="Uploads and other paths have header values of their own",
+    title=_("Uploads and other paths have header values of their own"),
     severity=Severity.HIGH,
     requirements=("R11", "C05"),
     remedy="{install}",
@@ -135,20 +149,28 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 def judge_all(found: Sequence[tuple[str, Judgement]], removed: Judgement) -> Judgement:
     """Every header of the table on one answer; the first that is wrong is told."""
-    required = f"the {len(found)} headers of the portal, and none of {', '.join(_REMOVED)}"
+    required = _(
+        "the {count} headers of the portal, and none of {removed}",
+        count=len(found),
+        removed=joined(", ", _REMOVED),
+    )
     wrong = [judged for _, judged in found if judged.verdict is not Verdict.PASS]
     if removed.verdict is not Verdict.PASS:
         wrong.append(removed)
     if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        return failed(f"{wrong[0].observed}{more}", required, wrong[0].evidence)
+        more = _(" and {count} more", count=len(wrong) - 1) if len(wrong) > 1 else ""
+        return failed(
+            concatenated((wrong[0].observed, more)),
+            required,
+            wrong[0].evidence,
+        )
     evidence = "\n".join(judged.evidence for _, judged in found)
-    return passed(f"{len(found)} headers as on pages", required, evidence)
+    return passed(_("{count} headers as on pages", count=len(found)), required, evidence)
 
 
 @check(
     id="web.header.rest",
-    title="The REST API's answers have the security headers",
+    title=_("The REST API's answers have the security headers"),
     severity=Severity.HIGH,
     requirements=tuple(sorted({row["requirement"] for row in HEADERS})),
     remedy="{install}",

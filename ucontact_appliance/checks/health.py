@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ucontact_appliance.checks.model import Judgement, Subject, skipped
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.release.remembered import remembered_manifest
 
 
@@ -16,9 +17,9 @@ def by_health(judge: Callable[[Subject, str], Judgement]) -> Callable[[Subject],
         path = manifest.health if manifest else None
         if path is None:
             return skipped(
-                f"the manifest of {manifest.title} names no health resource"
+                _("the manifest of {title} names no health resource", title=manifest.title)
                 if manifest
-                else "this machine has no record of the release, which names its health resource"
+                else _("this machine has no record of the release, which names its health resource")
             )
         return judge(subject, path)
 

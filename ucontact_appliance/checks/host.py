@@ -20,10 +20,20 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import INSTALL, SITE
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts import host as facts
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import (
+    Message,
+    _,
+    concatenated,
+    joined,
+    verbatim,
+    what_of,
+    with_note,
+)
 from ucontact_appliance.planning.capacity import telephony_server
 from ucontact_appliance.planning.demand import calls_carried, cores_needed, memory_needed_mb
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role
@@ -43,34 +53,47 @@ def _greeting(reach: Reach) -> Completed:
     return reach.runner.run(["true"], timeout=15)
 
 
-def judge_silence(what: str, evidence: str, host: Host, known_hosts: Path) -> Judgement:
+def judge_silence(what: Message, evidence: str, host: Host, known_hosts: Path) -> Judgement:
     """No command came through: `what` says why, and ssh's own words may know better."""
-    required = "commands can be run on it"
+    required = _("commands can be run on it")
     if not _OTHER_KEY.search(evidence):
         return failed(what, required, evidence)
     name = host.address if host.port == _SSH_PORT else f"[{host.address}]:{host.port}"
     forget = f"ssh-keygen -f {shlex.quote(str(known_hosts))} -R {shlex.quote(name)}"
     return failed(
-        f"{host.address} shows another host key than the one that was pinned",
+        _("{address} shows another host key than the one that was pinned", address=host.address),
         required,
         evidence,
-        forget + "  # only where you know why: it was set up afresh, or its keys were renewed",
+        with_note(
+            forget, _("only where you know why: it was set up afresh, or its keys were renewed")
+        ),
     )
 
 
 def judge_greeting(done: Completed, host: Host) -> Judgement:
     """The host answers, and runs what it is told: not so where sudo asks for a password."""
-    required = "commands can be run on it"
+    required = _("commands can be run on it")
     if done.status:
-        told = f"{host.name} answers, but runs no command (exit status {done.status})"
+        told = _(
+            "{name} answers, but runs no command (exit status {status})",
+            name=host.name,
+            status=done.status,
+        )
         return failed(told, required, done.evidence)
-    way = "is this machine" if host.is_local else f"answers over ssh in {done.seconds:.2f} s"
-    return passed(f"{host.name} {way}", required)
+    way = (
+        _("is this machine")
+        if host.is_local
+        else _("answers over ssh in {seconds:.2f} s", seconds=done.seconds)
+    )
+    return passed(
+        concatenated((host.name, " ", way)),
+        required,
+    )
 
 
 @check(
     id="host.reachable",
-    title="The host can be reached",
+    title=_("The host can be reached"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{ssh} true",
@@ -81,9 +104,8 @@ def _reachable(subject: Subject) -> Judgement:
     try:
         done = subject.facts.get(_greeting)
     except (UnreachableError, TimeoutError) as error:
-        what = error.what if isinstance(error, UnreachableError) else str(error)
         evidence = error.evidence if isinstance(error, UnreachableError) else ""
-        return judge_silence(what, evidence, subject.host, subject.state.known_hosts)
+        return judge_silence(what_of(error), evidence, subject.host, subject.state.known_hosts)
     return judge_greeting(done, subject.host)
 
 
@@ -92,44 +114,66 @@ REACHABLE = _reachable.id
 
 @check(
     id="host.root",
-    title="The login has root's rights",
+    title=_("The login has root's rights"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
-    remedy="grep -n user: {site}  # name a login with root's rights there, then: {install}",
+    remedy=with_note(
+        "grep -n user: {site}",
+        _("name a login with root's rights there, then: {install}", install=INSTALL),
+    ),
     stages=_BOTH,
 )
 def _root(subject: Subject) -> Judgement:
     uid = subject.facts.get(facts.system).uid
-    required = "root's rights (user id 0)"
+    required = _("root's rights (user id 0)")
     if uid == 0:
-        return passed("user id 0", required)
-    return failed(f"user {subject.host.user} has the user id {uid}", required)
+        return passed(_("user id 0"), required)
+    return failed(_("user {user} has the user id {uid}", user=subject.host.user, uid=uid), required)
 
 
 def judge_system(found: facts.System, today: date) -> Judgement:
     """R18: a supported system, its maker's support and our own testing told as they are."""
-    required = f"one of {supported_names()} (R18 and newer releases)"
+    required = _(
+        "one of {supported_names} (R18 and newer releases)", supported_names=supported_names()
+    )
     row = system_row(found.os_id, found.os_version)
     if row is None:
-        return failed(found.os_name, required, found.evidence)
-    tested = "" if row.tested else "; this very system is not in the appliance's test suite"
+        return failed(verbatim(found.os_name), required, found.evidence)
+    tested = "" if row.tested else _("; this very system is not in the appliance's test suite")
     if row.eol is not None and row.eol < today:
         return warned(
-            f"{found.os_name}: its maker's free security updates ended on {row.eol}{tested}",
+            _(
+                "{os_name}: its maker's free security updates ended on {eol}{tested}",
+                os_name=found.os_name,
+                eol=row.eol,
+                tested=tested,
+            ),
             required,
             found.evidence,
-            "{ssh} cat /etc/os-release  # plan a move to a newer release, or buy longer support",
+            with_note(
+                "{ssh} cat /etc/os-release",
+                _("plan a move to a newer release, or buy longer support"),
+            ),
         )
-    until = f"free security updates until {row.eol}" if row.eol else "a rolling release"
-    return passed(f"{found.os_name}: {until}{tested}", required, found.evidence)
+    until = (
+        _("free security updates until {eol}", eol=row.eol) if row.eol else _("a rolling release")
+    )
+    return passed(
+        concatenated((found.os_name, ": ", until, tested)),
+        required,
+        found.evidence,
+    )
 
 
 @check(
     id="host.system",
-    title="The operating system is supported",
+    title=_("The operating system is supported"),
     severity=Severity.CRITICAL,
     requirements=("R18",),
-    remedy="{ssh} cat /etc/os-release  # install Ubuntu 24.04 or 22.04 there, then: {install}",
+    remedy=with_note(
+        "{ssh} cat /etc/os-release",
+        _("install Ubuntu 24.04 or 22.04 there, then: {install}", install=INSTALL),
+    ),
     stages=_BOTH,
 )
 def _system(subject: Subject) -> Judgement:
@@ -138,22 +182,22 @@ def _system(subject: Subject) -> Judgement:
 
 @check(
     id="host.architecture",
-    title="The processor's architecture has packages",
+    title=_("The processor's architecture has packages"),
     severity=Severity.CRITICAL,
     requirements=("R12",),
-    remedy="{ssh} uname -m  # a 64-bit Intel, AMD or ARM processor is needed",
+    remedy=with_note("{ssh} uname -m", _("a 64-bit Intel, AMD or ARM processor is needed")),
     stages=_PREFLIGHT,
 )
 def _architecture(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.hardware).architecture
     allowed = _TABLE["architectures"]
-    required = " or ".join(allowed)
-    return passed(found, required) if found in allowed else failed(found, required)
+    required = joined(_(" or "), allowed)
+    return (passed if found in allowed else failed)(verbatim(found), required)
 
 
 @check(
     id="host.init",
-    title="systemd runs the services",
+    title=_("systemd runs the services"),
     severity=Severity.CRITICAL,
     requirements=("R18",),
     remedy="{ssh} systemctl is-system-running",
@@ -161,38 +205,64 @@ def _architecture(subject: Subject) -> Judgement:
 )
 def _init(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.system).init
-    required = "systemd as process 1"
-    return passed(found, required) if found == "systemd" else failed(found or "unknown", required)
+    required = _("systemd as process 1")
+    return (
+        passed(verbatim(found), required)
+        if found == "systemd"
+        else failed(verbatim(found or _("unknown")), required)
+    )
 
 
 def judge_processor(found: facts.Hardware, plan: Plan, host: PlannedHost) -> Judgement:
     """Whether the server's cores carry the plan's calls, and one Asterisk so many of them."""
     need, calls = cores_needed(plan, host), plan.tuning.telephony.max_calls
-    kind = "bare metal" if found.virtualisation == "none" else found.virtualisation
-    observed = f"{found.cpus} x {found.model or found.architecture} ({kind})"
-    required = f"{need:.1f} cores for {calls} calls"
+    kind = _("bare metal") if found.virtualisation == "none" else found.virtualisation
+    observed = _(
+        "{cpus} x {model} ({kind})",
+        cpus=found.cpus,
+        model=found.model or found.architecture,
+        kind=kind,
+    )
+    required = _("{need:.1f} cores for {calls} calls", need=need, calls=calls)
     most = telephony_server().ceiling_calls
     if Role.TELEPHONY in host.roles and calls > most:
         return failed(
-            f"{calls} calls are planned for one Asterisk",
-            f"{most} calls at the same time at most: several telephony servers in one site are not "
-            "supported",
+            _("{calls} calls are planned for one Asterisk", calls=calls),
+            _(
+                "{most} calls at the same time at most: several telephony servers in one "
+                "site are not supported",
+                most=most,
+            ),
             found.evidence,
-            "ucontact plan --site {site}  # then lower 'agents' there, or make several sites of it",
+            with_note(
+                "ucontact plan --site {site}",
+                _("then lower 'agents' there, or make several sites of it"),
+            ),
         )
     if found.cpus >= need:
         return passed(observed, required, found.evidence)
     # It works until the peak comes: whether that ever comes, the customer knows better.
     carried = calls_carried(found.cpus)
-    return warned(f"{observed}: enough for {carried} calls", required, found.evidence)
+    return warned(
+        _("{observed}: enough for {carried} calls", observed=observed, carried=carried),
+        required,
+        found.evidence,
+    )
 
 
 @check(
     id="host.processor",
-    title="The processor carries the planned calls",
+    title=_("The processor carries the planned calls"),
     severity=Severity.HIGH,
     requirements=("R12", "C04"),
-    remedy="{ssh} nproc  # give it more cores, or lower 'agents' in {site}; then: {install}",
+    remedy=with_note(
+        "{ssh} nproc",
+        _(
+            "give it more cores, or lower 'agents' in {site}; then: {install}",
+            site=SITE,
+            install=INSTALL,
+        ),
+    ),
     stages=_BOTH,
 )
 def _processor(subject: Subject) -> Judgement:
@@ -202,18 +272,26 @@ def _processor(subject: Subject) -> Judgement:
 
 @check(
     id="host.memory",
-    title="Memory carries the plan",
+    title=_("Memory carries the plan"),
     severity=Severity.HIGH,
     requirements=("R12", "C04"),
-    remedy="{ssh} free -m  # give the server more memory, then: {install}",
+    remedy=with_note(
+        "{ssh} free -m", _("give the server more memory, then: {install}", install=INSTALL)
+    ),
     stages=_BOTH,
 )
 def _memory(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.hardware)
     need = memory_needed_mb(subject.plan.tuning, subject.plan.host(subject.host.name).roles)
     vendor = _TABLE["memory"]["vendor_mb"]
-    observed = f"{found.memory_mb} MB ({found.memory_kb / 1024:.0f} MB usable)"
-    required = f"{need} MB for this plan; the vendor's pages name {vendor} MB"
+    observed = _(
+        "{memory_mb} MB ({memory_kb:.0f} MB usable)",
+        memory_mb=found.memory_mb,
+        memory_kb=found.memory_kb / 1024,
+    )
+    required = _(
+        "{need} MB for this plan; the vendor's pages name {vendor} MB", need=need, vendor=vendor
+    )
     # Nominal against needed: firmware's share is no reason to refuse a server.
     if found.memory_mb < need:
         return failed(observed, required, found.evidence)
@@ -224,15 +302,19 @@ def _memory(subject: Subject) -> Judgement:
 
 def judge_hostname(found: facts.OwnName) -> Judgement:
     """Asterisk looks its own name up in every call: it has to resolve without a name server."""
-    required = "the host's own name resolves"
+    required = _("the host's own name resolves")
     if found.address:
-        return passed(f"{found.name} is {found.address}", required, found.evidence)
-    return failed(f"{found.name} does not resolve", required, found.evidence)
+        return passed(
+            _("{name} is {address}", name=found.name, address=found.address),
+            required,
+            found.evidence,
+        )
+    return failed(_("{name} does not resolve", name=found.name), required, found.evidence)
 
 
 @check(
     id="host.hostname",
-    title="The host's own name resolves",
+    title=_("The host's own name resolves"),
     severity=Severity.MEDIUM,
     requirements=("R19",),
     remedy="{install}",
@@ -245,11 +327,14 @@ def judge_clock(found: facts.Clock) -> Judgement:
     """The host's clock against this machine's."""
     table = _TABLE["clock"]
     most, near = table["most_seconds"], table["warn_seconds"]
-    direction = "ahead of" if found.ahead > 0 else "behind"
-    observed = (
-        f"{abs(found.ahead):.1f} s {direction} this machine (to within {found.uncertainty:.2f} s)"
+    direction = _("ahead of") if found.ahead > 0 else _("behind")
+    observed = _(
+        "{ahead:.1f} s {direction} this machine (to within {uncertainty:.2f} s)",
+        ahead=abs(found.ahead),
+        direction=direction,
+        uncertainty=found.uncertainty,
     )
-    required = f"less than {most} s"
+    required = _("less than {most} s", most=most)
     off = max(0.0, abs(found.ahead) - found.uncertainty)
     if off >= most:
         return failed(observed, required)
@@ -258,35 +343,41 @@ def judge_clock(found: facts.Clock) -> Judgement:
 
 @check(
     id="host.clock",
-    title="The host's clock agrees with this machine's",
+    title=_("The host's clock agrees with this machine's"),
     severity=Severity.HIGH,
     requirements=("R01",),
-    remedy="date -u; {ssh} date -u  # then set the one that is wrong",
+    remedy=with_note("date -u; {ssh} date -u", _("then set the one that is wrong")),
     stages=_BOTH,
 )
 def _clock(subject: Subject) -> Judgement:
     if subject.host.is_local:
-        return passed("the same clock: the host is this machine", "less than 300 s")
+        return passed(_("the same clock: the host is this machine"), _("less than 300 s"))
     return judge_clock(subject.facts.get(facts.clock))
 
 
 def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
     """Call records and certificates need a disciplined clock."""
-    required = "chrony or systemd-timesyncd runs and is synchronised"
+    required = _("chrony or systemd-timesyncd runs and is synchronised")
     if container:
         return skipped(
-            "not verifiable here: a container has its host's clock", required, found.evidence
+            _("not verifiable here: a container has its host's clock"), required, found.evidence
         )
     if not found.service:
-        return failed("nothing disciplines the clock", required, found.evidence)
+        return failed(_("nothing disciplines the clock"), required, found.evidence)
     if not found.synchronised:
-        return warned(f"{found.service} runs, not synchronised yet", required, found.evidence)
-    return passed(f"{found.service} runs, synchronised", required, found.evidence)
+        return warned(
+            _("{service} runs, not synchronised yet", service=found.service),
+            required,
+            found.evidence,
+        )
+    return passed(
+        _("{service} runs, synchronised", service=found.service), required, found.evidence
+    )
 
 
 @check(
     id="host.time_sync",
-    title="Something keeps the clock right",
+    title=_("Something keeps the clock right"),
     severity=Severity.MEDIUM,
     requirements=("R01", "C05"),
     remedy="{ssh} systemctl restart chrony",
@@ -298,17 +389,17 @@ def _time_sync(subject: Subject) -> Judgement:
 
 @check(
     id="host.restart",
-    title="No update waits for a restart",
+    title=_("No update waits for a restart"),
     severity=Severity.LOW,
     requirements=("R18",),
-    remedy="{ssh} systemctl reboot  # outside working hours: it ends all calls",
+    remedy=with_note("{ssh} systemctl reboot", _("outside working hours: it ends all calls")),
 )
 def _reboot(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.system).reboot_required
-    required = "no update waits for a restart"
+    required = _("no update waits for a restart")
     if found:
-        return warned("an update waits for a restart", required, found)
-    return passed("no restart is asked for", required)
+        return warned(_("an update waits for a restart"), required, found)
+    return passed(_("no restart is asked for"), required)
 
 
 CHECKS = checks_of(globals())

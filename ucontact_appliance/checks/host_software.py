@@ -21,6 +21,7 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.facts import dpkg, services
 from ucontact_appliance.facts import host as facts
 from ucontact_appliance.facts.distribution import installed_versions
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.systems import drivable, drives, system_row
 from ucontact_appliance.planning.tables import SystemRow, old_targets
 
@@ -40,15 +41,27 @@ class Controller:
 def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controller) -> Judgement:
     """Whether this machine's ansible-core can work with the Python of that system."""
     targets = drivable(controller.ansible)
-    lowest = " or ".join([*targets[:-1], *(f"{newest} or later" for newest in targets[-1:])])
-    required = f"{row.python}: Python {lowest} for ansible-core {controller.ansible}"
+    lowest = joined(
+        _(" or "),
+        [*targets[:-1], *(_("{newest} or later", newest=newest) for newest in targets[-1:])],
+    )
+    required = _(
+        "{python}: Python {lowest} for ansible-core {ansible}",
+        python=row.python,
+        lowest=lowest,
+        ansible=controller.ansible,
+    )
     install = f"{{ssh}} apt-get install -y {' '.join(row.python_packages)}"
     if not found.version:
-        return failed(f"{row.python} is missing", required, remedy=install)
-    observed = f"Python {'.'.join(map(str, found.version))}"
+        return failed(_("{python} is missing", python=row.python), required, remedy=install)
+    observed = _("Python {map}", map=".".join(map(str, found.version)))
     if not drives(controller.ansible, found.version):
         return failed(
-            f"{observed}, which ansible-core {controller.ansible} of this machine does not drive",
+            _(
+                "{observed}, which ansible-core {ansible} of this machine does not drive",
+                observed=observed,
+                ansible=controller.ansible,
+            ),
             required,
             remedy=_another_ansible(controller),
         )
@@ -57,7 +70,7 @@ def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controlle
 
 @check(
     id="host.python",
-    title="The server's Python is there, and one that Ansible drives",
+    title=_("The server's Python is there, and one that Ansible drives"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{ssh} apt-get install -y python3",
@@ -68,7 +81,7 @@ def _python(subject: Subject) -> Judgement:
     system = subject.facts.get(facts.system)
     row = system_row(system.os_id, system.os_version)
     if row is None:
-        return skipped("unknown for a system that is not supported")
+        return skipped(_("unknown for a system that is not supported"))
     found = subject.facts.get(facts.python, row.python)
     core = subject.facts.here(installed_versions, ("ansible-core",))["ansible-core"]
     return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
@@ -79,33 +92,43 @@ def _another_ansible(controller: Controller) -> str:
     core, (*some, last) = old.core, old.controller
     if ".".join(map(str, controller.python)) in old.controller:
         return f"{controller.program} -m pip install 'ansible-core=={core}.*'"
-    return (
-        f"python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install ucontact-appliance"
-        f"  # on a machine with Python {', '.join(some)} or {last}, which gets ansible-core "
-        f"{core}; take the folders /etc/ucontact and /var/lib/ucontact along"
+    return with_note(
+        f"python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install ucontact-appliance",
+        _(
+            "on a machine with Python {some} or {last}, which gets ansible-core {core}; "
+            "take the folders /etc/ucontact and /var/lib/ucontact along",
+            some=joined(", ", some),
+            last=last,
+            core=core,
+        ),
     )
 
 
 def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
     """Packages have to come from somewhere."""
-    required = "every package archive of apt's configuration answers"
+    required = _("every package archive of apt's configuration answers")
     evidence = "\n".join(
         f"{'reached' if a.reached else 'NOT reached'} {a.release_file} {a.said}".rstrip()
         for a in found
     )
     if not found:
-        return failed("apt has no package archive configured", required)
+        return failed(_("apt has no package archive configured"), required)
     missing = [archive for archive in found if not archive.reached]
     if not missing:
-        return passed(f"{len(found)} answered", required, evidence)
-    observed = f"{len(missing)} of {len(found)} did not answer: {missing[0].release_file}"
+        return passed(_("{count} answered", count=len(found)), required, evidence)
+    observed = _(
+        "{count} of {count2} did not answer: {release_file}",
+        count=len(missing),
+        count2=len(found),
+        release_file=missing[0].release_file,
+    )
     # Security updates may be missing for a while; without any archive nothing can be installed.
     return (failed if len(missing) == len(found) else warned)(observed, required, evidence)
 
 
 @check(
     id="host.archive",
-    title="Package archives can be reached",
+    title=_("Package archives can be reached"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{ssh} apt-get update",
@@ -118,11 +141,11 @@ def _archives(subject: Subject) -> Judgement:
 
 def judge_packages(found: dpkg.PackageManager) -> Judgement:
     """Nothing may be half-way; what is being changed this moment can't be judged."""
-    required = "no half-installed package"
+    required = _("no half-installed package")
     if found.holders:
         named = found.holders[0]
         return skipped(
-            f"{named} is changing packages",
+            _("{named} is changing packages", named=named),
             required,
             "\n".join(f"{holder.file}: {holder}" for holder in found.holders),
         )
@@ -133,15 +156,17 @@ def judge_packages(found: dpkg.PackageManager) -> Judgement:
         sound = all(_PACKAGE.fullmatch(name) for name in names)
         torn = names and sound and _NOT_UNPACKED.search(found.audit)
         remedy = f"{_REINSTALL} {' '.join(names)}" if torn else ""
-        return failed(f"half installed: {', '.join(names)}", required, evidence, remedy)
+        return failed(
+            _("half installed: {names}", names=joined(", ", names)), required, evidence, remedy
+        )
     if found.journal:
-        return failed("dpkg was interrupted", required, evidence)
-    return passed("none is half installed", required)
+        return failed(_("dpkg was interrupted"), required, evidence)
+    return passed(_("none is half installed"), required)
 
 
 @check(
     id="host.packages",
-    title="The package manager has nothing unfinished",
+    title=_("The package manager has nothing unfinished"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{ssh} dpkg --configure -a",
@@ -164,7 +189,7 @@ def _named(audit: str) -> list[str]:
 
 def _journal(found: dpkg.PackageManager) -> tuple[str, ...]:
     names = " ".join(found.journal)
-    return (f"/var/lib/dpkg/updates: {names}",) if names else ()
+    return (_("/var/lib/dpkg/updates: {names}", names=names),) if names else ()
 
 
 CHECKS = checks_of(globals())

@@ -20,6 +20,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts import asterisk, backend, host, web
 from ucontact_appliance.facts.origin import Origin, origin
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.tables import SystemRow
@@ -40,24 +41,40 @@ def judge_lifecycle(
     `component` is a row of data/lifecycle.yml.
     """
     title, releases = component["title"], component["releases"]
-    required = "somebody mends its security faults"
+    required = _("somebody mends its security faults")
     if not version:
-        return skipped(f"the version of {title} can't be seen", required, found.evidence)
+        return skipped(
+            _("the version of {title} can't be seen", title=title), required, found.evidence
+        )
     told = f"{title} {version}"
     if found.distribution and system is not None and (not system.eol or system.eol >= today):
-        until = f"until {system.eol}" if system.eol else "while it goes on"
-        return passed(f"{told}, mended by the distribution {until}", required, found.evidence)
+        until = _("until {eol}", eol=system.eol) if system.eol else _("while it goes on")
+        return passed(
+            _("{told}, mended by the distribution {until}", told=told, until=until),
+            required,
+            found.evidence,
+        )
     release = next((row for row in releases if f"{version}.".startswith(f"{row['series']}.")), None)
     if release is None:
-        return skipped(f"{told}: its maker's dates are not known here", required, found.evidence)
+        return skipped(
+            _("{told}: its maker's dates are not known here", told=told), required, found.evidence
+        )
     until = release["until"]
     if found.distribution and system is not None and system.eol:
         until = max(until, system.eol)  # it mended what it had delivered for as long
     if until < today:
-        return warned(f"{told}: mended by nobody since {until}", required, found.evidence)
+        return warned(
+            _("{told}: mended by nobody since {until}", told=told, until=until),
+            required,
+            found.evidence,
+        )
     soon = until - today < timedelta(days=int(_TABLE["warn_days"]))
     judge = warned if soon else passed
-    return judge(f"{told}, mended by its maker until {until}", required, found.evidence)
+    return judge(
+        _("{told}, mended by its maker until {until}", told=told, until=until),
+        required,
+        found.evidence,
+    )
 
 
 @dataclass(frozen=True)
@@ -99,10 +116,12 @@ def _lifecycle(component: _Component) -> Check:
 
     @check(
         id=f"lifecycle.{component.id}",
-        title=f"{row['title']} is still mended",
+        title=_("{title} is still mended", title=row["title"]),
         severity=Severity.MEDIUM,
         requirements=(row["requirement"],),
-        remedy="{ssh} apt-cache policy  # plan a move to a newer release, or waive it to a date",
+        remedy=with_note(
+            "{ssh} apt-cache policy", _("plan a move to a newer release, or waive it to a date")
+        ),
         role=component.role,
         needs=(component.needs,),
     )

@@ -17,6 +17,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import INSTALL, SITE
 from ucontact_appliance.facts.links import (
     Links,
     addresses_of,
@@ -25,6 +26,7 @@ from ucontact_appliance.facts.links import (
     packets_pass,
     peers_reached,
 )
+from ucontact_appliance.language.messages import _, concatenated, joined, verbatim, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.tables import ports
@@ -32,29 +34,34 @@ from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Host, NetworkProfile
 
 _TABLE = load_data("links")
-_ALONE = "the site has one host"
+_ALONE = _("the site has one host")
 
 
 def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgement:
     """Clients and peers come to the address of site.yml: the host must have it."""
-    required = f"{host.address} on an interface of the host"
-    told = ", ".join(sorted(a for a in found.addresses if not ipaddress.ip_address(a).is_loopback))
+    required = _("{address} on an interface of the host", address=host.address)
+    told = joined(
+        ", ", sorted(a for a in found.addresses if not ipaddress.ip_address(a).is_loopback)
+    )
     if host.is_local:
-        return passed(told or "none", "an address", found.evidence)
+        return passed(told or _("none"), _("an address"), found.evidence)
     address = str(ipaddress.ip_address(host.address))
     if address in found.addresses:
-        return passed(f"{address} is the host's own", required, found.evidence)
+        return passed(_("{address} is the host's own", address=address), required, found.evidence)
     if profile is NetworkProfile.NAT:
-        return passed(f"behind a router, as site.yml says; its own: {told}", required)
-    return failed(f"the host has {told or 'none'}", required, found.evidence)
+        return passed(_("behind a router, as site.yml says; its own: {told}", told=told), required)
+    return failed(_("the host has {told}", told=told or _("none")), required, found.evidence)
 
 
 @check(
     id="network.address",
-    title="The host has the address that it is known by",
+    title=_("The host has the address that it is known by"),
     severity=Severity.HIGH,
     requirements=("C04",),
-    remedy="{ssh} ip -br addr  # then put the right one into {site}, and: {install}",
+    remedy=with_note(
+        "{ssh} ip -br addr",
+        _("then put the right one into {site}, and: {install}", site=SITE, install=INSTALL),
+    ),
 )
 def _address(subject: Subject) -> Judgement:
     return judge_address(subject.facts.get(links), subject.host, subject.site.network.profile)
@@ -62,20 +69,22 @@ def _address(subject: Subject) -> Judgement:
 
 def judge_route(found: Links) -> Judgement:
     """Without a default route only neighbours can be answered."""
-    required = "a default route by an interface that is up"
+    required = _("a default route by an interface that is up")
     if not found.routes:
-        return failed("no default route", required, found.evidence)
+        return failed(_("no default route"), required, found.evidence)
     if found.way_out() is None:
-        return failed(f"its interface is not up: {found.routes[0]}", required, found.evidence)
-    return passed(found.routes[0], required, found.evidence)
+        return failed(
+            _("its interface is not up: {routes}", routes=found.routes[0]), required, found.evidence
+        )
+    return passed(verbatim(found.routes[0]), required, found.evidence)
 
 
 @check(
     id="network.route",
-    title="The host has a way out of its network",
+    title=_("The host has a way out of its network"),
     severity=Severity.HIGH,
     requirements=("R03", "R04"),
-    remedy="{ssh} ip route  # set the gateway where the system keeps it",
+    remedy=with_note("{ssh} ip route", _("set the gateway where the system keeps it")),
 )
 def _route(subject: Subject) -> Judgement:
     return judge_route(subject.facts.get(links))
@@ -83,11 +92,19 @@ def _route(subject: Subject) -> Judgement:
 
 def judge_dns(answers: Mapping[str, str]) -> Judgement:
     """Each name server that is asked in vain delays what waits for it by seconds."""
-    required = "each name server of resolv.conf answers"
+    required = _("each name server of resolv.conf answers")
     if not answers:
-        return warned("no name server is set: only /etc/hosts is asked", required)
+        return warned(_("no name server is set: only /etc/hosts is asked"), required)
     silent = [server for server, said in answers.items() if not said]
-    told = ", ".join(f"{server} {said or 'is silent'}" for server, said in answers.items())
+    told = joined(
+        ", ",
+        (
+            _("{server} answers{code}", server=server, code=said.removeprefix("answers"))
+            if said
+            else _("{server} is silent", server=server)
+            for server, said in answers.items()
+        ),
+    )
     if len(silent) == len(answers):
         return failed(told, required)
     # A resolver on the host itself answers so when those behind it are gone.
@@ -97,10 +114,10 @@ def judge_dns(answers: Mapping[str, str]) -> Judgement:
 
 @check(
     id="network.dns",
-    title="Name servers answer",
+    title=_("Name servers answer"),
     severity=Severity.HIGH,
     requirements=("R04",),
-    remedy="{ssh} cat /etc/resolv.conf  # name servers there that answer",
+    remedy=with_note("{ssh} cat /etc/resolv.conf", _("name servers there that answer")),
     needs=("network.route",),
     timeout=20.0,
 )
@@ -110,25 +127,28 @@ def _dns(subject: Subject) -> Judgement:
 
 def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) -> Judgement:
     """R01: people come by the portal's name, and this machine asks as they do, or nearly."""
-    required = f"{fqdn} leads to {', '.join(sorted(known))}"
+    required = _("{fqdn} leads to {known}", fqdn=fqdn, known=joined(", ", sorted(known)))
     if found is None:
-        return skipped("the name servers of this machine do not answer", required)
+        return skipped(_("the name servers of this machine do not answer"), required)
     if not found:
-        told = f"the name servers of this machine do not know {fqdn}: those of agents have to"
+        told = _(
+            "the name servers of this machine do not know {fqdn}: those of agents have to",
+            fqdn=fqdn,
+        )
         return skipped(told, required)
     astray = [address for address in found if address not in known and not _is_loopback(address)]
-    told = f"{fqdn} leads to {', '.join(found)}"
+    told = _("{fqdn} leads to {found}", fqdn=fqdn, found=joined(", ", found))
     if not astray:
         return passed(told, required)
     judge = failed if len(astray) == len(found) else warned
     looked = f"getent ahosts {shlex.quote(fqdn)}"
-    note = "  # mend its record, or network.public_address in {site}"
-    return judge(told, required, remedy=looked + note)
+    note = _("mend its record, or network.public_address in {site}", site=SITE)
+    return judge(told, required, remedy=with_note(looked, note))
 
 
 @check(
     id="network.name",
-    title="The portal's name leads to the portal",
+    title=_("The portal's name leads to the portal"),
     severity=Severity.HIGH,
     requirements=("R01",),
     remedy="{install}",
@@ -151,25 +171,33 @@ def _is_loopback(address: str) -> bool:
 def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
     """What does not fit is cut up, or lost where that is forbidden: DTLS, and SIP with video."""
     least = int(_TABLE["mtu"]["least"])
-    required = f"an MTU of {least} or more, and packets of that size reach the site's other hosts"
+    required = _(
+        "an MTU of {least} or more, and packets of that size reach the site's other hosts",
+        least=least,
+    )
     interface = found.way_out()
     if interface is None:
-        return skipped("there is no default route to tell the interface by", required)
-    stuck = [f"{way}: {said}" for way, said in ways.items() if said != "passes"]
+        return skipped(_("there is no default route to tell the interface by"), required)
+    stuck = [concatenated((way, ": ", said)) for way, said in ways.items() if said != "passes"]
     if stuck:
         evidence = "\n".join(stuck)
-        first = next(way for way, said in ways.items() if said != "passes").replace(" ", " with ")
-        return failed(f"packets do not pass: to {first}", required, evidence)
+        address, _sign, size = next(
+            way for way, said in ways.items() if said != "passes"
+        ).partition(" ")
+        lost = _("packets do not pass: to {address} with {size}", address=address, size=size)
+        return failed(lost, required, evidence)
     judge = passed if interface.mtu >= least else warned
-    return judge(f"{interface.name} has {interface.mtu}", required, found.evidence)
+    return judge(
+        _("{name} has {mtu}", name=interface.name, mtu=interface.mtu), required, found.evidence
+    )
 
 
 @check(
     id="network.mtu",
-    title="Whole packets pass",
+    title=_("Whole packets pass"),
     severity=Severity.MEDIUM,
     requirements=("R02", "R03"),
-    remedy="{ssh} ip link  # set the MTU of the whole path, switches and tunnels too",
+    remedy=with_note("{ssh} ip link", _("set the MTU of the whole path, switches and tunnels too")),
     needs=("network.route",),
     timeout=20.0,
 )
@@ -186,19 +214,25 @@ def _mtu(subject: Subject) -> Judgement:
 
 def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement:
     """What a host needs of another, tried from where it is needed."""
-    required = "the site's other hosts let this one in where it needs them"
+    required = _("the site's other hosts let this one in where it needs them")
     if not doors:
-        return skipped("this host needs no port of another", required)
+        return skipped(_("this host needs no port of another"), required)
     evidence = "\n".join(f"{door}: {said}" for door, said in doors.items())
-    shut = [f"{names[door]} is {said}" for door, said in doors.items() if said != "open"]
+    shut = [
+        _("{names} is {said}", names=names[door], said=said)
+        for door, said in doors.items()
+        if said != "open"
+    ]
     if shut:
-        return failed(", ".join(shut), required, evidence)
-    return passed(f"open: {', '.join(names[door] for door in doors)}", required, evidence)
+        return failed(joined(", ", shut), required, evidence)
+    return passed(
+        _("open: {doors}", doors=joined(", ", (names[door] for door in doors))), required, evidence
+    )
 
 
 @check(
     id="network.peers",
-    title="The site's hosts reach each other",
+    title=_("The site's hosts reach each other"),
     severity=Severity.CRITICAL,
     requirements=("R12", "C05"),
     remedy="{install}",
@@ -219,7 +253,9 @@ def _peers(subject: Subject) -> Judgement:
         for port in ports_for(subject.site, subject.plan, subject.plan.host(host.name)):
             if port.id in needed:
                 doors.append((host.address, port.first))
-                names[f"{host.address} {port.first}"] = f"{port.id} on {host.name}"
+                names[f"{host.address} {port.first}"] = _(
+                    "{id} on {name}", id=port.id, name=host.name
+                )
     if not doors:
         return judge_peers({}, names)
     return judge_peers(subject.facts.get(peers_reached, tuple(doors)), names)

@@ -19,10 +19,12 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import INSTALL
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts.asterisk import snapshot
 from ucontact_appliance.facts.media import Transcoding, parse_stun, transcoding
 from ucontact_appliance.facts.web import page
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.resources import load_data
@@ -35,11 +37,15 @@ _RECORDED_AS = "gsm"  # R05, R25: recordings are .gsm, and are played back
 _CODECS = tuple(dict.fromkeys((*load_data("network")["codecs"]["audio"], _RECORDED_AS)))
 # Why the telephony server itself asks the STUN server or not: by the network's profile.
 _DECISIONS = {
-    NetworkProfile.PUBLIC: "profile public: Asterisk asks the site's STUN server, {}",
-    NetworkProfile.LAN: "profile lan: Asterisk asks no STUN server; agents reach its own address, "
-    "and a server that does not answer would delay every call",
-    NetworkProfile.NAT: "profile nat: Asterisk asks no STUN server, which stands behind the same "
-    "router; the router's address is in its settings",
+    NetworkProfile.PUBLIC: _("profile public: Asterisk asks the site's STUN server, {server}"),
+    NetworkProfile.LAN: _(
+        "profile lan: Asterisk asks no STUN server; agents reach its own address, "
+        "and a server that does not answer would delay every call"
+    ),
+    NetworkProfile.NAT: _(
+        "profile nat: Asterisk asks no STUN server, which stands behind the same "
+        "router; the router's address is in its settings"
+    ),
 }
 
 
@@ -64,28 +70,44 @@ def stun_servers(config: Any) -> tuple[tuple[str, int], ...] | None:
 
 def judge_ice(config: Response, host: str, port: int) -> Judgement:
     """R03: the softphone learns its candidates from the site's own STUN server."""
-    required = f"{config.request.path} names the site's STUN server {host} port {port}, no other"
+    required = _(
+        "{path} names the site's STUN server {host} port {port}, no other",
+        path=config.request.path,
+        host=host,
+        port=port,
+    )
     try:
         servers = stun_servers(json.loads(config.body)) if config.status == 200 else None
     except ValueError:
         servers = None
     if servers is None:
-        told = f"{config.request.path}: {config.status}, without iceServers"
+        told = _(
+            "{path}: {status}, without iceServers", path=config.request.path, status=config.status
+        )
         return failed(told, required, config.evidence)
     ours = [one for one in servers if _same_host(one[0], host) and one[1] == port]
-    others = ", ".join(
-        f"{name} port {number}" for name, number in servers if (name, number) not in ours
+    others = joined(
+        ", ",
+        (
+            _("{name} port {number}", name=name, number=number)
+            for name, number in servers
+            if (name, number) not in ours
+        ),
     )
     if not ours:
-        return failed(f"names {others or 'no STUN server'}", required, config.evidence)
+        return failed(
+            _("names {others}", others=others) if others else _("names no STUN server"),
+            required,
+            config.evidence,
+        )
     if others:
-        return warned(f"names {others} as well", required, config.evidence)
-    return passed(f"{host} port {port}", required, config.evidence)
+        return warned(_("names {others} as well", others=others), required, config.evidence)
+    return passed(_("{host} port {port}", host=host, port=port), required, config.evidence)
 
 
 @check(
     id="web.ice",
-    title="Softphones are told the site's STUN server",
+    title=_("Softphones are told the site's STUN server"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -99,22 +121,22 @@ def _ice(subject: Subject) -> Judgement:
 
 def judge_stun(found: str | None, profile: NetworkProfile, ours: str, evidence: str) -> Judgement:
     """R03: the telephony server asks the site's STUN server where its own address is not enough."""
-    required = _DECISIONS[profile].format(ours)
+    required = _DECISIONS[profile].filled(server=ours)
     if found is None:
-        return skipped("this Asterisk does not show its STUN server", required, evidence)
-    asked = f"asks {found}" if found else "asks none"
-    host, _, port = found.rpartition(":")
+        return skipped(_("this Asterisk does not show its STUN server"), required, evidence)
+    asked = _("asks {found}", found=found) if found else _("asks none")
+    host, __, port = found.rpartition(":")
     is_ours = _same_host(host, ours.rpartition(":")[0]) and port == ours.rpartition(":")[2]
     if profile is NetworkProfile.PUBLIC:
         return (passed if is_ours else failed)(asked, required, evidence)
     if found and not is_ours:
-        return warned(f"{asked}, which is not the site's", required, evidence)
+        return warned(_("{asked}, which is not the site's", asked=asked), required, evidence)
     return passed(asked, required, evidence)
 
 
 @check(
     id="asterisk.stun",
-    title="Asterisk asks the STUN server that the network's profile says",
+    title=_("Asterisk asks the STUN server that the network's profile says"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -141,19 +163,26 @@ def _stun_server(subject: Subject, *, for_agents: bool) -> tuple[str, int]:
 def judge_transcoding(found: Transcoding) -> Judgement:
     """R05: every voice codec becomes every other on this server, and recordings are among them."""
     wanted = list(itertools.permutations(_CODECS, 2))
-    required = f"a way from each of {', '.join(_CODECS)} to each other"
-    lost = [f"{one} to {other}" for one, other in wanted if (one, other) not in found.ways]
+    required = _("a way from each of {codecs} to each other", codecs=joined(", ", _CODECS))
+    lost = [
+        _("{item} to {other}", item=one, other=other)
+        for one, other in wanted
+        if (one, other) not in found.ways
+    ]
     if lost:
-        return failed(f"no way from {', '.join(lost)}", required, found.evidence)
-    return passed(f"{len(wanted)} ways", required, found.evidence)
+        return failed(_("no way from {lost}", lost=joined(", ", lost)), required, found.evidence)
+    return passed(_("{count} ways", count=len(wanted)), required, found.evidence)
 
 
 @check(
     id="asterisk.transcoding",
-    title="Voice codecs can be transcoded, recordings included",
+    title=_("Voice codecs can be transcoded, recordings included"),
     severity=Severity.HIGH,
     requirements=("R05",),
-    remedy="{ssh} asterisk -rx 'core show translation'  # is codec_opus there? then: {install}",
+    remedy=with_note(
+        "{ssh} asterisk -rx 'core show translation'",
+        _("is codec_opus there? then: {install}", install=INSTALL),
+    ),
     role=Role.TELEPHONY,
     needs=("asterisk.service",),
     timeout=15.0,

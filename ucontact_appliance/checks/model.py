@@ -8,6 +8,7 @@ from datetime import date, datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from ucontact_appliance.language.messages import Message, verbatim
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
@@ -65,33 +66,40 @@ class Calls(str, Enum):
         return (Stage.DOCTOR,) if self is Calls.NONE else (Stage.DOCTOR, Stage(self.value))
 
 
+NOTHING = verbatim("")
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a check's function returns. `remedy` replaces the check's own when it knows better."""
 
     verdict: Verdict
-    observed: str
-    required: str = ""
+    observed: Message
+    required: Message = NOTHING
     evidence: str = ""
     remedy: str = ""
 
 
-def passed(observed: str, required: str = "", evidence: str = "") -> Judgement:
+def passed(observed: Message, required: Message = NOTHING, evidence: str = "") -> Judgement:
     """The requirement was seen to hold."""
     return Judgement(Verdict.PASS, observed, required, evidence)
 
 
-def warned(observed: str, required: str = "", evidence: str = "", remedy: str = "") -> Judgement:
+def warned(
+    observed: Message, required: Message = NOTHING, evidence: str = "", remedy: str = ""
+) -> Judgement:
     """It works, but somebody should know."""
     return Judgement(Verdict.WARN, observed, required, evidence, remedy)
 
 
-def failed(observed: str, required: str = "", evidence: str = "", remedy: str = "") -> Judgement:
+def failed(
+    observed: Message, required: Message = NOTHING, evidence: str = "", remedy: str = ""
+) -> Judgement:
     """The requirement was seen not to hold."""
     return Judgement(Verdict.FAIL, observed, required, evidence, remedy)
 
 
-def skipped(reason: str, required: str = "", evidence: str = "") -> Judgement:
+def skipped(reason: Message, required: Message = NOTHING, evidence: str = "") -> Judgement:
     """It can't be seen from here, or does not apply; the reason says which."""
     return Judgement(Verdict.SKIP, reason, required, evidence)
 
@@ -130,7 +138,7 @@ class Check:
     """
 
     id: str
-    title: str
+    title: Message
     severity: Severity
     requirements: tuple[str, ...]
     remedy: str
@@ -152,7 +160,7 @@ class Check:
 def check(
     *,
     id: str,
-    title: str,
+    title: Message,
     severity: Severity,
     requirements: tuple[str, ...],
     remedy: str,

@@ -16,29 +16,33 @@ from ucontact_appliance.checks.model import (
     passed,
 )
 from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 
 _GROUPS: dict[str, Any] = load_data("asterisk_modules")
 _TITLES = {
-    "sip": "Asterisk has its modules for SIP",
-    "media": "Asterisk has its modules for media",
-    "calls": "Asterisk has its modules for the dialplan",
-    "recording": "Asterisk has its modules for recordings",
+    "sip": _("Asterisk has its modules for SIP"),
+    "media": _("Asterisk has its modules for media"),
+    "calls": _("Asterisk has its modules for the dialplan"),
+    "recording": _("Asterisk has its modules for recordings"),
 }
 
 
 def judge_modules(found: Snapshot, wanted: Sequence[str]) -> Judgement:
     """What runs now; a file that says what is to be loaded shows no crash and no `unload`."""
-    required = f"running: {', '.join(wanted)}"
+    required = _("running: {wanted}", wanted=joined(", ", wanted))
     lost = [name for name in wanted if f"{name}.so" not in found.modules]
     evidence = f"{len(found.modules)} modules run"
     if not lost:
-        return passed(f"all {len(wanted)} run", required, evidence)
+        return passed(_("all {count} run", count=len(wanted)), required, evidence)
     loading = "; ".join(f"asterisk -rx 'module load {name}.so'" for name in lost)
     # First by hand, which ends no call; the installation then mends what says not to load it.
     return failed(
-        f"not running: {', '.join(lost)}", required, evidence, f"{{ssh}} {loading}; {{install}}"
+        _("not running: {lost}", lost=joined(", ", lost)),
+        required,
+        evidence,
+        f"{{ssh}} {loading}; {{install}}",
     )
 
 

@@ -21,6 +21,7 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.stun import judge_service
 from ucontact_appliance.facts.mysql import ServerView, answers, greeting_seconds, server_view
 from ucontact_appliance.facts.unit import unit
+from ucontact_appliance.language.messages import _, joined, verbatim
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.versions import numbers, reaches
@@ -48,7 +49,9 @@ def viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subje
 
     def judged(subject: Subject) -> Judgement:
         if DOCTOR_SECRET not in subject.secrets:
-            return skipped(f"the secret {DOCTOR_SECRET} is not on this machine")
+            return skipped(
+                _("the secret {doctor_secret} is not on this machine", doctor_secret=DOCTOR_SECRET)
+            )
         ca = str(subject.state.pki / "ca.pem")
         password = subject.secrets[DOCTOR_SECRET]
         return judge(subject, subject.facts.get(server_view, port(subject), password, ca))
@@ -58,7 +61,7 @@ def viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subje
 
 @check(
     id="mysql.service",
-    title="MySQL runs",
+    title=_("MySQL runs"),
     severity=Severity.CRITICAL,
     requirements=("R16", "C06"),
     remedy="{ssh} systemctl restart mysql",
@@ -70,17 +73,19 @@ def _service(subject: Subject) -> Judgement:
 
 def judge_answers(greeted: bool, seconds: float, port: int) -> Judgement:
     """A server that hangs takes connections all the same: its unit and its port look well."""
-    required = f"MySQL greets whoever connects to port {port}, within {QUICK:g} s"
+    required = _(
+        "MySQL greets whoever connects to port {port}, within {quick:g} s", port=port, quick=QUICK
+    )
     if not greeted:
-        return failed("it takes connections and says nothing, or takes none", required)
+        return failed(_("it takes connections and says nothing, or takes none"), required)
     if seconds > QUICK:
-        return failed(f"slow: {seconds:.1f} s until it greets", required)
-    return passed(f"it greets after {seconds:.1f} s", required)
+        return failed(_("slow: {seconds:.1f} s until it greets", seconds=seconds), required)
+    return passed(_("it greets after {seconds:.1f} s", seconds=seconds), required)
 
 
 @database_check(
     id="mysql.answers",
-    title="MySQL answers",
+    title=_("MySQL answers"),
     severity=Severity.CRITICAL,
     requirements=("R16", "C06"),
     remedy="{ssh} systemctl restart mysql",
@@ -95,15 +100,15 @@ def _answers(subject: Subject) -> Judgement:
 
 def judge_login(found: ServerView) -> Judgement:
     """The checks' own account is let in, over TLS, by a server that is who it says."""
-    required = "the account doctor is let in over TLS, with the site's CA behind the certificate"
+    required = _("the account doctor is let in over TLS, with the site's CA behind the certificate")
     if found.refused:
-        return failed("not let in", required, found.refused)
-    return passed(found.tls, required)
+        return failed(_("not let in"), required, found.refused)
+    return passed(verbatim(found.tls), required)
 
 
 @database_check(
     id="mysql.login",
-    title="MySQL lets a service in over verified TLS",
+    title=_("MySQL lets a service in over verified TLS"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",
@@ -116,22 +121,38 @@ def _login(_: Subject, found: ServerView) -> Judgement:
 
 def judge_version(found: ServerView, today: date) -> Judgement:
     """R16 and newer; the end of the maker's support is said, and is no fault of the site."""
-    required = "MySQL 5.7, 8 or newer"
+    required = _("MySQL 5.7, 8 or newer")
     if not reaches(found.version, _LEAST) or "mariadb" in found.version.lower():
-        return failed(found.version, required)
+        return failed(verbatim(found.version), required)
     series = ".".join(map(str, numbers(found.version)[:2]))
     release = next((row for row in _TABLE["releases"] if row["series"] == series), None)
     if release is None:
-        return passed(f"{found.version} (its maker's support is not known here)", required)
+        return passed(
+            _("{version} (its maker's support is not known here)", version=found.version), required
+        )
     until = release["until"]
     if until and date.fromisoformat(until) < today:
-        return passed(f"{found.version}, past its maker's support since {until}", required)
-    return passed(f"{found.version}, supported{f' until {until}' if until else ''}", required)
+        return passed(
+            _(
+                "{version}, past its maker's support since {until}",
+                version=found.version,
+                until=until,
+            ),
+            required,
+        )
+    return passed(
+        _(
+            "{version}, supported{value}",
+            version=found.version,
+            value=_(" until {until}", until=until) if until else "",
+        ),
+        required,
+    )
 
 
 @database_check(
     id="mysql.version",
-    title="MySQL is a supported version",
+    title=_("MySQL is a supported version"),
     severity=Severity.MEDIUM,
     requirements=("R16",),
     remedy="{install}",
@@ -145,17 +166,19 @@ def _version(subject: Subject, found: ServerView) -> Judgement:
 def judge_schemas(found: ServerView) -> Judgement:
     """Both are there."""
     wanted: list[str] = _TABLE["schemas"]
-    required = f"the schemas {' and '.join(wanted)}"
+    required = _("the schemas {wanted}", wanted=joined(_(" and "), wanted))
     missing = [name for name in wanted if name not in found.schemas]
     evidence = f"SHOW DATABASES: {', '.join(sorted(found.schemas - set(_UNCHECKED_SCHEMAS)))}"
     if missing:
-        return failed(f"{' and '.join(missing)} missing", required, evidence)
-    return passed(", ".join(wanted), required, evidence)
+        return failed(
+            _("{missing} missing", missing=joined(_(" and "), missing)), required, evidence
+        )
+    return passed(joined(", ", wanted), required, evidence)
 
 
 @database_check(
     id="mysql.schemas",
-    title="The schemas are there",
+    title=_("The schemas are there"),
     severity=Severity.CRITICAL,
     requirements=("R16",),
     remedy="{install}",
@@ -169,7 +192,7 @@ def _schemas(_: Subject, found: ServerView) -> Judgement:
 def judge_tables(found: ServerView) -> Judgement:
     """Each table of ours has at least the columns of ours."""
     tables = {f"{t['schema']}.{t['name']}": t for t in _TABLE["tables"]}
-    required = f"{' and '.join(tables)} with all their columns"
+    required = _("{tables} with all their columns", tables=joined(_(" and "), tables))
     missing = []
     for name, table in tables.items():
         there = {c for schema, t, c in found.columns if f"{schema}.{t}" == name}
@@ -178,13 +201,16 @@ def judge_tables(found: ServerView) -> Judgement:
             continue
         missing += [f"{name}.{c['name']}" for c in table["columns"] if c["name"] not in there]
     if missing:
-        return failed(f"missing: {', '.join(missing)}", required)
-    return passed(f"{len(tables)} tables, {len(found.columns)} columns", required)
+        return failed(_("missing: {missing}", missing=joined(", ", missing)), required)
+    return passed(
+        _("{count} tables, {count2} columns", count=len(tables), count2=len(found.columns)),
+        required,
+    )
 
 
 @database_check(
     id="mysql.tables",
-    title="The tables for call records are there",
+    title=_("The tables for call records are there"),
     severity=Severity.HIGH,
     requirements=("R16", "R05"),
     remedy="{install}",

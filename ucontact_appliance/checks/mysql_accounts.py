@@ -25,6 +25,7 @@ from ucontact_appliance.facts.mysql import (
     single_privileges,
     without_tls,
 )
+from ucontact_appliance.language.messages import Message, _, joined
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("database")
@@ -37,19 +38,21 @@ _SOCKET_ONLY = "auth_socket"
 
 def judge_plaintext(found: Refusal) -> Judgement:
     """Without TLS the right password opens nothing."""
-    required = "the same account is refused without TLS"
+    required = _("the same account is refused without TLS")
     if found.number == 0:
-        return failed("let in without TLS", required)
+        return failed(_("let in without TLS"), required)
     evidence = f"error {found.number}: {found.words}"
     if found.number not in _REFUSALS:
         # Such as a lost connection, or the client's own refusal to go on: not the server's word.
-        return skipped(f"the server did not come to say it: {found.words}", required, evidence)
-    return passed("refused", required, evidence)
+        return skipped(
+            _("the server did not come to say it: {words}", words=found.words), required, evidence
+        )
+    return passed(_("refused"), required, evidence)
 
 
 @database_check(
     id="mysql.plaintext",
-    title="MySQL refuses connections without TLS",
+    title=_("MySQL refuses connections without TLS"),
     severity=Severity.HIGH,
     requirements=("R16",),
     # Whoever gets in without TLS has found a server that no longer requires it.
@@ -59,7 +62,9 @@ def judge_plaintext(found: Refusal) -> Judgement:
 )
 def _plaintext(subject: Subject) -> Judgement:
     if DOCTOR_SECRET not in subject.secrets:
-        return skipped(f"the secret {DOCTOR_SECRET} is not on this machine")
+        return skipped(
+            _("the secret {doctor_secret} is not on this machine", doctor_secret=DOCTOR_SECRET)
+        )
     return judge_plaintext(
         subject.facts.get(without_tls, port(subject), subject.secrets[DOCTOR_SECRET])
     )
@@ -67,34 +72,39 @@ def _plaintext(subject: Subject) -> Judgement:
 
 def judge_accounts(found: Audit) -> Judgement:
     """TLS for each service, no anonymous account, root by its socket, nobody from anywhere."""
-    required = "services by TLS and from known addresses, root by its socket, nobody anonymous"
+    required = _("services by TLS and from known addresses, root by its socket, nobody anonymous")
     evidence = "\n".join(_row(account) for account in found.accounts)
     if found.error:
-        return failed("the accounts can't be read as root", required, found.error)
+        return failed(_("the accounts can't be read as root"), required, found.error)
     ours = {"", *_SERVICES, *_TABLE["own_accounts"]}
     wrong = [fault for account in found.accounts for fault in _faults(account)]
     there = {account.user for account in found.accounts}
-    missing = [f"{name} is missing" for name in _SERVICES if name not in there]
+    missing = [_("{name} is missing", name=name) for name in _SERVICES if name not in there]
     if wrong or missing:
         # The installation mends its own accounts; somebody else's are for the operator to judge.
         strange = [a for a in found.accounts if a.user not in ours and _faults(a)]
         only = strange and not missing and len(strange) == len(wrong)
         remedy = _statement(strange[0], "ALTER USER", " REQUIRE SSL") if only else ""
-        return failed("; ".join(wrong + missing), required, evidence, remedy)
+        return failed(joined("; ", wrong + missing), required, evidence, remedy)
     others = [account for account in found.accounts if account.user not in ours]
     if others:
         return warned(
-            f"not made by the appliance: {', '.join(account.label for account in others)}",
+            _(
+                "not made by the appliance: {others}",
+                others=joined(", ", (account.label for account in others)),
+            ),
             required,
             evidence,
             _statement(others[0], "SHOW GRANTS FOR"),
         )
-    return passed(f"{', '.join(sorted(there & set(_SERVICES)))} by TLS", required, evidence)
+    return passed(
+        _("{there} by TLS", there=joined(", ", sorted(there & set(_SERVICES)))), required, evidence
+    )
 
 
 @database_check(
     id="mysql.accounts",
-    title="MySQL's accounts are the services' own, bound to address and TLS",
+    title=_("MySQL's accounts are the services' own, bound to address and TLS"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",
@@ -104,20 +114,22 @@ def _accounts(subject: Subject) -> Judgement:
     return judge_accounts(subject.facts.get(audit, _SERVICES))
 
 
-def _faults(account: Account) -> list[str]:
+def _faults(account: Account) -> list[Message]:
     if not account.user:
-        return [f"anonymous account at {account.host}"]
+        return [_("anonymous account at {host}", host=account.host)]
     if account.user == "root":
         local = account.host == "localhost" and account.plugin == _SOCKET_ONLY
-        return [] if local else [f"{account.label} by {account.plugin}"]
+        return (
+            [] if local else [_("{label} by {plugin}", label=account.label, plugin=account.plugin)]
+        )
     if account.user in _TABLE["own_accounts"]:
         return []
     secure = account.ssl_type or (account.locked and account.user not in _SERVICES)
-    faults = [] if secure else [f"{account.label} may come without TLS"]
+    faults = [] if secure else [_("{label} may come without TLS", label=account.label)]
     if account.user in _SERVICES and "%" in account.host:
-        faults.append(f"{account.label} may come from anywhere")
+        faults.append(_("{label} may come from anywhere", label=account.label))
     if account.user in _SERVICES and account.locked:
-        faults.append(f"{account.label} is locked")
+        faults.append(_("{label} is locked", label=account.label))
     return faults
 
 
@@ -134,34 +146,48 @@ def _row(account: Account) -> str:
 
 def judge_grants(found: Audit) -> Judgement:
     """Each service may do what it does, and no more."""
-    required = "the grants of data/database.yml, no more and no fewer"
+    required = _("the grants of data/database.yml, no more and no fewer")
     problem = found.error or found.grants_error
     if problem:
-        return failed("the grants can't be read as root", required, problem)
+        return failed(_("the grants can't be read as root"), required, problem)
     there = {who.split("@")[0] for who in found.grants}
-    wrong = [f"{name} is missing" for name in _SERVICES if name not in there]
+    wrong = [_("{name} is missing", name=name) for name in _SERVICES if name not in there]
     for who, grants in sorted(found.grants.items()):
         planned = _planned(who.split("@")[0])
         for target in sorted({*grants, *planned}):
             extra = grants.get(target, frozenset()) - planned.get(target, frozenset())
             short = planned.get(target, frozenset()) - grants.get(target, frozenset())
             if extra:
-                wrong.append(f"{who} may {', '.join(sorted(extra))} on {target or 'roles'}")
+                wrong.append(
+                    _(
+                        "{who} may {extra} on {target}",
+                        who=who,
+                        extra=joined(", ", sorted(extra)),
+                        target=target or _("roles"),
+                    )
+                )
             if short:
-                wrong.append(f"{who} may not {', '.join(sorted(short))} on {target}")
+                wrong.append(
+                    _(
+                        "{who} may not {short} on {target}",
+                        who=who,
+                        short=joined(", ", sorted(short)),
+                        target=target,
+                    )
+                )
     evidence = "\n".join(
         f"{who}: {', '.join(sorted(privileges))} on {target}"
         for who, grants in sorted(found.grants.items())
         for target, privileges in sorted(grants.items())
     )
     if wrong:
-        return failed("; ".join(wrong), required, evidence)
-    return passed(f"{len(found.grants)} accounts as planned", required, evidence)
+        return failed(joined("; ", wrong), required, evidence)
+    return passed(_("{count} accounts as planned", count=len(found.grants)), required, evidence)
 
 
 @database_check(
     id="mysql.grants",
-    title="Each service may do what it does, and no more",
+    title=_("Each service may do what it does, and no more"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",

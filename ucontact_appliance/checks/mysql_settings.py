@@ -7,6 +7,7 @@ from typing import Any
 from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
 from ucontact_appliance.checks.mysql import AFRESH, database_check, viewed
 from ucontact_appliance.facts.mysql import ServerView
+from ucontact_appliance.language.messages import _, joined, verbatim
 from ucontact_appliance.planning.versions import reaches
 from ucontact_appliance.resources import load_data
 
@@ -17,16 +18,18 @@ _ROUNDED_UP = 1.1
 
 def judge_memory(found: ServerView, planned_mb: int) -> Judgement:
     """The buffer pool of the plan: on a shared host more would take it from others."""
-    required = f"a buffer pool of {planned_mb} MB, as planned for this host"
+    required = _(
+        "a buffer pool of {planned_mb} MB, as planned for this host", planned_mb=planned_mb
+    )
     got_mb = int(found.variables["innodb_buffer_pool_size"]) / 2**20
     if not planned_mb <= got_mb <= planned_mb * _ROUNDED_UP:
-        return failed(f"{got_mb:.0f} MB", required)
-    return passed(f"{got_mb:.0f} MB", required)
+        return failed(_("{got_mb:.0f} MB", got_mb=got_mb), required)
+    return passed(_("{got_mb:.0f} MB", got_mb=got_mb), required)
 
 
 @database_check(
     id="mysql.memory",
-    title="The buffer pool is as planned",
+    title=_("The buffer pool is as planned"),
     severity=Severity.MEDIUM,
     requirements=("R12", "R16"),
     remedy=AFRESH,
@@ -39,14 +42,14 @@ def _memory(subject: Subject, found: ServerView) -> Judgement:
 
 def judge_connections(found: ServerView, planned: int) -> Judgement:
     """The connections of the plan."""
-    required = f"max_connections {planned}, as planned for this site"
+    required = _("max_connections {planned}, as planned for this site", planned=planned)
     got = found.variables["max_connections"]
-    return passed(got, required) if got == str(planned) else failed(got, required)
+    return (passed if got == str(planned) else failed)(verbatim(got), required)
 
 
 @database_check(
     id="mysql.connections",
-    title="The number of connections is as planned",
+    title=_("The number of connections is as planned"),
     severity=Severity.MEDIUM,
     requirements=("R12", "R16"),
     remedy=AFRESH,
@@ -64,22 +67,30 @@ def judge_settings(found: ServerView) -> Judgement:
         name: str(row["before_8_0_16"] if old and "before_8_0_16" in row else row["value"])
         for name, row in _TABLE["settings"].items()
     }
-    required = ", ".join(f"{name}={value}" for name, value in wanted.items())
+    required = joined(", ", (f"{name}={value}" for name, value in wanted.items()))
     wrong = [name for name, value in wanted.items() if found.variables.get(name) != value]
     if wrong:
         return failed(
-            "; ".join(
-                f"{name}={found.variables.get(name, 'unknown')}: {_TABLE['settings'][name]['why']}"
-                for name in wrong
+            joined(
+                "; ",
+                (
+                    _(
+                        "{name}={value}: {why}",
+                        name=name,
+                        value=found.variables.get(name) or _("unknown"),
+                        why=_(_TABLE["settings"][name]["why"]),
+                    )
+                    for name in wrong
+                ),
             ),
             required,
         )
-    return passed(f"{len(wanted)} settings", required)
+    return passed(_("{count} settings", count=len(wanted)), required)
 
 
 @database_check(
     id="mysql.settings",
-    title="MySQL is hardened",
+    title=_("MySQL is hardened"),
     severity=Severity.MEDIUM,
     requirements=("R16",),
     remedy=AFRESH,

@@ -14,13 +14,14 @@ from ucontact_appliance.checks.tls import (
 )
 from ucontact_appliance.facts import mysql_tls
 from ucontact_appliance.facts.certificates import pair
+from ucontact_appliance.language.messages import _, with_note
 
 _LEAST = ("TLSv1.2",)  # MySQL 5.7 knows no newer one
 
 
 @mysql.database_check(
     id="mysql.protocols",
-    title="MySQL speaks no TLS older than 1.2",
+    title=_("MySQL speaks no TLS older than 1.2"),
     severity=Severity.HIGH,
     requirements=("R16", "R08"),
     remedy=mysql.AFRESH,
@@ -33,7 +34,7 @@ def _versions(subject: Subject) -> Judgement:
 
 @mysql.database_check(
     id="mysql.ciphers",
-    title="MySQL has forward secrecy only",
+    title=_("MySQL has forward secrecy only"),
     severity=Severity.HIGH,
     requirements=("R16", "R08"),
     remedy=mysql.AFRESH,
@@ -47,10 +48,12 @@ def _secrecy(subject: Subject) -> Judgement:
 
 @mysql.database_check(
     id="certificates.served.mysql",
-    title="MySQL serves the certificate that lies on disk",
+    title=_("MySQL serves the certificate that lies on disk"),
     severity=Severity.HIGH,
     requirements=("R16",),
-    remedy="{ssh} mysql -e 'ALTER INSTANCE RELOAD TLS'  # 5.7: systemctl restart mysql",
+    remedy=with_note(
+        "{ssh} mysql -e 'ALTER INSTANCE RELOAD TLS'", _("5.7: systemctl restart mysql")
+    ),
     needs=("mysql.answers", "certificates.internal"),
 )
 def _served(subject: Subject) -> Judgement:

@@ -19,6 +19,7 @@ from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts import web as facts
 from ucontact_appliance.facts.managed import managed_paths
+from ucontact_appliance.language.messages import _, joined, verbatim, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.versions import reaches
 
@@ -38,23 +39,27 @@ def pages(subject: Subject, *paths: str) -> tuple[Response, ...]:
 
 def judge_service(found: facts.Nginx) -> Judgement:
     """NGINX runs, and will after the next boot."""
-    required = "nginx.service is active and enabled"
+    required = _("nginx.service is active and enabled")
     evidence = found.evidence.partition("---- version")[0].strip()
     if not found.version:
-        return failed("NGINX is not installed", required, evidence, "{install}")
+        return failed(_("NGINX is not installed"), required, evidence, "{install}")
     if found.enabled.startswith("masked"):
-        told = f"masked and {found.active}"
+        told = _("masked and {active}", active=found.active)
         return failed(told, required, evidence, unmasking("nginx.service"))
     if found.active != "active":
-        return failed(found.active, required, evidence)
+        return failed(verbatim(found.active), required, evidence)
     if found.enabled != "enabled":
-        return failed(f"active, but {found.enabled or 'not enabled'}", required, evidence)
-    return passed("active and enabled", required, evidence)
+        return failed(
+            _("active, but {enabled}", enabled=found.enabled or _("not enabled")),
+            required,
+            evidence,
+        )
+    return passed(_("active and enabled"), required, evidence)
 
 
 @check(
     id="web.service",
-    title="NGINX runs",
+    title=_("NGINX runs"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R17"),
     remedy="{ssh} systemctl enable --now nginx.service",
@@ -66,16 +71,16 @@ def _service(subject: Subject) -> Judgement:
 
 def judge_version(found: facts.Nginx) -> Judgement:
     """R17."""
-    required = f"NGINX {_LEAST_VERSION} or later"
+    required = _("NGINX {least_version} or later", least_version=_LEAST_VERSION)
     if not found.version:
-        return failed("NGINX is not installed", required)
+        return failed(_("NGINX is not installed"), required)
     good = reaches(found.version, _LEAST_VERSION)
-    return (passed if good else failed)(f"NGINX {found.version}", required)
+    return (passed if good else failed)(_("NGINX {version}", version=found.version), required)
 
 
 @check(
     id="web.version",
-    title="NGINX is 1.17 or later",
+    title=_("NGINX is 1.17 or later"),
     severity=Severity.HIGH,
     requirements=("R17",),
     remedy="{install}",
@@ -87,16 +92,16 @@ def _version(subject: Subject) -> Judgement:
 
 def judge_config(found: facts.Nginx) -> Judgement:
     """NGINX could start again from what lies on disk."""
-    required = "`nginx -t` finds no fault"
+    required = _("`nginx -t` finds no fault")
     if found.problem:
         first = next((line for line in found.problem.splitlines() if "emerg" in line), "")
-        return failed(first or "the test failed", required, found.problem)
-    return passed("no fault", required)
+        return failed(verbatim(first or _("the test failed")), required, found.problem)
+    return passed(_("no fault"), required)
 
 
 @check(
     id="web.config",
-    title="NGINX's configuration has no fault",
+    title=_("NGINX's configuration has no fault"),
     severity=Severity.HIGH,
     requirements=("R17",),
     remedy="{install}",
@@ -108,20 +113,20 @@ def _config(subject: Subject) -> Judgement:
 
 def judge_loaded(found: facts.Nginx) -> Judgement:
     """What runs is what lies on disk."""
-    required = "NGINX has loaded its files since they changed"
+    required = _("NGINX has loaded its files since they changed")
     if found.unloaded is None:
         return warned(
-            "can't be told: the unit lacks our drop-in", required, found.evidence, "{install}"
+            _("can't be told: the unit lacks our drop-in"), required, found.evidence, "{install}"
         )
     if found.unloaded:
-        told = f"changed and not loaded: {found.unloaded[0]}"
+        told = _("changed and not loaded: {unloaded}", unloaded=found.unloaded[0])
         return failed(told, required, "\n".join(found.unloaded))
-    return passed("loaded", required)
+    return passed(_("loaded"), required)
 
 
 @check(
     id="web.loaded",
-    title="NGINX has loaded what lies on disk",
+    title=_("NGINX has loaded what lies on disk"),
     severity=Severity.MEDIUM,
     requirements=("R17",),
     remedy="{install}",
@@ -134,28 +139,38 @@ def _loaded(subject: Subject) -> Judgement:
 
 def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]) -> Judgement:
     """Of two servers with one name NGINX heeds the one that it read first, which may be theirs."""
-    required = "no server is set up in NGINX but the appliance's"
+    required = _("no server is set up in NGINX but the appliance's")
     if found.problem:
-        return skipped("not to be told while the configuration has a fault", required)
+        return skipped(_("not to be told while the configuration has a fault"), required)
     foreign = [path for path in files if path not in ours]
     if not foreign:
-        return passed(f"{len(files)} files set servers up", required, "\n".join(files))
-    told = ", ".join(foreign)
+        return passed(
+            _("{count} files set servers up", count=len(files)), required, "\n".join(files)
+        )
+    told = joined(", ", foreign)
     away = " ".join(map(shlex.quote, foreign))
-    remedy = (
+    remedy = with_note(
         f"{{ssh}} mkdir -p /root/ucontact-foreign && mv {away} /root/ucontact-foreign/ && "
-        "systemctl reload nginx  # they are kept there"
+        "systemctl reload nginx",
+        _("they are kept there"),
     )
     evidence = "\n".join((found.evidence, *files))
     if found.rivals:
         names = ", ".join(found.rivals)
-        return failed(f"{told}: another server by the name of {names}", required, evidence, remedy)
-    return warned(f"{told}: another server beside the portal", required, evidence, remedy)
+        return failed(
+            _("{told}: another server by the name of {names}", told=told, names=names),
+            required,
+            evidence,
+            remedy,
+        )
+    return warned(
+        _("{told}: another server beside the portal", told=told), required, evidence, remedy
+    )
 
 
 @check(
     id="web.sites",
-    title="No other site stands in the portal's place",
+    title=_("No other site stands in the portal's place"),
     severity=Severity.HIGH,
     requirements=("R01", "C05"),
     remedy="{install}",
@@ -168,16 +183,20 @@ def _sites(subject: Subject) -> Judgement:
 
 def judge_redirect(answer: Response) -> Judgement:
     """Plain HTTP leads to HTTPS, at the same name and path."""
-    required = f"301 to https://{answer.request.name}{answer.request.path}"
+    required = _("301 to https://{name}{path}", name=answer.request.name, path=answer.request.path)
     where = ", ".join(answer.all("location"))
-    told = f"{answer.status}{f' to {where}' if where else ''}"
+    told = (
+        _("{status} to {where}", status=answer.status, where=where)
+        if where
+        else verbatim(str(answer.status))
+    )
     good = told == required
     return (passed if good else failed)(told, required, answer.evidence)
 
 
 @check(
     id="web.redirect",
-    title="Plain HTTP leads to HTTPS",
+    title=_("Plain HTTP leads to HTTPS"),
     severity=Severity.HIGH,
     requirements=("R01",),
     remedy="{install}",
@@ -191,12 +210,14 @@ def _redirect(subject: Subject) -> Judgement:
 def judge_http2(answer: Response) -> Judgement:
     """R01."""
     good = answer.protocol == "HTTP/2"
-    return (passed if good else failed)(answer.protocol, "HTTP/2", answer.evidence)
+    return (passed if good else failed)(
+        verbatim(answer.protocol), verbatim("HTTP/2"), answer.evidence
+    )
 
 
 @check(
     id="web.http2",
-    title="The portal speaks HTTP/2",
+    title=_("The portal speaks HTTP/2"),
     severity=Severity.MEDIUM,
     requirements=("R01",),
     remedy="{install}",

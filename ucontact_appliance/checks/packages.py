@@ -19,6 +19,13 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.facts import packages as facts
+from ucontact_appliance.language.messages import (
+    Message,
+    _,
+    concatenated,
+    joined,
+    with_note,
+)
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import brought, packages_of, suited
 from ucontact_appliance.planning.tables import ComponentRow, SystemRow, components
@@ -47,7 +54,11 @@ def judge_component(component: ComponentRow, place: Place) -> Judgement:
     evidence = "\n".join(package.evidence for package in known)
     if place.unowned:
         return failed(
-            f"{place.unowned} belongs to no package: apt's {component.title} would replace it",
+            _(
+                "{unowned} belongs to no package: apt's {title} would replace it",
+                unowned=place.unowned,
+                title=_(component.title),
+            ),
             required,
             evidence,
             _keeping(component, place.unowned),
@@ -55,21 +66,34 @@ def judge_component(component: ComponentRow, place: Place) -> Judgement:
     missing = [package.name for package in known if not package.version]
     if not missing:
         version = known[0].version
-        state = "installed" if known[0].installed else "apt would install it"
-        observed = f"{component.title} {version} ({state})"
+        state = _("installed") if known[0].installed else _("apt would install it")
+        observed = _(
+            "{component} {version} ({state})",
+            component=_(component.title),
+            version=version,
+            state=state,
+        )
         if reaches(version, component.least):
             return passed(observed, required, evidence)
         return failed(observed, required, evidence, remedy(component, place))
     own = brought(component, place.system)
     if place.found.lists == "none" and reaches(own or "", component.least):
         return skipped(
-            f"apt has no package lists; {place.system.name}'s own archive has {component.title} "
-            f"{own}",
+            _(
+                "apt has no package lists; {name}'s own archive has {title} {own}",
+                name=place.system.name,
+                title=_(component.title),
+                own=own,
+            ),
             required,
             evidence,
         )
     return failed(
-        f"apt knows no package {', '.join(missing)} for {place.system.name}",
+        _(
+            "apt knows no package {missing} for {name}",
+            missing=joined(", ", missing),
+            name=place.system.name,
+        ),
         required,
         evidence,
         remedy(component, place),
@@ -79,7 +103,7 @@ def judge_component(component: ComponentRow, place: Place) -> Judgement:
 def _installable(component: ComponentRow) -> Check:
     @check(
         id=f"packages.{component.id}",
-        title=f"{component.title} can be installed, and new enough",
+        title=_("{title} can be installed, and new enough", title=_(component.title)),
         severity=Severity.CRITICAL,
         requirements=component.requirements,
         remedy="{ssh} apt-get update",
@@ -91,7 +115,7 @@ def _installable(component: ComponentRow) -> Check:
     def judge(subject: Subject) -> Judgement:
         asked = ask_apt(subject)
         if asked is None:
-            return skipped("unknown for a system that is not supported")
+            return skipped(_("unknown for a system that is not supported"))
         row, roles, found = asked.system, asked.roles, asked.answer.packages
         program = component.program
         unowned = subject.facts.get(facts.unowned, program) if program else ""
@@ -104,13 +128,19 @@ INSTALLABLE = tuple(_installable(component) for component in components())
 
 
 def _keeping(component: ComponentRow, path: str) -> str:
-    instead = f"  # or have it as a package, from {component.maker}" if component.maker else ""
-    return f"{{ssh}} mv {path} {path}.kept{instead}"
+    keep = f"{{ssh}} mv {path} {path}.kept"
+    if not component.maker:
+        return keep
+    return with_note(keep, _("or have it as a package, from {maker}", maker=_(component.maker)))
 
 
-def _required(component: ComponentRow) -> str:
-    least = f"{component.title} {component.least} or later" if component.least else component.title
-    return f"{least}: {component.because}"
+def _required(component: ComponentRow) -> Message:
+    least = (
+        _("{title} {least} or later", title=_(component.title), least=component.least)
+        if component.least
+        else _(component.title)
+    )
+    return concatenated((least, ": ", _(component.because)))
 
 
 def remedy(component: ComponentRow, place: Place) -> str:
@@ -119,19 +149,25 @@ def remedy(component: ComponentRow, place: Place) -> str:
     own = brought(component, place.system)
     if own is not None and reaches(own, component.least):
         ways.append(
-            f"{place.system.name}'s own archive has {component.title} {own}: put its universe or "
-            "main component back into /etc/apt/sources.list"
+            _(
+                "{name}'s own archive has {title} {own}: put its universe or main component "
+                "back into /etc/apt/sources.list",
+                name=place.system.name,
+                title=_(component.title),
+                own=own,
+            )
         )
     if component.maker is not None:
-        ways.append(f"add {component.maker} to the server's apt")
-    ways.append(f"use a server with {_choice(place)} for it")
+        ways.append(_("add {maker} to the server's apt", maker=_(component.maker)))
+    ways.append(_("use a server with {choice} for it", choice=_choice(place)))
     names = " ".join(packages_of(component, place.system))
-    return f"{{ssh}} apt-cache policy {names}  # {', or '.join(ways)}"
+    return with_note(f"{{ssh}} apt-cache policy {names}", joined(_(", or "), ways))
 
 
 def _choice(place: Place) -> str:
     """The systems that bring all that this server's roles need, the newest first."""
-    return " or ".join(row.name for row in reversed(suited(place.roles, place.today)))
+    names = (row.name for row in reversed(suited(place.roles, place.today)))
+    return joined(_(" or "), names)
 
 
 CHECKS = checks_of(globals())

@@ -16,6 +16,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.path import Direction, Loss, PathQuality
 from ucontact_appliance.facts.throughput import Throughput
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.emodel import sound
 from ucontact_appliance.planning.tables import NetworkRow, network
 
@@ -44,77 +45,110 @@ def judge_profile(path: MeasuredPath, limits: NetworkRow) -> Judgement:
     longer measurement may decide otherwise.
     """
     found = path.quality
-    required = (
-        f"round trip below {limits.latency_ms:g} ms, jitter below {limits.jitter_ms:g} ms, "
-        f"loss below {limits.loss_percent:g} %, each way"
+    required = _(
+        "round trip below {latency_ms:g} ms, jitter below {jitter_ms:g} ms, loss "
+        "below {loss_percent:g} %, each way",
+        latency_ms=limits.latency_ms,
+        jitter_ms=limits.jitter_ms,
+        loss_percent=limits.loss_percent,
     )
     evidence = "\n".join(_figures(found))
     slow = found.typical_ms >= limits.latency_ms
-    over = [f"round trip {found.typical_ms:.1f} ms"] if slow else []
+    over = [_("round trip {typical_ms:.1f} ms", typical_ms=found.typical_ms)] if slow else []
     over += [
-        f"jitter {way} {direction.jitter_ms:.1f} ms"
+        _("jitter {way} {jitter_ms:.1f} ms", way=way, jitter_ms=direction.jitter_ms)
         for way, direction in _ways(found)
         if direction.jitter_ms >= limits.jitter_ms
     ]
     over += [
-        f"loss {way} {_percent(loss)}"
+        _("loss {way} {percent}", way=way, percent=_percent(loss))
         for way, loss in _losses(found)
         if loss.percent >= limits.loss_percent
     ]
     if over:
-        return failed(f"over the limit: {', '.join(over)}", required, evidence)
-    lost = ", ".join(f"loss {way} {_percent(loss)}" for way, loss in _losses(found))
-    observed = f"round trip {found.typical_ms:.1f} ms, jitter {_jitter(found)}, {lost}"
+        return failed(_("over the limit: {over}", over=joined(", ", over)), required, evidence)
+    lost = joined(
+        ", ",
+        (
+            _("loss {way} {percent}", way=way, percent=_percent(loss))
+            for way, loss in _losses(found)
+        ),
+    )
+    observed = _(
+        "round trip {typical_ms:.1f} ms, jitter {jitter}, {lost}",
+        typical_ms=found.typical_ms,
+        jitter=_jitter(found),
+        lost=lost,
+    )
     if any(loss.most >= limits.loss_percent for _, loss in _losses(found)):
-        observed += f"; {found.sent} packets are too few to be sure of the loss"
+        observed += _("; {sent} packets are too few to be sure of the loss", sent=found.sent)
     return passed(observed, required, evidence)
 
 
 def judge_bandwidth(path: MeasuredPath, limits: NetworkRow) -> Judgement:
     """What came through each way against what so many calls need."""
     needed = limits.bandwidth_kbps * path.calls
-    calls = "a call" if path.calls == 1 else f"{path.calls} calls"
-    required = f"{_rate(needed)} up and down for {calls}"
+    calls = _("a call") if path.calls == 1 else _("{calls} calls", calls=path.calls)
+    required = _("{rate} up and down for {calls}", rate=_rate(needed), calls=calls)
     found = path.throughput
     if found.up_kbps is None or found.down_kbps is None:
-        return skipped(f"not measured: {found.missing}", required)
+        return skipped(_("not measured: {missing}", missing=found.missing), required)
     least = min(found.up_kbps, found.down_kbps)
-    observed = (
-        f"{_rate(found.up_kbps)} up, {_rate(found.down_kbps)} down: enough for "
-        f"{int(least / limits.bandwidth_kbps)} at once"
+    observed = _(
+        "{rate} up, {rate2} down: enough for {least} at once",
+        rate=_rate(found.up_kbps),
+        rate2=_rate(found.down_kbps),
+        least=int(least / limits.bandwidth_kbps),
     )
     judge = passed if least >= needed else failed
-    return judge(observed, required, f"one TCP connection, {found.seconds} s each way")
+    return judge(
+        observed, required, _("one TCP connection, {seconds} s each way", seconds=found.seconds)
+    )
 
 
 def judge_marks(path: MeasuredPath) -> Judgement:
     """R07: what was marked arrives marked, or routers can't prefer it."""
     found = path.quality
-    required = f"DSCP {found.dscp} arrives as {found.dscp} both ways"
+    required = _("DSCP {dscp} arrives as {dscp} both ways", dscp=found.dscp)
     told = [(way, direction.dscp) for way, direction in _ways(found) if direction.dscp]
     changed = [
-        f"{way} as {', '.join(map(str, marks))}" for way, marks in told if marks != (found.dscp,)
+        _("{way} as {map}", way=way, map=joined(", ", map(str, marks)))
+        for way, marks in told
+        if marks != (found.dscp,)
     ]
     if changed:
-        remark = "EF is lost on the way" if found.dscp == _EXPEDITED else "the mark is changed"
-        return warned(f"{remark}: it arrives {'; '.join(changed)}", required)
+        remark = (
+            _("EF is lost on the way") if found.dscp == _EXPEDITED else _("the mark is changed")
+        )
+        return warned(
+            _("{remark}: it arrives {changed}", remark=remark, changed=joined("; ", changed)),
+            required,
+        )
     if not told:
-        return skipped("the far end tells nothing of marks", required)
+        return skipped(_("the far end tells nothing of marks"), required)
     if len(told) == 1:
-        return skipped(f"kept {told[0][0]}; the far end does not tell of the other way", required)
-    return passed("kept both ways", required)
+        return skipped(
+            _("kept {told}; the far end does not tell of the other way", told=told[0][0]), required
+        )
+    return passed(_("kept both ways"), required)
 
 
 def judge_order(path: MeasuredPath) -> Judgement:
     """Packets that overtake each other cost a jitter buffer as much as lost ones."""
-    required = "no packet overtakes another, and none comes twice"
+    required = _("no packet overtakes another, and none comes twice")
     found = path.quality
-    seen = [f"{d.reordered} reordered {way}" for way, d in _ways(found) if d.reordered]
+    seen = [
+        _("{reordered} reordered {way}", reordered=d.reordered, way=way)
+        for way, d in _ways(found)
+        if d.reordered
+    ]
     if found.duplicates:
-        seen.append(f"{found.duplicates} came twice")
+        seen.append(_("{duplicates} came twice", duplicates=found.duplicates))
     if seen:
-        return warned(f"{', '.join(seen)}, of {found.sent}", required)
-    return passed(f"{found.answered} packets, each once and in order", required)
+        return warned(_("{seen}, of {sent}", seen=joined(", ", seen), sent=found.sent), required)
+    return passed(
+        _("{answered} packets, each once and in order", answered=found.answered), required
+    )
 
 
 def judge_sound(path: MeasuredPath) -> Judgement:
@@ -127,15 +161,18 @@ def judge_sound(path: MeasuredPath) -> Judgement:
         ),
         key=lambda one: one.rating,
     )
-    required = f"R of {_SATISFIED:g} or more for ulaw and alaw: users are satisfied (G.109)"
-    observed = f"MOS {heard.mos:.2f} (R {heard.rating:.0f})"
+    required = _(
+        "R of {satisfied:g} or more for ulaw and alaw: users are satisfied (G.109)",
+        satisfied=_SATISFIED,
+    )
+    observed = _("MOS {mos:.2f} (R {rating:.0f})", mos=heard.mos, rating=heard.rating)
     if heard.rating >= _SATISFIED:
         return passed(observed, required)
     if heard.rating >= _SOME_DISSATISFIED:
-        return warned(f"{observed}: some users are dissatisfied", required)
+        return warned(_("{observed}: some users are dissatisfied", observed=observed), required)
     if heard.rating >= _MANY_DISSATISFIED:
-        return warned(f"{observed}: many users are dissatisfied", required)
-    return failed(f"{observed}: nearly all users are dissatisfied", required)
+        return warned(_("{observed}: many users are dissatisfied", observed=observed), required)
+    return failed(_("{observed}: nearly all users are dissatisfied", observed=observed), required)
 
 
 def findings(path: MeasuredPath, seconds: float) -> tuple[Finding, ...]:
@@ -158,83 +195,121 @@ def findings(path: MeasuredPath, seconds: float) -> tuple[Finding, ...]:
     )
 
 
-_QUALITY = (
-    "ucontact doctor network --to {to} --seconds 120  # again at a quiet hour: if it is good then, "
-    "the line is too small or has no QoS; if not, look at its Wi-Fi, VPN and provider"
+_QUALITY = with_note(
+    "ucontact doctor network --to {to} --seconds 120",
+    _(
+        "again at a quiet hour: if it is good then, the line is too small or has no "
+        "QoS; if not, look at its Wi-Fi, VPN and provider"
+    ),
 )
-_MARKS = (
-    "ucontact doctor network --to {to}  # from a place nearer to {to}, until the device is found "
-    "that changes DSCP: have it trust the marks"
+_MARKS = with_note(
+    "ucontact doctor network --to {to}",
+    _(
+        "from a place nearer to {to}, until the device is found that changes DSCP: "
+        "have it trust the marks"
+    ),
 )
 
 
 def _judged(
     path: MeasuredPath,
 ) -> Iterator[tuple[str, str, tuple[str, ...], Judgement, str]]:
-    named: dict[str, str] = {"voip": "voice", "video": "video"}
+    named: dict[str, str] = {"voip": _("voice"), "video": _("video")}
     to = path.target
     for limits in sorted(network().values(), key=lambda row: row.id, reverse=True):
         kind = named[limits.id]
         served = (limits.requirement,)
         yield (
             limits.id,
-            f"The path is good enough for {kind}",
+            _("The path is good enough for {kind}", kind=kind),
             served,
             judge_profile(path, limits),
             _QUALITY.format(to=to),
         )
         yield (
             f"{limits.id}.bandwidth",
-            f"The path carries {kind}",
+            _("The path carries {kind}", kind=kind),
             served,
             judge_bandwidth(path, limits),
             _QUALITY.format(to=to),
         )
     others: tuple[tuple[str, str, tuple[str, ...], Callable[[MeasuredPath], Judgement], str], ...]
     others = (
-        ("sound", "A call over the path sounds well", ("R24",), judge_sound, _QUALITY),
-        ("order", "Packets stay in order", ("R24",), judge_order, _QUALITY),
-        ("marks", "The path keeps the marks of voice", ("R07",), judge_marks, _MARKS),
+        ("sound", _("A call over the path sounds well"), ("R24",), judge_sound, _QUALITY),
+        ("order", _("Packets stay in order"), ("R24",), judge_order, _QUALITY),
+        ("marks", _("The path keeps the marks of voice"), ("R07",), judge_marks, _MARKS),
     )
     for name, title, requirements, judge, remedy in others:
         yield name, title, requirements, judge(path), remedy.format(to=to)
 
 
 def _ways(found: PathQuality) -> tuple[tuple[str, Direction], ...]:
-    return ("there", found.out), ("back", found.back)
+    return (_("there"), found.out), (_("back"), found.back)
 
 
 def _losses(found: PathQuality) -> list[tuple[str, Loss]]:
     ways = [(way, d.loss) for way, d in _ways(found) if d.loss is not None]
     # A far end that does not count tells nothing of the directions.
-    return ways or [("there and back", found.loss)]
+    return ways or [(_("there and back"), found.loss)]
 
 
 def _jitter(found: PathQuality) -> str:
-    return f"{found.out.jitter_ms:.1f} ms there and {found.back.jitter_ms:.1f} ms back"
+    return _(
+        "{jitter_ms:.1f} ms there and {jitter_ms2:.1f} ms back",
+        jitter_ms=found.out.jitter_ms,
+        jitter_ms2=found.back.jitter_ms,
+    )
 
 
 def _percent(loss: Loss) -> str:
-    return f"{loss.percent:.2f} % ({loss.least:.2f} to {loss.most:.2f} %)"
+    return _(
+        "{percent:.2f} % ({least:.2f} to {most:.2f} %)",
+        percent=loss.percent,
+        least=loss.least,
+        most=loss.most,
+    )
 
 
 def _rate(kbps: float) -> str:
-    return f"{kbps / 1000:.1f} Mbit/s" if kbps >= 1000 else f"{kbps:.0f} kbit/s"
+    return (
+        _("{kbps:.1f} Mbit/s", kbps=kbps / 1000)
+        if kbps >= 1000
+        else _("{kbps:.0f} kbit/s", kbps=kbps)
+    )
 
 
 def _figures(found: PathQuality) -> Iterator[str]:
     yield (
-        f"{found.sent} packets, {found.rate} a second, DSCP {found.dscp}; {found.answered} answered"
+        _(
+            "{sent} packets, {rate} a second, DSCP {dscp}; {answered} answered",
+            sent=found.sent,
+            rate=found.rate,
+            dscp=found.dscp,
+            answered=found.answered,
+        )
     )
     yield (
-        f"round trip: {found.fastest_ms:.2f} ms at best, typically {found.typical_ms:.2f}, 95 % "
-        f"below {found.slow_ms:.2f}, {found.slowest_ms:.2f} at worst; one way about "
-        f"{found.one_way_ms:.2f} (half of it: the clocks are not compared)"
+        _(
+            "round trip: {fastest_ms:.2f} ms at best, typically {typical_ms:.2f}, 95 % "
+            "below {slow_ms:.2f}, {slowest_ms:.2f} at worst; one way about "
+            "{one_way_ms:.2f} (half of it: the clocks are not compared)",
+            fastest_ms=found.fastest_ms,
+            typical_ms=found.typical_ms,
+            slow_ms=found.slow_ms,
+            slowest_ms=found.slowest_ms,
+            one_way_ms=found.one_way_ms,
+        )
     )
     for way, direction in _ways(found):
-        lost = "not told by the far end" if direction.loss is None else _percent(direction.loss)
+        lost = _("not told by the far end") if direction.loss is None else _percent(direction.loss)
         yield (
-            f"{way}: jitter {direction.jitter_ms:.2f} ms, "
-            f"{direction.worst_jitter_ms:.2f} at worst; loss {lost}; "
-            f"{direction.reordered} reordered"
+            _(
+                "{way}: jitter {jitter_ms:.2f} ms, {worst_jitter_ms:.2f} at worst; loss "
+                "{lost}; {reordered} reordered",
+                way=way,
+                jitter_ms=direction.jitter_ms,
+                worst_jitter_ms=direction.worst_jitter_ms,
+                lost=lost,
+                reordered=direction.reordered,
+            )
         )

@@ -18,6 +18,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts.sockets import Listener, listeners
+from ucontact_appliance.language.messages import _, concatenated, joined, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import EVERY, OpenPort, ports_for
 from ucontact_appliance.planning.tables import PortRow, ports
@@ -48,11 +49,16 @@ def judge_listening(
 ) -> Judgement:
     """The port has a listener, of the right process, where others can reach it if they should."""
     name = f"{port.protocol}/{port.first}"
-    required = f"{holders[0]} listens on {name} ({port.purpose})"
+    required = _(
+        "{holders} listens on {name} ({purpose})",
+        holders=holders[0],
+        name=name,
+        purpose=_(port.purpose),
+    )
     here = [listener for listener in found if _holds(listener, port)]
     evidence = "\n".join(listener.line for listener in here) or f"$ ss -lntup: nothing on {name}"
     if not here:
-        return failed(f"nothing listens on {name}", required, evidence)
+        return failed(_("nothing listens on {name}", name=name), required, evidence)
     strangers = [
         listener
         for listener in here
@@ -60,15 +66,30 @@ def judge_listening(
     ]
     if strangers:
         return failed(
-            f"{', '.join(strangers[0].processes)} listens on {name}",
+            _(
+                "{processes} listens on {name}",
+                processes=joined(", ", strangers[0].processes),
+                name=name,
+            ),
             required,
             evidence,
-            f"{{ssh}} ss -lntup 'sport = :{port.first}'  # stop what should not be there",
+            with_note(
+                f"{{ssh}} ss -lntup 'sport = :{port.first}'", _("stop what should not be there")
+            ),
         )
     if port.sources and all(listener.loopback for listener in here):
-        return failed(f"{name} listens on the loopback only", required, evidence)
+        return failed(_("{name} listens on the loopback only", name=name), required, evidence)
     where = ", ".join(dict.fromkeys(listener.address for listener in here))
-    return passed(f"{holders[0]} listens on {where} port {port.first}", required, evidence)
+    return passed(
+        _(
+            "{holders} listens on {where} port {first}",
+            holders=holders[0],
+            where=where,
+            first=port.first,
+        ),
+        required,
+        evidence,
+    )
 
 
 def _listening(row: PortRow) -> Check:
@@ -78,7 +99,11 @@ def _listening(row: PortRow) -> Check:
 
     @check(
         id=f"ports.{row.id}",
-        title=f"{row.purpose[:1].upper()}{row.purpose[1:]} is listening ({row.id})",
+        title=_(
+            "A service listens on {id} ({purpose})",
+            id=row.id,
+            purpose=_(row.purpose),
+        ),
         severity=Severity.CRITICAL if row.id in _CRITICAL else Severity.HIGH,
         requirements=row.requirements,
         # The service runs and its port does not: its settings were changed, or it lost its socket.
@@ -92,7 +117,7 @@ def _listening(row: PortRow) -> Check:
     def judge(subject: Subject) -> Judgement:
         port = next(port for port in _registry(subject) if port.id == row.id)
         if row.id == "ssh" and subject.host.is_local:
-            return skipped("the host is this machine: nothing needs ssh")
+            return skipped(_("the host is this machine: nothing needs ssh"))
         return judge_listening(port, subject.facts.get(listeners), holders)
 
     return judge
@@ -104,21 +129,35 @@ LISTENING = tuple(_listening(row) for row in ports() if row.id in _HOLDERS)
 def judge_private(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
     """Ports without sources are for the host itself: nothing but the loopback holds them."""
     private = [port for port in registry if not port.sources]
-    required = f"loopback only: {', '.join(f'{p.protocol}/{p.first}' for p in private)}"
+    required = _(
+        "loopback only: {private}",
+        private=joined(", ", (f"{p.protocol}/{p.first}" for p in private)),
+    )
     open_ones = [
         listener
         for listener in found
         if not listener.loopback and any(_holds(listener, port) for port in private)
     ]
     if open_ones:
-        told = ", ".join(f"{one.protocol}/{one.port} on {one.address}" for one in open_ones)
+        told = joined(
+            ", ",
+            (
+                _(
+                    "{protocol}/{port} on {address}",
+                    protocol=one.protocol,
+                    port=one.port,
+                    address=one.address,
+                )
+                for one in open_ones
+            ),
+        )
         return failed(told, required, "\n".join(one.line for one in open_ones))
-    return passed("nothing of it is reachable from outside", required)
+    return passed(_("nothing of it is reachable from outside"), required)
 
 
 @check(
     id="ports.private",
-    title="Private ports are on the loopback only",
+    title=_("Private ports are on the loopback only"),
     severity=Severity.CRITICAL,
     requirements=("R01", "C05"),
     remedy="{install}",
@@ -129,7 +168,7 @@ def _private(subject: Subject) -> Judgement:
 
 def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
     """What listens towards the network without a row in the registry."""
-    required = "only the registry's ports listen towards the network"
+    required = _("only the registry's ports listen towards the network")
     odd = [
         listener
         for listener in found
@@ -139,19 +178,29 @@ def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]
         and not _ephemeral(listener)
     ]
     if odd:
-        told = ", ".join(
-            f"{one.protocol}/{one.port} ({', '.join(one.processes) or 'unknown'})" for one in odd
+        told = joined(
+            ", ",
+            (
+                concatenated(
+                    (
+                        f"{one.protocol}/{one.port} (",
+                        ", ".join(one.processes) or _("an unknown program"),
+                        ")",
+                    )
+                )
+                for one in odd
+            ),
         )
         return warned(told, required, "\n".join(one.line for one in odd))
-    return passed("nothing else listens", required)
+    return passed(_("nothing else listens"), required)
 
 
 @check(
     id="ports.unexpected",
-    title="Nothing unexpected listens towards the network",
+    title=_("Nothing unexpected listens towards the network"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
-    remedy="{ssh} ss -lntup  # stop and disable what nobody needs",
+    remedy=with_note("{ssh} ss -lntup", _("stop and disable what nobody needs")),
 )
 def _unexpected(subject: Subject) -> Judgement:
     return judge_unexpected(_registry(subject), subject.facts.get(listeners))
@@ -171,7 +220,7 @@ def _covers(port: OpenPort, listener: Listener) -> bool:
 
 def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
     """Before an install: no stranger sits on a port that the services are going to need."""
-    required = "the registry's ports are free, or held by the services themselves"
+    required = _("the registry's ports are free, or held by the services themselves")
     taken = [
         listener
         for listener in found
@@ -181,20 +230,28 @@ def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> J
         and not set(listener.processes) & set(_HOLDERS[port.id])
     ]
     if taken:
-        told = ", ".join(
-            f"{one.protocol}/{one.port} is held by {', '.join(one.processes) or 'unknown'}"
-            for one in taken
+        told = joined(
+            ", ",
+            (
+                _(
+                    "{protocol}/{port} is held by {processes}",
+                    protocol=one.protocol,
+                    port=one.port,
+                    processes=joined(", ", one.processes) or _("an unknown program"),
+                )
+                for one in taken
+            ),
         )
         return failed(told, required, "\n".join(one.line for one in taken))
-    return passed("free, or held by the services", required)
+    return passed(_("free, or held by the services"), required)
 
 
 @check(
     id="ports.free",
-    title="No other program holds a port that is needed",
+    title=_("No other program holds a port that is needed"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
-    remedy="{ssh} ss -lntup  # stop and disable the program that is named",
+    remedy=with_note("{ssh} ss -lntup", _("stop and disable the program that is named")),
     # In service too: a service that can't start for want of its port is not the cause.
     stages=frozenset({Stage.PREFLIGHT, Stage.DOCTOR}),
 )

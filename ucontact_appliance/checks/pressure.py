@@ -21,32 +21,39 @@ from ucontact_appliance.facts.hardware.profile import write_latency
 from ucontact_appliance.facts.hardware.records import WriteLatency
 from ucontact_appliance.facts.host import hardware
 from ucontact_appliance.facts.pressure import Pressure, pressure
+from ucontact_appliance.language.messages import _, concatenated, with_note
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("hardware")["pressure"]
 _LOOK = {
     "cpu": "{ssh} ps -eo pcpu,comm --sort=-pcpu | head -10",
-    "io": "{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; a slow one?",
+    "io": with_note(
+        "{ssh} ps -eo state,comm | sort | head -10", _("D: waits for a disk; a slow one?")
+    ),
     "memory": "{ssh} ps -eo rss,comm --sort=-rss | head -10",
 }
 _TITLES = {
-    "cpu": "Tasks do not wait for the processor",
-    "io": "Tasks do not wait for disks",
-    "memory": "Tasks do not wait for memory",
+    "cpu": _("Tasks do not wait for the processor"),
+    "io": _("Tasks do not wait for disks"),
+    "memory": _("Tasks do not wait for memory"),
 }
 
 
 def judge_pressure(found: Pressure, kind: str, container: bool) -> Judgement:
     """Five minutes, so that a backup's or an update's moment is no finding."""
     limits = _TABLE[kind]
-    required = f"tasks wait less than {limits['warn']} % of the time"
+    required = _("tasks wait less than {warn} % of the time", warn=limits["warn"])
     waited = found.waited.get(kind)
     if waited is None:
-        return skipped("this kernel does not tell", required)
-    observed = f"some task waited {waited:.0f} % of the last five minutes"
+        return skipped(_("this kernel does not tell"), required)
+    observed = _("some task waited {waited:.0f} % of the last five minutes", waited=waited)
     if container:
         # It is the container's host that waits, and other containers' work that is waited for.
-        return passed(f"{observed}, the container's host's figure", required, found.evidence)
+        return passed(
+            _("{observed}, the container's host's figure", observed=observed),
+            required,
+            found.evidence,
+        )
     if waited >= limits["fail"]:
         return failed(observed, required, found.evidence)
     judge = warned if waited >= limits["warn"] else passed
@@ -73,13 +80,15 @@ PRESSURE = tuple(_pressure(kind) for kind in _TITLES)
 
 def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float) -> Judgement:
     """A database commits, and a recording is kept, at the speed of the disk."""
-    required = f"half of the writes reach the disk within {slow_ms:g} ms"
+    required = _("half of the writes reach the disk within {slow_ms:g} ms", slow_ms=slow_ms)
     evidence = "\n".join(map(_timed, found))
     measured = [(one.p50_ms, one) for one in found if one.p50_ms is not None]
     if not measured:
-        return skipped("no write could be timed", required, evidence)
+        return skipped(_("no write could be timed"), required, evidence)
     median, slowest = max(measured, key=lambda pair: pair[0])
-    observed = f"half of them within {median:.1f} ms on {slowest.mount}"
+    observed = _(
+        "half of them within {median:.1f} ms on {mount}", median=median, mount=slowest.mount
+    )
     if median > fail_ms:
         return failed(observed, required, evidence)
     return (warned if median > slow_ms else passed)(observed, required, evidence)
@@ -87,11 +96,13 @@ def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float)
 
 @check(
     id="disk.latency",
-    title="Disks answer in time",
+    title=_("Disks answer in time"),
     severity=Severity.MEDIUM,
     requirements=("R12",),
-    remedy="{ssh} ps -eo state,comm | sort | head -10  # D: waits for a disk; one that fails, "
-    "or a neighbour on the same storage?",
+    remedy=with_note(
+        "{ssh} ps -eo state,comm | sort | head -10",
+        _("D: waits for a disk; one that fails, or a neighbour on the same storage?"),
+    ),
     needs=("disk.space", "disk.inodes"),  # a write is timed in a file of its own
     timeout=30.0,
 )
@@ -103,10 +114,15 @@ def _latency(subject: Subject) -> Judgement:
 
 def _timed(one: WriteLatency) -> str:
     if one.p50_ms is None or one.p99_ms is None:
-        return f"{one.folder}: {one.error or 'no write was made'}"
-    return (
-        f"{one.folder} on {one.mount}: {one.samples} writes of 4 KiB, half of them within "
-        f"{one.p50_ms:.2f} ms, 99 of 100 within {one.p99_ms:.2f} ms"
+        return concatenated((one.folder, ": ", one.error or "no write was made"))
+    return _(
+        "{folder} on {mount}: {samples} writes of 4 KiB, half of them within "
+        "{p50_ms:.2f} ms, 99 of 100 within {p99_ms:.2f} ms",
+        folder=one.folder,
+        mount=one.mount,
+        samples=one.samples,
+        p50_ms=one.p50_ms,
+        p99_ms=one.p99_ms,
     )
 
 

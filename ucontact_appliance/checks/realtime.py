@@ -13,6 +13,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts.realtime import FILE, Mapping, Realtime, realtime
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import Role
 
 _ODBC = "odbc"  # the engine whose databases are classes of res_odbc.conf
@@ -20,30 +21,42 @@ _ODBC = "odbc"  # the engine whose databases are classes of res_odbc.conf
 
 def judge_realtime(found: Realtime) -> Judgement:
     """R19: whatever extconfig.conf maps has its engine, and its database answers."""
-    required = "each family that extconfig.conf maps has its engine and its database"
+    required = _("each family that extconfig.conf maps has its engine and its database")
     if not found.mapped:
-        return passed("all configuration is in files", required, found.evidence)
+        return passed(_("all configuration is in files"), required, found.evidence)
     classes = dict(found.classes)
     for one in found.mapped:
         if one.engine not in found.engines:
-            told = f"{one.family}: the engine {one.engine} is not loaded"
+            told = _(
+                "{family}: the engine {engine} is not loaded", family=one.family, engine=one.engine
+            )
             return failed(told, required, found.evidence)
         if one.engine == _ODBC and one.database not in classes:
-            told = f"{one.family}: res_odbc.conf has no class {one.database}"
+            told = _(
+                "{family}: res_odbc.conf has no class {database}",
+                family=one.family,
+                database=one.database,
+            )
             return failed(told, required, found.evidence)
     idle = [one for one in found.mapped if one.engine == _ODBC and not classes[one.database]]
     if idle:
-        told = f"{idle[0].family}: no connection to {idle[0].database} is open"
+        told = _(
+            "{family}: no connection to {database} is open",
+            family=idle[0].family,
+            database=idle[0].database,
+        )
         return warned(told, required, found.evidence)
-    return passed(", ".join(_told(one) for one in found.mapped), required, found.evidence)
+    return passed(joined(", ", (_told(one) for one in found.mapped)), required, found.evidence)
 
 
 @check(
     id="asterisk.realtime",
-    title="What Asterisk takes out of a database can be had there",
+    title=_("What Asterisk takes out of a database can be had there"),
     severity=Severity.HIGH,
     requirements=("R19",),
-    remedy=f"{{ssh}} grep -n '=>' {FILE}  # take out the line whose engine or class is not there",
+    remedy=with_note(
+        f"{{ssh}} grep -n '=>' {FILE}", _("take out the line whose engine or class is not there")
+    ),
     role=Role.TELEPHONY,
     needs=("asterisk.service",),
 )
@@ -52,7 +65,7 @@ def _realtime(subject: Subject) -> Judgement:
 
 
 def _told(one: Mapping) -> str:
-    return f"{one.family} by {one.engine}"
+    return _("{family} by {engine}", family=one.family, engine=one.engine)
 
 
 CHECKS = checks_of(globals())

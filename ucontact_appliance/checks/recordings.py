@@ -33,6 +33,7 @@ from ucontact_appliance.facts.recordings import (
     recording_files,
     spool_access,
 )
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import Role
 
 _DAY = 86400.0
@@ -46,27 +47,38 @@ _telephony = functools.partial(check, role=Role.TELEPHONY)
 
 def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
     """R05: Asterisk writes into folders by year, month and day, not into the topmost one."""
-    required = f"every folder of {SPOOL} is writable, and every file readable, for asterisk"
+    required = _(
+        "every folder of {spool} is writable, and every file readable, for asterisk", spool=SPOOL
+    )
     evidence = "\n".join(part for part in (found.evidence, lost.evidence) if part)
     if found.folders or found.files:
         return failed(
-            f"{found.folders} folders, with all below them, and {found.files} files are closed to "
-            f"asterisk; {lost.count} recordings were lost in 24 hours",
+            _(
+                "{folders} folders, with all below them, and {files} files are closed to "
+                "asterisk; {count} recordings were lost in 24 hours",
+                folders=found.folders,
+                files=found.files,
+                count=lost.count,
+            ),
             required,
             evidence,
         )
     if not found.complete:
         return skipped(
-            f"not all of {SPOOL} could be searched within {WALK_SECONDS} s; nothing was wrong "
-            "until then",
+            _(
+                "not all of {spool} could be searched within {walk_seconds} s; nothing was "
+                "wrong until then",
+                spool=SPOOL,
+                walk_seconds=WALK_SECONDS,
+            ),
             required,
         )
-    return passed("all are open to asterisk", required)
+    return passed(_("all are open to asterisk"), required)
 
 
 @_telephony(
     id="recordings.tree",
-    title="All of Asterisk's spool is open to Asterisk",
+    title=_("All of Asterisk's spool is open to Asterisk"),
     severity=Severity.CRITICAL,
     requirements=("R05", "R25"),
     remedy="{install}",
@@ -79,12 +91,16 @@ def _access(subject: Subject) -> Judgement:
 
 def judge_lost(found: LostRecordings) -> Judgement:
     """R05: a recording that Asterisk can't open is lost, and the call goes on without it."""
-    required = "Asterisk opened every recording of the last 24 hours"
+    required = _("Asterisk opened every recording of the last 24 hours")
     if not found.count:
-        return passed("its log names none that it could not open", required, found.evidence)
+        return passed(_("its log names none that it could not open"), required, found.evidence)
     # What is wrong at this moment, other checks tell: this is what is lost already.
     return warned(
-        f"{found.count} recordings could not be opened, the last one at {found.last}",
+        _(
+            "{count} recordings could not be opened, the last one at {last}",
+            count=found.count,
+            last=found.last,
+        ),
         required,
         found.evidence,
     )
@@ -92,11 +108,13 @@ def judge_lost(found: LostRecordings) -> Judgement:
 
 @_telephony(
     id="recordings.lost",
-    title="No recording was lost lately",
+    title=_("No recording was lost lately"),
     severity=Severity.HIGH,
     requirements=("R05", "R25"),
-    remedy=f"{{ssh}} grep -aE 'Cannot open|Unable to open file' {LOG}  # those calls have no "
-    "recording; recordings.tree tells whether later ones have",
+    remedy=with_note(
+        f"{{ssh}} grep -aE 'Cannot open|Unable to open file' {LOG}",
+        _("those calls have no recording; recordings.tree tells whether later ones have"),
+    ),
     needs=("recordings.tree",),
 )
 def _lost(subject: Subject) -> Judgement:
@@ -105,20 +123,27 @@ def _lost(subject: Subject) -> Judgement:
 
 def judge_keeping(found: Keeping) -> Judgement:
     """R05, R16: without these a power cut takes the records of all calls that were up."""
-    required = f"{' and '.join(KEEPING_UNITS)} run, and start at boot"
+    required = _(
+        "{keeping_units} run, and start at boot", keeping_units=joined(_(" and "), KEEPING_UNITS)
+    )
     wrong = [
-        f"{unit} is {found.states.get(unit, 'unknown')}, {found.enabled.get(unit, 'unknown')}"
+        _(
+            "{unit} is {states}, {enabled}",
+            unit=unit,
+            states=found.states.get(unit) or _("unknown"),
+            enabled=found.enabled.get(unit) or _("unknown"),
+        )
         for unit in KEEPING_UNITS
         if (found.states.get(unit), found.enabled.get(unit)) != ("active", "enabled")
     ]
     if wrong:
-        return failed("; ".join(wrong), required, found.evidence)
-    return passed("both run", required)
+        return failed(joined("; ", wrong), required, found.evidence)
+    return passed(_("both run"), required)
 
 
 @_telephony(
     id="recordings.kept",
-    title="A power cut leaves recordings and call records",
+    title=_("A power cut leaves recordings and call records"),
     severity=Severity.HIGH,
     requirements=("R05", "R16"),
     remedy=f"{{ssh}} systemctl enable --now {' '.join(KEEPING_UNITS)}",
@@ -132,9 +157,12 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
 
     What is younger than some minutes may be of a call that is up, or about to be written.
     """
-    required = f"recordings and call records of the last {COMPARED_DAYS} days belong together"
+    required = _(
+        "recordings and call records of the last {compared_days} days belong together",
+        compared_days=COMPARED_DAYS,
+    )
     if rows.missing:
-        return skipped("there is no mysql client on the database host", required)
+        return skipped(_("there is no mysql client on the database host"), required)
     window = min(COMPARED_DAYS * _DAY, rows.oldest - _LONGEST_CALL)
     alone = [
         file
@@ -155,26 +183,39 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
     # What is lost is lost: no installation mends it, and none must fail of it.
     if alone:
         return warned(
-            f"{len(alone)} recordings have no record, {len(silent)} records no recording",
+            _(
+                "{count} recordings have no record, {count2} records no recording",
+                count=len(alone),
+                count2=len(silent),
+            ),
             required,
             evidence,
         )
     if silent:
         return warned(
-            f"{len(silent)} records have no recording, or an empty one", required, evidence
+            _("{count} records have no recording, or an empty one", count=len(silent)),
+            required,
+            evidence,
         )
-    return passed(f"{len(files)} recordings, {len(rows.recorded)} records", required)
+    return passed(
+        _("{count} recordings, {count2} records", count=len(files), count2=len(rows.recorded)),
+        required,
+    )
 
 
 @_telephony(
     id="recordings.records",
-    title="Recordings and call records belong together",
+    title=_("Recordings and call records belong together"),
     severity=Severity.HIGH,
     requirements=("R05", "R16"),
     # Where the database was away when a call ended, the local file has its record.
-    remedy="{ssh} tail -n 20 /var/log/asterisk/cdr-csv/Master.csv  # records that the database "
-    "did not take are in this file: enter them; a recording that was deleted on purpose needs "
-    "nothing",
+    remedy=with_note(
+        "{ssh} tail -n 20 /var/log/asterisk/cdr-csv/Master.csv",
+        _(
+            "records that the database did not take are in this file: enter them; a "
+            "recording that was deleted on purpose needs nothing"
+        ),
+    ),
     needs=("asterisk.recordings", "asterisk.records", "mysql.tables"),
     timeout=45.0,
 )

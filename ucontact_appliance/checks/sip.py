@@ -14,6 +14,7 @@ from ucontact_appliance.facts.asterisk import (
     snapshot,
     wss_marks,
 )
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.resources import load_data
 
 _CODECS: dict[str, Any] = load_data("network")["codecs"]
@@ -32,18 +33,18 @@ Endpoints = Mapping[str, Settings]
 
 def judge_transports(found: Snapshot, wanted: Mapping[str, int]) -> Judgement:
     """R02, R04: every way in that SIP has, on its port."""
-    required = ", ".join(f"{protocol} {port}" for protocol, port in wanted.items())
+    required = joined(", ", (f"{protocol} {port}" for protocol, port in wanted.items()))
     there = {(transport.protocol, transport.port) for transport in found.transports}
     lost = [f"{p} {port}" for p, port in wanted.items() if (p, port) not in there]
     evidence = found.texts.get("transports", "")
     if lost:
-        return failed(f"missing: {', '.join(lost)}", required, evidence)
+        return failed(_("missing: {lost}", lost=joined(", ", lost)), required, evidence)
     return passed(required, required, evidence)
 
 
 @telephony_check(
     id="asterisk.transports",
-    title="SIP is reachable by WSS, UDP, TCP and TLS",
+    title=_("SIP is reachable by WSS, UDP, TCP and TLS"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R04"),
     remedy="{install}",
@@ -57,16 +58,20 @@ def _transports(subject: Subject) -> Judgement:
 
 def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
     """Every extension and trunk of the site is known to Asterisk."""
-    required = f"{len(wanted)} endpoints: extensions and trunks of the site"
+    required = _("{count} endpoints: extensions and trunks of the site", count=len(wanted))
     lost = [name for name in wanted if name not in found.endpoints]
     if lost:
-        return failed(f"missing: {', '.join(lost)}", required, found.texts.get("endpoints", ""))
-    return passed(f"all {len(wanted)} are there", required)
+        return failed(
+            _("missing: {lost}", lost=joined(", ", lost)),
+            required,
+            found.texts.get("endpoints", ""),
+        )
+    return passed(_("all {count} are there", count=len(wanted)), required)
 
 
 @telephony_check(
     id="asterisk.endpoints",
-    title="Extensions and trunks are set up",
+    title=_("Extensions and trunks are set up"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R04"),
     remedy="{install}",
@@ -79,7 +84,12 @@ def _endpoints(subject: Subject) -> Judgement:
 
 def _wrong(endpoints: Endpoints, expected: Mapping[str, str]) -> list[str]:
     return [
-        f"{name}: {option} is {settings.get(option) or 'not set'}"
+        _(
+            "{name}: {option} is {settings}",
+            name=name,
+            option=option,
+            settings=settings.get(option) or _("not set"),
+        )
         for name, settings in endpoints.items()
         for option, value in expected.items()
         if settings.get(option) != value
@@ -95,22 +105,26 @@ def _shown(endpoints: Endpoints, options: Sequence[str]) -> str:
 
 def judge_codecs(endpoints: Endpoints, audio: Sequence[str], video: Sequence[str]) -> Judgement:
     """R06: extensions may use every codec of the product."""
-    required = ", ".join([*audio, *video])
+    required = joined(", ", [*audio, *video])
     evidence = _shown(endpoints, ["allow"])
     lost = [
-        f"{name} lacks {codec}"
+        _("{name} lacks {codec}", name=name, codec=codec)
         for name, settings in endpoints.items()
         for codec in [*audio, *video]
         if codec not in settings.get("allow", "").strip("()").split("|")
     ]
     if lost:
-        return failed("; ".join(lost), required, evidence)
-    return passed(f"{required} on {', '.join(endpoints)}", required, evidence)
+        return failed(joined("; ", lost), required, evidence)
+    return passed(
+        _("{required} on {endpoints}", required=required, endpoints=joined(", ", endpoints)),
+        required,
+        evidence,
+    )
 
 
 @telephony_check(
     id="asterisk.codecs",
-    title="Extensions have the product's codecs",
+    title=_("Extensions have the product's codecs"),
     severity=Severity.HIGH,
     requirements=("R06",),
     remedy="{install}",
@@ -122,22 +136,22 @@ def _codecs(subject: Subject) -> Judgement:
 
 def judge_media(endpoints: Endpoints) -> Judgement:
     """R02, R03: media of agents goes by ICE and is encrypted by DTLS-SRTP."""
-    required = "DTLS-SRTP with a certificate, ICE, RTCP multiplexed"
+    required = _("DTLS-SRTP with a certificate, ICE, RTCP multiplexed")
     evidence = _shown(endpoints, [*_WEBRTC, "dtls_cert_file"])
     wrong = _wrong(endpoints, _WEBRTC)
     wrong += [
-        f"{name}: no certificate for DTLS"
+        _("{name}: no certificate for DTLS", name=name)
         for name, settings in endpoints.items()
         if not settings.get("dtls_cert_file")
     ]
     if wrong:
-        return failed("; ".join(wrong), required, evidence)
-    return passed(f"set on {', '.join(endpoints)}", required, evidence)
+        return failed(joined("; ", wrong), required, evidence)
+    return passed(_("set on {endpoints}", endpoints=joined(", ", endpoints)), required, evidence)
 
 
 @telephony_check(
     id="asterisk.media",
-    title="Agents' media is encrypted and finds its way",
+    title=_("Agents' media is encrypted and finds its way"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R03"),
     remedy="{install}",
@@ -149,27 +163,35 @@ def _media(subject: Subject) -> Judgement:
 
 def judge_qos(endpoints: Endpoints) -> Judgement:
     """R07: audio and video leave marked, towards agents and providers."""
-    required = "TOS and COS of audio and video are not zero"
+    required = _("TOS and COS of audio and video are not zero")
     evidence = _shown(endpoints, _QOS)
     unmarked = [
-        f"{name}: {option} is {settings.get(option) or 'not set'}"
+        _(
+            "{name}: {option} is {settings}",
+            name=name,
+            option=option,
+            settings=settings.get(option) or _("not set"),
+        )
         for name, settings in endpoints.items()
         for option in _QOS
         if settings.get(option, "0") in ("", "0")
     ]
     if unmarked:
-        return failed("; ".join(unmarked), required, evidence)
+        return failed(joined("; ", unmarked), required, evidence)
     values = {tuple(settings[option] for option in _QOS) for settings in endpoints.values()}
-    shown = "; ".join(
-        ", ".join(f"{option} {value}" for option, value in zip(_QOS, row, strict=True))
-        for row in sorted(values)
+    shown = joined(
+        "; ",
+        (
+            ", ".join(f"{option} {value}" for option, value in zip(_QOS, row, strict=True))
+            for row in sorted(values)
+        ),
     )
     return passed(shown, required, evidence)
 
 
 @telephony_check(
     id="asterisk.qos",
-    title="Audio and video are marked for QoS",
+    title=_("Audio and video are marked for QoS"),
     severity=Severity.HIGH,
     requirements=("R07",),
     remedy="{install}",
@@ -181,23 +203,25 @@ def _qos(subject: Subject) -> Judgement:
 
 def judge_qos_text(found: Snapshot, marks: str) -> Judgement:
     """R07: text, and the signalling that carries it, leaves marked; WSS by nftables."""
-    required = "TOS and COS of text and signalling are not zero, for WSS by nftables"
+    required = _("TOS and COS of text and signalling are not zero, for WSS by nftables")
     evidence = f"{found.texts.get('transports', '')}\n{marks.strip()}"
     unmarked = [
         transport.name
         for transport in found.transports
         if transport.protocol not in ("ws", "wss") and not (transport.tos and transport.cos)
     ]
-    if "dscp set" not in marks or "priority set" not in marks:
+    if _("dscp set") not in marks or _("priority set") not in marks:
         unmarked.append("WSS")
     if unmarked:
-        return failed(f"not marked: {', '.join(unmarked)}", required, evidence)
-    return passed("marked", required, evidence)
+        return failed(
+            _("not marked: {unmarked}", unmarked=joined(", ", unmarked)), required, evidence
+        )
+    return passed(_("marked"), required, evidence)
 
 
 @telephony_check(
     id="asterisk.qos_text",
-    title="Text and signalling are marked for QoS",
+    title=_("Text and signalling are marked for QoS"),
     severity=Severity.MEDIUM,
     requirements=("R07",),
     remedy="{ssh} systemctl restart ucontact-qos.service",
@@ -209,18 +233,18 @@ def _qos_text(subject: Subject) -> Judgement:
 
 def judge_anonymous(found: Snapshot) -> Judgement:
     """Nobody gets in without an account or a trunk's address."""
-    required = "no anonymous endpoint, and no module that looks for one"
+    required = _("no anonymous endpoint, and no module that looks for one")
     module = "res_pjsip_endpoint_identifier_anonymous.so"
     open_ones = [name for name in found.endpoints if name.startswith("anonymous")]
     if open_ones or module in found.modules:
         what = ", ".join(open_ones) or module
-        return failed(f"{what} is there", required, found.texts.get("endpoints", ""))
-    return passed("none", required)
+        return failed(_("{what} is there", what=what), required, found.texts.get("endpoints", ""))
+    return passed(_("none"), required)
 
 
 @telephony_check(
     id="asterisk.anonymous",
-    title="Nobody calls without an account",
+    title=_("Nobody calls without an account"),
     severity=Severity.CRITICAL,
     requirements=("R04", "C05"),
     remedy="{install}",

@@ -19,6 +19,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import INSTALL, SITE
 from ucontact_appliance.facts.storage import (
     TAKEN_SECONDS,
     FileSystem,
@@ -32,6 +33,7 @@ from ucontact_appliance.facts.storage import (
     retention,
     taken_kb,
 )
+from ucontact_appliance.language.messages import Message, _, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.reasons import recordings_kept_gb
 from ucontact_appliance.resources import load_data
@@ -48,9 +50,13 @@ _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _DISK: dict[str, Any] = load_data("hardware")["disk"]
 _FOLDERS: tuple[str, ...] = tuple(_DISK["folders"])
 _MEMORY: dict[str, Any] = load_data("hardware")["memory"]
-_LARGER = (
-    f"{{ssh}} df -h {RECORDINGS}  # give it a larger disk, or lower recordings: retention_days in "
-    "{site}, then: {install}"
+_LARGER = with_note(
+    f"{{ssh}} df -h {RECORDINGS}",
+    _(
+        "give it a larger disk, or lower recordings: retention_days in {site}, then: {install}",
+        site=SITE,
+        install=INSTALL,
+    ),
 )
 _LARGEST = "{ssh} du -xh --max-depth=3 --threshold=500M / /var | sort -rh | head -20"
 
@@ -59,24 +65,29 @@ def _gb(kilobytes: float) -> float:
     return kilobytes / _KB_PER_GB
 
 
-def _told(found: FileSystem) -> str:
-    return (
-        f"{_gb(found.free_kb):.1f} GB of {_gb(found.size_kb):.1f} GB free on {found.mount} "
-        f"({found.free_percent:.0f} %)"
+def _told(found: FileSystem) -> Message:
+    return _(
+        "{gb:.1f} GB of {gb2:.1f} GB free on {mount} ({free_percent:.0f} %)",
+        gb=_gb(found.free_kb),
+        gb2=_gb(found.size_kb),
+        mount=found.mount,
+        free_percent=found.free_percent,
     )
 
 
 def judge_writable(found: FileSystem) -> Judgement:
     """The kernel remounts a file system read-only when its disk fails."""
-    required = f"{found.mount} is writable"
+    required = _("{mount} is writable", mount=found.mount)
     if found.read_only:
-        return failed(f"{found.mount} ({found.kind}) is mounted read-only", required)
-    return passed(f"{found.mount} ({found.kind}) is writable", required)
+        return failed(
+            _("{mount} ({kind}) is mounted read-only", mount=found.mount, kind=found.kind), required
+        )
+    return passed(_("{mount} ({kind}) is writable", mount=found.mount, kind=found.kind), required)
 
 
 @check(
     id="disk.writable",
-    title="File systems are writable",
+    title=_("File systems are writable"),
     severity=Severity.CRITICAL,
     requirements=("R12",),
     remedy="{ssh} journalctl -k --grep 'error|remount' --no-pager -n 50",
@@ -89,14 +100,18 @@ def _writable(subject: Subject) -> Judgement:
 def judge_room(found: FileSystem, installed: bool) -> Judgement:
     """Before an install: what it is about to lay down fits."""
     need = _DISK["update_gb"] if installed else _DISK["install_gb"]
-    required = f"{need} GB free for the {'next' if installed else 'first'} installation"
+    required = _(
+        "{need} GB free for the {value} installation",
+        need=need,
+        value=_("next") if installed else _("first"),
+    )
     judge = passed if _gb(found.free_kb) >= need else failed
     return judge(_told(found), required, found.evidence)
 
 
 @check(
     id="disk.room",
-    title="The disk has room for the installation",
+    title=_("The disk has room for the installation"),
     severity=Severity.CRITICAL,
     requirements=("R12",),
     remedy=_LARGEST,
@@ -110,18 +125,22 @@ def _room(subject: Subject) -> Judgement:
 def judge_size(found: FileSystem) -> Judgement:
     """The vendor's figure for the disk, as advice."""
     need = _DISK["vendor_gb"]
-    required = f"the vendor's pages name a disk of {need} GB"
+    required = _("the vendor's pages name a disk of {need} GB", need=need)
     # Disks are sold by the decimal GB, and file systems keep some for themselves.
     judge = passed if _gb(found.size_kb) >= need * 0.9 else warned
-    return judge(f"{_gb(found.size_kb):.0f} GB on {found.mount}", required, found.evidence)
+    return judge(
+        _("{gb:.0f} GB on {mount}", gb=_gb(found.size_kb), mount=found.mount),
+        required,
+        found.evidence,
+    )
 
 
 @check(
     id="disk.size",
-    title="The disk is as large as the vendor advises",
+    title=_("The disk is as large as the vendor advises"),
     severity=Severity.LOW,
     requirements=("R12", "R25"),
-    remedy="{ssh} df -h /  # give the server a larger disk before recordings fill it",
+    remedy=with_note("{ssh} df -h /", _("give the server a larger disk before recordings fill it")),
     stages=frozenset({Stage.PREFLIGHT}),
     role=Role.TELEPHONY,
 )
@@ -136,7 +155,11 @@ def judge_space(found: FileSystem) -> Judgement:
     """
     share = found.free_percent
     free = _gb(found.free_kb) if _gb(found.size_kb) >= _DISK["small_gb"] else math.inf
-    required = f"{_DISK['low_percent']} % or more free, and {_DISK['low_gb']} GB"
+    required = _(
+        "{low_percent} % or more free, and {low_gb} GB",
+        low_percent=_DISK["low_percent"],
+        low_gb=_DISK["low_gb"],
+    )
     if free < _DISK["least_gb"] or share < _DISK["least_percent"]:
         return failed(_told(found), required, found.evidence)
     if free < _DISK["low_gb"] or share < _DISK["low_percent"]:
@@ -146,7 +169,7 @@ def judge_space(found: FileSystem) -> Judgement:
 
 @check(
     id="disk.space",
-    title="The disk has free space",
+    title=_("The disk has free space"),
     severity=Severity.CRITICAL,
     requirements=("R12", "R25"),
     remedy=_LARGEST,
@@ -163,11 +186,19 @@ def worst(judged: Sequence[Judgement]) -> Judgement:
 
 def judge_inodes(found: FileSystem) -> Judgement:
     """Many small files fill a file system that still shows free space."""
-    required = f"{_DISK['low_percent']} % or more of the inodes free"
+    required = _("{low_percent} % or more of the inodes free", low_percent=_DISK["low_percent"])
     if not found.inodes:
-        return passed(f"{found.kind} on {found.mount} has no limit", required)
+        return passed(
+            _("{kind} on {mount} has no limit", kind=found.kind, mount=found.mount), required
+        )
     percent = found.inodes_free_percent
-    observed = f"{found.inodes_free} of {found.inodes} free on {found.mount} ({percent:.0f} %)"
+    observed = _(
+        "{inodes_free} of {inodes} free on {mount} ({percent:.0f} %)",
+        inodes_free=found.inodes_free,
+        inodes=found.inodes,
+        mount=found.mount,
+        percent=percent,
+    )
     if percent < _DISK["least_percent"]:
         return failed(observed, required, found.evidence)
     judge = warned if percent < _DISK["low_percent"] else passed
@@ -176,7 +207,7 @@ def judge_inodes(found: FileSystem) -> Judgement:
 
 @check(
     id="disk.inodes",
-    title="The file system has free inodes",
+    title=_("The file system has free inodes"),
     severity=Severity.HIGH,
     requirements=("R12",),
     remedy="{ssh} du -x --inodes --max-depth=3 / /var | sort -rn | head -20",
@@ -189,19 +220,40 @@ def _inodes(subject: Subject) -> Judgement:
 def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Judgement:
     """R25: what is free, and what recordings take already, holds those of the whole retention."""
     need = recordings_kept_gb(site)
-    required = f"{need:.2f} GB for recordings ({site.recordings.retention_days} days of retention)"
+    required = _(
+        "{need:.2f} GB for recordings ({days} days of retention)",
+        need=need,
+        days=site.recordings.retention_days,
+    )
     if taken_kb is None:
-        return skipped(f"{_told(found)}; what {found.path} takes can't be told", required)
+        return skipped(
+            _("{told}; what {path} takes can't be told", told=_told(found), path=found.path),
+            required,
+        )
     room = _room_gb(found, taken_kb)
-    observed = f"{_told(found)}; recordings take {_gb(taken_kb):.1f} GB: room for {room:.1f} GB"
+    observed = _(
+        "{told}; recordings take {gb:.1f} GB: room for {room:.1f} GB",
+        told=_told(found),
+        gb=_gb(taken_kb),
+        room=room,
+    )
     # A forecast: it hurts on a day to come, and how much agents really talk decides which.
     judge = passed if room >= need else warned
-    return judge(observed, required, f"{found.evidence}\n{taken_kb} kB in {found.path}")
+    return judge(
+        observed,
+        required,
+        _(
+            "{evidence}\n{taken_kb} kB in {path}",
+            evidence=found.evidence,
+            taken_kb=taken_kb,
+            path=found.path,
+        ),
+    )
 
 
 @check(
     id="disk.recordings",
-    title="The disk holds the recordings of the retention",
+    title=_("The disk holds the recordings of the retention"),
     severity=Severity.HIGH,
     requirements=("R05", "R25"),
     remedy=_LARGER,
@@ -212,9 +264,16 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Jud
 def _recordings(subject: Subject) -> Judgement:
     found = subject.facts.get(file_system, RECORDINGS)
     if found is None:
-        return failed(f"{RECORDINGS} is missing", "the recordings tree (R05)", remedy="{install}")
+        return failed(
+            _("{recordings} is missing", recordings=RECORDINGS),
+            _("the recordings tree (R05)"),
+            remedy="{install}",
+        )
     if found.read_only:
-        return failed(f"{found.mount} is mounted read-only", "the recordings tree is writable")
+        return failed(
+            _("{mount} is mounted read-only", mount=found.mount),
+            _("the recordings tree is writable"),
+        )
     for judged in (judge_space(found), judge_inodes(found)):
         if judged.verdict is Verdict.FAIL:
             return judged
@@ -230,23 +289,40 @@ def judge_growth(
     found: Growth, system: FileSystem, taken_kb: int | None, keep_days: int
 ) -> Judgement:
     """R25, by what agents really record: the retention's days at this pace fit the disk."""
-    required = f"at the pace of the last {_GROWTH_DAYS} days, {keep_days} days of recordings fit"
+    required = _(
+        "at the pace of the last {growth_days} days, {keep_days} days of recordings fit",
+        growth_days=_GROWTH_DAYS,
+        keep_days=keep_days,
+    )
     if not found.files:
-        return passed(f"nothing was recorded in {_GROWTH_DAYS} days", required, found.evidence)
+        return passed(
+            _("nothing was recorded in {growth_days} days", growth_days=_GROWTH_DAYS),
+            required,
+            found.evidence,
+        )
     need = found.gb_a_day * keep_days
-    pace = f"{found.gb_a_day:.2f} GB a day: {need:.1f} GB in {keep_days} days"
+    pace = _(
+        "{gb_a_day:.2f} GB a day: {need:.1f} GB in {keep_days} days",
+        gb_a_day=found.gb_a_day,
+        need=need,
+        keep_days=keep_days,
+    )
     evidence = f"{found.evidence}\n{system.evidence}"
     if taken_kb is None:
-        return skipped(f"{pace}; what {system.path} takes can't be told", required, evidence)
+        return skipped(
+            _("{pace}; what {path} takes can't be told", pace=pace, path=system.path),
+            required,
+            evidence,
+        )
     room = _room_gb(system, taken_kb)
-    observed = f"{pace}, room for {room:.1f} GB"
+    observed = _("{pace}, room for {room:.1f} GB", pace=pace, room=room)
     # A forecast: it hurts on a day to come.
     return (passed if need <= room else warned)(observed, required, evidence)
 
 
 @check(
     id="disk.growth",
-    title="The disk holds recordings at the pace at which they grow",
+    title=_("The disk holds recordings at the pace at which they grow"),
     severity=Severity.MEDIUM,
     requirements=("R05", "R25"),
     remedy=_LARGER,
@@ -257,7 +333,7 @@ def judge_growth(
 def _growth(subject: Subject) -> Judgement:
     system = subject.facts.get(file_system, RECORDINGS)
     if system is None:
-        return skipped(f"{RECORDINGS} is missing")
+        return skipped(_("{recordings} is missing", recordings=RECORDINGS))
     return judge_growth(
         subject.facts.get(growth, RECORDINGS, _GROWTH_DAYS),
         system,
@@ -268,16 +344,18 @@ def _growth(subject: Subject) -> Judgement:
 
 def judge_retention(found: Retention, days: int) -> Judgement:
     """Recordings go when site.yml says so: not earlier, and not never."""
-    required = f"recordings older than {days} days are deleted at night"
+    required = _("recordings older than {days} days are deleted at night", days=days)
     if found.timer != "active":
-        return failed(f"the timer is {found.timer or 'missing'}", required, found.evidence)
+        return failed(
+            _("the timer is {timer}", timer=found.timer or _("missing")), required, found.evidence
+        )
     judge = passed if found.days == days else failed
-    return judge(f"{found.days} days are kept", required, found.evidence)
+    return judge(_("{days} days are kept", days=found.days), required, found.evidence)
 
 
 @check(
     id="disk.retention",
-    title="Old recordings are deleted",
+    title=_("Old recordings are deleted"),
     severity=Severity.MEDIUM,
     requirements=("R25",),
     remedy="{install}",
@@ -290,8 +368,12 @@ def _retention(subject: Subject) -> Judgement:
 def judge_memory(found: Memory) -> Judgement:
     """In service: memory that can be had without swapping."""
     percent = found.available_percent
-    observed = f"{found.available_kb // 1024} MB of {found.total_kb // 1024} MB available"
-    required = f"{_MEMORY['low_percent']} % or more available"
+    observed = _(
+        "{available_kb} MB of {total_kb} MB available",
+        available_kb=found.available_kb // 1024,
+        total_kb=found.total_kb // 1024,
+    )
+    required = _("{low_percent} % or more available", low_percent=_MEMORY["low_percent"])
     if percent < _MEMORY["least_percent"]:
         return failed(observed, required, found.evidence)
     judge = warned if percent < _MEMORY["low_percent"] else passed
@@ -300,7 +382,7 @@ def judge_memory(found: Memory) -> Judgement:
 
 @check(
     id="memory.available",
-    title="Memory is not exhausted",
+    title=_("Memory is not exhausted"),
     severity=Severity.HIGH,
     requirements=("R12",),
     remedy="{ssh} ps -eo rss,comm --sort=-rss | head -10",
@@ -311,17 +393,17 @@ def _memory(subject: Subject) -> Judgement:
 
 def judge_kills(found: Memory) -> Judgement:
     """The kernel ends processes when memory runs out: calls drop, the database restarts."""
-    required = "no process was killed for want of memory since the start"
+    required = _("no process was killed for want of memory since the start")
     if found.oom_kills is None:
-        return skipped("not verifiable here: the kernel shows no counter", required)
+        return skipped(_("not verifiable here: the kernel shows no counter"), required)
     if found.oom_kills:
-        return warned(f"{found.oom_kills} killed", required, found.evidence)
-    return passed("none", required)
+        return warned(_("{oom_kills} killed", oom_kills=found.oom_kills), required, found.evidence)
+    return passed(_("none"), required)
 
 
 @check(
     id="memory.kills",
-    title="No process was killed for want of memory",
+    title=_("No process was killed for want of memory"),
     severity=Severity.MEDIUM,
     requirements=("R12",),
     remedy="{ssh} journalctl --grep 'oom-kill|Out of memory' --no-pager -n 20",
@@ -333,7 +415,7 @@ def _kills(subject: Subject) -> Judgement:
 def _root(subject: Subject) -> FileSystem:
     found = subject.facts.get(file_system, _ROOT)
     if found is None:
-        raise RuntimeError("df says nothing of /")
+        raise RuntimeError(_("df says nothing of /"))
     return found
 
 

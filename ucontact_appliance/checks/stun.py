@@ -28,6 +28,7 @@ from ucontact_appliance.facts.stun import (
     relay_for_stranger,
 )
 from ucontact_appliance.facts.unit import Unit, unit
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
 
@@ -47,7 +48,7 @@ def _port(subject: Subject, port_id: str) -> int:
 def _with_secret(judge: Callable[[Subject, Relay], Judgement]) -> Callable[[Subject], Judgement]:
     def judged(subject: Subject) -> Judgement:
         if _SECRET not in subject.secrets:
-            return skipped(f"the secret {_SECRET} is not on this machine")
+            return skipped(_("the secret {secret} is not on this machine", secret=_SECRET))
         port = _port(subject, "stun-udp")
         return judge(subject, subject.facts.get(relay_for_agent, port, subject.secrets[_SECRET]))
 
@@ -56,28 +57,32 @@ def _with_secret(judge: Callable[[Subject, Relay], Judgement]) -> Callable[[Subj
 
 def judge_service(found: Unit) -> Judgement:
     """The unit runs, and will after a reboot."""
-    required = f"{found.name} is active and enabled"
+    required = _("{name} is active and enabled", name=found.name)
     if found.loaded == "masked":
-        told = f"{found.name} is masked and {found.active}"
+        told = _("{name} is masked and {active}", name=found.name, active=found.active)
         return failed(told, required, found.evidence, unmasking(found.name))
     if found.loaded != "loaded":
-        words = f"{found.name} is {found.loaded or 'missing'}"
+        words = _("{name} is {loaded}", name=found.name, loaded=found.loaded or _("missing"))
         return failed(words, required, found.evidence, "{install}")
     if found.active != "active":
-        return failed(f"{found.name} is {found.active} ({found.sub})", required, found.evidence)
+        return failed(
+            _("{name} is {active} ({sub})", name=found.name, active=found.active, sub=found.sub),
+            required,
+            found.evidence,
+        )
     if found.enabled != "enabled":
         return failed(
-            f"active, but {found.enabled}: it won't come back after a reboot",
+            _("active, but {enabled}: it won't come back after a reboot", enabled=found.enabled),
             required,
             found.evidence,
             f"{{ssh}} systemctl enable {found.name}",
         )
-    return passed("active and enabled", required, found.evidence)
+    return passed(_("active and enabled"), required, found.evidence)
 
 
 @check(
     id="stun.service",
-    title="The STUN and TURN server runs",
+    title=_("The STUN and TURN server runs"),
     severity=Severity.HIGH,
     requirements=("R03", "C06"),
     remedy="{ssh} systemctl restart coturn",
@@ -89,20 +94,28 @@ def _service(subject: Subject) -> Judgement:
 
 def judge_binding(found: Answer) -> Judgement:
     """The server answers, and tells us our own address."""
-    required = "a STUN binding with the address that we come from"
+    required = _("a STUN binding with the address that we come from")
     if found.binding is None:
-        return failed("no answer", required, found.error)
-    seen = f"{found.binding.mapped} in {found.binding.milliseconds:.1f} ms"
+        return failed(_("no answer"), required, found.error)
+    seen = _(
+        "{mapped} in {milliseconds:.1f} ms",
+        mapped=found.binding.mapped,
+        milliseconds=found.binding.milliseconds,
+    )
     evidence = f"{found.server} sees us as {found.binding.mapped}; we are {found.binding.local}"
     if found.binding.mapped != found.binding.local:
         # True behind a router, wrong without one: from here that can't be told.
-        return warned(f"{seen}, and we think we are {found.binding.local}", required, evidence)
+        return warned(
+            _("{seen}, and we think we are {local}", seen=seen, local=found.binding.local),
+            required,
+            evidence,
+        )
     return passed(seen, required, evidence)
 
 
 @stun_check(
     id="stun.binding",
-    title="STUN tells clients their address",
+    title=_("STUN tells clients their address"),
     severity=Severity.HIGH,
     requirements=("R03",),
     # It runs and does not answer: it hangs, or has other settings than ours.
@@ -115,15 +128,21 @@ def _binding(subject: Subject) -> Judgement:
 
 def judge_tls(found: Answer, fqdn: str) -> Judgement:
     """The same over TLS, with the portal's certificate."""
-    required = f"a STUN binding over TLS, with a certificate for {fqdn} that can be verified"
+    required = _(
+        "a STUN binding over TLS, with a certificate for {fqdn} that can be verified", fqdn=fqdn
+    )
     if found.binding is None:
-        return failed("no binding over TLS", required, found.error)
-    return passed(f"answered in {found.binding.milliseconds:.1f} ms", required, found.server)
+        return failed(_("no binding over TLS"), required, found.error)
+    return passed(
+        _("answered in {milliseconds:.1f} ms", milliseconds=found.binding.milliseconds),
+        required,
+        found.server,
+    )
 
 
 @stun_check(
     id="stun.tls",
-    title="STUN and TURN answer over TLS",
+    title=_("STUN and TURN answer over TLS"),
     severity=Severity.MEDIUM,
     requirements=("R03", "R08"),
     remedy="{install}",
@@ -138,19 +157,21 @@ def _tls(subject: Subject) -> Judgement:
 
 def judge_refused(found: Relay, who: str) -> Judgement:
     """No relay for those without a right to it."""
-    required = f"error {_UNAUTHORIZED} for {who}"
+    required = _("error {unauthorized} for {who}", unauthorized=_UNAUTHORIZED, who=who)
     if found.allocation is None:
-        return failed("no answer", required, found.error)
+        return failed(_("no answer"), required, found.error)
     if found.allocation.error == 0:
-        return failed(f"a relay on {found.allocation.relayed}", required, found.server)
+        return failed(
+            _("a relay on {relayed}", relayed=found.allocation.relayed), required, found.server
+        )
     if found.allocation.error != _UNAUTHORIZED:
-        return warned(f"error {found.allocation.error}", required, found.server)
-    return passed(f"error {_UNAUTHORIZED}", required, found.server)
+        return warned(_("error {error}", error=found.allocation.error), required, found.server)
+    return passed(_("error {unauthorized}", unauthorized=_UNAUTHORIZED), required, found.server)
 
 
 @stun_check(
     id="stun.anonymous",
-    title="TURN relays for nobody without a credential",
+    title=_("TURN relays for nobody without a credential"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -158,12 +179,12 @@ def judge_refused(found: Relay, who: str) -> Judgement:
 )
 def _nobody(subject: Subject) -> Judgement:
     relay = subject.facts.get(relay_for_nobody, _port(subject, "stun-udp"))
-    return judge_refused(relay, "those without a credential")
+    return judge_refused(relay, _("those without a credential"))
 
 
 @stun_check(
     id="stun.credential",
-    title="TURN refuses a wrong credential",
+    title=_("TURN refuses a wrong credential"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -171,7 +192,7 @@ def _nobody(subject: Subject) -> Judgement:
 )
 def _stranger(subject: Subject) -> Judgement:
     relay = subject.facts.get(relay_for_stranger, _port(subject, "stun-udp"))
-    return judge_refused(relay, "a credential from another secret")
+    return judge_refused(relay, _("a credential from another secret"))
 
 
 def judge_relay(found: Relay, first: int, last: int) -> Judgement:
@@ -179,32 +200,40 @@ def judge_relay(found: Relay, first: int, last: int) -> Judgement:
 
     `first` to `last` are the ports that the firewall opens for relays.
     """
-    required = (
-        f"a relay on a port from {first} to {last} for a time-limited credential, with permission "
-        "for the telephony server"
+    required = _(
+        "a relay on a port from {first} to {last} for a time-limited credential, "
+        "with permission for the telephony server",
+        first=first,
+        last=last,
     )
     if found.allocation is None:
-        return failed("no answer", required, found.error)
+        return failed(_("no answer"), required, found.error)
     if found.allocation.error:
-        return failed(f"error {found.allocation.error}", required, found.server)
+        return failed(_("error {error}", error=found.allocation.error), required, found.server)
     relayed = found.allocation.relayed
     refused = dict(found.allocation.permissions).get(relayed, 0)
     if refused:
         return failed(
-            f"a relay on {relayed}, but error {refused} for the server itself",
+            _(
+                "a relay on {relayed}, but error {refused} for the server itself",
+                relayed=relayed,
+                refused=refused,
+            ),
             required,
             _permissions(found),
         )
     port = found.allocation.relayed_port
-    told = f"a relay on {relayed} port {port}"
+    told = _("a relay on {relayed} port {port}", relayed=relayed, port=port)
     if not first <= port <= last:
-        return failed(f"{told}, which the firewall does not open", required, _permissions(found))
+        return failed(
+            _("{told}, which the firewall does not open", told=told), required, _permissions(found)
+        )
     return passed(told, required, _permissions(found))
 
 
 @stun_check(
     id="stun.relay",
-    title="TURN relays to the telephony server",
+    title=_("TURN relays to the telephony server"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -218,19 +247,27 @@ def _relay(subject: Subject, found: Relay) -> Judgement:
 
 def judge_peers(found: Relay) -> Judgement:
     """A relay leads nowhere else."""
-    required = f"error {_FORBIDDEN} for each of {', '.join(FORBIDDEN_PEERS)}"
+    required = _(
+        "error {forbidden} for each of {forbidden_peers}",
+        forbidden=_FORBIDDEN,
+        forbidden_peers=joined(", ", FORBIDDEN_PEERS),
+    )
     if found.allocation is None or found.allocation.error:
-        return skipped("there is no relay to ask with", required, found.error)
+        return skipped(_("there is no relay to ask with"), required, found.error)
     got = dict(found.allocation.permissions)
     wrong = [peer for peer in FORBIDDEN_PEERS if got.get(peer) != _FORBIDDEN]
     if wrong:
-        return failed(f"relayed to {', '.join(wrong)}", required, _permissions(found))
-    return passed(f"all {len(FORBIDDEN_PEERS)} refused", required, _permissions(found))
+        return failed(
+            _("relayed to {wrong}", wrong=joined(", ", wrong)), required, _permissions(found)
+        )
+    return passed(
+        _("all {count} refused", count=len(FORBIDDEN_PEERS)), required, _permissions(found)
+    )
 
 
 @stun_check(
     id="stun.peers",
-    title="TURN relays to no special address",
+    title=_("TURN relays to no special address"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",

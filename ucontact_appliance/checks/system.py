@@ -18,12 +18,13 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts import host, services
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.site.secrets import required_names
 from ucontact_appliance.state import StatePaths
 
 # Mounting huge pages is the host's affair: in a container the unit fails and nothing is lost.
-_HARMLESS_IN_CONTAINERS = {"dev-hugepages.mount": "huge pages belong to the container's host"}
+_HARMLESS_IN_CONTAINERS = {"dev-hugepages.mount": _("huge pages belong to the container's host")}
 
 
 def judge_units(names: tuple[str, ...], container: bool) -> Judgement:
@@ -31,21 +32,25 @@ def judge_units(names: tuple[str, ...], container: bool) -> Judgement:
     harmless = {n: why for n, why in _HARMLESS_IN_CONTAINERS.items() if container and n in names}
     evidence = "\n".join(f"{name}: harmless here, {why}" for name, why in harmless.items())
     bad = [name for name in names if name not in harmless]
-    required = "no unit is in the state 'failed'"
+    required = _("no unit is in the state 'failed'")
     if bad:
         return warned(
-            f"failed: {', '.join(bad)}",
+            _("failed: {bad}", bad=joined(", ", bad)),
             required,
             "\n".join([*bad, evidence]).strip(),
             f"{{ssh}} systemctl status --no-pager {shlex.quote(bad[0])}",
         )
-    told = f"none, but for {', '.join(harmless)} (harmless in a container)" if harmless else "none"
+    told = (
+        _("none, but for {harmless} (harmless in a container)", harmless=joined(", ", harmless))
+        if harmless
+        else _("none")
+    )
     return passed(told, required, evidence)
 
 
 @check(
     id="system.units",
-    title="No unit has failed",
+    title=_("No unit has failed"),
     severity=Severity.MEDIUM,
     requirements=("C06",),
     remedy="{ssh} systemctl --failed --no-pager",
@@ -58,9 +63,9 @@ def _units(subject: Subject) -> Judgement:
 
 def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) -> Judgement:
     """What the baseline's file asks of the kernel is what the kernel has."""
-    required = "every value of /etc/sysctl.d/60-ucontact.conf is in force"
+    required = _("every value of /etc/sysctl.d/60-ucontact.conf is in force")
     if found is None:
-        told = "/etc/sysctl.d/60-ucontact.conf is missing"
+        told = _("/etc/sysctl.d/60-ucontact.conf is missing")
         return failed(told, required, remedy="{install}")
     evidence = "\n".join(f"{s.key}: wanted {s.wanted}, found {s.found}" for s in found)
     hidden = [s for s in found if s.found is None]
@@ -68,28 +73,44 @@ def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) 
     if wrong and container:
         # A container may be denied some of the kernel's settings although it sees them.
         return skipped(
-            f"not verifiable here: {len(wrong) + len(hidden)} of {len(found)} values are the "
-            "container's host's",
+            _(
+                "not verifiable here: {count} of {count2} values are the container's host's",
+                count=len(wrong) + len(hidden),
+                count2=len(found),
+            ),
             required,
             evidence,
         )
     if wrong:
         first = wrong[0]
-        return failed(f"{first.key} is {first.found}, not {first.wanted}", required, evidence)
+        return failed(
+            _(
+                "{key} is {found}, not {wanted}",
+                key=first.key,
+                found=first.found,
+                wanted=first.wanted,
+            ),
+            required,
+            evidence,
+        )
     if hidden and container:
         return skipped(
-            f"not verifiable here: {len(hidden)} of {len(found)} values are hidden from containers",
+            _(
+                "not verifiable here: {count} of {count2} values are hidden from containers",
+                count=len(hidden),
+                count2=len(found),
+            ),
             required,
             evidence,
         )
     if hidden:
-        return failed(f"the kernel has no {hidden[0].key}", required, evidence)
-    return passed(f"{len(found)} values in force", required, evidence)
+        return failed(_("the kernel has no {key}", key=hidden[0].key), required, evidence)
+    return passed(_("{count} values in force", count=len(found)), required, evidence)
 
 
 @check(
     id="system.settings",
-    title="The kernel has the settings of the baseline",
+    title=_("The kernel has the settings of the baseline"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{ssh} sysctl --system",
@@ -102,9 +123,9 @@ def _settings(subject: Subject) -> Judgement:
 
 def judge_sshd(settings: dict[str, str] | None) -> Judgement:
     """Root by password is what every scanner on a network tries first."""
-    required = "root logs in by key only"
+    required = _("root logs in by key only")
     if settings is None:
-        return skipped("no ssh server here to ask")
+        return skipped(_("no ssh server here to ask"))
     root = settings.get("permitrootlogin", "")
     by_password = settings.get("passwordauthentication") == "yes"
     interactive = (
@@ -117,13 +138,13 @@ def judge_sshd(settings: dict[str, str] | None) -> Judgement:
         if key in settings
     )
     if root == "yes" and asked:
-        return warned("root may log in with a password", required, evidence)
-    return passed(f"permitrootlogin {root}", required, evidence)
+        return warned(_("root may log in with a password"), required, evidence)
+    return passed(_("permitrootlogin {root}", root=root), required, evidence)
 
 
 @check(
     id="system.ssh",
-    title="root logs in by key only",
+    title=_("root logs in by key only"),
     severity=Severity.LOW,
     requirements=("C05",),
     # At the top of the main file: sshd takes the first value that it reads (sshd_config(5)),
@@ -162,30 +183,36 @@ def _mode(path: Path) -> int | None:
 
 @check(
     id="controller.secrets",
-    title="Secrets on the installing machine are private",
+    title=_("Secrets on the installing machine are private"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{install}",
     role=Role.TELEPHONY,  # exactly one host carries it: once a site
 )
 def _secrets(subject: Subject) -> Judgement:
-    required = "secrets and keys on this machine are all there, readable by their owner only"
+    required = _("secrets and keys on this machine are all there, readable by their owner only")
     exposed = subject.facts.here(open_to_others, subject.state)
     if exposed:
         paths = shlex.join(one.rpartition(":")[0] for one in exposed)
         return failed(
-            f"{len(exposed)} open to others: {exposed[0]}",
+            _("{count} open to others: {exposed}", count=len(exposed), exposed=exposed[0]),
             required,
             "\n".join(exposed),
             f"chmod go= {paths}",
         )
     if not subject.facts.here(_is_there, subject.state.secrets):
-        return failed(f"{subject.state.secrets} is missing", required, remedy="{install}")
+        return failed(
+            _("{secrets} is missing", secrets=subject.state.secrets), required, remedy="{install}"
+        )
     lost = [name for name in required_names(subject.site) if name not in subject.secrets]
     if lost:
-        told = f"{subject.state.secrets} lacks {', '.join(lost)}"
-        return failed(told, required, remedy="{install}  # makes new ones, for their services too")
-    return passed(f"{subject.state.etc} and its keys are private", required)
+        told = _("{secrets} lacks {lost}", secrets=subject.state.secrets, lost=joined(", ", lost))
+        return failed(
+            told,
+            required,
+            remedy=with_note("{install}", _("makes new ones, for their services too")),
+        )
+    return passed(_("{etc} and its keys are private", etc=subject.state.etc), required)
 
 
 CHECKS = checks_of(globals())

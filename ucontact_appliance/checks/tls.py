@@ -28,6 +28,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.clients.tls import Answer, Handshake, Offer
 from ucontact_appliance.facts import tls as facts
+from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
 from ucontact_appliance.planning.certificates import days_left, names_of, speaks_for
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.tables import registered_port
@@ -70,7 +71,7 @@ class Service:
 SERVICES = (
     Service(
         id="https",
-        title="the portal (443)",
+        title=_("the portal (443)"),
         role=Role.BACKEND,
         requirement="R01",
         alpn="h2",
@@ -80,7 +81,7 @@ SERVICES = (
     ),
     Service(
         id="wss",
-        title="signalling (8089)",
+        title=_("signalling (8089)"),
         role=Role.TELEPHONY,
         requirement="R02",
         # A WebSocket is upgraded from HTTP/1.1. A server without ALPN speaks that too (RFC 7301).
@@ -91,7 +92,7 @@ SERVICES = (
     ),
     Service(
         id="sip-tls",
-        title="SIP TLS (5061)",
+        title=_("SIP TLS (5061)"),
         role=Role.TELEPHONY,
         requirement="R04",
         # PJSIP reads the pair on disk at each connection.
@@ -101,7 +102,7 @@ SERVICES = (
     ),
     Service(
         id="turn-tls",
-        title="TURN over TLS (5349)",
+        title=_("TURN over TLS (5349)"),
         role=Role.TELEPHONY,
         requirement="R03",
         needs=("ports.turn-tls", "stun.binding"),
@@ -114,7 +115,7 @@ SERVICES = (
 def _question(
     service: Service,
     name: str,
-    title: str,
+    title: Message,
     severity: Severity,
     *,
     requirements: tuple[str, ...] = (),
@@ -149,7 +150,7 @@ def _on_disk(service: Service) -> tuple[str, ...]:
 
 def judge_trust(found: Handshake, roots: str) -> Judgement:
     """The served chain leads to a trusted root, today."""
-    required = f"verifies against {roots}"
+    required = _("verifies against {roots}", roots=roots)
     certificate = load_der_x509_certificate(found.certificate)
     evidence = (
         f"subject: {certificate.subject.rfc4514_string()}\n"
@@ -157,16 +158,16 @@ def judge_trust(found: Handshake, roots: str) -> Judgement:
         f"names: {', '.join(names_of(certificate))}"
     )
     if found.problem:
-        return failed(found.problem, required, evidence)
+        return failed(verbatim(found.problem), required, evidence)
     issuer = certificate.issuer.rfc4514_string()
-    return passed(f"verified, issued by {issuer}", required, evidence)
+    return passed(_("verified, issued by {issuer}", issuer=issuer), required, evidence)
 
 
 def _trust(service: Service) -> Check:
     @_question(
         service,
         "trust",
-        f"The certificate of {service.title} verifies",
+        _("The certificate of {title} verifies", title=service.title),
         Severity.CRITICAL,
         needs=_on_disk(service),
     )
@@ -179,8 +180,8 @@ def _trust(service: Service) -> Check:
 def judge_names(found: Handshake, name: str) -> Judgement:
     """The certificate speaks for the portal's name."""
     certificate = load_der_x509_certificate(found.certificate)
-    names = ", ".join(names_of(certificate)) or "none"
-    required = f"the certificate speaks for {name}"
+    names = joined(", ", names_of(certificate)) or _("none")
+    required = _("the certificate speaks for {name}", name=name)
     return (passed if speaks_for(certificate, name) else failed)(names, required)
 
 
@@ -188,7 +189,7 @@ def _name(service: Service) -> Check:
     @_question(
         service,
         "name",
-        f"The certificate of {service.title} has the portal's name",
+        _("The certificate of {title} has the portal's name", title=service.title),
         Severity.CRITICAL,
         needs=_on_disk(service),
     )
@@ -203,8 +204,12 @@ def judge_expiry(found: Handshake, now: datetime) -> Judgement:
     certificate = load_der_x509_certificate(found.certificate)
     left = math.floor(days_left(certificate, now))
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-    required = f"valid for {WARN_DAYS} more days at least"
-    told = f"ended on {until}" if left < 0 else f"valid until {until}, {left} days"
+    required = _("valid for {warn_days} more days at least", warn_days=WARN_DAYS)
+    told = (
+        _("ended on {until}", until=until)
+        if left < 0
+        else _("valid until {until}, {left} days", until=until, left=left)
+    )
     return Judgement(verdict_on(left), told, required)
 
 
@@ -212,7 +217,7 @@ def _expiry(service: Service) -> Check:
     @_question(
         service,
         "expiry",
-        f"The certificate of {service.title} stays valid",
+        _("The certificate of {title} stays valid", title=service.title),
         Severity.HIGH,
         needs=(*_on_disk(service), f"tls.{service.id}.trust", "certificates.dates"),
     )
@@ -227,25 +232,29 @@ def judge_versions(
 ) -> Judgement:
     """TLS 1.2 and 1.3 are spoken, older ones refused (R08); at least those of `least`."""
     least = wanted if least is None else least
-    required = f"{' and '.join(least)}, nothing older"
+    required = _("{least}, nothing older", least=joined(_(" and "), least))
     evidence = "\n".join(answer.line for answer in answers)
     spoken = [answer.offered for answer in answers if answer.offer is Offer.ACCEPTED]
     old = [version for version in spoken if version not in wanted]
     missing = [a.offered for a in answers if a.offered in least and a.offer is Offer.REFUSED]
     if old:
-        return failed(f"{', '.join(old)} is accepted", required, evidence)
+        return failed(_("{old} is accepted", old=joined(", ", old)), required, evidence)
     if missing:
-        return failed(f"{', '.join(missing)} is refused", required, evidence)
+        return failed(_("{missing} is refused", missing=joined(", ", missing)), required, evidence)
     unseen = [answer.offered for answer in answers if answer.offer is Offer.UNTESTABLE]
-    told = f"; not testable here: {', '.join(unseen)}" if unseen else ""
-    return passed(f"{', '.join(spoken)}{told}", required, evidence)
+    told = _("; not testable here: {unseen}", unseen=joined(", ", unseen)) if unseen else ""
+    return passed(
+        concatenated((", ".join(spoken), told)),
+        required,
+        evidence,
+    )
 
 
 def _versions(service: Service) -> Check:
     @_question(
         service,
         "versions",
-        f"{service.leading} speaks no TLS older than 1.2",
+        _("{leading} speaks no TLS older than 1.2", leading=service.leading),
         Severity.HIGH,
         requirements=("R08",),
     )
@@ -258,25 +267,29 @@ def _versions(service: Service) -> Check:
 
 def judge_secrecy(answers: tuple[Answer, ...]) -> Judgement:
     """Nothing without forward secrecy or authenticated encryption is accepted (R08)."""
-    required = "only ciphers with forward secrecy and authenticated encryption"
+    required = _("only ciphers with forward secrecy and authenticated encryption")
     evidence = "\n".join(answer.line for answer in answers)
     weak = [answer for answer in answers if answer.offer is Offer.ACCEPTED]
     if weak:
-        told = "; ".join(f"{answer.offered}: {answer.agreed}" for answer in weak)
-        return failed(f"accepted: {told}", required, evidence)
-    refused = [answer.offered for answer in answers if answer.offer is Offer.REFUSED]
+        told = joined(
+            "; ", (concatenated((_(answer.offered), f": {answer.agreed}")) for answer in weak)
+        )
+        return failed(_("accepted: {told}", told=told), required, evidence)
+    refused = [_(answer.offered) for answer in answers if answer.offer is Offer.REFUSED]
     if not refused:
-        return skipped("this machine's OpenSSL can offer none of the weak ciphers", required)
-    unseen = [answer.offered for answer in answers if answer.offer is Offer.UNTESTABLE]
-    told = f"; not testable here: {', '.join(unseen)}" if unseen else ""
-    return passed(f"refused: {'; '.join(refused)}{told}", required, evidence)
+        return skipped(_("this machine's OpenSSL can offer none of the weak ciphers"), required)
+    unseen = [_(answer.offered) for answer in answers if answer.offer is Offer.UNTESTABLE]
+    tested = _("refused: {refused}", refused=joined("; ", refused))
+    if unseen:
+        tested += _("; not testable here: {unseen}", unseen=joined(", ", unseen))
+    return passed(tested, required, evidence)
 
 
 def _secrecy(service: Service) -> Check:
     @_question(
         service,
         "secrecy",
-        f"{service.leading} has forward secrecy only",
+        _("{leading} has forward secrecy only", leading=service.leading),
         Severity.HIGH,
         requirements=("R08",),
     )
@@ -289,27 +302,31 @@ def _secrecy(service: Service) -> Check:
 
 def judge_preference(found: facts.Preference) -> Judgement:
     """The server's order counts, not the client's (R08: the server prefers)."""
-    required = "the server chooses by its own order"
+    required = _("the server chooses by its own order")
     evidence = (
         f"offered {':'.join(found.offered)}: {found.forwards or 'refused'}\n"
         f"offered {':'.join(found.offered[::-1])}: {found.backwards or 'refused'}"
     )
     if not found.forwards:
-        return failed("none of the guideline's ciphers is accepted", required, evidence)
+        return failed(_("none of the guideline's ciphers is accepted"), required, evidence)
     if found.forwards != found.backwards:
         return warned(
-            "the client's order counts (every cipher that is accepted has forward secrecy)",
+            _("the client's order counts (every cipher that is accepted has forward secrecy)"),
             required,
             evidence,
         )
-    return passed(f"{found.forwards}, in whichever order they are offered", required, evidence)
+    return passed(
+        _("{forwards}, in whichever order they are offered", forwards=found.forwards),
+        required,
+        evidence,
+    )
 
 
 def _order(service: Service) -> Check:
     @_question(
         service,
         "order",
-        f"{service.leading} chooses the cipher itself",
+        _("{leading} chooses the cipher itself", leading=service.leading),
         Severity.LOW,
         requirements=("R08",),
     )
@@ -323,24 +340,24 @@ def _order(service: Service) -> Check:
 
 def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
     """The curves that every browser knows are spoken."""
-    required = "key exchange over X25519 and P-256 at least"
+    required = _("key exchange over X25519 and P-256 at least")
     evidence = "\n".join(answer.line for answer in answers)
     known = {answer.offered: answer.offer for answer in answers}
     least = ("X25519", "prime256v1")
     if all(known.get(name) is Offer.UNTESTABLE for name in least):
-        return skipped("no openssl program on this machine to offer curves with", required)
+        return skipped(_("no openssl program on this machine to offer curves with"), required)
     missing = [name for name in least if known.get(name) is Offer.REFUSED]
     if missing:
-        return failed(f"{', '.join(missing)} is refused", required, evidence)
+        return failed(_("{missing} is refused", missing=joined(", ", missing)), required, evidence)
     spoken = [answer.offered for answer in answers if answer.offer is Offer.ACCEPTED]
-    return passed(", ".join(spoken), required, evidence)
+    return passed(joined(", ", spoken), required, evidence)
 
 
 def _curves(service: Service) -> Check:
     @_question(
         service,
         "curves",
-        f"{service.leading} speaks the usual curves",
+        _("{leading} speaks the usual curves", leading=service.leading),
         Severity.MEDIUM,
         requirements=("R08",),
     )
@@ -353,16 +370,25 @@ def _curves(service: Service) -> Check:
 
 def judge_alpn(found: Handshake, service: Service) -> Judgement:
     """What is spoken inside: HTTP/2 for the portal, HTTP/1.1 for WebSockets."""
-    required = f"{service.alpn} for a client that offers {', '.join(service.offered_alpn)}"
+    required = _(
+        "{alpn} for a client that offers {offered_alpn}",
+        alpn=service.alpn,
+        offered_alpn=joined(", ", service.offered_alpn),
+    )
     if found.alpn == service.alpn:
-        return passed(found.alpn, required)
+        return passed(verbatim(found.alpn), required)
     if not found.alpn and service.alpn == "http/1.1":
-        return passed("no ALPN: HTTP/1.1 is understood (RFC 7301)", required)
-    return failed(found.alpn or "no ALPN", required)
+        return passed(_("no ALPN: HTTP/1.1 is understood (RFC 7301)"), required)
+    return failed(verbatim(found.alpn or _("no ALPN")), required)
 
 
 def _alpn(service: Service) -> Check:
-    @_question(service, "alpn", f"{service.leading} speaks the right HTTP", Severity.HIGH)
+    @_question(
+        service,
+        "alpn",
+        _("{leading} speaks the right HTTP", leading=service.leading),
+        Severity.HIGH,
+    )
     def judge(subject: Subject) -> Judgement:
         roots, offered = roots_file(subject), service.offered_alpn
         found = subject.facts.get(facts.greeting, service.port, roots, offered)

@@ -21,6 +21,7 @@ from ucontact_appliance.checks.model import (
     passed,
 )
 from ucontact_appliance.facts.tree import Entry, InstalledTree, installed_tree
+from ucontact_appliance.language.messages import Message, _, joined
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.release.manifest import MANIFEST, Manifest
 from ucontact_appliance.release.remembered import remembered_manifest
@@ -37,7 +38,7 @@ _AROUND = (
     f"{_TREE['root']}/current/",
     _TREE["state"],
 )
-_KINDS = {"f": "a file", "d": "a folder", "l": "a link"}
+_KINDS = {"f": _("a file"), "d": _("a folder"), "l": _("a link")}
 _IS = {"release": "f", "jars": "d", "pages": "d", "link": "l", "folder": "d", "settings": "f"}
 _MOST_NAMED = 3
 _MOST_LINES = 40
@@ -55,22 +56,31 @@ def judge_release(wanted: Manifest | None, found: InstalledTree) -> Judgement:
     """The release in use is the one installed from here, and its manifest there is ours."""
     if wanted is None:
         return failed(
-            "this machine has no record of the release that it installed",
-            "the release in use is known, file by file",
+            _("this machine has no record of the release that it installed"),
+            _("the release in use is known, file by file"),
         )
-    required = f"{_TREE['root']}/current leads to releases/{wanted.version}, with our manifest"
+    required = _(
+        "{root}/current leads to releases/{version}, with our manifest",
+        root=_TREE["root"],
+        version=wanted.version,
+    )
     if found.current != f"releases/{wanted.version}":
-        seen = f"leads to {found.current}" if found.current else "is missing"
-        return failed(f"{_TREE['root']}/current {seen}", required)
+        seen = _("leads to {current}", current=found.current) if found.current else _("is missing")
+        return failed(_("{root}/current {seen}", root=_TREE["root"], seen=seen), required)
     if found.manifest != wanted.document().decode().strip():
-        what = "differs from ours" if found.manifest else "is missing"
-        return failed(f"{MANIFEST} of the release on the host {what}", required)
-    return passed(f"{wanted.title}, {len(wanted.files)} files", required)
+        what = _("differs from ours") if found.manifest else _("is missing")
+        return failed(
+            _("{manifest} of the release on the host {what}", manifest=MANIFEST, what=what),
+            required,
+        )
+    return passed(
+        _("{title}, {count} files", title=wanted.title, count=len(wanted.files)), required
+    )
 
 
 @tree_check(
     id="tree.release",
-    title="The release in use is the one that was installed",
+    title=_("The release in use is the one that was installed"),
     severity=Severity.HIGH,
     requirements=("R22",),
     remedy="{install}",
@@ -82,7 +92,9 @@ def _release(subject: Subject) -> Judgement:
 
 def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
     """Every file of the release is there, as it was signed, and nothing else is."""
-    required = f"the {len(wanted.files)} files of {wanted.title}, and no others"
+    required = _(
+        "the {count} files of {title}, and no others", count=len(wanted.files), title=wanted.title
+    )
     expected = _expected(wanted)
     missing = sorted(expected.keys() - found.files.keys())
     foreign = sorted(found.files.keys() - expected.keys())
@@ -92,18 +104,18 @@ def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
         if not _is_as(expected[path], found.files[path])
     )
     lines = [
-        *(f"missing: {path}" for path in missing),
-        *(f"changed: {path}" for path in changed),
-        *(f"foreign: {path}" for path in foreign),
+        *(_("missing: {path}", path=path) for path in missing),
+        *(_("changed: {path}", path=path) for path in changed),
+        *(_("foreign: {path}", path=path) for path in foreign),
     ]
     if lines:
         return failed(_named(lines), required, _evidence(lines))
-    return passed(f"{len(expected)} files, folders and links as signed", required)
+    return passed(_("{count} files, folders and links as signed", count=len(expected)), required)
 
 
 @tree_check(
     id="tree.files",
-    title="Every file of the release is as it was signed",
+    title=_("Every file of the release is as it was signed"),
     severity=Severity.HIGH,
     requirements=("R22", "C05"),
     remedy="{install}",
@@ -141,12 +153,16 @@ def _is_as(wanted: Entry, found: Entry) -> bool:
 def judge_owners(found: InstalledTree) -> Judgement:
     """Whose everything is, and who may read and write it."""
     rights = _TREE["release"]
-    required = (
-        f"releases {rights['owner']}:{rights['group']} {rights['file_mode']}, folders "
-        f"{rights['folder_mode']}; the site's own as in R22's table"
+    required = _(
+        "releases {owner}:{group} {file_mode}, folders {folder_mode}; the site's own "
+        "as in R22's table",
+        owner=rights["owner"],
+        group=rights["group"],
+        file_mode=rights["file_mode"],
+        folder_mode=rights["folder_mode"],
     )
     if not found.files:
-        return failed("there is no release to look at", required)
+        return failed(_("there is no release to look at"), required)
     around = {path: found.places[path] for path in _AROUND if path in found.places}
     lines = [
         line
@@ -159,20 +175,31 @@ def judge_owners(found: InstalledTree) -> Judgement:
         entry = found.places[path]
         if (entry.owner, entry.group, entry.mode) != (row["owner"], row["group"], row["mode"]):
             lines.append(
-                f"{path}: {_rights(entry)}, not {row['owner']}:{row['group']} {row['mode']}"
+                _(
+                    "{path}: {rights}, not {owner}:{group} {mode}",
+                    path=path,
+                    rights=_rights(entry),
+                    owner=row["owner"],
+                    group=row["group"],
+                    mode=row["mode"],
+                )
             )
     if lines:
         return failed(_named(lines), required, _evidence(lines))
     return passed(
-        f"{len(found.files)} paths of the release, {len(around)} around it, {len(seen)} of the "
-        "site's own",
+        _(
+            "{count} paths of the release, {count2} around it, {count3} of the site's own",
+            count=len(found.files),
+            count2=len(around),
+            count3=len(seen),
+        ),
         required,
     )
 
 
 @tree_check(
     id="tree.owners",
-    title="Owners and modes of the tree",
+    title=_("Owners and modes of the tree"),
     severity=Severity.MEDIUM,
     requirements=("R22",),
     remedy="{install}",
@@ -188,7 +215,14 @@ def _wrong(path: str, entry: Entry) -> str:
     mode = modes.get(entry.kind, entry.mode)  # a link's own mode means nothing
     if (entry.owner, entry.group, entry.mode) == (rights["owner"], rights["group"], mode):
         return ""
-    return f"{path}: {_rights(entry)}, not {rights['owner']}:{rights['group']} {mode}"
+    return _(
+        "{path}: {rights}, not {owner}:{group} {mode}",
+        path=path,
+        rights=_rights(entry),
+        owner=rights["owner"],
+        group=rights["group"],
+        mode=mode,
+    )
 
 
 def _rights(entry: Entry) -> str:
@@ -205,15 +239,19 @@ def judge_places(found: InstalledTree) -> Judgement:
             lines += _place(found.places, state_path(row["path"]), "d", "")
         else:
             lines += _place(found.places, path, _IS[row["kind"]], row.get("target", ""))
-    required = f"the {len(_ROWS)} paths of {_TREE['root']} that R22 names, and the site's own"
+    required = _(
+        "the {count} paths of {root} that R22 names, and the site's own",
+        count=len(_ROWS),
+        root=_TREE["root"],
+    )
     if lines:
         return failed(_named(lines), required, _evidence(lines))
-    return passed(f"{len(_ROWS)} paths in place", required)
+    return passed(_("{count} paths in place", count=len(_ROWS)), required)
 
 
 @tree_check(
     id="tree.places",
-    title="Every path of /etc/IntegraServer is in its place",
+    title=_("Every path of /etc/IntegraServer is in its place"),
     severity=Severity.HIGH,
     requirements=("R22",),
     remedy="{install}",
@@ -226,11 +264,25 @@ def _places(subject: Subject) -> Judgement:
 def _place(places: Mapping[str, Entry], path: str, kind: str, target: str) -> list[str]:
     entry = places.get(path)
     if entry is None:
-        return [f"missing: {path}"]
+        return [_("missing: {path}", path=path)]
     if entry.kind != kind:
-        return [f"{path} is {_KINDS.get(entry.kind, 'something else')}, not {_KINDS[kind]}"]
+        return [
+            _(
+                "{path} is {kinds}, not {kinds2}",
+                path=path,
+                kinds=_KINDS.get(entry.kind, _("something else")),
+                kinds2=_KINDS[kind],
+            )
+        ]
     if entry.target != target:
-        return [f"{path} leads to {entry.target}, not {target}"]
+        return [
+            _(
+                "{path} leads to {target}, not {target2}",
+                path=path,
+                target=entry.target,
+                target2=target,
+            )
+        ]
     return []
 
 
@@ -238,13 +290,17 @@ def _full(path: str) -> str:
     return f"{_TREE['root']}/{path}"
 
 
-def _named(lines: Sequence[str]) -> str:
-    more = f" and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else ""
-    return "; ".join(lines[:_MOST_NAMED]) + more
+def _named(lines: Sequence[str]) -> Message:
+    more = (
+        _(" and {count} more", count=len(lines) - _MOST_NAMED) if len(lines) > _MOST_NAMED else ""
+    )
+    return joined("; ", lines[:_MOST_NAMED]) + more
 
 
 def _evidence(lines: Sequence[str]) -> str:
-    more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    more = (
+        [_("and {count} more", count=len(lines) - _MOST_LINES)] if len(lines) > _MOST_LINES else []
+    )
     return "\n".join([*lines[:_MOST_LINES], *more])
 
 

@@ -16,14 +16,15 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.site.model import Trunk
 
 
 def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
     """R04: every trunk answers, and is registered where it must be."""
     if not trunks:
-        return skipped("the site has no trunks")
-    required = "every trunk answers OPTIONS, and is registered where site.yml says so"
+        return skipped(_("the site has no trunks"))
+    required = _("every trunk answers OPTIONS, and is registered where site.yml says so")
     states = {contact.owner: contact.status for contact in found.contacts}
     evidence = f"{found.texts.get('contacts', '')}\n{found.texts.get('registrations', '')}".strip()
     wrong, unasked = [], []
@@ -33,23 +34,35 @@ def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
         if state == "NonQual":
             unasked.append(trunk.name)
         elif not state.startswith("Avail"):
-            wrong.append(f"{trunk.name} is {state.lower()}")
-        registered = found.registrations.get(name, "not registered")
+            wrong.append(_("{name} is {state}", name=trunk.name, state=state.lower()))
+        registered = found.registrations.get(name, "")
         if trunk.username and trunk.register_account and registered != "Registered":
-            wrong.append(f"{trunk.name} is {registered.lower()}")
+            wrong.append(
+                _(
+                    "{name} is {state}",
+                    name=trunk.name,
+                    state=registered.lower() or _("not registered"),
+                )
+            )
     if wrong:
-        return failed("; ".join(wrong), required, evidence)
+        return failed(joined("; ", wrong), required, evidence)
     if unasked:
-        return warned(f"not asked yet: {', '.join(unasked)}", required, evidence)
-    return passed(f"{', '.join(trunk.name for trunk in trunks)} answer", required, evidence)
+        return warned(
+            _("not asked yet: {unasked}", unasked=joined(", ", unasked)), required, evidence
+        )
+    return passed(
+        _("{trunks} answer", trunks=joined(", ", (trunk.name for trunk in trunks))),
+        required,
+        evidence,
+    )
 
 
 @telephony_check(
     id="asterisk.trunks",
-    title="The provider's trunks answer",
+    title=_("The provider's trunks answer"),
     severity=Severity.CRITICAL,
     requirements=("R04",),
-    remedy="{ssh} asterisk -rx 'pjsip show contacts'  # is the provider reachable?",
+    remedy=with_note("{ssh} asterisk -rx 'pjsip show contacts'", _("is the provider reachable?")),
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _trunks(subject: Subject) -> Judgement:

@@ -19,6 +19,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.managed import managed_paths
 from ucontact_appliance.facts.units import ServiceUnit, ServiceUnits, service_units, unit_accounts
+from ucontact_appliance.language.messages import _, concatenated, joined, with_note
 from ucontact_appliance.resources import load_data
 
 _NOT_BY_HAND: tuple[str, ...] = tuple(load_data("units")["not_by_hand"])
@@ -30,20 +31,24 @@ _ASIDE = "/root/ucontact-overrides"
 
 def judge_overrides(found: ServiceUnits, ours: Collection[str]) -> Judgement:
     """Each unit is read from its package's files and the installation's, and no others."""
-    required = "no unit has files beside its package's and the installation's"
+    required = _("no unit has files beside its package's and the installation's")
     there = [unit for unit in found.units if unit.loaded not in _NOT_READ]
     if not there:
-        return skipped("systemd has none of the services' units", required, found.evidence)
+        return skipped(_("systemd has none of the services' units"), required, found.evidence)
     foreign = {unit.name: paths for unit in there if (paths := _foreign(unit, ours))}
     if foreign:
-        told = "; ".join(f"{name}: {', '.join(paths)}" for name, paths in foreign.items())
+        told = joined(
+            "; ", (concatenated((name, ": ", ", ".join(paths))) for name, paths in foreign.items())
+        )
         return failed(told, required, found.evidence, _aside(foreign))
-    return passed(f"{len(there)} units as they were installed", required, found.evidence)
+    return passed(
+        _("{count} units as they were installed", count=len(there)), required, found.evidence
+    )
 
 
 @check(
     id="system.overrides",
-    title="No setting of a service is overridden by hand",
+    title=_("No setting of a service is overridden by hand"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{install}",
@@ -77,23 +82,35 @@ def _aside(foreign: Mapping[str, list[str]]) -> str:
 
 def judge_restarts(found: ServiceUnits) -> Judgement:
     """A service that ends by itself now and then works, and ends calls each time."""
-    required = f"fewer than {MANY_RESTARTS} restarts by systemd since the last start by hand"
+    required = _(
+        "fewer than {many_restarts} restarts by systemd since the last start by hand",
+        many_restarts=MANY_RESTARTS,
+    )
     often = [unit for unit in found.units if unit.restarts >= MANY_RESTARTS]
     if not often:
-        return passed(f"{len(found.units)} units", required, found.evidence)
-    told = ", ".join(f"{unit.name}: {unit.restarts} restarts" for unit in often)
+        return passed(_("{count} units", count=len(found.units)), required, found.evidence)
+    told = joined(
+        ", ",
+        (
+            _("{name}: {restarts} restarts", name=unit.name, restarts=unit.restarts)
+            for unit in often
+        ),
+    )
     reset = shlex.join(unit.name for unit in often)
     return warned(
         told,
         required,
         found.evidence,
-        f"{{ssh}} systemctl reset-failed {reset}  # counts afresh; journalctl -u says why it ended",
+        with_note(
+            f"{{ssh}} systemctl reset-failed {reset}",
+            _("counts afresh; journalctl -u says why it ended"),
+        ),
     )
 
 
 @check(
     id="system.restarts",
-    title="No service ends by itself",
+    title=_("No service ends by itself"),
     severity=Severity.MEDIUM,
     requirements=("C06",),
     remedy="{install}",
@@ -104,26 +121,37 @@ def _restarts(subject: Subject) -> Judgement:
 
 def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
     """The main process of each unit that runs has the account that is meant for it."""
-    required = "the main process of each service runs as the account meant for it"
+    required = _("the main process of each service runs as the account meant for it")
     running = [unit for unit in found.units if unit.account and wanted.get(unit.name)]
     if not running:
-        return skipped("none of the services runs", required, found.evidence)
+        return skipped(_("none of the services runs"), required, found.evidence)
     wrong = [unit for unit in running if unit.account != wanted[unit.name]]
     if wrong:
-        told = "; ".join(
-            f"{unit.name} runs as {unit.account}, not as {wanted[unit.name]}" for unit in wrong
+        told = joined(
+            "; ",
+            (
+                _(
+                    "{name} runs as {account}, not as {wanted}",
+                    name=unit.name,
+                    account=unit.account,
+                    wanted=wanted[unit.name],
+                )
+                for unit in wrong
+            ),
         )
         afresh = shlex.join(unit.name for unit in wrong)
         return failed(
             told, required, found.evidence, f"{{ssh}} systemctl restart {afresh}; {{install}}"
         )
-    told = ", ".join(f"{unit.name} as {unit.account}" for unit in running)
+    told = joined(
+        ", ", (_("{name} as {account}", name=unit.name, account=unit.account) for unit in running)
+    )
     return passed(told, required, found.evidence)
 
 
 @check(
     id="system.accounts",
-    title="Services run as their own accounts",
+    title=_("Services run as their own accounts"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{install}",

@@ -23,6 +23,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts import settings
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.waivers import WAIVERS_CHECK, Waiver
@@ -68,28 +69,38 @@ def _behind(finding: Finding, marked: Sequence[Finding]) -> Finding:
 def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
     """No exception outlives its date; one that is about to end is told in time."""
     days = int(load_data("doctor")["waivers"]["warn_days"])
-    required = f"no exception has ended, and none ends within {days} days"
+    required = _("no exception has ended, and none ends within {days} days", days=days)
     if not waivers:
-        return passed("site.yml makes no exceptions", required)
+        return passed(_("site.yml makes no exceptions"), required)
     evidence = "\n".join(f"{_named(w)} until {w.until}: {w.reason}" for w in waivers)
     ended = [waiver for waiver in waivers if waiver.until < today]
     if ended:
-        what = ", ".join(f"{_named(w)} ended on {w.until}" for w in ended)
-        return failed(f"no longer waived: {what}", required, evidence)
+        what = joined(
+            ", ", (_("{named} ended on {until}", named=_named(w), until=w.until) for w in ended)
+        )
+        return failed(_("no longer waived: {what}", what=what), required, evidence)
     ending = [waiver for waiver in waivers if waiver.until - today < timedelta(days=days)]
     if ending:
-        what = ", ".join(f"{_named(w)} on {w.until}" for w in ending)
-        return warned(f"soon no longer waived: {what}", required, evidence)
+        what = joined(
+            ", ", (_("{named} on {until}", named=_named(w), until=w.until) for w in ending)
+        )
+        return warned(_("soon no longer waived: {what}", what=what), required, evidence)
     first = min(waiver.until for waiver in waivers)
-    return passed(f"{len(waivers)} in force, the first of them until {first}", required, evidence)
+    return passed(
+        _("{count} in force, the first of them until {first}", count=len(waivers), first=first),
+        required,
+        evidence,
+    )
 
 
 @check(
     id=WAIVERS_CHECK,
-    title="No exception of site.yml has ended",
+    title=_("No exception of site.yml has ended"),
     severity=Severity.HIGH,
     requirements=("C06",),
-    remedy="grep -n -A40 '^waivers:' {site} # mend what it covers, or renew or delete it there",
+    remedy=with_note(
+        "grep -n -A40 '^waivers:' {site}", _("mend what it covers, or renew or delete it there")
+    ),
     role=Role.TELEPHONY,  # exactly one host carries it: once a site
 )
 def _waivers(subject: Subject) -> Judgement:
@@ -97,7 +108,11 @@ def _waivers(subject: Subject) -> Judgement:
 
 
 def _named(waiver: Waiver) -> str:
-    return f"{waiver.check} on {waiver.host}" if waiver.host else waiver.check
+    return (
+        _("{check} on {host}", check=waiver.check, host=waiver.host)
+        if waiver.host
+        else waiver.check
+    )
 
 
 CHECKS = checks_of(globals())

@@ -18,6 +18,7 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.nginx import PORTAL, STRANGER, pages
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts import web as facts
+from ucontact_appliance.language.messages import _, joined, verbatim
 from ucontact_appliance.planning.model import Role
 
 _CONFIG = "/uContact/config.json"
@@ -33,18 +34,18 @@ _LOGIN = "/Integra/resources/auth/UserLogin"
 
 def judge_folders(answers: tuple[Response, ...]) -> Judgement:
     """R22: each folder is answered from (a page, or the refusal to list it)."""
-    required = "each folder of R22 is served"
+    required = _("each folder of R22 is served")
     evidence = "\n".join(f"{answer.request.url}: {answer.status}" for answer in answers)
     wrong = [answer for answer in answers if answer.status not in (200, 403)]
     if wrong:
-        told = ", ".join(f"{answer.request.path} ({answer.status})" for answer in wrong)
+        told = joined(", ", (f"{answer.request.path} ({answer.status})" for answer in wrong))
         return failed(told, required, evidence)
-    return passed(f"{len(answers)} folders", required, evidence)
+    return passed(_("{count} folders", count=len(answers)), required, evidence)
 
 
 @check(
     id="web.folders",
-    title="The web folders are served",
+    title=_("The web folders are served"),
     severity=Severity.HIGH,
     requirements=("R22",),
     remedy="{install}",
@@ -57,22 +58,33 @@ def _folders(subject: Subject) -> Judgement:
 
 def judge_portal(page: Response, config: Response, fqdn: str) -> Judgement:
     """The portal's page and the configuration that it reads."""
-    required = f"{PORTAL} is a page, and its config.json names {fqdn}"
+    required = _("{portal} is a page, and its config.json names {fqdn}", portal=PORTAL, fqdn=fqdn)
     kind = ", ".join(page.all("content-type"))
     if page.status != 200 or not kind.startswith("text/html"):
-        return failed(f"{PORTAL}: {page.status} {kind}", required, page.evidence)
+        return failed(
+            verbatim(f"{PORTAL}: {page.status} {kind}"),
+            required,
+            page.evidence,
+        )
     try:
         found = json.loads(config.body) if config.status == 200 else None
     except ValueError:
         found = None
     if not isinstance(found, dict) or found.get("fqdn") != fqdn:
-        return failed(f"{_CONFIG}: {config.status}, not ours", required, config.evidence)
-    return passed(f"{PORTAL}: 200; signalling at port {found.get('wssPort')}", required)
+        return failed(
+            _("{config}: {status}, not ours", config=_CONFIG, status=config.status),
+            required,
+            config.evidence,
+        )
+    return passed(
+        _("{portal}: 200; signalling at port {found}", portal=PORTAL, found=found.get("wssPort")),
+        required,
+    )
 
 
 @check(
     id="web.portal",
-    title="The portal's page opens",
+    title=_("The portal's page opens"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R20"),
     remedy="{install}",
@@ -86,18 +98,18 @@ def _portal(subject: Subject) -> Judgement:
 
 def judge_private(answers: tuple[Response, ...]) -> Judgement:
     """Programs, hidden files and configuration stay inside."""
-    required = "wars, jars, hidden files and settings are not served"
+    required = _("wars, jars, hidden files and settings are not served")
     evidence = "\n".join(f"{answer.request.url}: {answer.status}" for answer in answers)
     leaked = [answer for answer in answers if answer.status not in (403, 404)]
     if leaked:
-        told = ", ".join(f"{answer.request.path} ({answer.status})" for answer in leaked)
+        told = joined(", ", (f"{answer.request.path} ({answer.status})" for answer in leaked))
         return failed(told, required, evidence)
-    return passed(f"{len(answers)} paths tried, none served", required, evidence)
+    return passed(_("{count} paths tried, none served", count=len(answers)), required, evidence)
 
 
 @check(
     id="web.private",
-    title="Programs and settings are not served",
+    title=_("Programs and settings are not served"),
     severity=Severity.CRITICAL,
     requirements=("R22",),
     remedy="{install}",
@@ -110,17 +122,17 @@ def _private(subject: Subject) -> Judgement:
 
 def judge_names(answers: tuple[Response, ...]) -> Judgement:
     """A forged Host header gets neither a page nor a redirect to where it says."""
-    required = "421 for a name that is not the portal's"
+    required = _("421 for a name that is not the portal's")
     wrong = [answer for answer in answers if answer.status != 421]
     if wrong:
-        told = f"{wrong[0].status} over {wrong[0].request.scheme}"
+        told = _("{status} over {scheme}", status=wrong[0].status, scheme=wrong[0].request.scheme)
         return failed(told, required, wrong[0].evidence)
-    return passed("421", required, answers[0].evidence)
+    return passed(verbatim("421"), required, answers[0].evidence)
 
 
 @check(
     id="web.names",
-    title="Other names than the portal's are turned away",
+    title=_("Other names than the portal's are turned away"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{install}",
@@ -137,20 +149,24 @@ def _names(subject: Subject) -> Judgement:
 
 def judge_rest(answer: Response) -> Judgement:
     """The backend answers through the front door; how it feels is other checks' subject."""
-    required = f"the backend's own answer at {answer.request.path}"
+    required = _("the backend's own answer at {path}", path=answer.request.path)
     try:
         found = json.loads(answer.body)
     except ValueError:
         found = None
     status = found.get("status") if isinstance(found, dict) else None
     if answer.status in (200, 503) and isinstance(status, str):
-        return passed(f"HTTP {answer.status}, status {status}", required, answer.evidence)
-    return failed(f"HTTP {answer.status}", required, answer.evidence)
+        return passed(
+            _("HTTP {status}, status {status2}", status=answer.status, status2=status),
+            required,
+            answer.evidence,
+        )
+    return failed(_("HTTP {status}", status=answer.status), required, answer.evidence)
 
 
 @check(
     id="web.rest",
-    title="The REST API answers through the portal",
+    title=_("The REST API answers through the portal"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R21"),
     remedy="{install}",
@@ -164,19 +180,23 @@ def _rest(subject: Subject, path: str) -> Judgement:
 
 def judge_login(answer: Response) -> Judgement:
     """A wrong password is refused."""
-    required = "401 for a wrong password"
+    required = _("401 for a wrong password")
     if answer.status == 401:
-        return passed("401", required, answer.evidence)
+        return passed(verbatim("401"), required, answer.evidence)
     if answer.status == 429:
-        return skipped("429, too many tries: ask again in a minute", required, answer.evidence)
+        return skipped(_("429, too many tries: ask again in a minute"), required, answer.evidence)
     if answer.status < 400:
-        return failed(f"{answer.status}: let in with a wrong password", required, answer.evidence)
-    return failed(f"HTTP {answer.status}", required, answer.evidence)
+        return failed(
+            _("{status}: let in with a wrong password", status=answer.status),
+            required,
+            answer.evidence,
+        )
+    return failed(_("HTTP {status}", status=answer.status), required, answer.evidence)
 
 
 @check(
     id="web.login",
-    title="A wrong password is refused",
+    title=_("A wrong password is refused"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R21"),
     remedy="{ssh} journalctl -u integraserver.service -n 50 --no-pager",

@@ -25,6 +25,7 @@ from ucontact_appliance.checks.tls import roots_file
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts import tls as tls_facts
 from ucontact_appliance.facts import web as facts
+from ucontact_appliance.language.messages import _, concatenated
 from ucontact_appliance.planning.certificates import spki_pin
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.tables import registered_port
@@ -39,20 +40,24 @@ _PIN_DAYS = (30, 60)
 
 def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
     """A header that is added further in drops all those of further out, so none may be."""
-    required = "headers are added at one place, for every server, location and status"
+    required = _("headers are added at one place, for every server, location and status")
     inner = [line for line in lines if any(re.match(r"server|location|if\b", c) for c in line.contexts)]  # fmt: skip # noqa: E501
     evidence = "\n".join(f"{' > '.join((*line.contexts, line.name))}" for line in lines)
     if not lines:
-        return failed("no header is added anywhere", required)
+        return failed(_("no header is added anywhere"), required)
     if inner:
         where = " > ".join(inner[0].contexts)
-        return failed(f"{inner[0].name} is added in {where!r} again", required, evidence)
-    return passed(f"{len(lines)} headers at one place", required, evidence)
+        return failed(
+            _("{name} is added in {where!r} again", name=inner[0].name, where=where),
+            required,
+            evidence,
+        )
+    return passed(_("{count} headers at one place", count=len(lines)), required, evidence)
 
 
 @check(
     id="web.header.inherited",
-    title="No place drops the security headers",
+    title=_("No place drops the security headers"),
     severity=Severity.HIGH,
     requirements=("R09", "R10", "R11"),
     remedy="{install}",
@@ -123,12 +128,12 @@ def expected_value(row: Mapping[str, Any], answer: Response, values: Mapping[str
 def _differs(found: tuple[str, ...], wanted: str) -> str:
     """What is wrong with the values found; empty when they are the one that is wanted."""
     if not wanted:
-        return f"sent over plain HTTP: {found[0]}" if found else ""
+        return _("sent over plain HTTP: {found}", found=found[0]) if found else ""
     if not found:
-        return "missing"
+        return _("missing")
     if len(found) > 1:
-        return f"sent {len(found)} times"
-    return "" if found[0] == wanted else f"is {found[0]!r}"
+        return _("sent {count} times", count=len(found))
+    return "" if found[0] == wanted else _("is {found!r}", found=found[0])
 
 
 def judge_header(
@@ -141,7 +146,9 @@ def judge_header(
     name = row["name"]
     shown = wanted(answers[0])
     statuses = ", ".join(dict.fromkeys(str(answer.status) for answer in answers))
-    required = f"{name}: {shown} on every status ({statuses})"
+    required = _(
+        "{name}: {shown} on every status ({statuses})", name=name, shown=shown, statuses=statuses
+    )
     wrong = [
         (answer, problem)
         for answer in answers
@@ -150,14 +157,22 @@ def judge_header(
     if wrong:
         first, problem = wrong[0]
         on = ", ".join(dict.fromkeys(str(answer.status) for answer, _ in wrong))
-        return failed(f"{name} {problem} (on {on})", required, first.evidence)
-    retired = "; browsers no longer read it" if row["status"] == "retired" else ""
+        return failed(
+            _("{name} {problem} (on {on})", name=name, problem=problem, on=on),
+            required,
+            first.evidence,
+        )
+    retired = _("; browsers no longer read it") if row["status"] == "retired" else ""
     evidence = "\n".join(
         f"{answer.request.method} {answer.request.url}: {answer.status}, "
         f"{name}: {', '.join(answer.all(name)) or 'not sent'}"
         for answer in answers
     )
-    return passed(f"{shown}{retired}", required, evidence)
+    return passed(
+        concatenated((shown, retired)),
+        required,
+        evidence,
+    )
 
 
 _PIN = re.compile(r'pin-sha256="([^"]*)"')
@@ -171,19 +186,24 @@ def pins_differ(found: tuple[str, ...], served: str, backup: str | None) -> str:
     on this machine, None when that is not here to compare with.
     """
     if len(found) != 1:
-        return "missing" if not found else f"sent {len(found)} times"
+        return _("missing") if not found else _("sent {count} times", count=len(found))
     pins = _PIN.findall(found[0])
     age = _MAX_AGE.search(found[0])
     days = int(age.group(1)) / _DAY if age else 0.0
     others = [pin for pin in pins if pin != served]
     if served not in pins:
-        return f"does not pin the key that is served ({served})"
+        return _("does not pin the key that is served ({served})", served=served)
     if not others:
-        return "has no backup pin"
+        return _("has no backup pin")
     if backup is not None and backup not in others:
-        return f"does not pin the backup key ({backup})"
+        return _("does not pin the backup key ({backup})", backup=backup)
     if not _PIN_DAYS[0] <= days <= _PIN_DAYS[1]:
-        return f"holds for {days:g} days, not {_PIN_DAYS[0]} to {_PIN_DAYS[1]}"
+        return _(
+            "holds for {days:g} days, not {pin_days} to {pin_days2}",
+            days=days,
+            pin_days=_PIN_DAYS[0],
+            pin_days2=_PIN_DAYS[1],
+        )
     return ""
 
 
@@ -193,7 +213,7 @@ def _pins(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...
     backup = subject.facts.here(_known_pins, subject.state.pki).get("backup")
     values = header_values(subject.site) | {
         "pin_served": served,
-        "pin_backup": backup or "(of the backup key)",
+        "pin_backup": backup or _("(of the backup key)"),
     }
 
     def differs(found: tuple[str, ...], wanted: str) -> str:
@@ -224,7 +244,7 @@ def _header(row: dict[str, Any]) -> Check:
 
     @check(
         id=f"web.header.{row['id']}",
-        title=f"{row['name']} is sent on every status",
+        title=_("{name} is sent on every status", name=row["name"]),
         severity=Severity.MEDIUM if retired else Severity.HIGH,
         requirements=(row["requirement"],),
         remedy="{install}",

@@ -16,10 +16,13 @@ from pathlib import Path
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.host_commands import named_site
+from ucontact_appliance.language.messages import mapped, split_note, with_note
 from ucontact_appliance.printable import printable
 from ucontact_appliance.redact import redactor
 from ucontact_appliance.site.model import Host
 
+# Placeholders within the notes of remedies.
+INSTALL, SITE = "{install}", "{site}"
 # A word in quotes is one piece: what a host put into it ends nothing.
 _PIECE = r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^'"\\])"""
 _ON_HOST = re.compile(
@@ -42,10 +45,10 @@ class Wording:
         silent = finding.verdict in (Verdict.PASS, Verdict.SKIP)
         return replace(
             finding,
-            observed=self._redacted(finding.observed),
-            required=self._redacted(finding.required),
+            observed=mapped(finding.observed, self._redacted),
+            required=mapped(finding.required, self._redacted),
             evidence=self._redacted(finding.evidence),
-            remedy="" if silent else self._redacted(self.remedy(finding.remedy, host)),
+            remedy="" if silent else mapped(self.remedy(finding.remedy, host), self._redacted),
         )
 
     @cached_property
@@ -57,7 +60,13 @@ class Wording:
 
         A second line would be a command of its own on the machine that installs.
         """
-        text = printable(text.strip()).replace("\n", r"\n")
+        command, note = split_note(text)
+        filled = self._command(_line(command.strip()), host)
+        if not note:
+            return filled
+        return with_note(filled, mapped(note, lambda part: self._here(_line(part), host)))
+
+    def _command(self, text: str, host: Host) -> str:
         told, end = "", 0
         for found in _ON_HOST.finditer(text):
             told += self._here(text[end : found.start()], host)
@@ -75,6 +84,10 @@ class Wording:
         ):
             text = text.replace(name, value)
         return text
+
+
+def _line(text: str) -> str:
+    return printable(text).replace("\n", r"\n")
 
 
 def on_host(command: str, host: Host, site_file: Path) -> str:

@@ -14,6 +14,7 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.tls import roots_file
 from ucontact_appliance.clients.wss import Upgrade
 from ucontact_appliance.facts import tls as tls_facts
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.tables import registered_port
 
@@ -22,10 +23,14 @@ _WSS_PATH = "/ws"
 
 def judge_upgrade(found: Upgrade) -> Judgement:
     """RFC 7118: 101 with the subprotocol sip."""
-    required = "101 Switching Protocols with the subprotocol sip"
+    required = _("101 Switching Protocols with the subprotocol sip")
     if found.status == 101 and found.subprotocol == "sip":
-        return passed("101, subprotocol sip", required, found.evidence)
-    told = f"HTTP {found.status}" if found.status != 101 else "the upgrade went wrong"
+        return passed(_("101, subprotocol sip"), required, found.evidence)
+    told = (
+        _("HTTP {status}", status=found.status)
+        if found.status != 101
+        else _("the upgrade went wrong")
+    )
     return failed(told, required, found.evidence)
 
 
@@ -39,7 +44,7 @@ def _upgrade(subject: Subject, port_id: str) -> Judgement:
 
 @check(
     id="wss.direct",
-    title="SIP over secure WebSockets opens on 8089",
+    title=_("SIP over secure WebSockets opens on 8089"),
     severity=Severity.CRITICAL,
     requirements=("R02",),
     remedy="{ssh} systemctl restart asterisk.service; {install}",
@@ -52,7 +57,7 @@ def _direct(subject: Subject) -> Judgement:
 
 @check(
     id="wss.portal",
-    title="SIP over secure WebSockets opens through the portal's port",
+    title=_("SIP over secure WebSockets opens through the portal's port"),
     severity=Severity.MEDIUM,
     requirements=("R01", "R02"),
     remedy="{install}",
@@ -65,7 +70,7 @@ def _through_portal(subject: Subject) -> Judgement:
 
 @check(
     id="wss.name",
-    title="SIP over secure WebSockets opens on 8089 by the portal's name",
+    title=_("SIP over secure WebSockets opens on 8089 by the portal's name"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R02"),
     remedy="{install}",

@@ -16,9 +16,9 @@ from ucontact_appliance.cli.doctor_view import show_changes, show_findings, summ
 from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE
 from ucontact_appliance.findings.document import to_document, verdict_of
 from ucontact_appliance.findings.registry import REACHABLE
-from ucontact_appliance.findings.translated import said, said_changes
-from ucontact_appliance.language.catalogue import Language
-from ucontact_appliance.language.choice import Tongue, language, tongue_of
+from ucontact_appliance.findings.translated import translated, translated_changes
+from ucontact_appliance.language.catalogue import Translate
+from ucontact_appliance.language.choice import Language, language_of, translation
 
 DeepOption = Annotated[bool, typer.Option("--deep", help="Place all real calls too.")]
 OnlyOption = Annotated[
@@ -29,22 +29,22 @@ AllOption = Annotated[
 ]
 
 
-def spoken(lang: Tongue | None) -> Language:
+def spoken(lang: Language | None) -> Translate:
     """Return the chosen language, or that of the environment."""
-    return language(lang or tongue_of(os.environ))
+    return translation(lang or language_of(os.environ))
 
 
-def answer(run: Run, speak: Language, *, as_json: bool, everything: bool = False) -> None:
+def answer(run: Run, translate: Translate, *, as_json: bool, everything: bool = False) -> None:
     """Show the run, or only its changes if it was compared with another. Exits as `end_by` does."""
-    changes = None if run.changes is None else said_changes(run.changes, speak)
-    told = replace(run, findings=said(run.findings, speak), changes=changes)
+    changes = None if run.changes is None else translated_changes(run.changes, translate)
+    told = replace(run, findings=translated(run.findings, translate), changes=changes)
     if as_json:
         show_json(to_document(told.site, told.time, told.findings, told.changes))
     elif told.changes is not None:
-        show_changes(told.changes, speak)
-        out.print(f"\n{summary(told.findings, speak)}", highlight=False)
+        show_changes(told.changes, translate)
+        out.print(f"\n{summary(told.findings, translate)}", highlight=False)
     else:
-        show_findings(told.findings, speak, everything=everything)
+        show_findings(told.findings, translate, everything=everything)
     end_by(run.findings)
 
 

@@ -16,7 +16,7 @@ from ucontact_appliance.cli.doctor_answer import DeepOption, OnlyOption, end_by,
 from ucontact_appliance.cli.doctor_run import Run, calls_of, installed_site, run_here
 from ucontact_appliance.cli.options import LangOption, SiteOption
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.findings.translated import said
+from ucontact_appliance.findings.translated import translated
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
 from ucontact_appliance.report.prometheus import SUFFIX, to_text
 from ucontact_appliance.site.files import write_atomic
@@ -44,16 +44,16 @@ def nagios(
 
       ucontact doctor export nagios --only tls
     """
-    speak = spoken(lang)
+    translate = spoken(lang)
     try:
         run = _run(site, deep=deep, only=only)
     except (ApplianceError, OSError) as error:
         # What keeps the checks from being run is UNKNOWN to a monitoring system, on stdout.
         told = error if isinstance(error, ApplianceError) else UnreachableError(str(error))
-        show_text(trouble_line(told, speak))
+        show_text(trouble_line(told, translate))
         raise typer.Exit(Status.UNKNOWN) from None
-    findings = said(run.findings, speak)
-    show_text(to_line(findings, run.seconds, speak))
+    findings = translated(run.findings, translate)
+    show_text(to_line(findings, run.seconds, translate))
     raise typer.Exit(status_of(findings))
 
 

@@ -17,7 +17,7 @@ from ucontact_appliance.cli.doctor_answer import DeepOption
 from ucontact_appliance.cli.doctor_run import Run, installed_site, keep, run_here
 from ucontact_appliance.cli.options import LangOption, SiteOption, require_root, site_file
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.language.choice import tongue_of
+from ucontact_appliance.language.choice import language_of
 from ucontact_appliance.operate.history import changes_since, kept_runs
 from ucontact_appliance.operate.installed import Installed, load_installed
 from ucontact_appliance.operate.notify import mail_address, webhook_address
@@ -76,7 +76,7 @@ def set_timer(
             at=at,
             mail=mail_address(mail) if mail else None,
             webhook=webhook_address(webhook, allow_http=allow_http) if webhook else None,
-            lang=lang or tongue_of(os.environ),
+            lang=lang or language_of(os.environ),
             deep=deep,
         )
     except ValidationError:

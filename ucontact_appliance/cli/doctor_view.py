@@ -23,7 +23,9 @@ from ucontact_appliance.findings.changes import (
     state_of,
 )
 from ucontact_appliance.findings.document import FindingRow
-from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.catalogue import Translate
+from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.words import counted, word
 from ucontact_appliance.operate.history import Run
 from ucontact_appliance.report.changed import folded, moment, since
 
@@ -35,36 +37,36 @@ _KIND_STYLE = {Kind.WORSE: "bold red", Kind.NEW: "bold", Kind.BETTER: "green", K
 
 
 def show_findings(
-    findings: Sequence[Finding], speak: Language, *, everything: bool = False
+    findings: Sequence[Finding], translate: Translate, *, everything: bool = False
 ) -> None:
     """What is wrong, each cause once, with its remedy and what waits for it; then the numbers.
 
     What is well, or was not judged, is listed only when `everything` is wanted.
     """
     if everything:
-        _show_table(findings, speak)
+        _show_table(findings, translate)
     for cause in causes(findings):
-        _show_cause(cause, speak)
+        _show_cause(cause, translate)
     for finding in findings:
         if finding.waived is None and finding.verdict is Verdict.WARN:
-            _show_problem(finding, (finding.host,), speak)
+            _show_problem(finding, (finding.host,), translate)
     for finding in findings:
         if finding.waived is not None and finding.blocked_by is None:
-            _show_waived(finding, speak)
-    out.print(f"\n{summary(findings, speak)}", highlight=False)
+            _show_waived(finding, translate)
+    out.print(f"\n{summary(findings, translate)}", highlight=False)
     hidden = sum(state_of(finding) in ("pass", "skip", BLOCKED) for finding in findings)
     if hidden and not everything:
-        told = speak.text(f"{hidden} of them are not listed: --all does")
+        told = translate(_("{count} of them are not listed: --all does", count=hidden))
         out.print(f"[dim]{told}[/]", highlight=False)
 
 
-def _show_table(findings: Sequence[Finding], speak: Language) -> None:
-    rows = table("", *(speak.text(head) for head in ("check", "host", "observed")), "s")
+def _show_table(findings: Sequence[Finding], translate: Translate) -> None:
+    rows = table("", *(translate(head) for head in (_("check"), _("host"), _("observed"))), "s")
     for finding in findings:
         state = state_of(finding)
         observed = finding.observed.splitlines() or [""]
         rows.add_row(
-            f"[{STATE_STYLE[state]}]{speak.text(state)}[/]",
+            f"[{STATE_STYLE[state]}]{translate(word(state))}[/]",
             escape(finding.title),
             finding.host,
             escape(observed[0]),
@@ -73,97 +75,97 @@ def _show_table(findings: Sequence[Finding], speak: Language) -> None:
     out.print(rows)
 
 
-def _show_cause(cause: Cause, speak: Language) -> None:
-    _show_problem(cause.finding, cause.hosts, speak)
+def _show_cause(cause: Cause, translate: Translate) -> None:
+    _show_problem(cause.finding, cause.hosts, translate)
     if cause.behind:
         by_host = Counter(finding.host for finding in cause.behind)
         where = ", ".join(f"{host} ({number})" for host, number in by_host.items())
-        told = speak.text(f"not judged because of it: {where}")
+        told = translate(_("not judged because of it: {where}", where=where))
         out.print(f"  [dim]{'':<9} {escape(told)}[/]", highlight=False)
 
 
-def _show_problem(finding: Finding, hosts: Sequence[str], speak: Language) -> None:
+def _show_problem(finding: Finding, hosts: Sequence[str], translate: Translate) -> None:
     style, state = VERDICT_STYLE[finding.verdict], finding.verdict.value
     out.print(
-        f"\n[{style}]{speak.text(state)}[/] [bold]{finding.id}[/] {_on(hosts, speak)}: "
-        f"{escape(finding.title)} [dim]({speak.text(finding.severity.value)})[/]",
+        f"\n[{style}]{translate(word(state))}[/] [bold]{finding.id}[/] {_on(hosts, translate)}: "
+        f"{escape(finding.title)} [dim]({translate(word(finding.severity.value))})[/]",
         highlight=False,
     )
     _show_lines(
         (
-            ("observed", finding.observed),
-            ("required", finding.required),
-            ("remedy", finding.remedy),
+            (_("observed"), finding.observed),
+            (_("required"), finding.required),
+            (_("remedy"), finding.remedy),
         ),
-        speak,
+        translate,
     )
 
 
-def _on(hosts: Sequence[str], speak: Language) -> str:
-    return f"{speak.text('on')} {escape(', '.join(hosts))}"
+def _on(hosts: Sequence[str], translate: Translate) -> str:
+    return f"{translate(_('on'))} {escape(', '.join(hosts))}"
 
 
-def _show_lines(lines: Sequence[tuple[str, str]], speak: Language) -> None:
+def _show_lines(lines: Sequence[tuple[str, str]], translate: Translate) -> None:
     for label, text in lines:
         if text:
-            out.print(f"  {speak.text(label):<9} {escape(text)}", highlight=False, soft_wrap=True)
+            out.print(f"  {translate(label):<9} {escape(text)}", highlight=False, soft_wrap=True)
 
 
-def summary(findings: Sequence[Finding], speak: Language) -> str:
+def summary(findings: Sequence[Finding], translate: Translate) -> str:
     """All findings in numbers, coloured: `148 pass, 1 warn, 4 skip`."""
     states = Counter(state_of(finding) for finding in findings)
     return ", ".join(
-        f"[{style}]{speak.text(f'{states[state]} {state}')}[/]"
+        f"[{style}]{translate(counted(states[state], state))}[/]"
         for state, style in STATE_STYLE.items()
         if states[state]
     )
 
 
-def show_changes(changes: Changes, speak: Language) -> None:
+def show_changes(changes: Changes, translate: Translate) -> None:
     """Only what changed, said in the language already.
 
     Symptoms behind a cause, and checks that are merely new, are told as numbers.
     """
-    out.print(speak.text(since(changes)), highlight=False)
+    out.print(translate(since(changes)), highlight=False)
     told, heaps = folded(changes)
     for change in told:
-        _show_change(change, speak)
+        _show_change(change, translate)
     for line in heaps:
-        out.print(f"\n{speak.text(line)}", highlight=False)
+        out.print(f"\n{translate(line)}", highlight=False)
 
 
-def _show_change(change: Change, speak: Language) -> None:
+def _show_change(change: Change, translate: Translate) -> None:
     states = " -> ".join(
-        f"[{STATE_STYLE[state]}]{speak.text(state)}[/]"
+        f"[{STATE_STYLE[state]}]{translate(word(state))}[/]"
         for state in (change.before, change.now)
         if state
     )
     out.print(
-        f"\n[{_KIND_STYLE[change.kind]}]{speak.text(change.kind.value):<6}[/] "
-        f"[bold]{change.id}[/] {_on((change.host,), speak)}: "
+        f"\n[{_KIND_STYLE[change.kind]}]{translate(word(change.kind.value)):<6}[/] "
+        f"[bold]{change.id}[/] {_on((change.host,), translate)}: "
         f"{escape(change.title)} ({states})",
         highlight=False,
     )
     remedy = "" if change.now in QUIET else change.remedy
-    _show_lines((("observed", change.observed), ("remedy", remedy)), speak)
+    _show_lines(((_("observed"), change.observed), (_("remedy"), remedy)), translate)
 
 
-def _show_waived(finding: Finding, speak: Language) -> None:
+def _show_waived(finding: Finding, translate: Translate) -> None:
     """A failure that site.yml makes an exception of."""
     waived = finding.waived
     assert waived is not None
     out.print(
-        f"\n[{STATE_STYLE[WAIVED]}]{speak.text(WAIVED)}[/] [bold]{finding.id}[/] "
-        f"{_on((finding.host,), speak)}: {escape(finding.title)}",
+        f"\n[{STATE_STYLE[WAIVED]}]{translate(word(WAIVED))}[/] [bold]{finding.id}[/] "
+        f"{_on((finding.host,), translate)}: {escape(finding.title)}",
         highlight=False,
     )
     _show_lines(
         (
-            ("observed", finding.observed),
-            ("reason", waived.reason),
-            ("until", str(waived.until)),
+            (_("observed"), finding.observed),
+            (_("reason"), waived.reason),
+            (_("until"), str(waived.until)),
         ),
-        speak,
+        translate,
     )
 
 
@@ -172,23 +174,28 @@ def warn(text: str) -> None:
     err.print(escape(text), highlight=False, soft_wrap=True)
 
 
-def show_history(runs: Sequence[Run], speak: Language) -> None:
+def show_history(runs: Sequence[Run], translate: Translate) -> None:
     """A line a kept run, the newest first."""
     if not runs:
-        told = speak.text("no run was kept yet; `ucontact doctor` keeps one")
+        told = translate(_("no run was kept yet; `ucontact doctor` keeps one"))
         out.print(told, highlight=False)
         return
-    heads = ("time (UTC)", "verdict", "fail", "error", "warn", WAIVED, BLOCKED, "kind")
-    rows = table(*map(speak.text, heads))
+    heads = (
+        _("time (UTC)"),
+        _("verdict"),
+        *map(word, ("fail", "error", "warn", WAIVED, BLOCKED)),
+        _("kind"),
+    )
+    rows = table(*map(translate, heads))
     for run in runs:
         document, count = run.document, counts(run.document.findings)
         verdict = document.verdict
         rows.add_row(
             moment(document.time),
-            f"[{VERDICT_STYLE[verdict]}]{speak.text(verdict.value)}[/]",
+            f"[{VERDICT_STYLE[verdict]}]{translate(word(verdict.value))}[/]",
             *(str(count[state] or "") for state in ("fail", "error", "warn", WAIVED, BLOCKED)),
             ", ".join(
-                speak.text(kind)
+                translate(word(kind))
                 for kind, so in (("deep", run.deep), ("night", run.by == "night"))
                 if so
             ),

@@ -23,7 +23,7 @@ from ucontact_appliance.install.run import install as run_install
 from ucontact_appliance.install.run import pending_moves, preview
 from ucontact_appliance.install.surveying import Surveyed, iron_of, look
 from ucontact_appliance.install.takeover import named_components
-from ucontact_appliance.language.choice import language, tongue_of
+from ucontact_appliance.language.choice import language_of, translation
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
@@ -115,7 +115,7 @@ def install(
                 restart=restart,
                 abandoned=abandoned,
                 full=full,
-                speak=language(tongue_of(os.environ)),
+                translate=translation(language_of(os.environ)),
             )
         show_preview(rows)
         return
@@ -135,7 +135,7 @@ def install(
             new_ca=new_ca,
             take_over=taken,
             full=full,
-            speak=language(tongue_of(os.environ)),
+            translate=translation(language_of(os.environ)),
         )
     show_installed(loaded, path, done)
     if new_ca and loaded.certificate.source is CertificateSource.PRIVATE_CA:

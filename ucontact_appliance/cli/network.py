@@ -19,9 +19,11 @@ from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
 from ucontact_appliance.errors import EXIT_FINDINGS, UsageError
 from ucontact_appliance.facts.path import Direction, PathQuality, Session
 from ucontact_appliance.findings.document import DoctorDocument, FindingRow, verdict_of
-from ucontact_appliance.findings.translated import said
-from ucontact_appliance.language.catalogue import Language
-from ucontact_appliance.language.choice import language, tongue_of
+from ucontact_appliance.findings.translated import translated
+from ucontact_appliance.language.catalogue import Translate
+from ucontact_appliance.language.choice import language_of, translation
+from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.words import word
 from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.operate.paths import Leg, Wanted, legs, measure_far_end, measure_legs
 from ucontact_appliance.operate.reflector import reflect_here
@@ -89,13 +91,15 @@ def network(
     else:
         measured = iter([_far(to, wanted)])
     results = list(measured)
-    speak = language(lang or tongue_of(os.environ))
-    found = list(said([one for path, took in results for one in findings(path, took)], speak))
+    translate = translation(lang or language_of(os.environ))
+    found = list(
+        translated([one for path, took in results for one in findings(path, took)], translate)
+    )
     if as_json:
         name = here.site.site if here else ""
         show_json(_document(name, began, found, [path for path, _ in results]))
     else:
-        _show([path for path, _ in results], found, speak)
+        _show([path for path, _ in results], found, translate)
     if verdict_of(found) is Verdict.FAIL:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -125,43 +129,50 @@ def _document(
     }
 
 
-def _show(paths: list[MeasuredPath], found: list[Finding], speak: Language) -> None:
+def _show(paths: list[MeasuredPath], found: list[Finding], translate: Translate) -> None:
     for path in paths:
         out.print(f"\n[bold]{escape(path.source)} -> {escape(path.target)}[/]", highlight=False)
-        rows = table("", *(speak.text(head) for head in ("there", "back", "there and back")))
+        rows = table(
+            "", *(translate(head) for head in (_("there"), _("back"), _("there and back")))
+        )
         for cells in _figures(path.quality):
-            rows.add_row(*(speak.text(cell) for cell in cells))
+            rows.add_row(*(translate(cell) for cell in cells))
         out.print(rows)
-        rows = table("", speak.text("check"), speak.text("observed"))
+        rows = table("", translate(_("check")), translate(_("observed")))
         host = f"{path.source} -> {path.target}"
         mine = [finding for finding in found if finding.host == host]
         for finding in mine:
             style = VERDICT_STYLE[finding.verdict]
-            mark = f"[{style}]{speak.text(finding.verdict.value)}[/]"
+            mark = f"[{style}]{translate(word(finding.verdict.value))}[/]"
             rows.add_row(mark, finding.title, escape(finding.observed))
         out.print("", rows)
         for remedy in dict.fromkeys(f.remedy for f in mine if f.verdict in _PROBLEMS):
-            told = f"  {speak.text('remedy'):<9} {escape(remedy)}"
+            told = f"  {translate(_('remedy')):<9} {escape(remedy)}"
             out.print(told, highlight=False, soft_wrap=True)
 
 
 def _figures(found: PathQuality) -> Iterator[tuple[str, str, str, str]]:
     yield (
-        "delay, ms",
+        _("delay, ms"),
         "",
         "",
-        f"{found.typical_ms:.2f} (95 % below {found.slow_ms:.2f}, worst {found.slowest_ms:.2f})",
+        _(
+            "{typical:.2f} (95 % below {slow:.2f}, worst {slowest:.2f})",
+            typical=found.typical_ms,
+            slow=found.slow_ms,
+            slowest=found.slowest_ms,
+        ),
     )
     out_ms, back_ms = (f"{d.jitter_ms:.2f}" for d in (found.out, found.back))
-    yield "jitter, ms", out_ms, back_ms, ""
-    yield "loss", _lost(found.out), _lost(found.back), f"{found.loss.percent:.2f} %"
-    yield "reordered", str(found.out.reordered), str(found.back.reordered), ""
-    yield "DSCP", _marks(found.out), _marks(found.back), f"sent as {found.dscp}"
+    yield _("jitter, ms"), out_ms, back_ms, ""
+    yield _("loss"), _lost(found.out), _lost(found.back), f"{found.loss.percent:.2f} %"
+    yield _("reordered"), str(found.out.reordered), str(found.back.reordered), ""
+    yield "DSCP", _marks(found.out), _marks(found.back), _("sent as {dscp}", dscp=found.dscp)
 
 
 def _lost(direction: Direction) -> str:
-    return "not told" if direction.loss is None else f"{direction.loss.percent:.2f} %"
+    return _("not told") if direction.loss is None else f"{direction.loss.percent:.2f} %"
 
 
 def _marks(direction: Direction) -> str:
-    return ", ".join(map(str, direction.dscp)) or "not told"
+    return ", ".join(map(str, direction.dscp)) or _("not told")

@@ -12,7 +12,7 @@ import typer
 
 from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, show_text
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.language.choice import Tongue
+from ucontact_appliance.language.choice import Language
 from ucontact_appliance.site.current import SITE_FILE, find_site_file, installed_site_file
 from ucontact_appliance.site.loader import load_site
 
@@ -36,9 +36,9 @@ SiteToChange = Annotated[
     ),
 ]
 LangOption = Annotated[
-    Tongue | None,
+    Language | None,
     typer.Option(
-        "--lang", help="Language of findings; by LC_ALL, LC_MESSAGES or LANG if left out."
+        "--lang", help="Translate of findings; by LC_ALL, LC_MESSAGES or LANG if left out."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

@@ -23,7 +23,7 @@ from ucontact_appliance.cli.options import (
 from ucontact_appliance.cli.report_make import make_report
 from ucontact_appliance.errors import EXIT_FINDINGS
 from ucontact_appliance.evidence.filing import auditors_key
-from ucontact_appliance.language.choice import tongue_of
+from ucontact_appliance.language.choice import language_of
 from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.report.difference import Difference, Turn, differences
@@ -68,8 +68,8 @@ def report(
         return
     require_root()
     here = load_installed(site_file(site))
-    tongue = lang or tongue_of(os.environ)
-    target = make_report(here, folder, deep=deep, feed=feed, tongue=tongue)
+    language = lang or language_of(os.environ)
+    target = make_report(here, folder, deep=deep, feed=feed, language=language)
     out.print(f"report  {escape(str(target / 'report.html'))}", highlight=False, soft_wrap=True)
 
 

@@ -9,25 +9,26 @@ from ucontact_appliance.cli.console import err
 from ucontact_appliance.evidence.filing import file_report, new_folder
 from ucontact_appliance.evidence.gathering import Gatherer
 from ucontact_appliance.install.surveying import look
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.choice import Language, translation
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.examination import examine
 from ucontact_appliance.operate.installed import Installed
 
 
 def make_report(
-    here: Installed, folder: Path | None, *, deep: bool, feed: Path | None, tongue: Tongue
+    here: Installed, folder: Path | None, *, deep: bool, feed: Path | None, language: Language
 ) -> Path:
     """Look at the site, and write the report's folder; the folder."""
-    gatherer, speak = Gatherer(), language(tongue)
-    with err.status(speak.text("gathering evidence …")) as status:
+    gatherer, translate = Gatherer(), translation(language)
+    with err.status(translate(_("gathering evidence …"))) as status:
         surveys = look(here.site, here.paths).surveys
         findings = examine(
             here,
             calls=Calls.DEEP if deep else Calls.NONE,
-            on_finding=lambda finding: status.update(speak.text(finding.title)),
+            on_finding=lambda finding: status.update(translate(finding.title)),
             on_facts=gatherer,
         )
-        status.update(speak.text("writing the report …"))
+        status.update(translate(_("writing the report …")))
         target = folder or new_folder(here.paths.reports)
         evidence = gatherer.evidence(findings, here.secrets, feed)
         file_report(
@@ -37,6 +38,6 @@ def make_report(
             evidence,
             folder=target,
             paths=here.paths,
-            tongue=tongue,
+            language=language,
         )
     return target

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import httpx
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 
 _SECONDS = 5.0
 _BODY_CHARS = 4096
@@ -95,10 +96,12 @@ def fetch(
         ):
             body = _beginning(answer)
     except httpx.TimeoutException as error:
-        raise TimeoutError(f"{request.url}: no answer within {seconds:g} s") from error
+        raise TimeoutError(
+            _("{url}: no answer within {seconds:g} s", url=request.url, seconds=seconds)
+        ) from error
     except httpx.HTTPError as error:
         raise UnreachableError(
-            f"{request.url} gives no answer",
+            _("{url} gives no answer", url=request.url),
             evidence=f"$ {request.command}\n{error}",
             helps=request.command,
         ) from error

@@ -12,6 +12,7 @@ import mysql.connector
 from mysql.connector import errorcode
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 
 _SECONDS = 6
 _HOST = "127.0.0.1"  # a tunnel's end; the server's certificate names it
@@ -92,13 +93,15 @@ def open_tls(connection: socket.socket) -> None:
     size = int.from_bytes(_exactly(connection, 4)[:3], "little")
     greeting = _exactly(connection, size)
     if greeting[:1] == bytes([_REFUSED]):
-        raise UnreachableError("MySQL refuses connections", evidence=greeting[3:].decode("latin-1"))
-    _, end, rest = greeting[1:].partition(b"\0")
+        raise UnreachableError(
+            _("MySQL refuses connections"), evidence=greeting[3:].decode("latin-1")
+        )
+    __, end, rest = greeting[1:].partition(b"\0")
     # Thread id (4), first half of the salt (8), a filler; then the lower half of the capabilities.
     if not end or len(rest) < 15:
-        raise UnreachableError("no MySQL server", evidence=repr(greeting[:40]))
+        raise UnreachableError(_("no MySQL server"), evidence=repr(greeting[:40]))
     if not int.from_bytes(rest[13:15], "little") & _SSL:
-        raise UnreachableError("MySQL offers no TLS", evidence="its greeting lacks CLIENT_SSL")
+        raise UnreachableError(_("MySQL offers no TLS"), evidence="its greeting lacks CLIENT_SSL")
     request = struct.pack("<IIB23x", _PROTOCOL_41 | _SSL | _SECURE_CONNECTION, _LARGEST, _UTF8MB4)
     connection.sendall(len(request).to_bytes(3, "little") + b"\1" + request)
 
@@ -109,7 +112,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     while len(found) < size:
         more = connection.recv(size - len(found))
         if not more:
-            raise UnreachableError("MySQL says nothing", evidence=repr(found[:40]))
+            raise UnreachableError(_("MySQL says nothing"), evidence=repr(found[:40]))
         found += more
     return found
 
@@ -125,7 +128,7 @@ def plaintext(login: Login) -> Refusal:
             return Refusal(0, "let in")
     except mysql.connector.Error as error:
         if error.errno == errorcode.CR_CONN_HOST_ERROR:
-            raise UnreachableError("MySQL can't be reached", evidence=str(error.msg)) from error
+            raise UnreachableError(_("MySQL can't be reached"), evidence=str(error.msg)) from error
         return Refusal(int(error.errno or -1), str(error.msg))
 
 

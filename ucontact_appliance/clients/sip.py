@@ -23,6 +23,7 @@ from websockets.typing import Subprotocol
 from ucontact_appliance.clients.sip_digest import choose_challenge, digest_answer
 from ucontact_appliance.clients.sip_message import Message, parse_message
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 
 _BRANCH = "z9hG4bK"  # RFC 3261 8.1.1.7
 _USER_AGENT = "uContact appliance doctor"
@@ -192,7 +193,7 @@ class SipLine:
         """Send it, answer one challenge, return the final success."""
         known = dict(headers)
         authorization: tuple[tuple[str, str], ...] = ()
-        for _ in range(2):
+        for __ in range(2):
             self._sequence += 1
             request = Message(
                 f"{method} {uri} SIP/2.0",
@@ -350,7 +351,7 @@ async def open_line(
         )
     except (OSError, ssl.SSLError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
         raise UnreachableError(
-            f"no secure WebSocket to {url} at {door.address}",
+            _("no secure WebSocket to {url} at {address}", url=url, address=door.address),
             evidence=f"{type(error).__name__}: {error}",
         ) from error
     line = SipLine(socket, account, mark)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from aioice import stun, turn
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 
 T = TypeVar("T")
 
@@ -157,10 +158,13 @@ def _run(
     try:
         return asyncio.run(limited())
     except (TimeoutError, asyncio.TimeoutError, stun.TransactionTimeout) as error:
-        raise TimeoutError(f"{server.label}: no answer within {seconds:g} s") from error
+        raise TimeoutError(
+            _("{label}: no answer within {seconds:g} s", label=server.label, seconds=seconds)
+        ) from error
     except (OSError, stun.TransactionError, ValueError) as error:
         raise UnreachableError(
-            f"{server.label} can't be reached", evidence=str(error) or type(error).__name__
+            _("{label} can't be reached", label=server.label),
+            evidence=str(error) or type(error).__name__,
         ) from error
 
 

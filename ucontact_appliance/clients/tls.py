@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 
 _SECONDS = 5.0
 _VERSIONS = {
@@ -98,12 +99,16 @@ def handshake(
     except ssl.SSLCertVerificationError as error:
         problem = error.verify_message or str(error)
     except ssl.SSLError as error:
-        raise UnreachableError(f"no TLS with {endpoint}", evidence=str(error)) from error
+        raise UnreachableError(
+            _("no TLS with {endpoint}", endpoint=endpoint), evidence=str(error)
+        ) from error
     try:
         with _connected(endpoint, _any_certificate(), alpn, seconds) as tls:
             return _record(tls, problem)
     except ssl.SSLError as error:
-        raise UnreachableError(f"no TLS with {endpoint}", evidence=str(error)) from error
+        raise UnreachableError(
+            _("no TLS with {endpoint}", endpoint=endpoint), evidence=str(error)
+        ) from error
 
 
 def offer_version(endpoint: Endpoint, version: str, seconds: float = _SECONDS) -> Answer:
@@ -152,7 +157,9 @@ def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> An
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"{endpoint}: no answer to curve {curve}") from error
+        raise TimeoutError(
+            _("{endpoint}: no answer to curve {curve}", endpoint=endpoint, curve=curve)
+        ) from error
     return parse_s_client(curve, done.stdout, done.stderr)
 
 
@@ -164,7 +171,7 @@ def parse_s_client(curve: str, out: str, err: str) -> Answer:
     if "CONNECTED" in out:
         return Answer(curve, Offer.REFUSED)
     if "connect:" in err or "Connection refused" in err:
-        raise UnreachableError("no connection", evidence=err.strip())
+        raise UnreachableError(_("no connection"), evidence=err.strip())
     # Nothing was sent at all: this OpenSSL does not know the curve.
     return Answer(curve, Offer.UNTESTABLE)
 
@@ -200,7 +207,9 @@ def _verifying(roots: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=roots)
     except (OSError, ssl.SSLError) as error:
-        raise UnreachableError(f"{roots} can't be read", evidence=str(error)) from error
+        raise UnreachableError(
+            _("{roots} can't be read", roots=roots), evidence=str(error)
+        ) from error
     context.check_hostname = False
     return context
 
@@ -230,14 +239,18 @@ def _connected(
     try:
         plain = socket.create_connection((endpoint.address, endpoint.port), timeout=seconds)
     except OSError as error:
-        raise UnreachableError(f"no connection to {endpoint}", evidence=str(error)) from error
+        raise UnreachableError(
+            _("no connection to {endpoint}", endpoint=endpoint), evidence=str(error)
+        ) from error
     try:
         if endpoint.opening is not None:
             endpoint.opening(plain)
         return context.wrap_socket(plain, server_hostname=endpoint.name)
     except TimeoutError as error:
         plain.close()
-        raise TimeoutError(f"{endpoint}: no answer within {seconds:g} s") from error
+        raise TimeoutError(
+            _("{endpoint}: no answer within {seconds:g} s", endpoint=endpoint, seconds=seconds)
+        ) from error
     except BaseException:
         plain.close()
         raise

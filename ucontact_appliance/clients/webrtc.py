@@ -63,6 +63,7 @@ from ucontact_appliance.clients.tracks import (
     ToneTrack,
     VideoSink,
 )
+from ucontact_appliance.language.messages import _, concatenated, what_of
 
 _NARROW_RATE = 8000
 _PICTURES_SECONDS = 6  # at most, for pictures that a busy machine brings late
@@ -91,7 +92,7 @@ async def _seen(peer: RTCPeerConnection, eye: VideoSink, pictures: int) -> None:
     Where the first one was lost, those that only tell what moved leave the far side dark.
     """
     senders = [one for one in peer.getSenders() if one.kind == "video"]
-    for _ in range(_PICTURES_SECONDS):
+    for __ in range(_PICTURES_SECONDS):
         if eye.frames >= pictures:
             return
         for sender in senders:
@@ -116,11 +117,11 @@ async def place_call(
             return replace(record, signalling=tuple(sorted(ear.to(record.local_port).items())))
     except Exception as error:
         evidence = getattr(error, "evidence", "")
-        why = str(error) or f"{type(error).__name__}: no answer in time"
+        why = what_of(error) or _("{error}: no answer in time", error=type(error).__name__)
         steps = request.steps
         raise CallFailedError(
             steps[min(len(watch.steps), len(steps) - 1)],
-            f"{why}: {evidence}" if evidence else why,
+            concatenated((why, ": ", evidence)) if evidence else why,
             tuple(watch.steps),
             watch.seen,
         ) from error
@@ -194,11 +195,11 @@ async def _call(
         if isinstance(loop, SeeingLoop):
             loop.video_types = video_types(agreed)
         await peer.setRemoteDescription(RTCSessionDescription(sdp=call.answer, type="answer"))
-        await _within(_MEDIA_SECONDS, _found_way(peer), "no way for media (ICE)")
+        await _within(_MEDIA_SECONDS, _found_way(peer), _("no way for media (ICE)"))
         watch.step(CONNECTED_ICE)
-        await _within(_MEDIA_SECONDS, _connected(peer), "no media connection (DTLS)")
+        await _within(_MEDIA_SECONDS, _connected(peer), _("no media connection (DTLS)"))
         watch.step(CONNECTED_MEDIA)
-        await _within(_MEDIA_SECONDS, ear.first.wait(), "no audio came back")
+        await _within(_MEDIA_SECONDS, ear.first.wait(), _("no audio came back"))
         watch.step(HEARD)
         await asyncio.sleep(request.seconds)
         await _seen(peer, eye, request.pictures)
@@ -264,7 +265,13 @@ async def _offer(
     if way.kind != DIRECT:
         offer = with_candidates(offer, way.kind)
     if not candidates(offer):
-        raise ConnectionError(f"no {way.kind} candidate from {way.server or 'this machine'}")
+        raise ConnectionError(
+            _(
+                "no {kind} candidate from {server}",
+                kind=way.kind,
+                server=way.server or _("this machine"),
+            )
+        )
     return offer
 
 
@@ -280,7 +287,12 @@ def _nominated(ice: Any) -> tuple[str, str]:
 async def _found_way(peer: RTCPeerConnection) -> None:
     while peer.iceConnectionState not in ("connected", "completed"):
         if peer.iceConnectionState in ("failed", "closed"):
-            raise ConnectionError(f"no way for media: ICE {peer.iceConnectionState}")
+            raise ConnectionError(
+                _(
+                    "no way for media: ICE {iceconnectionstate}",
+                    iceconnectionstate=peer.iceConnectionState,
+                )
+            )
         await asyncio.sleep(0.005)
 
 
@@ -293,14 +305,20 @@ async def _within(seconds: float, awaited: Awaitable[Any], otherwise: str) -> No
     try:
         await asyncio.wait_for(awaited, seconds)
     except asyncio.TimeoutError:  # on Python 3.10 not yet the built-in one
-        raise TimeoutError(f"{otherwise} within {seconds:g} s") from None
+        raise TimeoutError(
+            _("{otherwise} within {seconds:g} s", otherwise=otherwise, seconds=seconds)
+        ) from None
 
 
 async def _connected(peer: RTCPeerConnection) -> None:
     while peer.connectionState != "connected":
         if peer.connectionState in ("failed", "closed"):
             raise ConnectionError(
-                f"the media connection {peer.connectionState} (ICE {peer.iceConnectionState})"
+                _(
+                    "the media connection {connectionstate} (ICE {iceconnectionstate})",
+                    connectionstate=peer.connectionState,
+                    iceconnectionstate=peer.iceConnectionState,
+                )
             )
         await asyncio.sleep(0.01)
 

@@ -13,6 +13,7 @@ from websockets.typing import Subprotocol
 
 from ucontact_appliance.clients.tls import Endpoint
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 
 _SECONDS = 6.0
 _SIP = Subprotocol("sip")
@@ -66,6 +67,8 @@ async def _upgrade(endpoint: Endpoint, path: str, roots: Path | None, seconds: f
     except InvalidHandshake as error:
         return Upgrade(url, 101, "", str(error))
     except TimeoutError as error:
-        raise TimeoutError(f"{url}: no answer within {seconds:g} s") from error
+        raise TimeoutError(
+            _("{url}: no answer within {seconds:g} s", url=url, seconds=seconds)
+        ) from error
     except (OSError, WebSocketException) as error:
-        raise UnreachableError(f"{url} can't be opened", evidence=str(error)) from error
+        raise UnreachableError(_("{url} can't be opened", url=url), evidence=str(error)) from error

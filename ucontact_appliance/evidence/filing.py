@@ -14,7 +14,7 @@ from ucontact_appliance.damage import Damage, why
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.evidence.gathering import Evidence
 from ucontact_appliance.facts.survey import Survey
-from ucontact_appliance.language.choice import Tongue
+from ucontact_appliance.language.choice import Language
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.compose import compose
 from ucontact_appliance.report.manifest import MANIFEST, Previous, sha256
@@ -49,7 +49,7 @@ def file_report(
     *,
     folder: Path,
     paths: StatePaths,
-    tongue: Tongue = Tongue.EN,
+    language: Language = Language.EN,
 ) -> None:
     """Compose the report of this moment, write its signed folder, and remember it in the chain."""
     time = datetime.now(timezone.utc)
@@ -61,7 +61,7 @@ def file_report(
     )
     chain = load_chain(paths)
     previous = chain.reports[-1] if chain.reports else None
-    files = forms(report, tongue)
+    files = forms(report, language)
     manifest = write_report(report, files, folder, signing_key(paths), previous)
     made = Previous(folder=folder.name, time=manifest.time, sha256=sha256(manifest.to_bytes()))
     kept = Chain(reports=(*chain.reports, made))

@@ -8,6 +8,8 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from ucontact_appliance.language.messages import _
+
 _CHUNK = 1 << 16
 
 
@@ -32,7 +34,7 @@ def run_bounded(
             status = process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
-            raise TimeoutError(f"no answer within {timeout:g} s") from None
+            raise TimeoutError(_("no answer within {timeout:g} s", timeout=timeout)) from None
         except BaseException:
             process.kill()
             raise

@@ -20,6 +20,7 @@ from ucontact_appliance.clients.sip import Account, Door
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 
 RECORDINGS = "/var/spool/asterisk/monitor"
 ECHO = "*43"
@@ -140,7 +141,7 @@ def attempted(reach: Reach, request: Request) -> Attempt:
         from ucontact_appliance.clients.webrtc import call_now  # noqa: PLC0415
     except (ImportError, OSError) as error:
         raise UnreachableError(
-            "this machine can place no call: aiortc can't be loaded",
+            _("this machine can place no call: aiortc can't be loaded"),
             evidence=str(error),
             helps=f"{shlex.quote(sys.executable)} -m pip install --force-reinstall aiortc",
         ) from error

@@ -13,6 +13,7 @@ from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import PlannedHost
 from ucontact_appliance.resources import load_data
 
@@ -51,7 +52,7 @@ def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
     """The same by a runner alone. Raises UnreachableError when the host refuses."""
     done = runner.run(["sh", "-c", _SCRIPT, "sh", *paths])
     if done.status:
-        raise UnreachableError("the host's files can't be looked at", evidence=done.evidence)
+        raise UnreachableError(_("the host's files can't be looked at"), evidence=done.evidence)
     with parsing(done, "the host's answers can't be understood"):
         return parse_fingerprints(done.stdout)
 
@@ -75,7 +76,7 @@ def written(path: str, host: str) -> Mapping[str, str]:
         return {}
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
-            "this machine's record of what it wrote can't be read",
+            _("this machine's record of what it wrote can't be read"),
             evidence=f"{path}: {str(error).splitlines()[0]}",
         ) from error
     return record.hosts.get(host, {})

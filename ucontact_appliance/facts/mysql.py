@@ -18,6 +18,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.pace import usual_seconds
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 
 SOCKET = "/run/mysqld/mysqld.sock"
 USER = "doctor"
@@ -130,7 +131,7 @@ def audit(reach: Reach, users: Sequence[str]) -> Audit:
     )
     done = reach.runner.run(["sh", "-c", command])
     if done.status and not done.stdout:
-        raise UnreachableError("MySQL's accounts can't be read", evidence=done.stderr.strip())
+        raise UnreachableError(_("MySQL's accounts can't be read"), evidence=done.stderr.strip())
     return parse_audit(done.stdout)
 
 

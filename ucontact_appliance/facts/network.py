@@ -5,6 +5,7 @@ from __future__ import annotations
 import netifaces
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.model import Host
 
 
@@ -26,8 +27,8 @@ def peer_address(host: Host) -> str:
     default = default_gateway()
     if default is None:
         raise UnreachableError(
-            "this machine has no default route, so its own address is not known",
-            helps=f"name the address of {host.name} in site.yml instead of 'local'",
+            _("this machine has no default route, so its own address is not known"),
+            helps=_("name the address of {name} in site.yml instead of 'local'", name=host.name),
         )
     addresses = netifaces.ifaddresses(default[1]).get(netifaces.AF_INET, [])
     return str(addresses[0]["addr"])

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.resources import INSTALLER
 
 PROBE = INSTALLER / "probes" / "stamp.py"
@@ -112,9 +113,9 @@ def measure(runner: Runner, python: str, far_end: str, port: int, session: Sessi
     )
     if done.status:
         raise UnreachableError(
-            f"the probe to {far_end} can't be sent",
+            _("the probe to {far_end} can't be sent", far_end=far_end),
             evidence=done.stderr.strip()[-500:],
-            helps="it takes Python 3.5 or later where it is sent from, and a name that resolves",
+            helps=_("it takes Python 3.5 or later where it is sent from, and a name that resolves"),
         )
     return parse_session(done.stdout, far_end, port)
 
@@ -140,10 +141,18 @@ def parse_session(text: str, far_end: str, port: int) -> PathQuality:
     if not rows:
         refused = told["refused"] > 0
         raise UnreachableError(
-            f"nobody reflects the probe at {far_end}, UDP port {port}",
+            _(
+                "nobody reflects the probe at {far_end}, UDP port {port}",
+                far_end=far_end,
+                port=port,
+            ),
             evidence=f"{told['sent']} packets sent, "
             + ("the port is closed there" if refused else "none answered"),
-            helps=f"on {far_end}: ucontact doctor network --reflect --port {port}",
+            helps=_(
+                "on {far_end}: ucontact doctor network --reflect --port {port}",
+                far_end=far_end,
+                port=port,
+            ),
         )
     return quality(rows, told["sent"], told["refused"], told["rate"], told["dscp"])
 

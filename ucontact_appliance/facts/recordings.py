@@ -11,6 +11,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.call import RECORDINGS, mysql_words, runner_of
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 
 SPOOL = "/var/spool/asterisk"
 LOG = "/var/log/asterisk/messages.log"
@@ -71,11 +72,15 @@ def parse_access(text: str) -> SpoolAccess:
     *shown, last = text.splitlines() or [""]
     counts = re.fullmatch(r"(\d{1,12}) folders, (\d{1,12}) files, status (\d{1,3})", last)
     if counts is None:
-        raise UnreachableError(f"{SPOOL} can't be searched", evidence=text.strip()[:1000])
+        raise UnreachableError(
+            _("{spool} can't be searched", spool=SPOOL), evidence=text.strip()[:1000]
+        )
     folders, files, status = map(int, counts.groups())
     # find(1) ends with 1 where it could not enter a folder, which it has listed by then.
     if status not in (0, _TIMED_OUT) and not folders:
-        raise UnreachableError(f"{SPOOL} can't be searched", evidence=text.strip()[:1000])
+        raise UnreachableError(
+            _("{spool} can't be searched", spool=SPOOL), evidence=text.strip()[:1000]
+        )
     return SpoolAccess(folders, files, tuple(shown), status != _TIMED_OUT, text.strip())
 
 
@@ -113,10 +118,12 @@ def parse_lost(parts: Mapping[str, str]) -> LostRecordings:
     Raises UnreachableError where the host did not say the time, or has no such log.
     """
     if parts.get("log", "").strip() != "readable":
-        raise UnreachableError(f"{LOG} can't be read", helps="asterisk -rx 'logger reload'")
+        raise UnreachableError(
+            _("{log} can't be read", log=LOG), helps="asterisk -rx 'logger reload'"
+        )
     since = parts.get("since", "").strip()
     if not re.fullmatch(r"[\d-]{10} [\d:]{8}", since):
-        raise UnreachableError("the host does not say the time", evidence=since[:100])
+        raise UnreachableError(_("the host does not say the time"), evidence=since[:100])
     dated = (re.match(r"\[([\d-]{10} [\d:]{8})", line) for line in _lines(parts))
     recent = [found.string for found in dated if found and found[1] >= since]
     lost = [line for line in recent if "app_mixmonitor.c" in line]
@@ -232,7 +239,7 @@ def parse_files(text: str) -> tuple[RecordingFile, ...]:
     *lines, last = text.splitlines() or [""]
     now = re.fullmatch(r"now (\d{1,12})", last)
     if now is None:
-        raise UnreachableError("the host does not say the time", evidence=last[:100])
+        raise UnreachableError(_("the host does not say the time"), evidence=last[:100])
     found = (re.fullmatch(r"(\d{1,12})\.\d+ (\d{1,15}) (.+)", line) for line in lines)
     named = ((one, _RECORDING.fullmatch(one[3])) for one in found if one)
     return tuple(
@@ -249,7 +256,7 @@ def recorded_rows(reach: Reach, name: str, known_hosts: str) -> RecordedRows:
     if done.status == _NO_CLIENT:
         return RecordedRows(frozenset(), (), 0.0, missing=True)
     if done.status:
-        raise UnreachableError(f"{_TABLE} can't be read", evidence=done.evidence)
+        raise UnreachableError(_("{table} can't be read", table=_TABLE), evidence=done.evidence)
     return parse_rows(done.stdout.splitlines())
 
 

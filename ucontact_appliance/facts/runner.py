@@ -15,6 +15,7 @@ from typing import Protocol
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bounded import TooMuchError, run_bounded
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.process_identity import CONNECTIONS, own_prefix
 from ucontact_appliance.site.model import Host
 
@@ -100,7 +101,7 @@ def _run(
         raise TimeoutError(f"{shlex.join(argv)}: {error}") from error
     except TooMuchError as error:
         raise UnreachableError(
-            f"the answer to a command is larger than {limit >> 20} MiB",
+            _("the answer to a command is larger than {limit} MiB", limit=limit >> 20),
             evidence=f"$ {shlex.join(argv)}"[:_MOST_SHOWN],
         ) from error
     except FileNotFoundError:
@@ -174,7 +175,11 @@ class SshRunner:
                 return done
             if time.monotonic() + pause > deadline:
                 raise UnreachableError(
-                    f"host {self.host.name} ({self.host.address}) can't be reached over ssh",
+                    _(
+                        "host {name} ({address}) can't be reached over ssh",
+                        name=self.host.name,
+                        address=self.host.address,
+                    ),
                     evidence=done.stderr.strip(),
                     helps=by_hand(self.host, "true"),
                 )
@@ -199,7 +204,8 @@ class SshRunner:
             opened = _run((), asked, 10, None)
         if opened.status:
             raise UnreachableError(
-                f"no tunnel to port {port} of {self.host.name}", evidence=opened.stderr.strip()
+                _("no tunnel to port {port} of {name}", port=port, name=self.host.name),
+                evidence=opened.stderr.strip(),
             )
         try:
             yield local

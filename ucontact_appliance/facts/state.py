@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.resources import INSTALLER, load_data
 
 ABSENT = "absent"
@@ -27,7 +28,7 @@ def look_at_state(runner: Runner, items: Collection[str]) -> dict[str, str]:
     asked = "".join(f"{item}\n" for item in sorted(items))
     done = runner.run(["sh", "-c", script], stdin=asked, timeout=_SECONDS)
     if done.status:
-        raise UnreachableError("the server's state can't be looked at", evidence=done.stderr)
+        raise UnreachableError(_("the server's state can't be looked at"), evidence=done.stderr)
     return dict.fromkeys(items, ABSENT) | parse_state(done.stdout)
 
 

@@ -28,6 +28,7 @@ from ucontact_appliance.errors import (
 from ucontact_appliance.facts.exchange import Exchange
 from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed
 from ucontact_appliance.facts.source import Asked, FactSource, NotStoredError, Reach
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.redact import redactor
 from ucontact_appliance.site.model import Host, Site
@@ -247,15 +248,15 @@ class NoRunner:
         limit: int = ANSWER_BYTES,
     ) -> Completed:
         """Raises NotStoredError."""
-        raise NotStoredError("it takes a command on the host, and this run is a stored one")
+        raise NotStoredError(_("it takes a command on the host, and this run is a stored one"))
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Raises NotStoredError."""
-        raise NotStoredError("it takes a command on the host, and this run is a stored one")
+        raise NotStoredError(_("it takes a command on the host, and this run is a stored one"))
 
     def forward(self, port: int) -> AbstractContextManager[int]:
         """Raises NotStoredError."""
-        raise NotStoredError("it takes a connection to the host, and this run is a stored one")
+        raise NotStoredError(_("it takes a connection to the host, and this run is a stored one"))
 
 
 class StoredFacts(FactSource):
@@ -274,9 +275,13 @@ class StoredFacts(FactSource):
     ) -> T:
         fact = self._stored.get((probe_name(probe), args_text(args)))
         if fact is None:
-            raise NotStoredError(f"the stored run has no {probe_name(probe)}")
+            raise NotStoredError(
+                _("the stored run has no {probe_name}", probe_name=probe_name(probe))
+            )
         if fact.unstored:
-            raise NotStoredError(f"{fact.probe} was not stored: {fact.unstored}")
+            raise NotStoredError(
+                _("{probe} was not stored: {unstored}", probe=fact.probe, unstored=fact.unstored)
+            )
         if fact.error is not None:
             raise _raised(fact.error)
         found: T = _adapter(probe).validate_python(_decoded(fact.value))

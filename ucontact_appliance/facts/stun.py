@@ -18,6 +18,7 @@ from ucontact_appliance.clients.stun import (
 )
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 
 T = TypeVar("T")
 
@@ -57,7 +58,9 @@ def bound_by_tls(reach: Reach, port: int, roots: str) -> Answer:
     try:
         context = ssl.create_default_context(cafile=roots)
     except OSError as error:
-        raise UnreachableError(f"{roots} can't be read", evidence=str(error)) from error
+        raise UnreachableError(
+            _("{roots} can't be read", roots=roots), evidence=str(error)
+        ) from error
     server = Server(reach.address, port, context, reach.site.fqdn)
     found, error_words = _tried(lambda: binding(server))
     return Answer(server.label, found, error_words)

@@ -14,6 +14,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.stored import Snapshot, StoredFacts, placeholders
 from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.findings.run import run_tasks, select, tasks_for
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.state import StatePaths
 
 _MAKE = "ucontact doctor facts save FILE"
@@ -25,7 +26,7 @@ def load_snapshot(path: Path) -> Snapshot:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreachableError(
-            f"the stored run {path} can't be read", evidence=str(error), helps=_MAKE
+            _("the stored run {path} can't be read", path=path), evidence=str(error), helps=_MAKE
         ) from error
     try:
         return Snapshot.model_validate_json(text)
@@ -33,7 +34,7 @@ def load_snapshot(path: Path) -> Snapshot:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"{path} is no stored run of the doctor",
+            _("{path} is no stored run of the doctor", path=path),
             evidence=f"{where}: {first['msg']}" if where else str(first["msg"]),
             helps=_MAKE,
         ) from None

@@ -34,6 +34,7 @@ from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource, NotStoredError, Question, Reach, Witness
 from ucontact_appliance.findings.registry import CHECKS, REACHABLE
 from ucontact_appliance.findings.urgency import urgency
+from ucontact_appliance.language.messages import _, joined, verbatim, what_of
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
@@ -146,7 +147,7 @@ def select(
         here = {check.id for check in named if check in staged}
         if not here:
             raise UsageError(
-                f"{name}: belongs to another stage",
+                _("{name}: belongs to another stage", name=name),
                 evidence=f"{named[0].id}: {', '.join(sorted(s.value for s in named[0].stages))}",
                 helps=f"ucontact doctor --deep --only {name}",
             )
@@ -165,8 +166,10 @@ def _unknown(name: str, catalogue: Sequence[Check]) -> UsageError:
     subjects = sorted({check_id.partition(".")[0] for check_id in ids})
     near = difflib.get_close_matches(name, [*ids, *subjects], n=3, cutoff=0.5)
     return UsageError(
-        f"there is no check {name!r}",
-        evidence=f"nearest: {', '.join(near)}" if near else f"subjects: {', '.join(subjects)}",
+        _("there is no check {name!r}", name=name),
+        evidence=_("nearest: {near}", near=joined(", ", near))
+        if near
+        else _("subjects: {subjects}", subjects=joined(", ", subjects)),
         helps=f"ucontact doctor --only {near[0] if near else subjects[0]}",
     )
 
@@ -299,7 +302,7 @@ def _settle_ended(
     for key, entry in list(running.items()):
         if entry.deadline <= now:
             del running[key]
-            limit = f"no answer within {entry.task.check.timeout:g} s"
+            limit = _("no answer within {timeout:g} s", timeout=entry.task.check.timeout)
             late, sources = Judgement(Verdict.ERROR, limit), entry.witness.sources()
             settle(entry.task, late, seconds=now - entry.started, sources=sources)
 
@@ -338,18 +341,21 @@ def _judge(check: Check, subject: Subject) -> Judgement:
     try:
         return check.judge(subject)
     except ApplianceError as error:
-        return Judgement(Verdict.ERROR, error.what, evidence=error.evidence, remedy=error.helps)
+        return Judgement(Verdict.ERROR, what_of(error), evidence=error.evidence, remedy=error.helps)
     except NotStoredError as error:
-        return skipped(f"not to be seen in a stored run: {error}")
+        return skipped(_("not to be seen in a stored run: {error}", error=error))
     except TimeoutError as error:
-        return Judgement(Verdict.ERROR, str(error) or "no answer in time")
+        return Judgement(Verdict.ERROR, what_of(error) or _("no answer in time"))
     except Exception as error:
         # A defect of one check must not take the others' findings with it.
-        return Judgement(Verdict.ERROR, f"{type(error).__name__}: {error}")
+        return Judgement(
+            Verdict.ERROR,
+            verbatim(f"{type(error).__name__}: {error}"),
+        )
 
 
 def _blocked(root: str) -> Judgement:
-    return Judgement(Verdict.SKIP, f"not judged, blocked by {root}")
+    return Judgement(Verdict.SKIP, _("not judged, blocked by {root}", root=root))
 
 
 def _finding(task: Task, judgement: Judgement, seconds: float) -> Finding:

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
+from ucontact_appliance.language.messages import _
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -19,7 +21,9 @@ def urgency(needs: Mapping[K, Iterable[K]], takes: Mapping[K, float]) -> dict[K,
     try:
         order = tuple(TopologicalSorter(needs).static_order())
     except CycleError as error:
-        raise ValueError(f"checks need each other in a circle: {error.args[1]}") from error
+        raise ValueError(
+            _("checks need each other in a circle: {args}", args=error.args[1])
+        ) from error
     behind = dict.fromkeys(order, 0.0)
     for task in reversed(order):
         for need in needs[task]:

@@ -14,7 +14,7 @@ from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, b
 from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.processes import Processes
 from ucontact_appliance.install.surveying import Surveyed
-from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.systems import supported_names, system_row
@@ -52,7 +52,7 @@ class Job:
     launcher: Launcher = field(default_factory=Launcher)
     hold: Hold | None = None  # the locks of the servers; a dry run has none
     interrupted: bool = False  # the newest run on this site was, amid its changes
-    speak: Language = ENGLISH  # what findings are told in
+    translate: Translate = english  # what findings are told in
     unproven: bool = False  # something was changed that only all calls can prove
     tags: tuple[
         str, ...

@@ -11,10 +11,11 @@ from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.findings.registry import REACHABLE
 from ucontact_appliance.findings.run import run_checks
-from ucontact_appliance.findings.translated import said
+from ucontact_appliance.findings.translated import translated
 from ucontact_appliance.install.events import TaskStarted, Warned
 from ucontact_appliance.install.job import Job
-from ucontact_appliance.language.catalogue import Language
+from ucontact_appliance.language.catalogue import Translate
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.examination import examine
 from ucontact_appliance.operate.installed import Installed
 
@@ -55,7 +56,7 @@ def examined(
 
 
 def _telling(job: Job) -> Callable[[Finding], None]:
-    return lambda finding: job.observer(TaskStarted(job.speak.text(finding.title)))
+    return lambda finding: job.observer(TaskStarted(job.translate(finding.title)))
 
 
 def _without_retries(job: Job) -> SshSettings:
@@ -86,17 +87,17 @@ def _came_back(job: Job, names: set[str]) -> bool:
     return True
 
 
-def demand(findings: tuple[Finding, ...], what: str, speak: Language) -> None:
+def demand(findings: tuple[Finding, ...], what: str, translate: Translate) -> None:
     """Raises PhaseFailedError with all that is wrong and not waived, in that language.
 
     Where there are many, with the remedy of each.
     """
     wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
     if wrong:
-        wrong = list(said(wrong, speak))
-        required, remedy = speak.text("required"), speak.text("remedy")
+        wrong = list(translated(wrong, translate))
+        required, remedy = translate(_("required")), translate(_("remedy"))
         raise PhaseFailedError(
-            speak.text(what),
+            translate(what),
             evidence="\n".join(
                 f"{f.host}: {f.id}: {f.observed}"
                 + (f"; {required}: {f.required}" if f.required else "")

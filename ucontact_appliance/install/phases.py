@@ -20,6 +20,7 @@ from ucontact_appliance.install.managed import remember_written
 from ucontact_appliance.install.originals import ORIGINALS, keep_originals
 from ucontact_appliance.install.plays import play, ready_for_packages
 from ucontact_appliance.install.takeover import Copy, take_over
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.moving.carry import carry, demand_room, demand_sources, settle
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.pki.issue import ensure_pki, foresee_pki
@@ -27,7 +28,7 @@ from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
 
-_NOT_READY = "the servers are not ready for the installation"
+_NOT_READY = _("the servers are not ready for the installation")
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class Preflight(_Always, _Looking):
         excused = {f"{FOREIGN}{name}" for name in job.take_over}
         if excused:  # what holds the ports is stopped by the next phase, which judges again
             excused.add(PORTS_FREE)
-        demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.speak)
+        demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.translate)
         return 0
 
 
@@ -160,7 +161,7 @@ class TakeOver(_Looking):
             count += isinstance(done, Copy)
             job.log(str(done))
             job.observer(Warned(str(done)))
-        demand(ready(job), _NOT_READY, job.speak)
+        demand(ready(job), _NOT_READY, job.translate)
         return count
 
     def preview(self, job: Job) -> int | Unforeseen:
@@ -331,12 +332,12 @@ class Verify(_Always, _Looking):
         remember_written(job.site, job.plan, job.paths, job.ssh)
         gatherer = Gatherer()
         findings = examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
-        job.observer(CallMade(job.speak.text(call_result(findings))))
+        job.observer(CallMade(job.translate(call_result(findings))))
         job.observer(TaskStarted("Write the compliance report"))
         folder = new_folder(job.paths.reports)
         evidence = gatherer.evidence(findings, job.secrets)
         file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
-        demand(findings, "the site is installed, but not healthy", job.speak)
+        demand(findings, _("the site is installed, but not healthy"), job.translate)
         return 0
 
     def preview(self, job: Job) -> int | Unforeseen:

@@ -36,7 +36,7 @@ from ucontact_appliance.install.phases import INSTALL, Phase, Unforeseen
 from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
-from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.moving.carry import load_places
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
@@ -94,11 +94,11 @@ def install(
     take_over: tuple[str, ...] = (),
     full: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
-    speak: Language = ENGLISH,
+    translate: Translate = english,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
 
-    What the checks find is told in the language of `speak`. With `new_ca` the site's CA is set
+    What the checks find is told in the language of `translate`. With `new_ca` the site's CA is set
     aside first, with what else is damaged, and every phase runs. The components of `take_over` may
     be somebody else's: they are copied before anything is written over. With `full` no phase is
     skipped because nothing differs.
@@ -159,7 +159,7 @@ def install(
                 launcher=Launcher(held=(lock,)),
                 hold=hold,
                 interrupted=interrupted,
-                speak=speak,
+                translate=translate,
             )
             hold.ended_by(job.processes.end)
             try:
@@ -213,7 +213,7 @@ def preview(
     abandoned: frozenset[Role] = frozenset(),
     full: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
-    speak: Language = ENGLISH,
+    translate: Translate = english,
 ) -> tuple[Preview, ...]:
     """What an install would change; writes nothing here and changes nothing there.
 
@@ -243,7 +243,7 @@ def preview(
             observer=observer,
             log=lambda line: None,
             moves=moves,
-            speak=speak,
+            translate=translate,
         )
         every = any((full, restart, moves, journal.unproven or journal.interrupted))
         return _previewed(job, journal, phases, full=every)

@@ -1,1 +1,1 @@
-"""What findings and screens say, in the reader's language. The sources speak English."""
+"""Texts for people and their translations. The sources are in English."""

@@ -23,8 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.findings.changes import Changes
-from ucontact_appliance.findings.translated import remedy, said_changes
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.findings.translated import translated_changes
+from ucontact_appliance.language.choice import Language, translation
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.notify import find_sendmail, post, public_part, send_mail
 from ucontact_appliance.report.changed import body_text, message, subject_line
 from ucontact_appliance.site.files import write_atomic, write_private
@@ -45,7 +46,7 @@ class Watch(BaseModel):
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = AT
     mail: str | None = None
     webhook: str | None = None
-    lang: Tongue = Tongue.EN
+    lang: Language = Language.EN
     deep: bool = False
 
     def __repr__(self) -> str:
@@ -125,20 +126,20 @@ def load_watch(path: Path) -> Watch:
 
 def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Finding]) -> None:
     """Send what changed to all that are to be told. Raises UnreachableError when one was not."""
-    speak = language(watch.lang)
-    subject = speak.text(subject_line(watch.site, changes, findings))
-    told = said_changes(changes, speak)
-    body = body_text(watch.site, told, findings, speak)
+    translate = translation(watch.lang)
+    subject = translate(subject_line(watch.site, changes, findings))
+    told = translated_changes(changes, translate)
+    body = body_text(watch.site, told, findings, translate)
     document = message(watch.site, time, told, findings)
     _send(watch, subject, body, {**document, "text": f"{subject}\n\n{body}"})
 
 
 def tell_trouble(watch: Watch, error: ApplianceError) -> None:
     """Send what kept the doctor from looking: silence would read as health."""
-    speak = language(watch.lang)
-    subject = speak.text(f"uContact {watch.site}: the doctor could not look")
-    helps = f"{speak.text('try:')} {remedy(error.helps, speak)}" if error.helps else ""
-    lines = (speak.text(error.what), error.evidence, helps)
+    translate = translation(watch.lang)
+    subject = translate(_("uContact {site}: the doctor could not look", site=watch.site))
+    helps = f"{translate(_('try:'))} {translate(error.helps)}" if error.helps else ""
+    lines = (translate(error.what), error.evidence, helps)
     text = "\n".join(line for line in lines if line) + "\n"
     _send(watch, subject, text, {"text": f"{subject}\n\n{text}", "site": watch.site})
 

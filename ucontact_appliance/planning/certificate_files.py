@@ -9,12 +9,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.certificates import names_of
 
 _BEGIN = b"-----BEGIN "
 _PRIVATE = b"PRIVATE KEY-----"
 _ASN1_SEQUENCE = 0x30
-PLACES = {"chain": "the chain file", "key": "the key file", "ca": "the root's file"}
+PLACES = {"chain": _("the chain file"), "key": _("the key file"), "ca": _("the root's file")}
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,18 @@ class Problem:
 def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | None, list[Problem]]:
     """The certificates in these bytes, or None and why there are none; `file` as in `Problem`."""
     where = PLACES[file]
-    problem = _not_pem(pem, file, "certificates", "openssl x509 -inform der -in FILE -out FILE.pem")
+    problem = _not_pem(
+        pem, file, _("certificates"), "openssl x509 -inform der -in FILE -out FILE.pem"
+    )
     if problem:
         return None, [problem]
     if _PRIVATE in pem:
         # The chain is readable by everybody on the server and served to everybody outside.
         return None, [
             Problem(
-                "it holds a private key beside the certificates",
+                _("it holds a private key beside the certificates"),
                 where,
-                "Keep the key in a file of its own and leave only certificates here",
+                _("Keep the key in a file of its own and leave only certificates here"),
                 file,
             )
         ]
@@ -58,9 +61,9 @@ def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | N
     except (ValueError, UnsupportedAlgorithm) as error:
         return None, [
             Problem(
-                f"no certificate can be read from it ({_one_line(error)})",
+                _("no certificate can be read from it ({one_line})", one_line=_one_line(error)),
                 where,
-                "Get the PEM file from your certificate authority again",
+                _("Get the PEM file from your certificate authority again"),
                 file,
             )
         ]
@@ -71,16 +74,16 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
     """The private key in these bytes, or None and why there is none."""
     where = PLACES["key"]
     problem = _not_pem(
-        pem, "key", "a private key", "openssl pkey -inform der -in FILE -out FILE.pem"
+        pem, "key", _("a private key"), "openssl pkey -inform der -in FILE -out FILE.pem"
     )
     if problem:
         return None, [problem]
     if b"ENCRYPTED" in pem:
         return None, [
             Problem(
-                "the private key is encrypted; no service could start without a person",
+                _("the private key is encrypted; no service could start without a person"),
                 where,
-                "Remove the passphrase: openssl pkey -in FILE -out FILE.plain",
+                _("Remove the passphrase: openssl pkey -in FILE -out FILE.plain"),
                 "key",
             )
         ]
@@ -90,9 +93,9 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
         # The library's message is left out: it may quote what stands in the file.
         return None, [
             Problem(
-                "no private key can be read from it",
+                _("no private key can be read from it"),
                 where,
-                "Give the key that the certificate was requested with, in PEM",
+                _("Give the key that the certificate was requested with, in PEM"),
                 "key",
             )
         ]
@@ -101,16 +104,19 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
 def _not_pem(data: bytes, file: str, holds: str, convert: str) -> Problem | None:
     where = PLACES[file]
     if not data.strip():
-        return Problem("it is empty", where, f"Put {holds} in PEM there", file)
+        return Problem(_("it is empty"), where, _("Put {holds} in PEM there", holds=holds), file)
     if _BEGIN in data:
         return None
     if data[0] == _ASN1_SEQUENCE and not data.isascii():
-        what, remedy = "it is binary (DER or PKCS#12), not PEM", f"Convert it: {convert}"
+        what, remedy = (
+            _("it is binary (DER or PKCS#12), not PEM"),
+            _("Convert it: {convert}", convert=convert),
+        )
     elif b"\0" in data or not _is_text(data):
-        what, remedy = "it is a binary file, not PEM", f"Put {holds} in PEM there"
+        what, remedy = _("it is a binary file, not PEM"), _("Put {holds} in PEM there", holds=holds)
     else:
-        what = "it holds no PEM block ('-----BEGIN …')"
-        remedy = f"Put {holds} in PEM there"
+        what = _("it holds no PEM block ('-----BEGIN …')")
+        remedy = _("Put {holds} in PEM there", holds=holds)
     return Problem(what, where, remedy, file)
 
 

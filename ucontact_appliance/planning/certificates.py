@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+from ucontact_appliance.language.messages import _
+
 # CA/Browser Forum baseline requirements 6.1.5: what browsers accept.
 _LEAST_RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -104,12 +106,16 @@ def has_broken_hash(certificate: x509.Certificate) -> bool:
 def weak_key(key: PublicKeyTypes) -> str:
     """Why browsers refuse this kind of key; empty when they take it."""
     if isinstance(key, rsa.RSAPublicKey):
-        return f"its RSA key has only {key.key_size} bits" if key.key_size < _LEAST_RSA_BITS else ""
+        return (
+            _("its RSA key has only {key_size} bits", key_size=key.key_size)
+            if key.key_size < _LEAST_RSA_BITS
+            else ""
+        )
     if isinstance(key, ec.EllipticCurvePublicKey):
         if isinstance(key.curve, _CURVES):
             return ""
-        return f"its key is on the curve {key.curve.name}, which browsers do not take"
-    return "its key is neither RSA nor ECDSA; browsers take no other"
+        return _("its key is on the curve {name}, which browsers do not take", name=key.curve.name)
+    return _("its key is neither RSA nor ECDSA; browsers take no other")
 
 
 def days_left(certificate: x509.Certificate, now: datetime) -> float:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.certificate_files import (
     PLACES,
     Problem,
@@ -56,9 +57,9 @@ def judge_served(
     except (ValueError, UnsupportedAlgorithm):
         return (
             Problem(
-                "no private key can be read from it",
+                _("no private key can be read from it"),
                 PLACES["key"],
-                "Lay it down again by an install",
+                _("Lay it down again by an install"),
                 "key",
             ),
         )
@@ -98,18 +99,28 @@ def _judge_match(
     if matching:
         return False, [
             Problem(
-                f"wrong order: the key belongs to certificate {matching[0] + 1} of "
-                f"{len(certificates)}, and the server's certificate must come first",
+                _(
+                    "wrong order: the key belongs to certificate {matching} of {count}, and the "
+                    "server's certificate must come first",
+                    matching=matching[0] + 1,
+                    count=len(certificates),
+                ),
                 _place(matching[0], certificates),
-                "Put the server's certificate first, then each certificate's issuer",
+                _("Put the server's certificate first, then each certificate's issuer"),
                 "chain",
             )
         ]
     return True, [
         Problem(
-            f"the key does not belong to the certificate of {_title(certificates[0])}",
+            _(
+                "the key does not belong to the certificate of {title}",
+                title=_title(certificates[0]),
+            ),
             PLACES["key"],
-            "Give the key that this certificate was requested with, or ask for a new certificate",
+            _(
+                "Give the key that this certificate was requested with, or ask for a new "
+                "certificate"
+            ),
             "key",
         )
     ]
@@ -123,9 +134,9 @@ def _judge_links(
     if is_self_signed(leaf):
         return [
             Problem(
-                "the server's certificate is self-signed; no browser trusts it",
+                _("the server's certificate is self-signed; no browser trusts it"),
                 _place(0, certificates),
-                "Use a certificate authority's, or 'source: private-ca'",
+                _("Use a certificate authority's, or 'source: private-ca'"),
                 "chain",
             )
         ]
@@ -136,11 +147,14 @@ def _judge_links(
         elsewhere = any(is_issued_by(certificate, other) for other in certificates)
         problems.append(
             Problem(
-                "wrong order: its issuer is in the file, but not right after it"
+                _("wrong order: its issuer is in the file, but not right after it")
                 if elsewhere
-                else f"the next certificate did not issue it; {_issuer(certificate)} is missing",
+                else _(
+                    "the next certificate did not issue it; {issuer} is missing",
+                    issuer=_issuer(certificate),
+                ),
                 _place(n, certificates),
-                "Put the server's certificate first, then each certificate's issuer",
+                _("Put the server's certificate first, then each certificate's issuer"),
                 "chain",
             )
         )
@@ -175,19 +189,28 @@ def _missing_intermediate(
     last: x509.Certificate, certificates: Sequence[x509.Certificate]
 ) -> Problem:
     return Problem(
-        f"the chain ends at a certificate issued by {_issuer(last)}, which is not known here",
+        _(
+            "the chain ends at a certificate issued by {issuer}, which is not known here",
+            issuer=_issuer(last),
+        ),
         _place(len(certificates) - 1, certificates),
-        "Add the missing intermediate at the end of the chain, or name your authority's root "
-        "as 'certificate.ca'",
+        _(
+            "Add the missing intermediate at the end of the chain, or name your "
+            "authority's root as 'certificate.ca'"
+        ),
         "chain",
     )
 
 
 def _no_root(first: x509.Certificate) -> Problem:
     return Problem(
-        f"it holds no root: {_title(first)} is itself issued by {_issuer(first)}",
+        _(
+            "it holds no root: {title} is itself issued by {issuer}",
+            title=_title(first),
+            issuer=_issuer(first),
+        ),
         PLACES["ca"],
-        "Put intermediates at the end of the chain, and only your authority's root here",
+        _("Put intermediates at the end of the chain, and only your authority's root here"),
         "ca",
     )
 
@@ -198,30 +221,40 @@ def _judge_issuer(n: int, certificates: Sequence[x509.Certificate]) -> list[Prob
     try:
         constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         if not constraints.ca:
-            why = "it is no certificate authority's"
+            why = _("it is no certificate authority's")
         elif constraints.path_length is not None and n - 1 > constraints.path_length:
-            why = f"it allows {constraints.path_length} intermediates below it, and there are more"
+            why = _(
+                "it allows {path_length} intermediates below it, and there are more",
+                path_length=constraints.path_length,
+            )
     except x509.ExtensionNotFound:
-        why = "it is no certificate authority's (no basic constraints)"
+        why = _("it is no certificate authority's (no basic constraints)")
     if not why:
         return []
     return [
         Problem(
-            f"{why}, but the one before it was issued by it",
+            _("{why}, but the one before it was issued by it", why=why),
             _place(n, certificates),
-            "Get the intermediates from your certificate authority again",
+            _("Get the intermediates from your certificate authority again"),
             "chain",
         )
     ]
 
 
 def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
-    where = f"{PLACES['chain']}, the server's certificate"
+    where = _("{chain}, the server's certificate", chain=PLACES["chain"])
     problems = [
         Problem(
-            f"it does not speak for {name}; it speaks for {', '.join(names_of(leaf)) or 'nothing'}",
+            _(
+                "it does not speak for {name}; it speaks for {names_of}",
+                name=name,
+                names_of=joined(", ", names_of(leaf)) or _("nothing"),
+            ),
             where,
-            f"Ask your certificate authority for a certificate with {name} as alternative name",
+            _(
+                "Ask your certificate authority for a certificate with {name} as alternative name",
+                name=name,
+            ),
             "chain",
         )
         for name in names
@@ -234,9 +267,9 @@ def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
     if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}:
         problems.append(
             Problem(
-                "it is not for servers (no serverAuth in its extended key usage)",
+                _("it is not for servers (no serverAuth in its extended key usage)"),
                 where,
-                "Ask your certificate authority for a web server's certificate",
+                _("Ask your certificate authority for a web server's certificate"),
                 "chain",
             )
         )
@@ -245,35 +278,44 @@ def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
 
 def _judge_each(certificates: Sequence[x509.Certificate], now: datetime) -> list[Problem]:
     problems: list[Problem] = []
-    renew = "Renew it at your certificate authority"
+    renew = _("Renew it at your certificate authority")
     for n, certificate in enumerate(certificates):
         where = _place(n, certificates)
         if now >= certificate.not_valid_after_utc:
             ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-            problems.append(Problem(f"it expired on {ended}", where, renew, "chain"))
+            problems.append(Problem(_("it expired on {ended}", ended=ended), where, renew, "chain"))
         if now < certificate.not_valid_before_utc:
-            begins = f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-            remedy = "Wait until then, or set this machine's clock if it is wrong"
-            problems.append(Problem(f"it is not valid before {begins}", where, remedy, "chain"))
+            begins = _(
+                "{not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
+                not_valid_before_utc=certificate.not_valid_before_utc,
+            )
+            remedy = _("Wait until then, or set this machine's clock if it is wrong")
+            problems.append(
+                Problem(_("it is not valid before {begins}", begins=begins), where, remedy, "chain")
+            )
         weakness = weak_key(certificate.public_key())
         if weakness:
-            remedy = "Ask for a certificate with a new key: RSA of 2048 bits or more, or P-256"
+            remedy = _("Ask for a certificate with a new key: RSA of 2048 bits or more, or P-256")
             problems.append(Problem(weakness, where, remedy, "chain"))
         # A root's own signature proves nothing and is checked by nobody.
         if not is_self_signed(certificate) and has_broken_hash(certificate):
-            problems.append(Problem("it is signed with SHA-1 or MD5", where, renew, "chain"))
+            problems.append(Problem(_("it is signed with SHA-1 or MD5"), where, renew, "chain"))
     return problems
 
 
 def _title(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string() or ", ".join(names_of(certificate)) or "no name"
+    return certificate.subject.rfc4514_string() or ", ".join(names_of(certificate)) or _("no name")
 
 
 def _issuer(certificate: x509.Certificate) -> str:
-    return certificate.issuer.rfc4514_string() or "an issuer without a name"
+    return certificate.issuer.rfc4514_string() or _("an issuer without a name")
 
 
 def _place(n: int, certificates: Sequence[x509.Certificate]) -> str:
-    return (
-        f"{PLACES['chain']}, certificate {n + 1} of {len(certificates)} ({_title(certificates[n])})"
+    return _(
+        "{chain}, certificate {n} of {count} ({title})",
+        chain=PLACES["chain"],
+        n=n + 1,
+        count=len(certificates),
+        title=_title(certificates[n]),
     )

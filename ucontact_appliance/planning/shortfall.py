@@ -12,6 +12,7 @@ from enum import Enum
 
 from pydantic import BaseModel, ConfigDict
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.capacity import Basis, basis, telephony_server
 from ucontact_appliance.planning.demand import (
     calls_carried,
@@ -71,15 +72,25 @@ def _asterisk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfal
         id="asterisk",
         host=host.name,
         weight=Weight.WARNS,
-        what=f"one Asterisk is planned for {server.ceiling_calls} calls at the same time at most, "
-        f"not {calls}",
-        needed=f"{calls} calls",
-        there=f"{server.ceiling_calls} calls ({server.measured_calls} were measured)",
+        what=_(
+            "one Asterisk is planned for {ceiling_calls} calls at the same time at most, "
+            "not {calls}",
+            ceiling_calls=server.ceiling_calls,
+            calls=calls,
+        ),
+        needed=_("{calls} calls", calls=calls),
+        there=_(
+            "{ceiling_calls} calls ({measured_calls} were measured)",
+            ceiling_calls=server.ceiling_calls,
+            measured_calls=server.measured_calls,
+        ),
         ways_out=(
-            f"plan for {_agents_for(server.ceiling_calls)} agents",
-            f"make {sites} sites of it, each with its own telephony server",
-            "wait for a version that supports several telephony servers in one site: this one does "
-            "not",
+            _("plan for {agents_for} agents", agents_for=_agents_for(server.ceiling_calls)),
+            _("make {sites} sites of it, each with its own telephony server", sites=sites),
+            _(
+                "wait for a version that supports several telephony servers in one site: "
+                "this one does not"
+            ),
         ),
     )
 
@@ -94,14 +105,17 @@ def _memory(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall 
         id="memory",
         host=host.name,
         weight=Weight.REFUSES,
-        what="too little memory for its roles",
-        needed=f"{needed} MB",
-        there=f"{iron.memory_mb} MB",
+        what=_("too little memory for its roles"),
+        needed=_("{needed} MB", needed=needed),
+        there=_("{memory_mb} MB", memory_mb=iron.memory_mb),
         ways_out=(
-            f"give {host.name} {needed - iron.memory_mb} MB more",
+            _("give {name} {needed} MB more", name=host.name, needed=needed - iron.memory_mb),
             _apart(plan, host),
-            "let fewer agents work at the same time: each takes "
-            f"{_memory_of_an_agent():.1f} MB on the telephony server",
+            _(
+                "let fewer agents work at the same time: each takes {memory_of_an_agent:.1f} "
+                "MB on the telephony server",
+                memory_of_an_agent=_memory_of_an_agent(),
+            ),
         ),
     )
 
@@ -109,14 +123,16 @@ def _memory(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall 
 def _apart(plan: Plan, host: PlannedHost) -> str:
     """Another server for one of its roles, where it has several; the next size has one more."""
     if len(host.roles) == 1:
-        return f"put {host.roles[0].value} on a larger server"
+        return _("put {value} on a larger server", value=host.roles[0].value)
     larger = next((row for row in sizes() if len(row.groups) > len(plan.hosts)), None)
     if larger is None:
-        return f"put {host.roles[-1].value} on a server of its own"
+        return _("put {value} on a server of its own", value=host.roles[-1].value)
     least = min(row.below for row in sizes() if row.below and row.below > plan.agents)
-    return (
-        f"take {len(larger.groups)} servers, as a {larger.size.value} site has: plan for "
-        f"{least} agents"
+    return _(
+        "take {count} servers, as a {value} site has: plan for {least} agents",
+        count=len(larger.groups),
+        value=larger.size.value,
+        least=least,
     )
 
 
@@ -135,14 +151,17 @@ def _processor(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfa
         id="processor",
         host=host.name,
         weight=Weight.WARNS,
-        what=f"the processor carries {calls} recorded calls at the same time, not "
-        f"{plan.tuning.telephony.max_calls}",
-        needed=f"{needed:.1f} cores",
-        there=f"{iron.threads} cores",
+        what=_(
+            "the processor carries {calls} recorded calls at the same time, not {max_calls}",
+            calls=calls,
+            max_calls=plan.tuning.telephony.max_calls,
+        ),
+        needed=_("{needed:.1f} cores", needed=needed),
+        there=_("{threads} cores", threads=iron.threads),
         ways_out=(
-            f"give {host.name} {math.ceil(needed)} cores",
-            f"plan for {_agents_for(calls)} agents",
-            "make two sites of it, each with its own telephony server",
+            _("give {name} {ceil} cores", name=host.name, ceil=math.ceil(needed)),
+            _("plan for {agents_for} agents", agents_for=_agents_for(calls)),
+            _("make two sites of it, each with its own telephony server"),
         ),
     )
 
@@ -159,14 +178,24 @@ def _disk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | 
         id="disk",
         host=host.name,
         weight=Weight.WARNS,
-        what=f"the disk is full after {int(free / a_day)} days of recordings, and "
-        f"{site.recordings.retention_days} are to be kept",
-        needed=f"{needed / 1000:.1f} GB free on /var",
-        there=f"{free / 1000:.1f} GB",
+        what=_(
+            "the disk is full after {free} days of recordings, and {retention_days} are to be kept",
+            free=int(free / a_day),
+            retention_days=site.recordings.retention_days,
+        ),
+        needed=_("{needed:.1f} GB free on /var", needed=needed / 1000),
+        there=_("{free:.1f} GB", free=free / 1000),
         ways_out=(
-            f"give /var on {host.name} {(needed - free) / 1000:.1f} GB more",
-            f"keep recordings for {max(1, int(free / a_day))} days (recordings.retention_days)",
-            f"plan for {max(1, int(site.agents * free / needed))} agents",
+            _(
+                "give /var on {name} {needed:.1f} GB more",
+                name=host.name,
+                needed=(needed - free) / 1000,
+            ),
+            _(
+                "keep recordings for {value} days (recordings.retention_days)",
+                value=max(1, int(free / a_day)),
+            ),
+            _("plan for {value} agents", value=max(1, int(site.agents * free / needed))),
         ),
     )
 
@@ -182,14 +211,20 @@ def _rtp(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | N
         id="rtp",
         host=host.name,
         weight=Weight.WARNS,
-        what=f"the RTP ports hold {calls} bridged calls, not {made.max_calls}",
-        needed=f"{made.max_calls * factors['least_ports_per_call']} ports",
-        there=f"{made.rtp_end - made.rtp_start + 1} ports",
+        what=_(
+            "the RTP ports hold {calls} bridged calls, not {max_calls}",
+            calls=calls,
+            max_calls=made.max_calls,
+        ),
+        needed=_("{max_calls} ports", max_calls=made.max_calls * factors["least_ports_per_call"]),
+        there=_("{rtp_end} ports", rtp_end=made.rtp_end - made.rtp_start + 1),
         ways_out=(
-            f"plan for {_agents_for(calls)} agents",
-            "make two sites of it, each with its own telephony server",
-            "let agents be where the servers are (network.profile: lan), so that no port is taken "
-            "by a relay, and accept that the last calls of a peak are refused",
+            _("plan for {agents_for} agents", agents_for=_agents_for(calls)),
+            _("make two sites of it, each with its own telephony server"),
+            _(
+                "let agents be where the servers are (network.profile: lan), so that no port "
+                "is taken by a relay, and accept that the last calls of a peak are refused"
+            ),
         ),
     )
 
@@ -206,13 +241,17 @@ def _relays(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall 
         id="relays",
         host=host.name,
         weight=Weight.WARNS,
-        what=f"TURN relays for {agents} agents at the same time, not {site.agents}",
-        needed=f"{needed} ports",
-        there=f"{there} ports",
+        what=_(
+            "TURN relays for {agents} agents at the same time, not {agents2}",
+            agents=agents,
+            agents2=site.agents,
+        ),
+        needed=_("{needed} ports", needed=needed),
+        there=_("{there} ports", there=there),
         ways_out=(
-            "nothing, where no more than that many agents work from behind a relay",
-            f"plan for {agents} agents",
-            "make two sites of it, each with its own telephony server",
+            _("nothing, where no more than that many agents work from behind a relay"),
+            _("plan for {agents} agents", agents=agents),
+            _("make two sites of it, each with its own telephony server"),
         ),
     )
 

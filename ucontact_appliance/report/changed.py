@@ -10,11 +10,14 @@ from typing import Any
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.findings.changes import BLOCKED, QUIET, Change, Changes, Kind
 from ucontact_appliance.findings.document import changes_part, verdict_of
-from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.messages import Message, _, joined, ngettext
+from ucontact_appliance.language.words import counted as number
+from ucontact_appliance.language.words import word
 from ucontact_appliance.report.states import counted
 
 
-def folded(changes: Changes) -> tuple[list[Change], list[str]]:
+def folded(changes: Changes) -> tuple[list[Change], list[Message]]:
     """The changes to tell one by one, and a line for each heap of the others."""
     behind: Counter[str] = Counter()
     quiet: Counter[str] = Counter()
@@ -23,62 +26,78 @@ def folded(changes: Changes) -> tuple[list[Change], list[str]]:
         if change.now == BLOCKED and change.blocked_by:
             behind[change.blocked_by] += 1
         elif change.before == BLOCKED and change.now in QUIET:
-            quiet["no longer blocked"] += 1
+            quiet[_("no longer blocked")] += 1
         elif change.kind is Kind.NEW and change.now in QUIET:
-            quiet["new, and nothing wrong"] += 1
+            quiet[_("new, and nothing wrong")] += 1
         else:
             told.append(change)
-    lines = [f"{_checks(count)} behind {cause}: not judged" for cause, count in behind.items()]
-    return told, lines + [f"{_checks(count)}: {what}" for what, count in quiet.items()]
+    lines = [_behind(count, cause) for cause, count in behind.items()]
+    return told, lines + [_heap(count, what) for what, count in quiet.items()]
 
 
-def _checks(count: int) -> str:
-    return f"{count} check{'' if count == 1 else 's'}"
+def _behind(count: int, cause: str) -> Message:
+    return ngettext(
+        "{count} check behind {cause}: not judged",
+        "{count} checks behind {cause}: not judged",
+        count,
+        cause=cause,
+    )
 
 
-def since(changes: Changes) -> str:
+def _heap(count: int, what: str) -> Message:
+    return ngettext("{count} check: {what}", "{count} checks: {what}", count, what=what)
+
+
+def since(changes: Changes) -> Message:
     """The sentence before the changes."""
     if changes.since is None:
-        return "no earlier run to compare with: everything is new"
+        return _("no earlier run to compare with: everything is new")
     if not changes.rows:
-        return f"nothing changed since {moment(changes.since)}"
-    return f"changed since {moment(changes.since)}:"
+        return _("nothing changed since {time}", time=moment(changes.since))
+    return _("changed since {time}:", time=moment(changes.since))
 
 
-def summary(findings: Sequence[Finding]) -> str:
+def summary(findings: Sequence[Finding]) -> Message:
     """All findings in numbers: `148 pass, 1 warn, 4 skip`."""
     counts = counted(findings)
-    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no checks"
+    return joined(", ", (number(count, state) for state, count in counts.items() if count)) or _(
+        "no checks"
+    )
 
 
-def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> str:
+def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> Message:
     """What a mail is about, in one line: the verdict over all, and how much is worse or better."""
     kinds = Counter(change.kind for change in folded(changes)[0])
-    told = ", ".join(f"{kinds[kind]} {kind.value}" for kind in Kind if kinds[kind])
+    told = joined(", ", (number(kinds[kind], kind.value) for kind in Kind if kinds[kind]))
     verdict = verdict_of(findings).value.upper()
-    return f"uContact {site}: {verdict}, {told or 'as it is now'}"
+    return _(
+        "uContact {site}: {verdict}, {changes}",
+        site=site,
+        verdict=word(verdict),
+        changes=told or _("as it is now"),
+    )
 
 
 def body_text(
-    site: str, changes: Changes, findings: Sequence[Finding], speak: Language = ENGLISH
+    site: str, changes: Changes, findings: Sequence[Finding], translate: Translate = english
 ) -> str:
     """A mail's text: what changed, each with its remedy, and the numbers over all.
 
     `changes` are said in the language already; what stands around them is said here.
     """
     told, heaps = folded(changes)
-    parts = [f"{site}: {speak.text(since(changes))}"]
+    parts = [f"{site}: {translate(since(changes))}"]
     for change in told:
-        states = (speak.text(state) for state in (change.before, change.now) if state)
-        kind, on = speak.text(change.kind.value), speak.text("on")
+        states = (translate(word(state)) for state in (change.before, change.now) if state)
+        kind, on = translate(word(change.kind.value)), translate(_("on"))
         lines = [f"{kind}: {change.id} {on} {change.host} ({' -> '.join(states)})", change.title]
         if change.observed:
-            lines.append(f"{speak.text('observed')}: {change.observed}")
+            lines.append(f"{translate(_('observed'))}: {change.observed}")
         if change.remedy and change.now not in QUIET:
-            lines.append(f"{speak.text('remedy')}:   {change.remedy}")
+            lines.append(f"{translate(_('remedy'))}:   {change.remedy}")
         parts.append("\n  ".join(lines))
-    parts += ["\n".join(map(speak.text, heaps))] if heaps else []
-    parts.append(speak.text(f"in all: {summary(findings)}"))
+    parts += ["\n".join(map(translate, heaps))] if heaps else []
+    parts.append(translate(_("in all: {summary}", summary=summary(findings))))
     return "\n\n".join(parts) + "\n"
 
 

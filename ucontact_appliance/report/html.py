@@ -11,7 +11,9 @@ from datetime import datetime, timezone
 from markupsafe import Markup, escape
 
 from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.messages import Message, _, ngettext
+from ucontact_appliance.language.words import word
 from ucontact_appliance.report import parts
 from ucontact_appliance.report.known import STATUSES as FLAWS
 from ucontact_appliance.report.model import Report
@@ -19,51 +21,61 @@ from ucontact_appliance.templating import environment
 
 # What a verdict over a requirement is called on the page, in reading order.
 VERDICTS = {
-    "pass": "met",
-    "partial": "met as far as seen",
-    "attested": "met by a person's word",
-    "warn": "met with a remark",
-    "waived": "not met, and waived",
-    "fail": "not met",
-    "error": "could not be judged",
-    "skip": "not verifiable here",
-    "manual": "for a person to look at",
+    "pass": _("met"),
+    "partial": _("met as far as seen"),
+    "attested": _("met by a person's word"),
+    "warn": _("met with a remark"),
+    "waived": _("not met, and waived"),
+    "fail": _("not met"),
+    "error": _("could not be judged"),
+    "skip": _("not verifiable here"),
+    "manual": _("for a person to look at"),
 }
-STATUSES = {"effective": "effective", "retired": "retired", "past-support": "past support"}
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
+STATUSES = {"effective": _("effective"), "retired": _("retired"), "past-support": _("past support")}
+_DATES = (
+    _("{day} January {year}"),
+    _("{day} February {year}"),
+    _("{day} March {year}"),
+    _("{day} April {year}"),
+    _("{day} May {year}"),
+    _("{day} June {year}"),
+    _("{day} July {year}"),
+    _("{day} August {year}"),
+    _("{day} September {year}"),
+    _("{day} October {year}"),
+    _("{day} November {year}"),
+    _("{day} December {year}"),
 )
-DATES = tuple(f"{{0}} {month} {{1}}" for month in _MONTHS)
-
+SIZES = {
+    "small": _("small site"),
+    "medium": _("medium site"),
+    "big": _("big site"),
+}
 
 # The report in a sentence, by the worst verdict over a requirement.
 HEADLINES = {
-    "fail": "Not every requirement is met",
-    "error": "Not every requirement could be judged",
-    "waived": "Every requirement that could be verified is met, but for what is waived",
-    "warn": "Every requirement that could be verified is met, with remarks",
-    "partial": "Every requirement that could be verified is met",
-    "attested": "Every requirement that could be verified is met",
-    "pass": "Every requirement that could be verified is met",
+    "fail": _("Not every requirement is met"),
+    "error": _("Not every requirement could be judged"),
+    "waived": _("Every requirement that could be verified is met, but for what is waived"),
+    "warn": _("Every requirement that could be verified is met, with remarks"),
+    "partial": _("Every requirement that could be verified is met"),
+    "attested": _("Every requirement that could be verified is met"),
+    "pass": _("Every requirement that could be verified is met"),
 }
-NOTHING = "Nothing could be verified"
-OWN = "The appliance's own requirements"
+NOTHING = _("Nothing could be verified")
+OWN = _("The appliance's own requirements")
 # How many requirements are what, in parts to be joined.
-_MET = "%s of %s requirements are met"
-_LEFT = "%s for a person to look at"
 _OTHERS = {
-    "partial": "%s of them as far as it can be seen from here",
-    "attested": "%s of them by a person's word",
-    "fail": "%s not met",
-    "waived": "%s not met, and waived",
-    "error": "%s could not be judged",
+    "partial": _("{count} of them as far as it can be seen from here"),
+    "attested": _("{count} of them by a person's word"),
+    "fail": _("{count} not met"),
+    "waived": _("{count} not met, and waived"),
+    "error": _("{count} could not be judged"),
 }
-PARTS = (_MET, *_OTHERS.values(), _LEFT)
 METHODS = {
-    "probed": "probed live at",
-    "read": "read from a file at",
-    "attested": "attested at",
+    "probed": _("probed live at"),
+    "read": _("read from a file at"),
+    "attested": _("attested at"),
 }
 _CODE = re.compile("`([^`]+)`")
 Tally = tuple[tuple[str, int], ...]  # numbers by verdict, in reading order, zeros left out
@@ -87,29 +99,35 @@ class Here:
     versions: tuple[Finding, ...]
 
 
-def to_html(report: Report, words: Language = ENGLISH, tongue: str = "en") -> str:
+def to_html(report: Report, translate: Translate = english, language: str = "en") -> str:
     """The page; every value is escaped.
 
-    `words` says the page's own words, `tongue` names their language (ISO 639-1); what the report
-    holds is in that language already (`report.translated.said_report`).
+    `translate` is for the page's own words, `language` names their language (ISO 639-1). What the
+    report holds is in that language already (`report.translated.translated_report`).
     """
-    jinja = environment("report", html=True)
+    jinja = environment("report", html=True, extensions=["jinja2.ext.i18n"])
+    jinja.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: translate(_(text)),
+        ngettext=lambda one, many, count: translate(ngettext(one, many, count)),
+        newstyle=True,
+    )
     jinja.filters["coded"] = coded
+    jinja.globals |= {"translate": translate, "word": word}
     counts = Counter(assessment.verdict for assessment in report.assessments)
     return jinja.get_template("report.html.j2").render(
         report=report,
-        t=words.text,
-        tongue=tongue,
-        time=spoken(report.time, words),
+        language=language,
+        time=long_date(report.time, translate),
         verdicts=VERDICTS,
         statuses=STATUSES,
         methods=METHODS,
         flaw_statuses=FLAWS,
+        sizes=SIZES,
         headline=headline(counts),
         sentence=sentence(counts, len(report.assessments)),
         counts=counts,
         check_counts=Counter(finding.verdict.value for finding in report.findings),
-        tallies=_tallies(report, words),
+        tallies=_tallies(report, translate),
         by_host={host.name: _here(report, host.name) for host in report.hosts},
         retired=parts.retired(report),
         old=parts.past_support(report.findings),
@@ -136,19 +154,19 @@ def headline(counts: Mapping[str, int]) -> Headline:
     return Headline("skip", NOTHING)
 
 
-def sentence(counts: Mapping[str, int], of: int) -> tuple[str, ...]:
+def sentence(counts: Mapping[str, int], of: int) -> tuple[Message, ...]:
     """How many of so many requirements are what, in parts to be joined."""
     met = sum(counts.get(one, 0) for one in ("pass", "partial", "warn", "attested"))
-    told = [part % counts[one] for one, part in _OTHERS.items() if counts.get(one)]
+    told = [part.filled(count=counts[one]) for one, part in _OTHERS.items() if counts.get(one)]
     left = counts.get("manual", 0) + counts.get("skip", 0)
-    last = [_LEFT % left] if left else []
-    return (_MET % (met, of), *told, *last)
+    last = [_("{count} for a person to look at", count=left)] if left else []
+    return (_("{met} of {count} requirements are met", met=met, count=of), *told, *last)
 
 
-def spoken(time: str, words: Language = ENGLISH) -> str:
+def long_date(time: str, translate: Translate = english) -> str:
     """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
     moment = datetime.fromisoformat(time).astimezone(timezone.utc)
-    day = words.text(DATES[moment.month - 1].format(moment.day, moment.year))
+    day = translate(_DATES[moment.month - 1].filled(day=moment.day, year=moment.year))
     return f"{day}, {moment:%H:%M} UTC"
 
 
@@ -157,11 +175,11 @@ def _tally(verdicts: Iterable[str]) -> Tally:
     return tuple((verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
 
 
-def _tallies(report: Report, words: Language) -> list[tuple[str, str, Tally]]:
+def _tallies(report: Report, translate: Translate) -> list[tuple[str, str, Tally]]:
     """The appliance's own requirements, then each framework: name, anchor, numbers."""
     own = _tally(a.verdict for a in report.assessments)
     return [
-        (words.text(OWN), "overview", own),
+        (translate(OWN), "overview", own),
         *(
             (
                 f"{one.framework.title} {one.framework.version}",

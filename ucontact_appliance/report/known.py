@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timezone
 
+from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.report.vulnerabilities import (
     Judged,
     KnownToday,
@@ -17,14 +18,14 @@ from ucontact_appliance.report.vulnerabilities import (
     Vulnerability,
 )
 
-TITLE = "Known vulnerabilities"
-NO_FEED = "No feed was given, so nothing is known of them:"
+TITLE = _("Known vulnerabilities")
+NO_FEED = _("No feed was given, so nothing is known of them:")
 GIVE_A_FEED = "ucontact report --feed FILE"
 # What a status means to whoever keeps the server.
-STATUSES: dict[Status, str] = {
-    "fixed-in": "a fix is not installed",
-    "open": "no fix yet",
-    "undetermined": "undetermined",
+STATUSES: dict[Status, Message] = {
+    "fixed-in": _("a fix is not installed"),
+    "open": _("no fix yet"),
+    "undetermined": _("undetermined"),
 }
 
 
@@ -62,7 +63,7 @@ class Flaw:
     def word(self) -> str:
         """The feed's word in one line: status, fix, urgency, scope, advisory."""
         one = self.first
-        parts = [STATUSES[one.status]]
+        parts: list[str] = [STATUSES[one.status]]
         if one.fixed_version:
             parts.append(f"fixed in {one.source} {one.fixed_version}")
         if one.urgency:

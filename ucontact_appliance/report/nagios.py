@@ -12,7 +12,8 @@ from enum import IntEnum
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.findings.changes import state_of
-from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.states import counted
 
 _SERVICE = "UCONTACT"
@@ -39,7 +40,7 @@ def status_of(findings: Sequence[Finding]) -> Status:
     return Status.WARNING if counts["warn"] else Status.OK
 
 
-def to_line(findings: Sequence[Finding], seconds: float, speak: Language = ENGLISH) -> str:
+def to_line(findings: Sequence[Finding], seconds: float, translate: Translate = english) -> str:
     """The line, without its line feed; `seconds` is how long the run took.
 
     `findings` are said in the language already. The status and the performance data are the
@@ -47,31 +48,35 @@ def to_line(findings: Sequence[Finding], seconds: float, speak: Language = ENGLI
     """
     counts = counted(findings)
     parts = []
-    for state, what in (("fail", "failed"), ("error", "not carried out"), ("warn", "warned")):
+    for state, what in (
+        ("fail", _("failed")),
+        ("error", _("not carried out")),
+        ("warn", _("warned")),
+    ):
         named = [finding for finding in findings if state_of(finding) == state]
         if state == "warn" and counts["blocked"]:
-            parts.append(f"{counts['blocked']} {speak.text('behind them not judged')}")
+            parts.append(translate(_("{count} behind them not judged", count=counts["blocked"])))
         if named:
-            parts.append(f"{len(named)} {speak.text(what)}: {_causes(named, speak)}")
+            parts.append(f"{len(named)} {translate(what)}: {_causes(named, translate)}")
     if counts["waived"]:
-        parts.append(f"{counts['waived']} {speak.text('waived')}")
+        parts.append(f"{counts['waived']} {translate(_('waived'))}")
     if not parts or not (counts["fail"] or counts["error"]):
-        parts.append(f"{counts['pass']} {speak.text('passed')}")
+        parts.append(f"{counts['pass']} {translate(_('passed'))}")
     return f"{_SERVICE} {status_of(findings).name} - {'; '.join(parts)} | {_data(counts, seconds)}"
 
 
-def trouble_line(error: ApplianceError, speak: Language = ENGLISH) -> str:
+def trouble_line(error: ApplianceError, translate: Translate = english) -> str:
     """The line for what kept the checks from being run."""
-    what = speak.text(error.what)
+    what = translate(error.what)
     text = f"{what}: {error.evidence}" if error.evidence else what
     return f"{_SERVICE} {Status.UNKNOWN.name} - {_plain(text, 2 * _LONGEST)}"
 
 
-def _causes(findings: Sequence[Finding], speak: Language) -> str:
-    on = speak.text("on")
+def _causes(findings: Sequence[Finding], translate: Translate) -> str:
+    on = translate(_("on"))
     told = [f"{f.id} {on} {f.host} ({_plain(f.observed)})" for f in findings[:_NAMED]]
     more = len(findings) - len(told)
-    return ", ".join(told) + (f" {speak.text(f'and {more} more')}" if more else "")
+    return ", ".join(told) + (f" {translate(_('and {count} more', count=more))}" if more else "")
 
 
 def _plain(text: str, longest: int = _LONGEST) -> str:

@@ -15,111 +15,119 @@ import typst
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.findings.changes import state_of
-from ucontact_appliance.language.catalogue import ENGLISH, Language
+from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.messages import Message, _
+from ucontact_appliance.language.words import word
 from ucontact_appliance.report import parts
 from ucontact_appliance.report.controls import ControlAssessment
 from ucontact_appliance.report.exhibits import Exhibit
-from ucontact_appliance.report.html import METHODS, STATUSES, VERDICTS, headline, spoken
+from ucontact_appliance.report.html import METHODS, SIZES, STATUSES, VERDICTS, headline, long_date
 from ucontact_appliance.report.known import GIVE_A_FEED, NO_FEED, TITLE, Flaw, flaws
 from ucontact_appliance.report.known import STATUSES as FLAWS
 from ucontact_appliance.report.model import Assessment, Report
+from ucontact_appliance.report.states import STATES
 from ucontact_appliance.report.text import clean
 from ucontact_appliance.report.vulnerabilities import Judged, KnownToday
 from ucontact_appliance.resources import TEMPLATES
 from ucontact_appliance.site.waivers import Attestation
 
 # Every fixed word of the document but its headline and date. `{0}` and `{1}` are filled in.
-WORDS: dict[str, str] = {
-    "language": "en",
-    "report": "Compliance report",
-    "contents": "Contents",
-    "page": "Page {0} of {1}",
-    "site": "Site",
-    "looked_at": "Looked at",
-    "size": "Size",
-    "agents": "{0}, {1} agents",
-    "judged_by": "Judged by",
-    "appliance": "uContact appliance {0}, {1} checks",
-    "met": "{0} of {1} requirements are met",
-    "of_them_partial": "{0} of them as far as it can be seen from here",
-    "of_them_attested": "{0} of them by a person's word",
-    "not_met": "{0} not met",
-    "not_met_waived": "{0} not met, and waived",
-    "not_judged": "{0} could not be judged",
-    "for_a_person": "{0} for a person to look at",
-    "checks_passed": "of {0} checks passed",
-    "attention": "What needs attention",
-    "no_attention": "No check asks for attention.",
-    "blocked_more": "Not judged, because they build on these: {0}. Mend these, and make the report "
-    "again.",
-    "waived": "What is waived",
-    "waived_note": "These checks did not pass, and the site's own file says why that is accepted, "
-    "and until when.",
-    "until": "until {0}",
-    "glance": "Requirements at a glance",
-    "frameworks": "Frameworks",
-    "frameworks_note": "Controls of others that touch this system, each shown by the same checks. "
-    "Who certifies a site decides; this is what was seen. The words are ours: the publisher's own "
-    "text is binding.",
-    "retired_since": "retired {0}",
-    "attested": "Attested",
-    "attested_by": "“{0}” {1}, {2}; counts until {3}.",
-    "aged": "Kept promises that have aged",
-    "aged_note": "These are delivered as they were specified. Retired means that browsers no "
-    "longer act on the control: it must not be counted as protection. Past support means that the "
-    "maker has ended standard support for versions that the specification names.",
-    "servers": "Servers and versions",
-    "server": "Server",
-    "address": "Address",
-    "carries": "Carries",
-    "system": "System",
-    "memory": "Memory",
-    "component": "Component",
+WORDS: Mapping[str, Message] = {
+    "report": _("Compliance report"),
+    "contents": _("Contents"),
+    "page": _("Page {0} of {1}"),
+    "site": _("Site"),
+    "looked_at": _("Looked at"),
+    "size": _("Size"),
+    "agents": _("{0}, {1} agents"),
+    "judged_by": _("Judged by"),
+    "appliance": _("uContact appliance {0}, {1} checks"),
+    "met": _("{0} of {1} requirements are met"),
+    "of_them_partial": _("{0} of them as far as it can be seen from here"),
+    "of_them_attested": _("{0} of them by a person's word"),
+    "not_met": _("{0} not met"),
+    "not_met_waived": _("{0} not met, and waived"),
+    "not_judged": _("{0} could not be judged"),
+    "for_a_person": _("{0} for a person to look at"),
+    "checks_passed": _("of {0} checks passed"),
+    "attention": _("What needs attention"),
+    "no_attention": _("No check asks for attention."),
+    "blocked_more": _(
+        "Not judged, because they build on these: {0}. Mend these, and make the report again."
+    ),
+    "waived": _("What is waived"),
+    "waived_note": _(
+        "These checks did not pass, and the site's own file says why that is accepted, "
+        "and until when."
+    ),
+    "until": _("until {0}"),
+    "glance": _("Requirements at a glance"),
+    "frameworks": _("Frameworks"),
+    "frameworks_note": _(
+        "Controls of others that touch this system, each shown by the same checks. Who "
+        "certifies a site decides; this is what was seen. The words are ours: the "
+        "publisher's own text is binding."
+    ),
+    "retired_since": _("retired {0}"),
+    "attested": _("Attested"),
+    "attested_by": _("“{0}” {1}, {2}; counts until {3}."),
+    "aged": _("Kept promises that have aged"),
+    "aged_note": _(
+        "These are delivered as they were specified. Retired means that browsers no longer "
+        "act on the control: it must not be counted as protection. Past support means that "
+        "the maker has ended standard support for versions that the specification names."
+    ),
+    "servers": _("Servers and versions"),
+    "server": _("Server"),
+    "address": _("Address"),
+    "carries": _("Carries"),
+    "system": _("System"),
+    "memory": _("Memory"),
+    "component": _("Component"),
     "flaws": TITLE,
-    "no_feed": f"{NO_FEED} {{0}}",
-    "feed": "Judged by {0} (written {1}, {2} days old, SHA-256 {3}).",
-    "feed_refused": "Refused as evidence: {0}",
-    "flaws_unjudged": "Not judged: {0}",
-    "flaws_found": "{0} packages judged, {1} open vulnerabilities with a fix that is not "
-    "installed, {2} without one, {3} undetermined.",
-    "installed": "Installed",
-    "status": "Status",
-    "fixed_in": "Fixed in",
-    "urgency": "Urgency",
+    "no_feed": NO_FEED + " {0}",
+    "feed": _("Judged by {0} (written {1}, {2} days old, SHA-256 {3})."),
+    "feed_refused": _("Refused as evidence: {0}"),
+    "flaws_unjudged": _("Not judged: {0}"),
+    "flaws_found": _(
+        "{0} packages judged, {1} open vulnerabilities with a fix that is not "
+        "installed, {2} without one, {3} undetermined."
+    ),
+    "installed": _("Installed"),
+    "status": _("Status"),
+    "fixed_in": _("Fixed in"),
+    "urgency": _("Urgency"),
     **{f"flaw.{key}": name for key, name in FLAWS.items()},
-    "detail": "Requirements in detail",
-    "check": "Check",
-    "verdict": "Verdict",
-    "observed": "Observed",
-    "required": "Required",
-    "remedy": "Remedy",
-    "reason": "Reason",
-    "serves": "Serves",
-    "severity": "severity {0}",
-    "person": "For a person",
-    "no_check": "No check of the appliance can see it.",
-    "limits": "Method, and what was not verified",
-    "method": "Every check looked at the running site while this report was made: from the "
-    "installing machine over the network as an agent's browser or phone would, and on the servers "
-    "by commands that only read, but for a small file that times the disks and is taken away. "
-    "A requirement is as good as its worst check. A check that builds on one which did not pass "
-    "is not judged, and leaves its requirement not judged too. A check "
-    "that can't see its subject from here says so and never counts as passed; a requirement with "
-    "such a check, or with a part that only a person can look at, is at best met as far as seen.",
-    "evidence": "Checks and evidence",
-    "evidence_note": "What each check saw, once, as it came back, with secrets taken out.",
-    "exhibit": "{0} {1}",
+    "detail": _("Requirements in detail"),
+    "check": _("Check"),
+    "verdict": _("Verdict"),
+    "observed": _("Observed"),
+    "required": _("Required"),
+    "remedy": _("Remedy"),
+    "reason": _("Reason"),
+    "serves": _("Serves"),
+    "severity": _("severity {0}"),
+    "person": _("For a person"),
+    "no_check": _("No check of the appliance can see it."),
+    "limits": _("Method, and what was not verified"),
+    "method": _(
+        "Every check looked at the running site while this report was made: from the "
+        "installing machine over the network as an agent's browser or phone would, and on "
+        "the servers by commands that only read, but for a small file that times the disks "
+        "and is taken away. A requirement is as good as its worst check. A check that "
+        "builds on one which did not pass is not judged, and leaves its requirement not "
+        "judged too. A check that can't see its subject from here says so and never counts "
+        "as passed; a requirement with such a check, or with a part that only a person can "
+        "look at, is at best met as far as seen."
+    ),
+    "evidence": _("Checks and evidence"),
+    "evidence_note": _("What each check saw, once, as it came back, with secrets taken out."),
+    "exhibit": _("{0} {1}"),
     **{f"method.{key}": name for key, name in METHODS.items()},
-    "same_answer": "The same answer as for {0}.",
-    "cut": "{0} more lines are in report.json.",
-    "builds_on": "not judged: it builds on {0}, which did not pass",
-    "state.pass": "pass",
-    "state.warn": "warn",
-    "state.fail": "fail",
-    "state.error": "error",
-    "state.skip": "skip",
-    "state.blocked": "blocked",
-    "state.waived": "waived",
+    "same_answer": _("The same answer as for {0}."),
+    "cut": _("{0} more lines are in report.json."),
+    "builds_on": _("not judged: it builds on {0}, which did not pass"),
+    **{f"state.{state}": word(state) for state in STATES},
     **{f"verdict.{key}": name for key, name in VERDICTS.items()},
     **{f"status.{key}": name for key, name in STATUSES.items()},
 }
@@ -131,27 +139,26 @@ _WIDTH = 2000
 _TEMPLATE = TEMPLATES / "report" / "report.typ"
 
 
-def to_pdf(report: Report, words: Mapping[str, str] = WORDS, speak: Language = ENGLISH) -> bytes:
+def to_pdf(report: Report, translate: Translate = english, language: str = "en") -> bytes:
     """The document, A4; the same report gives the same bytes with the same release of Typst.
 
-    `words` has every key of WORDS; `speak` says the headline, the month and severities. Nothing is
-    read but the template and the fonts in Typst's wheel. A character that these have no glyph for
-    is printed as an empty box.
+    `translate` is for the document's own words, `language` names their language (ISO 639-1).
+    Nothing is read but the template and the fonts in Typst's wheel. A character that these have no
+    glyph for is printed as an empty box.
     """
     return typst.compile(
         _TEMPLATE,
         root=_TEMPLATE.parent,
         ignore_system_fonts=True,
         format="pdf",
-        sys_inputs={"report": json.dumps(content(report, words, speak))},
+        sys_inputs={"report": json.dumps(content(report, translate, language))},
         timestamp=int(datetime.fromisoformat(report.time).timestamp()),
     )
 
 
-def content(
-    report: Report, words: Mapping[str, str] = WORDS, speak: Language = ENGLISH
-) -> dict[str, Any]:
+def content(report: Report, translate: Translate = english, language: str = "en") -> dict[str, Any]:
     """What the template is given: texts as they are printed, and the words around them."""
+    words = {key: translate(text) for key, text in WORDS.items()}
     findings = report.findings
     counts = Counter(assessment.verdict for assessment in report.assessments)
     passed = sum(finding.verdict is Verdict.PASS for finding in findings)
@@ -161,16 +168,16 @@ def content(
         anchors.setdefault((one.host, one.id), f"check-{index}")
 
     def row(finding: Finding) -> dict[str, Any]:
-        return {"anchor": anchors[finding.host, finding.id], **_finding(finding, words, speak)}
+        return {"anchor": anchors[finding.host, finding.id], **_finding(finding, words, translate)}
 
     made = {
-        "words": dict(words),
+        "words": {"language": language, **words},
         "fqdn": report.fqdn,
         "site": report.site,
-        "time": spoken(report.time, speak),
-        "size": words["agents"].format(speak.text(f"{report.size} site"), report.agents),
+        "time": long_date(report.time, translate),
+        "size": words["agents"].format(translate(SIZES[report.size]), report.agents),
         "judged_by": words["appliance"].format(report.appliance, len(findings)),
-        "headline": {"verdict": told.verdict, "text": speak.text(told.text)},
+        "headline": {"verdict": told.verdict, "text": translate(told.text)},
         "summary": _summary(counts, len(report.assessments), words),
         "tiles": [
             *(
@@ -213,7 +220,7 @@ def content(
             for one in report.frameworks
         ],
         "versions": [row(one) for one in report.versions],
-        "flaws": _flaws(report.vulnerabilities, words, speak),
+        "flaws": _flaws(report.vulnerabilities, words, translate),
         "limits": list(report.limits),
         "skipped": [row(one) for one in parts.skipped(findings)],
         "evidence": [
@@ -286,7 +293,7 @@ def _assessment(
     return _requirement(assessment, words) | {"findings": [row(one) for one in assessment.findings]}
 
 
-def _finding(finding: Finding, words: Mapping[str, str], speak: Language) -> dict[str, Any]:
+def _finding(finding: Finding, words: Mapping[str, str], translate: Translate) -> dict[str, Any]:
     state = state_of(finding)
     wrong = finding.verdict in (Verdict.WARN, Verdict.FAIL, Verdict.ERROR)
     behind = words["builds_on"].format(finding.blocked_by) if finding.blocked_by else ""
@@ -297,7 +304,7 @@ def _finding(finding: Finding, words: Mapping[str, str], speak: Language) -> dic
         "verdict": "error" if state == "blocked" else state,
         "name": words[f"state.{state}"],
         "requirements": ", ".join(finding.requirements),
-        "severity": words["severity"].format(speak.text(finding.severity.value)),
+        "severity": words["severity"].format(translate(word(finding.severity.value))),
         "observed": behind or finding.observed,
         "required": finding.required,
         "remedy": finding.remedy if wrong else "",
@@ -327,18 +334,20 @@ def _exhibit(exhibit: Exhibit, words: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _flaws(known: KnownToday | None, words: Mapping[str, str], speak: Language) -> dict[str, Any]:
+def _flaws(
+    known: KnownToday | None, words: Mapping[str, str], translate: Translate
+) -> dict[str, Any]:
     if known is None:
         return {"note": words["no_feed"].format(GIVE_A_FEED), "refused": "", "hosts": []}
     written = f"{known.written.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
     days = round(known.age_days, 1)
-    refused = words["feed_refused"].format(speak.text(known.refused)) if known.refused else ""
+    refused = words["feed_refused"].format(translate(known.refused)) if known.refused else ""
     rows = flaws(known)
     return {
         "note": words["feed"].format(known.file, written, days, known.sha256),
         "refused": refused,
         "hosts": [
-            _flaws_of(host, judged, [one for one in rows if one.host == host], words, speak)
+            _flaws_of(host, judged, [one for one in rows if one.host == host], words, translate)
             for host, judged in known.hosts
         ],
     }
@@ -349,7 +358,7 @@ def _flaws_of(
     judged: Judged,
     rows: Sequence[Flaw],
     words: Mapping[str, str],
-    speak: Language,
+    translate: Translate,
 ) -> dict[str, Any]:
     counts = Counter(one.status for one in (*judged.affected, *judged.undetermined))
     states = (counts["fixed-in"], counts["open"], counts["undetermined"])
@@ -369,7 +378,7 @@ def _flaws_of(
             }
             for one in rows
         ],
-        "unjudged": [words["flaws_unjudged"].format(speak.text(one)) for one in silent],
+        "unjudged": [words["flaws_unjudged"].format(translate(one)) for one in silent],
     }
 
 

@@ -7,24 +7,23 @@ from dataclasses import replace
 from typing import Any
 
 from ucontact_appliance.checks.model import Finding
-from ucontact_appliance.findings.translated import said
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.findings.translated import translated
+from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.report.controls import AssessedFramework, ControlAssessment
 from ucontact_appliance.report.model import Assessment, Report
-from ucontact_appliance.report.pdf import WORDS
 from ucontact_appliance.resources import load_data
 
 _FOLDER = "controls"  # of data/<language>: texts by the id of what they say
 _Told = Mapping[tuple[str, str], Finding]
 
 
-def said_report(report: Report, tongue: Tongue) -> Report:
+def translated_report(report: Report, language: Language) -> Report:
     """The same report with its findings, requirements and controls in that language."""
-    if tongue is Tongue.EN:
+    if language is Language.EN:
         return report
-    found = said(report.findings, language(tongue))
+    found = translated(report.findings, translation(language))
     told = {(one.id, one.host): one for one in found}
-    table = _texts(tongue, "requirements")
+    table = _texts(language, "requirements")
     return replace(
         report,
         groups={group: table["groups"][group] for group in report.groups},
@@ -35,21 +34,13 @@ def said_report(report: Report, tongue: Tongue) -> Report:
             _assessment(one, table["requirements"], told) for one in report.assessments
         ),
         frameworks=tuple(
-            _framework(one, _texts(tongue, one.framework.id), told) for one in report.frameworks
+            _framework(one, _texts(language, one.framework.id), told) for one in report.frameworks
         ),
     )
 
 
-def pdf_words(tongue: Tongue) -> Mapping[str, str]:
-    """The fixed words of the PDF in that language, by `report.pdf.WORDS`' keys."""
-    if tongue is Tongue.EN:
-        return WORDS
-    found: dict[str, str] = _texts(tongue, "pdf")
-    return found
-
-
-def _texts(tongue: Tongue, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = load_data(f"{tongue.value}/{_FOLDER}/{name}")
+def _texts(language: Language, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = load_data(f"{language.value}/{_FOLDER}/{name}")
     return found
 
 

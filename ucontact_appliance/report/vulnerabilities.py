@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from ucontact_appliance.facts.components import InstalledPackage, InstalledPackages
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.report.vulnerability_feed import (
     AHEAD,
     NEWEST,
@@ -119,10 +120,10 @@ def judge_site(
     sha256 = hashlib.sha256(data).hexdigest()
     limit = _TABLE["stale_days"]
     if age > limit:
-        told = f"it is {age:.0f} days old; evidence is at most {limit}"
+        told = _("it is {days:.0f} days old; evidence is at most {limit}", days=age, limit=limit)
         return KnownToday(file, sha256, written, age, told)
     if written - now > AHEAD:
-        return KnownToday(file, sha256, written, age, "it is from a time that has not come")
+        return KnownToday(file, sha256, written, age, _("it is from a time that has not come"))
     found = hosts.values()
     feed = read_feed(
         data, file, written, suites={one.suite for one in found}, sources=sources_of(found)
@@ -170,13 +171,20 @@ def known_vulnerabilities(found: InstalledPackages, feed: Feed) -> Judged:
 
 def _not_judged(found: InstalledPackages, feed: Feed) -> str:
     if found.os_id == "ubuntu":
-        return "no feed for Ubuntu is read: Debian's says nothing of Ubuntu's versions"
+        return _("no feed for Ubuntu is read: Debian's says nothing of Ubuntu's versions")
     if found.os_id != "debian":
-        return f"no feed for {found.os_name or 'this system'} is read: there is Debian's only"
+        return _(
+            "no feed for {system} is read: there is Debian's only",
+            system=found.os_name or _("this system"),
+        )
     if not found.packages:
-        return "; ".join(("the host's packages are not known", *found.unread))
+        return joined("; ", (_("the host's packages are not known"), *found.unread))
     if found.suite not in feed.suites:
-        return f"the feed {feed.file} says nothing of {found.suite or 'its suite'}"
+        return _(
+            "the feed {file} says nothing of {suite}",
+            file=feed.file,
+            suite=found.suite or _("its suite"),
+        )
     return ""
 
 

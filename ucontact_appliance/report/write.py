@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ucontact_appliance.facts.components import PythonEnvironment
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.report.document import to_json
 from ucontact_appliance.report.html import to_html
 from ucontact_appliance.report.junit import report_to_junit
@@ -24,7 +24,7 @@ from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.oscal import to_oscal
 from ucontact_appliance.report.pdf import to_pdf
 from ucontact_appliance.report.signing import fingerprint, public_half, sign
-from ucontact_appliance.report.translated import pdf_words, said_report
+from ucontact_appliance.report.translated import translated_report
 from ucontact_appliance.site.files import private_dir, write_private
 
 PAGE = "report.html"
@@ -37,25 +37,25 @@ SBOM = "sbom.json"
 FILES = (PAGE, PAPER, DOCUMENT, EVIDENCE, OSCAL, JUNIT, SBOM)
 
 
-def forms(report: Report, tongue: Tongue = Tongue.EN) -> dict[str, bytes]:
+def forms(report: Report, language: Language = Language.EN) -> dict[str, bytes]:
     """Every file of a report but the manifest and its signature, by name.
 
     The page and the paper are in that language; what programs read is in English, so that reports
     compare.
     """
-    told = said_report(report, tongue)
+    told = translated_report(report, language)
     evidence = {"schema": 1, "site": report.site, "time": report.time}
     rows = [asdict(exhibit) for exhibit in report.exhibits]
     document = json.dumps({**evidence, "exhibits": rows}, indent=1, ensure_ascii=False)
     with ThreadPoolExecutor(max_workers=1) as pool:  # the paper takes as long as all others
-        paper = pool.submit(to_pdf, told, pdf_words(tongue), language(tongue))
-        others = _others(report, told, document, tongue)
+        paper = pool.submit(to_pdf, told, translation(language), language.value)
+        others = _others(report, told, document, language)
     return {PAPER: paper.result(), **others}
 
 
-def _others(report: Report, told: Report, document: str, tongue: Tongue) -> dict[str, bytes]:
+def _others(report: Report, told: Report, document: str, language: Language) -> dict[str, bytes]:
     return {
-        PAGE: to_html(told, language(tongue), tongue.value).encode(),
+        PAGE: to_html(told, translation(language), language.value).encode(),
         OSCAL: to_oscal(report, report.exhibits),
         DOCUMENT: to_json(report).encode(),
         EVIDENCE: f"{document}\n".encode(),

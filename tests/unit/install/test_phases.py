@@ -25,8 +25,8 @@ from ucontact_appliance.install.ansible import PlayResult
 from ucontact_appliance.install.events import CallMade, Event, Observer, TaskResult, Warned
 from ucontact_appliance.install.job import Job, Surveyed
 from ucontact_appliance.install.takeover import Copy
-from ucontact_appliance.language.catalogue import ENGLISH, Language
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
@@ -36,7 +36,7 @@ from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths, state_paths
 
 
-def a_job(observer: Observer, speak: Language = ENGLISH) -> Job:
+def a_job(observer: Observer, translate: Translate = english) -> Job:
     site = small_site()
     name = site.hosts[0].name
     survey = Survey("debian", "", "Debian sid", 8192)
@@ -52,7 +52,7 @@ def a_job(observer: Observer, speak: Language = ENGLISH) -> Job:
         SshSettings(Path("known_hosts")),
         observer,
         lambda line: None,
-        speak=speak,
+        translate=translate,
     )
 
 
@@ -62,7 +62,7 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
     )
     monkeypatch.setattr(judging, "run_checks", lambda *words, **options: (missing, missing))
     monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
-    told = a_job(lambda event: None, language(Tongue.ES))
+    told = a_job(lambda event: None, translation(Language.ES))
     with pytest.raises(PhaseFailedError, match="no están listos") as caught:
         phases.Preflight().run(told)
     assert caught.value.evidence.splitlines()[:2] == [

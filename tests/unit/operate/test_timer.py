@@ -18,7 +18,8 @@ from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.findings.changes import Seen, compare
-from ucontact_appliance.language.choice import Tongue
+from ucontact_appliance.language.choice import Language
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate import timer as watch
 from ucontact_appliance.operate.timer import Watch, install_timer, load_watch, remove_timer
 
@@ -164,8 +165,8 @@ def test_a_night_tells_in_the_language_that_its_timer_was_set_in(
     sent: list[dict[str, object]] = []
     monkeypatch.setattr(watch, "send_mail", lambda *words: None)
     monkeypatch.setattr(watch, "post", lambda url, document: sent.append(document))
-    spanish = ACME.model_copy(update={"lang": Tongue.ES})
-    findings = [replace(finding("tls.chain", Verdict.FAIL), observed="there is no certificate")]
+    spanish = ACME.model_copy(update={"lang": Language.ES})
+    findings = [replace(finding("tls.chain", Verdict.FAIL), observed=_("there is no certificate"))]
     changes = compare([Seen("tls.chain", "one", "t", "pass")], findings, NOW)
     watch.tell(spanish, NOW, changes, findings)
     text, told = str(sent[0]["text"]), json.dumps(sent[0]["changes"], ensure_ascii=False)
@@ -173,7 +174,7 @@ def test_a_night_tells_in_the_language_that_its_timer_was_set_in(
     assert "observado: no hay certificado" in text
     assert "no hay certificado" in told
     assert "there is no certificate" not in text + told
-    error = UnreachableError("MySQL can't be reached", evidence="raw", helps="systemctl start x")
+    error = UnreachableError(_("MySQL can't be reached"), evidence="raw", helps="systemctl start x")
     watch.tell_trouble(spanish, error)
     assert sent[1]["text"] == (
         "uContact acme: el doctor no pudo revisar\n\n"

@@ -9,6 +9,7 @@ from typing import Any
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Finding, Severity, Verdict
 from ucontact_appliance.facts.survey import Survey
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.report.compose import compose
 from ucontact_appliance.report.exhibits import Exhibit
@@ -39,7 +40,12 @@ FINDINGS = (
     finding("web.header.hsts", Verdict.PASS, "R09"),
     finding("web.header.hpkp", Verdict.FAIL, "R10", "R09"),
     finding("host.system", Verdict.WARN, "R18", observed="Ubuntu 24.04"),
-    finding("host.time_sync", Verdict.SKIP, "R01", observed="not verifiable here: a container"),
+    finding(
+        "host.time_sync",
+        Verdict.SKIP,
+        "R01",
+        observed=_("not verifiable here: {evidence}", evidence="a container"),
+    ),
     finding("web.portal", Verdict.PASS, "R01"),
     finding("call.quality", Verdict.ERROR, "R24"),
     finding("call.tone", Verdict.SKIP, "R03"),

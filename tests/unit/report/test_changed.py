@@ -9,12 +9,13 @@ from datetime import datetime, timezone
 from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.findings.changes import Seen, compare
-from ucontact_appliance.findings.translated import said_changes
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.findings.translated import translated_changes
+from ucontact_appliance.language.choice import Language, translation
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.report.changed import body_text, folded, message, subject_line
 
 SINCE = datetime(2026, 11, 22, 3, 30, tzinfo=timezone.utc)
-BROKEN = replace(finding("web.service", Verdict.FAIL), observed="inactive", title="NGINX runs")
+BROKEN = replace(finding("web.service", Verdict.FAIL), observed="inactive", title=_("NGINX runs"))
 BEHIND = [
     finding(f"web.{name}", Verdict.SKIP, blocked_by="web.service") for name in ("page", "wss")
 ]
@@ -72,12 +73,16 @@ def test_the_webhooks_message_is_json() -> None:
 
 
 def test_the_mail_in_spanish_keeps_its_commands() -> None:
-    speak = language(Tongue.ES)
-    broken = replace(BROKEN, observed="not enabled", remedy="nginx -t  # recovery, or a slow disk")
+    translate = translation(Language.ES)
+    broken = replace(
+        BROKEN,
+        observed=_("not enabled"),
+        remedy=with_note("nginx -t", _("recovery, or a slow disk")),
+    )
     changes = compare(EARLIER, [broken, *BEHIND, finding("a.b"), finding("c.d")], SINCE)
     findings = [broken, *BEHIND, finding("a.b")]
-    assert speak.text(subject_line("acme", changes, findings)) == "uContact acme: FALLA, 1 peor"
-    assert body_text("acme", said_changes(changes, speak), findings, speak) == (
+    assert translate(subject_line("acme", changes, findings)) == "uContact acme: FALLA, 1 peor"
+    assert body_text("acme", translated_changes(changes, translate), findings, translate) == (
         "acme: cambió desde 2026-11-22 03:30 UTC:\n\n"
         "peor: web.service en one (bien -> falla)\n"
         "  NGINX está en marcha\n"

@@ -6,9 +6,9 @@ from jsonschema import Draft202012Validator
 
 from tests.unit.report.samples import finding, report
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.report.document import schema, schema_text, to_json
-from ucontact_appliance.report.html import headline, spoken, to_html
+from ucontact_appliance.report.html import headline, long_date, to_html
 from ucontact_appliance.resources import ROOT
 
 
@@ -143,9 +143,9 @@ def test_the_headline_claims_no_more_than_was_seen() -> None:
 
 
 def test_times_are_spoken_in_utc() -> None:
-    assert spoken("2026-01-09T00:05:00-03:00") == "9 January 2026, 03:05 UTC"
+    assert long_date("2026-01-09T00:05:00-03:00") == "9 January 2026, 03:05 UTC"
 
 
 def test_a_day_is_written_as_spanish_writes_it() -> None:
-    words = language(Tongue.ES)
-    assert spoken("2026-05-09T00:05:00+00:00", words) == "9 de mayo de 2026, 00:05 UTC"
+    words = translation(Language.ES)
+    assert long_date("2026-05-09T00:05:00+00:00", words) == "9 de mayo de 2026, 00:05 UTC"

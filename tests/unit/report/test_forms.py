@@ -21,7 +21,7 @@ from pypdf import PdfReader
 from tests.unit.report.everything import FINDINGS, KNOWN, OTHER_WORD, OWN_WORD, REFUSED, everything
 from tests.unit.report.test_oscal import valid as valid_oscal
 from ucontact_appliance.checks.model import Finding, Waived
-from ucontact_appliance.language.choice import Tongue
+from ucontact_appliance.language.choice import Language
 from ucontact_appliance.report.document import schema
 from ucontact_appliance.report.html import STATUSES, VERDICTS
 from ucontact_appliance.report.model import Report, ReportedHost
@@ -500,7 +500,9 @@ def test_the_forms_for_people_say_it_in_spanish() -> None:
         (REFUSED, ("Rechazado como evidencia",)),
         (None, ("No se dio ningún archivo de vulnerabilidades",)),
     ):
-        made = forms(replace(report_without_controls(), vulnerabilities=vulnerabilities), Tongue.ES)
+        made = forms(
+            replace(report_without_controls(), vulnerabilities=vulnerabilities), Language.ES
+        )
         pages = PdfReader(io.BytesIO(made[PAPER])).pages
         paper = _packed(" ".join(page.extract_text() for page in pages))
         for one in said:

@@ -11,8 +11,9 @@ import pytest
 from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Finding, Verdict, Waived
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.findings.translated import said
-from ucontact_appliance.language.choice import Tongue, language
+from ucontact_appliance.findings.translated import translated
+from ucontact_appliance.language.choice import Language, translation
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
 
 # 'label'=value[UOM];[warn];[crit];[min];[max]
@@ -47,7 +48,7 @@ def test_all_is_well() -> None:
 
 
 def test_the_cause_is_named_and_its_symptoms_counted() -> None:
-    text, _, data = to_line([GOOD, WARNED, BROKEN, BEHIND, WAIVED], 1).partition(" | ")
+    text, __, data = to_line([GOOD, WARNED, BROKEN, BEHIND, WAIVED], 1).partition(" | ")
     assert text == (
         "UCONTACT CRITICAL - 1 failed: c.c on one (seen); 1 behind them not judged; "
         "1 warned: b.b on one (seen); 1 waived"
@@ -76,15 +77,15 @@ def test_what_kept_the_checks_from_running() -> None:
 
 
 def test_the_line_in_spanish_keeps_its_status_and_its_data() -> None:
-    speak = language(Tongue.ES)
-    findings = [GOOD, WARNED, replace(BROKEN, observed="not enabled"), BEHIND, WAIVED]
-    text, _, data = to_line(said(findings, speak), 1, speak).partition(" | ")
+    translate = translation(Language.ES)
+    findings = [GOOD, WARNED, replace(BROKEN, observed=_("not enabled")), BEHIND, WAIVED]
+    text, __, data = to_line(translated(findings, translate), 1, translate).partition(" | ")
     assert text == (
         "UCONTACT CRITICAL - 1 con falla: c.c en one (no habilitado); "
         "1 sin evaluar detrás de ellos; 1 con aviso: b.b en one (seen); 1 exceptuado"
     )
     assert data == to_line(findings, 1).partition(" | ")[2]
     many = [replace(BROKEN, id=f"c.{number}") for number in range(9)]
-    assert "y 4 más" in to_line(many, 1, speak)
-    told = trouble_line(UnreachableError("MySQL can't be reached", evidence="x"), speak)
+    assert "y 4 más" in to_line(many, 1, translate)
+    told = trouble_line(UnreachableError(_("MySQL can't be reached"), evidence="x"), translate)
     assert told == "UCONTACT UNKNOWN - no se llega a MySQL: x"

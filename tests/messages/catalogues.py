@@ -1,0 +1,121 @@
+"""The gettext catalogues: which messages the sources have, and what a language has of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from ucontact_appliance.language.choice import CATALOGUES, DOMAIN, Language
+from ucontact_appliance.resources import PACKAGE, TEMPLATES, load_data
+
+_KEYWORDS = {"_": None, "ngettext": (1, 2)}
+_WIDTH = 100
+# gettext's own rule; CLDR has a third form for millions in Spanish.
+_PLURALS = ("Plural-Forms", "nplurals=2; plural=(n != 1);")
+
+
+def path_of(language: Language) -> Path:
+    """The file that a translator edits."""
+    return CATALOGUES / language.value / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def read(language: Language) -> Catalog:
+    """The catalogue as it is."""
+    with path_of(language).open("rb") as file:
+        return read_po(file, locale=language.value, domain=DOMAIN)
+
+
+def save(catalogue: Catalog, path: Path) -> None:
+    """Write it in the order of the sources, without their line numbers: those change daily."""
+    written = BytesIO()
+    write_po(written, catalogue, width=_WIDTH, no_location=True, omit_header=False)
+    path.write_bytes(written.getvalue())
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """The catalogue as programs read it."""
+    written = BytesIO()
+    write_mo(written, catalogue)
+    return written.getvalue()
+
+
+def updated(catalogue: Catalog) -> Catalog:
+    """The catalogue with the sources' messages and no others; new ones are untranslated."""
+    made = Catalog(
+        locale=catalogue.locale,
+        domain=DOMAIN,
+        header_comment=catalogue.header_comment,
+        project="uContact appliance",
+        creation_date=catalogue.creation_date,
+        revision_date=catalogue.revision_date,
+        fuzzy=False,
+    )
+    made.mime_headers = [_PLURALS]
+    for message in messages():
+        known = catalogue.get(message if isinstance(message, str) else message[0])
+        empty = "" if isinstance(message, str) else ("",) * catalogue.num_plurals
+        fits = known is not None and isinstance(known.id, str) == isinstance(message, str)
+        made.add(message, known.string if known is not None and fits else empty)
+    return made
+
+
+def messages() -> Iterator[str | tuple[str, ...]]:
+    """Every message of the sources, in their order: a text, or its singular and plural."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield from _of_module(ast.parse(path.read_text(encoding="utf-8")))
+    for path in sorted(TEMPLATES.rglob("*.j2")):
+        for _, message, _, _ in extract_from_file("jinja2.ext:babel_extract", path, _KEYWORDS):
+            yield message
+    yield from _of_tables()
+
+
+def _of_module(tree: ast.Module) -> Iterator[str | tuple[str, ...]]:
+    """The messages of a module. Babel's own extractor does not see calls within calls."""
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+        numbers = _KEYWORDS.get(call.func.id if isinstance(call.func, ast.Name) else "", 0)
+        texts = tuple(
+            one.value
+            for one in call.args[: 1 if numbers is None else 2]
+            if isinstance(one, ast.Constant) and isinstance(one.value, str)
+        )
+        if numbers is None and texts:
+            yield texts[0]
+        elif numbers and len(texts) == 2:
+            yield texts
+
+
+def _of_tables() -> Iterator[str]:
+    """The texts of data/*.yml that findings quote."""
+    ports, tls, systems = load_data("ports"), load_data("tls"), load_data("os")
+    parts = systems["components"]
+    texts = [
+        *(row["for"] for row in ports["ports"]),
+        *(row["title"] for row in tls["refused_ciphers"]),
+        *(row[key] for row in parts for key in ("maker", "because")),
+        *(row["title"] for row in parts if "'s " in row["title"]),  # the others are names
+        *(row["why"] for row in load_data("database")["settings"].values()),
+    ]
+    yield from filter(None, texts)
+
+
+def untranslated(catalogue: Catalog) -> list[str]:
+    """The messages without a translation."""
+    return [
+        str(message.id) for message in catalogue if message.id and not _complete(message.string)
+    ]
+
+
+def _complete(translated: str | tuple[str, ...] | list[str]) -> bool:
+    return all(translated) if isinstance(translated, tuple | list) else bool(translated)

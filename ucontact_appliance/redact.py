@@ -27,11 +27,6 @@ def redactor(secrets: Iterable[str], hidden: str = HIDDEN) -> Callable[[str], st
     return redacted
 
 
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """One text without the values; for several texts make a `redactor` once."""
-    return redactor(secrets)(text)
-
-
 def _forms(value: str) -> Iterator[str]:
     yield value
     yield quote(value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.topology import make_plan, site_for_agents
 from ucontact_appliance.site.model import Site
 
 
@@ -16,3 +18,8 @@ def small_site(**changes: Any) -> Site:
         "hosts": [{"name": "one", "address": "192.0.2.10"}],
     }
     return Site.model_validate(values | changes)
+
+
+def plan_for_agents(agents: int) -> Plan:
+    """The plan of a site of so many agents on servers that nobody has named yet."""
+    return make_plan(site_for_agents(agents), {})

@@ -41,11 +41,6 @@ def site_for_agents(agents: int) -> Site:
     return Site(site="plan", fqdn="contact.example.com", agents=agents, hosts=hosts)
 
 
-def plan_for_agents(agents: int) -> Plan:
-    """The plan of `site_for_agents`."""
-    return make_plan(site_for_agents(agents), {})
-
-
 def _groups(
     size: Size, groups: tuple[tuple[Role, ...], ...], database_on: DatabaseOn
 ) -> tuple[tuple[Role, ...], ...]:

@@ -26,7 +26,11 @@ _CLASS = "ucontact.vulnerabilities"
 
 
 def report_to_junit(report: Report) -> bytes:
-    """The document of a whole report: its findings, and what is known of vulnerabilities."""
+    """The document of a whole report: its findings, and what is known of vulnerabilities.
+
+    A failure is one, an error is one, what was skipped or waived is skipped, with the reason; a
+    warning passes, and says so in its output.
+    """
     root = _root(report.site, report.time, report.findings)
     known = report.vulnerabilities
     if reason := unknown(known):
@@ -55,15 +59,6 @@ def report_to_junit(report: Report) -> bytes:
         for one in silent:
             _skipped(suite, f"not judged: {one.reason}", one.reason)
     return _bytes(root)
-
-
-def to_junit(site: str, time: str, findings: Sequence[Finding]) -> bytes:
-    """The document; `time` is ISO 8601.
-
-    A failure is one, an error is one, what was skipped or waived is skipped, with the reason; a
-    warning passes, and says so in its output.
-    """
-    return _bytes(_root(site, time, findings))
 
 
 def _root(site: str, time: str, findings: Sequence[Finding]) -> ElementTree.Element:

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from ucontact_appliance.facts.components import InstalledPackage, InstalledPackages
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.report.vulnerability_feed import (
-    AHEAD,
     NEWEST,
     Entry,
     Feed,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
 _TABLE: dict[str, Any] = load_data("vulnerabilities")
 _NEVER = "0"
+_AHEAD = timedelta(days=1)  # clocks differ; more than that is a wrong one
 _EPOCH = re.compile(r"[0-9]+")
 _UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~:-]*")
 _REVISION = re.compile(r"[A-Za-z0-9.+~]+")
@@ -122,7 +122,7 @@ def judge_site(
     if age > limit:
         told = _("it is {days:.0f} days old; evidence is at most {limit}", days=age, limit=limit)
         return KnownToday(file, sha256, written, age, told)
-    if written - now > AHEAD:
+    if written - now > _AHEAD:
         return KnownToday(file, sha256, written, age, _("it is from a time that has not come"))
     found = hosts.values()
     feed = read_feed(

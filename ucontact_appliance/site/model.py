@@ -172,11 +172,6 @@ class Trunk(SiteModel):
         extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True
     )
 
-    @property
-    def effective_port(self) -> int:
-        """The port, or the transport's usual one (RFC 3261)."""
-        return self.port or (5061 if self.transport is TrunkTransport.TLS else 5060)
-
 
 class Telephony(SiteModel):
     """Extensions and trunks."""

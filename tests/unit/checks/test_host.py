@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.checks.subjects import big_site, subjects
 from tests.unit.facts.outputs import recorded
-from tests.unit.sites import small_site
+from tests.unit.sites import plan_for_agents, small_site
 from ucontact_appliance.checks.host import (
     CHECKS,
     REACHABLE,
@@ -40,7 +40,7 @@ from ucontact_appliance.facts.services import Archive, parse_archives
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.systems import system_row
-from ucontact_appliance.planning.topology import make_plan, plan_for_agents
+from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Host
 
 _TODAY = date(2026, 11, 23)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.measurements import TRANSLATIONS, a_measurement
+from tests.unit.sites import plan_for_agents
 from ucontact_appliance.planning.capacity import (
     Basis,
     Carried,
@@ -21,7 +22,6 @@ from ucontact_appliance.planning.capacity import (
     uncertainty,
 )
 from ucontact_appliance.planning.model import Plan, TelephonyTuning
-from ucontact_appliance.planning.topology import plan_for_agents
 
 KINDS = {kind.id: kind for kind in table().kinds}
 BIG = plan_for_agents(600)

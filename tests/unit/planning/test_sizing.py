@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.sites import small_site
+from tests.unit.sites import plan_for_agents, small_site
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Because, Plan, Role, Size
 from ucontact_appliance.planning.sizing import MOST_AGENTS, recording_mb, size_for
 from ucontact_appliance.planning.tables import recordings
-from ucontact_appliance.planning.topology import make_plan, plan_for_agents
+from ucontact_appliance.planning.topology import make_plan
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.findings.test_changes import finding
-from ucontact_appliance.checks.model import Verdict, Waived
-from ucontact_appliance.report.junit import to_junit
+from tests.unit.report.everything import everything
+from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.report.junit import report_to_junit
 
 TIME = "2026-11-23T10:00:00+00:00"
 ALL = (
@@ -25,16 +26,21 @@ ALL = (
 )
 
 
+def _document(findings: tuple[Finding, ...]) -> bytes:
+    report = replace(everything(), site="demo", time=TIME, findings=findings, vulnerabilities=None)
+    return report_to_junit(report)
+
+
 def test_each_host_is_a_suite_with_its_numbers() -> None:
-    root = ElementTree.fromstring(to_junit("demo", TIME, ALL))
-    one, two = root.findall("testsuite")
+    root = ElementTree.fromstring(_document(ALL))
+    one, two, _ = root.findall("testsuite")  # the last one is of vulnerabilities
     numbers = {key: one.get(key) for key in ("tests", "failures", "errors", "skipped")}
     assert numbers == {"tests": "6", "failures": "1", "errors": "1", "skipped": "2"}
     assert (two.get("name"), two.get("failures")) == ("two", "1")
 
 
 def test_cases_tell_what_came_of_them() -> None:
-    root = ElementTree.fromstring(to_junit("demo", TIME, ALL))
+    root = ElementTree.fromstring(_document(ALL))
     cases = {case.get("name", "").partition(":")[0]: case for case in root[0]}
     assert [child.tag for child in cases["a.pass"]] == []
     assert cases["a.fail"][0].tag == "failure"
@@ -46,4 +52,4 @@ def test_cases_tell_what_came_of_them() -> None:
 @given(st.text())
 def test_whatever_was_printed_it_is_xml(text: str) -> None:
     broken = replace(finding("a.fail", Verdict.FAIL), observed=text, evidence=text)
-    ElementTree.fromstring(to_junit("demo", TIME, [broken]))
+    ElementTree.fromstring(_document((broken,)))

@@ -20,6 +20,7 @@ from ucontact_appliance.report.vulnerabilities import (
     Judged,
     compared,
     judge,
+    judge_site,
     known_vulnerabilities,
     sources_of,
 )
@@ -27,7 +28,6 @@ from ucontact_appliance.report.vulnerability_feed import (
     Feed,
     FeedError,
     InSuite,
-    is_stale,
     read_feed,
 )
 
@@ -318,7 +318,9 @@ def test_a_feeds_white_space_and_byte_order_mark_do_not_count(
 def test_a_feed_is_stale_after_a_week_or_when_it_is_from_tomorrow(
     age: timedelta, stale: bool
 ) -> None:
-    assert is_stale(_feed(), FETCHED + age) is stale
+    data = json.dumps(FEED).encode()
+    known = judge_site(data, FILE, FETCHED, {}, FETCHED + age)
+    assert bool(known.refused) is stale
 
 
 # Debian Policy 5.6.12; short, so that equal and nearly equal ones are drawn often.

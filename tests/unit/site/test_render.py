@@ -27,7 +27,7 @@ ANSWERS = {
 def test_answers_come_back_as_the_site() -> None:
     site = parse_site(render_site(ANSWERS))
     assert site.telephony.extensions == ("6001", "0042")
-    assert site.telephony.trunks[0].effective_port == 5061
+    assert site.telephony.trunks[0].transport.value == "tls"
     assert site.network.public_address == "198.51.100.7"
     assert site.recordings.retention_days == 30
 

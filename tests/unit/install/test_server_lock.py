@@ -18,7 +18,7 @@ from tests.unit.sites import small_site
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings
 from ucontact_appliance.facts.survey import Survey
-from ucontact_appliance.install import server_lock
+from ucontact_appliance.install import server_lock, server_session
 from ucontact_appliance.install.job import Surveyed
 from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.install.server_record import load_known_runs
@@ -214,7 +214,7 @@ def test_what_a_killed_run_left_running_on_the_server_is_waited_for(
 def test_a_lock_whose_holder_says_nothing_runs_out(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_lock, "_LEASE_SECONDS", 1)
+    monkeypatch.setattr(server_session, "_LEASE_SECONDS", 1)
     monkeypatch.setattr(server_lock, "_KEEP_SECONDS", 100.0)
     with holding(tmp_path / "a"):
         time.sleep(1.5)
@@ -225,7 +225,7 @@ def test_a_lock_whose_holder_says_nothing_runs_out(
 def test_a_lock_that_somebody_else_had_meanwhile_is_lost(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_lock, "_LEASE_SECONDS", 1)
+    monkeypatch.setattr(server_session, "_LEASE_SECONDS", 1)
     monkeypatch.setattr(server_lock, "_KEEP_SECONDS", 3.0)
     ended: list[bool] = []
     with holding(tmp_path / "a") as hold:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests import checks_reference, roles_reference
+from tests import checks_reference, components_reference, roles_reference
 from ucontact_appliance.resources import ROOT
 from ucontact_appliance.site import reference as site_reference
 
@@ -14,6 +14,7 @@ def pages() -> dict[Path, str]:
     docs = ROOT / "docs"
     return {
         docs / "checks.md": checks_reference.reference(),
+        docs / "components.md": components_reference.reference(),
         docs / "site-file.md": site_reference.reference(),
         **roles_reference.readmes(),
     }

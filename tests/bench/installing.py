@@ -33,8 +33,9 @@ from ucontact_appliance.install.unchanged import load_states
 from ucontact_appliance.install.unsafe import as_data
 from ucontact_appliance.lab import layout, machines
 from ucontact_appliance.lab.records import Machine, Spec
+from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.release.store import resolve_release
-from ucontact_appliance.resources import INSTALLER, load_data
+from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.secrets import Secrets, load_secrets
 from ucontact_appliance.state import StatePaths, var_root
@@ -226,7 +227,7 @@ def _by_ansible(site: Bench) -> list[Sample]:
     secrets.write_text(json.dumps(as_data({"secrets": job.secrets.tree()})), encoding="utf-8")
     words: list[str | Path]
     words = [sys.executable, "-m", "ansible", "playbook", "-i", inventory, "-e", f"@{secrets}"]
-    playbooks = [INSTALLER / "playbooks" / f"{phase}.yml" for phase in load_data("state")]
+    playbooks = [INSTALLER / "playbooks" / f"{phase}.yml" for phase in phases()]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(INSTALLER / "ansible.cfg")}
     return [command([*words, *playbooks], environment) for _ in range(_FIRST_RUNS)]
 

@@ -15,9 +15,10 @@ from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, b
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.pki.issue import ensure_pki
+from ucontact_appliance.planning.component import on_system
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.systems import lacking, packages_of, system_row
+from ucontact_appliance.planning.systems import lacking, system_row
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.secrets import Secrets
@@ -81,7 +82,7 @@ def small(machine: Machine, folder: Path, **changes: Any) -> Small:
         SshSettings(paths.known_hosts),
     )
     # No installation begins there; what there is of the services is tested all the same.
-    absent = {name for part in lacking(row, Role) for name in packages_of(part, row)}
+    absent = {name for part in lacking(row, Role) for name in on_system(part.names, row.name)}
     variables = inventory["all"]["hosts"][machine.name]
     variables["packages"] = [name for name in variables["packages"] if name not in absent]
     with runner_for(site.hosts[0], SshSettings(paths.known_hosts)) as runner:

@@ -190,7 +190,7 @@ def test_server_of_the_package_comes_to_the_same(
 
     def packaged(site: Small) -> None:
         for host in site.inventory["all"]["hosts"].values():
-            host["os"] |= {"mysql_flavour": "server", "mysql_packages": ["mysql-server"]}
+            host["own_packages"] = {"mysql": ["mysql-server"]}
 
     made = service(machine_factory("sid"), tmp_path, "database", "mysql", packaged)
     assert made.faults() == set()

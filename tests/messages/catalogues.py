@@ -13,6 +13,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from ucontact_appliance.language.choice import CATALOGUES, DOMAIN, Language
+from ucontact_appliance.planning.component_tables import package_requirements, ports
 from ucontact_appliance.resources import PACKAGE, TEMPLATES, load_data
 
 _KEYWORDS = {"_": None, "ngettext": (1, 2)}
@@ -98,13 +99,12 @@ def _of_module(tree: ast.Module) -> Iterator[str | tuple[str, ...]]:
 
 def _of_tables() -> Iterator[str]:
     """The texts of data/*.yml that findings quote."""
-    ports, tls, systems = load_data("ports"), load_data("tls"), load_data("os")
-    parts = systems["components"]
+    required = package_requirements()
     texts = [
-        *(row["for"] for row in ports["ports"]),
-        *(row["title"] for row in tls["refused_ciphers"]),
-        *(row[key] for row in parts for key in ("maker", "because")),
-        *(row["title"] for row in parts if "'s " in row["title"]),  # the others are names
+        *(row.purpose for row in ports()),
+        *(row["title"] for row in load_data("tls")["refused_ciphers"]),
+        *(text for row in required for text in (row.maker, row.because)),
+        *(row.title for row in required if "'s " in row.title),  # the others are names
         *(row["why"] for row in load_data("database")["settings"].values()),
     ]
     yield from filter(None, texts)

@@ -9,10 +9,10 @@ from typing import Literal
 from ucontact_appliance.checks.model import Subject
 from ucontact_appliance.facts import host
 from ucontact_appliance.facts.packages import Apt, Wanted, apt
-from ucontact_appliance.planning import tables
+from ucontact_appliance.planning.components import components_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import (
-    components_of,
+    base_packages,
     packages_asked,
     packages_of,
     system_row,
@@ -20,7 +20,6 @@ from ucontact_appliance.planning.systems import (
 from ucontact_appliance.planning.tables import SystemRow
 
 BASE: Literal["packages"] = "packages"
-_JAVA = "java"
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,14 @@ def ask_apt(subject: Subject) -> Asked | None:
 
 def _sets(system: SystemRow, roles: Sequence[Role]) -> Mapping[str, tuple[Wanted, ...]]:
     """What the roles ask apt for, by the name of the check that judges it."""
-    base = [Wanted(row.packages, row.unless) for row in tables.base_packages()]
-    base += [Wanted(packages_of(row, system)) for row in components_of(roles) if row.id == _JAVA]
+    base = [Wanted(row.packages, row.unless) for row in base_packages(system)]
+    taken_over: dict[str, list[str]] = {}
+    for one in components_of(*roles):
+        names = packages_of(one, system)
+        if one.taken_over_as:
+            taken_over.setdefault(one.taken_over_as, []).extend(names)
+        elif names:
+            base.append(Wanted(names))
     return {BASE: tuple(base)} | {
-        row.id: (Wanted(row.packages or system.mysql_packages),)
-        for row in tables.foreign()
-        if row.role in roles
+        name: (Wanted(tuple(names)),) for name, names in taken_over.items()
     }

@@ -28,8 +28,8 @@ from ucontact_appliance.facts.certificates import FOLDER, KeyFile, Mode, Pair, m
 from ucontact_appliance.language.messages import _, joined, verbatim, with_note
 from ucontact_appliance.planning.certificates import days_left, names_of, spki_pin
 from ucontact_appliance.planning.chains import judge_served
+from ucontact_appliance.planning.component_tables import registered_port
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import registered_port
 
 _GROUP = "ucontact-tls"
 _PORTAL = ("portal", "portal-ca")

@@ -14,8 +14,9 @@ from ucontact_appliance.checks.model import (
     passed,
     skipped,
 )
-from ucontact_appliance.facts.managed import fingerprints, managed_paths, written
+from ucontact_appliance.facts.managed import fingerprints, written
 from ucontact_appliance.language.messages import _, joined, with_note
+from ucontact_appliance.planning.component_tables import managed_paths
 
 
 def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:

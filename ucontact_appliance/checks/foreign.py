@@ -20,8 +20,8 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.facts import foreign as facts
 from ucontact_appliance.facts.packages import Lists
 from ucontact_appliance.language.messages import Message, _, concatenated, joined, with_note
-from ucontact_appliance.planning import tables
-from ucontact_appliance.planning.tables import ForeignRow
+from ucontact_appliance.planning import component_tables as tables
+from ucontact_appliance.planning.component_tables import ForeignRow
 
 PREFIX = "foreign."
 _MOST_NAMED = 8

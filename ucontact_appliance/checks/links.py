@@ -27,9 +27,9 @@ from ucontact_appliance.facts.links import (
     peers_reached,
 )
 from ucontact_appliance.language.messages import _, concatenated, joined, verbatim, with_note
+from ucontact_appliance.planning.component_tables import ports
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.ports import ports_for
-from ucontact_appliance.planning.tables import ports
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Host, NetworkProfile
 

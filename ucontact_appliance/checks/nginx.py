@@ -18,8 +18,8 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts import web as facts
-from ucontact_appliance.facts.managed import managed_paths
 from ucontact_appliance.language.messages import _, joined, verbatim, with_note
+from ucontact_appliance.planning.component_tables import managed_paths
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.versions import reaches
 

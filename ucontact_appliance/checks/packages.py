@@ -19,16 +19,12 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.facts import packages as facts
-from ucontact_appliance.language.messages import (
-    Message,
-    _,
-    concatenated,
-    joined,
-    with_note,
-)
+from ucontact_appliance.language.messages import Message, _, concatenated, joined, with_note
+from ucontact_appliance.planning.component import on_system
+from ucontact_appliance.planning.component_tables import PackageRequirement, package_requirements
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.systems import brought, packages_of, suited
-from ucontact_appliance.planning.tables import ComponentRow, SystemRow, components
+from ucontact_appliance.planning.systems import brought, suited
+from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.planning.versions import reaches
 
 
@@ -46,10 +42,10 @@ class Place:
     unowned: str = ""
 
 
-def judge_component(component: ComponentRow, place: Place) -> Judgement:
+def judge_component(component: PackageRequirement, place: Place) -> Judgement:
     """Whether the role finds its packages, and new enough, in what the host's apt offers."""
     required = _required(component)
-    names = packages_of(component, place.system)
+    names = on_system(component.names, place.system.name)
     known = [place.found.get(name) for name in names]
     evidence = "\n".join(package.evidence for package in known)
     if place.unowned:
@@ -100,7 +96,7 @@ def judge_component(component: ComponentRow, place: Place) -> Judgement:
     )
 
 
-def _installable(component: ComponentRow) -> Check:
+def _installable(component: PackageRequirement) -> Check:
     @check(
         id=f"packages.{component.id}",
         title=_("{title} can be installed, and new enough", title=_(component.title)),
@@ -124,17 +120,17 @@ def _installable(component: ComponentRow) -> Check:
     return judge
 
 
-INSTALLABLE = tuple(_installable(component) for component in components())
+INSTALLABLE = tuple(_installable(component) for component in package_requirements())
 
 
-def _keeping(component: ComponentRow, path: str) -> str:
+def _keeping(component: PackageRequirement, path: str) -> str:
     keep = f"{{ssh}} mv {path} {path}.kept"
     if not component.maker:
         return keep
     return with_note(keep, _("or have it as a package, from {maker}", maker=_(component.maker)))
 
 
-def _required(component: ComponentRow) -> Message:
+def _required(component: PackageRequirement) -> Message:
     least = (
         _("{title} {least} or later", title=_(component.title), least=component.least)
         if component.least
@@ -143,7 +139,7 @@ def _required(component: ComponentRow) -> Message:
     return concatenated((least, ": ", _(component.because)))
 
 
-def remedy(component: ComponentRow, place: Place) -> str:
+def remedy(component: PackageRequirement, place: Place) -> str:
     """A look at what apt has, and the ways out: an archive or a system that brings it."""
     ways = []
     own = brought(component, place.system)
@@ -160,7 +156,7 @@ def remedy(component: ComponentRow, place: Place) -> str:
     if component.maker is not None:
         ways.append(_("add {maker} to the server's apt", maker=_(component.maker)))
     ways.append(_("use a server with {choice} for it", choice=_choice(place)))
-    names = " ".join(packages_of(component, place.system))
+    names = " ".join(on_system(component.names, place.system.name))
     return with_note(f"{{ssh}} apt-cache policy {names}", joined(_(", or "), ways))
 
 

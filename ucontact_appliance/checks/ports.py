@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ucontact_appliance.checks.model import (
     Check,
     Judgement,
@@ -19,19 +17,13 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.sockets import Listener, listeners
 from ucontact_appliance.language.messages import _, concatenated, joined, with_note
+from ucontact_appliance.planning.component_tables import PortRow, ports
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.ports import EVERY, OpenPort, ports_for
-from ucontact_appliance.planning.tables import PortRow, ports
+from ucontact_appliance.planning.ports import OpenPort, ports_for
 from ucontact_appliance.resources import load_data
 
-_TABLE: dict[str, Any] = load_data("listeners")
-_HOLDERS: dict[str, tuple[str, ...]] = {
-    name: tuple(holders) for name, holders in _TABLE["listeners"].items()
-}
-_UNITS: dict[str, str] = _TABLE["units"]
-_RUNS: dict[str, str] = _TABLE["checks"]
-_OPENED_BY: dict[str, str] = _TABLE["opened_by"]
-_IGNORED = frozenset((row["protocol"], row["port"]) for row in _TABLE["ignored"])
+_HOLDERS = {row.id: row.processes for row in ports() if row.processes}
+_IGNORED = frozenset((row["protocol"], row["port"]) for row in load_data("os")["listeners"])
 _EPHEMERAL = (32768, 60999)  # ip_local_port_range's default, ip(7)
 _CRITICAL = frozenset({"https", "wss"})
 
@@ -94,8 +86,6 @@ def judge_listening(
 
 def _listening(row: PortRow) -> Check:
     """The check of one row; the registry is the table that the catalogue is made from."""
-    holders = _HOLDERS[row.id]
-    unit = _UNITS[holders[0]]
 
     @check(
         id=f"ports.{row.id}",
@@ -107,23 +97,21 @@ def _listening(row: PortRow) -> Check:
         severity=Severity.CRITICAL if row.id in _CRITICAL else Severity.HIGH,
         requirements=row.requirements,
         # The service runs and its port does not: its settings were changed, or it lost its socket.
-        remedy=f"{{ssh}} systemctl restart {unit}" + ("; {install}" if row.id != "ssh" else ""),
-        role=None if row.role == EVERY else Role(row.role),
+        remedy=f"{{ssh}} systemctl restart {row.unit}" + ("; {install}" if row.id != "ssh" else ""),
+        role=row.role if isinstance(row.role, Role) else None,
         without=row.without,
-        needs=tuple(
-            table[key] for table, key in ((_RUNS, holders[0]), (_OPENED_BY, row.id)) if key in table
-        ),
+        needs=row.needs,
     )
     def judge(subject: Subject) -> Judgement:
         port = next(port for port in _registry(subject) if port.id == row.id)
         if row.id == "ssh" and subject.host.is_local:
             return skipped(_("the host is this machine: nothing needs ssh"))
-        return judge_listening(port, subject.facts.get(listeners), holders)
+        return judge_listening(port, subject.facts.get(listeners), row.processes)
 
     return judge
 
 
-LISTENING = tuple(_listening(row) for row in ports() if row.id in _HOLDERS)
+LISTENING = tuple(_listening(row) for row in ports() if row.processes)
 
 
 def judge_private(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:

@@ -30,8 +30,8 @@ from ucontact_appliance.clients.tls import Answer, Handshake, Offer
 from ucontact_appliance.facts import tls as facts
 from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
 from ucontact_appliance.planning.certificates import days_left, names_of, speaks_for
+from ucontact_appliance.planning.component_tables import registered_port
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import registered_port
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("tls")

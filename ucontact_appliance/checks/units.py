@@ -17,12 +17,12 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.facts.managed import managed_paths
-from ucontact_appliance.facts.units import ServiceUnit, ServiceUnits, service_units, unit_accounts
+from ucontact_appliance.facts.units import ServiceUnit, ServiceUnits, service_units
 from ucontact_appliance.language.messages import _, concatenated, joined, with_note
+from ucontact_appliance.planning.component_tables import managed_paths, unit_accounts
 from ucontact_appliance.resources import load_data
 
-_NOT_BY_HAND: tuple[str, ...] = tuple(load_data("units")["not_by_hand"])
+_NOT_BY_HAND: tuple[str, ...] = tuple(load_data("os")["units_not_by_hand"])
 # Nothing of a masked unit is read; that it is masked, its service's own check tells.
 _NOT_READ = frozenset({"not-found", "masked"})
 MANY_RESTARTS = 3

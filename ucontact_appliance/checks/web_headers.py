@@ -27,8 +27,8 @@ from ucontact_appliance.facts import tls as tls_facts
 from ucontact_appliance.facts import web as facts
 from ucontact_appliance.language.messages import _, concatenated
 from ucontact_appliance.planning.certificates import spki_pin
+from ucontact_appliance.planning.component_tables import registered_port
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import registered_port
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Site
 

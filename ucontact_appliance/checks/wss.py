@@ -15,8 +15,8 @@ from ucontact_appliance.checks.tls import roots_file
 from ucontact_appliance.clients.wss import Upgrade
 from ucontact_appliance.facts import tls as tls_facts
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.planning.component_tables import registered_port
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import registered_port
 
 _WSS_PATH = "/ws"
 

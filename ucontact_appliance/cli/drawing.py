@@ -10,9 +10,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ucontact_appliance.planning.component_tables import PortRow, ports
 from ucontact_appliance.planning.model import Plan, PlannedHost
 from ucontact_appliance.planning.ports import ports_for
-from ucontact_appliance.planning.tables import PortRow, ports
 from ucontact_appliance.site.model import Site
 
 _WIDTH = 100

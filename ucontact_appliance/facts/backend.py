@@ -12,7 +12,7 @@ from typing import Any
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.pace import usual
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.planning.tables import ports
+from ucontact_appliance.planning.component_tables import ports
 
 _UNIT = "integraserver.service"
 _HEALTH_SECONDS = 10

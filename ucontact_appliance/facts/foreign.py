@@ -13,7 +13,7 @@ from enum import Enum
 
 from ucontact_appliance.facts.host import sections
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.planning.tables import ForeignRow
+from ucontact_appliance.planning.component_tables import ForeignRow
 from ucontact_appliance.printable import printable
 
 KEPT = "/var/backups/ucontact"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,8 +13,6 @@ from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.planning.model import PlannedHost
-from ucontact_appliance.resources import load_data
 
 # One process for all sums and one for all modes: three for each file take a hundred times as long.
 _SCRIPT = r"""
@@ -33,14 +30,6 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     hosts: dict[str, dict[str, str]]
-
-
-def managed_paths(host: PlannedHost) -> tuple[str, ...]:
-    """The files that the host's roles write."""
-    table: dict[str, Any] = load_data("managed")
-    return tuple(table["every"]) + tuple(
-        path for role in host.roles for path in table.get(role.value, ())
-    )
 
 
 def fingerprints(reach: Reach, paths: tuple[str, ...]) -> Mapping[str, str]:

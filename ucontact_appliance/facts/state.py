@@ -7,16 +7,11 @@ from collections.abc import Collection
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.resources import INSTALLER, load_data
+from ucontact_appliance.resources import INSTALLER
 
 ABSENT = "absent"
 _PROBE = INSTALLER / "probes" / "state.sh"
 _SECONDS = 60.0
-
-
-def state_of_phase(phase: str) -> tuple[str, ...]:
-    """The items of a phase that its tasks do not report themselves (data/state.yml)."""
-    return tuple(load_data("state").get(phase, ()))
 
 
 def look_at_state(runner: Runner, items: Collection[str]) -> dict[str, str]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.planning.model import PlannedHost
-from ucontact_appliance.resources import load_data
 
 # User is what the unit asks for: not judged, and there for whoever reads the evidence.
 _PROPERTIES = ("Id", "LoadState", "FragmentPath", "DropInPaths", "User", "MainPID", "NRestarts")
@@ -41,15 +38,6 @@ class ServiceUnits:
 
     units: tuple[ServiceUnit, ...]
     evidence: str
-
-
-def unit_accounts(host: PlannedHost) -> dict[str, str]:
-    """The units of the host's roles, each with the account that it has to run as."""
-    table: dict[str, Any] = load_data("units")["accounts"]
-    found: dict[str, str] = dict(table["every"])
-    for role in host.roles:
-        found |= table.get(role.value, {})
-    return found
 
 
 # A process's folder is its effective account's, whatever became of its other rights (proc(5)); ps

@@ -90,7 +90,7 @@ class TaskResult:
     """How a task ended on a host: ok, changed, skipped, failed, unreachable or ignored.
 
     `changes` are what it changed, a line each, where its module tells them apart; `manages` all
-    that it looks after, each a kind and a name as in data/state.yml.
+    that it looks after, each a kind and a name as in the `state` of data/components.
     """
 
     host: str

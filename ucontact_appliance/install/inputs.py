@@ -16,7 +16,8 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from ucontact_appliance import __version__
 from ucontact_appliance.install.job import Job
-from ucontact_appliance.resources import DATA, INSTALLER, ROLES, load_data
+from ucontact_appliance.planning.component_tables import phases
+from ucontact_appliance.resources import DATA, INSTALLER, ROLES
 
 _PLAYBOOKS = INSTALLER / "playbooks"
 # What says how to reach a host and is another in each run.
@@ -68,12 +69,13 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
 def enough_tags(phase: str, different: Collection[str]) -> tuple[str, ...]:
     """Return the tags of the tasks that are enough where these inputs of a phase differ.
 
-    None where all of its tasks have to run (data/tags.yml).
+    None where all of its tasks have to run.
     """
-    row = load_data("tags").get(phase)
-    if row is None or not different or not set(different) <= set(row["inputs"]):
+    row = phases().get(phase)
+    part = row.playbook.part if row else None
+    if part is None or not different or not set(different) <= set(part.inputs):
         return ()
-    return (row["tag"],)
+    return (part.tag,)
 
 
 def _digest(value: Any) -> str:

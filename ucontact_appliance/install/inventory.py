@@ -11,7 +11,12 @@ from typing import Any
 from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ports import ports_for
-from ucontact_appliance.planning.systems import optional_packages, packages_at_once
+from ucontact_appliance.planning.systems import (
+    base_packages,
+    optional_packages,
+    own_packages,
+    packages_at_once,
+)
 from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.model import EVALUATION, CertificateSource, Host, Site
@@ -103,8 +108,9 @@ def _share(site: Site, plan: Plan, host: Host, inputs: HostInputs) -> dict[str, 
         "host": planned.model_dump(mode="json"),
         "peer_address": inputs.peer_address,
         "installer_address": inputs.came_from,
-        "os": inputs.system.model_dump(mode="json"),
+        "base_packages": base_packages(inputs.system)[0].packages,
         "packages": packages_at_once(inputs.system, planned.roles),
+        "own_packages": own_packages(inputs.system, planned.roles),
         "optional_packages": optional_packages(planned.roles),
         "ports": [port.document() for port in ports_for(site, plan, planned)],
     }

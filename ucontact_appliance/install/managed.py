@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.managed import Record, look, managed_paths
+from ucontact_appliance.facts.managed import Record, look
 from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.planning.component_tables import managed_paths
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Site

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.foreign import KEPT
-from ucontact_appliance.facts.managed import managed_paths
 from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.planning.component_tables import changed_paths, managed_paths
 from ucontact_appliance.planning.model import Plan, PlannedHost
-from ucontact_appliance.planning.tables import originals
 from ucontact_appliance.printable import printable
 from ucontact_appliance.site.model import Site
 
@@ -70,6 +69,4 @@ def keep_originals(site: Site, plan: Plan, ssh: SshSettings) -> Mapping[str, tup
 
 def written_paths(host: PlannedHost) -> tuple[str, ...]:
     """Every file that the host's roles write, change or remove, and that can be another's."""
-    table = originals()
-    more = [*table["every"], *(path for role in host.roles for path in table[role.value])]
-    return tuple(dict.fromkeys((*managed_paths(host), *more)))
+    return tuple(dict.fromkeys((*managed_paths(host), *changed_paths(host))))

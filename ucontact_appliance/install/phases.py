@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from ucontact_appliance.language.messages import _
 from ucontact_appliance.moving.carry import carry, demand_room, demand_sources, settle
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.pki.issue import ensure_pki, foresee_pki
+from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Place, carrier
 from ucontact_appliance.release.remembered import remember_manifest
@@ -93,10 +94,16 @@ class _Looking:
         return None
 
 
+@dataclass(frozen=True)
 class _Converging:
-    """A phase whose playbook has the phase's name."""
+    """A phase whose playbook has the phase's name; `keeps` is the role whose data is there then."""
 
     id: str
+    title: str
+    runs_on: Role | None = None
+    keeps: Role | None = None
+    after: tuple[str, ...] = ()
+    alone: bool = False
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
         """The playbook's."""
@@ -171,24 +178,16 @@ class TakeOver(_Looking):
 
 @dataclass(frozen=True)
 class Play(_Always, _Converging):
-    """A playbook that converges its roles; `keeps` is the role whose data it makes room for.
+    """A playbook that converges its roles.
 
     Packages are there since the phase of that name, and each of the services' roles has units and
     files of its own, so that they run beside each other on one server.
     """
 
-    id: str
-    title: str
-    runs_on: Role | None = None
-    keeps: Role | None = None
-    after: tuple[str, ...] = ()
-    alone: bool = False
-
     def run(self, job: Job) -> int:
         """Run the playbook, or those of its tasks that are enough; the count of changed tasks."""
         changed = play(job, self.id, check=False, tags=job.tags)
-        if self.keeps is not None:
-            _settled(job, self.keeps)
+        _settled(job, self.keeps)
         return changed
 
     def preview(self, job: Job) -> int | Unforeseen:
@@ -199,12 +198,6 @@ class Play(_Always, _Converging):
 @dataclass(frozen=True)
 class First(_Always, _Converging):
     """One of the first playbooks to change a server: the files as they were are kept before."""
-
-    id: str
-    title: str
-    runs_on: Role | None = None
-    after: tuple[str, ...] = ()
-    alone: bool = False
 
     def run(self, job: Job) -> int:
         """Keep the originals, then run the playbook."""
@@ -221,14 +214,8 @@ class First(_Always, _Converging):
 
 
 @dataclass(frozen=True)
-class Certificates(_Always):
+class Certificates(_Always, _Converging):
     """Keys and certificates are made here, then laid down there."""
-
-    id: str = "certificates"
-    title: str = "Certificates"
-    runs_on: Role | None = None
-    after: tuple[str, ...] = ("packages", "base")
-    alone: bool = False
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
         """The playbook's, and what is to be issued first."""
@@ -253,17 +240,11 @@ class Certificates(_Always):
 class Backend(_Always, _Converging):
     """The release and the service that runs it; from then on checks know what should lie there."""
 
-    id: str = "backend"
-    title: str = "Backend and release"
-    runs_on: Role | None = Role.BACKEND
-    after: tuple[str, ...] = ("database",)
-    alone: bool = False
-
     def run(self, job: Job) -> int:
         """Run the playbook, then remember the manifest of what it laid down."""
         changed = play(job, self.id, check=False)
         remember_manifest(job.paths, job.stored_release.manifest)
-        _settled(job, Role.BACKEND)
+        _settled(job, self.keeps)
         return changed
 
     def preview(self, job: Job) -> int | Unforeseen:
@@ -318,7 +299,7 @@ class Verify(_Always, _Looking):
     """The doctor's checks and a real call on what was installed, and the evidence either way.
 
     After a change those are all calls of `doctor --deep`; a short one where nothing was changed, or
-    only what that proves (data/proof.yml).
+    only what that proves (`short_call` of the phase).
     """
 
     id: str = "verify"
@@ -345,31 +326,32 @@ class Verify(_Always, _Looking):
         return Unforeseen("these checks look at the site when it is installed")
 
 
-# What a server has before a service starts on it.
-_READY = ("firewall", "certificates")
-
-INSTALL: tuple[Phase, ...] = (
-    Preflight(),
-    TakeOver(),
-    First("packages", "Packages"),
-    First("base", "Base system"),
-    Play("firewall", "Firewall", after=("packages",)),
-    Certificates(),
-    Play("database", "Database", Role.DATABASE, keeps=Role.DATABASE, after=_READY),
-    Carry("move-database", "Move the database", Role.DATABASE),
-    Play("stun", "STUN and TURN", Role.TELEPHONY, after=_READY),
-    Play("telephony", "Telephony", Role.TELEPHONY, keeps=Role.TELEPHONY, after=("database",)),
-    Carry("move-recordings", "Move the recordings", Role.TELEPHONY),
-    Backend(),
-    Carry("move-files", "Move the portal's own files", Role.BACKEND),
-    Play("web", "Web server", Role.BACKEND, after=("backend",)),
-    Verify(),
-)
+# Phases that do more than their playbooks.
+_KINDS: Mapping[str, type[First | Certificates | Backend]] = {
+    "packages": First,
+    "base": First,
+    "certificates": Certificates,
+    "backend": Backend,
+}
 
 
-def _settled(job: Job, role: Role) -> None:
-    """The role's data is where it now runs, unless it is still to be moved there."""
-    if all(move.role is not role for move in job.moves):
+def _of_components() -> Iterator[Phase]:
+    """The phases that the components name, each with the move of its data behind it."""
+    for row in phases().values():
+        keeps = row.role if row.data else None
+        kind = _KINDS.get(row.id, Play)
+        yield kind(row.id, row.playbook.title, row.role, keeps, row.playbook.after)
+        if row.data and row.role:
+            yield Carry(row.data.move.id, row.data.move.title, row.role)
+
+
+# All of them, in order: docs/components.md#phases.
+INSTALL: tuple[Phase, ...] = (Preflight(), TakeOver(), *_of_components(), Verify())
+
+
+def _settled(job: Job, role: Role | None) -> None:
+    """The role's data, if any, is where it now runs, unless it is still to be moved there."""
+    if role is not None and all(move.role is not role for move in job.moves):
         settle(job.paths.places, role, _place(job, role))
 
 

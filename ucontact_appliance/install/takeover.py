@@ -17,10 +17,10 @@ from ucontact_appliance.facts.foreign import KEPT, Claim, Foreign, foreign
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner, SshSettings, by_hand, runner_for
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.planning.component_tables import ForeignRow
+from ucontact_appliance.planning.component_tables import foreign as rows
+from ucontact_appliance.planning.components import components_of
 from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.planning.tables import ForeignRow
-from ucontact_appliance.planning.tables import foreign as rows
-from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.templating import environment
 
@@ -122,9 +122,9 @@ def _script(row: ForeignRow, host: Host, folder: str, found: Foreign) -> str:
 
 def _our_units(row: ForeignRow) -> list[str]:
     """The units and drop-ins of ours that would keep the component's own from starting."""
-    table: Mapping[str, list[str]] = load_data("managed")
     return [
         path
-        for path in table[row.role.value]
+        for one in components_of(row.role)
+        for path in one.managed
         if any(path.startswith(f"/etc/systemd/system/{unit}") for unit in row.units)
     ]

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ucontact_appliance.facts.runner import SshSettings, runner_for
-from ucontact_appliance.facts.state import look_at_state, state_of_phase
+from ucontact_appliance.facts.state import look_at_state
 from ucontact_appliance.install.events import TaskResult
 from ucontact_appliance.install.inputs import enough_tags
 from ucontact_appliance.install.job import Job
+from ucontact_appliance.planning.component_tables import state_of_phase
 from ucontact_appliance.planning.systems import packages_of_phase
 from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.site.files import write_private
@@ -223,6 +224,6 @@ def run_where_different(
 
 
 def _managed(phase: str, system: SystemRow) -> set[str]:
-    """What its tasks do not report: rows of data/state.yml, and the packages that it configures."""
+    """What its tasks do not report: its components' `state`, and packages that it configures."""
     packages = (f"package {name}" for name in packages_of_phase(phase, system))
     return {*state_of_phase(phase), *packages}

@@ -7,22 +7,19 @@ tells, where the data came from, what `verify` demands on its standard input whe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
+from ucontact_appliance.planning.component import Data
+from ucontact_appliance.planning.component_tables import phases
+from ucontact_appliance.planning.components import components_of
 from ucontact_appliance.planning.model import Role
+from ucontact_appliance.resources import load_data
 
 _SOCKET = "--no-defaults --socket=/run/mysqld/mysqld.sock --user=root"
-_SCHEMAS = "ccrepo ccdata"
 _DUMP = (
     f"mysqldump {_SOCKET} --single-transaction --quick --hex-blob --no-tablespaces "
     "--set-gtid-purged=OFF"
 )
-# One row a line, in the order of the primary keys: the same text whatever version wrote it.
-_ROWS = (
-    f"{_DUMP} --no-create-info --skip-triggers --compact --skip-extended-insert "
-    f"--order-by-primary --databases {_SCHEMAS} | sha256sum"
-)
-_RECORDINGS = "/var/spool/asterisk/monitor"
-_SITE_FILES = "var/lib/IntegraServer/forms var/lib/IntegraServer/images etc/IntegraServer/scripts"
 
 
 @dataclass(frozen=True)
@@ -48,61 +45,66 @@ class Store:
     units: tuple[str, ...]
 
 
-STORES: tuple[Store, ...] = (
-    Store(
-        role=Role.DATABASE,
-        phase="database",
-        title="the database",
-        there="test -d /var/lib/mysql/ccdata",
-        room="/var/lib/mysql",
-        ready="systemctl start mysql.service",
-        pack=f"{_DUMP} --routines --triggers --events --databases {_SCHEMAS} | gzip -1",
-        unpack=f"gunzip | mysql {_SOCKET}",
-        proof=_ROWS,
-        verify=f'test "$({_ROWS})" = "$(cat)"',
-        writers=("asterisk.service", "ucontact-records.service", "integraserver.service"),
-        units=("mysql.service",),
-    ),
-    Store(
-        role=Role.TELEPHONY,
-        phase="telephony",
-        title="the recordings",
-        there=f"test -d {_RECORDINGS}",
-        room=_RECORDINGS,
-        ready="true",
-        pack=f"tar -C {_RECORDINGS} -cf - .",
-        unpack=f"mkdir -p {_RECORDINGS} && tar -C {_RECORDINGS} -xpf -",
-        proof=f"cd {_RECORDINGS} && find . -type f -print0 | xargs -0r sha256sum",
-        verify=f"cd {_RECORDINGS} && list=$(cat) && "
-        'if test -n "$list"; then echo "$list" | sha256sum --check --quiet --strict; fi',
-        writers=("asterisk.service",),
-        units=(
-            "asterisk.service",
-            "coturn.service",
-            "fail2ban.service",
-            "ucontact-agents.timer",
-            "ucontact-qos.service",
-            "ucontact-records.service",
-            "ucontact-sip.service",
-            "ucontact-retention.timer",
-            "ucontact-sync.service",
-        ),
-    ),
-    Store(
-        role=Role.BACKEND,
-        phase="backend",
-        title="the portal's own files",
-        there="test -d /var/lib/IntegraServer/forms",
-        room="/var/lib/IntegraServer",
-        ready="true",
-        pack=f"tar -C / -cf - {_SITE_FILES}",
-        unpack="tar -C / -xpf -",
-        proof=f"cd / && find {_SITE_FILES} -type f -print0 | xargs -0r sha256sum",
-        verify='cd / && list=$(cat) && if test -n "$list"; then '
+class _Commands(TypedDict):
+    ready: str
+    pack: str
+    unpack: str
+    proof: str
+    verify: str
+
+
+def _of_files(data: Data) -> _Commands:
+    below, paths = data.below, " ".join(data.paths)
+    return {
+        "ready": "true",
+        "pack": f"tar -C {below} -cf - {paths}",
+        "unpack": f"mkdir -p {below} && tar -C {below} -xpf -",
+        "proof": f"cd {below} && find {paths} -type f -print0 | xargs -0r sha256sum",
+        "verify": f'cd {below} && list=$(cat) && if test -n "$list"; then '
         'echo "$list" | sha256sum --check --quiet --strict; fi',
-        writers=("integraserver.service",),
-        units=("integraserver.service", "nginx.service"),
-    ),
+    }
+
+
+def _of_schemas() -> _Commands:
+    schemas = " ".join(load_data("database")["schemas"])
+    # One row a line, in the order of the primary keys: the same text whatever version wrote it.
+    rows = (
+        f"{_DUMP} --no-create-info --skip-triggers --compact --skip-extended-insert "
+        f"--order-by-primary --databases {schemas} | sha256sum"
+    )
+    return {
+        "ready": "systemctl start mysql.service",
+        "pack": f"{_DUMP} --routines --triggers --events --databases {schemas} | gzip -1",
+        "unpack": f"gunzip | mysql {_SOCKET}",
+        "proof": rows,
+        "verify": f'test "$({rows})" = "$(cat)"',
+    }
+
+
+def _store(phase: str, role: Role, data: Data) -> Store:
+    commands = _of_files(data) if data.kind == "files" else _of_schemas()
+    return Store(
+        role=role,
+        phase=phase,
+        title=data.title,
+        there=f"test -d {data.there}",
+        room=data.room,
+        writers=data.writers,
+        units=_running(role),
+        **commands,
+    )
+
+
+def _running(role: Role) -> tuple[str, ...]:
+    """The role's units, but for those that a timer of theirs starts."""
+    units = {unit for one in components_of(role) for unit in one.units}
+    return tuple(
+        sorted(unit for unit in units if f"{unit.removesuffix('.service')}.timer" not in units)
+    )
+
+
+STORES: tuple[Store, ...] = tuple(
+    _store(row.id, row.role, row.data) for row in phases().values() if row.role and row.data
 )
 
 

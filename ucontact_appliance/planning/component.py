@@ -231,8 +231,8 @@ class Component(_Row):
             yield f"listener: the port {listening[0]} needs one"
         if self.listener and self.phase and self.listener.unit not in self.units:
             yield f"listener.unit: {self.listener.unit} is not among the units"
-        if self.role == EVERY and (self.data or self.foreign):
-            yield "role: only a component of one role has 'data' or 'foreign'"
+        if self.role == EVERY and (self.data or self.foreign or self.packages.preflight):
+            yield "role: only a component of one role has 'data', 'foreign' or 'preflight'"
         if self.part_of and self.foreign:
             yield "part_of: a component with 'foreign' is taken over by itself"
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ucontact_appliance.planning.model import Plan, PlannedHost, Role
-from ucontact_appliance.planning.tables import PortRow, ports
+from ucontact_appliance.planning.component import EVERY, LOOPBACK
+from ucontact_appliance.planning.component_tables import PortRow, ports
+from ucontact_appliance.planning.model import Plan, PlannedHost
 from ucontact_appliance.site.model import Site
-
-EVERY = "every"
-LOOPBACK = "loopback"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def ports_for(site: Site, plan: Plan, host: PlannedHost) -> tuple[OpenPort, ...]
 
 
 def _concerns(row: PortRow, host: PlannedHost) -> bool:
-    carried = row.role == EVERY or Role(row.role) in host.roles
+    carried = row.role == EVERY or row.role in host.roles
     return carried and row.without not in host.roles
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 
+from ucontact_appliance.planning.component import EVERY, Component, on_system
+from ucontact_appliance.planning.component_tables import PackageRequirement, package_requirements
+from ucontact_appliance.planning.components import components, components_of
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import ComponentRow, SystemRow, ansible, components, systems
+from ucontact_appliance.planning.tables import SystemRow, ansible, systems
 from ucontact_appliance.planning.versions import Numbers, numbers, reaches
 
+_PACKAGES = "packages"
 _ROLLING = "sid"  # Debian's unstable has no VERSION_ID
 
 
@@ -23,25 +28,21 @@ def supported_names() -> str:
     return ", ".join(row.name for row in systems())
 
 
-def components_of(roles: Iterable[Role]) -> tuple[ComponentRow, ...]:
-    """What these roles take from a server's package archives."""
+def required_of(roles: Iterable[Role]) -> tuple[PackageRequirement, ...]:
+    """What these roles require of a server's package archives."""
     wanted = set(roles)
-    return tuple(row for row in components() if row.role in wanted)
-
-
-def packages_of(component: ComponentRow, system: SystemRow) -> tuple[str, ...]:
-    """The component's packages, as that system calls them."""
-    if component.packages is not None:
-        return component.packages
-    if component.packages_of == "java_package":
-        return (system.java_package,)
-    return system.mysql_packages
+    return tuple(row for row in package_requirements() if row.role in wanted)
 
 
 def packages_asked(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...]:
-    """All packages of these roles' components on that system, each once."""
-    names = (name for row in components_of(roles) for name in packages_of(row, system))
+    """All packages that these roles require on that system, each once."""
+    names = (name for row in required_of(roles) for name in on_system(row.names, system.name))
     return tuple(dict.fromkeys(names))
+
+
+def packages_of(one: Component, system: SystemRow) -> tuple[str, ...]:
+    """All packages of a component on that system, but for those that only some archives have."""
+    return on_system(one.packages.names, system.name)
 
 
 def packages_at_once(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...]:
@@ -49,36 +50,64 @@ def packages_at_once(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...
 
     A MySQL package that sets up its own database is its role's to install.
     """
-    own = {"mysql"} if system.mysql_flavour == "server" else set()
-    rows = [row for row in components_of(roles) if row.id not in own]
-    names = (name for row in rows for name in (*packages_of(row, system), *row.beside))
-    return tuple(dict.fromkeys(names))
+    carried = tuple(roles)
+    later = {name for names in own_packages(system, carried).values() for name in names}
+    names = (name for one in components_of(*carried) for name in packages_of(one, system))
+    return tuple(dict.fromkeys(name for name in names if name not in later))
+
+
+def own_packages(system: SystemRow, roles: Iterable[Role]) -> dict[str, tuple[str, ...]]:
+    """By component, the packages that its own role installs on that system; no empty ones."""
+    found = {
+        one.name: tuple(
+            name for name in packages_of(one, system) if name in one.packages.installed_by_role
+        )
+        for one in components_of(*roles)
+    }
+    return {name: names for name, names in found.items() if names}
+
+
+@dataclass(frozen=True)
+class BasePackages:
+    """Packages of every server; not where one of the units is active."""
+
+    packages: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+
+def base_packages(system: SystemRow) -> tuple[BasePackages, ...]:
+    """What every server gets: in one go, and what depends on its units."""
+    own = [(packages_of(one, system), one.packages.unless) for one in components_of(EVERY)]
+    always = sorted(name for names, unless in own if not unless for name in names)
+    return (BasePackages(tuple(always)), *(BasePackages(*one) for one in own if one[1]))
 
 
 def packages_of_phase(phase: str, system: SystemRow) -> tuple[str, ...]:
-    """The packages whose programs a phase of an installation configures."""
-    rows = (row for row in components() if row.phase == phase)
+    """The packages whose programs a phase of an installation configures.
+
+    The phase of all packages reports its own.
+    """
+    rows = (one for one in components() if one.phase == phase != _PACKAGES)
     return tuple(
-        name for row in rows for name in (*packages_of(row, system), *row.beside, *row.if_available)
+        name for one in rows for name in (*packages_of(one, system), *one.packages.if_available)
     )
 
 
 def optional_packages(roles: Iterable[Role]) -> tuple[str, ...]:
     """What these roles' components also want where the archive has it."""
-    return tuple(name for row in components_of(roles) for name in row.if_available)
+    return tuple(name for one in components_of(*roles) for name in one.packages.if_available)
 
 
-def brought(component: ComponentRow, system: SystemRow) -> str | None:
+def brought(row: PackageRequirement, system: SystemRow) -> str | None:
     """The version in the system's own archive; None where it has none."""
-    version: str | None = getattr(system, component.id)
-    return version
+    return row.archives[system.name]
 
 
-def lacking(system: SystemRow, roles: Iterable[Role]) -> tuple[ComponentRow, ...]:
+def lacking(system: SystemRow, roles: Iterable[Role]) -> tuple[PackageRequirement, ...]:
     """What the system's own archive lacks, or has too old, for a server with these roles."""
     return tuple(
         row
-        for row in components_of(roles)
+        for row in required_of(roles)
         if not reaches(brought(row, system) or "", row.least or "0")
     )
 

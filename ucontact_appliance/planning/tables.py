@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from ucontact_appliance.planning.model import Role, Size
 from ucontact_appliance.resources import load_data
@@ -65,74 +65,6 @@ class ProbeRow(_Row):
     open_seconds: int
 
 
-class PortRow(_Row):
-    """A row of the port registry; `port` is a number or the name of a figure of the plan."""
-
-    id: str
-    protocol: str
-    port: int | str
-    role: str
-    without: Role | None = None
-    sources: Annotated[tuple[str, ...], Field(alias="from")]
-    peers: tuple[Role, ...] = ()
-    limited_by: Literal["telephony", "web", "stun"] | None = None
-    purpose: Annotated[str, Field(alias="for")]
-    requirements: tuple[str, ...]
-
-
-class ComponentRow(_Row):
-    """Something that a role takes from a server's package archives (`least`: version, or any).
-
-    `phase` of an installation configures it.
-    `packages` are its packages' names; where they differ between systems, `packages_of` names the
-    column of the system's row that has them. `beside` are packages that come with it, and
-    `if_available` those that only some archives have.
-    """
-
-    id: str
-    title: str
-    role: Role
-    phase: str
-    packages: tuple[str, ...] | None
-    packages_of: Literal["java_package", "mysql_packages"] | None
-    least: str | None
-    requirements: tuple[str, ...]
-    because: str
-    program: str | None
-    maker: str | None
-    beside: tuple[str, ...] = ()
-    if_available: tuple[str, ...] = ()
-
-
-class OursRow(_Row):
-    """A file that a role writes before any other of the component, and a text that is in it."""
-
-    file: str
-    text: str
-
-
-class ForeignRow(_Row):
-    """Where a component's configuration and data are that somebody else may have (foreign.yml)."""
-
-    id: str
-    title: str
-    role: Role
-    units: tuple[str, ...]
-    configuration: tuple[str, ...]
-    generated: tuple[str, ...]
-    databases: tuple[str, ...]
-    files: str | None
-    ours: OursRow
-    packages: tuple[str, ...] | None
-
-
-class BasePackages(_Row):
-    """Packages of every server; not where one of the units is at work."""
-
-    packages: tuple[str, ...]
-    unless: tuple[str, ...]
-
-
 class AnsibleRow(_Row):
     """From which ansible-core on it drives which versions of Python on a server."""
 
@@ -148,7 +80,7 @@ class OldTargets(_Row):
 
 
 class SystemRow(_Row):
-    """A supported operating system, and what its own package archive has (None: nothing)."""
+    """A supported operating system, and the Python that Ansible finds there."""
 
     id: str
     version: str
@@ -158,15 +90,6 @@ class SystemRow(_Row):
     python: str
     python_version: str
     python_packages: tuple[str, ...]
-    nginx: str | None
-    java: str | None
-    java_package: str
-    mysql: str | None
-    mysql_flavour: Literal["server", "core"]
-    mysql_packages: tuple[str, ...]
-    asterisk: str | None
-    odbc: str | None
-    coturn: str | None
 
 
 @cache
@@ -200,17 +123,6 @@ def probe() -> ProbeRow:
 
 
 @cache
-def ports() -> tuple[PortRow, ...]:
-    """The port registry."""
-    return tuple(PortRow(**row) for row in load_data("ports")["ports"])
-
-
-def registered_port(port_id: str) -> int:
-    """The number of a row of the port registry that is one port."""
-    return int(next(row.port for row in ports() if row.id == port_id))
-
-
-@cache
 def systems() -> tuple[SystemRow, ...]:
     """The supported operating systems (R18 and newer)."""
     return tuple(SystemRow(**row) for row in load_data("os")["systems"])
@@ -221,12 +133,6 @@ def hardware() -> dict[str, Any]:
     """What a server must have, and what calls and roles take of it."""
     table: dict[str, Any] = load_data("hardware")
     return table
-
-
-@cache
-def components() -> tuple[ComponentRow, ...]:
-    """What the roles take from package archives."""
-    return tuple(ComponentRow(**row) for row in load_data("os")["components"])
 
 
 @cache
@@ -246,27 +152,3 @@ def tuning() -> dict[str, Any]:
     """The factors that tuned values are made from."""
     table: dict[str, Any] = load_data("tuning")
     return table
-
-
-@cache
-def foreign() -> tuple[ForeignRow, ...]:
-    """The components that a role would write over."""
-    return tuple(ForeignRow.model_validate(row) for row in load_data("foreign")["components"])
-
-
-@cache
-def base_packages() -> tuple[BasePackages, ...]:
-    """What every server gets."""
-    return tuple(BasePackages.model_validate(row) for row in load_data("foreign")["base"])
-
-
-@cache
-def replaced_packages() -> frozenset[str]:
-    """What a package of ours may take the place of."""
-    return frozenset(load_data("foreign")["replaced"])
-
-
-@cache
-def originals() -> dict[str, tuple[str, ...]]:
-    """Files that are changed and not written whole, by role; `every` are those of every server."""
-    return {role: tuple(paths) for role, paths in load_data("foreign")["originals"].items()}

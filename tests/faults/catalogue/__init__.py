@@ -22,7 +22,7 @@ from tests.faults.catalogue import (
     web,
 )
 from tests.faults.model import Fault
-from ucontact_appliance.resources import load_data
+from ucontact_appliance.planning.components import components
 
 _SUBJECTS = (
     services,
@@ -42,7 +42,7 @@ _SUBJECTS = (
     network,
 )
 _DRIFT = "a file that the installation writes was changed to break it"
-_MANAGED = tuple(path for paths in load_data("managed").values() for path in paths)
+_MANAGED = tuple(path for one in components() for path in one.managed)
 
 
 def _with_drift(fault: Fault) -> Fault:

@@ -14,13 +14,14 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.managed import (
     Record,
     look,
-    managed_paths,
     parse_fingerprints,
     written,
 )
 from ucontact_appliance.facts.runner import LocalRunner
+from ucontact_appliance.planning.component_tables import managed_paths
+from ucontact_appliance.planning.components import components
 from ucontact_appliance.planning.topology import make_plan
-from ucontact_appliance.resources import ROLES, load_data
+from ucontact_appliance.resources import ROLES
 
 THEN = {"/etc/odbc.ini": "aa 640 root:asterisk", "/etc/turnserver.conf": "bb 640 root:turnserver"}
 
@@ -90,8 +91,7 @@ def test_a_host_has_the_files_of_its_roles_each_once() -> None:
 
 
 def test_every_file_that_a_role_lays_down_whole_is_watched() -> None:
-    table = load_data("managed")
-    watched = {path for paths in table.values() for path in paths}
+    watched = {path for one in components() for path in one.managed}
     laid_down = {
         f"/{str(path.relative_to(folder)).removesuffix('.j2')}"
         for kind in ("templates", "files")

@@ -10,15 +10,17 @@ import yaml
 
 from tests.unit.checks.subjects import subjects
 from tests.unit.facts.outputs import recorded
+from ucontact_appliance.checks import apt
 from ucontact_appliance.checks.foreign import CHECKS, judge_base, judge_component
 from ucontact_appliance.checks.model import Stage, Verdict
 from ucontact_appliance.facts.foreign import Claim, Foreign, parse_foreign
 from ucontact_appliance.facts.packages import parse_removals
 from ucontact_appliance.facts.runner import Completed
+from ucontact_appliance.planning.component_tables import ForeignRow, foreign
+from ucontact_appliance.planning.components import components
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import packages_at_once, system_row
-from ucontact_appliance.planning.tables import ForeignRow, base_packages, foreign
-from ucontact_appliance.resources import ROLES
+from ucontact_appliance.resources import INSTALLER, ROLES
 
 SAME, OTHER = "a" * 32, "b" * 32
 NGINX, MYSQL, ASTERISK, COTURN = foreign()
@@ -165,9 +167,9 @@ def defaults(role: str) -> dict[str, list[str]]:
 def test_apt_is_asked_for_the_very_packages_that_are_installed() -> None:
     system = system_row("debian", "sid")
     assert system is not None
-    asked = [name for row in foreign() for name in row.packages or system.mysql_packages]
-    assert sorted([*asked, system.java_package]) == sorted(packages_at_once(system, Role))
-    base, clock = base_packages()
+    (base, clock, *others), *taken_over = apt._sets(system, tuple(Role)).values()
+    asked = [name for one in (others, *taken_over) for wanted in one for name in wanted.packages]
+    assert sorted(asked) == sorted(packages_at_once(system, Role))
     assert base.packages == tuple(defaults("packages")["packages_base"])
     assert clock.packages == ("chrony",)
     look = (ROLES / "packages/files/look.sh").read_text()
@@ -178,6 +180,8 @@ def test_apt_is_asked_for_the_very_packages_that_are_installed() -> None:
 
 @pytest.mark.parametrize("row", foreign(), ids=lambda row: row.id)
 def test_the_sign_of_an_installation_is_a_file_that_the_role_writes(row: ForeignRow) -> None:
-    role = {"nginx": "web", "mysql": "database", "asterisk": "telephony", "coturn": "stun"}[row.id]
-    tasks = "".join(path.read_text() for path in (ROLES / role).rglob("*.yml"))
+    phase = next(one.phase for one in components() if one.name == row.id)
+    (play,) = yaml.safe_load((INSTALLER / f"playbooks/{phase}.yml").read_text())
+    (role,) = play["roles"]
+    tasks = "".join(path.read_text() for path in (ROLES / role["role"]).rglob("*.yml"))
     assert row.ours.file in tasks

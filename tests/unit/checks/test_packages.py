@@ -11,9 +11,9 @@ from ucontact_appliance.checks.packages import CHECKS, Place, judge_component
 from ucontact_appliance.facts.packages import Lists, Packages, parse_answer
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.findings.run import run_tasks, tasks_for
+from ucontact_appliance.planning.component_tables import package_requirements
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import system_row
-from ucontact_appliance.planning.tables import components
 
 _TODAY = date(2026, 11, 23)
 _SUITES = {"11": "bullseye", "12": "bookworm", "13": "trixie", "": "sid"}
@@ -38,7 +38,11 @@ def judged(
     assert row is not None
     _, known = parse_answer(answer(os_id, version) if text is None else text)
     place = Place(row, tuple(roles), _TODAY, Packages(lists, known))
-    return {part.id: judge_component(part, place) for part in components() if part.role in roles}
+    return {
+        part.id: judge_component(part, place)
+        for part in package_requirements()
+        if part.role in roles
+    }
 
 
 def failures(findings: dict[str, Judgement]) -> set[str]:
@@ -112,7 +116,9 @@ def test_a_build_of_ones_own_is_not_overwritten() -> None:
     assert row is not None
     _, known = parse_answer(policy(DOCUMENTED["20.04"]))
     place = Place(row, (Role.TELEPHONY,), _TODAY, Packages("own", known), "/usr/sbin/asterisk")
-    found = judge_component(next(part for part in components() if part.id == "asterisk"), place)
+    found = judge_component(
+        next(part for part in package_requirements() if part.id == "asterisk"), place
+    )
     assert found.verdict is Verdict.FAIL
     assert found.observed.startswith("/usr/sbin/asterisk belongs to no package")
     assert found.remedy.startswith("{ssh} mv /usr/sbin/asterisk /usr/sbin/asterisk.kept")
@@ -134,7 +140,7 @@ def test_without_any_lists_the_table_speaks_but_passes_nothing() -> None:
 
 def test_lists_that_were_read_and_lack_a_package_are_believed() -> None:
     found = judged("ubuntu", "24.04", text=policy({}), lists="own")
-    assert failures(found) == {part.id for part in components()}
+    assert failures(found) == {part.id for part in package_requirements()}
 
 
 def _on(text: str) -> Sequence[Subject]:

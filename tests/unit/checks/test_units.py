@@ -20,13 +20,14 @@ from ucontact_appliance.checks.units import (
 )
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.units import ServiceUnit, ServiceUnits
-from ucontact_appliance.resources import ROLES, load_data
+from ucontact_appliance.planning.component import EVERY
+from ucontact_appliance.planning.components import components, components_of
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.resources import ROLES
 
 _CHECKS = {check.id: check for check in CHECKS}
-_TABLE = load_data("units")["accounts"]
-_MANAGED = load_data("managed")
-_ACCOUNTS = {unit: account for role in _TABLE.values() for unit, account in role.items()}
-_OURS = tuple(path for paths in _MANAGED.values() for path in paths)
+_ACCOUNTS = {unit: account for one in components() for unit, account in one.units.items()}
+_OURS = tuple(path for one in components() for path in one.managed)
 _ETC = "/etc/systemd/system"
 
 _ASTERISK = ServiceUnit(
@@ -111,7 +112,8 @@ def test_a_whole_unit_of_somebodys_is_named() -> None:
 
 
 def test_what_is_another_roles_is_somebodys_here() -> None:
-    without = [path for path in _OURS if path not in _MANAGED["database"]]
+    (mysql,) = components_of(Role.DATABASE)
+    without = [path for path in _OURS if path not in mysql.managed]
     assert judge_overrides(_units(_MYSQL), without).verdict is Verdict.FAIL
 
 
@@ -173,8 +175,9 @@ def _systemd(argv: Sequence[str]) -> Completed:
 def test_a_host_is_asked_for_the_units_of_its_roles() -> None:
     for subject in subjects(big_site(), _systemd):
         judged = _CHECKS["system.accounts"].judge(subject)
-        roles = ("every", *(role.value for role in subject.plan.host(subject.host.name).roles))
-        wanted = {unit: name for role in roles for unit, name in _TABLE[role].items() if name}
+        groups = map(components_of, (EVERY, *subject.plan.host(subject.host.name).roles))
+        units = [unit for group in groups for unit in sorted(u for one in group for u in one.units)]
+        wanted = {unit: _ACCOUNTS[unit] for unit in units if _ACCOUNTS[unit]}
         assert judged.observed == "; ".join(
             f"{unit} runs as zz, not as {name}" for unit, name in wanted.items()
         )

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from ucontact_appliance.facts.runner import LocalRunner
-from ucontact_appliance.facts.state import ABSENT, look_at_state, parse_state, state_of_phase
-from ucontact_appliance.resources import INSTALLER, ROLES, load_data
+from ucontact_appliance.facts.state import ABSENT, look_at_state, parse_state
+from ucontact_appliance.planning.component_tables import phases, state_of_phase
+from ucontact_appliance.resources import INSTALLER, ROLES
 
 _KINDS = {"path", "tree", "account", "group", "package", "table", "running"}
 
@@ -123,7 +124,7 @@ def test_the_probe_is_a_posix_script() -> None:
 
 
 def test_the_table_has_only_kinds_that_the_probe_knows() -> None:
-    rows = [row for phase in load_data("state") for row in state_of_phase(phase)]
+    rows = [row for phase in phases() for row in state_of_phase(phase)]
     assert {row.partition(" ")[0] for row in rows} <= _KINDS
     named = {row.removeprefix("running ") for row in rows if row.startswith("running ")}
     script = (INSTALLER / "probes" / "state.sh").read_text()
@@ -131,17 +132,11 @@ def test_the_table_has_only_kinds_that_the_probe_knows() -> None:
     assert all(name in script for name in named)
 
 
-# What tasks of Ansible's own modules manage: the phase that runs the role, and the item's kind.
 _PHASE_OF_ROLE = {
-    "packages": "packages",
-    "baseline": "base",
-    "firewall": "firewall",
-    "certificates": "certificates",
-    "database": "database",
-    "stun": "stun",
-    "telephony": "telephony",
-    "integraserver": "backend",
-    "web": "web",
+    role["role"]: path.stem
+    for path in (INSTALLER / "playbooks").glob("*.yml")
+    for play in yaml.safe_load(path.read_text(encoding="utf-8"))
+    for role in play["roles"]
 }
 _REPORTING = {"apt_packages", "etc_tree", "release_tree", "systemd_units"}
 # Tasks that change nothing themselves, or whose work is a row of another task or of the table.
@@ -200,7 +195,7 @@ def modules_of(role: str) -> set[str]:
 
 @pytest.mark.parametrize("role", sorted(_PHASE_OF_ROLE))
 def test_whatever_a_role_converges_is_looked_at(role: str) -> None:
-    """A task reports what it manages, or has its items in data/state.yml."""
+    """A task reports what it manages, or has its items in a component's `state`."""
     table = set(state_of_phase(_PHASE_OF_ROLE[role]))
     silent = modules_of(role) - _REPORTING - _OTHERS
     assert silent == {module for known, module in _BY_TABLE if known == role}

@@ -14,7 +14,7 @@ from ucontact_appliance import checks
 from ucontact_appliance.checks.model import Check, Stage
 from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.findings.registry import CHECKS, REACHABLE
-from ucontact_appliance.planning.tables import ports
+from ucontact_appliance.planning.component_tables import ports
 from ucontact_appliance.site.model import Host
 
 _KNOWN = {check.id: check for check in CHECKS}
@@ -68,8 +68,7 @@ def test_reaching_the_host_is_part_of_every_stage() -> None:
 
 
 def test_every_port_of_the_registry_that_has_a_listener_has_a_check() -> None:
-    ranges = {row.id for row in ports() if isinstance(row.port, str) and row.id != "ssh"}
-    assert {f"ports.{row.id}" for row in ports() if row.id not in ranges} <= set(_KNOWN)
+    assert {f"ports.{row.id}" for row in ports() if not row.is_range} <= set(_KNOWN)
 
 
 _PROGRAMS = {

@@ -240,7 +240,7 @@ def test_records_that_the_report_builds_on_are_judged_before_anything(
 
 
 def test_certificates_are_counted_only_when_none_is_to_be_written_first(own_state: Path) -> None:
-    job, phase = a_job(lambda event: None), phases.Certificates()
+    job, phase = a_job(lambda event: None), phases.Certificates("certificates", "Certificates")
     told = phase.preview(job)
     assert isinstance(told, phases.Unforeseen)
     assert "ca.pem" in told.because

@@ -18,8 +18,9 @@ from ucontact_appliance.facts.foreign import Claim, Foreign
 from ucontact_appliance.facts.runner import Completed, SshSettings
 from ucontact_appliance.install import takeover
 from ucontact_appliance.install.takeover import Copy, named_components, take_over
+from ucontact_appliance.planning.component import Ours
+from ucontact_appliance.planning.component_tables import ForeignRow, foreign
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.tables import ForeignRow, OursRow, foreign
 from ucontact_appliance.planning.topology import make_plan
 
 SITE = small_site()
@@ -101,8 +102,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         generated=(),
         databases=(f"{tmp_path}/data", f"{tmp_path}/other"),
         files=f"{tmp_path}/monitor",
-        ours=OursRow(file="/nonexistent", text=""),
-        packages=None,
+        ours=Ours(file="/nonexistent", text=""),
     )
     made = Server(tmp_path, row)
     for folder in ("bin", "etc", "data/shop", "monitor", "state/active", "state/enabled"):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.unit.sites import small_site
+from ucontact_appliance.planning.component_tables import ports
 from ucontact_appliance.planning.ports import ports_for
-from ucontact_appliance.planning.tables import ports
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
 

@@ -4,26 +4,20 @@ import pytest
 
 from tests.unit.facts.outputs import recorded
 from ucontact_appliance.facts.packages import parse_answer
+from ucontact_appliance.planning.component import on_system
+from ucontact_appliance.planning.component_tables import PackageRequirement, package_requirements
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import (
     brought,
-    components_of,
     drivable,
     drives,
     lacking,
     packages_asked,
-    packages_of,
+    required_of,
     suited,
     system_row,
 )
-from ucontact_appliance.planning.tables import (
-    ComponentRow,
-    SystemRow,
-    ansible,
-    components,
-    old_targets,
-    systems,
-)
+from ucontact_appliance.planning.tables import SystemRow, ansible, old_targets, systems
 from ucontact_appliance.planning.versions import numbers
 from ucontact_appliance.resources import ROOT
 
@@ -35,8 +29,8 @@ def row(name: str) -> SystemRow:
     return next(row for row in systems() if row.name == name)
 
 
-def component(name: str) -> ComponentRow:
-    return next(row for row in components() if row.id == name)
+def component(name: str) -> PackageRequirement:
+    return next(row for row in package_requirements() if row.id == name)
 
 
 @pytest.mark.parametrize(
@@ -70,15 +64,15 @@ def test_nobody_is_sent_to_a_system_past_its_support() -> None:
 
 
 def test_each_role_takes_something_from_the_archives() -> None:
-    assert {found.role for found in components()} == set(Role)
-    assert [found.id for found in components_of([Role.DATABASE])] == ["mysql"]
+    assert {found.role for found in package_requirements()} == set(Role)
+    assert [found.id for found in required_of([Role.DATABASE])] == ["mysql"]
 
 
 @pytest.mark.parametrize("found", systems(), ids=lambda found: found.name)
 def test_rows_hold_together(found: SystemRow) -> None:
     asked = packages_asked(found, Role)
-    for part in components():
-        assert set(packages_of(part, found)) <= set(asked)
+    for part in package_requirements():
+        assert set(on_system(part.names, found.name)) <= set(asked)
         assert brought(part, found) is None or numbers(brought(part, found) or "")
     assert len(asked) == len(set(asked))
     # The interpreter is one that some ansible-core of the appliance drives.
@@ -98,8 +92,8 @@ def test_rows_hold_together(found: SystemRow) -> None:
 def test_debians_rows_say_what_its_archives_have(suite: str, name: str) -> None:
     _, known = parse_answer(recorded(f"packages-{suite}"))
     system = row(name)
-    for part in components():
-        found = known[packages_of(part, system)[0]].version
+    for part in package_requirements():
+        found = known[on_system(part.names, system.name)[0]].version
         told = brought(part, system)
         assert numbers(found)[: len(numbers(told or ""))] == numbers(told or ""), part.id
         assert bool(found) is bool(told), part.id

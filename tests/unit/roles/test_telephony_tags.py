@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from ucontact_appliance.resources import ROLES, load_data
+from ucontact_appliance.planning.component_tables import phases
+from ucontact_appliance.resources import ROLES
 
 _ROLE = ROLES / "telephony"
 _TEMPLATES = _ROLE / "templates"
@@ -26,8 +27,9 @@ def _written(task: Mapping[str, Any]) -> set[str]:
 
 
 def test_tasks_for_extensions_have_their_tag() -> None:
-    tag = load_data("tags")["telephony"]["tag"]
-    tagged = [task for task in _tasks() if tag in task.get("tags", [])]
+    part = phases()["telephony"].playbook.part
+    assert part is not None
+    tagged = [task for task in _tasks() if part.tag in task.get("tags", [])]
     concerned = {
         f"/{path.relative_to(_TEMPLATES).with_suffix('')}"
         for path in _TEMPLATES.rglob("*.j2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,139 @@ FAULTS = (
     *FAULTS,
     Fault("host-swaps", "the server swaps", Kind.HOST, ids("pressure.swap"), inject="swapon /x"),
 )
+"""
+
+# A component that the backend could use: a package, a port, a unit, a file, and one check.
+_COMPONENT = """\
+title: memcached
+role: backend
+order: 150
+requirements: [R21]
+phase: cache
+playbook: {title: Cache, after: [firewall, certificates], short_call: all}
+packages:
+  names: [memcached]
+units:
+  memcached.service: memcache
+listener: {processes: [memcached], unit: memcached.service, check: memcached.service}
+ports:
+  - id: memcached
+    protocol: tcp
+    port: 11211
+    from: [site]
+    peers: [telephony]
+    for: object cache
+    requirements: [R21]
+managed:
+  - /etc/memcached.conf
+state:
+  - account memcache
+"""
+_PLAYBOOK = """\
+---
+- name: Cache
+  hosts: backend
+  gather_facts: false
+  become: true
+  roles:
+    - role: memcached
+      memcached_port: "{{ (ports | selectattr('id', 'equalto', 'memcached') | first).port | int }}"
+"""
+_ROLE = {
+    "defaults/main.yml": "---\n# As its package has it.\nmemcached_port: 11211\n",
+    "meta/argument_specs.yml": """\
+---
+argument_specs:
+  main:
+    short_description: Object cache
+    description: [Runs memcached.]
+    options:
+      memcached_port:
+        type: int
+        default: 11211
+        description: Port that it listens on.
+""",
+    "tasks/main.yml": """\
+---
+- name: Configure the cache
+  etc_tree:
+    entries: [{path: /etc/memcached.conf}]
+
+- name: Run the cache
+  systemd_units:
+    units: [memcached.service]
+""",
+    "templates/etc/memcached.conf.j2": "-p {{ memcached_port }}\n-u memcache\n",
+}
+_RUNS = """
+def judge_cache(found: Unit) -> Judgement:
+    required = "the cache runs"
+    told = f"its unit is {found.active}"
+    judge = passed if found.active == "active" else failed
+    return judge(told, required, found.evidence)
+
+
+@check(
+    id="memcached.service",
+    title="The cache runs",
+    severity=Severity.HIGH,
+    requirements=("C06",),
+    remedy="{ssh} systemctl restart memcached",
+    role=Role.BACKEND,
+)
+def _cache(subject: Subject) -> Judgement:
+    return judge_cache(subject.facts.get(unit, "memcached.service"))
+
+
+"""
+_RUNS_IMPORT = "from ucontact_appliance.facts.unit import Unit, unit\n"
+_CACHE_SPANISH = """\
+"the cache runs": "la caché funciona"
+"its unit is {0}": "su unidad está {0}"
+"The cache runs": "La caché funciona"
+"object cache": "caché de objetos"
+"""
+_CACHE_FAULTS = """
+FAULTS = (
+    *FAULTS,
+    _stopped("memcached", "memcached", "memcached.service"),
+    Fault(
+        "memcached-moved",
+        "memcached listens on another port",
+        Kind.SERVICE,
+        ids("ports.memcached"),
+        inject="sed -i s/11211/11212/ /etc/memcached.conf && systemctl restart memcached",
+    ),
+)
+"""
+# What derives from the component, on the servers of a medium site.
+_DERIVED = """
+import json
+from tests.unit.planning.test_ports import medium_site
+from ucontact_appliance.findings.registry import CHECKS
+from ucontact_appliance.install.phases import INSTALL
+from ucontact_appliance.moving.stores import store_of
+from ucontact_appliance.planning import component_tables as tables
+from ucontact_appliance.planning.model import Role
+from ucontact_appliance.planning.ports import ports_for
+from ucontact_appliance.planning.systems import packages_at_once, packages_of_phase, systems
+from ucontact_appliance.planning.topology import make_plan
+
+site = medium_site()
+plan = make_plan(site, {})
+host = plan.host("back")
+print(json.dumps({
+    "firewall": [port.document() for port in ports_for(site, plan, host)],
+    "elsewhere": [port.id for port in ports_for(site, plan, plan.host("tel"))],
+    "units": tables.unit_accounts(host),
+    "checks": {check.id: [check.role, check.needs, check.remedy] for check in CHECKS},
+    "packages": packages_at_once(systems()[-1], [Role.BACKEND]),
+    "configured": packages_of_phase("cache", systems()[-1]),
+    "managed": tables.managed_paths(host),
+    "state": tables.state_of_phase("cache"),
+    "phases": [phase.id for phase in INSTALL],
+    "retired": store_of(Role.BACKEND).units,
+}))
 """
 
 
@@ -123,3 +257,65 @@ def test_a_roles_parameter_takes_these_files(copy: Path) -> None:
     assert run_pytest(copy, "tests/unit/test_pages.py").returncode == 0
     page = (role / "README.md").read_text(encoding="utf-8")
     assert "| `stun_extra` | int | `7` | One relay more. |" in page
+
+
+def digests(copy: Path) -> dict[Path, bytes]:
+    """What is in the copy, without what Python left there."""
+    files = (path for path in copy.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(copy): path.read_bytes() for path in files}
+
+
+def test_a_component_takes_six_files_and_the_tables_have_it(copy: Path) -> None:
+    before, package = digests(copy), copy / "ucontact_appliance"
+    (package / "data/components/memcached.yml").write_text(_COMPONENT, encoding="utf-8")
+    for name, text in _ROLE.items():
+        path = copy / "roles/memcached" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    (copy / "installer/playbooks/cache.yml").write_text(_PLAYBOOK, encoding="utf-8")
+    judges = package / "checks/system.py"
+    insert(judges, "CHECKS = checks_of(globals())\n", _RUNS)
+    insert(judges, "from ucontact_appliance.planning.model import Role\n", _RUNS_IMPORT)
+    (package / "data/es/memcached.yml").write_text(_CACHE_SPANISH, encoding="utf-8")
+    append(copy / "tests/faults/catalogue/services.py", _CACHE_FAULTS)
+    after = digests(copy)
+    touched = {path for path in after if after[path] != before.get(path)}
+    ours = {Path("roles/memcached") if "roles" in path.parts else path for path in touched}
+    assert len(ours) <= 6
+
+    shown = python(copy, "-c", _DERIVED)
+    assert shown.returncode == 0, shown.stderr
+    tables = json.loads(shown.stdout)
+    (port,) = (port for port in tables["firewall"] if port["id"] == "memcached")
+    assert (port["port"], port["sources"]) == ("11211", ["192.0.2.1/32"])
+    assert "memcached" not in tables["elsewhere"]
+    assert tables["units"]["memcached.service"] == "memcache"
+    role, needs, remedy = tables["checks"]["ports.memcached"]
+    assert (role, needs) == ("backend", ["memcached.service"])
+    assert remedy.startswith("{ssh} systemctl restart memcached.service")
+    assert "memcached" in tables["packages"]
+    assert tables["configured"] == ["memcached"]
+    assert "/etc/memcached.conf" in tables["managed"]
+    assert tables["state"] == ["account memcache"]
+    assert tables["phases"].index("cache") > tables["phases"].index("certificates")
+    assert "memcached.service" in tables["retired"]
+
+    assert python(copy, "-m", "tests.pages").returncode == 0
+    page = (copy / "docs/components.md").read_text(encoding="utf-8")
+    assert "| tcp/11211 | `memcached` | object cache | backend | site (telephony) |" in page
+    done = run_pytest(
+        copy,
+        "-k",
+        "not remedy",
+        "tests/unit/checks/test_drift.py",
+        "tests/unit/checks/test_units.py",
+        "tests/unit/facts/test_state.py",
+        "tests/unit/faults/test_catalogue.py",
+        "tests/unit/findings/test_registry.py",
+        "tests/unit/install/test_inputs.py",
+        "tests/unit/language/test_complete.py",
+        "tests/unit/planning/test_components.py",
+        "tests/unit/planning/test_ports.py",
+        "tests/unit/test_pages.py",
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

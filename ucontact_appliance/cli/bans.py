@@ -30,7 +30,16 @@ from ucontact_appliance.operate.bans import site_bans
 from ucontact_appliance.operate.installed import load_installed
 
 app = typer.Typer(
-    add_completion=False, help="List and lift bans on the telephony servers.", no_args_is_help=True
+    add_completion=False,
+    help="""List and lift bans on the telephony servers.
+
+    Examples:
+
+      ucontact bans list
+
+      ucontact bans lift 192.0.2.7
+    """,
+    no_args_is_help=True,
 )
 
 

@@ -17,10 +17,13 @@ from ucontact_appliance.planning.capacity import Measurement, capacity
 
 BenchmarkOption = Annotated[
     bool,
-    typer.Option("--benchmark", help="Measure what calls cost on the installed telephony server."),
+    typer.Option(
+        "--benchmark",
+        help="Measure what calls cost on the telephony server of the installed site.",
+    ),
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="With --benchmark: measure though calls are up.")
+    bool, typer.Option("--force", help="Measure even while calls are up (with --benchmark).")
 ]
 
 

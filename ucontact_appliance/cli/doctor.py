@@ -81,7 +81,7 @@ def doctor(
     as_json: JsonOption = False,
     notify: Annotated[Path | None, typer.Option("--notify", hidden=True)] = None,
 ) -> None:
-    """Run the health checks; exit 1 when one fails, 3 when a host is out of reach.
+    """Run the health checks; exit 1 when one fails, 3 when a server cannot be reached.
 
     Examples:
 

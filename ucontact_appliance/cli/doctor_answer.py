@@ -20,12 +20,17 @@ from ucontact_appliance.findings.translated import translated, translated_change
 from ucontact_appliance.language.catalogue import Translate
 from ucontact_appliance.language.choice import Language, language_of, translation
 
-DeepOption = Annotated[bool, typer.Option("--deep", help="Place all real calls too.")]
+DeepOption = Annotated[bool, typer.Option("--deep", help="Place all real calls too (about 20 s).")]
 OnlyOption = Annotated[
-    list[str] | None, typer.Option("--only", help="A check's id, or its beginning.")
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="CHECK",
+        help="Run only this check, or this subject, such as tls. Repeatable.",
+    ),
 ]
 AllOption = Annotated[
-    bool, typer.Option("--all", help="List what is well and what was not judged too.")
+    bool, typer.Option("--all", help="List passed and skipped checks too. Default: problems only.")
 ]
 
 

@@ -21,10 +21,24 @@ from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble
 from ucontact_appliance.report.prometheus import SUFFIX, to_text
 from ucontact_appliance.site.files import write_atomic
 
-app = typer.Typer(add_completion=False, help="Results for monitoring systems.")
+app = typer.Typer(
+    add_completion=False,
+    help="""Print results for a monitoring system.
+
+    Examples:
+
+      ucontact doctor export nagios
+
+      ucontact doctor export prometheus --out /var/lib/prometheus/node-exporter/ucontact.prom
+    """,
+)
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", help="The .prom file of node_exporter, replaced in one step."),
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Replace this .prom file in one step. Default: print the metrics.",
+    ),
 ]
 
 
@@ -36,7 +50,7 @@ def nagios(
     only: OnlyOption = None,
     lang: LangOption = None,
 ) -> None:
-    """Print one line of a Nagios plugin; exit codes are the plugin's: 0 to 3.
+    """Run the checks, and print one line as a Nagios plugin, with its exit codes (0 to 3).
 
     Examples:
 
@@ -65,7 +79,7 @@ def prometheus(
     only: OnlyOption = None,
     out_file: OutOption = None,
 ) -> None:
-    """Print metrics, or replace the file that node_exporter's textfile collector reads.
+    """Run the checks, and print metrics for node_exporter's textfile collector.
 
     Examples:
 

@@ -22,13 +22,21 @@ from ucontact_appliance.cli.options import (
 )
 
 app = typer.Typer(
-    add_completion=False, help="Store what the checks read, without secrets, and judge it later."
+    add_completion=False,
+    help="""Store what the checks read, without secrets, and judge it later.
+
+    Examples:
+
+      ucontact doctor facts save facts.json
+
+      ucontact doctor facts judge facts.json
+    """,
 )
 
 
 @app.command("save")
 def save(
-    file: Annotated[Path, typer.Argument(help="The file to write (0600).")],
+    file: Annotated[Path, typer.Argument(help="The file to write, with mode 0600.")],
     site: SiteOption = None,
     *,
     deep: DeepOption = False,
@@ -37,7 +45,7 @@ def save(
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the checks, and store all that they read, without secrets.
+    """Run the checks, and store everything that they read, without secrets.
 
     Examples:
 
@@ -51,14 +59,21 @@ def save(
 
 @app.command("judge")
 def judge(
-    file: Annotated[Path, typer.Argument(help="What `facts save` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file that `facts save` wrote.")],
     *,
-    only: OnlyOption = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="CHECK",
+            help="Judge only this check, or this subject, such as tls. Repeatable.",
+        ),
+    ] = None,
     everything: AllOption = False,
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge stored facts. Asks no server, and needs neither root nor the site.
+    """Judge stored facts, without root and without the site's servers.
 
     Examples:
 

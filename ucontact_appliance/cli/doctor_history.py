@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
+
+import typer
 
 from ucontact_appliance.cli.console import show_json
-from ucontact_appliance.cli.doctor_answer import DeepOption, answer, spoken
+from ucontact_appliance.cli.doctor_answer import answer, spoken
 from ucontact_appliance.cli.doctor_run import calls_of, installed_site, keep, run_here
 from ucontact_appliance.cli.doctor_view import history_rows, show_history
 from ucontact_appliance.cli.options import (
@@ -19,7 +22,7 @@ from ucontact_appliance.operate.history import changes_since, kept_runs
 def history(
     site: SiteOption = None, *, lang: LangOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the runs that were kept; ask no server.
+    """List saved runs without running checks.
 
     Examples:
 
@@ -37,11 +40,14 @@ def history(
 def changes(
     site: SiteOption = None,
     *,
-    deep: DeepOption = False,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Place all real calls too, and compare with a run that did."),
+    ] = False,
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the checks, and show only what changed since the last run that was kept.
+    """Run the checks, and show only what changed since the last saved run.
 
     Examples:
 

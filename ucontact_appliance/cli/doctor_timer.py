@@ -13,11 +13,10 @@ from pydantic import ValidationError
 
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import out, show_error
-from ucontact_appliance.cli.doctor_answer import DeepOption
 from ucontact_appliance.cli.doctor_run import Run, installed_site, keep, run_here
-from ucontact_appliance.cli.options import LangOption, SiteOption, require_root, site_file
+from ucontact_appliance.cli.options import SiteOption, require_root, site_file
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.language.choice import language_of
+from ucontact_appliance.language.choice import Language, language_of
 from ucontact_appliance.operate.history import changes_since, kept_runs
 from ucontact_appliance.operate.installed import Installed, load_installed
 from ucontact_appliance.operate.notify import mail_address, webhook_address
@@ -36,30 +35,60 @@ from ucontact_appliance.operate.timer import (
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
 
-app = typer.Typer(add_completion=False, help="Run the checks each night, and report what changed.")
+app = typer.Typer(
+    add_completion=False,
+    help="""Run the checks each night, and report what changed.
+
+    Examples:
+
+      ucontact doctor timer set --mail noc@example.com
+
+      ucontact doctor timer show
+    """,
+)
 
 
 @app.command("set")
 def set_timer(
     site: SiteOption = None,
     *,
-    at: Annotated[str, typer.Option("--at", help="Time of day, by this machine's clock.")] = AT,
-    deep: DeepOption = False,
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", metavar="HH:MM", help="Run at this time of day, by this machine's clock."
+        ),
+    ] = AT,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Place all real calls. Default: one short call.")
+    ] = False,
     mail: Annotated[
-        str | None, typer.Option("--mail", help="Address to notify, by this machine's sendmail.")
+        str | None,
+        typer.Option(
+            "--mail", metavar="ADDRESS", help="Mail what changed to this address, by sendmail."
+        ),
     ] = None,
     webhook: Annotated[
         str | None,
-        typer.Option("--webhook", help="Where to post JSON; '-' reads the address from stdin."),
+        typer.Option(
+            "--webhook",
+            metavar="URL",
+            help="Post what changed as JSON to this URL; '-' reads it from stdin.",
+        ),
     ] = None,
     allow_http: Annotated[
         bool, typer.Option("--allow-http", help="Allow a webhook without TLS.")
     ] = False,
-    lang: LangOption = None,
+    lang: Annotated[
+        Language | None,
+        typer.Option(
+            "--lang",
+            help="Write messages in this language. Default: by LC_ALL, LC_MESSAGES or LANG.",
+        ),
+    ] = None,
 ) -> None:
-    """Run the checks each night by a systemd timer, and report what changed.
+    """Set a systemd timer that runs the checks each night, and reports what changed.
 
-    An existing timer is replaced, with all its options.
+    It replaces an existing timer with all its options.
 
     Examples:
 

@@ -40,10 +40,12 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 
 
 def init(
-    site: Annotated[Path, typer.Option("--site", help="Where to write it.")] = Path(SITE_FILE),
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    site: Annotated[
+        Path, typer.Option("--site", metavar="FILE", help="Write the site file here.")
+    ] = Path(SITE_FILE),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Ask the few questions, show the plan, write site.yml.
+    """Ask a few questions, show the plan, and write site.yml.
 
     Examples:
 

@@ -40,13 +40,20 @@ from ucontact_appliance.state import state_paths
 def install(
     site: SiteToChange = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before the first change.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, without changing it.")
+    ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="After an interruption: all phases, on new inputs.")
+        bool,
+        typer.Option(
+            "--restart",
+            help="Run all phases on the current inputs, instead of continuing an interrupted "
+            "installation.",
+        ),
     ] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Run every phase, also where nothing differs.")
+        bool, typer.Option("--full", help="Run every phase, even where nothing differs.")
     ] = False,
     replace_newer: Annotated[
         bool,
@@ -56,14 +63,18 @@ def install(
     ] = False,
     abandon: Annotated[
         list[Role] | None,
-        typer.Option(help="Its old server is gone for good: start this role without its data."),
+        typer.Option(
+            metavar="ROLE",
+            help="Start telephony, backend or database without its data, because its old server is "
+            "lost. Repeatable.",
+        ),
     ] = None,
     new_ca: Annotated[
         bool,
         typer.Option(
             "--new-ca",
-            help="The site's keys are lost: go on with a new CA, which every agent's PC must then "
-            "be given, and with new secrets where those are lost too. What is left of the old ones "
+            help="Continue with a new CA, because the site's keys are lost. Every agent's PC must "
+            "then trust the new CA. Lost secrets are generated again; what is left of the old ones "
             "is set aside.",
         ),
     ] = False,
@@ -72,12 +83,12 @@ def install(
         typer.Option(
             "--take-over",
             metavar="COMPONENT[,COMPONENT]",
-            help="Take over what somebody else has of nginx, mysql, asterisk or coturn on the "
-            "servers: stop it, keep a copy of its configuration and databases there, and go on.",
+            help="Take over an nginx, mysql, asterisk or coturn that somebody else set up on the "
+            "servers: stop it, keep a copy of its configuration and databases there, and continue.",
         ),
     ] = None,
 ) -> None:
-    """Install the site, continue an interrupted install, or find that nothing has to change.
+    """Install the site, continue an interrupted installation, or correct what differs.
 
     Examples:
 

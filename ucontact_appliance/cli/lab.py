@@ -19,7 +19,16 @@ from ucontact_appliance.planning.rehearsal import machine_names
 
 app = typer.Typer(
     add_completion=False,
-    help="Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",
+    help="""Manage rehearsal machines (systemd-nspawn).
+
+    Examples:
+
+      ucontact lab up acme1
+
+      ucontact lab list
+
+      ucontact lab down acme1
+    """,
     no_args_is_help=True,
 )
 
@@ -34,7 +43,9 @@ class Ubuntu(str, Enum):
     NOBLE = "24.04"
 
 
-Names = Annotated[list[str] | None, typer.Argument(help="Names; a size has its own.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Names of the machines. Default: those of --size.")
+]
 Name = Annotated[str, typer.Argument(help="The machine's name.")]
 
 
@@ -45,17 +56,22 @@ def _say(text: str) -> None:
 @app.command()
 def up(
     names: Names = None,
-    size: Annotated[Size, typer.Option(help="As many machines as that size has servers.")] = (
-        Size.SMALL
-    ),
+    size: Annotated[
+        Size, typer.Option(help="Make one machine per server of a site of this size.")
+    ] = (Size.SMALL),
     suite: Annotated[
-        str | None, typer.Option(help="bullseye, bookworm, trixie or sid (default).")
+        str | None,
+        typer.Option(
+            metavar="SUITE",
+            help="Install this Debian: bullseye, bookworm, trixie, sid. Default: sid.",
+        ),
     ] = None,
     ubuntu: Annotated[
-        Ubuntu | None, typer.Option(help="Let it say that it is this Ubuntu (it stays Debian).")
+        Ubuntu | None,
+        typer.Option(help="Make /etc/os-release report this Ubuntu; the machine stays Debian."),
     ] = None,
 ) -> None:
-    """Make and boot machines; boot stopped ones as they were left; leave running ones alone.
+    """Make and boot machines; boot existing ones as they were left.
 
     Examples:
 
@@ -78,7 +94,7 @@ def down(
         bool, typer.Option("--all", help="Remove every machine, whoever made it.")
     ] = False,
 ) -> None:
-    """Remove machines and what is on them; the last one takes the network along.
+    """Remove machines and their data; with the last one, remove the network too.
 
     Examples:
 
@@ -100,7 +116,7 @@ def down(
 
 @app.command("list")
 def list_machines(as_json: JsonOption = False) -> None:
-    """Show the machines.
+    """List the machines.
 
     Examples:
 
@@ -142,7 +158,7 @@ def shell(
 
 @app.command()
 def reset(name: Name) -> None:
-    """Make a machine fresh again, under the same name and address.
+    """Replace a machine by a fresh one with the same name and address.
 
     Examples:
 

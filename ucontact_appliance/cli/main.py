@@ -34,7 +34,16 @@ _AGAIN = "run the same command again; it continues"
 app = typer.Typer(
     cls=Group,
     name="ucontact",
-    help="Installs, proves and audits an on-premise uContact contact centre.",
+    help="""Install, test and audit an on-premise uContact contact centre.
+
+    Examples:
+
+      ucontact init
+
+      ucontact install
+
+      ucontact doctor --deep
+    """,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -50,7 +59,10 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     sweep_leftovers()  # whatever the command is: what a killed one left should not wait

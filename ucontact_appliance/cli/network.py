@@ -36,30 +36,54 @@ _PROBLEMS = (Verdict.FAIL, Verdict.WARN)
 def network(
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="HOST", help="A host of the site, or any STAMP reflector."),
+        typer.Option(
+            "--to",
+            metavar="HOST",
+            help="Measure to this host of the site, or to any STAMP reflector.",
+        ),
     ] = None,
     site: SiteOption = None,
     *,
     seconds: Annotated[
-        int, typer.Option(min=1, max=3600, help="How long each path is measured.")
+        int,
+        typer.Option(
+            min=1, max=3600, metavar="SECONDS", help="Measure each path for this many seconds."
+        ),
     ] = probe().seconds,
     rate: Annotated[
-        int, typer.Option(min=1, max=1000, help="Packets a second; a call has 50.")
+        int,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="PACKETS",
+            help="Send this many packets per second; a call sends 50.",
+        ),
     ] = probe().packets_per_second,
-    calls: Annotated[int, typer.Option(min=1, help="Calls at once that the path is to carry.")] = 1,
+    calls: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="CALLS", help="Judge the bandwidth for this many simultaneous calls."
+        ),
+    ] = 1,
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The reflector's UDP port.")
+        int,
+        typer.Option(min=1, max=65535, metavar="PORT", help="Use this UDP port of the reflector."),
     ] = probe().port,
     throughput_port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The TCP port of the far end's iperf3.")
+        int,
+        typer.Option(
+            min=1, max=65535, metavar="PORT", help="Use this TCP port of the far end's iperf3."
+        ),
     ] = probe().throughput_port,
     reflect: Annotated[
-        bool, typer.Option("--reflect", help="Be the far end, until Ctrl-C.")
+        bool, typer.Option("--reflect", help="Act as the STAMP reflector until Ctrl-C.")
     ] = False,
     lang: LangOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure delay, jitter, loss, marks and bandwidth, and judge them by R23 and R24.
+    """Measure delay, jitter, loss, DSCP and bandwidth between the site's machines.
+
+    The figures are judged by the requirements R23 and R24.
 
     Examples:
 

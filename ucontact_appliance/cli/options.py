@@ -20,8 +20,8 @@ SiteOption = Annotated[
     Path | None,
     typer.Option(
         "--site",
-        help="The site file. Left out: ./site.yml, else the site installed last; profile then "
-        "shows this machine, and plan sizes by --agents alone.",
+        metavar="FILE",
+        help="Use this site file. Default: ./site.yml, else the site installed last.",
         show_default=False,
     ),
 ]
@@ -30,18 +30,19 @@ SiteToChange = Annotated[
     Path | None,
     typer.Option(
         "--site",
-        help="The site file. Left out: ./site.yml, else the site installed last, once its name "
-        "was typed.",
+        metavar="FILE",
+        help="Change the site of this file. Default: ./site.yml, else the site installed last, "
+        "after you type its name.",
         show_default=False,
     ),
 ]
 LangOption = Annotated[
     Language | None,
     typer.Option(
-        "--lang", help="Translate of findings; by LC_ALL, LC_MESSAGES or LANG if left out."
+        "--lang", help="Show findings in this language. Default: by LC_ALL, LC_MESSAGES or LANG."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def site_file(chosen: Path | None) -> Path:

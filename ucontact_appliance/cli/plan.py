@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ucontact_appliance.cli.capacity_view import capacity_json, show_capacity
 from ucontact_appliance.cli.console import err, show_json
-from ucontact_appliance.cli.options import JsonOption, SiteOption
+from ucontact_appliance.cli.options import JsonOption
 from ucontact_appliance.cli.plan_view import (
     document,
     show_comparison,
@@ -31,11 +32,25 @@ from ucontact_appliance.state import state_paths
 
 def plan(
     agents: Annotated[
-        int | None, typer.Option(help="Agents at work at the same time.", show_default=False)
+        int | None,
+        typer.Option(
+            metavar="N", help="Plan for this many agents at the same time.", show_default=False
+        ),
     ] = None,
-    site: SiteOption = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(
+            "--site",
+            metavar="FILE",
+            help="Plan for the servers of this site file. Default: for --agents alone.",
+            show_default=False,
+        ),
+    ] = None,
     what_if: Annotated[
-        str | None, typer.Option(help="Other numbers of agents beside it, such as 25,60,600.")
+        str | None,
+        typer.Option(
+            metavar="N,N", help="Compare with other numbers of agents, such as 25,60,600."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

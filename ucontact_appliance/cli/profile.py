@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from ucontact_appliance.cli.benchmark import BenchmarkOption, ForceOption, run_benchmark
 from ucontact_appliance.cli.console import out, show_error, show_json
-from ucontact_appliance.cli.options import JsonOption, SiteOption
+from ucontact_appliance.cli.options import JsonOption
 from ucontact_appliance.cli.profile_view import profile_block
 from ucontact_appliance.errors import EXIT_UNREACHABLE, UnreachableError
 from ucontact_appliance.facts.hardware.profile import here_profile, host_profiles
@@ -21,12 +22,21 @@ from ucontact_appliance.state import state_paths
 
 
 def profile(
-    site: SiteOption = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(
+            "--site",
+            metavar="FILE",
+            help="Show each server of this site file. Default: this machine; with --benchmark, "
+            "./site.yml, else the site installed last.",
+            show_default=False,
+        ),
+    ] = None,
     benchmark: BenchmarkOption = False,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the hardware of this machine; with --site, of each server, all at once.
+    """Show the hardware of this machine, or of each server of a site.
 
     Examples:
 

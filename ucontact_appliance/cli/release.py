@@ -22,14 +22,23 @@ from ucontact_appliance.release.trust import build_key_pem, load_trust, trusted_
 from ucontact_appliance.site.files import write_atomic
 
 app = typer.Typer(
-    add_completion=False, help="Releases: what a site gets laid down.", no_args_is_help=True
+    add_completion=False,
+    help="""Manage release archives.
+
+    Examples:
+
+      ucontact release list
+
+      ucontact release verify release.tar.gz
+    """,
+    no_args_is_help=True,
 )
 _KB = 1000
 
 
 @app.command("build-evaluation")
 def build_evaluation(as_json: JsonOption = False) -> None:
-    """Build the evaluation release on a rehearsal machine, unless it is here already.
+    """Build the evaluation release on a rehearsal machine, unless it is already stored.
 
     Examples:
 
@@ -50,7 +59,7 @@ def verify(
     path: Annotated[Path, typer.Argument(help="The archive or the folder of a release.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every file of a release, and why it is trusted; changes nothing.
+    """Verify every file of a release, and show why it is trusted.
 
     Examples:
 
@@ -72,7 +81,10 @@ def verify(
 @app.command()
 def key(
     target: Annotated[
-        Path | None, typer.Option("--out", help="Write it to this file; else print it.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Write the key to this file. Default: print it."
+        ),
     ] = None,
 ) -> None:
     """Export the public key of the evaluation releases that this machine builds.
@@ -93,7 +105,7 @@ def key(
 
 @app.command("list")
 def list_releases(as_json: JsonOption = False) -> None:
-    """List the releases that are stored on this machine, or come with `ucontact`.
+    """List the releases that are stored on this machine or shipped with `ucontact`.
 
     Examples:
 

@@ -15,7 +15,6 @@ from rich.table import Table
 from ucontact_appliance.cli.console import out, show_json, show_text
 from ucontact_appliance.cli.options import (
     JsonOption,
-    LangOption,
     SiteOption,
     require_root,
     site_file,
@@ -23,7 +22,7 @@ from ucontact_appliance.cli.options import (
 from ucontact_appliance.cli.report_make import make_report
 from ucontact_appliance.errors import EXIT_FINDINGS
 from ucontact_appliance.evidence.filing import auditors_key
-from ucontact_appliance.language.choice import language_of
+from ucontact_appliance.language.choice import Language, language_of
 from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.report.difference import Difference, Turn, differences
@@ -40,21 +39,32 @@ def report(
     *,
     site: SiteOption = None,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write; a new one when left out.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Write to this folder. Default: a new one of the site."
+        ),
     ] = None,
-    deep: Annotated[bool, typer.Option(help="Place a real call for evidence.")] = True,
+    deep: Annotated[bool, typer.Option(help="Place real calls as evidence, or none.")] = True,
     feed: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             exists=True,
             dir_okay=False,
             readable=True,
-            help="Debian's feed of known vulnerabilities, as somebody fetched it.",
+            help="Judge packages by this copy of Debian's feed of known vulnerabilities (JSON).",
         ),
     ] = None,
-    lang: LangOption = None,
+    lang: Annotated[
+        Language | None,
+        typer.Option(
+            "--lang",
+            help="Write the page and the PDF in this language. Default: by LC_ALL, LC_MESSAGES or "
+            "LANG.",
+        ),
+    ] = None,
 ) -> None:
-    """Compliance evidence for the auditor: run all checks, write a signed folder.
+    """Run all checks, and write the compliance report as a signed folder.
 
     Examples:
 
@@ -77,10 +87,13 @@ def report(
 def key(
     site: SiteOption = None,
     target: Annotated[
-        Path | None, typer.Option("--out", help="Write it to this file; else print it.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Write the key to this file. Default: print it."
+        ),
     ] = None,
 ) -> None:
-    """The public key that this site's reports are checked by: the auditor takes it along.
+    """Export the public key that verifies this site's reports, for the auditor.
 
     Examples:
 
@@ -102,10 +115,13 @@ def key(
 def verify_folder(
     folder: Annotated[Path, typer.Argument(help="A report's folder.", metavar="DIR")],
     public: Annotated[
-        Path | None, typer.Option("--key", help="The site's public key, as you took it along.")
+        Path | None,
+        typer.Option(
+            "--key", metavar="FILE", help="Verify the signature by this public key of the site."
+        ),
     ] = None,
 ) -> None:
-    """Check each file of a report by its hash, and the manifest by its signature.
+    """Verify each file of a report by its hash, and the manifest by its signature.
 
     Examples:
 
@@ -145,7 +161,9 @@ def diff(
     new: Annotated[Path, typer.Argument(help="The later report's folder.", metavar="NEW")],
     as_json: JsonOption = False,
 ) -> None:
-    """What got better or worse, appeared or left between two reports; versions and files, too.
+    """Compare two reports: requirements, findings, versions and files.
+
+    Exit code 1 when something got worse.
 
     Examples:
 

@@ -29,7 +29,16 @@ from ucontact_appliance.site.secrets import (
 from ucontact_appliance.state import state_paths
 
 app = typer.Typer(
-    add_completion=False, help="The site's generated secrets (root only).", no_args_is_help=True
+    add_completion=False,
+    help="""Show, set and rotate the site's secrets (root only).
+
+    Examples:
+
+      ucontact secrets list
+
+      ucontact secrets show telephony.extensions.6001
+    """,
+    no_args_is_help=True,
 )
 
 Name = Annotated[str, typer.Argument(help="Dotted name, such as telephony.extensions.6001.")]
@@ -65,7 +74,7 @@ def show(name: Name, site: SiteOption = None) -> None:
 
 @app.command("list")
 def list_names(site: SiteOption = None) -> None:
-    """Name the secrets, without their values.
+    """List the names of the secrets, without their values.
 
     Examples:
 
@@ -80,7 +89,7 @@ def list_names(site: SiteOption = None) -> None:
 
 @app.command("set")
 def set_value(name: Name, site: SiteToChange = None) -> None:
-    """Store a secret that somebody else gave, such as a trunk's password; read from stdin.
+    """Store a secret that somebody else issued, such as a trunk's password; read from stdin.
 
     Examples:
 
@@ -124,9 +133,9 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
 
 @app.command()
 def rotate(name: Name, site: SiteToChange = None) -> None:
-    """Replace a generated secret; an extension's is replaced on the running server within seconds.
+    """Replace a generated secret; an extension's is replaced on the running server in seconds.
 
-    Calls go on. Every other secret is laid down by the next install.
+    Calls continue. The next install applies every other secret.
 
     Examples:
 

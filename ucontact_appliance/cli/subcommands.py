@@ -19,20 +19,18 @@ import typer.main
 # of the command's own help. Each is a module beside this one, with a Typer named `app` where it has
 # commands of its own, else a function of its name.
 HELP = {
-    "profile": "Show the hardware of this machine; with --site, of each server, all at once.",
+    "profile": "Show the hardware of this machine, or of each server of a site.",
     "plan": (
         "Size a site: topology, roles, bandwidth, recordings, ports, tuned values, what to buy."
     ),
-    "init": "Ask the few questions, show the plan, write site.yml.",
-    "install": (
-        "Install the site, continue an interrupted install, or find that nothing has to change."
-    ),
-    "doctor": "Run the health checks; exit 1 when one fails, 3 when a host is out of reach.",
-    "report": "Compliance evidence for the auditor: run all checks, write a signed folder.",
+    "init": "Ask a few questions, show the plan, and write site.yml.",
+    "install": "Install the site, continue an interrupted installation, or correct what differs.",
+    "doctor": "Run the health checks; exit 1 when one fails, 3 when a server cannot be reached.",
+    "report": "Run all checks, and write the compliance report as a signed folder.",
     "shell": "Run a command as root on a server of the site, and exit with its status.",
-    "lab": "Rehearsal machines (systemd-nspawn): real servers, thrown away at will.",
-    "release": "Releases: what a site gets laid down.",
-    "secrets": "The site's generated secrets (root only).",
+    "lab": "Manage rehearsal machines (systemd-nspawn).",
+    "release": "Manage release archives.",
+    "secrets": "Show, set and rotate the site's secrets (root only).",
     "bans": "List and lift bans on the telephony servers.",
 }
 

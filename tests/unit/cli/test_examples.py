@@ -14,36 +14,63 @@ from ucontact_appliance.cli.main import app
 
 
 def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each command that does something, with its words."""
+    """Each command and group of commands, with its words."""
+    yield path, command
     below = getattr(command, "commands", {})
-    if not below or command.invoke_without_command:
-        yield path, command
     for name in below:
         yield from commands(below[name], (*path, name))
 
 
-_ALL = [
-    pytest.param(path, command, id=" ".join(path))
-    for path, command in commands(typer.main.get_command(app), ("ucontact",))
-    if len(path) > 1
-]
+ALL = list(commands(typer.main.get_command(app), ("ucontact",)))
 
 
-@pytest.mark.parametrize(("path", "command"), _ALL)
+def at(words: list[str]) -> Any:
+    """The command that a line calls."""
+    command = dict(ALL)[("ucontact",)]
+    for word in words[1:]:
+        below = getattr(command, "commands", {})
+        if word not in below:
+            break
+        command = below[word]
+    return command
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), [pytest.param(*one, id=" ".join(one[0])) for one in ALL]
+)
 def test_the_help_has_two_or_three_examples(path: tuple[str, ...], command: Any) -> None:
     _, _, after = (command.help or "").partition("Examples:")
     examples = re.findall(r"^ +(ucontact .*)$", after, re.MULTILINE)
     assert 2 <= len(examples) <= 3
-    options = {
-        name
-        for parameter in command.params
-        for name in (*parameter.opts, *parameter.secondary_opts)
-    }
     for example in examples:
         words = shlex.split(example.partition(" -- ")[0])
         assert tuple(words[: len(path)]) == path
+        options = {
+            name
+            for parameter in at(words).params
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
         assert {word for word in words if word.startswith("--")} <= options
 
 
 def test_there_are_many() -> None:
-    assert len(_ALL) > 30
+    assert len(ALL) > 40
+
+
+# What an option does is said by a verb. A new verb belongs here.
+VERBS = re.compile(
+    "(Act|Allow|Change|Compare|Continue|Do|Judge|List|Lift|Mail|Make|Measure|Overwrite|Place|Plan|"
+    "Post|Print|Remove|Replace|Run|Send|Show|Start|Take|Use|Verify|Write|Install) .*[.]"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), [pytest.param(*one, id=" ".join(one[0])) for one in ALL]
+)
+def test_the_help_of_an_option_says_what_it_does(path: tuple[str, ...], command: Any) -> None:
+    said = {
+        parameter.opts[0]: parameter.help or ""
+        for parameter in command.params
+        if parameter.opts[0].startswith("--") and not parameter.hidden
+    }
+    assert {name: text for name, text in said.items() if not VERBS.fullmatch(text)} == {}

@@ -2,18 +2,18 @@
 #   make demo   a rehearsal machine, installed, proven by a real call, with its report
 #   make test   every part tested once, on rehearsal machines too
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all unit lint bench faults docs messages wheel box clean
+.PHONY: help demo test test-all unit lint bench faults docs install-docs messages wheel box clean
 SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
 LAB_TOOLS := systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nft:nftables ip:iproute2 \
              ssh:openssh-client ssh-keygen:openssh-client
-TEST_TOOLS := chromium:chromium testssl:testssl.sh iperf3:iperf3
+TEST_TOOLS := chromium:chromium testssl:testssl.sh iperf3:iperf3 groff:groff-base
 VAGRANT_TOOLS := vagrant:vagrant-libvirt lxc-create:lxc redir:vagrant-lxc
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.base: pyproject.toml installer/bootstrap $(wildcard ucontact_appliance/language/locale/*/LC_MESSAGES/*.po)
 	@installer/bootstrap venv $(VENV)
@@ -56,6 +56,10 @@ faults: $(VENV)/.dev ## every fault of the catalogue on machines (MACHINES=2): c
 
 docs: $(VENV)/.dev ## the pages that are made from code and tables: checks, site.yml, roles
 	$(BIN)/python -m tests.pages
+
+PREFIX := /usr/local
+install-docs: $(VENV)/.base ## manual pages and completions of ucontact, below PREFIX (/usr/local)
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null) $(BIN)/python installer/manual.py $(PREFIX)/share
 
 messages: $(VENV)/.dev ## the catalogues of translations, brought up to date and compiled
 	$(BIN)/python -m tests.messages

@@ -1,4 +1,6 @@
-"""`make wheel`: the installable wheel, with the evaluation release in it, in dist/.
+"""`make wheel`: the installable wheel, in dist/.
+
+It carries the evaluation release, and installs manual pages and completions into the environment.
 
 The same commit gives the same wheel, byte for byte, with the same versions of Debian's packages on
 the build machine, of hatchling and of zlib. No file that git ignores gets into it.
@@ -14,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import manual
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ucontact_appliance.ed25519 import private_key
@@ -22,9 +25,9 @@ from ucontact_appliance.release.shipped import write_shipped
 from ucontact_appliance.release.store import ensure_evaluation
 from ucontact_appliance.resources import ROOT
 
-# The name that wheel_hook.py knows it by: hatchling runs the hook, without this package.
+# The names that wheel_hook.py knows them by: hatchling runs the hook, without this package.
 RELEASES = "UCONTACT_WHEEL_RELEASES"
-EPOCH = "SOURCE_DATE_EPOCH"
+SHARE = "UCONTACT_WHEEL_SHARE"
 _UMASK = 0o022  # hatchling reads the modes of the files that are copied here
 
 
@@ -75,12 +78,16 @@ def copy_sources(target: Path) -> None:
             shutil.copy(source, copy)
 
 
-def build(sources: Path, releases: Path, out: Path) -> Path:
-    """Build the wheel into `out`. Raises PhaseFailedError with the end of what was printed."""
-    environment = {**os.environ, RELEASES: str(releases)}
+def set_time() -> None:
+    """Date the wheel by its commit, unless the environment has a date."""
     committed = git("log", "-1", "--format=%ct")
     if committed:  # else hatchling has a time of its own, the same each time
-        environment.setdefault(EPOCH, committed.strip())
+        os.environ.setdefault(manual.EPOCH, committed.strip())
+
+
+def build(sources: Path, releases: Path, share: Path, out: Path) -> Path:
+    """Build the wheel into `out`. Raises PhaseFailedError with the end of what was printed."""
+    environment = {**os.environ, RELEASES: str(releases), SHARE: str(share)}
     # Of this environment, not of one that pip fills with the newest hatchling of the day.
     words = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(sources)]
     done = subprocess.run(
@@ -100,11 +107,14 @@ def make_wheel(out: Path, sign_with: Path | None) -> Path:
     release = ensure_evaluation(print)
     os.umask(_UMASK)
     with tempfile.TemporaryDirectory(prefix="ucontact-wheel-") as folder:
-        sources, releases, built = (Path(folder) / name for name in ("src", "releases", "built"))
+        names = ("src", "releases", "share", "built")
+        sources, releases, share, built = (Path(folder) / name for name in names)
         releases.mkdir()
         write_shipped(release.archive, releases, key)
         copy_sources(sources)
-        wheel = build(sources, releases, built)
+        set_time()
+        manual.write_share(share, manual.date_of(os.environ.get(manual.EPOCH)))
+        wheel = build(sources, releases, share, built)
         out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(wheel, out / wheel.name))
 

@@ -1,7 +1,8 @@
-"""Hatchling's build hook: compiles the translations, and puts the evaluation release into a wheel.
+"""Hatchling's build hook: compiles the translations, and puts what `make wheel` made into the wheel.
 
-The release is only in a wheel that `make wheel` builds; one built in another way, and an editable
-installation, carry none. The catalogues are compiled beside their sources for all of them.
+That is the evaluation release, and the manual pages and completions, which pip installs into the
+environment's `share`. A wheel built in another way, and an editable installation, carry neither. The
+catalogues are compiled beside their sources for all of them.
 """
 
 from __future__ import annotations
@@ -15,17 +16,27 @@ from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LOCALES = "ucontact_appliance/language/locale"
-VARIABLE = "UCONTACT_WHEEL_RELEASES"  # the folder that installer/wheel.py has filled
+# The folders that installer/wheel.py has filled.
+RELEASES = "UCONTACT_WHEEL_RELEASES"
+SHARE = "UCONTACT_WHEEL_SHARE"
 
 
-class ReleaseHook(BuildHookInterface[Any]):
-    """Compiles the catalogues, and adds the release's folder to the files of the wheel."""
+class WheelHook(BuildHookInterface[Any]):
+    """Compiles the catalogues, and adds the folders to the files of the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the .mo files; map the folder to its place in the package, where there is one."""
-        for source in sorted(Path(self.root, LOCALES).glob("*/LC_MESSAGES/*.po")):
-            with source.open("rb") as read, source.with_suffix(".mo").open("wb") as written:
-                write_mo(written, read_po(read, locale=source.parts[-3], domain=source.stem))
-        folder = os.environ.get(VARIABLE)
-        if folder and version == "standard":
-            build_data["force_include"][folder] = "ucontact_appliance/_bundle/releases"
+        """Write the .mo files; map each folder that there is to its place in the wheel."""
+        compile_catalogues(Path(self.root, LOCALES))
+        if version != "standard":
+            return
+        if releases := os.environ.get(RELEASES):
+            build_data["force_include"][releases] = "ucontact_appliance/_bundle/releases"
+        if share := os.environ.get(SHARE):
+            build_data["shared_data"][share] = "share"
+
+
+def compile_catalogues(folder: Path) -> None:
+    """Write each language's .mo beside its .po."""
+    for source in sorted(folder.glob("*/LC_MESSAGES/*.po")):
+        with source.open("rb") as read, source.with_suffix(".mo").open("wb") as written:
+            write_mo(written, read_po(read, locale=source.parts[-3], domain=source.stem))

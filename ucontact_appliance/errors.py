@@ -10,6 +10,17 @@ EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_PHASE_FAILED = 4
+# What each code tells a script; the manual pages print it.
+EXIT_CODES = {
+    0: "Success: the command did what it was asked to do, and no check failed.",
+    EXIT_FINDINGS: "Findings: a check failed or could not be carried out, a plan has a shortfall, "
+    "or a report is worse than another or not intact.",
+    EXIT_USAGE: "Wrong usage, an invalid site file (named by key and line), or an input that "
+    "cannot be used.",
+    EXIT_UNREACHABLE: "A server or a file could not be reached.",
+    EXIT_PHASE_FAILED: "A phase of the installation failed. Run the same command again to "
+    "continue it.",
+}
 
 
 class ApplianceError(Exception):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,19 @@ def test_a_publishers_key_that_is_none_makes_no_wheel(
     assert "the publisher's key" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "dist").exists()
+
+
+def test_pip_installs_the_manual_and_the_completions_beside_the_program(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        names = [name.partition(".data/data/share/")[2] for name in packed.namelist()]
+        (page,) = (name for name in packed.namelist() if name.endswith("/ucontact-install.1"))
+        text = packed.read(page).decode()
+    assert {
+        "man/man1/ucontact.1",
+        "man/man1/ucontact-doctor-history.1",
+        "bash-completion/completions/ucontact",
+        "zsh/site-functions/_ucontact",
+        "fish/vendor_completions.d/ucontact.fish",
+    } <= set(names)
+    committed = datetime.fromtimestamp(int(git("log", "-1", "--format=%ct")), timezone.utc)
+    assert f"{committed:%Y-%m-%d}" in text

@@ -1,0 +1,191 @@
+"""Manual pages of `ucontact` and of each of its commands, from the command line's own help.
+
+Text of the pages is man(7): a request is a line that starts with a dot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import typer.main
+
+from ucontact_appliance import __version__
+from ucontact_appliance.cli.main import app
+from ucontact_appliance.errors import EXIT_CODES
+
+Words = tuple[str, ...]
+
+_SITE_FILES = {
+    "./site.yml": "The site file that a command uses when --site is left out.",
+    "/etc/ucontact/site.yml": "A link to the site file that was installed last.",
+    "/etc/ucontact/SITE/": "Secrets, keys, certificates and pinned ssh host keys of the site.",
+    "/var/lib/ucontact/SITE/": "Journal, logs, saved runs of the doctor, and reports of the site.",
+}
+_RELEASE_FILES = {
+    "/var/lib/ucontact/releases/": "Verified releases, each with its manifest.",
+    "/etc/ucontact/publishers.d/": "Public keys of publishers (*.pem).",
+    "/etc/ucontact/builders.d/": "Public keys of builders of evaluation releases (*.pem).",
+}
+_LAB_FILES = {"/var/lib/ucontact/lab/": "Images, machines and keys of the lab."}
+
+_REMOTE_STATUS = {
+    0: "The remote command ended with 0.",
+    2: "The remote command ended with it, or this command was used wrongly.",
+    3: "The remote command ended with it, or the server could not be reached.",
+}
+# Commands that do not keep to the exit codes of the others.
+_OWN_EXIT_CODES: Mapping[Words, Mapping[int, str]] = {
+    ("doctor", "export", "nagios"): {
+        0: "OK: no check failed, and none warned.",
+        1: "WARNING: a check warned.",
+        2: "CRITICAL: a check failed.",
+        3: "UNKNOWN: a check, or the whole run, could not be carried out.",
+    },
+    ("shell",): _REMOTE_STATUS,
+    ("lab", "shell"): {0: _REMOTE_STATUS[0], 2: _REMOTE_STATUS[2]},
+}
+_ENVIRONMENT = {
+    "LC_ALL, LC_MESSAGES, LANG": "The first one set chooses the language of findings, en or es.",
+    "UCONTACT_ETC": "Folder to use instead of /etc/ucontact.",
+    "UCONTACT_VAR": "Folder to use instead of /var/lib/ucontact.",
+}
+
+
+def pages(date: str) -> dict[str, str]:
+    """Return the text of each page by its file name; `date` is shown in the footer."""
+    tree = dict(command_tree())
+    return {f"{_page_name(words)}.1": _page(words, tree, date) for words in tree}
+
+
+def command_tree() -> Iterator[tuple[Words, Any]]:
+    """Yield each command that is not hidden with its words, such as ("doctor", "history")."""
+
+    def below(words: Words, command: Any) -> Iterator[tuple[Words, Any]]:
+        yield words, command
+        children: Mapping[str, Any] = getattr(command, "commands", {})
+        for name in children:
+            child = children[name]
+            if not child.hidden:
+                yield from below((*words, name), child)
+
+    return below((), typer.main.get_command(app))
+
+
+def _page(words: Words, tree: Mapping[Words, Any], date: str) -> str:
+    command = tree[words]
+    context = typer.Context(command, info_name=" ".join(("ucontact", *words)))
+    about, _, examples = (command.help or "").partition("Examples:")
+    paragraphs = [" ".join(part.split()) for part in about.split("\n\n") if part.strip()]
+    options, arguments = _parameters(command, context)
+    title = _page_name(words)
+    sections = {
+        "NAME": [f"{_text(title)} \\- {_text(_name_line(paragraphs[0]))}"],
+        "SYNOPSIS": _synopsis(words, command, context),
+        "DESCRIPTION": _paragraphs([_text(part)] for part in paragraphs),
+        "ARGUMENTS": _definitions(arguments),
+        "OPTIONS": _definitions(options),
+        "COMMANDS": _definitions(dict(_children(words, tree))),
+        "EXIT STATUS": _definitions(_exit_codes(words)),
+        "ENVIRONMENT": _definitions(_ENVIRONMENT) if not words else [],
+        "FILES": _definitions(_files(words, tree)),
+        "EXAMPLES": _examples(examples),
+        "SEE ALSO": [", ".join(_reference(other) for other in _related(words, tree))],
+    }
+    head = [
+        '.\\" Made by installer/manpages.py from the help of the command line.',
+        f'.TH "{_text(title.upper())}" "1" "{date}" "ucontact {__version__}" '
+        '"uContact appliance"',
+        ".ad l",
+    ]
+    body = [line for name, lines in sections.items() if lines for line in (f".SH {name}", *lines)]
+    return "\n".join((*head, *body, ""))
+
+
+def _page_name(words: Words) -> str:
+    return "-".join(("ucontact", *words))
+
+
+def _name_line(sentence: str) -> str:
+    """Return the sentence as apropos(1) lists it."""
+    return sentence[0].lower() + sentence[1:].rstrip(".")
+
+
+def _synopsis(words: Words, command: Any, context: Any) -> list[str]:
+    pieces = " ".join(f"\\fI{_text(piece)}\\fR" for piece in command.collect_usage_pieces(context))
+    return [f"\\fB{_text(' '.join(('ucontact', *words)))}\\fR {pieces}"]
+
+
+def _parameters(command: Any, context: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the options and what the arguments mean, by how they are written."""
+    options: dict[str, str] = {}
+    arguments: dict[str, str] = {}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)  # None when it is hidden
+        if record is not None:
+            kind = arguments if parameter.param_type_name == "argument" else options
+            kind[record[0]] = record[1]
+    return options, arguments
+
+
+def _children(words: Words, tree: Mapping[Words, Any]) -> Iterator[tuple[str, str]]:
+    for other, command in tree.items():
+        if other[:-1] == words and other:
+            yield _page_name(other), (command.help or "").partition("\n\n")[0]
+
+
+def _exit_codes(words: Words) -> dict[str, str]:
+    codes = {str(code): text for code, text in _OWN_EXIT_CODES.get(words, EXIT_CODES).items()}
+    return codes | {"128+N": "Ended by signal N; 130 after Ctrl-C."}
+
+
+def _files(words: Words, tree: Mapping[Words, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if any("--site" in parameter.opts for parameter in tree[words].params) or not words:
+        found |= _SITE_FILES
+    if words[:1] in ((), ("release",), ("install",)):
+        found |= _RELEASE_FILES
+    if words[:1] in ((), ("lab",)):
+        found |= _LAB_FILES
+    return found
+
+
+def _examples(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines() if line.strip())
+    return _paragraphs([".EX", _text(line), ".EE"] for line in lines)
+
+
+def _paragraphs(parts: Iterable[list[str]]) -> list[str]:
+    """Return the parts with the request for a new paragraph between them."""
+    return [line for part in parts for line in (".PP", *part)][1:]
+
+
+def _related(words: Words, tree: Mapping[Words, Any]) -> list[Words]:
+    """Return the commands above it, beside it and below it, in the order of the alphabet."""
+    above = {words[:length] for length in range(len(words))}
+    near = {other for other in tree if other and other[:-1] in (words, words[:-1])}
+    return sorted((above | near) - {words})
+
+
+def _reference(words: Words) -> str:
+    return f"\\%\\fB{_text(_page_name(words))}\\fR(1)"  # \\%: not to be hyphenated
+
+
+def _definitions(rows: Mapping[str, str]) -> list[str]:
+    return [line for term, text in rows.items() for line in (".TP", _term(term), _text(text))]
+
+
+def _term(term: str) -> str:
+    """Return the term in bold; of an option, what it takes in italics."""
+    first, *others = term.split() if term.startswith("-") else [term]
+    taken = [f"\\f{'B' if word[0] in '-/' else 'I'}{_text(word)}\\fR" for word in others]
+    return " ".join((f"\\fB{_text(first)}\\fR", *taken))
+
+
+def _text(text: str) -> str:
+    """Return the text on one line, with what man(7) would read as its own escaped."""
+    line = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-")
+    line = re.sub(r"`([^`]+)`", r"\\fB\1\\fR", line)
+    line = re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", line)
+    return f"\\&{line}" if line[:1] in (".", "'") else line

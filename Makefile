@@ -2,7 +2,7 @@
 #   make demo   a rehearsal machine, installed, proven by a real call, with its report
 #   make test   every part tested once, on rehearsal machines too
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all unit lint bench faults docs install-docs messages wheel box clean
+.PHONY: help demo test test-all unit lint bench faults docs site install-docs messages wheel box clean
 SHELL := /bin/bash
 
 VENV := .venv
@@ -23,6 +23,10 @@ $(VENV)/.base: pyproject.toml installer/bootstrap $(wildcard ucontact_appliance/
 
 $(VENV)/.dev: $(VENV)/.base
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.site: $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[site]'
 	@touch $@
 
 demo: $(VENV)/.base ## a rehearsal machine, installed, proven by a real call, with its report
@@ -56,6 +60,10 @@ faults: $(VENV)/.dev ## every fault of the catalogue on machines (MACHINES=2): c
 
 docs: $(VENV)/.dev ## the pages that are made from code and tables: checks, site.yml, roles
 	$(BIN)/python -m tests.pages
+
+site: docs $(VENV)/.site ## the documentation as pages, in build/site; fails on a broken link
+	@# not --quiet, which hides from `strict` the warnings that it counts
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
 
 PREFIX := /usr/local
 install-docs: $(VENV)/.base ## manual pages and completions of ucontact, below PREFIX (/usr/local)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import typer.main
@@ -73,30 +74,50 @@ def command_tree() -> Iterator[tuple[Words, Any]]:
     return below((), typer.main.get_command(app))
 
 
-def _page(words: Words, tree: Mapping[Words, Any], date: str) -> str:
-    command = tree[words]
+@dataclass(frozen=True)
+class Help:
+    """What a command says of itself; options and arguments by how they are written."""
+
+    usage: tuple[str, ...]
+    paragraphs: tuple[str, ...]
+    options: Mapping[str, str]
+    arguments: Mapping[str, str]
+    examples: tuple[str, ...]
+
+
+def help_of(words: Words, command: Any) -> Help:
+    """Return the help of a command of the tree, in its parts."""
     context = typer.Context(command, info_name=" ".join(("ucontact", *words)))
     about, _, examples = (command.help or "").partition("Examples:")
-    paragraphs = [" ".join(part.split()) for part in about.split("\n\n") if part.strip()]
     options, arguments = _parameters(command, context)
+    return Help(
+        usage=tuple(command.collect_usage_pieces(context)),
+        paragraphs=tuple(" ".join(part.split()) for part in about.split("\n\n") if part.strip()),
+        options=options,
+        arguments=arguments,
+        examples=tuple(line.strip() for line in examples.splitlines() if line.strip()),
+    )
+
+
+def _page(words: Words, tree: Mapping[Words, Any], date: str) -> str:
+    help = help_of(words, tree[words])
     title = _page_name(words)
     sections = {
-        "NAME": [f"{_text(title)} \\- {_text(_name_line(paragraphs[0]))}"],
-        "SYNOPSIS": _synopsis(words, command, context),
-        "DESCRIPTION": _paragraphs([_text(part)] for part in paragraphs),
-        "ARGUMENTS": _definitions(arguments),
-        "OPTIONS": _definitions(options),
+        "NAME": [f"{_text(title)} \\- {_text(_name_line(help.paragraphs[0]))}"],
+        "SYNOPSIS": _synopsis(words, help.usage),
+        "DESCRIPTION": _paragraphs([_text(part)] for part in help.paragraphs),
+        "ARGUMENTS": _definitions(help.arguments),
+        "OPTIONS": _definitions(help.options),
         "COMMANDS": _definitions(dict(_children(words, tree))),
         "EXIT STATUS": _definitions(_exit_codes(words)),
         "ENVIRONMENT": _definitions(_ENVIRONMENT) if not words else [],
         "FILES": _definitions(_files(words, tree)),
-        "EXAMPLES": _examples(examples),
+        "EXAMPLES": _paragraphs([".EX", _text(line), ".EE"] for line in help.examples),
         "SEE ALSO": [", ".join(_reference(other) for other in _related(words, tree))],
     }
     head = [
         '.\\" Made by installer/manpages.py from the help of the command line.',
-        f'.TH "{_text(title.upper())}" "1" "{date}" "ucontact {__version__}" '
-        '"uContact appliance"',
+        f'.TH "{_text(title.upper())}" "1" "{date}" "ucontact {__version__}" "uContact appliance"',
         ".ad l",
     ]
     body = [line for name, lines in sections.items() if lines for line in (f".SH {name}", *lines)]
@@ -112,13 +133,12 @@ def _name_line(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:].rstrip(".")
 
 
-def _synopsis(words: Words, command: Any, context: Any) -> list[str]:
-    pieces = " ".join(f"\\fI{_text(piece)}\\fR" for piece in command.collect_usage_pieces(context))
+def _synopsis(words: Words, usage: Iterable[str]) -> list[str]:
+    pieces = " ".join(f"\\fI{_text(piece)}\\fR" for piece in usage)
     return [f"\\fB{_text(' '.join(('ucontact', *words)))}\\fR {pieces}"]
 
 
 def _parameters(command: Any, context: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what the options and what the arguments mean, by how they are written."""
     options: dict[str, str] = {}
     arguments: dict[str, str] = {}
     for parameter in command.get_params(context):
@@ -149,11 +169,6 @@ def _files(words: Words, tree: Mapping[Words, Any]) -> dict[str, str]:
     if words[:1] in ((), ("lab",)):
         found |= _LAB_FILES
     return found
-
-
-def _examples(text: str) -> list[str]:
-    lines = (line.strip() for line in text.splitlines() if line.strip())
-    return _paragraphs([".EX", _text(line), ".EE"] for line in lines)
 
 
 def _paragraphs(parts: Iterable[list[str]]) -> list[str]:

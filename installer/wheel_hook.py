@@ -1,8 +1,8 @@
-"""Hatchling's build hook: compiles the translations, and puts what `make wheel` made into the wheel.
+"""Hatchling's build hook: compiles the translations, and adds what `make wheel` made to the wheel.
 
 That is the evaluation release, and the manual pages and completions, which pip installs into the
-environment's `share`. A wheel built in another way, and an editable installation, carry neither. The
-catalogues are compiled beside their sources for all of them.
+environment's `share`. A wheel built in another way, and an editable installation, carry neither;
+the catalogues are compiled beside their sources for all of them.
 """
 
 from __future__ import annotations

@@ -109,15 +109,15 @@ argument_specs:
 }
 _RUNS = """
 def judge_cache(found: Unit) -> Judgement:
-    required = "the cache runs"
-    told = f"its unit is {found.active}"
+    required = _("the cache runs")
+    told = _("its unit is {state}", state=found.active)
     judge = passed if found.active == "active" else failed
     return judge(told, required, found.evidence)
 
 
 @check(
     id="memcached.service",
-    title="The cache runs",
+    title=_("The cache runs"),
     severity=Severity.HIGH,
     requirements=("C06",),
     remedy="{ssh} systemctl restart memcached",
@@ -129,12 +129,12 @@ def _cache(subject: Subject) -> Judgement:
 
 """
 _RUNS_IMPORT = "from ucontact_appliance.facts.unit import Unit, unit\n"
-_CACHE_SPANISH = """\
-"the cache runs": "la caché funciona"
-"its unit is {0}": "su unidad está {0}"
-"The cache runs": "La caché funciona"
-"object cache": "caché de objetos"
-"""
+_CACHE_SPANISH = {
+    "the cache runs": "la caché funciona",
+    "its unit is {state}": "su unidad está {state}",
+    "The cache runs": "La caché funciona",
+    "object cache": "caché de objetos",
+}
 _CACHE_FAULTS = """
 FAULTS = (
     *FAULTS,
@@ -260,8 +260,9 @@ def test_a_roles_parameter_takes_these_files(copy: Path) -> None:
 
 
 def digests(copy: Path) -> dict[Path, bytes]:
-    """What is in the copy, without what Python left there."""
-    files = (path for path in copy.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    """What is in the copy, without what was compiled there."""
+    built = (".pyc", ".mo")
+    files = (path for path in copy.rglob("*") if path.is_file() and path.suffix not in built)
     return {path.relative_to(copy): path.read_bytes() for path in files}
 
 
@@ -276,7 +277,9 @@ def test_a_component_takes_six_files_and_the_tables_have_it(copy: Path) -> None:
     judges = package / "checks/system.py"
     insert(judges, "CHECKS = checks_of(globals())\n", _RUNS)
     insert(judges, "from ucontact_appliance.planning.model import Role\n", _RUNS_IMPORT)
-    (package / "data/es/memcached.yml").write_text(_CACHE_SPANISH, encoding="utf-8")
+    assert python(copy, "-m", "tests.messages").returncode == 1
+    translate(package / "language/locale/es/LC_MESSAGES/ucontact.po", _CACHE_SPANISH)
+    assert python(copy, "-m", "tests.messages").returncode == 0
     append(copy / "tests/faults/catalogue/services.py", _CACHE_FAULTS)
     after = digests(copy)
     touched = {path for path in after if after[path] != before.get(path)}

@@ -22,6 +22,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import FactSource, Reach
 from ucontact_appliance.facts.stored import NoRunner
 from ucontact_appliance.findings.document import schema_text
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate import timer as watch
 from ucontact_appliance.operate.installed import save_plan
 from ucontact_appliance.operate.timer import Timer, Watch
@@ -124,7 +125,7 @@ def test_changes_tell_only_what_changed_and_the_code_is_by_the_state(site: Site)
 
 def test_findings_and_changes_of_the_document_are_in_one_language(site: Site) -> None:
     site()
-    site.findings = (replace(BROKEN, observed="not enabled", title="NGINX runs"), BEHIND)
+    site.findings = (replace(BROKEN, observed=_("not enabled"), title=_("NGINX runs")), BEHIND)
     document = json.loads(site("changes", "--json", "--lang", "es").out)
     (row,) = [one for one in document["changes"]["rows"] if one["id"] == BROKEN.id]
     (found,) = [one for one in document["findings"] if one["id"] == BROKEN.id]
@@ -134,7 +135,7 @@ def test_findings_and_changes_of_the_document_are_in_one_language(site: Site) ->
 
 
 def test_runs_are_kept_in_the_language_of_the_sources(site: Site) -> None:
-    site.findings = (replace(BROKEN, observed="not enabled"),)
+    site.findings = (replace(BROKEN, observed=_("not enabled")),)
     assert "no habilitado" in site("--lang", "es").out
     assert "not enabled" in kept(site)[0].read_text()
     listed = site("history", "--lang", "es").out.splitlines()

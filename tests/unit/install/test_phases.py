@@ -27,6 +27,7 @@ from ucontact_appliance.install.job import Job, Surveyed
 from ucontact_appliance.install.takeover import Copy
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.choice import Language, translation
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
@@ -58,7 +59,9 @@ def a_job(observer: Observer, translate: Translate = english) -> Job:
 
 def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = replace(
-        finding("host.cores", Verdict.FAIL), observed="no ALPN", required="Python 3.9 or later"
+        finding("host.cores", Verdict.FAIL),
+        observed=_("no ALPN"),
+        required=_("NGINX {least_version} or later", least_version="1.17"),
     )
     monkeypatch.setattr(judging, "run_checks", lambda *words, **options: (missing, missing))
     monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
@@ -66,12 +69,12 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(PhaseFailedError, match="no están listos") as caught:
         phases.Preflight().run(told)
     assert caught.value.evidence.splitlines()[:2] == [
-        "one: host.cores: sin ALPN; requerido: Python 3.9 o posterior",
+        "one: host.cores: sin ALPN; requerido: NGINX 1.17 o posterior",
         "  remedio: mend",
     ]
     with pytest.raises(PhaseFailedError, match="not ready") as caught:
         phases.Preflight().run(a_job(lambda event: None))
-    assert "no ALPN; required: Python 3.9 or later" in caught.value.evidence
+    assert "no ALPN; required: NGINX 1.17 or later" in caught.value.evidence
 
 
 @pytest.mark.parametrize(

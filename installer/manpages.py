@@ -44,6 +44,11 @@ _OWN_EXIT_CODES: Mapping[Words, Mapping[int, str]] = {
         2: "CRITICAL: a check failed.",
         3: "UNKNOWN: a check, or the whole run, could not be carried out.",
     },
+    ("bans", "lift"): {
+        **EXIT_CODES,
+        1: "Nothing was banned by that name.",
+        4: "A ban is still there after it was lifted.",
+    },
     ("shell",): _REMOTE_STATUS,
     ("lab", "shell"): {0: _REMOTE_STATUS[0], 2: _REMOTE_STATUS[2]},
 }

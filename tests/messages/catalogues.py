@@ -99,13 +99,15 @@ def _of_module(tree: ast.Module) -> Iterator[str | tuple[str, ...]]:
 
 def _of_tables() -> Iterator[str]:
     """The texts of data/*.yml that findings quote."""
-    required = package_requirements()
+    required, capacity = package_requirements(), load_data("capacity")
     texts = [
         *(row.purpose for row in ports()),
         *(row["title"] for row in load_data("tls")["refused_ciphers"]),
         *(text for row in required for text in (row.maker, row.because)),
         *(row.title for row in required if "'s " in row.title),  # the others are names
         *(row["why"] for row in load_data("database")["settings"].values()),
+        *(row[key] for row in capacity["kinds"] for key in ("title", "because")),
+        *capacity["telephony_server"]["not_measured"],
     ]
     yield from filter(None, texts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.tables import tuning
 
@@ -26,14 +27,24 @@ def capabilities(
     for size, needs in tuning()["least_host"].items():
         short = []
         if memory_mb < needs["memory_mb"]:
-            short.append(f"{memory_mb} MB of memory, {needs['memory_mb']} needed")
+            short.append(
+                _(
+                    "{memory} MB of memory, {needed} needed",
+                    memory=memory_mb,
+                    needed=needs["memory_mb"],
+                )
+            )
         if threads < needs["threads"]:
-            short.append(f"{threads} processors, {needs['threads']} needed")
+            short.append(
+                _("{threads} processors, {needed} needed", threads=threads, needed=needs["threads"])
+            )
         if system is None:
-            short.append("its operating system is not supported")
+            short.append(_("its operating system is not supported"))
         rows.append(
             Capability(
-                size, "no" if short else "yes", "; ".join(short) or "memory and processors suffice"
+                size,
+                "no" if short else "yes",
+                joined("; ", short) or _("memory and processors suffice"),
             )
         )
     return tuple(rows)

@@ -17,6 +17,7 @@ from statistics import median, quantiles
 
 from pydantic import BaseModel, ConfigDict
 
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.tables import tuning
 from ucontact_appliance.resources import load_data
@@ -24,7 +25,7 @@ from ucontact_appliance.resources import load_data
 _MICROSECONDS_PER_PERCENT = 10_000  # of a second: 1 % of a core
 _SRTP_PACKETS = 100  # a second of an agent's leg: 50 each way
 _WORTH_NAMING = 0.005  # percent of a core: less reads as nothing
-_PROCESSOR = "processor"
+_PROCESSOR = _("processor")
 
 
 class _Frozen(BaseModel):
@@ -107,9 +108,12 @@ class TelephonyServer(_Frozen):
     def unmeasured(self) -> str:
         """All that was not measured, in one line."""
         percent = self.srtp_us * _SRTP_PACKETS / _MICROSECONDS_PER_PERCENT
-        return "; ".join(
-            one.format(measured_calls=self.measured_calls, srtp_percent=percent)
-            for one in self.not_measured
+        return joined(
+            "; ",
+            (
+                _(one, measured_calls=self.measured_calls, srtp_percent=percent)
+                for one in self.not_measured
+            ),
         )
 
 
@@ -283,7 +287,7 @@ def capacity(measured: Measurement, plan: Plan) -> Capacity:
     for kind in constants.kinds:
         percent = cost(kind, measured)
         if percent is None:
-            missing.append(kind.title)
+            missing.append(_(kind.title))
             continue
         costs = Range(percent / (1 + error), percent, percent / (1 - error))
         processor = Calls(*(int(usable / each) for each in (costs.high, percent, costs.low)))
@@ -312,7 +316,7 @@ def _carried(
     bound = least.calls < processor.likely
     return Carried(
         kind=kind.id,
-        title=kind.title,
+        title=_(kind.title),
         percent=percent,
         processor=processor,
         limits=limits,
@@ -320,23 +324,43 @@ def _carried(
             *(min(each, least.calls) for each in (processor.low, processor.likely, processor.high))
         ),
         binding=least.name if bound else _PROCESSOR,
-        because=because + (f"; held by {least.name}: {least.because}" if bound else ""),
+        because=_(
+            "{because}; held by {limit}: {limit_because}",
+            because=because,
+            limit=least.name,
+            limit_because=least.because,
+        )
+        if bound
+        else because,
     )
 
 
 def _because(
     kind: Kind, percent: Range, processor: Calls, measured: Measurement, free: float
 ) -> str:
-    parts = [f"{kind.base_percent * speed(measured):.2f} % {kind.because}"]
+    percent_of_base = f"{kind.base_percent * speed(measured):.2f}"
+    parts: list[str] = [joined(" % ", (percent_of_base, _(kind.because)))]
     for name, times in kind.translations.items():
         share = times * (translation_us(name, measured) or 0) / _MICROSECONDS_PER_PERCENT
         if share < _WORTH_NAMING:
             continue
-        count = f"{times} x " if times > 1 else ""
-        parts.append(f"{share:.2f} % {count}{name.replace('>', ' to ')}")
-    return (
-        f"{percent.likely:.2f} % of a core a call ({', '.join(parts)}): {processor.likely} on "
-        f"{cores(measured):g} cores with {free:.0%} kept free"
+        source, __, target = name.partition(">")
+        part = _(
+            "{share:.2f} % {times}{source} to {target}",
+            share=share,
+            times=f"{times} x " if times > 1 else "",
+            source=source,
+            target=target,
+        )
+        parts.append(part)
+    return _(
+        "{percent:.2f} % of a core a call ({parts}): {calls} on {cores:g} cores with {free:.0%} "
+        "kept free",
+        percent=percent.likely,
+        parts=joined(", ", parts),
+        calls=processor.likely,
+        cores=cores(measured),
+        free=free,
     )
 
 
@@ -348,22 +372,33 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
     left = planned.file_descriptors - factors["descriptors_idle"] - planned.session_limit
     ports = planned.rtp_end - planned.rtp_start + 1
     limits = [
-        Limit("maxcalls", planned.max_calls, f"the plan allows Asterisk {planned.max_calls} calls"),
         Limit(
-            "file descriptors",
+            "maxcalls",
+            planned.max_calls,
+            _("the plan allows Asterisk {calls} calls", calls=planned.max_calls),
+        ),
+        Limit(
+            _("file descriptors"),
             max(0, left) // per_call,
-            f"{planned.file_descriptors} descriptors, {per_call} a call, beside "
-            f"{planned.session_limit} WebSockets",
+            _(
+                "{descriptors} descriptors, {per_call} a call, beside {sessions} WebSockets",
+                descriptors=planned.file_descriptors,
+                per_call=per_call,
+                sessions=planned.session_limit,
+            ),
         ),
         Limit(
             "sessionlimit",
             planned.session_limit,
-            f"{planned.session_limit} WebSockets: each call has an agent's softphone at one end",
+            _(
+                "{sessions} WebSockets: each call has an agent's softphone at one end",
+                sessions=planned.session_limit,
+            ),
         ),
         Limit(
-            "RTP ports",
+            _("RTP ports"),
             ports // factors["ports_per_call"],
-            f"{ports} ports, {factors['ports_per_call']} a call",
+            _("{ports} ports, {per_call} a call", ports=ports, per_call=factors["ports_per_call"]),
         ),
     ]
     if kind.recorded:
@@ -371,10 +406,15 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
         writes = measured.disk.mb_per_second * 1e6 * share
         limits.append(
             Limit(
-                "disk",
+                _("disk"),
                 int(writes / constants.recording_bytes_per_second),
-                f"{share:.0%} of the {measured.disk.mb_per_second:.0f} MB/s that recordings' disk "
-                f"writes, {constants.recording_bytes_per_second / 1000:g} kB/s a recording",
+                _(
+                    "{share:.0%} of the {speed:.0f} MB/s that recordings' disk writes, "
+                    "{per_recording:g} kB/s a recording",
+                    share=share,
+                    speed=measured.disk.mb_per_second,
+                    per_recording=constants.recording_bytes_per_second / 1000,
+                ),
             )
         )
     return tuple(limits)

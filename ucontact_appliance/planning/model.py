@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SkipValidation
+
+# A text for people. Validated, a message would become a plain text, which nobody can translate.
+Text = Annotated[str, SkipValidation]
 
 
 class Size(str, Enum):
@@ -45,9 +49,9 @@ class PlannedHost(_Frozen):
 class Because(_Frozen):
     """One figure of the plan and the reason for it; `number` and `unit` are for programs."""
 
-    figure: str
-    value: str
-    because: str
+    figure: Text
+    value: Text
+    because: Text
     number: float | None = None
     unit: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.model import Because, Size, Tuning
@@ -12,6 +13,8 @@ from ucontact_appliance.planning.sizing import codec_mb, recording_mb
 from ucontact_appliance.planning.tables import network, recordings, sizes, tuning
 from ucontact_appliance.planning.tuning import Share
 from ucontact_appliance.site.model import Site
+
+_UNITS = {"days": _("days"), "s of one core": _("s of one core")}
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def explain(sized: Sized, telephony: Iron) -> tuple[Because, ...]:
         *_recordings(sized.site, telephony),
         *_telephony(sized),
         *_database(sized),
-        _figure("Java heap", sized.made.backend.heap_mb, "MB", _of_memory(sized.java)),
+        _figure(_("Java heap"), sized.made.backend.heap_mb, "MB", _of_memory(sized.java)),
         *_web(sized),
         *_turn(sized),
     )
@@ -44,7 +47,8 @@ def explain(sized: Sized, telephony: Iron) -> tuple[Because, ...]:
 
 def _figure(figure: str, number: float, unit: str, because: str) -> Because:
     shown = f"{number:g}" if isinstance(number, int) else f"{number:.2f}"
-    value = f"{shown} {unit}".strip()
+    # Programs get the unit in English, as `unit`.
+    value = joined(" ", (shown, _UNITS.get(unit, unit))) if unit else shown
     return Because(figure=figure, value=value, because=because, number=number, unit=unit)
 
 
@@ -56,14 +60,19 @@ def _range(figure: str, first: int, last: int, because: str) -> Because:
 
 
 def _size(sized: Sized) -> Because:
-    edges = ", ".join(
-        f"{row.size.value} below {row.below}" if row.below else f"{row.size.value} from there on"
-        for row in sizes()
+    edges = joined(
+        ", ",
+        (
+            _("{size} below {agents}", size=row.size.value, agents=row.below)
+            if row.below
+            else _("{size} from there on", size=row.size.value)
+            for row in sizes()
+        ),
     )
     return Because(
-        figure="size",
+        figure=_("size"),
         value=sized.size.value,
-        because=f"{sized.site.agents} agents ({edges}; R12)",
+        because=_("{agents} agents ({edges}; R12)", agents=sized.site.agents, edges=edges),
         number=sized.site.agents,
         unit="agents",
     )
@@ -75,21 +84,30 @@ def _network(site: Site) -> tuple[Because, ...]:
     voice = (site.agents - seeing) * voip.bandwidth_kbps / 1000
     rows = [
         _figure(
-            "network for voice",
+            _("network for voice"),
             voice,
             "Mbit/s",
-            f"{site.agents - seeing:g} agents x {voip.bandwidth_kbps} kbit/s a call "
-            f"({voip.requirement}), each way",
+            _(
+                "{agents:g} agents x {bandwidth} kbit/s a call ({requirement}), each way",
+                agents=site.agents - seeing,
+                bandwidth=voip.bandwidth_kbps,
+                requirement=voip.requirement,
+            ),
         )
     ]
     if seeing:
         rows += [
             _figure(
-                "network for video",
+                _("network for video"),
                 seeing * video.bandwidth_kbps / 1000,
                 "Mbit/s",
-                f"{seeing:g} agents in video calls x {video.bandwidth_kbps} kbit/s "
-                f"({video.requirement}), each way",
+                _(
+                    "{agents:g} agents in video calls x {bandwidth} kbit/s ({requirement}), "
+                    "each way",
+                    agents=seeing,
+                    bandwidth=video.bandwidth_kbps,
+                    requirement=video.requirement,
+                ),
             )
         ]
     return tuple(rows)
@@ -119,27 +137,43 @@ def _recordings(site: Site, telephony: Iron) -> tuple[Because, ...]:
     audio = calls * codec_mb(minutes)
     rows = [
         _figure(
-            "recordings a day",
+            _("recordings a day"),
             day_mb / 1000,
             "GB",
-            f"{calls:g} calls of {minutes} min at {day_mb / calls:.2f} MB (R25): "
-            f"{usage['talk_minutes_a_day']} min of talk an agent; GSM 06.10 itself writes "
-            f"{audio / 1000:.2f} GB of audio",
+            _(
+                "{calls:g} calls of {minutes} min at {size:.2f} MB (R25): {talk} min of talk an "
+                "agent; GSM 06.10 itself writes {audio:.2f} GB of audio",
+                calls=calls,
+                minutes=minutes,
+                size=day_mb / calls,
+                talk=usage["talk_minutes_a_day"],
+                audio=audio / 1000,
+            ),
         ),
-        _figure("recordings kept", recordings_kept_gb(site), "GB", f"{days} days of retention"),
+        _figure(
+            _("recordings kept"),
+            recordings_kept_gb(site),
+            "GB",
+            _("{days} days of retention", days=days),
+        ),
     ]
     if telephony.free_mb is None:
         return tuple(rows)
     # df's megabytes are of 1024 x 1024 bytes, R25's of 1000 x 1000.
     last = telephony.free_mb * 1.048576 / day_mb
-    kept = "before the oldest are deleted" if last >= days else f"and {days} are to be kept"
+    free = f"{telephony.free_mb / 1024:.0f}"
+    kept = (
+        _("{free} GiB are free on /var, before the oldest are deleted", free=free)
+        if last >= days
+        else _("{free} GiB are free on /var, and {days} are to be kept", free=free, days=days)
+    )
     return (
         *rows,
         _figure(
-            "days until the disk is full",
+            _("days until the disk is full"),
             int(last),
             "days",
-            f"{telephony.free_mb / 1024:.0f} GiB are free on /var, {kept}",
+            kept,
         ),
     )
 
@@ -149,38 +183,55 @@ def _telephony(sized: Sized) -> tuple[Because, ...]:
     agents, ports = sized.site.agents, factors["ports_per_call"]
     return (
         _figure(
-            "calls at the same time",
+            _("calls at the same time"),
             made.max_calls,
             "",
-            f"{agents} agents x {factors['calls_per_agent']}: one talking, one queued or "
-            f"ringing; at least {factors['least_calls']}",
+            _(
+                "{agents} agents x {calls}: one talking, one queued or ringing; at least {least}",
+                agents=agents,
+                calls=factors["calls_per_agent"],
+                least=factors["least_calls"],
+            ),
         ),
         _one_asterisk(made.max_calls),
         _logins(agents),
         _figure(
-            "Asterisk sessionlimit",
+            _("Asterisk sessionlimit"),
             made.session_limit,
             "",
-            f"{factors['session_shares']} x {made.connections_per_source} connections per source "
-            f"address: {factors['connections_per_agent']} per agent, at least "
-            f"{factors['least_connections_per_source']}, as all agents may share one address",
+            _(
+                "{shares} x {connections} connections per source address: {per_agent} per agent, "
+                "at least {least}, as all agents may share one address",
+                shares=factors["session_shares"],
+                connections=made.connections_per_source,
+                per_agent=factors["connections_per_agent"],
+                least=factors["least_connections_per_source"],
+            ),
         ),
         _figure(
-            "Asterisk file descriptors",
+            _("Asterisk file descriptors"),
             made.file_descriptors,
             "",
-            f"{factors['descriptors_idle']}, {factors['descriptors_per_call']} a bridged "
-            f"call (measured), 1 a WebSocket, x {factors['descriptors_headroom']}; at least "
-            f"{factors['least_descriptors']}",
+            _(
+                "{idle}, {per_call} a bridged call (measured), 1 a WebSocket, x {headroom}; "
+                "at least {least}",
+                idle=factors["descriptors_idle"],
+                per_call=factors["descriptors_per_call"],
+                headroom=factors["descriptors_headroom"],
+                least=factors["least_descriptors"],
+            ),
         ),
         _range(
-            "RTP ports",
+            _("RTP ports"),
             made.rtp_start,
             made.rtp_end,
-            f"{ports} a call: RTP and RTCP, two legs, audio and video"
+            _("{ports} a call: RTP and RTCP, two legs, audio and video", ports=ports)
             if made.rtp_end < factors["rtp_last"]
-            else f"all below TURN's; {made.max_calls} calls with video would take "
-            f"{made.max_calls * ports}",
+            else _(
+                "all below TURN's; {calls} calls with video would take {ports}",
+                calls=made.max_calls,
+                ports=made.max_calls * ports,
+            ),
         ),
     )
 
@@ -189,29 +240,41 @@ def _one_asterisk(calls: int) -> Because:
     """How far the number of calls is from what was measured; there is one telephony server."""
     server, known = telephony_server(), basis(calls)
     told = {
-        Basis.MEASURED: f"{calls} are within them",
-        Basis.EXTRAPOLATED: f"{calls} are extrapolated from them",
-        Basis.BEYOND: f"{calls} are beyond what one Asterisk is known to carry",
+        Basis.MEASURED: _("{calls} are within them", calls=calls),
+        Basis.EXTRAPOLATED: _("{calls} are extrapolated from them", calls=calls),
+        Basis.BEYOND: _("{calls} are beyond what one Asterisk is known to carry", calls=calls),
     }
     return _figure(
-        "calls that one Asterisk is planned for at most",
+        _("calls that one Asterisk is planned for at most"),
         server.ceiling_calls,
         "",
-        f"{server.measured_calls} plain ones were measured, {told[known]}; a recorded call takes "
-        f"{on_reference('recorded'):.2f} % of a core, a plain one {on_reference('plain'):.2f} %, "
-        f"with opus at one side {on_reference('opus'):.2f} % (measured). Not measured: "
-        f"{server.unmeasured}",
+        _(
+            "{measured} plain ones were measured, {basis}; a recorded call takes {recorded:.2f} % "
+            "of a core, a plain one {plain:.2f} %, with opus at one side {opus:.2f} % (measured). "
+            "Not measured: {unmeasured}",
+            measured=server.measured_calls,
+            basis=told[known],
+            recorded=on_reference("recorded"),
+            plain=on_reference("plain"),
+            opus=on_reference("opus"),
+            unmeasured=server.unmeasured,
+        ),
     )
 
 
 def _logins(agents: int) -> Because:
     server, sessions = telephony_server(), _factors("telephony")["sessions_per_agent"]
     return _figure(
-        "all agents log in again",
+        _("all agents log in again"),
         agents * server.login_ms / 1000,
         "s of one core",
-        f"{server.login_ms} ms a login, and {sessions} x {server.session_kb:g} kB of memory an "
-        "agent; measured with Kamailio in front, for Asterisk alone an assumption",
+        _(
+            "{login} ms a login, and {sessions} x {memory:g} kB of memory an agent; measured with "
+            "Kamailio in front, for Asterisk alone an assumption",
+            login=server.login_ms,
+            sessions=sessions,
+            memory=server.session_kb,
+        ),
     )
 
 
@@ -219,13 +282,17 @@ def _database(sized: Sized) -> tuple[Because, ...]:
     factors = _factors("database")
     return (
         _figure(
-            "MySQL buffer pool", sized.made.database.buffer_pool_mb, "MB", _of_memory(sized.base)
+            _("MySQL buffer pool"), sized.made.database.buffer_pool_mb, "MB", _of_memory(sized.base)
         ),
         _figure(
-            "MySQL connections",
+            _("MySQL connections"),
             sized.made.database.max_connections,
             "",
-            f"{factors['connections_per_agent']} an agent, at least {factors['least_connections']}",
+            _(
+                "{number} an agent, at least {least}",
+                number=factors["connections_per_agent"],
+                least=factors["least_connections"],
+            ),
         ),
     )
 
@@ -234,17 +301,21 @@ def _web(sized: Sized) -> tuple[Because, ...]:
     factors = _factors("web")
     return (
         _figure(
-            "NGINX connections a worker",
+            _("NGINX connections a worker"),
             sized.made.web.worker_connections,
             "",
-            f"{factors['connection_shares']} x {sized.made.web.connections_per_source} connections "
-            "per source address, both sides of the proxy; one worker per processor",
+            _(
+                "{shares} x {connections} connections per source address, both sides of the proxy; "
+                "one worker per processor",
+                shares=factors["connection_shares"],
+                connections=sized.made.web.connections_per_source,
+            ),
         ),
         _figure(
-            "NGINX file descriptors",
+            _("NGINX file descriptors"),
             sized.made.web.file_descriptors,
             "",
-            f"{factors['descriptors_per_connection']} a connection",
+            _("{number} a connection", number=factors["descriptors_per_connection"]),
         ),
     )
 
@@ -253,10 +324,14 @@ def _turn(sized: Sized) -> tuple[Because, ...]:
     factors, made = _factors("stun"), sized.made.stun
     return (
         _range(
-            "TURN relay ports",
+            _("TURN relay ports"),
             made.relay_start,
             made.relay_end,
-            f"{factors['relays_per_agent']} an agent, at least {factors['least_relays']}",
+            _(
+                "{number} an agent, at least {least}",
+                number=factors["relays_per_agent"],
+                least=factors["least_relays"],
+            ),
         ),
     )
 
@@ -267,5 +342,7 @@ def _factors(role: str) -> dict[str, Any]:
 
 
 def _of_memory(share: Share) -> str:
-    beside = "alone there" if share.alone else "shared with the other roles"
-    return f"of {share.memory_mb} MB on {share.host}, {beside}"
+    values = {"memory": share.memory_mb, "host": share.host}
+    if share.alone:
+        return _("of {memory} MB on {host}, alone there", **values)
+    return _("of {memory} MB on {host}, shared with the other roles", **values)

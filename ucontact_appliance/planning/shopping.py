@@ -10,9 +10,10 @@ import math
 
 from pydantic import BaseModel, ConfigDict
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
-from ucontact_appliance.planning.model import Plan, PlannedHost, Role
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Text
 from ucontact_appliance.planning.reasons import recordings_kept_gb
 from ucontact_appliance.planning.tables import hardware, tuning
 from ucontact_appliance.planning.topology import make_plan
@@ -20,6 +21,11 @@ from ucontact_appliance.site.model import Site
 
 _MEMORY_STEP_MB = 4096  # modules come in such sizes
 _DISK_STEP_GB = 10
+_BASES = {
+    Basis.MEASURED: _("within the measured load"),
+    Basis.EXTRAPOLATED: _("extrapolated from the measured load"),
+    Basis.BEYOND: _("beyond what one Asterisk is known to carry"),
+}
 _BYTES_PER_MB = 1024 * 1024
 _BYTES_PER_GB = 1000**3  # disks are sold by the decimal GB
 
@@ -39,8 +45,8 @@ class ServerToBuy(BaseModel):
     cores: int
     memory_bytes: int
     disk_bytes: int
-    because: tuple[str, str, str]
-    note: str = ""
+    because: tuple[Text, Text, Text]
+    note: Text = ""
 
 
 def shopping_list(site: Site) -> tuple[ServerToBuy, ...]:
@@ -68,13 +74,23 @@ def _server(site: Site, plan: Plan, number: int, host: PlannedHost) -> ServerToB
 def _cores(plan: Plan, host: PlannedHost) -> tuple[int, str]:
     least = int(_least(plan)["threads"])
     if Role.TELEPHONY not in host.roles:
-        return least, f"{least} for a {plan.size.value} site; what they need was not measured"
+        return least, _(
+            "{least} for a {size} site; what they need was not measured",
+            least=least,
+            size=plan.size.value,
+        )
     needed = math.ceil(cores_needed(plan, host))
     known = basis(plan.tuning.telephony.max_calls)
-    return max(least, needed), (
-        f"{plan.tuning.telephony.max_calls} recorded calls x {on_reference('recorded'):.2f} % of a "
-        f"core x {hardware()['processor']['headroom']} to spare: {needed} ({known.value}); at "
-        f"least {least} for a {plan.size.value} site"
+    return max(least, needed), _(
+        "{calls} recorded calls x {percent:.2f} % of a core x {headroom} to spare: {needed} "
+        "({basis}); at least {least} for a {size} site",
+        calls=plan.tuning.telephony.max_calls,
+        percent=on_reference("recorded"),
+        headroom=hardware()["processor"]["headroom"],
+        needed=needed,
+        basis=_BASES[known],
+        least=least,
+        size=plan.size.value,
     )
 
 
@@ -82,9 +98,13 @@ def _memory(plan: Plan, host: PlannedHost) -> tuple[int, str]:
     needed = memory_needed_mb(plan.tuning, host.roles)
     least, vendor = int(_least(plan)["memory_mb"]), int(hardware()["memory"]["vendor_mb"])
     steps = math.ceil(max(needed, least, vendor) / _MEMORY_STEP_MB)
-    return steps * _MEMORY_STEP_MB, (
-        f"the plan takes {needed} MB; the vendor's pages name {vendor} MB, at least {least} MB for "
-        f"a {plan.size.value} site"
+    return steps * _MEMORY_STEP_MB, _(
+        "the plan takes {needed} MB; the vendor's pages name {vendor} MB, at least {least} MB for "
+        "a {size} site",
+        needed=needed,
+        vendor=vendor,
+        least=least,
+        size=plan.size.value,
     )
 
 
@@ -93,18 +113,27 @@ def _disk(site: Site, host: PlannedHost) -> tuple[int, str]:
     least = int(disk["vendor_gb"])
     if Role.TELEPHONY not in host.roles:
         return least, (
-            f"the vendor's pages name {least} GB; how fast the database grows was not measured"
+            _(
+                "the vendor's pages name {least} GB; how fast the database grows was not measured",
+                least=least,
+            )
             if Role.DATABASE in host.roles
-            else f"the vendor's pages name {least} GB"
+            else _("the vendor's pages name {least} GB", least=least)
         )
     days = site.recordings.retention_days
     recordings = recordings_kept_gb(site)
     releases = disk["install_gb"] + disk["update_gb"]
     needed = (recordings + releases) / (1 - disk["low_percent"] / 100)
     steps = math.ceil(max(needed, least) / _DISK_STEP_GB)
-    return steps * _DISK_STEP_GB, (
-        f"recordings of {days} days take {recordings:.0f} GB, releases {releases} GB, and "
-        f"{disk['low_percent']} % stay free: {needed:.0f} GB; the vendor's pages name {least} GB"
+    return steps * _DISK_STEP_GB, _(
+        "recordings of {days} days take {recordings:.0f} GB, releases {releases} GB, and "
+        "{free} % stay free: {needed:.0f} GB; the vendor's pages name {least} GB",
+        days=days,
+        recordings=recordings,
+        releases=releases,
+        free=disk["low_percent"],
+        needed=needed,
+        least=least,
     )
 
 
@@ -113,11 +142,12 @@ def _note(plan: Plan, host: PlannedHost) -> str:
         return ""
     server = telephony_server()
     if basis(plan.tuning.telephony.max_calls) is Basis.BEYOND:
-        return (
-            f"no server carries this: one Asterisk is planned for {server.ceiling_calls} calls at "
-            "the same time at most, and several telephony servers in one site are not supported"
+        return _(
+            "no server carries this: one Asterisk is planned for {calls} calls at "
+            "the same time at most, and several telephony servers in one site are not supported",
+            calls=server.ceiling_calls,
         )
-    return f"not measured: {server.unmeasured}"
+    return _("not measured: {what}", what=server.unmeasured)
 
 
 def _least(plan: Plan) -> dict[str, int]:

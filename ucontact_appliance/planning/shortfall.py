@@ -20,7 +20,7 @@ from ucontact_appliance.planning.demand import (
     memory_needed_mb,
 )
 from ucontact_appliance.planning.iron import UNSEEN, Iron
-from ucontact_appliance.planning.model import Plan, PlannedHost, Role
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Text
 from ucontact_appliance.planning.reasons import recorded_mb_a_day
 from ucontact_appliance.planning.tables import hardware, sizes, tuning
 from ucontact_appliance.site.model import Site
@@ -43,10 +43,10 @@ class Shortfall(BaseModel):
     id: str
     host: str
     weight: Weight
-    what: str
-    needed: str
-    there: str
-    ways_out: tuple[str, str, str]
+    what: Text
+    needed: Text
+    there: Text
+    ways_out: tuple[Text, Text, Text]
 
 
 def shortfalls(site: Site, plan: Plan, iron: Mapping[str, Iron]) -> tuple[Shortfall, ...]:

@@ -13,7 +13,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from ucontact_appliance.language.choice import CATALOGUES, DOMAIN, Language
-from ucontact_appliance.planning.component_tables import package_requirements, ports
+from ucontact_appliance.planning.component_tables import package_requirements, phases, ports
 from ucontact_appliance.resources import PACKAGE, TEMPLATES, load_data
 
 _KEYWORDS = {"_": None, "ngettext": (1, 2)}
@@ -105,6 +105,13 @@ def _of_tables() -> Iterator[str]:
         *(row["title"] for row in load_data("tls")["refused_ciphers"]),
         *(text for row in required for text in (row.maker, row.because)),
         *(row.title for row in required if "'s " in row.title),  # the others are names
+        *(row.playbook.title for row in phases().values()),
+        *(
+            text
+            for row in phases().values()
+            if row.data
+            for text in (row.data.title, row.data.move.title)
+        ),
         *(row["why"] for row in load_data("database")["settings"].values()),
         *(row[key] for row in capacity["kinds"] for key in ("title", "because")),
         *capacity["telephony_server"]["not_measured"],

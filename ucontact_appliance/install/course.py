@@ -40,6 +40,7 @@ from ucontact_appliance.install.unchanged import (
     load_states,
     run_where_different,
 )
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.operate.installed import save_plan
 from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
 from ucontact_appliance.planning.proof import short_call_proves
@@ -154,7 +155,7 @@ class _Course:
 
     def _skip(self, phase: Phase) -> None:
         self._done.add(phase.id)
-        because = "done before the interruption"
+        because = _("done before the interruption")
         self._job.observer(
             PhaseSkipped(phase.id, phase.title, self._number(phase), len(self._phases), because)
         )
@@ -211,7 +212,7 @@ class _Course:
             except UnreachableError as unsaved:
                 # A full disk, say. "Started" stands there and continues as "failed" would; what a
                 # person has to read is why the phase failed.
-                self._job.observer(Warned(f"{unsaved.what}: {unsaved.evidence}"))
+                self._job.observer(Warned(joined(": ", (unsaved.what, unsaved.evidence))))
             return
         if self._number(phase) == 1:  # until then nothing is changed: the old plan is what is there
             if self._job.hold is not None:
@@ -236,7 +237,7 @@ class _Course:
     def _again(self, last: Phase) -> None:
         """Let every phase run whose tasks did not all run, and judge again."""
         self._job.observer(
-            Warned("nothing else differs, and yet the site is not healthy: all phases run")
+            Warned(_("nothing else differs, and yet the site is not healthy: all phases run"))
         )
         self._full = True
         again = {*self._left_out, last.id}

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.dpkg import PackageManager, look_at_package_manager
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.model import Host
 
 WAIT_SECONDS = 300.0
@@ -80,7 +81,11 @@ def ready_package_managers(
         with runner_for(host, ssh) as runner:
             state = wait_until_unlocked(host, runner, tell, lambda: left.is_set() or ending())
             if finish and state.unfinished:
-                tell(f"{host.name}: finish the packages that the interrupted run left half-way")
+                told = _(
+                    "{host}: finish the packages that the interrupted run left half-way",
+                    host=host.name,
+                )
+                tell(told)
                 _finish(host, runner)
 
     with ThreadPoolExecutor(max_workers=len(hosts)) as pool:

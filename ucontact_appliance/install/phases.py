@@ -115,7 +115,7 @@ class Preflight(_Always, _Looking):
     """Everything that can be known to fail is found before anything is changed."""
 
     id: str = "preflight"
-    title: str = "Preflight checks"
+    title: str = _("Preflight checks")
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
     alone: bool = True
@@ -132,7 +132,7 @@ class Preflight(_Always, _Looking):
         return self._judged(job, finish=False)
 
     def _judged(self, job: Job, *, finish: bool) -> int:
-        job.observer(TaskStarted("Judge certificates, keys and records"))
+        job.observer(TaskStarted(_("Judge certificates, keys and records")))
         foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
@@ -151,7 +151,7 @@ class TakeOver(_Looking):
     """What somebody else has of the components that were named is copied, and then ours."""
 
     id: str = "take-over"
-    title: str = "Copies of what is taken over"
+    title: str = _("Copies of what is taken over")
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
     alone: bool = True
@@ -163,7 +163,7 @@ class TakeOver(_Looking):
     def run(self, job: Job) -> int:
         """Copy, tell how to put it back, and judge again; how many components were taken over."""
         count = 0
-        job.observer(TaskStarted("Stop, copy and compare"))
+        job.observer(TaskStarted(_("Stop, copy and compare")))
         for done in take_over(job.take_over, job.site, job.plan, job.ssh):
             count += isinstance(done, Copy)
             job.log(str(done))
@@ -173,7 +173,7 @@ class TakeOver(_Looking):
 
     def preview(self, job: Job) -> int | Unforeseen:
         """What there is to copy is known when it is copied."""
-        return Unforeseen("an install copies first what it takes over")
+        return Unforeseen(_("an install copies first what it takes over"))
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class First(_Always, _Converging):
 
     def run(self, job: Job) -> int:
         """Keep the originals, then run the playbook."""
-        job.observer(TaskStarted("Keep the files that were there before"))
+        job.observer(TaskStarted(_("Keep the files that were there before")))
         kept = keep_originals(job.site, job.plan, job.ssh)
         for host, paths in kept.items():
             job.log(f"kept on {host}, below {ORIGINALS}: {', '.join(paths)}")
@@ -224,7 +224,7 @@ class Certificates(_Always, _Converging):
 
     def run(self, job: Job) -> int:
         """Issue what is missing or near its end, then run the role."""
-        job.observer(TaskStarted("Issue certificates"))
+        job.observer(TaskStarted(_("Issue certificates")))
         issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         return len(issued.changed) + play(job, self.id, check=False)
 
@@ -232,7 +232,7 @@ class Certificates(_Always, _Converging):
         """Check mode of the role, where nothing is to be issued first."""
         wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
         if wanted:
-            return Unforeseen(f"an install first writes {', '.join(wanted)} here")
+            return Unforeseen(_("an install first writes {files} here", files=", ".join(wanted)))
         return play(job, self.id, check=True)
 
 
@@ -250,7 +250,7 @@ class Backend(_Always, _Converging):
     def preview(self, job: Job) -> int | Unforeseen:
         """Check mode, once the release is stored here."""
         if job.release is None:
-            return Unforeseen("the release is not stored here yet")
+            return Unforeseen(_("the release is not stored here yet"))
         return play(job, self.id, check=True)
 
 
@@ -291,7 +291,7 @@ class Carry(_Looking):
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Not to be told before the role is on its new server; preflight has found room there."""
-        return Unforeseen("what moves is copied and proved by the install itself")
+        return Unforeseen(_("what moves is copied and proved by the install itself"))
 
 
 @dataclass(frozen=True)
@@ -303,7 +303,7 @@ class Verify(_Always, _Looking):
     """
 
     id: str = "verify"
-    title: str = "Health checks and report"
+    title: str = _("Health checks and report")
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
     alone: bool = True
@@ -314,7 +314,7 @@ class Verify(_Always, _Looking):
         gatherer = Gatherer()
         findings = examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
         job.observer(CallMade(job.translate(call_result(findings))))
-        job.observer(TaskStarted("Write the compliance report"))
+        job.observer(TaskStarted(_("Write the compliance report")))
         folder = new_folder(job.paths.reports)
         evidence = gatherer.evidence(findings, job.secrets)
         file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
@@ -323,7 +323,7 @@ class Verify(_Always, _Looking):
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Not to be told before the other phases are through."""
-        return Unforeseen("these checks look at the site when it is installed")
+        return Unforeseen(_("these checks look at the site when it is installed"))
 
 
 # Phases that do more than their playbooks.
@@ -340,9 +340,9 @@ def _of_components() -> Iterator[Phase]:
     for row in phases().values():
         keeps = row.role if row.data else None
         kind = _KINDS.get(row.id, Play)
-        yield kind(row.id, row.playbook.title, row.role, keeps, row.playbook.after)
+        yield kind(row.id, _(row.playbook.title), row.role, keeps, row.playbook.after)
         if row.data and row.role:
-            yield Carry(row.data.move.id, row.data.move.title, row.role)
+            yield Carry(row.data.move.id, _(row.data.move.title), row.role)
 
 
 # All of them, in order: docs/components.md#phases.

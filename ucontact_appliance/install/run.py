@@ -37,6 +37,7 @@ from ucontact_appliance.install.server_lock import ServerHold, demand_known, hol
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
 from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.moving.carry import load_places
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
@@ -69,7 +70,7 @@ class InstallResult:
 
 # A phase that the newest install did not finish, or not on these servers: its tasks build on what
 # earlier ones lay down.
-NEVER_THROUGH = Unforeseen("the newest install did not come through it on these servers")
+NEVER_THROUGH = Unforeseen(_("the newest install did not come through it on these servers"))
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def install(
         sweep_leftovers()  # of the killed run whose last process the lock has waited for
         if new_ca:
             kept = start_anew(seen.site, paths, marks_of(seen.cas))
-            observer(Warned("the site gets a new CA" + "".join(f"\nkept: {path}" for path in kept)))
+            lines = [_("the site gets a new CA"), *(_("kept: {path}", path=path) for path in kept)]
+            observer(Warned(joined("\n", lines)))
         secrets = _ensure_secrets(seen.site, paths, site_file)
         journal = load_journal(paths.journal)
         interrupted = _interrupted_amid_changes(journal, phases)

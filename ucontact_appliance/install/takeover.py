@@ -17,6 +17,7 @@ from ucontact_appliance.facts.foreign import KEPT, Claim, Foreign, foreign
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner, SshSettings, by_hand, runner_for
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.component_tables import ForeignRow
 from ucontact_appliance.planning.component_tables import foreign as rows
 from ucontact_appliance.planning.components import components_of
@@ -38,9 +39,12 @@ class Copy:
     restore: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.title} on {self.host} was stopped, and is kept in {self.folder}\n"
-            f"to put it back: {self.restore}"
+        return _(
+            "{component} on {host} was stopped, and is kept in {folder}\nto put it back: {command}",
+            component=self.title,
+            host=self.host,
+            folder=self.folder,
+            command=self.restore,
         )
 
 

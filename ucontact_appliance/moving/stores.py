@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.component import Data
 from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.planning.components import components_of
@@ -86,7 +87,7 @@ def _store(phase: str, role: Role, data: Data) -> Store:
     return Store(
         role=role,
         phase=phase,
-        title=data.title,
+        title=_(data.title),
         there=f"test -d {data.there}",
         room=data.room,
         writers=data.writers,

@@ -16,6 +16,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.asterisk import RECORDINGS
 from ucontact_appliance.facts.capacity import Run, parse_calls, parse_run, parse_translations
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.installed import Installed
 from ucontact_appliance.planning.capacity import DiskRun, Measurement
 from ucontact_appliance.planning.model import Role
@@ -64,7 +65,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
     translations: dict[str, list[float]] = defaultdict(list)
     runs: list[Run] = []
     for number in range(1, _ROUNDS + 1):
-        say(f"codecs and processor, {number} of {_ROUNDS}")
+        say(_("codecs and processor, {number} of {rounds}", number=number, rounds=_ROUNDS))
         said = _ask(runner, f"core show translation comp {_AUDIO_SECONDS}")
         costs = parse_translations(said.stdout)
         for pair, cost in costs.items():
@@ -81,7 +82,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
                 evidence=said.evidence[-2000:],
                 helps=f"ucontact doctor {site} --only asterisk",
             )
-    say("the recordings' disk")
+    say(_("the recordings' disk"))
     run = _run(runner, name, "1", RECORDINGS)
     version = _VERSION.search(_ask(runner, "core show version").stdout)
     if run.mb_per_second is None or run.fsync_p99_ms is None:

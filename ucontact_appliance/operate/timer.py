@@ -25,7 +25,7 @@ from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageErr
 from ucontact_appliance.findings.changes import Changes
 from ucontact_appliance.findings.translated import translated_changes
 from ucontact_appliance.language.choice import Language, translation
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.operate.notify import find_sendmail, post, public_part, send_mail
 from ucontact_appliance.report.changed import body_text, message, subject_line
 from ucontact_appliance.site.files import write_atomic, write_private
@@ -168,7 +168,7 @@ def _send(watch: Watch, subject: str, text: str, document: dict[str, object]) ->
 def destinations(watch: Watch) -> str:
     """Whom it tells, for the screen."""
     told = [watch.mail, public_part(watch.webhook) if watch.webhook else None]
-    return " and ".join(name for name in told if name) or "the journal alone"
+    return joined(_(" and "), filter(None, told)) or _("the journal alone")
 
 
 def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Protocol
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.lab import machines
 from ucontact_appliance.lab.records import Spec
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.release.evaluation import (
     HEALTH,
     MODULES,
@@ -64,7 +65,8 @@ def build_evaluation(sources: str, say: Say) -> ReleaseFiles:
     finally:
         machines.down([_MACHINE], lambda text: None)
     release = pack_evaluation(compiled, sources)
-    say(f"built the evaluation release in {time.monotonic() - started:.0f} s")
+    seconds = time.monotonic() - started
+    say(_("built the evaluation release in {seconds:.0f} s", seconds=seconds))
     return release
 
 
@@ -74,14 +76,14 @@ def compile_on(machine: BuildMachine, say: Say) -> Compiled:
     Raises PhaseFailedError with the end of what a failing command printed.
     """
     _copy_sources(machine.root)
-    say(f"installing {', '.join(PACKAGES)}")
+    say(_("installing {packages}", packages=", ".join(PACKAGES)))
     _run(machine, ["apt-get", "update", "-qq"], {})
     # npm comes in hundreds of small packages, and nothing of a machine that is thrown away has to
     # survive a power cut: without a sync a file that takes a third of the time.
     unsynced = ["-o", "DPkg::Options::=--force-unsafe-io"]
     install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *unsynced, *PACKAGES]
     _run(machine, install, {"DEBIAN_FRONTEND": "noninteractive"})
-    say("compiling the backend and bundling the softphone")
+    say(_("compiling the backend and bundling the softphone"))
     _run(machine, [f"{_SOURCES}/compile.sh", _SOURCES, _OUT], _npm_environment())
     built = machine.root / _OUT.lstrip("/")
     return Compiled(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import refused
 from ucontact_appliance.release.evaluation import NAME as EVALUATION
 from ucontact_appliance.release.evaluation import sources_hash, version_of
@@ -76,7 +77,7 @@ def resolve_release(name: str, say: Say) -> ReleaseFiles:
             found = ensure_evaluation(say)
         return found
     source = _source(name)
-    say(f"verifying the release {source}")
+    say(_("verifying the release {source}", source=source))
     return _store(source, load_trust())
 
 
@@ -90,14 +91,19 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
         found = _at_hand(trust)
         if found is None:
             _demand_checkout()
-            say("the evaluation release is not stored here: an install builds it first")
+            say(_("the evaluation release is not stored here: an install builds it first"))
         return found
     source = _source(name)
-    say(f"verifying the release {source}")
+    say(_("verifying the release {source}", source=source))
     manifest = verify_release(source)
     found = _in_store(archive_path(manifest.name, manifest.version), trust, manifest)
     if found is None:
-        say(f"the release {source} is good: an install copies it to {releases_folder()} first")
+        told = _(
+            "the release {source} is good: an install copies it to {folder} first",
+            source=source,
+            folder=releases_folder(),
+        )
+        say(told)
     return found
 
 
@@ -170,7 +176,7 @@ def ensure_evaluation(say: Say) -> ReleaseFiles:
             try:
                 return _listed(archive, verify_archive(archive, load_trust()))
             except ApplianceError as error:
-                say(f"building the evaluation release anew: {error.evidence}")
+                say(_("building the evaluation release anew: {why}", why=error.evidence))
         # Only who builds needs the rehearsal machines' code.
         from ucontact_appliance.release.build import build_evaluation  # noqa: PLC0415
 

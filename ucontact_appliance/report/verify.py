@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.exhibits import digest
 from ucontact_appliance.report.folder import ReportFolder, opened
 from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, Manifest
@@ -55,16 +56,20 @@ class Verification:
     def objections(self) -> tuple[str, ...]:
         """Why the folder can't be trusted, a line each; none when it can."""
         lines = [
-            f"refused: {name or 'the folder'} ({reason}; not opened)"
+            _(
+                "refused: {name} ({reason}; not opened)",
+                name=name or _("the folder"),
+                reason=reason,
+            )
             for name, reason in self.refused.items()
         ]
-        lines += [f"altered: {name}" for name in self.altered]
-        lines += [f"not of the report: {name}" for name in self.strangers]
-        lines += [f"exhibit with a wrong hash: {name}" for name in self.forged]
+        lines += [_("altered: {name}", name=name) for name in self.altered]
+        lines += [_("not of the report: {name}", name=name) for name in self.strangers]
+        lines += [_("exhibit with a wrong hash: {name}", name=name) for name in self.forged]
         told = {
-            Seal.WRONG: f"altered: {MANIFEST} (its signature is wrong)",
-            Seal.MISSING: f"missing: {SIGNATURE}",
-            Seal.OTHER_KEY: f"signed by another key: {self.signed_by}",
+            Seal.WRONG: _("altered: {name} (its signature is wrong)", name=MANIFEST),
+            Seal.MISSING: _("missing: {name}", name=SIGNATURE),
+            Seal.OTHER_KEY: _("signed by another key: {key}", key=self.signed_by),
         }
         return (*lines, *([told[self.seal]] if self.seal in told else []))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ucontact_appliance.cli.bans_view import bans_document, show_bans
-from ucontact_appliance.cli.console import show_error, show_json, show_text
+from ucontact_appliance.cli.console import show_error, show_json, show_text, translated
 from ucontact_appliance.cli.options import (
     JsonOption,
     SiteOption,
@@ -25,6 +25,7 @@ from ucontact_appliance.errors import (
     UsageError,
 )
 from ucontact_appliance.facts.bans import HostBans, Target, parse_target
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.bans import lift as lift_bans
 from ucontact_appliance.operate.bans import site_bans
 from ucontact_appliance.operate.installed import load_installed
@@ -93,13 +94,19 @@ def lift(
     for done in lift_bans(here, target):
         asked.append(done.host)
         for ban in done.bans:
-            show_text(f"{done.host}: lifted {ban.target.id} ({ban.jail or 'left over'})")
+            lifted = _(
+                "{host}: lifted {target} ({jail})",
+                host=done.host,
+                target=ban.target.id,
+                jail=ban.jail or _("left over"),
+            )
+            show_text(translated(lifted))
         count += len(done.bans)
     if not count:
         show_error(
             ApplianceError(
-                f"{target.id} is not banned" if target else "nothing is banned",
-                evidence=f"looked at {', '.join(asked)}",
+                _("{target} is not banned", target=target.id) if target else _("nothing is banned"),
+                evidence=_("looked at {hosts}", hosts=", ".join(asked)),
                 helps=f"ucontact bans list --site {here.site_file}",
             )
         )
@@ -110,8 +117,8 @@ def _target(address: str | None, every: bool) -> Target | None:
     """What to lift; None for all. Raises UsageError for what is no address and no connection."""
     if (address is not None) == every:
         raise UsageError(
-            "give either an address or --all" if every else "no address was given",
-            helps="ucontact bans lift 192.0.2.7   (every ban: ucontact bans lift --all)",
+            _("give either an address or --all") if every else _("no address was given"),
+            helps=_("ucontact bans lift 192.0.2.7   (every ban: ucontact bans lift --all)"),
         )
     if address is None:
         return None
@@ -121,8 +128,8 @@ def _target(address: str | None, every: bool) -> Target | None:
         found = Target(address[:40])
     if not found.address:
         raise UsageError(
-            f"{found.id!r} is no IP address and no connection",
-            evidence="a connection is PROTOCOL/ADDRESS/PORT, such as WSS/192.0.2.7/50123",
+            _("{word!r} is no IP address and no connection", word=found.id),
+            evidence=_("a connection is PROTOCOL/ADDRESS/PORT, such as WSS/192.0.2.7/50123"),
             helps="ucontact bans list",
         )
     return found
@@ -130,7 +137,7 @@ def _target(address: str | None, every: bool) -> Target | None:
 
 def _unread(host: str, error: str) -> UnreachableError:
     return UnreachableError(
-        f"{host}: not every ban can be read",
+        _("{host}: not every ban can be read", host=host),
         evidence=error,
-        helps=f"on {host}: systemctl status fail2ban.service ucontact-sip.service",
+        helps=_("on {host}: systemctl status fail2ban.service ucontact-sip.service", host=host),
     )

@@ -8,28 +8,35 @@ from typing import Any
 
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import out, table
+from ucontact_appliance.cli.console import out, table, translated
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bans import Ban, HostBans, Standing
+from ucontact_appliance.language.messages import _
 
+_STANDING = {
+    Standing.IN_FORCE: _("in force"),
+    Standing.LEFT_OVER: _("left over: unknown to fail2ban"),
+    Standing.NOT_ENFORCED: _("not enforced: missing in nftables"),
+}
 Found = Mapping[str, HostBans | UnreachableError]
 
 
 def show_bans(found: Found) -> None:
     """One line per ban; a sentence when there is none."""
-    rows = table("host", "jail", "banned", "since (UTC)", "until (UTC)", "state")
+    rows = table(_("host"), _("jail"), _("banned"), _("since (UTC)"), _("until (UTC)"), _("state"))
     count = 0
     for name, seen in found.items():
         for ban in seen.bans if isinstance(seen, HostBans) else ():
             style = "green" if ban.standing is Standing.IN_FORCE else "yellow"
             cells = (name, ban.jail or "-", ban.target.id, _time(ban.since), _until(ban))
-            rows.add_row(*map(escape, cells), f"[{style}]{ban.standing.value}[/]")
+            rows.add_row(*map(escape, cells), f"[{style}]{translated(_STANDING[ban.standing])}[/]")
             count += 1
     asked = [name for name, seen in found.items() if isinstance(seen, HostBans)]
     if count:
         out.print(rows)
     elif asked:
-        out.print(f"nothing is banned on {escape(', '.join(asked))}", highlight=False)
+        told = _("nothing is banned on {hosts}", hosts=", ".join(asked))
+        out.print(escape(translated(told)), highlight=False)
 
 
 def bans_document(site: str, time: datetime, found: Found) -> dict[str, Any]:
@@ -62,8 +69,8 @@ def _row(ban: Ban) -> dict[str, Any]:
 
 
 def _time(time: datetime | None) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S") if time else "not told"
+    return time.strftime("%Y-%m-%d %H:%M:%S") if time else translated(_("not told"))
 
 
 def _until(ban: Ban) -> str:
-    return "permanent" if ban.since and not ban.until else _time(ban.until)
+    return translated(_("permanent")) if ban.since and not ban.until else _time(ban.until)

@@ -9,8 +9,9 @@ import typer
 from rich.markup import escape
 
 from ucontact_appliance.cli.capacity_view import capacity_document, show_carried
-from ucontact_appliance.cli.console import err, out, show_json, table
+from ucontact_appliance.cli.console import err, out, show_json, table, translated
 from ucontact_appliance.cli.options import require_root, site_file
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.benchmark import EXPECTED_SECONDS, benchmark
 from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.planning.capacity import Measurement, capacity
@@ -31,8 +32,9 @@ def run_benchmark(site: Path | None, force: bool, as_json: bool) -> None:
     """Measure the installed site's telephony server, and show what it carries."""
     require_root()
     here = load_installed(site_file(site))
-    err.print(f"measuring the telephony server: about {EXPECTED_SECONDS} s", highlight=False)
-    with err.status("asking for calls that are up …") as status:
+    told = _("measuring the telephony server: about {seconds} s", seconds=EXPECTED_SECONDS)
+    err.print(translated(told), highlight=False)
+    with err.status(translated(_("asking for calls that are up …"))) as status:
         measured = benchmark(here, lambda step: _say(status.update, step), force=force)
     found = capacity(measured, here.plan)
     if as_json:
@@ -43,29 +45,37 @@ def run_benchmark(site: Path | None, force: bool, as_json: bool) -> None:
 
 
 def _say(update: Any, step: str) -> None:
+    step = translated(step)
     update(f"{step} …")
     if not err.is_terminal:
         err.print(step, highlight=False)
 
 
 def _show_measurement(measured: Measurement) -> None:
-    rows = table("measured", "figure")
-    clock = f", {measured.mhz:.0f} MHz" if measured.mhz else ""
-    rows.add_row(
-        "processor",
-        f"{escape(measured.processor)}, {measured.cores} cores, {measured.threads} threads{clock}",
+    rows = table(_("measured"), _("figure"))
+    processor = _(
+        "{processor}, {cores} cores, {threads} threads{clock}",
+        processor=measured.processor,
+        cores=measured.cores,
+        threads=measured.threads,
+        clock=f", {measured.mhz:.0f} MHz" if measured.mhz else "",
     )
-    rows.add_row("packet relayed", _figures(measured.relay_us, "µs of processor time"))
-    rows.add_row("piece of computing", _figures(measured.compute_ms, "ms of processor time"))
+    microseconds, milliseconds = _("µs of processor time"), _("ms of processor time")
+    rows.add_row(translated(_("processor")), escape(translated(processor)))
+    rows.add_row(translated(_("packet relayed")), _figures(measured.relay_us, microseconds))
+    rows.add_row(translated(_("piece of computing")), _figures(measured.compute_ms, milliseconds))
     for pair in _SHOWN:
         if costs := measured.translations_us.get(pair):
-            what = f"{pair.replace('>', ' to ')}, a second of audio"
-            rows.add_row(what, _figures(costs, "µs of processor time"))
+            source, __, target = pair.partition(">")
+            what = _("{source} to {target}, a second of audio", source=source, target=target)
+            rows.add_row(translated(what), _figures(costs, microseconds))
     disk = measured.disk
-    rows.add_row(
-        "recordings' disk",
-        f"{disk.mb_per_second:.0f} MB/s written, fsync p99 {disk.fsync_p99_ms:.1f} ms",
+    written = _(
+        "{speed:.0f} MB/s written, fsync p99 {latency:.1f} ms",
+        speed=disk.mb_per_second,
+        latency=disk.fsync_p99_ms,
     )
+    rows.add_row(translated(_("recordings' disk")), translated(written))
     out.print("", rows)
 
 
@@ -73,4 +83,11 @@ _SHOWN = ("alaw>slin8", "slin8>alaw", "slin8>gsm", "opus>slin8", "slin8>opus")
 
 
 def _figures(values: tuple[float, ...], unit: str) -> str:
-    return f"{sorted(values)[len(values) // 2]:.3g} {unit} ({min(values):.3g} to {max(values):.3g})"
+    told = _(
+        "{median:.3g} {unit} ({least:.3g} to {most:.3g})",
+        median=sorted(values)[len(values) // 2],
+        unit=unit,
+        least=min(values),
+        most=max(values),
+    )
+    return translated(told)

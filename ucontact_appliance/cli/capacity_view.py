@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import out, table
+from ucontact_appliance.cli.console import out, table, translated
+from ucontact_appliance.language.messages import _, ngettext
 from ucontact_appliance.operate.measurement import load_measurement
 from ucontact_appliance.planning.capacity import Capacity, Measurement, capacity
 from ucontact_appliance.planning.model import Plan
@@ -19,8 +20,8 @@ def show_capacity(site: Site, made: Plan) -> None:
     """What the telephony server was measured to carry; a hint where nobody measured it."""
     measured = load_measurement(state_paths(site.site))
     if measured is None:
-        hint = "measured capacity: none that you may read   (sudo ucontact profile --benchmark)"
-        out.print(f"{hint}\n", style="dim", highlight=False)
+        hint = _("measured capacity: none that you may read   (sudo ucontact profile --benchmark)")
+        out.print(f"{translated(hint)}\n", style="dim", highlight=False)
         return
     show_carried(measured, capacity(measured, made), made)
 
@@ -38,43 +39,66 @@ def capacity_document(measured: Measurement, found: Capacity) -> dict[str, Any]:
 
 def show_carried(measured: Measurement, found: Capacity, made: Plan) -> None:
     """How many calls of each sort the server carries, and why not more."""
-    out.print(
-        f"\n[bold]Measured capacity[/] of {escape(found.host)}: {measured.taken}, Asterisk "
-        f"{escape(measured.asterisk)}, {found.kept_free:.0%} of the processor kept free, figures "
-        f"± {found.uncertainty:.0%}\n",
-        highlight=False,
+    title = _(
+        "[bold]Measured capacity[/] of {host}: {taken}, Asterisk {version}, {free:.0%} of the "
+        "processor kept free, figures ± {uncertainty:.0%}",
+        host=escape(found.host),
+        taken=measured.taken,
+        version=escape(measured.asterisk),
+        free=found.kept_free,
+        uncertainty=found.uncertainty,
     )
-    rows = table("calls at the same time", "low", "likely", "high", "limited by", "because")
+    out.print(f"\n{translated(title)}\n", highlight=False)
+    rows = table(
+        _("calls at the same time"),
+        _("low"),
+        _("likely"),
+        _("high"),
+        _("limited by"),
+        _("because"),
+    )
     for row in found.carried:
         calls = row.calls
         rows.add_row(
-            row.title,
+            translated(row.title),
             str(calls.low),
             f"[bold]{calls.likely}[/]",
             str(calls.high),
-            row.binding,
-            row.because,
+            translated(row.binding),
+            translated(row.because),
         )
     out.print(rows, "")
     for note in _notes(measured, found, made):
-        out.print(f"[yellow]note[/] {escape(note)}", highlight=False, soft_wrap=True)
+        told = f"[yellow]{translated(_('note'))}[/] {escape(translated(note))}"
+        out.print(told, highlight=False, soft_wrap=True)
 
 
 def _notes(measured: Measurement, found: Capacity, made: Plan) -> tuple[str, ...]:
     notes = [
-        f"{title}: not possible, this Asterisk lacks a codec (ucontact doctor --only asterisk)"
+        _(
+            "{title}: not possible, this Asterisk lacks a codec (ucontact doctor --only asterisk)",
+            title=title,
+        )
         for title in found.missing
     ]
     if measured.host not in {host.name for host in made.hosts}:
-        notes.append(f"the plan has no host {measured.host}: measure again after the install")
+        told = _("the plan has no host {host}: measure again after the install", host=measured.host)
+        notes.append(told)
     if measured.untimed:
         notes.append(
-            "this Asterisk can't be asked what its codecs cost: estimated from another machine"
+            _("this Asterisk can't be asked what its codecs cost: estimated from another machine")
         )
     if measured.calls_up:
-        notes.append(f"{measured.calls_up} calls were up during the measurement: it is disturbed")
+        told = ngettext(
+            "{count} calls were up during the measurement: it is disturbed",
+            "{count} calls were up during the measurement: it is disturbed",
+            measured.calls_up,
+        )
+        notes.append(told)
     notes.append(
-        "encryption of agents' media (DTLS-SRTP) and video are not in these figures; the share "
-        "kept free has to carry them"
+        _(
+            "encryption of agents' media (DTLS-SRTP) and video are not in these figures; the share "
+            "kept free has to carry them"
+        )
     )
     return tuple(notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from rich.text import Text
 
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.host_commands import named_site
+from ucontact_appliance.language.catalogue import Translate
+from ucontact_appliance.language.choice import language_of, translation
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.printable import printable, printable_json
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -49,6 +53,16 @@ out = _console()
 err = _console(stderr=True)
 
 
+def reader() -> Translate:
+    """What translates into the language of the environment; its catalogue is loaded once."""
+    return translation(language_of(os.environ))
+
+
+def translated(text: str) -> str:
+    """The text in the reader's language, if it is a message; any other as it is."""
+    return reader()(text)
+
+
 def show_error(error: ApplianceError) -> None:
     """What happened, the evidence, and one command that helps, on stderr.
 
@@ -73,8 +87,27 @@ def _named_site_file(words: Sequence[str]) -> Path | None:
 
 def end_unchanged(code: int = 0) -> NoReturn:
     """End a command that somebody thought better of, before it changed anything."""
-    err.print("\nnothing was changed", highlight=False)
+    err.print(f"\n{translated(_('nothing was changed'))}", highlight=False)
     raise typer.Exit(code)
+
+
+def confirmed(question: str) -> bool:
+    """Ask for yes or no, by the words of the reader's language too. Raises typer.Abort.
+
+    Enter alone is no.
+    """
+    yes, no = translated(_("y")), translated(_("n"))
+    words = {"": False, "y": True, "yes": True, "n": False, "no": False, yes: True, no: False}
+    words[translated(_("yes"))] = True
+
+    def judged(answer: str) -> bool:
+        try:
+            return words[answer.strip().lower()]
+        except KeyError:
+            raise typer.BadParameter(translated(_("invalid input"))) from None
+
+    asked = f"{translated(question)} [{yes}/{no.upper()}]"
+    return bool(typer.prompt(asked, default="", show_default=False, value_proc=judged))
 
 
 def _say(label: str, label_style: str, text: str, style: str = "") -> None:
@@ -93,9 +126,9 @@ def show_text(text: str, *, newline: bool = True, stderr: bool = False) -> None:
     typer.echo(printable(text), nl=newline, err=stderr)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """A table in the house's look."""
+def table(*columns: str, title: str | None = None, translate: Translate = translated) -> Table:
+    """A table in the house's look, with its heads translated."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(translate(column), overflow="fold")
     return made

@@ -31,6 +31,7 @@ from ucontact_appliance.cli.options import (
 )
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.findings.document import schema_text
+from ucontact_appliance.language.messages import _
 
 
 class _Doctor(typer.core.TyperGroup):
@@ -94,7 +95,7 @@ def doctor(
     if context.invoked_subcommand:
         if any((site, deep, only, everything, lang, as_json, notify)):
             raise UsageError(
-                f"put the options after `{context.invoked_subcommand}`",
+                _("put the options after `{command}`", command=context.invoked_subcommand),
                 helps=f"ucontact doctor {context.invoked_subcommand} --help",
             )
         return
@@ -110,6 +111,6 @@ def doctor(
 def _demand_whole(only: list[str] | None, notify: Path, *, as_json: bool) -> None:
     if only or as_json:
         raise UsageError(
-            "--notify tells of whole runs, to those that its file names",
+            _("--notify tells of whole runs, to those that its file names"),
             helps=f"ucontact doctor --notify {notify}",
         )

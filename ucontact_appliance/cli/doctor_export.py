@@ -17,6 +17,7 @@ from ucontact_appliance.cli.doctor_run import Run, calls_of, installed_site, run
 from ucontact_appliance.cli.options import LangOption, SiteOption
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.findings.translated import translated
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
 from ucontact_appliance.report.prometheus import SUFFIX, to_text
 from ucontact_appliance.site.files import write_atomic
@@ -89,8 +90,11 @@ def prometheus(
     """
     if out_file is not None and out_file.suffix != SUFFIX:
         raise UsageError(
-            f"{out_file} would never be read",
-            evidence=f"node_exporter's textfile collector reads files that end in {SUFFIX}",
+            _("{file} would never be read", file=out_file),
+            evidence=_(
+                "node_exporter's textfile collector reads files that end in {suffix}",
+                suffix=SUFFIX,
+            ),
             helps=f"ucontact doctor export prometheus --out {out_file.with_suffix(SUFFIX)}",
         )
     run = _run(site, deep=deep, only=only)
@@ -111,5 +115,5 @@ def _show_metrics(
         show_text(text, newline=False)
         return
     if out_file.exists() and not stat.S_ISREG(out_file.stat().st_mode):
-        raise UsageError(f"{out_file} is no file that could be replaced")
+        raise UsageError(_("{file} is no file that could be replaced", file=out_file))
     write_atomic(out_file, text, 0o644)  # node_exporter is not root

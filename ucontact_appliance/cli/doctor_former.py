@@ -9,6 +9,7 @@ import typer
 from ucontact_appliance.cli.console import show_text
 from ucontact_appliance.cli.doctor_answer import spoken
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.nagios import Status, trouble_line
 
 # The first one that was given decides.
@@ -51,5 +52,6 @@ def refuse_former(words: Sequence[str]) -> None:
 
 def _became(option: str, command: str) -> UsageError:
     return UsageError(
-        f"the option {option} of `doctor` is a command now", helps=f"ucontact doctor {command}"
+        _("the option {option} of `doctor` is a command now", option=option),
+        helps=f"ucontact doctor {command}",
     )

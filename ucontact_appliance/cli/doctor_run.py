@@ -8,13 +8,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ucontact_appliance.checks.model import Calls, Finding
-from ucontact_appliance.cli.console import err
+from ucontact_appliance.cli.console import err, translated
 from ucontact_appliance.cli.doctor_view import warn
 from ucontact_appliance.cli.options import require_root, site_file
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.findings.changes import Changes
 from ucontact_appliance.findings.offline import judge_snapshot, load_snapshot
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.examination import examine, save_facts
 from ucontact_appliance.operate.history import By, keep_run
 from ucontact_appliance.operate.installed import Installed, load_installed
@@ -61,18 +62,18 @@ def run_here(
     """Look at the installed site; with `facts_file`, store there what was read."""
     began_at, began = datetime.now(timezone.utc), time.monotonic()
     read: dict[str, FactSource] = {}
-    with err.status(f"looking at {here.site.site} …") as status:
+    with err.status(translated(_("looking at {site} …", site=here.site.site))) as status:
         findings = examine(
             here,
             calls=calls,
             only=only,
-            on_finding=lambda finding: status.update(finding.title),
+            on_finding=lambda finding: status.update(translated(finding.title)),
             on_facts=read.update,
             on_notice=warn,
         )
     if facts_file is not None:
         for left_out in save_facts(here, read, began_at, facts_file, deep=calls is Calls.DEEP):
-            warn(f"not stored: {left_out}")
+            warn(_("not stored: {what}", what=left_out))
     return Run(here.site, began_at, findings, time.monotonic() - began)
 
 
@@ -80,7 +81,13 @@ def run_stored(path: Path, only: tuple[str, ...]) -> Run:
     """Judge what was stored in that file; looks at nothing else."""
     began = time.monotonic()
     snapshot = load_snapshot(path)
-    warn(f"judged by what was read of {snapshot.site.site} on {moment(snapshot.time)}")
+    warn(
+        _(
+            "judged by what was read of {site} on {time}",
+            site=snapshot.site.site,
+            time=moment(snapshot.time),
+        )
+    )
     findings = judge_snapshot(snapshot, only)
     return Run(snapshot.site, snapshot.time, findings, time.monotonic() - began)
 
@@ -90,4 +97,10 @@ def keep(here: Installed, run: Run, *, calls: Calls, by: By = "hand") -> None:
     try:
         keep_run(here.paths.doctor, here.site, run.time, run.findings, calls=calls, by=by)
     except UnreachableError as error:
-        warn(f"this run was not kept: {error.what}: {error.evidence}")
+        warn(
+            _(
+                "this run was not kept: {what}: {evidence}",
+                what=error.what,
+                evidence=error.evidence,
+            )
+        )

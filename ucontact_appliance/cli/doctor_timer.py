@@ -12,11 +12,12 @@ import typer
 from pydantic import ValidationError
 
 from ucontact_appliance.checks.model import Calls
-from ucontact_appliance.cli.console import out, show_error
+from ucontact_appliance.cli.console import out, show_error, translated
 from ucontact_appliance.cli.doctor_run import Run, installed_site, keep, run_here
 from ucontact_appliance.cli.options import SiteOption, require_root, site_file
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.language.choice import Language, language_of
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.history import changes_since, kept_runs
 from ucontact_appliance.operate.installed import Installed, load_installed
 from ucontact_appliance.operate.notify import mail_address, webhook_address
@@ -110,10 +111,10 @@ def set_timer(
         )
     except ValidationError:
         raise UsageError(
-            f"{at!r} is no time of day", helps="ucontact doctor timer set --at 03:30"
+            _("{word!r} is no time of day", word=at), helps="ucontact doctor timer set --at 03:30"
         ) from None
     timer = install_timer(watch, here.site_file.resolve(), here.paths.watch)
-    _show("set", timer, watch)
+    _show(_("set"), timer, watch)
 
 
 @app.command("show")
@@ -130,9 +131,9 @@ def show_timer(site: SiteOption = None) -> None:
     name = load_site(site_file(site)).site
     path = state_paths(name).watch
     if not path.exists():
-        out.print(f"{name} has no timer here")
+        out.print(translated(_("{site} has no timer here", site=name)))
         return
-    _show("is set", find_timer(name), load_watch(path))
+    _show(_("is set"), find_timer(name), load_watch(path))
 
 
 @app.command("remove")
@@ -148,19 +149,27 @@ def clear_timer(site: SiteOption = None) -> None:
     require_root()
     name = load_site(site_file(site)).site
     found = remove_timer(name, state_paths(name).watch)
-    out.print(f"removed the timer of {name}" if found else f"{name} had no timer here")
+    told = (
+        _("removed the timer of {site}", site=name)
+        if found
+        else _("{site} had no timer here", site=name)
+    )
+    out.print(translated(told))
 
 
 def _show(state: str, timer: Timer, watch: Watch) -> None:
-    out.print(
-        f"[bold green]{state:<7}[/] {timer.name}, each night at {watch.at}\n"
-        f"next    {timer.next or 'not known'}\n"
-        f"calls   {'all calls of --deep' if watch.deep else 'one short call'}\n"
-        f"tells   {destinations(watch)}\n"
-        f"try     systemctl start {timer.name.removesuffix('.timer')}.service",
-        highlight=False,
-        soft_wrap=True,
-    )
+    when = _("{timer}, each night at {time}", timer=timer.name, time=watch.at)
+    rows = {
+        _("next"): timer.next or _("not known"),
+        _("calls"): _("all calls of --deep") if watch.deep else _("one short call"),
+        _("tells"): destinations(watch),
+        _("try"): f"systemctl start {timer.name.removesuffix('.timer')}.service",
+    }
+    labels = {label: translated(label) for label in (state, *rows)}
+    width = max(7, *map(len, labels.values()))
+    lines = [f"[bold green]{labels[state]:<{width}}[/] {translated(when)}"]
+    lines += [f"{labels[label]:<{width}} {translated(text)}" for label, text in rows.items()]
+    out.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
 def night(path: Path, site_file: Path, *, calls: Calls) -> Run:

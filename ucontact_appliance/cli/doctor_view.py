@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 
 from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.cli.console import err, out, table
+from ucontact_appliance.cli.console import err, out, table, translated
 from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
 from ucontact_appliance.findings.causes import Cause, causes
 from ucontact_appliance.findings.changes import (
@@ -61,7 +61,7 @@ def show_findings(
 
 
 def _show_table(findings: Sequence[Finding], translate: Translate) -> None:
-    rows = table("", *(translate(head) for head in (_("check"), _("host"), _("observed"))), "s")
+    rows = table("", _("check"), _("host"), _("observed"), "s", translate=translate)
     for finding in findings:
         state = state_of(finding)
         observed = finding.observed.splitlines() or [""]
@@ -170,8 +170,8 @@ def _show_waived(finding: Finding, translate: Translate) -> None:
 
 
 def warn(text: str) -> None:
-    """A remark beside the answer, on stderr."""
-    err.print(escape(text), highlight=False, soft_wrap=True)
+    """A remark beside the answer, on stderr, in the reader's language."""
+    err.print(escape(translated(text)), highlight=False, soft_wrap=True)
 
 
 def show_history(runs: Sequence[Run], translate: Translate) -> None:
@@ -186,7 +186,7 @@ def show_history(runs: Sequence[Run], translate: Translate) -> None:
         *map(word, ("fail", "error", "warn", WAIVED, BLOCKED)),
         _("kind"),
     )
-    rows = table(*map(translate, heads))
+    rows = table(*heads, translate=translate)
     for run in runs:
         document, count = run.document, counts(run.document.findings)
         verdict = document.verdict

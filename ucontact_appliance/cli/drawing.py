@@ -10,13 +10,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ucontact_appliance.cli.console import translated
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.component_tables import PortRow, ports
 from ucontact_appliance.planning.model import Plan, PlannedHost
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.site.model import Site
 
 _WIDTH = 100
-_SIDES = {"agents": "agents' browsers", "providers": "provider"}
+_SIDES = {"agents": _("agents' browsers"), "providers": _("provider")}
 
 
 def draw(site: Site, plan: Plan, *, arrow: str = "▶") -> RenderableType:
@@ -29,10 +31,12 @@ def draw(site: Site, plan: Plan, *, arrow: str = "▶") -> RenderableType:
     drawn.add_column(vertical="middle")
     drawn.add_column(min_width=52)
     drawn.add_column(vertical="middle")
+    agents = translated(_("{agents} agents", agents=plan.agents))
+    provider = translated(_("telephony\nprovider"))
     drawn.add_row(
-        Panel(Text(f"{plan.agents} agents\nChrome", justify="center"), box=box.ROUNDED),
+        Panel(Text(f"{agents}\nChrome", justify="center"), box=box.ROUNDED),
         Group(*servers),
-        Panel(Text("telephony\nprovider", justify="center"), box=box.ROUNDED),
+        Panel(Text(provider, justify="center"), box=box.ROUNDED),
     )
     return drawn
 
@@ -45,7 +49,7 @@ def _server(site: Site, plan: Plan, host: PlannedHost, arrow: str) -> Panel:
     lines.add_column()
     for source, name in _SIDES.items():
         if opened := _named(here, source, numbers):
-            lines.add_row(f"{name} {arrow}", opened)
+            lines.add_row(f"{translated(name)} {arrow}", opened)
     for other in plan.hosts:
         peers = [row for row in here if set(row.peers) & set(other.roles)]
         if other.name != host.name and peers:

@@ -20,9 +20,11 @@ from pydantic import (
 )
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, out, translated
 from ucontact_appliance.cli.plan_view import show_plan
+from ucontact_appliance.cli.usage_errors import usage_message
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import Message, _, what_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.shortfall import shortfalls
 from ucontact_appliance.planning.sizing import MOST_AGENTS, size_for
@@ -54,7 +56,9 @@ def init(
       ucontact init --site acme/site.yml
     """
     if site.exists() and not force:
-        raise UsageError(f"{site} is there already", helps=f"ucontact init --site {site} --force")
+        raise UsageError(
+            _("{file} is there already", file=site), helps=f"ucontact init --site {site} --force"
+        )
     ask_for_site(site)
 
 
@@ -70,8 +74,8 @@ def ask_for_site(path: Path) -> Path:
         if sys.stdin.isatty():
             end_unchanged(INTERRUPTED)
         raise UsageError(
-            "nobody is there to answer the questions",
-            helps=f"ucontact init --site {path}   (in a terminal)",
+            _("nobody is there to answer the questions"),
+            helps=_("ucontact init --site {file}   (in a terminal)", file=path),
         ) from None
     text = render_site(answers)
     site = parse_site(text, str(path))
@@ -79,7 +83,8 @@ def ask_for_site(path: Path) -> Path:
     show_plan(site, made, shortfalls(site, made, {}))
     write_atomic(path, text)
     shown = escape(str(path))
-    out.print(f"wrote [bold]{shown}[/]; next: [cyan]ucontact install --site {shown}[/]")
+    told = _("wrote [bold]{file}[/]; next: [cyan]ucontact install --site {file}[/]", file=shown)
+    out.print(translated(told))
     return path
 
 
@@ -90,19 +95,19 @@ def _refuse_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise UnreachableError(
-            f"no file can be written to {folder}",
+            _("no file can be written to {folder}", folder=folder),
             evidence=str(error),
-            helps="ucontact init --site FILE   (in a folder of yours)",
+            helps=_("ucontact init --site FILE   (in a folder of yours)"),
         ) from error
 
 
 def _ask() -> dict[str, Any]:
-    err.print("A few questions; Enter takes what is in brackets.\n")
-    name = _prompt("Short name of the site", "contact", SiteName)
-    fqdn = _prompt("Name that agents open in Chrome", f"{name}.example.com", Fqdn)
-    agents = int(_prompt("Agents at work at the same time", "20", AgentCount))
+    err.print(translated(_("A few questions; Enter takes what is in brackets.")) + "\n")
+    name = _prompt(_("Short name of the site"), "contact", SiteName)
+    fqdn = _prompt(_("Name that agents open in Chrome"), f"{name}.example.com", Fqdn)
+    agents = int(_prompt(_("Agents at work at the same time"), "20", AgentCount))
     groups = size_for(agents).groups
-    profile = _prompt("Agents reach it over lan, nat or public", "lan", NetworkProfile)
+    profile = _prompt(_("Agents reach it over lan, nat or public"), "lan", NetworkProfile)
     return {
         "site": name,
         "fqdn": fqdn,
@@ -111,13 +116,13 @@ def _ask() -> dict[str, Any]:
         "certificate": _ask_certificate(),
         "network": {
             "profile": profile,
-            "public_address": _prompt("The router's public address", None, IPvAnyAddress)
+            "public_address": _prompt(_("The router's public address"), None, IPvAnyAddress)
             if profile == NetworkProfile.NAT.value
             else None,
         },
         "extensions": [str(6001 + index) for index in range(max(2, agents))],
         "trunks": _ask_trunk(),
-        "retention_days": int(_prompt("Days that recordings are kept", "90", Days)),
+        "retention_days": int(_prompt(_("Days that recordings are kept"), "90", Days)),
     }
 
 
@@ -125,11 +130,11 @@ def _ask_hosts(groups: tuple[tuple[Role, ...], ...]) -> list[dict[str, str]]:
     hosts: list[dict[str, str]] = []
     for group in groups:
         number, roles = len(hosts) + 1, " + ".join(role.value for role in group)
-        question = f"Address of server {number} ({roles}), or 'local'"
+        question = _("Address of server {number} ({roles}), or 'local'", number=number, roles=roles)
         default = "local" if len(groups) == 1 else None
         address = _prompt(question, default, _unlike(Address, [h["address"] for h in hosts]))
         names = [host["name"] for host in hosts]
-        name = _prompt("Its short name", group[0].value, _unlike(Name, names))
+        name = _prompt(_("Its short name"), group[0].value, _unlike(Name, names))
         hosts.append({"name": name, "address": address})
     return hosts
 
@@ -139,29 +144,29 @@ def _unlike(kind: Any, taken: list[str]) -> Any:
 
     def refuse(value: str) -> str:
         if value in taken:
-            raise ValueError(f"{value!r} is another server's already")
+            raise ValueError(_("{word!r} is another server's already", word=value))
         return value
 
     return Annotated[kind, AfterValidator(refuse)]
 
 
 def _ask_certificate() -> dict[str, str]:
-    question = "Certificate: private-ca (made here) or files (yours)"
+    question = _("Certificate: private-ca (made here) or files (yours)")
     source = _prompt(question, "private-ca", CertificateSource)
     if source != CertificateSource.FILES.value:
         return {"source": source}
     return {
         "source": source,
-        "chain": _prompt("PEM file with certificate and intermediates", None, ExistingFile),
-        "key": _prompt("PEM file with its key", None, ExistingFile),
+        "chain": _prompt(_("PEM file with certificate and intermediates"), None, ExistingFile),
+        "key": _prompt(_("PEM file with its key"), None, ExistingFile),
     }
 
 
 def _ask_trunk() -> list[dict[str, str]]:
-    host = _prompt("Provider's SIP address, or none", "none", HostName | Literal["none"])
+    host = _prompt(_("Provider's SIP address, or none"), "none", HostName | Literal["none"])
     if host == "none":
         return []
-    transport = _prompt("Its transport: udp, tcp or tls", "udp", TrunkTransport)
+    transport = _prompt(_("Its transport: udp, tcp or tls"), "udp", TrunkTransport)
     return [{"name": "provider", "host": host, "transport": transport}]
 
 
@@ -173,8 +178,15 @@ def _prompt(question: str, default: str | None, kind: Any) -> str:
         try:
             value = adapter.validate_python(answer.strip())
         except ValidationError as error:
-            message = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise typer.BadParameter(message) from None
+            raise typer.BadParameter(translated(_refusal(error))) from None
         return str(value.value) if isinstance(value, Enum) else str(value)
 
-    return str(typer.prompt(question, default=default, value_proc=judged, err=True))
+    asked = translated(question)
+    return str(typer.prompt(asked, default=default, value_proc=judged, err=True))
+
+
+def _refusal(error: ValidationError) -> Message:
+    """What is wrong with an answer: what our own types say, or pydantic's sentence."""
+    first = error.errors()[0]
+    raised = first.get("ctx", {}).get("error")
+    return what_of(raised) if isinstance(raised, ValueError) else usage_message(first["msg"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, err, table
+from ucontact_appliance.cli.console import (
+    INTERRUPTED,
+    confirmed,
+    end_unchanged,
+    err,
+    reader,
+    table,
+    translated,
+)
 from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.install_view import show_installed, show_preview
 from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
@@ -23,7 +30,7 @@ from ucontact_appliance.install.run import install as run_install
 from ucontact_appliance.install.run import pending_moves, preview
 from ucontact_appliance.install.surveying import Surveyed, iron_of, look
 from ucontact_appliance.install.takeover import named_components
-from ucontact_appliance.language.choice import language_of, translation
+from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move
@@ -102,7 +109,8 @@ def install(
     known = site or find_site_file() if dry_run else site_to_change(site, yes=yes)
     path = (known or _asked(dry_run)).absolute()
     loaded = load_site(path, IDS, control_ids())
-    err.print(f"site [bold]{loaded.site}[/] ({escape(str(path))})", highlight=False)
+    told = _("site [bold]{site}[/] ({file})", site=loaded.site, file=escape(str(path)))
+    err.print(translated(told), highlight=False)
     paths = state_paths(loaded.site)
     taken = named_components(take_over) if take_over is not None else ()
     if dry_run:
@@ -126,7 +134,7 @@ def install(
                 restart=restart,
                 abandoned=abandoned,
                 full=full,
-                translate=translation(language_of(os.environ)),
+                translate=reader(),
             )
         show_preview(rows)
         return
@@ -146,24 +154,25 @@ def install(
             new_ca=new_ca,
             take_over=taken,
             full=full,
-            translate=translation(language_of(os.environ)),
+            translate=reader(),
         )
     show_installed(loaded, path, done)
     if new_ca and loaded.certificate.source is CertificateSource.PRIVATE_CA:
-        trusted = escape(str(paths.pki / "portal-ca.pem"))
-        _say(f"new CA  no agent's PC trusts the portal until it is given {trusted}")
+        trusted = paths.pki / "portal-ca.pem"
+        _say(_("new CA  no agent's PC trusts the portal until it is given {file}", file=trusted))
 
 
 def _refuse_dry(*, new_ca: bool, taken: tuple[str, ...]) -> None:
     """A dry run changes nothing. Raises UsageError where one is asked for what begins by that."""
     if new_ca:
         raise UsageError(
-            "a dry run makes no new CA", helps="ucontact install --new-ca   (asks before it begins)"
+            _("a dry run makes no new CA"),
+            helps=_("ucontact install --new-ca   (asks before it begins)"),
         )
     if taken:
         raise UsageError(
-            "a dry run takes nothing over",
-            helps="ucontact install --dry-run   (names what somebody else has on the servers)",
+            _("a dry run takes nothing over"),
+            helps=_("ucontact install --dry-run   (names what somebody else has on the servers)"),
         )
 
 
@@ -174,9 +183,9 @@ def _short(seen: Surveyed) -> tuple[Shortfall, ...]:
     if refusing:
         first = refusing[0]
         raise UsageError(
-            f"{first.host}: {first.what}",
-            evidence=f"needed: {first.needed}; there: {first.there}",
-            helps="\n".join(first.ways_out),
+            _("{host}: {what}", host=first.host, what=first.what),
+            evidence=_("needed: {needed}; there: {there}", needed=first.needed, there=first.there),
+            helps=joined("\n", first.ways_out),
         )
     return short
 
@@ -185,42 +194,47 @@ def _asked(dry_run: bool) -> Path:
     """The site file that the answers make; a dry run asks nothing, because it would write it."""
     if dry_run:
         raise UsageError(
-            "there is no site.yml here, and a dry run writes none",
-            helps="ucontact init   (or: ucontact install --dry-run --site FILE)",
+            _("there is no site.yml here, and a dry run writes none"),
+            helps=_("ucontact init   (or: ucontact install --dry-run --site FILE)"),
         )
     return ask_for_site(Path(SITE_FILE))
 
 
 def _say(text: str) -> None:
-    err.print(escape(text), highlight=False, soft_wrap=True)
+    err.print(escape(translated(text)), highlight=False, soft_wrap=True)
 
 
 def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
     """Before anything is done: what changes servers, and what that means for those who work."""
     if not moves:
         return
-    rows = table("moves", "from", "to")
+    rows = table(_("moves"), _("from"), _("to"))
     for move in moves:
         source, target = (f"{host.name} ({host.address})" for host in (move.source, move.target))
-        rows.add_row(store_of(move.role).title, source, target)
-    err.print(
-        rows,
+        rows.add_row(translated(store_of(move.role).title), source, target)
+    told = _(
         "No calls from the first move until the end of the installation: what writes is stopped, "
-        "each part is copied and proved, and the old server keeps its copy.",
-        highlight=False,
+        "each part is copied and proved, and the old server keeps its copy."
     )
+    err.print(rows, translated(told), highlight=False)
     for move in moves:
         if move.role is Role.BACKEND:
-            err.print(f"Let {fqdn} lead to {move.target.address} from then on.", highlight=False)
+            told = _(
+                "Let {fqdn} lead to {address} from then on.",
+                fqdn=fqdn,
+                address=move.target.address,
+            )
+            err.print(translated(told), highlight=False)
 
 
 def _confirm() -> None:
     if not sys.stdin.isatty():
         raise UsageError(
-            "nobody is there to confirm the plan", helps=f"{again('--yes')}   (no questions)"
+            _("nobody is there to confirm the plan"),
+            helps=_("{command}   (no questions)", command=again("--yes")),
         )
     try:
-        agreed = typer.confirm("Install this plan?")
+        agreed = confirmed(_("Install this plan?"))
     except typer.Abort:
         end_unchanged(INTERRUPTED)
     if not agreed:

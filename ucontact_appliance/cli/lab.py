@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import err, out, show_json, table
+from ucontact_appliance.cli.console import err, out, show_json, table, translated
 from ucontact_appliance.cli.options import JsonOption
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab import machines
 from ucontact_appliance.lab.records import ssh_command
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Size
 from ucontact_appliance.planning.rehearsal import machine_names
 
@@ -50,7 +51,7 @@ Name = Annotated[str, typer.Argument(help="The machine's name.")]
 
 
 def _say(text: str) -> None:
-    err.print(escape(text), highlight=False)
+    err.print(escape(translated(text)), highlight=False)
 
 
 @app.command()
@@ -105,13 +106,18 @@ def down(
     if bool(names) == every:
         there = [machine.name for machine in machines.listed()]
         raise UsageError(
-            "give either names or --all" if every else "no machine was named; none was removed",
-            evidence=f"there are: {', '.join(there) or 'none'}",
-            helps=f"ucontact lab down {there[0] if there else 'NAME'}"
-            "   (every machine, whoever made it: ucontact lab down --all)",
+            _("give either names or --all")
+            if every
+            else _("no machine was named; none was removed"),
+            evidence=_("there are: {names}", names=", ".join(there) or _("none")),
+            helps=_(
+                "ucontact lab down {name}   "
+                "(every machine, whoever made it: ucontact lab down --all)",
+                name=there[0] if there else "NAME",
+            ),
         )
     gone = machines.down_all(_say) if every else machines.down(names or [], _say)
-    _say(f"removed {', '.join(gone)}" if gone else "there was no machine")
+    _say(_("removed {names}", names=", ".join(gone)) if gone else _("there was no machine"))
 
 
 @app.command("list")
@@ -129,7 +135,7 @@ def list_machines(as_json: JsonOption = False) -> None:
         keys = ("name", "address", "suite", "state")
         show_json([{key: getattr(machine, key) for key in keys} for machine in found])
         return
-    rows = table("name", "address", "suite", "state")
+    rows = table(_("name"), _("address"), _("suite"), _("state"))
     for machine in found:
         rows.add_row(machine.name, machine.address, machine.suite, machine.state)
     out.print(rows)
@@ -151,7 +157,10 @@ def shell(
     """
     machine = machines.find(name)
     if machine.state != "running":
-        raise UsageError(f"the machine {name} is {machine.state}", helps=f"ucontact lab up {name}")
+        raise UsageError(
+            _("the machine {name} is {state}", name=name, state=machine.state),
+            helps=f"ucontact lab up {name}",
+        )
     words = [*ssh_command(machine.address), *(command or [])]
     raise typer.Exit(subprocess.run(words, check=False).returncode)
 

@@ -15,6 +15,7 @@ from ucontact_appliance import __version__
 from ucontact_appliance.cli.console import INTERRUPTED, show_error
 from ucontact_appliance.cli.signals import Ended, orderly_end
 from ucontact_appliance.cli.subcommands import Group
+from ucontact_appliance.cli.usage_errors import usage_message
 from ucontact_appliance.errors import (
     EXIT_PHASE_FAILED,
     EXIT_UNREACHABLE,
@@ -23,13 +24,14 @@ from ucontact_appliance.errors import (
     UsageError,
 )
 from ucontact_appliance.install.leftovers import sweep_leftovers
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
 from ucontact_appliance.state import etc_root, var_root
 
 # What Typer raises for wrong words, whether click comes with it or apart: the class that
 # BadParameter and all its siblings inherit from.
 _WrongUsage = typer.BadParameter.__mro__[2]
-_AGAIN = "run the same command again; it continues"
+_AGAIN = _("run the same command again; it continues")
 
 app = typer.Typer(
     cls=Group,
@@ -83,7 +85,7 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
     except Ended as ended:
-        told = ApplianceError(f"ended by {ended.name}", helps=_AGAIN)
+        told = ApplianceError(_("ended by {signal}", signal=ended.name), helps=_AGAIN)
         # The terminal may be gone.
         with suppress(OSError):
             show_error(told)
@@ -100,20 +102,25 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
     if isinstance(error, ApplianceError):
         return error, error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return ApplianceError("interrupted", helps=_AGAIN), INTERRUPTED
+        return ApplianceError(_("interrupted"), helps=_AGAIN), INTERRUPTED
     if isinstance(error, _WrongUsage):
         # Empty where a group of commands was named alone: Typer has shown its help.
         said = cast("Any", error).format_message().strip()
-        return UsageError(said, helps="ucontact --help"), EXIT_USAGE
+        return UsageError(usage_message(said), helps="ucontact --help"), EXIT_USAGE
     if isinstance(error, OSError):
         full = first_full((var_root(), etc_root(), Path(), *TEMPORARY))
-        what = "the system of this machine refused an operation"
+        what = _("the system of this machine refused an operation")
         return refused(what, error, full), EXIT_UNREACHABLE
     where = traceback.extract_tb(error.__traceback__)[-1]
     defect = ApplianceError(
-        "the appliance has a defect here; please report it",
-        evidence=f"{type(error).__name__} in {where.name}, line {where.lineno} of "
-        f"{Path(where.filename).name}",
-        helps="ucontact --version   (name it in the report)",
+        _("the appliance has a defect here; please report it"),
+        evidence=_(
+            "{error} in {function}, line {line} of {file}",
+            error=type(error).__name__,
+            function=where.name,
+            line=where.lineno,
+            file=Path(where.filename).name,
+        ),
+        helps=_("ucontact --version   (name it in the report)"),
     )
     return defect, EXIT_PHASE_FAILED

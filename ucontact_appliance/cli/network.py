@@ -13,13 +13,13 @@ from rich.markup import escape
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.path import MeasuredPath, findings
-from ucontact_appliance.cli.console import err, out, show_json, table
+from ucontact_appliance.cli.console import err, out, show_json, table, translated
 from ucontact_appliance.cli.options import JsonOption, LangOption, SiteOption, require_root
 from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
 from ucontact_appliance.errors import EXIT_FINDINGS, UsageError
 from ucontact_appliance.facts.path import Direction, PathQuality, Session
 from ucontact_appliance.findings.document import DoctorDocument, FindingRow, verdict_of
-from ucontact_appliance.findings.translated import translated
+from ucontact_appliance.findings.translated import translated as translated_findings
 from ucontact_appliance.language.catalogue import Translate
 from ucontact_appliance.language.choice import language_of, translation
 from ucontact_appliance.language.messages import _
@@ -94,7 +94,8 @@ def network(
       ucontact doctor network --reflect
     """
     if reflect:
-        err.print(f"reflecting on UDP port {port}; Ctrl-C ends it", highlight=False)
+        told = _("reflecting on UDP port {port}; Ctrl-C ends it", port=port)
+        err.print(translated(told), highlight=False)
         reflect_here(port, throughput_port)
         return
     wanted = Wanted(Session(seconds, rate, probe().dscp), port, throughput_port, calls)
@@ -108,8 +109,10 @@ def network(
         measured = measure_legs(here.paths, ways, wanted, lambda leg: _say(leg, wanted))
     elif to is None:
         raise UsageError(
-            "there is no other machine to measure to",
-            evidence="the site's only host is this machine" if here else "no site was found here",
+            _("there is no other machine to measure to"),
+            evidence=_("the site's only host is this machine")
+            if here
+            else _("no site was found here"),
             helps="ucontact doctor network --to HOST",
         )
     else:
@@ -117,7 +120,9 @@ def network(
     results = list(measured)
     translate = translation(lang or language_of(os.environ))
     found = list(
-        translated([one for path, took in results for one in findings(path, took)], translate)
+        translated_findings(
+            [one for path, took in results for one in findings(path, took)], translate
+        )
     )
     if as_json:
         name = here.site.site if here else ""
@@ -129,12 +134,22 @@ def network(
 
 
 def _far(to: str, wanted: Wanted) -> tuple[MeasuredPath, float]:
-    err.print(f"this machine -> {escape(to)}: about {wanted.seconds} s …", highlight=False)
+    _announce(_("this machine"), to, wanted)
     return measure_far_end(to, wanted)
 
 
 def _say(leg: Leg, wanted: Wanted) -> None:
-    err.print(f"{' -> '.join(leg.names)}: about {wanted.seconds} s …", highlight=False)
+    _announce(*leg.names, wanted)
+
+
+def _announce(source: str, target: str, wanted: Wanted) -> None:
+    told = _(
+        "{source} -> {target}: about {seconds} s …",
+        source=source,
+        target=target,
+        seconds=wanted.seconds,
+    )
+    err.print(escape(translated(told)), highlight=False)
 
 
 def _document(
@@ -156,13 +171,11 @@ def _document(
 def _show(paths: list[MeasuredPath], found: list[Finding], translate: Translate) -> None:
     for path in paths:
         out.print(f"\n[bold]{escape(path.source)} -> {escape(path.target)}[/]", highlight=False)
-        rows = table(
-            "", *(translate(head) for head in (_("there"), _("back"), _("there and back")))
-        )
+        rows = table("", _("there"), _("back"), _("there and back"), translate=translate)
         for cells in _figures(path.quality):
             rows.add_row(*(translate(cell) for cell in cells))
         out.print(rows)
-        rows = table("", translate(_("check")), translate(_("observed")))
+        rows = table("", _("check"), _("observed"), translate=translate)
         host = f"{path.source} -> {path.target}"
         mine = [finding for finding in found if finding.host == host]
         for finding in mine:

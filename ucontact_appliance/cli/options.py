@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, show_text
+from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, show_text, translated
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.choice import Language
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.current import SITE_FILE, find_site_file, installed_site_file
 from ucontact_appliance.site.loader import load_site
 
@@ -50,7 +51,7 @@ def site_file(chosen: Path | None) -> Path:
     found = chosen or find_site_file()
     if found is None:
         raise UnreachableError(
-            "there is no site.yml here, and no site was installed from this machine",
+            _("there is no site.yml here, and no site was installed from this machine"),
             helps="ucontact init",
         )
     return found.absolute()
@@ -71,20 +72,27 @@ def site_to_change(chosen: Path | None, *, yes: bool = False) -> Path | None:
         return None
     path = last.resolve()
     name = load_site(path).site
-    what = f"there is no ./{SITE_FILE} here; the site installed last is {name} ({path})"
+    what = _(
+        "there is no ./{file} here; the site installed last is {name} ({path})",
+        file=SITE_FILE,
+        name=name,
+        path=path,
+    )
     named = again("--site", str(path))
     if yes or not sys.stdin.isatty():
         raise UsageError(
-            "no site was named, and this command changes things", evidence=what, helps=named
+            _("no site was named, and this command changes things"), evidence=what, helps=named
         )
-    show_text(what, stderr=True)
+    show_text(translated(what), stderr=True)
     try:
-        typed = typer.prompt("Type the name of the site to go on", err=True)
+        typed = typer.prompt(translated(_("Type the name of the site to go on")), err=True)
     except typer.Abort:
         end_unchanged(INTERRUPTED)
     if typed.strip() != name:
         raise UsageError(
-            "that is not the name of the site; nothing was changed", evidence=what, helps=named
+            _("that is not the name of the site; nothing was changed"),
+            evidence=what,
+            helps=named,
         )
     return path
 
@@ -103,6 +111,6 @@ def require_root() -> None:
     """Refuse to go on as anybody but root; a state folder of one's own (UCONTACT_ETC) will do."""
     if os.geteuid() != 0 and "UCONTACT_ETC" not in os.environ:
         raise UsageError(
-            "this command needs root: the site's secrets and keys are root's",
-            helps="sudo ucontact …   (the same command)",
+            _("this command needs root: the site's secrets and keys are root's"),
+            helps=_("sudo ucontact …   (the same command)"),
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ucontact_appliance.cli.capacity_view import capacity_json, show_capacity
-from ucontact_appliance.cli.console import err, show_json
+from ucontact_appliance.cli.console import err, show_json, translated
 from ucontact_appliance.cli.options import JsonOption
 from ucontact_appliance.cli.plan_view import (
     document,
@@ -20,6 +20,7 @@ from ucontact_appliance.cli.plan_view import (
 from ucontact_appliance.errors import EXIT_FINDINGS, UnreachableError, UsageError
 from ucontact_appliance.findings.ids import CHECK_IDS
 from ucontact_appliance.install.surveying import iron_of, look_at_hosts
+from ucontact_appliance.language.messages import _, ngettext
 from ucontact_appliance.planning.iron import Iron
 from ucontact_appliance.planning.shopping import shopping_list
 from ucontact_appliance.planning.shortfall import Shortfall, shortfalls
@@ -74,7 +75,7 @@ def plan(
     elif agents is not None:
         loaded, iron = site_for_agents(agents), {}
     else:
-        raise UsageError("how many agents?", helps="ucontact plan --agents 20")
+        raise UsageError(_("how many agents?"), helps="ucontact plan --agents 20")
     others = [site_for_agents(number) for number in _numbers(what_if)]
     if what_if is not None:
         # Compared as bare sites: other numbers may take other servers than site.yml names.
@@ -98,10 +99,10 @@ def plan(
 def _end(short: Sequence[Shortfall]) -> None:
     """Exit code 1 where the plan that was asked for has a shortfall."""
     if short:
-        err.print(
-            f"[yellow]the plan has {len(short)} shortfall{'s' if len(short) > 1 else ''}[/]",
-            highlight=False,
+        told = ngettext(
+            "the plan has {count} shortfall", "the plan has {count} shortfalls", len(short)
         )
+        err.print(f"[yellow]{translated(told)}[/]", highlight=False)
         raise typer.Exit(EXIT_FINDINGS)
 
 
@@ -110,7 +111,7 @@ def _numbers(what_if: str | None) -> list[int]:
         return [int(word) for word in (what_if or "").split(",") if word.strip()]
     except ValueError:
         raise UsageError(
-            f"--what-if {what_if}: no numbers of agents",
+            _("--what-if {words}: no numbers of agents", words=what_if),
             helps="ucontact plan --agents 20 --what-if 25,60,600",
         ) from None
 
@@ -120,5 +121,8 @@ def _look(site: Site) -> dict[str, Iron]:
     found = look_at_hosts(site, state_paths(site.site))
     for name, seen in found.items():
         if isinstance(seen, UnreachableError):
-            err.print(f"[yellow]{name} is planned on assumptions[/]: {seen.what}", highlight=False)
+            told = _(
+                "[yellow]{host} is planned on assumptions[/]: {what}", host=name, what=seen.what
+            )
+            err.print(translated(told), highlight=False)
     return iron_of({n: s for n, s in found.items() if not isinstance(s, UnreachableError)})

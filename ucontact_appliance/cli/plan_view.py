@@ -9,32 +9,43 @@ from typing import Any
 from rich.markup import escape
 
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.cli.console import out, show_json, table
+from ucontact_appliance.cli.console import out, show_json, table, translated
 from ucontact_appliance.cli.drawing import draw
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.capacity import basis, telephony_server
 from ucontact_appliance.planning.iron import UNSEEN, Iron
-from ucontact_appliance.planning.model import Plan
+from ucontact_appliance.planning.model import Plan, Size
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.shopping import ServerToBuy, shopping_list
 from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
 from ucontact_appliance.site.model import Site
 
+_TITLES = {
+    Size.SMALL: _("[bold]Small site[/] for {agents} agents"),
+    Size.MEDIUM: _("[bold]Medium site[/] for {agents} agents"),
+    Size.BIG: _("[bold]Big site[/] for {agents} agents"),
+}
+_PARTS = (_("cores"), _("memory"), _("disk"))
 _COLOUR = {Weight.REFUSES: "bold red", Weight.WARNS: "yellow"}
 
 
 def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:
     """Size, drawing, figures with their reasons, ports, and what is too little."""
-    out.print(f"\n[bold]{made.size.value.capitalize()} site[/] for {made.agents} agents\n")
+    told = _TITLES[made.size].filled(agents=made.agents)
+    out.print(f"\n{translated(told)}\n")
     out.print(draw(site, made, arrow=">" if out.options.ascii_only else "▶"))
-    figures = table("figure", "value", "because")
+    figures = table(_("figure"), _("value"), _("because"))
     for reason in made.reasons:
-        figures.add_row(reason.figure, f"[bold]{escape(reason.value)}[/]", escape(reason.because))
+        figure, value, because = map(translated, (reason.figure, reason.value, reason.because))
+        figures.add_row(figure, f"[bold]{escape(value)}[/]", escape(because))
     out.print("", figures, "")
-    ports = table("server", "port", "open to", "for")
+    ports = table(_("server"), _("port"), _("open to"), _("for"))
     for host in made.hosts:
         for port in ports_for(site, made, host):
-            who = ", ".join(port.sources) or "this server only"
-            ports.add_row(host.name, f"{port.port}/{port.protocol}", who, port.purpose)
+            who = ", ".join(map(translated, port.sources)) or translated(_("this server only"))
+            ports.add_row(
+                host.name, f"{port.port}/{port.protocol}", who, translated(_(port.purpose))
+            )
     out.print(ports, "")
     for found in short:
         _show_shortfall(found)
@@ -42,19 +53,20 @@ def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:
 
 def _show_shortfall(found: Shortfall) -> None:
     colour = _COLOUR[found.weight]
+    amounts = _("needed: {needed}; there: {there}", needed=found.needed, there=found.there)
     out.print(
-        f"[{colour}]{found.host}: {escape(found.what)}[/] "
-        f"(needed: {escape(found.needed)}; there: {escape(found.there)})",
+        f"[{colour}]{found.host}: {escape(translated(found.what))}[/] "
+        f"({escape(translated(amounts))})",
         highlight=False,
     )
     for number, way in enumerate(found.ways_out, start=1):
-        out.print(f"  {number}. {escape(way)}", highlight=False)
+        out.print(f"  {number}. {escape(translated(way))}", highlight=False)
     out.print()
 
 
 def show_shopping_list(servers: Sequence[ServerToBuy]) -> None:
     """What to buy for each server, with the reasons below the table."""
-    rows = table("to buy", "carries", "cores", "memory", "disk")
+    rows = table(_("to buy"), _("carries"), *_PARTS)
     for one in servers:
         rows.add_row(
             escape(one.host),
@@ -65,10 +77,12 @@ def show_shopping_list(servers: Sequence[ServerToBuy]) -> None:
         )
     out.print(rows, "")
     for one in servers:
-        for what, because in zip(("cores", "memory", "disk"), one.because, strict=True):
-            out.print(f"{escape(one.host)}, {what}: {escape(because)}", highlight=False)
+        for what, because in zip(_PARTS, one.because, strict=True):
+            told = f"{one.host}, {translated(what)}: {translated(because)}"
+            out.print(escape(told), highlight=False)
         if one.note:
-            out.print(f"[yellow]note[/] {escape(f'{one.host}: {one.note}')}", highlight=False)
+            told = f"{one.host}: {translated(one.note)}"
+            out.print(f"[yellow]{translated(_('note'))}[/] {escape(told)}", highlight=False)
     out.print()
 
 
@@ -78,22 +92,25 @@ def show_comparison(plans: Sequence[tuple[Site, Plan]], *, as_json: bool) -> Non
         judged = [(site, made, shortfalls(site, made, {})) for site, made in plans]
         show_json({"plans": [document(*one, {}) for one in judged]})
         return
-    rows = table("figure", *(f"{made.agents} agents" for _, made in plans))
-    values = [{reason.figure: reason.value for reason in made.reasons} for _, made in plans]
-    for host_number in range(max(len(made.hosts) for _, made in plans)):
+    rows = table(_("figure"), *(_("{agents} agents", agents=made.agents) for __, made in plans))
+    values = [{reason.figure: reason.value for reason in made.reasons} for __, made in plans]
+    for host_number in range(max(len(made.hosts) for __, made in plans)):
         rows.add_row(
-            f"server {host_number + 1}",
+            translated(_("server {number}", number=host_number + 1)),
             *(
                 " + ".join(role.value for role in made.hosts[host_number].roles)
                 if host_number < len(made.hosts)
                 else "-"
-                for _, made in plans
+                for __, made in plans
             ),
         )
     for figure in dict.fromkeys(name for known in values for name in known):
-        rows.add_row(figure, *(known.get(figure, "-") for known in values))
+        rows.add_row(translated(figure), *(translated(known.get(figure, "-")) for known in values))
     short = [shortfalls(site, made, {}) for site, made in plans]
-    rows.add_row("shortfalls", *("; ".join(one.what for one in found) or "-" for found in short))
+    rows.add_row(
+        translated(_("shortfalls")),
+        *("; ".join(translated(one.what) for one in found) or "-" for found in short),
+    )
     out.print("", rows, "")
 
 

@@ -16,6 +16,7 @@ from ucontact_appliance.errors import EXIT_UNREACHABLE, UnreachableError
 from ucontact_appliance.facts.hardware.profile import here_profile, host_profiles
 from ucontact_appliance.facts.hardware.records import Profile
 from ucontact_appliance.facts.runner import LocalRunner
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.capability import Capability, capabilities
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import state_paths
@@ -70,7 +71,9 @@ def profile(
 
 
 def _named(name: str, error: UnreachableError) -> UnreachableError:
-    return UnreachableError(f"{name}: {error.what}", evidence=error.evidence, helps=error.helps)
+    return UnreachableError(
+        _("{host}: {what}", host=name, what=error.what), evidence=error.evidence, helps=error.helps
+    )
 
 
 def _answer(seen: Profile | UnreachableError) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from ucontact_appliance.cli.console import translated
 from ucontact_appliance.facts.hardware.records import (
     Card,
     Clock,
@@ -20,10 +21,19 @@ from ucontact_appliance.facts.hardware.records import (
     Route,
     WriteLatency,
 )
+from ucontact_appliance.language.messages import _, joined, ngettext
 from ucontact_appliance.planning.capability import Capability
 from ucontact_appliance.resources import load_data
 
 _LINK_LOCAL = "fe80:"
+# The words of the records of facts.hardware, which stay as they are in documents for programs.
+_MEDIA = {
+    "solid state": _("solid state"),
+    "rotating": _("rotating"),
+    "virtual": _("virtual"),
+    "not told": _("not told"),
+}
+_USES = {"database": _("database"), "recordings": _("recordings")}
 
 
 def profile_block(name: str, seen: Profile, carries: Sequence[Capability]) -> Panel:
@@ -33,47 +43,67 @@ def profile_block(name: str, seen: Profile, carries: Sequence[Capability]) -> Pa
     rows.add_column(overflow="fold")
     last = ""
     for label, text in _lines(seen, carries):
-        rows.add_row(label if label != last else "", text)
+        rows.add_row(translated(label) if label != last else "", text)
         last = label
     return Panel(rows, title=f"[bold]{escape(name)}[/]", title_align="left", box=ROUNDED)
 
 
 def _lines(seen: Profile, carries: Sequence[Capability]) -> Iterator[tuple[str, str]]:
-    machine = seen.product or "machine of an unknown maker"
-    virtual = "no virtualisation" if seen.virtualisation == "none" else seen.virtualisation
-    yield "machine", escape(f"{machine}, {seen.architecture}, {virtual}")
-    yield "system", escape(f"{seen.os_name}, kernel {seen.kernel}, Python {seen.python}")
-    yield "processor", _cpu(seen.cpu)
-    measured, nominal = seen.memory.measured_mb / 1024, seen.memory.nominal_mb / 1024
-    yield "memory", f"{nominal:g} GB ({measured:.1f} GiB usable)"
+    machine = seen.product or _("machine of an unknown maker")
+    none = seen.virtualisation == "none"
+    virtual = _("no virtualisation") if none else seen.virtualisation
+    yield _("machine"), _shown(joined(", ", (machine, seen.architecture, virtual)))
+    system = _(
+        "{system}, kernel {kernel}, Python {python}",
+        system=seen.os_name,
+        kernel=seen.kernel,
+        python=seen.python,
+    )
+    yield _("system"), _shown(system)
+    yield _("processor"), _cpu(seen.cpu)
+    memory = _(
+        "{nominal:g} GB ({measured:.1f} GiB usable)",
+        nominal=seen.memory.nominal_mb / 1024,
+        measured=seen.memory.measured_mb / 1024,
+    )
+    yield _("memory"), _shown(memory)
     for disk in seen.disks:
-        yield "disks", _disk(disk)
+        yield _("disks"), _disk(disk)
     for filesystem in seen.filesystems:
-        yield "filesystems", _filesystem(filesystem)
+        yield _("filesystems"), _filesystem(filesystem)
     for write in seen.write_latency:
-        yield "writing", _write(write)
+        yield _("writing"), _write(write)
     for nic in seen.nics:
-        yield "network", _nic(nic)
-    yield "routes", _route("IPv4", seen.route4)
+        yield _("network"), _nic(nic)
+    yield _("routes"), _route("IPv4", seen.route4)
     if seen.route6:
-        yield "routes", _route("IPv6", seen.route6)
-    yield "clock", _clock(seen.clock)
+        yield _("routes"), _route("IPv6", seen.route6)
+    yield _("clock"), _clock(seen.clock)
     for card in seen.cards:
-        yield "telephony cards", _card(card)
+        yield _("telephony cards"), _card(card)
     if not seen.cards:
-        yield "telephony cards", "none on the PCI and USB buses (gateways stand in the network)"
+        yield (
+            _("telephony cards"),
+            _shown(_("none on the PCI and USB buses (gateways stand in the network)")),
+        )
     for row in carries:
-        yield "could carry", _carry(row)
+        yield _("could carry"), _carry(row)
 
 
 def _cpu(cpu: Cpu) -> str:
-    clock = f", {cpu.mhz / 1000:.1f} GHz" if cpu.mhz else ""
-    counted = f"{_count(cpu.cores, 'core')}, {_count(cpu.threads, 'thread')}"
-    return escape(f"{cpu.model}, {counted}{clock}")
+    parts = [
+        cpu.model,
+        ngettext("{count} core", "{count} cores", cpu.cores),
+        ngettext("{count} thread", "{count} threads", cpu.threads),
+    ]
+    if cpu.mhz:
+        parts.append(f"{cpu.mhz / 1000:.1f} GHz")
+    return _shown(joined(", ", parts))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _shown(text: str) -> str:
+    """The text in the reader's language, and never taken for markup."""
+    return escape(translated(text))
 
 
 def _gib(megabytes: int) -> str:
@@ -82,23 +112,43 @@ def _gib(megabytes: int) -> str:
 
 def _disk(disk: Disk) -> str:
     model = f", {disk.model}" if disk.model else ""
-    return escape(f"{disk.name}: {_gib(disk.size_mb)}, {disk.medium}{model}")
+    medium = translated(_MEDIA.get(disk.medium, disk.medium))
+    return escape(f"{disk.name}: {_gib(disk.size_mb)}, {medium}{model}")
 
 
 def _filesystem(one: Filesystem) -> str:
-    below = f" on {', '.join(one.disks)}" if one.disks else f" ({one.device})"
-    size = f"{_gib(one.free_mb)} free of {_gib(one.total_mb)}"
-    return escape(f"{one.mount}: {size}, {one.kind}{below}")
+    values = {
+        "mount": one.mount,
+        "free": _gib(one.free_mb),
+        "total": _gib(one.total_mb),
+        "kind": one.kind,
+    }
+    if one.disks:
+        told = _(
+            "{mount}: {free} free of {total}, {kind} on {disks}",
+            disks=", ".join(one.disks),
+            **values,
+        )
+    else:
+        told = _("{mount}: {free} free of {total}, {kind} ({device})", device=one.device, **values)
+    return _shown(told)
 
 
 def _write(write: WriteLatency) -> str:
-    uses = f"{' and '.join(write.uses)} on {write.mount}"
+    named = joined(_(" and "), (_USES.get(use, use) for use in write.uses))
+    uses = _("{uses} on {mount}", uses=named, mount=write.mount)
     if write.p50_ms is None or write.p99_ms is None:
-        return f"[yellow]{escape(uses)}: not measured[/] ({escape(write.error)})"
+        told = _shown(_("{uses}: not measured", uses=uses))
+        return f"[yellow]{told}[/] ({_shown(write.error)})"
     slow = write.p99_ms > load_data("hardware")["write_latency"]["slow_ms"]
-    figures = f"half within {write.p50_ms:.1f} ms, 99 % within {write.p99_ms:.1f} ms"
-    judged = f"[yellow]{figures}: a slow disk[/]" if slow else figures
-    return f"{escape(uses)}: {judged} ({write.samples} writes to the disk)"
+    figures = _(
+        "half within {half:.1f} ms, 99 % within {most:.1f} ms",
+        half=write.p50_ms,
+        most=write.p99_ms,
+    )
+    judged = f"[yellow]{_shown(_('{figures}: a slow disk', figures=figures))}[/]"
+    samples = _shown(_("{samples} writes to the disk", samples=write.samples))
+    return f"{_shown(uses)}: {judged if slow else _shown(figures)} ({samples})"
 
 
 def _nic(nic: Nic) -> str:
@@ -115,16 +165,27 @@ def _nic(nic: Nic) -> str:
 
 def _route(family: str, route: Route | None) -> str:
     if route is None:
-        return f"[yellow]no {family} default route[/]"
-    way = f"by {route.gateway} over" if route.gateway else "directly over"
-    return escape(f"{family} {way} {route.interface}, MTU {route.mtu}")
+        return f"[yellow]{_shown(_('no {family} default route', family=family))}[/]"
+    values = {"family": family, "interface": route.interface, "mtu": route.mtu}
+    if route.gateway:
+        told = _(
+            "{family} by {gateway} over {interface}, MTU {mtu}", gateway=route.gateway, **values
+        )
+    else:
+        told = _("{family} directly over {interface}, MTU {mtu}", **values)
+    return _shown(told)
 
 
 def _clock(clock: Clock) -> str:
     if clock.synchronised:
-        return f"synchronised by {escape(clock.service or 'a service not named')}"
-    service = f"{escape(clock.service)} runs, not yet synchronised"
-    return f"[yellow]{service if clock.service else 'not synchronised: nothing keeps it'}[/]"
+        service = clock.service or _("a service not named")
+        return _shown(_("synchronised by {service}", service=service))
+    told = (
+        _("{service} runs, not yet synchronised", service=clock.service)
+        if clock.service
+        else _("not synchronised: nothing keeps it")
+    )
+    return f"[yellow]{_shown(told)}[/]"
 
 
 def _card(card: Card) -> str:
@@ -133,4 +194,5 @@ def _card(card: Card) -> str:
 
 def _carry(row: Capability) -> str:
     style = "green" if row.fits == "yes" else "yellow"
-    return f"[{style}]{row.size}: {row.fits}[/], {escape(row.because)}"
+    fits = translated(_("yes") if row.fits == "yes" else _("no"))
+    return f"[{style}]{row.size}: {fits}[/], {_shown(row.because)}"

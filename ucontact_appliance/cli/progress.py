@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
+from ucontact_appliance.cli.console import translated
 from ucontact_appliance.install.events import (
     CallMade,
     Event,
@@ -26,6 +27,7 @@ from ucontact_appliance.install.events import (
     TaskStarted,
     Warned,
 )
+from ucontact_appliance.language.messages import _
 
 _TASK_WIDTH = 60
 
@@ -73,29 +75,46 @@ class Progress:
         """Show the event."""
         match event:
             case PhaseStarted(id=phase, title=title, number=number, total=total):
-                self._at_work[phase] = _AtWork(f"{number}/{total} {title}", time.monotonic())
+                self._at_work[phase] = _AtWork(
+                    f"{number}/{total} {translated(title)}", time.monotonic()
+                )
                 if self._live is None:
-                    self._console.print(f"{number}/{total} {title} …", highlight=False)
+                    self._console.print(f"{number}/{total} {translated(title)} …", highlight=False)
             case PhaseSkipped(title=title, number=number, total=total, because=because):
-                self._line("[dim]–[/]", f"{number}/{total} {title}", f"[dim]{because}[/]")
+                self._line(
+                    "[dim]–[/]",
+                    f"{number}/{total} {translated(title)}",
+                    f"[dim]{translated(because)}[/]",
+                )
             case PhaseFinished(id=phase, changed=changed, seconds=seconds):
-                what = f"changed={changed}" if changed else "[dim]changed=0[/]"
+                what = translated(_("changed={count}", count=changed))
+                what = what if changed else f"[dim]{what}[/]"
                 self._line("[green]✓[/]", self._ended(phase), f"{what}  {seconds:.0f} s")
             case PhaseUnchanged(id=phase, seconds=seconds):
-                self._line("[green]✓[/]", self._ended(phase), f"[dim]unchanged[/]  {seconds:.0f} s")
+                self._line(
+                    "[green]✓[/]",
+                    self._ended(phase),
+                    f"[dim]{translated(_('unchanged'))}[/]  {seconds:.0f} s",
+                )
             case PhaseForeseen(id=phase, changes=changes, seconds=seconds):
-                what = f"would change {changes}" if changes else "[dim]would change 0[/]"
+                what = translated(_("would change {count}", count=changes))
+                what = what if changes else f"[dim]{what}[/]"
                 self._line("[green]✓[/]", self._ended(phase), f"{what}  {seconds:.0f} s")
             case PhaseNotJudged(id=phase, because=because):
-                self._line("[yellow]?[/]", self._ended(phase), f"not judged: {escape(because)}")
+                told = translated(_("not judged: {because}", because=because))
+                self._line("[yellow]?[/]", self._ended(phase), escape(told))
             case PhaseFailed(id=phase, seconds=seconds):
                 self._line("[bold red]✗[/]", self._ended(phase), f"{seconds:.0f} s")
             case Warned(text=text):
-                self._console.print(f"  [yellow]{escape(text)}[/]", highlight=False, soft_wrap=True)
+                self._console.print(
+                    f"  [yellow]{escape(translated(text))}[/]", highlight=False, soft_wrap=True
+                )
             case CallMade(text=text):
-                self._console.print(f"  {escape(text)}", highlight=False, soft_wrap=True)
+                self._console.print(
+                    f"  {escape(translated(text))}", highlight=False, soft_wrap=True
+                )
             case TaskStarted(name=name, phase=phase):
-                self._at_work[phase].task, self._at_work[phase].hosts = name, ()
+                self._at_work[phase].task, self._at_work[phase].hosts = translated(name), ()
             case TaskResult():
                 self._result(event)
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import err, out, show_json, show_text, table
+from ucontact_appliance.cli.console import err, out, show_json, show_text, table, translated
 from ucontact_appliance.cli.options import JsonOption, require_root
+from ucontact_appliance.language.messages import _, verbatim
 from ucontact_appliance.release.manifest import Manifest
 from ucontact_appliance.release.store import (
     Stored,
@@ -18,7 +19,7 @@ from ucontact_appliance.release.store import (
     stored_releases,
     verify_release,
 )
-from ucontact_appliance.release.trust import build_key_pem, load_trust, trusted_by
+from ucontact_appliance.release.trust import TrustedBy, build_key_pem, load_trust, trusted_by
 from ucontact_appliance.site.files import write_atomic
 
 app = typer.Typer(
@@ -34,6 +35,12 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _KB = 1000
+_TRUST = {
+    TrustedBy.PUBLISHER: _("signed by a publisher whose key is in publishers.d"),
+    TrustedBy.SHIPPED: _("the release that this installation of ucontact carries"),
+    TrustedBy.THIS_MACHINE: _("built and signed on this machine"),
+    TrustedBy.BUILDER: _("signed by a builder whose key is in builders.d"),
+}
 
 
 @app.command("build-evaluation")
@@ -47,11 +54,12 @@ def build_evaluation(as_json: JsonOption = False) -> None:
       ucontact release build-evaluation --json
     """
     require_root()
-    release = ensure_evaluation(lambda text: err.print(escape(text), highlight=False))
+    release = ensure_evaluation(lambda text: err.print(escape(translated(text)), highlight=False))
     if as_json:
         show_json({"archive": str(release.archive), "sha256": release.sha256})
         return
-    out.print(f"[green]ready[/] {escape(str(release.archive))}", highlight=False, soft_wrap=True)
+    told = f"[green]{translated(_('ready'))}[/] {escape(str(release.archive))}"
+    out.print(told, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -73,9 +81,17 @@ def verify(
     if as_json:
         show_json({**_row(manifest), "trusted_by": trusted.name.lower()})
         return
-    note = " (evaluation)" if manifest.evaluation else ""
-    told = f"{escape(manifest.title)}{note}: {len(manifest.files)} files, {trusted.value}"
-    out.print(f"[green]verified[/] {told}", highlight=False, soft_wrap=True)
+    title = verbatim(manifest.title)
+    if manifest.evaluation:
+        title = _("{title} (evaluation)", title=title)
+    told = _(
+        "{title}: {count} files, {trust}",
+        title=title,
+        count=len(manifest.files),
+        trust=_TRUST[trusted],
+    )
+    shown = f"[green]{translated(_('verified'))}[/] {escape(translated(told))}"
+    out.print(shown, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -119,23 +135,25 @@ def list_releases(as_json: JsonOption = False) -> None:
         show_json([{**_stored_row(one), "archive": str(one.archive)} for one in stored])
         return
     if not stored:
-        err.print(f"no release in {escape(str(releases_folder()))}", highlight=False)
+        told = _("no release in {folder}", folder=releases_folder())
+        err.print(escape(translated(told)), highlight=False)
         return
-    shown = table("name", "version", "evaluation", "files", "kB", "archive")
+    shown = table(_("name"), _("version"), _("evaluation"), _("files"), "kB", _("archive"))
     for one in stored:
         if one.manifest is None:
             shown.add_row("?", "", "", "", "", escape(str(one.archive)))
             continue
         row = _row(one.manifest)
-        yes = "yes" if row["evaluation"] else "no"
+        yes = translated(_("yes") if row["evaluation"] else _("no"))
         size = str(round(row["bytes"] / _KB))
         cells = (row["name"], row["version"], yes, str(row["files"]), size, str(one.archive))
         shown.add_row(*map(escape, cells))
     out.print(shown)
     for one in stored:
         if one.problem:
+            told = _("the next install with it writes its manifest anew")
             err.print(
-                f"{escape(one.problem)}\n  the next install with it writes its manifest anew",
+                f"{escape(translated(one.problem))}\n  {translated(told)}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ucontact_appliance.cli.console import out, show_json, show_text
+from ucontact_appliance.cli.console import out, show_json, show_text, translated
 from ucontact_appliance.cli.options import (
     JsonOption,
     SiteOption,
@@ -23,6 +23,7 @@ from ucontact_appliance.cli.report_make import make_report
 from ucontact_appliance.errors import EXIT_FINDINGS
 from ucontact_appliance.evidence.filing import auditors_key
 from ucontact_appliance.language.choice import Language, language_of
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.report.difference import Difference, Turn, differences
@@ -80,7 +81,8 @@ def report(
     here = load_installed(site_file(site))
     language = lang or language_of(os.environ)
     target = make_report(here, folder, deep=deep, feed=feed, language=language)
-    out.print(f"report  {escape(str(target / 'report.html'))}", highlight=False, soft_wrap=True)
+    told = f"{translated(_('report')):<7} {escape(str(target / 'report.html'))}"
+    out.print(told, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -106,9 +108,9 @@ def key(
     if target is None:
         show_text(public.decode(), newline=False)
     else:
-        with refusing(f"the key can't be written to {target}", target):
+        with refusing(_("the key can't be written to {file}", file=target), target):
             target.write_bytes(public)
-    show_text(told, stderr=True)
+    show_text(translated(told), stderr=True)
 
 
 @app.command("verify")
@@ -132,20 +134,29 @@ def verify_folder(
     key_data = None if public is None else read_key(public)
     found = verify(folder, key_data)
     for line in found.objections:
-        out.print(f"[bold red]{escape(line)}[/]", highlight=False, soft_wrap=True)
+        out.print(f"[bold red]{escape(translated(line))}[/]", highlight=False, soft_wrap=True)
     if found.objections:
         raise typer.Exit(EXIT_FINDINGS)
-    out.print(f"[green]intact[/]  {escape(str(folder))}", highlight=False, soft_wrap=True)
+    intact = f"[green]{translated(_('intact'))}[/]  {escape(str(folder))}"
+    out.print(intact, highlight=False, soft_wrap=True)
     if found.seal is Seal.GOOD and key_data is not None:
-        told = f"signed by {fingerprint(key_data)}, the key that you gave"
+        told = _("signed by {key}, the key that you gave", key=fingerprint(key_data))
     else:
-        told = (
-            f"it names {found.signed_by} as its key, which was not checked: without --key this "
-            "shows no change since the manifest was made, not who made it"
+        told = _(
+            "it names {key} as its key, which was not checked: without --key this "
+            "shows no change since the manifest was made, not who made it",
+            key=found.signed_by,
         )
-    out.print(escape(told), highlight=False, soft_wrap=True)
+    out.print(escape(translated(told)), highlight=False, soft_wrap=True)
 
 
+_TURNS = {
+    Turn.WORSE: _("worse"),
+    Turn.BETTER: _("better"),
+    Turn.CHANGED: _("changed"),
+    Turn.NEW: _("new"),
+    Turn.GONE: _("gone"),
+}
 _COLOURS = {
     Turn.WORSE: "bold red",
     Turn.BETTER: "green",
@@ -182,14 +193,14 @@ def diff(
 
 def _show(found: Sequence[Difference]) -> None:
     if not found:
-        out.print("no difference")
+        out.print(translated(_("no difference")))
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", "what", "server", "before", "now"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("", _("what"), _("server"), _("before"), _("now")):
+        table.add_column(translated(heading), overflow="fold")
     for one in found:
         table.add_row(
-            f"[{_COLOURS[one.turn]}]{one.turn.value}[/]",
+            f"[{_COLOURS[one.turn]}]{translated(_TURNS[one.turn])}[/]",
             f"{escape(one.id)} [dim]{escape(one.title or one.kind)}[/]",
             escape(one.host),
             escape(one.before),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ucontact_appliance.cli.console import err, show_text
+from ucontact_appliance.cli.console import err, show_text, translated
 from ucontact_appliance.cli.options import (
     SiteOption,
     SiteToChange,
@@ -19,6 +19,7 @@ from ucontact_appliance.cli.options import (
     site_file,
 )
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.secrets import (
     load_secrets,
@@ -63,8 +64,10 @@ def show(name: Name, site: SiteOption = None) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         raise UsageError(
-            f"the site {found.site} has no secret {name!r}",
-            evidence=f"near it: {', '.join(near)}" if near else f"it has {len(known)} secrets",
+            _("the site {site} has no secret {name!r}", site=found.site, name=name),
+            evidence=_("near it: {names}", names=", ".join(near))
+            if near
+            else _("it has {number} secrets", number=len(known)),
             helps=f"ucontact secrets show {near[0]} --site {path}"
             if near
             else f"ucontact secrets list --site {path}",
@@ -101,11 +104,18 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
     path = demand_site_to_change(site)
     found = load_site(path)
     if name not in provided_names(found):
-        allowed = ", ".join(provided_names(found)) or "none: no trunk has a 'username'"
+        allowed = ", ".join(provided_names(found)) or _("none: no trunk has a 'username'")
         raise UsageError(
-            f"{name!r} is not a secret that is given",
-            evidence=f"given: {allowed}; every other secret is generated, long and known to nobody",
-            helps=f"ucontact secrets rotate {name} --site {path}   (generates a new one)"
+            _("{name!r} is not a secret that is given", name=name),
+            evidence=_(
+                "given: {names}; every other secret is generated, long and known to nobody",
+                names=allowed,
+            ),
+            helps=_(
+                "ucontact secrets rotate {name} --site {file}   (generates a new one)",
+                name=name,
+                file=path,
+            )
             if name in required_names(found)
             else f"ucontact secrets list --site {path}",
         )
@@ -118,17 +128,20 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
         or any(character in value for character in "\"';\\\n\r")
         or not value.isprintable()
     ):
-        raise UsageError("the secret is empty, or has a quote, ';', '\\' or a control character")
+        raise UsageError(_("the secret is empty, or has a quote, ';', '\\' or a control character"))
     if len(value) < _LEAST:
         raise UsageError(
-            f"the secret has fewer than {_LEAST} characters",
-            evidence="so short a one is soon guessed, and can't be told from ordinary words where "
-            "logs and reports are cleaned of secrets",
-            helps=f"ask the provider for a longer one, then: {again()}",
+            _("the secret has fewer than {least} characters", least=_LEAST),
+            evidence=_(
+                "so short a one is soon guessed, and can't be told from ordinary words where "
+                "logs and reports are cleaned of secrets"
+            ),
+            helps=_("ask the provider for a longer one, then: {command}", command=again()),
         )
     stored = state_paths(found.site).secrets
     save_secrets(stored, {**load_secrets(stored), name: value})
-    err.print(f"{escape(name)} is stored; the next install lays it down")
+    told = _("{name} is stored; the next install lays it down", name=name)
+    err.print(escape(translated(told)))
 
 
 @app.command()
@@ -148,12 +161,23 @@ def rotate(name: Name, site: SiteToChange = None) -> None:
     # Only who rotates needs what installs.
     from ucontact_appliance.install import rotation  # noqa: PLC0415
 
-    done = rotation.rotate(name, path, lambda text: err.print(escape(text), highlight=False))
+    done = rotation.rotate(name, path, _say)
     if done.taken is rotation.Taken.NOW:
-        told = f"{name} has a new secret, and {done.host} takes no other from now on"
+        told = _(
+            "{name} has a new secret, and {host} takes no other from now on",
+            name=name,
+            host=done.host,
+        )
         follows = f"ucontact secrets show {name} --site {path}"
     else:
-        told = f"{name} has a new secret; the servers keep the old one until the next install"
+        told = _(
+            "{name} has a new secret; the servers keep the old one until the next install",
+            name=name,
+        )
         follows = f"ucontact install --site {path}"
-    show_text(told)
-    show_text(f"next: {follows}")
+    show_text(translated(told))
+    show_text(translated(_("next: {command}", command=follows)))
+
+
+def _say(text: str) -> None:
+    err.print(escape(translated(text)), highlight=False)

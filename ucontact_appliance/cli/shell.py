@@ -14,6 +14,7 @@ from ucontact_appliance.cli.options import SiteOption, require_root, site_file
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.runner import LOGIN, runner_for, shared_connections, there
 from ucontact_appliance.findings.registry import IDS
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Host, Site
@@ -71,8 +72,12 @@ def _host(site: Site, name: str, path: Path) -> Host:
         if host.name == name:
             return host
     raise UsageError(
-        f"the site {site.site} has no host {name!r}",
-        evidence=f"hosts in {path}: {', '.join(host.name for host in site.hosts)}",
+        _("the site {site} has no host {name!r}", site=site.site, name=name),
+        evidence=_(
+            "hosts in {file}: {names}",
+            file=path,
+            names=", ".join(host.name for host in site.hosts),
+        ),
         helps=f"ucontact shell {site.hosts[0].name} --site {path}",
     )
 
@@ -86,7 +91,9 @@ def _run(host: Host, command: list[str], known_hosts: Path) -> int:
             raise UnreachableError(
                 error.what,
                 evidence=error.evidence,
-                helps=f"compare address, port, user and key of {host.name} in site.yml",
+                helps=_(
+                    "compare address, port, user and key of {host} in site.yml", host=host.name
+                ),
             ) from error
         words = runner.command(there(command) if command else LOGIN)
         if not host.is_local and sys.stdin.isatty() and sys.stdout.isatty():

@@ -6,12 +6,16 @@ import ast
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import typer.main
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from ucontact_appliance.cli.help_texts import paragraphs
+from ucontact_appliance.cli.main import app
 from ucontact_appliance.language.choice import CATALOGUES, DOMAIN, Language
 from ucontact_appliance.planning.component_tables import package_requirements, phases, ports
 from ucontact_appliance.resources import PACKAGE, TEMPLATES, load_data
@@ -75,6 +79,7 @@ def messages() -> Iterator[str | tuple[str, ...]]:
         for _, message, _, _ in extract_from_file("jinja2.ext:babel_extract", path, _KEYWORDS):
             yield message
     yield from _of_tables()
+    yield from help_paragraphs()
 
 
 def _of_module(tree: ast.Module) -> Iterator[str | tuple[str, ...]]:
@@ -95,6 +100,25 @@ def _of_module(tree: ast.Module) -> Iterator[str | tuple[str, ...]]:
             yield texts[0]
         elif numbers and len(texts) == 2:
             yield texts
+
+
+def help_paragraphs() -> Iterator[str]:
+    """The help texts of the command line and of its options, a message per paragraph.
+
+    Their source is the tree of commands: Typer wants plain texts.
+    """
+    for command, context in _commands(typer.main.get_command(app), "ucontact"):
+        texts = [command.help, *(one.help for one in command.get_params(context))]
+        for text in filter(None, texts):
+            yield from (one for one in paragraphs(text) if not one.startswith(" "))
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[Any, Any]]:
+    """Each command with a context to ask it for its options."""
+    yield command, typer.Context(command, info_name=name)
+    below = getattr(command, "commands", {})
+    for child in below:
+        yield from _commands(below[child], child)
 
 
 def _of_tables() -> Iterator[str]:

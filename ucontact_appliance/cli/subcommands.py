@@ -15,6 +15,11 @@ from typing import Any
 import typer.core
 import typer.main
 
+from ucontact_appliance.cli.console import reader
+from ucontact_appliance.cli.help_texts import translate_help
+from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.messages import _
+
 # In the order in which `ucontact --help` lists them, with what it says of each: the first paragraph
 # of the command's own help. Each is a module beside this one, with a Typer named `app` where it has
 # commands of its own, else a function of its name.
@@ -36,7 +41,10 @@ HELP = {
 
 
 class Subcommands(Mapping[str, Any]):
-    """Name to click's command, made of its module when looked up."""
+    """Name to click's command, made of its module when looked up, with its help translated."""
+
+    def __init__(self, translate: Translate = english) -> None:
+        self._translate = translate
 
     def __getitem__(self, name: str) -> Any:
         """The command. Raises KeyError for a name that is none."""
@@ -49,7 +57,7 @@ class Subcommands(Mapping[str, Any]):
             made.command(name)(getattr(module, name))
         command = typer.main.get_command(made)
         command.name = name
-        return command
+        return command if self._translate is english else translate_help(command, self._translate)
 
     def __iter__(self) -> Iterator[str]:
         """The names whose module is there; none is loaded."""
@@ -57,7 +65,7 @@ class Subcommands(Mapping[str, Any]):
 
     def __len__(self) -> int:
         """How many there are."""
-        return sum(1 for _ in self)
+        return sum(1 for __ in self)
 
 
 def _module(name: str) -> str:
@@ -71,6 +79,17 @@ class Group(typer.core.TyperGroup):
         super().__init__(**attributes)
         # Typer hands the commands over that were added to it: none were.
         self.commands: Any = Subcommands()
+        self._translate: Translate = english
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """The context of a run; from then on the help is in the reader's language."""
+        translate = reader()
+        if translate is not english:
+            self._translate, self.commands = translate, Subcommands(translate)
+            translate_help(self, translate)
+        return super().make_context(info_name, args, parent, **extra)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """What may follow here, by names alone: to load all commands takes a second a TAB."""
@@ -86,7 +105,10 @@ class Group(typer.core.TyperGroup):
     def _named(self) -> Iterator[None]:
         """With commands that have a name and a help, and nothing else."""
         commands = self.commands
-        self.commands = {name: typer.core.TyperCommand(name, help=HELP[name]) for name in commands}
+        self.commands = {
+            name: typer.core.TyperCommand(name, help=self._translate(_(HELP[name])))
+            for name in commands
+        }
         try:
             yield
         finally:

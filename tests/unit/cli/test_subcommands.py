@@ -34,7 +34,8 @@ def test_the_help_loads_no_command() -> None:
     assert "ucontact_appliance.cli.main" in loaded
     assert "pydantic" not in loaded
     assert {name for name in loaded if name.startswith("ucontact_appliance.cli.")} == {
-        f"ucontact_appliance.cli.{name}" for name in ("console", "main", "signals", "subcommands")
+        f"ucontact_appliance.cli.{name}"
+        for name in ("console", "help_texts", "main", "signals", "subcommands", "usage_errors")
     }
 
 

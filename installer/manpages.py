@@ -81,7 +81,7 @@ def command_tree() -> Iterator[tuple[Words, Any]]:
 
 @dataclass(frozen=True)
 class Help:
-    """What a command says of itself; options and arguments by how they are written."""
+    """The help of a command in its parts; options and arguments by how they are written."""
 
     usage: tuple[str, ...]
     paragraphs: tuple[str, ...]

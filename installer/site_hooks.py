@@ -13,7 +13,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from site_links import PAGES, ROOT, relinked
 
-# What a browser loads by itself; a link that somebody follows is none.
+# Tags whose files a browser loads by itself; a link that somebody follows is not among them.
 _LOADED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>")
 
 

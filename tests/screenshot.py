@@ -1,4 +1,4 @@
-"""A screen of a terminal as an SVG for the documentation, from what a real run left on it.
+"""A screen of a terminal as an SVG for the documentation, captured from a real run.
 
     tmux capture-pane -p -e -t SESSION | python -m tests.screenshot TITLE > docs/images/NAME.svg
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPL
 
 @pytest.fixture(scope="module")
 def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the target writes below PREFIX/share."""
+    """The folder that the target writes, as PREFIX/share."""
     folder = tmp_path_factory.mktemp("share")
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1796000000"}
     words = [sys.executable, str(INSTALLER / "manual.py"), str(folder)]
@@ -28,6 +29,7 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
 def rendered(page: Path) -> tuple[str, str]:
     """A page as plain text, and the formatter's warnings. The formatter is groff's or mandoc's."""
     if shutil.which("groff"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _, what_of
 
 NEW_CA = "ucontact install --new-ca"
 _MOST_SHOWN = 300
@@ -37,14 +38,18 @@ class Damage:
     def error(self) -> UsageError:
         """The same as an error; nothing was changed by then."""
         return UsageError(
-            f"{self.what}; nothing was changed", evidence=self.evidence, helps=self.helps
+            _("{what}; nothing was changed", what=self.what),
+            evidence=self.evidence,
+            helps=self.helps,
         )
 
 
 def why(error: Exception) -> str:
     """One line for a person: where in the file, and what is wrong there."""
     if not isinstance(error, ValidationError):
-        return str(error).partition("\n")[0][:_MOST_SHOWN]
+        text = what_of(error)
+        line = str(text).partition("\n")[0][:_MOST_SHOWN]
+        return text if line == text else line
     # Without the value: it may be long, or anything.
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])

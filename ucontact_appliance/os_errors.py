@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import Message, _, joined, with_note
 
 _MIB = 1 << 20
 TEMPORARY = (Path("/run"), Path("/dev/shm"), Path(tempfile.gettempdir()))
@@ -29,7 +30,7 @@ def refused(what: str, error: OSError, path: Path | None = None) -> UnreachableE
         return UnreachableError(what, evidence=reason, helps=_helps(error.errno, None))
     return UnreachableError(
         what,
-        evidence="\n".join([f"{place}: {reason}", *_file_system(place)]),
+        evidence=joined("\n", [f"{place}: {reason}", *_file_system(place)]),
         helps=_helps(error.errno, place),
     )
 
@@ -84,23 +85,42 @@ def _file_system(path: Path) -> list[str]:
     except OSError:
         return []
     free, size = (count * found.f_frsize // _MIB for count in (found.f_bavail, found.f_blocks))
-    inodes = f", {found.f_favail} of {found.f_files} inodes" if found.f_files else ""
-    return [f"file system {mount}: {free} of {size} MiB free{inodes}"]
+    if not found.f_files:
+        return [
+            _("file system {mount}: {free} of {size} MiB free", mount=mount, free=free, size=size)
+        ]
+    return [
+        _(
+            "file system {mount}: {free} of {size} MiB free, {inodes_free} of {inodes} inodes",
+            mount=mount,
+            free=free,
+            size=size,
+            inodes_free=found.f_favail,
+            inodes=found.f_files,
+        )
+    ]
 
 
-# {mount} is where the file system is mounted, {path} what is there of the path.
-_FULL = "df -h {mount}; df -i {mount}   (free space or inodes there, then run it again)"
-_IN_THE_WAY = "ls -ld {path}   (something else is in the way: move it, then run it again)"
-_NOT_ALLOWED = "ls -ld {path}; lsattr -d {path}   (root must be able to use it; then run it again)"
-_HELPS = {
+# A command and a note. {mount} is where the file system is mounted, {path} what is there of the
+# path.
+_FULL = ("df -h {mount}; df -i {mount}", _("free space or inodes there, then run it again"))
+_IN_THE_WAY = ("ls -ld {path}", _("something else is in the way: move it, then run it again"))
+_NOT_ALLOWED = (
+    "ls -ld {path}; lsattr -d {path}",
+    _("root must be able to use it; then run it again"),
+)
+_HELPS: dict[int, tuple[str, Message]] = {
     errno.ENOSPC: _FULL,
-    errno.EDQUOT: "quota -v   (free space on {mount} or raise the quota, then run it again)",
-    errno.EROFS: "mount -o remount,rw {mount}   (dmesg says why it became read-only)",
+    errno.EDQUOT: (
+        "quota -v",
+        _("free space on {mount} or raise the quota, then run it again", mount="{mount}"),
+    ),
+    errno.EROFS: ("mount -o remount,rw {mount}", _("dmesg says why it became read-only")),
     errno.EACCES: _NOT_ALLOWED,
     errno.EPERM: _NOT_ALLOWED,
-    errno.EIO: "dmesg | tail   (the disk of {mount} fails)",
-    errno.EMFILE: "ulimit -n 65536   (too many files are open; then run it again)",
-    errno.ENFILE: "sysctl fs.file-nr   (too many files are open on this machine)",
+    errno.EIO: ("dmesg | tail", _("the disk of {mount} fails", mount="{mount}")),
+    errno.EMFILE: ("ulimit -n 65536", _("too many files are open; then run it again")),
+    errno.ENFILE: ("sysctl fs.file-nr", _("too many files are open on this machine")),
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
@@ -115,5 +135,10 @@ def _helps(number: int | None, path: Path | None) -> str:
         mount = _mount_point(place)
     except OSError:
         return ""
-    words = _HELPS.get(number or 0, "ls -ld {path}; df -h {mount}")
-    return words.format(path=shlex.quote(str(place)), mount=shlex.quote(str(mount)))
+    values = {"path": shlex.quote(str(place)), "mount": shlex.quote(str(mount))}
+    command, note = _HELPS.get(number or 0, ("ls -ld {path}; df -h {mount}", None))
+    if note is None:
+        return command.format(**values)
+    if note.values:
+        note = note.filled(mount=values["mount"])
+    return with_note(command.format(**values), note)

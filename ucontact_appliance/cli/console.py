@@ -64,17 +64,19 @@ def translated(text: str) -> str:
 
 
 def show_error(error: ApplianceError) -> None:
-    """What happened, the evidence, and one command that helps, on stderr.
+    """What happened, the evidence, and one command that helps, on stderr, in the reader's language.
 
     A command that is about a host names the site file that this command line named, if it did.
     """
-    _say("error:", "bold red", error.what)
-    for line in error.evidence.splitlines():
+    translate = translation(language_of(os.environ))
+    _say(translate(_("error:")), "bold red", translate(error.what))
+    for line in translate(error.evidence).splitlines():
         _say("", "", f"  {line}")
     named = _named_site_file(sys.argv)
-    helps = named_site(error.helps, named) if named else error.helps
+    helps = translate(error.helps)
+    helps = named_site(helps, named) if named else helps
     for index, line in enumerate(helps.splitlines()):
-        _say("" if index else "try:", "bold", line, "cyan")
+        _say("" if index else translate(_("try:")), "bold", line, "cyan")
 
 
 def _named_site_file(words: Sequence[str]) -> Path | None:

@@ -101,7 +101,9 @@ def open_tls(connection: socket.socket) -> None:
     if not end or len(rest) < 15:
         raise UnreachableError(_("no MySQL server"), evidence=repr(greeting[:40]))
     if not int.from_bytes(rest[13:15], "little") & _SSL:
-        raise UnreachableError(_("MySQL offers no TLS"), evidence="its greeting lacks CLIENT_SSL")
+        raise UnreachableError(
+            _("MySQL offers no TLS"), evidence=_("its greeting lacks CLIENT_SSL")
+        )
     request = struct.pack("<IIB23x", _PROTOCOL_41 | _SSL | _SECURE_CONNECTION, _LARGEST, _UTF8MB4)
     connection.sendall(len(request).to_bytes(3, "little") + b"\1" + request)
 
@@ -137,7 +139,7 @@ def _classified(error: mysql.connector.Error) -> Exception:
     words = str(error.msg)
     if "certificate" in words.lower() or "ssl" in words.lower():
         return LoginRefusedError(words)
-    return UnreachableError("MySQL can't be reached", evidence=words)
+    return UnreachableError(_("MySQL can't be reached"), evidence=words)
 
 
 def _options(login: Login) -> dict[str, Any]:

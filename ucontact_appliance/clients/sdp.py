@@ -6,6 +6,8 @@ from copy import deepcopy
 
 from aiortc.sdp import MediaDescription, SessionDescription
 
+from ucontact_appliance.language.messages import _
+
 # Static payload types need no rtpmap (RFC 3551).
 _STATIC = {0: "pcmu", 8: "pcma"}
 _NO_CODECS = ("telephone-event", "cn")
@@ -16,7 +18,9 @@ def parse_sdp(text: str) -> SessionDescription:
     try:
         return SessionDescription.parse(text)
     except Exception as error:  # the parser asserts, and lets each kind of error of Python through
-        raise ConnectionError(f"the SDP can't be read ({type(error).__name__})") from error
+        raise ConnectionError(
+            _("the SDP can't be read ({kind})", kind=type(error).__name__)
+        ) from error
 
 
 def audio_codecs(session: SessionDescription) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.evidence.gathering import Evidence
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.language.choice import Language
+from ucontact_appliance.language.messages import _, concatenated, with_note
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.compose import compose
 from ucontact_appliance.report.manifest import MANIFEST, Previous, sha256
@@ -77,9 +78,11 @@ def load_chain(paths: StatePaths) -> Chain:
         return Chain()
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
-            f"the record of earlier reports {paths.chain} can't be read",
+            _("the record of earlier reports {chain} can't be read", chain=paths.chain),
             evidence=why(error),
-            helps=f"mv {paths.chain} {paths.chain}.damaged  # the next report begins a new chain",
+            helps=with_note(
+                f"mv {paths.chain} {paths.chain}.damaged", _("the next report begins a new chain")
+            ),
         ) from error
 
 
@@ -104,23 +107,33 @@ def report_damage(paths: StatePaths) -> tuple[Damage, ...]:
     if not key.exists() and not chain.exists():
         return ()
     away = "; ".join(f"mv {path} {path}.old" for path in (key, chain) if path.exists())
-    helps = (
-        f"restore {key} from your backup; without one: {away}   (the next report begins a new "
-        "chain with a new key: give the auditor that one, by ucontact report key)"
+    helps = with_note(
+        _("restore {path} from your backup; without one: {command}", path=key, command=away),
+        _(
+            "the next report begins a new chain with a new key: give the auditor that one, "
+            "by ucontact report key"
+        ),
     )
     files = tuple(path for path in (key, chain) if path.exists())
     try:
         public_half(key.read_bytes())
     except FileNotFoundError:
-        evidence = f"there is {chain}, and no {key}"
-        return (Damage("the key that signs the reports is lost", evidence, helps, files),)
+        evidence = _("there is {chain}, and no {key}", chain=chain, key=key)
+        return (Damage(_("the key that signs the reports is lost"), evidence, helps, files),)
     except OSError as error:
         raise UnreachableError(
-            f"{key} can't be read", evidence=str(error), helps="run the command as root"
+            _("{path} can't be read", path=key),
+            evidence=str(error),
+            helps=_("run the command as root"),
         ) from error
     except UsageError as error:
         return (
-            Damage("the key that signs the reports is damaged", f"{key}: {error}", helps, files),
+            Damage(
+                _("the key that signs the reports is damaged"),
+                concatenated((f"{key}: ", error.what)),
+                helps,
+                files,
+            ),
         )
     return ()
 

@@ -21,6 +21,7 @@ from ucontact_appliance.facts.components import (
 )
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.facts.stored import Redaction
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.exhibits import Exhibit, exhibits
 from ucontact_appliance.report.vulnerabilities import KnownToday, judge_site
 from ucontact_appliance.site.secrets import Secrets
@@ -92,7 +93,8 @@ def _known(feed: Path, contents: Sequence[HostContents]) -> KnownToday:
         written = datetime.fromtimestamp(feed.stat().st_mtime, timezone.utc)
     except OSError as error:
         raise UnreachableError(
-            f"the vulnerability feed {feed} can't be read", evidence=error.strerror or str(error)
+            _("the vulnerability feed {feed} can't be read", feed=feed),
+            evidence=error.strerror or str(error),
         ) from error
     hosts = {one.name: one.packages for one in contents}
     return judge_site(data, str(feed), written, hosts, datetime.now(timezone.utc))

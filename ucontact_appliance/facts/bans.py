@@ -14,6 +14,7 @@ from ucontact_appliance.facts.asterisk import CONNECTION_JAIL, JAIL
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
+from ucontact_appliance.language.messages import _
 
 TABLE = "inet ucontact_sip"
 # Sets of the table by address family: elements of fail2ban's jails for SIP.
@@ -62,9 +63,9 @@ class Target:
 class Standing(Enum):
     """Whether fail2ban and the nftables sets agree about a ban."""
 
-    IN_FORCE = "in force"
-    LEFT_OVER = "left over: unknown to fail2ban"
-    NOT_ENFORCED = "not enforced: missing in nftables"
+    IN_FORCE = _("in force")
+    LEFT_OVER = _("left over: unknown to fail2ban")
+    NOT_ENFORCED = _("not enforced: missing in nftables")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ _LOOK = "\n".join(
 def bans(runner: Runner) -> HostBans:
     """Every ban of the host. Raises UnreachableError, TimeoutError; reads only."""
     done = runner.run(["sh", "-c", _LOOK], timeout=_SECONDS)
-    with parsing(done, "the list of bans can't be understood"):
+    with parsing(done, _("the list of bans can't be understood")):
         return parse_bans(done.stdout)
 
 
@@ -142,7 +143,7 @@ def parse_bans(text: str) -> HostBans:
 
 
 def _last(text: str) -> str:
-    return text.splitlines()[-1] if text else "it does not answer"
+    return text.splitlines()[-1] if text else _("it does not answer")
 
 
 def _of_jail(

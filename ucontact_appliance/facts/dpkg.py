@@ -9,6 +9,7 @@ from ucontact_appliance.facts.host import sections
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def package_manager(reach: Reach) -> PackageManager:
 def look_at_package_manager(runner: Runner) -> PackageManager:
     """Look at dpkg's state; changes nothing. Raises UnreachableError for an answer that is none."""
     done = runner.run(["sh", "-c", _SCRIPT], timeout=20)
-    with parsing(done, "the state of the package manager can't be read"):
+    with parsing(done, _("the state of the package manager can't be read")):
         return parse_package_manager(done.stdout)
 
 

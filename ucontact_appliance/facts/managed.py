@@ -42,7 +42,7 @@ def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
     done = runner.run(["sh", "-c", _SCRIPT, "sh", *paths])
     if done.status:
         raise UnreachableError(_("the host's files can't be looked at"), evidence=done.evidence)
-    with parsing(done, "the host's answers can't be understood"):
+    with parsing(done, _("the host's answers can't be understood")):
         return parse_fingerprints(done.stdout)
 
 

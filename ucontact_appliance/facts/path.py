@@ -40,6 +40,10 @@ class Row(NamedTuple):
     ttl_there: int
 
 
+_CLOSED = _("{count} packets sent, the port is closed there")
+_UNANSWERED = _("{count} packets sent, none answered")
+
+
 @dataclass(frozen=True)
 class Loss:
     """Packets lost of those sent, with the bounds of a 95 % confidence interval, in per cent.
@@ -146,8 +150,7 @@ def parse_session(text: str, far_end: str, port: int) -> PathQuality:
                 far_end=far_end,
                 port=port,
             ),
-            evidence=f"{told['sent']} packets sent, "
-            + ("the port is closed there" if refused else "none answered"),
+            evidence=(_CLOSED if refused else _UNANSWERED).filled(count=told["sent"]),
             helps=_(
                 "on {far_end}: ucontact doctor network --reflect --port {port}",
                 far_end=far_end,

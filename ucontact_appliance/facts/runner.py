@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bounded import TooMuchError, run_bounded
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import _, concatenated, what_of
 from ucontact_appliance.process_identity import CONNECTIONS, own_prefix
 from ucontact_appliance.site.model import Host
 
@@ -98,7 +98,7 @@ def _run(
     try:
         status, stdout, stderr = run_bounded(command, stdin=data, timeout=timeout, limit=limit)
     except TimeoutError as error:
-        raise TimeoutError(f"{shlex.join(argv)}: {error}") from error
+        raise TimeoutError(concatenated((shlex.join(argv), ": ", what_of(error)))) from error
     except TooMuchError as error:
         raise UnreachableError(
             _("the answer to a command is larger than {limit} MiB", limit=limit >> 20),

@@ -11,6 +11,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.values import ip_address
 
 _OS_RELEASE = "/etc/os-release"
@@ -75,8 +76,8 @@ def survey(runner: Runner) -> Survey:
     """Look at the host. Raises UnreachableError when it can't be reached or read."""
     done = runner.run(["sh", "-c", _SCRIPT], timeout=20)
     if done.status:
-        raise UnreachableError("the host can't be looked at", evidence=done.evidence)
-    with parsing(done, "the host's answers can't be understood"):
+        raise UnreachableError(_("the host can't be looked at"), evidence=done.evidence)
+    with parsing(done, _("the host's answers can't be understood")):
         return parse_survey(done.stdout)
 
 
@@ -86,7 +87,7 @@ def came_from(runner: Runner) -> str:
     Raises UnreachableError when the host answers with something else.
     """
     done = runner.run(["sh", "-c", _CAME_FROM])
-    with parsing(done, "the host does not say from which address it is reached"):
+    with parsing(done, _("the host does not say from which address it is reached")):
         return parse_came_from(done.stdout)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ucontact_appliance.facts.runner import Runner
+from ucontact_appliance.language.messages import _
 
 _GRACE_SECONDS = 10.0
 _NOT_FOUND = 127  # the shell's exit status for a command that does not exist
@@ -33,7 +34,9 @@ def throughput(runner: Runner, far_end: str, port: int, seconds: int) -> Through
         words += ["--time", str(seconds), *direction]
         done = runner.run(words, timeout=seconds + _GRACE_SECONDS)
         if done.status == _NOT_FOUND:
-            return Throughput(None, None, seconds, "iperf3 is not installed where it is sent from")
+            return Throughput(
+                None, None, seconds, _("iperf3 is not installed where it is sent from")
+            )
         told, missing = parse_iperf(done.stdout or done.stderr)
         if told is None:
             return Throughput(None, None, seconds, missing)

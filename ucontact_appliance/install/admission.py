@@ -19,6 +19,7 @@ from ucontact_appliance.damage import NEW_CA, Damage, Replacement, why
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.evidence.filing import report_damage
 from ucontact_appliance.install.journal import Journal, load_journal
+from ucontact_appliance.language.messages import Message, _, concatenated, joined, with_note
 from ucontact_appliance.moving.carry import load_places
 from ucontact_appliance.pki.state import ca_mark, pki_damage
 from ucontact_appliance.planning.ownership import SiteMark, strangers
@@ -71,24 +72,43 @@ def demand_own(marks: Mapping[str, SiteMark | None], site: Site, paths: StatePat
         return
     if own is None:
         raise UsageError(
-            f"the site {site.site} is not known to this machine, and its servers carry an "
-            "installation; nothing was changed",
-            evidence="\n".join(
-                (*(f"{host}: {mark}" for host, mark in found.items()), f"there is no {paths.pki}")
+            _(
+                "the site {site} is not known to this machine, and its servers carry an "
+                "installation; nothing was changed",
+                site=site.site,
             ),
-            helps=f"copy {paths.etc} and {paths.var} from the machine that installed it, or from "
-            f"your backup; if they are lost: {NEW_CA}   (every agent's PC must then be given the "
-            "new CA)",
+            evidence=_marks(found, _("there is no {path}", path=paths.pki)),
+            helps=with_note(
+                _(
+                    "copy {etc} and {var} from the machine that installed it, or from your "
+                    "backup; if they are lost: {new_ca}",
+                    etc=paths.etc,
+                    var=paths.var,
+                    new_ca=NEW_CA,
+                ),
+                _("every agent's PC must then be given the new CA"),
+            ),
         )
     raise UsageError(
-        "a server carries another installation than this site's; nothing was changed",
-        evidence="\n".join(
-            (*(f"{host}: {mark}" for host, mark in found.items()), f"this machine has {own}")
+        _("a server carries another installation than this site's; nothing was changed"),
+        evidence=_marks(found, _("this machine has {mark}", mark=own.words)),
+        helps=with_note(
+            _(
+                "check the hosts' addresses in site.yml, and which machine installed these "
+                "servers; if they are to belong to the site {site} of this machine from "
+                "now on: {new_ca}",
+                site=site.site,
+                new_ca=NEW_CA,
+            ),
+            _("every agent's PC must then be given the new CA"),
         ),
-        helps="check the hosts' addresses in site.yml, and which machine installed these servers; "
-        f"if they are to belong to the site {site.site} of this machine from now on: {NEW_CA}   "
-        "(every agent's PC must then be given the new CA)",
     )
+
+
+def _marks(found: Mapping[str, SiteMark], last: Message) -> Message:
+    """What each server carries, a line each, and a last line."""
+    rows = [concatenated((f"{host}: ", mark.words)) for host, mark in found.items()]
+    return joined("\n", (*rows, last))
 
 
 def start_anew(
@@ -130,7 +150,9 @@ def _moved(path: Path, suffix: str) -> Path:
     try:
         path.rename(target)
     except OSError as error:
-        raise UnreachableError(f"{path} can't be set aside", evidence=str(error)) from error
+        raise UnreachableError(
+            _("{path} can't be set aside", path=path), evidence=str(error)
+        ) from error
     return target
 
 
@@ -147,17 +169,23 @@ def _lost_ca(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
     if (paths.pki / "ca.key").exists() or (paths.pki / "ca.pem").exists():
         return ()
     if paths.places.exists():
-        evidence = f"{paths.places} tells of an installation"
+        evidence = _("{path} tells of an installation", path=paths.places)
     elif journal.finished("certificates"):
-        evidence = f"{paths.journal} tells of an installation"
+        evidence = _("{path} tells of an installation", path=paths.journal)
     else:
         return ()
     return (
         Damage(
-            "the site's CA is lost",
-            f"{evidence}, and there is no {paths.pki / 'ca.key'}",
-            f"restore {paths.etc} from your backup; without one: {NEW_CA}   (every agent's PC must "
-            "then be given the new CA)",
+            _("the site's CA is lost"),
+            _("{evidence}, and there is no {pki}", evidence=evidence, pki=paths.pki / "ca.key"),
+            with_note(
+                _(
+                    "restore {etc} from your backup; without one: {new_ca}",
+                    etc=paths.etc,
+                    new_ca=NEW_CA,
+                ),
+                _("every agent's PC must then be given the new CA"),
+            ),
             (),
         ),
     )
@@ -165,9 +193,9 @@ def _lost_ca(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
 
 def _secrets(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
     path = paths.secrets
-    helps = (
-        f"restore {path} from your backup; without one: {NEW_CA}   (makes new secrets and a new "
-        "CA: every agent's PC must then be given both)"
+    helps = with_note(
+        _("restore {path} from your backup; without one: {command}", path=path, command=NEW_CA),
+        _("makes new secrets and a new CA: every agent's PC must then be given both"),
     )
     try:
         known = load_secrets(path)
@@ -178,14 +206,17 @@ def _secrets(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
     if not path.exists():
         return (
             Damage(
-                "the site's secrets are lost", f"there is {paths.pki}, and no {path}", helps, ()
+                _("the site's secrets are lost"),
+                _("there is {pki}, and no {path}", pki=paths.pki, path=path),
+                helps,
+                (),
             ),
         )
     if not any(name in known for name in required_names(site)):
         return (
             Damage(
-                "the secrets file is damaged",
-                f"{path}: it has none of the site's secrets",
+                _("the secrets file is damaged"),
+                _("{path}: it has none of the site's secrets", path=path),
                 helps,
                 (path,),
             ),
@@ -201,17 +232,32 @@ def _known_hosts(path: Path) -> tuple[Damage, ...]:
         return ()
     except OSError as error:
         raise UnreachableError(
-            f"{path} can't be read", evidence=str(error), helps="run the command as root"
+            _("{path} can't be read", path=path),
+            evidence=str(error),
+            helps=_("run the command as root"),
         ) from error
     wrong = [number for number, line in enumerate(lines, 1) if not _is_known_host(line)]
     if not wrong:
         return ()
     return (
         Damage(
-            "the file of the servers' pinned ssh keys is damaged",
-            f"{path}, line {wrong[0]}: not a name, a kind of key and a key",
-            f"restore {path} from your backup; without one: sed -i {wrong[0]}d {path}   (a server "
-            "without a line is pinned anew: compare its key by ssh-keygen -l on the server)",
+            _("the file of the servers' pinned ssh keys is damaged"),
+            _(
+                "{path}, line {wrong}: not a name, a kind of key and a key",
+                path=path,
+                wrong=wrong[0],
+            ),
+            with_note(
+                _(
+                    "restore {path} from your backup; without one: sed -i {wrong}d {path}",
+                    path=path,
+                    wrong=wrong[0],
+                ),
+                _(
+                    "a server without a line is pinned anew: compare its key by ssh-keygen -l "
+                    "on the server"
+                ),
+            ),
             (path,),
             Replacement.BY_HAND,
         ),
@@ -240,10 +286,13 @@ def _places(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
         return ()
     return (
         Damage(
-            "the list of where the site's data is has gone",
-            f"there is no {paths.places}, and an installation came through here",
-            f"restore {paths.places} from your backup; without one, when every role is on the "
-            f"server that site.yml gives it: echo '{{}}' > {paths.places}",
+            _("the list of where the site's data is has gone"),
+            _("there is no {places}, and an installation came through here", places=paths.places),
+            _(
+                "restore {places} from your backup; without one, when every role is on the "
+                "server that site.yml gives it: echo '{{}}' > {places}",
+                places=paths.places,
+            ),
             (),
             Replacement.BY_HAND,
         ),
@@ -262,8 +311,10 @@ def _replaced(paths: StatePaths) -> _Replaced:
         return _Replaced()
     except (OSError, ValidationError) as error:
         raise UnreachableError(
-            f"the list of the CAs that were replaced, {path}, can't be read",
+            _("the list of the CAs that were replaced, {path}, can't be read", path=path),
             evidence=why(error),
-            helps=f"mv {path} {path}.damaged   (servers with an older CA of the site are then "
-            "refused)",
+            helps=with_note(
+                f"mv {path} {path}.damaged",
+                _("servers with an older CA of the site are then refused"),
+            ),
         ) from error

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from ucontact_appliance.install.events import Event, Observer, TaskResult, TaskStarted
 from ucontact_appliance.install.launcher import Launched, Launcher, end
 from ucontact_appliance.install.unsafe import as_data
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import refusing
 
 _MOST_LINE = 1 << 16  # characters of a line of the log; what is longer goes on in the next
@@ -66,7 +67,7 @@ def run_playbook(
 
 
 def _private_json(path: Path, content: Mapping[str, Any]) -> Path:
-    with refusing(f"Ansible's inputs can't be written to {path.parent}", path):
+    with refusing(_("Ansible's inputs can't be written to {parent}", parent=path.parent), path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump(content, stream)

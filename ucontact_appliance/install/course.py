@@ -40,7 +40,15 @@ from ucontact_appliance.install.unchanged import (
     load_states,
     run_where_different,
 )
-from ucontact_appliance.language.messages import _, joined
+from ucontact_appliance.language.messages import (
+    Message,
+    _,
+    concatenated,
+    joined,
+    mapped,
+    what_of,
+    with_note,
+)
 from ucontact_appliance.operate.installed import save_plan
 from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
 from ucontact_appliance.planning.proof import short_call_proves
@@ -305,30 +313,33 @@ def failing(
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
         kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
-        how = "all phases again" if last else "continues with this phase"
-        logged = f"\nlog: {log_path}" if log_path else ""
+        how = _("all phases again") if last else _("continues with this phase")
+        logged = ("\n", _("log: {path}", path=log_path)) if log_path else ()
         raise kind(
-            f"phase '{phase.title}' failed: {error.what}",
-            evidence=f"{error.evidence}{logged}",
+            _("phase '{title}' failed: {what}", title=phase.title, what=error.what),
+            evidence=concatenated((error.evidence, *logged)),
             helps=_going_on(error.helps, command, how),
         ) from caught
 
 
-def _going_on(helps: str, command: str, how: str) -> str:
+def _going_on(helps: str, command: str, how: Message) -> str:
     """What helps, then the command that goes on; once, where the help names it already."""
     if command in helps:
-        return f"{helps}   ({how})" if helps.endswith(command) else helps
-    return "\nthen: ".join(filter(None, [helps, f"{command}   ({how})"]))
+        return with_note(helps, how) if helps.endswith(command) else helps
+    noted = with_note(command, how)
+    return concatenated((helps, "\n", _("then: {command}", command=noted))) if helps else noted
 
 
 def _told(caught: ApplianceError | OSError, job: Job) -> ApplianceError:
     """The failure as a person may read it: on the screen as in the log, without secrets."""
     if isinstance(caught, TimeoutError):
-        caught = UnreachableError("a host gave no answer in time", evidence=str(caught))
+        caught = UnreachableError(_("a host gave no answer in time"), evidence=what_of(caught))
     if isinstance(caught, OSError):
         full = first_full((job.paths.var, job.paths.etc, *TEMPORARY))
-        caught = refused("the system of this machine refused an operation", caught, full)
+        caught = refused(_("the system of this machine refused an operation"), caught, full)
     redacted = redactor(job.secrets.values())
     return type(caught)(
-        redacted(caught.what), evidence=redacted(caught.evidence), helps=redacted(caught.helps)
+        mapped(caught.what, redacted),
+        evidence=mapped(caught.evidence, redacted),
+        helps=mapped(caught.helps, redacted),
     )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ucontact_appliance.language.catalogue import Translate
+from ucontact_appliance.language.messages import Message
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,20 @@ Event = (
     | CallMade
 )
 Observer = Callable[[Event], None]
+
+
+def in_language(observer: Observer, translate: Translate) -> Observer:
+    """An observer that hears the texts of each event in the language of `translate`."""
+
+    def heard(event: Event) -> None:
+        texts: dict[str, Any] = {
+            field.name: translate(text)
+            for field in fields(event)
+            if isinstance(text := getattr(event, field.name), Message)
+        }
+        observer(replace(event, **texts))
+
+    return heard
 
 
 def nobody(event: Event) -> None:

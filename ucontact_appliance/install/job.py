@@ -14,7 +14,7 @@ from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, b
 from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.processes import Processes
 from ucontact_appliance.install.surveying import Surveyed
-from ucontact_appliance.language.catalogue import Translate, english
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import Move
 from ucontact_appliance.planning.systems import supported_names, system_row
@@ -52,7 +52,6 @@ class Job:
     launcher: Launcher = field(default_factory=Launcher)
     hold: Hold | None = None  # the locks of the servers; a dry run has none
     interrupted: bool = False  # the newest run on this site was, amid its changes
-    translate: Translate = english  # what findings are told in
     unproven: bool = False  # something was changed that only all calls can prove
     tags: tuple[
         str, ...
@@ -78,7 +77,7 @@ class Job:
         """The release that is being installed. Raises UsageError in a dry run without one."""
         if self.release is None:
             raise UsageError(
-                "the release is not stored here yet", helps="ucontact release build-evaluation"
+                _("the release is not stored here yet"), helps="ucontact release build-evaluation"
             )
         return self.release
 
@@ -106,9 +105,9 @@ class Job:
         row = system_row(seen.os_id, seen.os_version)
         if row is None:
             raise PhaseFailedError(
-                f"{name} runs {seen.os_name}, which is not supported",
-                evidence=f"supported: {supported_names()}",
-                helps="install a supported system on that server",
+                _("{name} runs {os_name}, which is not supported", name=name, os_name=seen.os_name),
+                evidence=_("supported: {names}", names=supported_names()),
+                helps=_("install a supported system on that server"),
             )
         return row
 

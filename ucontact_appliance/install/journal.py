@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.site.files import write_private
 
 SCHEMA = 1
@@ -117,9 +118,11 @@ def load_journal(path: Path) -> Journal:
         return Journal()
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
-            f"the install journal {path} can't be read",
+            _("the install journal {path} can't be read", path=path),
             evidence=why(error),
-            helps=f"mv {path} {path}.damaged   (the next install then starts from its first phase)",
+            helps=with_note(
+                f"mv {path} {path}.damaged", _("the next install then starts from its first phase")
+            ),
         ) from error
 
 

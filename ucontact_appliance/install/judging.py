@@ -11,11 +11,9 @@ from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.source import FactSource
 from ucontact_appliance.findings.registry import REACHABLE
 from ucontact_appliance.findings.run import run_checks
-from ucontact_appliance.findings.translated import translated
 from ucontact_appliance.install.events import TaskStarted, Warned
 from ucontact_appliance.install.job import Job
-from ucontact_appliance.language.catalogue import Translate
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import Message, _, concatenated, joined
 from ucontact_appliance.operate.examination import examine
 from ucontact_appliance.operate.installed import Installed
 
@@ -56,7 +54,7 @@ def examined(
 
 
 def _telling(job: Job) -> Callable[[Finding], None]:
-    return lambda finding: job.observer(TaskStarted(job.translate(finding.title)))
+    return lambda finding: job.observer(TaskStarted(finding.title))
 
 
 def _without_retries(job: Job) -> SshSettings:
@@ -87,22 +85,25 @@ def _came_back(job: Job, names: set[str]) -> bool:
     return True
 
 
-def demand(findings: tuple[Finding, ...], what: str, translate: Translate) -> None:
-    """Raises PhaseFailedError with all that is wrong and not waived, in that language.
+def demand(findings: tuple[Finding, ...], what: str) -> None:
+    """Raises PhaseFailedError with all that is wrong and not waived.
 
     Where there are many, with the remedy of each.
     """
     wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
     if wrong:
-        wrong = list(translated(wrong, translate))
-        required, remedy = translate(_("required")), translate(_("remedy"))
+        with_remedies = len(wrong) > 1
         raise PhaseFailedError(
-            translate(what),
-            evidence="\n".join(
-                f"{f.host}: {f.id}: {f.observed}"
-                + (f"; {required}: {f.required}" if f.required else "")
-                + (f"\n  {remedy}: {f.remedy}" if len(wrong) > 1 and f.remedy else "")
-                for f in wrong
-            ),
+            what,
+            evidence=joined("\n", (_told(one, with_remedy=with_remedies) for one in wrong)),
             helps=wrong[0].remedy,
         )
+
+
+def _told(finding: Finding, *, with_remedy: bool) -> Message:
+    parts: list[str] = [f"{finding.host}: {finding.id}: ", finding.observed]
+    if finding.required:
+        parts += ["; ", _("required"), ": ", finding.required]
+    if with_remedy and finding.remedy:
+        parts += ["\n  ", _("remedy"), ": ", finding.remedy]
+    return concatenated(parts)

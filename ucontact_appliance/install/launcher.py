@@ -24,6 +24,7 @@ from typing import TextIO
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.install.leftovers import TMPFS
 from ucontact_appliance.install.processes import Processes, signal_group
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.process_identity import MEMORY, own_prefix
 from ucontact_appliance.resources import INSTALLER
 
@@ -71,7 +72,7 @@ class Launcher:
         thread.start()
 
     def _start_ahead(self, count: int) -> None:
-        for _ in range(count):
+        for __ in range(count):
             with self._lock:
                 if self._closed.is_set():
                     return
@@ -146,7 +147,9 @@ def _launched(held: tuple[int, ...]) -> Launched:
         os.close(reading)
         os.close(lifeline)
         shutil.rmtree(folder, ignore_errors=True)
-        raise PhaseFailedError("ansible-playbook can't be started", evidence=str(error)) from error
+        raise PhaseFailedError(
+            _("ansible-playbook can't be started"), evidence=str(error)
+        ) from error
     finally:
         os.close(writing)
         os.close(supervisors)

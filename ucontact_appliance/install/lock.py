@@ -16,6 +16,7 @@ import psutil
 from pydantic import BaseModel, PositiveInt, ValidationError
 
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.site.files import private_dir
 
@@ -31,17 +32,17 @@ def install_lock(path: Path) -> Iterator[int]:
     holder when another installer is at work.
     """
     private_dir(path.parent)
-    with refusing(f"the lock {path} can't be opened", path):
+    with refusing(_("the lock {path} can't be opened", path=path), path):
         stream = path.open("a+", encoding="utf-8")
     with stream:
         if not _locked(stream, path):
             raise UsageError(
-                "another ucontact install is at work on this site",
+                _("another ucontact install is at work on this site"),
                 evidence=_told(path),
                 helps=_way_out(path),
             )
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with refusing(f"the lock {path} can't be written", path):
+        with refusing(_("the lock {path} can't be written", path=path), path):
             stream.truncate(0)
             stream.write(json.dumps({"pid": os.getpid(), "since": now}))
             stream.flush()
@@ -88,8 +89,10 @@ def _lives(pid: int) -> bool:
 def _way_out(path: Path) -> str:
     holder = _holder(path)
     if holder is not None and not _lives(holder.pid) and (left := _holding(path)):
-        return f"kill {' '.join(map(str, left))}   (what the killed installation left running)"
-    return "wait until it ends; its progress is in the newest file of the log folder"
+        return with_note(
+            f"kill {' '.join(map(str, left))}", _("what the killed installation left running")
+        )
+    return _("wait until it ends; its progress is in the newest file of the log folder")
 
 
 def _holding(path: Path) -> list[int]:
@@ -109,7 +112,11 @@ def _holding(path: Path) -> list[int]:
 def _told(path: Path) -> str:
     holder = _holder(path)
     if holder is None:
-        return f"lock {path}"
+        return _("lock {path}", path=path)
     if not _lives(holder.pid):
-        return f"process {holder.pid}, since {holder.since}, was killed; what it started goes on"
-    return f"process {holder.pid}, since {holder.since}"
+        return _(
+            "process {pid}, since {since}, was killed; what it started goes on",
+            pid=holder.pid,
+            since=holder.since,
+        )
+    return _("process {pid}, since {since}", pid=holder.pid, since=holder.since)

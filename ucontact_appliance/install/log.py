@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.printable import printable
 from ucontact_appliance.redact import redactor
@@ -27,7 +28,7 @@ def run_log(
     redacted = redactor(secrets)
     now = datetime.now(timezone.utc)
     path = folder / f"install-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
-    with refusing(f"the log {path} can't be opened", path):
+    with refusing(_("the log {path} can't be opened", path=path), path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     told: list[str] = []
     # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
@@ -41,7 +42,9 @@ def run_log(
                 return
             except OSError as error:
                 if not told:
-                    told.append(f"the log {path} can't be written: {error.strerror}")
+                    told.append(
+                        _("the log {path} can't be written: {why}", path=path, why=error.strerror)
+                    )
                     tell(told[0])
 
         yield path, write

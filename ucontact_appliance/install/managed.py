@@ -11,6 +11,7 @@ from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.managed import Record, look
 from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.component_tables import managed_paths
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.files import write_private
@@ -41,9 +42,9 @@ def load_record(paths: StatePaths, site_file: Path) -> Record:
         return Record(hosts={})
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
-            f"the record of what was installed, {paths.managed}, can't be read",
+            _("the record of what was installed, {managed}, can't be read", managed=paths.managed),
             evidence=why(error),
-            helps=f"ucontact install --yes --site {site_file}   (writes it anew)",
+            helps=with_note(f"ucontact install --yes --site {site_file}", _("writes it anew")),
         ) from error
 
 

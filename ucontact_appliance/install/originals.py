@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.foreign import KEPT
 from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.component_tables import changed_paths, managed_paths
 from ucontact_appliance.planning.model import Plan, PlannedHost
 from ucontact_appliance.printable import printable
@@ -58,9 +59,13 @@ def keep_originals(site: Site, plan: Plan, ssh: SshSettings) -> Mapping[str, tup
             done = runner.run(words, timeout=_SECONDS)
         if done.status:
             raise PhaseFailedError(
-                f"the files that are there can't be kept on {host.name}",
+                _("the files that are there can't be kept on {name}", name=host.name),
                 evidence=(done.stderr or done.stdout)[-_SAID:],
-                helps=f"make room for {KEPT} on {host.name}; nothing was written over yet",
+                helps=_(
+                    "make room for {folder} on {name}; nothing was written over yet",
+                    folder=KEPT,
+                    name=host.name,
+                ),
             )
         if done.stdout:
             kept[host.name] = tuple(printable(line) for line in done.stdout.splitlines())

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.dpkg import PackageManager, look_at_package_manager
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.site.model import Host
 
 WAIT_SECONDS = 300.0
@@ -115,12 +115,27 @@ def wait_until_unlocked(
         if waited > seconds or ending():
             first = state.holders[0]
             raise PhaseFailedError(
-                f"host {host.name}: apt has been locked for {waited:.0f} s by {named}",
+                _(
+                    "host {name}: apt has been locked for {waited:.0f} s by {named}",
+                    name=host.name,
+                    waited=waited,
+                    named=named,
+                ),
                 evidence="\n".join(f"{one.file}: {one}" for one in state.holders),
-                helps=f"on {host.name}: ps -fp {first.pid}   (let it end; then run the same "
-                "command again)",
+                helps=with_note(
+                    _("on {name}: ps -fp {pid}", name=host.name, pid=first.pid),
+                    _("let it end; then run the same command again"),
+                ),
             )
-        tell(f"{host.name}: wait for {named} to release apt ({waited:.0f} s of {seconds:.0f})")
+        tell(
+            _(
+                "{name}: wait for {named} to release apt ({waited:.0f} s of {seconds:.0f})",
+                name=host.name,
+                named=named,
+                waited=waited,
+                seconds=seconds,
+            )
+        )
         time.sleep(_POLL_SECONDS)
 
 
@@ -128,9 +143,14 @@ def _finish(host: Host, runner: Runner) -> None:
     done = runner.run(["sh", "-c", _FINISH], timeout=_FINISH_SECONDS)
     if done.status:
         raise PhaseFailedError(
-            f"host {host.name}: the packages that the interrupted run left half-way can't be "
-            "finished",
+            _(
+                "host {name}: the packages that the interrupted run left half-way can't be "
+                "finished",
+                name=host.name,
+            ),
             evidence=f"{done.stdout}\n{done.stderr}".strip()[-_SAID:],
-            helps=f"on {host.name}: dpkg --configure -a; dpkg --audit   (then apt-get install "
-            "--reinstall what it names)",
+            helps=with_note(
+                _("on {name}: dpkg --configure -a; dpkg --audit", name=host.name),
+                _("then apt-get install --reinstall what it names"),
+            ),
         )

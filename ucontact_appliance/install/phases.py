@@ -142,7 +142,7 @@ class Preflight(_Always, _Looking):
         excused = {f"{FOREIGN}{name}" for name in job.take_over}
         if excused:  # what holds the ports is stopped by the next phase, which judges again
             excused.add(PORTS_FREE)
-        demand(tuple(f for f in findings if f.id not in excused), _NOT_READY, job.translate)
+        demand(tuple(f for f in findings if f.id not in excused), _NOT_READY)
         return 0
 
 
@@ -166,9 +166,10 @@ class TakeOver(_Looking):
         job.observer(TaskStarted(_("Stop, copy and compare")))
         for done in take_over(job.take_over, job.site, job.plan, job.ssh):
             count += isinstance(done, Copy)
-            job.log(str(done))
-            job.observer(Warned(str(done)))
-        demand(ready(job), _NOT_READY, job.translate)
+            notice = done.notice if isinstance(done, Copy) else done
+            job.log(notice)
+            job.observer(Warned(notice))
+        demand(ready(job), _NOT_READY)
         return count
 
     def preview(self, job: Job) -> int | Unforeseen:
@@ -313,12 +314,12 @@ class Verify(_Always, _Looking):
         remember_written(job.site, job.plan, job.paths, job.ssh)
         gatherer = Gatherer()
         findings = examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
-        job.observer(CallMade(job.translate(call_result(findings))))
+        job.observer(CallMade(call_result(findings)))
         job.observer(TaskStarted(_("Write the compliance report")))
         folder = new_folder(job.paths.reports)
         evidence = gatherer.evidence(findings, job.secrets)
         file_report(job.site, job.plan, job.seen.surveys, evidence, folder=folder, paths=job.paths)
-        demand(findings, _("the site is installed, but not healthy"), job.translate)
+        demand(findings, _("the site is installed, but not healthy"))
         return 0
 
     def preview(self, job: Job) -> int | Unforeseen:

@@ -16,6 +16,7 @@ from ucontact_appliance.install.package_manager import (
     ready_package_managers,
     says_locked,
 )
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.redact import redactor
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.model import Host
@@ -54,8 +55,11 @@ def play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int
         raise _failure(result.failed)
     if result.status:
         raise PhaseFailedError(
-            f"ansible-playbook ended with status {result.status} before its first task",
-            evidence="its own words are in the log",
+            _(
+                "ansible-playbook ended with status {status} before its first task",
+                status=result.status,
+            ),
+            evidence=_("its own words are in the log"),
         )
     return changed
 

@@ -33,6 +33,7 @@ from ucontact_appliance.install.plays import play_tagged
 from ucontact_appliance.install.run import stopped_midway
 from ucontact_appliance.install.server_lock import hold_servers
 from ucontact_appliance.install.surveying import look
+from ucontact_appliance.language.messages import _, joined, mapped, what_of, with_note
 from ucontact_appliance.operate.installed import Installed, load_installed
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import carrier
@@ -58,11 +59,13 @@ _PAUSE_SECONDS = 1.0
 _ACCEPTED = 200
 # What is a secret of the site, and kept elsewhere: a new one is more than another value.
 _KEYS = {
-    "ca": "every PC that trusts the site's CA would refuse the portal until it has the new root",
-    "portal": "browsers have pinned it: delete portal.key in the site's pki folder and install, "
-    "then the backup key, which is pinned too, takes its place",
-    "hpkp-backup": "browsers have pinned it: they would refuse the portal the day it is needed",
-    "report": "auditors hold its public half: reports signed by another one would not verify",
+    "ca": _("every PC that trusts the site's CA would refuse the portal until it has the new root"),
+    "portal": _(
+        "browsers have pinned it: delete portal.key in the site's pki folder and install, "
+        "then the backup key, which is pinned too, takes its place"
+    ),
+    "hpkp-backup": _("browsers have pinned it: they would refuse the portal the day it is needed"),
+    "report": _("auditors hold its public half: reports signed by another one would not verify"),
 }
 
 
@@ -109,22 +112,27 @@ def _demand_generated(name: str, here: Installed) -> None:
     at = f"--site {here.site_file}"
     if name in provided_names(here.site):
         raise UsageError(
-            f"{name} is given by the provider, and not made here",
-            helps=f"ucontact secrets set {name} {at}   (with the provider's new password)",
+            _("{name} is given by the provider, and not made here", name=name),
+            helps=with_note(
+                f"ucontact secrets set {name} {at}", _("with the provider's new password")
+            ),
         )
     key = name.removeprefix("pki/").removesuffix(".key")
     if key in _KEYS:
-        raise UsageError(f"the key {key!r} gets no new value by this command", evidence=_KEYS[key])
+        raise UsageError(
+            _("the key {key!r} gets no new value by this command", key=key), evidence=_KEYS[key]
+        )
     if name not in required_names(here.site):
         known = ", ".join(sorted(required_names(here.site)))
         raise UsageError(
-            f"the site {here.site.site} has no generated secret {name!r}",
-            evidence=f"it has: {known}",
+            _("the site {site} has no generated secret {name!r}", site=here.site.site, name=name),
+            evidence=_("it has: {known}", known=known),
             helps=f"ucontact secrets list {at}",
         )
     if name not in here.secrets:
         raise UsageError(
-            f"{name} is not installed yet", helps=f"ucontact install {at}   (makes its secret)"
+            _("{name} is not installed yet", name=name),
+            helps=with_note(f"ucontact install {at}", _("makes its secret")),
         )
 
 
@@ -132,9 +140,14 @@ def _demand_whole(journal: Journal, here: Installed) -> None:
     """A continued install skips what it had finished: the new value would not get there."""
     if stopped_midway(journal):
         raise UsageError(
-            f"the newest install of {here.site.site} was interrupted; no secret was changed",
-            evidence=f"journal {here.paths.journal}",
-            helps=f"ucontact install --site {here.site_file}   (continues it; then try again)",
+            _(
+                "the newest install of {site} was interrupted; no secret was changed",
+                site=here.site.site,
+            ),
+            evidence=_("journal {path}", path=here.paths.journal),
+            helps=with_note(
+                f"ucontact install --site {here.site_file}", _("continues it; then try again")
+            ),
         )
 
 
@@ -146,10 +159,12 @@ def _demand_same_extensions(journal: Journal, here: Installed) -> None:
     installed = journal.inputs.get("site", {}).get("telephony", {}).get("extensions", [])
     if list(here.site.telephony.extensions) != installed:
         raise UsageError(
-            "site.yml has other extensions than the ones that were installed; "
-            "no secret was changed",
-            evidence=f"installed: {', '.join(installed) or 'none'}",
-            helps=f"ucontact install --site {here.site_file}   (then try again)",
+            _(
+                "site.yml has other extensions than the ones that were installed; no "
+                "secret was changed"
+            ),
+            evidence=_("installed: {names}", names=", ".join(installed) or _("none")),
+            helps=with_note(f"ucontact install --site {here.site_file}", _("then try again")),
         )
 
 
@@ -215,8 +230,12 @@ def _proved(name: str, job: Job) -> dict[str, str]:
             if attempt < _ATTEMPTS:
                 time.sleep(_PAUSE_SECONDS)
     raise PhaseFailedError(
-        f"Asterisk on {host.name} does not take the new secret of {number}",
-        evidence=f"REGISTER with it was answered {status}",
+        _(
+            "Asterisk on {name} does not take the new secret of {number}",
+            name=host.name,
+            number=number,
+        ),
+        evidence=_("REGISTER with it was answered {status}", status=status),
         helps=f"ucontact doctor --only asterisk --site {job.site_file}",
     )
 
@@ -227,24 +246,44 @@ def _taken_back(
     """Give the server the old secret again; what is to be raised, which says how that went."""
     mends = f"ucontact install --site {job.site_file} --yes"
     if isinstance(error, TimeoutError):
-        error = PhaseFailedError("a host gave no answer in time", evidence=str(error))
+        error = PhaseFailedError(_("a host gave no answer in time"), evidence=what_of(error))
     try:
         play_tagged(job, "telephony", _TAG)
     except (ApplianceError, TimeoutError) as again:
-        first = error.what if isinstance(error, ApplianceError) else "it was interrupted"
+        first = error.what if isinstance(error, ApplianceError) else _("it was interrupted")
         evidence = error.evidence if isinstance(error, ApplianceError) else ""
         return PhaseFailedError(
-            f"{name} was not changed, but the server may have another secret than the stored one: "
-            f"{clean(first)}",
-            evidence=clean("\n".join(filter(None, [evidence, f"then: {again}"])))
-            + f"\nlog: {log_path}",
-            helps=f"{mends}   (gives the server the stored secret again)",
+            _(
+                "{name} was not changed, but the server may have another secret than the "
+                "stored one: {why}",
+                name=name,
+                why=mapped(first, clean),
+            ),
+            evidence=joined(
+                "\n",
+                filter(
+                    None,
+                    (
+                        mapped(evidence, clean),
+                        _("then: {error}", error=mapped(what_of(again), clean)),
+                        _("log: {path}", path=log_path),
+                    ),
+                ),
+            ),
+            helps=with_note(mends, _("gives the server the stored secret again")),
         )
     if not isinstance(error, ApplianceError):
         return error
     job.log("the server has the old secret again")
     return type(error)(
-        f"{name} keeps its secret, here and on the server: {clean(error.what)}",
-        evidence=clean(f"{error.evidence}\nlog: {log_path}").strip(),
+        _(
+            "{name} keeps its secret, here and on the server: {why}",
+            name=name,
+            why=mapped(error.what, clean),
+        ),
+        evidence=joined(
+            "\n",
+            filter(None, (mapped(error.evidence, clean), _("log: {path}", path=log_path))),
+        ),
         helps=error.helps or mends,
     )

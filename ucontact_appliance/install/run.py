@@ -20,6 +20,7 @@ from ucontact_appliance.install.events import (
     PhaseNotJudged,
     PhaseStarted,
     Warned,
+    in_language,
 )
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.journal import (
@@ -37,7 +38,7 @@ from ucontact_appliance.install.server_lock import ServerHold, demand_known, hol
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
 from ucontact_appliance.language.catalogue import Translate, english
-from ucontact_appliance.language.messages import _, joined
+from ucontact_appliance.language.messages import _, concatenated, joined, what_of, with_note
 from ucontact_appliance.moving.carry import load_places
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import Move, moves_for
@@ -99,7 +100,7 @@ def install(
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
 
-    What the checks find is told in the language of `translate`. With `new_ca` the site's CA is set
+    What the run tells is in the language of `translate`. With `new_ca` the site's CA is set
     aside first, with what else is damaged, and every phase runs. The components of `take_over` may
     be somebody else's: they are copied before anything is written over. With `full` no phase is
     skipped because nothing differs.
@@ -111,6 +112,7 @@ def install(
     paths = state_paths(seen.site.site)
     start = time.monotonic()
     calls: list[str] = []
+    observer = in_language(observer, translate)
 
     def hearing(event: Event) -> None:
         if isinstance(event, CallMade):
@@ -161,7 +163,6 @@ def install(
                 launcher=Launcher(held=(lock,)),
                 hold=hold,
                 interrupted=interrupted,
-                translate=translate,
             )
             hold.ended_by(job.processes.end)
             try:
@@ -177,8 +178,8 @@ def install(
                 raise
             _recorded(hold, observer, well=True)
         remember_site(site_file)
-    told = calls[-1] if calls else "no call was made: the installation has no phase for it"
-    return InstallResult(changed, time.monotonic() - start, log_path, told)
+    call = calls[-1] if calls else _("no call was made: the installation has no phase for it")
+    return InstallResult(changed, time.monotonic() - start, log_path, translate(call))
 
 
 def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> bool:
@@ -202,7 +203,9 @@ def _recorded(hold: ServerHold, observer: Observer, *, well: bool) -> None:
         hold.finish(well=well)
     except (ApplianceError, TimeoutError) as error:
         evidence = getattr(error, "evidence", "")
-        observer(Warned(f"{error}: {evidence}" if evidence else str(error)))
+        observer(
+            Warned(concatenated((what_of(error), ": ", evidence)) if evidence else what_of(error))
+        )
 
 
 def preview(
@@ -223,6 +226,7 @@ def preview(
     `install` raises of them. A phase that was never through can't be told in numbers.
     """
     paths = state_paths(seen.site.site)
+    observer = in_language(observer, translate)
     journal = load_journal(paths.journal)
     known = load_secrets(paths.secrets)
     _demand_provided(seen.site, known, site_file)
@@ -245,7 +249,6 @@ def preview(
             observer=observer,
             log=lambda line: None,
             moves=moves,
-            translate=translate,
         )
         every = any((full, restart, moves, journal.unproven or journal.interrupted))
         return _previewed(job, journal, phases, full=every)
@@ -300,7 +303,7 @@ def _demand_provided(site: Site, known: Secrets, site_file: Path) -> None:
     missing = [name for name in provided_names(site) if name not in known]
     if missing:
         raise UsageError(
-            "a trunk's password is not known yet",
+            _("a trunk's password is not known yet"),
             evidence=", ".join(missing),
             helps=f"ucontact secrets set {missing[0]} --site {site_file}",
         )
@@ -342,7 +345,9 @@ def _demand_same(journal: Journal, inputs: dict[str, Any], site_file: Path) -> N
     difference = inputs_diff(journal.inputs, inputs)
     if difference:
         raise UsageError(
-            "an install was interrupted, and its inputs have changed since",
+            _("an install was interrupted, and its inputs have changed since"),
             evidence=difference,
-            helps=f"ucontact install --site {site_file} --restart   (all phases, as it is now)",
+            helps=with_note(
+                f"ucontact install --site {site_file} --restart", _("all phases, as it is now")
+            ),
         )

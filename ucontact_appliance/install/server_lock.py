@@ -30,6 +30,7 @@ from ucontact_appliance.install.server_record import (
 )
 from ucontact_appliance.install.server_session import LINE_BYTES, Held, Holder, Tell, connect
 from ucontact_appliance.install.surveying import Surveyed
+from ucontact_appliance.language.messages import what_of
 from ucontact_appliance.state import StatePaths
 
 _KEEP_SECONDS = 10.0
@@ -58,7 +59,7 @@ class ServerHold:
         lost = self._lost
         if lost is not None:
             raise PhaseFailedError(
-                str(lost),
+                what_of(lost),
                 evidence=getattr(lost, "evidence", ""),
                 helps=getattr(lost, "helps", ""),
             ) from lost

@@ -23,6 +23,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from ucontact_appliance import __version__
 from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _, joined, ngettext, with_note
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Host, Site
 
@@ -121,14 +122,23 @@ def parse_record(text: str, host: Host) -> ServerRecord | None:
     try:
         data = base64.b64decode(text, validate=True)
         if len(data) > RECORD_BYTES:
-            raise ValueError(f"it has more than {RECORD_BYTES} bytes")
+            raise ValueError(_("it has more than {count} bytes", count=RECORD_BYTES))
         return ServerRecord.model_validate_json(data)
     except (binascii.Error, ValueError) as error:
         raise UnreachableError(
-            f"host {host.name}: the record of its newest installation, {RECORD}, can't be read",
+            _(
+                "host {name}: the record of its newest installation, {record}, can't be read",
+                name=host.name,
+                record=RECORD,
+            ),
             evidence=why(error),
-            helps=f"on {host.name}: mv {RECORD} {RECORD}.damaged   (only if no other machine "
-            "installs this site: the record protects its newer installation from this one)",
+            helps=with_note(
+                _("on {name}: mv {record} {record}.damaged", name=host.name, record=RECORD),
+                _(
+                    "only if no other machine installs this site: the record protects its "
+                    "newer installation from this one"
+                ),
+            ),
         ) from error
 
 
@@ -140,9 +150,9 @@ def load_known_runs(path: Path) -> KnownRuns:
         return KnownRuns()
     except (OSError, ValidationError) as error:
         raise UnreachableError(
-            f"the list of this site's installations, {path}, can't be read",
+            _("the list of this site's installations, {path}, can't be read", path=path),
             evidence=why(error),
-            helps=f"mv {path} {path}.damaged, then: ucontact install --replace-newer",
+            helps=_("mv {path} {path}.damaged, then: ucontact install --replace-newer", path=path),
         ) from error
 
 
@@ -161,22 +171,46 @@ def refuse_unknown(
     if found.site == site.site and known.knows(found.run):
         return
     replace = f"ucontact install --site {site_file} --replace-newer"
-    who = (
-        f"run {found.sequence} of {found.started:%Y-%m-%d %H:%M} UTC ({found.progress}), "
-        f"from {found.controller}, with ucontact {found.appliance}"
+    who = _(
+        "run {number} of {started:%Y-%m-%d %H:%M} UTC ({progress}), from {controller}, "
+        "with ucontact {version}",
+        number=found.sequence,
+        started=found.started,
+        progress=found.progress,
+        controller=found.controller,
+        version=found.appliance,
     )
     if found.site != site.site:
         raise UsageError(
-            f"the server {host.name} ({host.address}) belongs to the site {found.site}",
+            _(
+                "the server {name} ({address}) belongs to the site {site}",
+                name=host.name,
+                address=host.address,
+                site=found.site,
+            ),
             evidence=who,
-            helps=f"name another server in {site_file}; or, to take it over: {replace}",
+            helps=_(
+                "name another server in {site_file}; or, to take it over: {replace}",
+                site_file=site_file,
+                replace=replace,
+            ),
         )
     raise UsageError(
-        f"the server {host.name} ({host.address}) has a newer installation, "
-        "which this machine does not know",
-        evidence=f"{who}\n{_difference(found, site)}",
-        helps=f"install from {found.controller}, or copy its site.yml and its folder "
-        f"/etc/ucontact/{site.site} here; to overwrite what is there with this site.yml: {replace}",
+        _(
+            "the server {name} ({address}) has a newer installation, which this "
+            "machine does not know",
+            name=host.name,
+            address=host.address,
+        ),
+        evidence=joined("\n", (who, _difference(found, site))),
+        helps=_(
+            "install from {controller}, or copy its site.yml and its folder "
+            "/etc/ucontact/{site} here; to overwrite what is there with this site.yml: "
+            "{replace}",
+            controller=found.controller,
+            site=site.site,
+            replace=replace,
+        ),
     )
 
 
@@ -193,6 +227,7 @@ def _difference(found: ServerRecord, site: Site) -> str:
         )
     )
     if not lines:
-        return "site.yml says the same there; that installation's secrets and keys are not here"
-    more = [f"... {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
-    return "\n".join([*lines[:_MOST_LINES], *more])
+        return _("site.yml says the same there; that installation's secrets and keys are not here")
+    left = len(lines) - _MOST_LINES
+    more = [ngettext("... {count} more line", "... {count} more lines", left)] if left > 0 else []
+    return joined("\n", [*lines[:_MOST_LINES], *more])

@@ -22,6 +22,7 @@ from ucontact_appliance.install.server_record import (
     ServerRecord,
     parse_record,
 )
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.model import Host
 
@@ -85,12 +86,12 @@ class _Session:
             while b"\n" not in self._unread:
                 left = deadline - time.monotonic()
                 if left <= 0 or not selector.select(left):
-                    raise self._failure(f"no answer within {seconds:g} s")
+                    raise self._failure(_("no answer within {timeout:g} s", timeout=seconds))
                 chunk = os.read(self._process.stdout.fileno(), _CHUNK)
                 if not chunk or len(self._unread) > LINE_BYTES:
                     raise self._failure(self._last_words())
                 self._unread += chunk
-        told, _, rest = bytes(self._unread).partition(b"\n")
+        told, __, rest = bytes(self._unread).partition(b"\n")
         self._unread = bytearray(rest)
         return told.decode("utf-8", "replace")
 
@@ -129,11 +130,12 @@ class _Session:
         with contextlib.suppress(OSError):
             said = os.read(self._process.stderr.fileno(), _CHUNK).decode("utf-8", "replace")
             return said.strip()[-_MOST_SHOWN:]
-        return "the session ended"
+        return _("the session ended")
 
     def _failure(self, evidence: str) -> UnreachableError:
         return UnreachableError(
-            f"host {self._host.name}: the lock of its installation can't be held", evidence=evidence
+            _("host {name}: the lock of its installation can't be held", name=self._host.name),
+            evidence=evidence,
         )
 
 
@@ -159,9 +161,16 @@ class Held:
                 said = self._session.line()
             if said != "written":
                 raise UnreachableError(
-                    f"host {self.host.name}: the record of this installation can't be written",
+                    _(
+                        "host {name}: the record of this installation can't be written",
+                        name=self.host.name,
+                    ),
                     evidence=f"{RECORD}: {said.removeprefix('failed ')[:_MOST_SHOWN]}",
-                    helps=f"on {self.host.name}: df -h /var/lib; ls -ld {Path(RECORD).parent}",
+                    helps=_(
+                        "on {name}: df -h /var/lib; ls -ld {parent}",
+                        name=self.host.name,
+                        parent=Path(RECORD).parent,
+                    ),
                 )
             self.record = record
 
@@ -181,7 +190,7 @@ class Held:
 
     def _say(self, line: str) -> None:
         if not self._session.lives:
-            raise UnreachableError(f"host {self.host.name}: the connection was cut")
+            raise UnreachableError(_("host {name}: the connection was cut", name=self.host.name))
         self._session.send(line)
 
     def _regain(self) -> None:
@@ -201,10 +210,14 @@ class Held:
         ours = found is not None and found.run == self._who.run
         if found != self.record and not ours:
             raise UsageError(
-                f"another installation was at work on {self.host.name} while the connection to it "
-                "was cut",
-                evidence=f"from {found.controller}" if found is not None else "",
-                helps="find out who installs there, then run the same command again",
+                _(
+                    "another installation was at work on {name} while the connection to it was cut",
+                    name=self.host.name,
+                ),
+                evidence=_("from {controller}", controller=found.controller)
+                if found is not None
+                else "",
+                helps=_("find out who installs there, then run the same command again"),
             )
 
 
@@ -222,36 +235,51 @@ def _taken(
     waited_for = ""
     try:
         while True:
-            word, _, rest = session.line().partition(" ")
+            word, __, rest = session.line().partition(" ")
             match word:
                 case "held":
                     return session, parse_record(rest, host)
                 case "waiting":
-                    pid, _, name = rest.partition(" ")
+                    pid, __, name = rest.partition(" ")
                     if pid != waited_for:  # it is said each second
                         tell(
-                            f"{host.name}: wait for process {pid[:10]}, which an earlier "
-                            f"installation left running: {name[:_MOST_SHOWN]}"
+                            _(
+                                "{name}: wait for process {pid}, which an earlier "
+                                "installation left running: {name2}",
+                                name=host.name,
+                                pid=pid[:10],
+                                name2=name[:_MOST_SHOWN],
+                            )
                         )
                     waited_for = pid
                 case "stuck":
-                    pid, _, name = rest.partition(" ")
+                    pid, __, name = rest.partition(" ")
                     raise UsageError(
-                        f"host {host.name}: what an earlier installation began still runs",
-                        evidence=f"process {pid[:10]}: {name[:_MOST_SHOWN]}",
-                        helps=f"on {host.name}: ps -fp {int(pid)}   (let it end, or kill it)",
+                        _(
+                            "host {name}: what an earlier installation began still runs",
+                            name=host.name,
+                        ),
+                        evidence=_("process {pid}: {name}", pid=pid[:10], name=name[:_MOST_SHOWN]),
+                        helps=with_note(
+                            _("on {name}: ps -fp {pid}", name=host.name, pid=int(pid)),
+                            _("let it end, or kill it"),
+                        ),
                     )
                 case "busy":
                     raise _busy(host, rest)
                 case _:
                     raise UnreachableError(
-                        f"host {host.name}: the lock of its installation can't be taken",
+                        _(
+                            "host {name}: the lock of its installation can't be taken",
+                            name=host.name,
+                        ),
                         evidence=f"{word} {rest}"[:_MOST_SHOWN],
                     )
     except ValueError as error:  # a number that is none: the server may be anybody's
         session.close()
         raise UnreachableError(
-            f"host {host.name}: the lock of its installation can't be taken", evidence=str(error)
+            _("host {name}: the lock of its installation can't be taken", name=host.name),
+            evidence=str(error),
         ) from error
     except BaseException:
         session.close()
@@ -261,11 +289,21 @@ def _taken(
 def _busy(host: Host, text: str) -> UsageError:
     try:
         who = Holder.model_validate_json(base64.b64decode(text, validate=True))
-        told = f"{who.controller}, process {who.pid}, since {who.since}, for the site {who.site}"
+        told = _(
+            "{controller}, process {pid}, since {since}, for the site {site}",
+            controller=who.controller,
+            pid=who.pid,
+            since=who.since,
+            site=who.site,
+        )
     except (ValueError, ValidationError):
-        told = "the server does not say who"
+        told = _("the server does not say who")
     return UsageError(
-        f"another ucontact install is at work on the server {host.name} ({host.address})",
+        _(
+            "another ucontact install is at work on the server {name} ({address})",
+            name=host.name,
+            address=host.address,
+        ),
         evidence=told,
-        helps="wait until it ends; its lock ends with it",
+        helps=_("wait until it ends; its lock ends with it"),
     )

@@ -17,7 +17,7 @@ from ucontact_appliance.facts.foreign import KEPT, Claim, Foreign, foreign
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner, SshSettings, by_hand, runner_for
 from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import Message, _, joined
 from ucontact_appliance.planning.component_tables import ForeignRow
 from ucontact_appliance.planning.component_tables import foreign as rows
 from ucontact_appliance.planning.components import components_of
@@ -38,13 +38,20 @@ class Copy:
     folder: str
     restore: str
 
-    def __str__(self) -> str:
-        return _(
-            "{component} on {host} was stopped, and is kept in {folder}\nto put it back: {command}",
-            component=self.title,
-            host=self.host,
-            folder=self.folder,
-            command=self.restore,
+    @property
+    def notice(self) -> Message:
+        """Both for a person."""
+        return joined(
+            "\n",
+            (
+                _(
+                    "{title} on {host} was stopped, and is kept in {folder}",
+                    title=self.title,
+                    host=self.host,
+                    folder=self.folder,
+                ),
+                _("to put it back: {restore}", restore=self.restore),
+            ),
         )
 
 
@@ -56,8 +63,8 @@ def named_components(text: str) -> tuple[str, ...]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise UsageError(
-                f"there is no component '{name}' to take over",
-                evidence=f"known: {', '.join(known)}",
+                _("there is no component '{name}' to take over", name=name),
+                evidence=_("known: {names}", names=", ".join(known)),
                 helps=f"ucontact install --take-over {near[0] if near else ','.join(known)}",
             )
     return wanted
@@ -82,19 +89,31 @@ def take_over(
 
 def _taken_over(row: ForeignRow, site: Site, host: Host, runner: Runner) -> Copy | str:
     done = runner.run(["true"])
-    with parsing(done, f"{host.name} does not say what it has of {row.title}"):
+    with parsing(
+        done, _("{name} does not say what it has of {title}", name=host.name, title=row.title)
+    ):
         found = foreign(Reach(site, host, runner), row)
     if found.claim is not Claim.NONE:
-        return f"{row.title} on {host.name} was taken over, or set up, before"
+        return _(
+            "{title} on {name} was taken over, or set up, before", title=row.title, name=host.name
+        )
     folder = f"{KEPT}/{row.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
     script = _script(row, host, folder, found)
     # On standard input: thousands of names are too much for one argument (execve(2)).
     done = runner.run(["bash", "-c", 'eval "$(cat)"'], timeout=_LONG, stdin=script)
     if done.status:
         raise PhaseFailedError(
-            f"{row.title} on {host.name} can't be taken over; it is as it was",
+            _(
+                "{title} on {name} can't be taken over; it is as it was",
+                title=row.title,
+                name=host.name,
+            ),
             evidence=(done.stderr or done.stdout)[-_SAID:],
-            helps=f"make room for a copy in {KEPT} on {host.name}, or use another server",
+            helps=_(
+                "make room for a copy in {folder} on {name}, or use another server",
+                folder=KEPT,
+                name=host.name,
+            ),
         )
     return Copy(row.title, host.name, folder, by_hand(host, "sh", f"{folder}/restore.sh"))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.lab import arp, layout, processes
 from ucontact_appliance.lab.records import address_of, machine_names
+from ucontact_appliance.language.messages import _, with_note
 
 # The kernel takes a machine's interface away some moments after its last process has ended, and
 # later where it has much else to do.
@@ -66,10 +67,19 @@ def refuse_taken(name: str, address: str) -> None:
     holder = _holder(address)
     if holder:
         raise UsageError(
-            f"the address {address} of the rehearsal machine {name} is in use by another machine",
-            evidence=f"on the bridge {layout.BRIDGE} it is held by {holder}",
-            helps=f"stop that machine, then: ucontact lab up {name}   "
-            "(or ucontact lab down both, and make this one anew)",
+            _(
+                "the address {address} of the rehearsal machine {name} is in use by "
+                "another machine",
+                address=address,
+                name=name,
+            ),
+            evidence=_(
+                "on the bridge {bridge} it is held by {holder}", bridge=layout.BRIDGE, holder=holder
+            ),
+            helps=with_note(
+                _("stop that machine, then: ucontact lab up {name}", name=name),
+                _("or ucontact lab down both, and make this one anew"),
+            ),
         )
 
 
@@ -81,9 +91,9 @@ def refuse_name_elsewhere(folder: Path) -> None:
     other = namesake(folder)
     if other is not None:
         raise UsageError(
-            f"a rehearsal machine {folder.name} of another lab folder is running",
+            _("a rehearsal machine {name} of another lab folder is running", name=folder.name),
             evidence=str(other),
-            helps="choose another name: ucontact lab up NAME",
+            helps=_("choose another name: ucontact lab up NAME"),
         )
 
 
@@ -99,8 +109,12 @@ def choose_address(taken: set[str]) -> str:
         if address not in taken:
             return address
     raise UsageError(
-        f"all {_MOST} addresses of the lab's range {layout.NETWORK} are in use",
-        helps="ucontact lab list   (then: ucontact lab down NAME)",
+        _(
+            "all {most} addresses of the lab's range {network} are in use",
+            most=_MOST,
+            network=layout.NETWORK,
+        ),
+        helps=with_note("ucontact lab list", _("then: ucontact lab down NAME")),
     )
 
 

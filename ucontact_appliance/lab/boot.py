@@ -15,6 +15,7 @@ from ucontact_appliance.lab import images, network, processes
 from ucontact_appliance.lab.addresses import namesake
 from ucontact_appliance.lab.commands import run
 from ucontact_appliance.lab.records import Spec, ssh_command
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.files import write_atomic
 
 # One or two seconds on an idle host. A machine that ends is not waited for.
@@ -75,7 +76,7 @@ def _wait_for_ssh(folder: Path, address: str, boot: subprocess.Popen[bytes]) -> 
         time.sleep(0.2)
     console = (folder / "console.log").read_text(encoding="utf-8", errors="replace")
     raise UnreachableError(
-        f"the rehearsal machine {folder.name} did not come up",
+        _("the rehearsal machine {name} did not come up", name=folder.name),
         evidence="\n".join([said, *console.splitlines()[-10:]]).strip(),
     )
 

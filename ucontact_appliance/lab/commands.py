@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _
 
 # command: the package that brings it
 TOOLS = {
@@ -25,7 +26,7 @@ TOOLS = {
 def require_root() -> None:
     """Raises UsageError for anybody else: the lab's folder is root's."""
     if os.geteuid() != 0:
-        raise UsageError("rehearsal machines need root", helps="run it again with sudo")
+        raise UsageError(_("rehearsal machines need root"), helps=_("run it again with sudo"))
 
 
 def require_tools() -> None:
@@ -34,7 +35,7 @@ def require_tools() -> None:
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
     if missing:
         raise UsageError(
-            f"the lab needs {', '.join(missing)}",
+            _("the lab needs {missing}", missing=", ".join(missing)),
             helps=f"apt-get install --no-install-recommends {' '.join(missing)}",
         )
 
@@ -46,10 +47,16 @@ def run(argv: Sequence[str], *, timeout: float = 60, stdin: str = "") -> str:
             argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise UnreachableError(f"{argv[0]} gave no answer in {timeout:g} s") from error
+        raise UnreachableError(
+            _("{argv} gave no answer in {timeout:g} s", argv=argv[0], timeout=timeout)
+        ) from error
     if done.returncode:
         raise UnreachableError(
-            f"{argv[0]} failed with exit status {done.returncode}",
+            _(
+                "{argv} failed with exit status {returncode}",
+                argv=argv[0],
+                returncode=done.returncode,
+            ),
             evidence=f"$ {' '.join(argv)}\n{done.stderr.strip() or done.stdout.strip()}",
         )
     return done.stdout

@@ -11,6 +11,7 @@ from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageErr
 from ucontact_appliance.lab import layout, processes
 from ucontact_appliance.lab.commands import run
 from ucontact_appliance.lab.mirror import debian_mirror
+from ucontact_appliance.language.messages import _
 
 Observer = Callable[[str], None]
 
@@ -54,8 +55,8 @@ def base_image(suite: str, on_event: Observer) -> Path:
     """
     if suite not in SUITES:
         raise UsageError(
-            f"there is no suite {suite!r}",
-            evidence=f"suites: {', '.join(SUITES)}",
+            _("there is no suite {suite!r}", suite=suite),
+            evidence=_("suites: {names}", names=", ".join(SUITES)),
             helps="ucontact lab up --suite sid",
         )
     ensure_keys()
@@ -213,7 +214,7 @@ def _put(root: Path, path: str, text: str) -> None:
     target = root / path
     if not target.parent.resolve().is_relative_to(root.resolve()):
         raise UsageError(
-            f"{target.parent} leads out of the machine",
+            _("{parent} leads out of the machine", parent=target.parent),
             helps=f"ucontact lab reset {root.parent.name}",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -225,7 +226,9 @@ def _remove(path: Path) -> None:
     """Remove a folder that no file system is mounted in: what is mounted may be the host's."""
     inside = mounts_below(path)
     if inside:
-        raise UnreachableError(f"{path} is left alone: {inside[0]} is mounted there")
+        raise UnreachableError(
+            _("{path} is left alone: {inside} is mounted there", path=path, inside=inside[0])
+        )
     shutil.rmtree(path)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Spec, machine_names
+from ucontact_appliance.language.messages import _
 
 
 def image_of(folder: Path) -> Path | None:
@@ -21,7 +22,7 @@ def image_of(folder: Path) -> Path | None:
     image = layout.images() / name
     if not image.is_dir():
         raise UsageError(
-            f"the image that {folder.name} was made on is gone",
+            _("the image that {name} was made on is gone", name=folder.name),
             evidence=str(image),
             helps=f"ucontact lab down {folder.name}",
         )
@@ -48,8 +49,9 @@ def layer_folders(image: Path, spec: Spec) -> list[Path]:
     """What the machine stands on, uppermost first, as overlay wants it."""
     for layer in spec.layers:
         if not layer_folder(image, layer).is_dir():
-            there = ", ".join(path.name for path in folders_of(layer)) or "no layer of that name"
+            there = ", ".join(path.name for path in folders_of(layer)) or _("no layer of that name")
             raise UsageError(
-                f"there is no layer {layer!r} on the image {image.name}", evidence=there
+                _("there is no layer {layer!r} on the image {name}", layer=layer, name=image.name),
+                evidence=there,
             )
     return [*(layer_folder(image, layer) for layer in reversed(spec.layers)), image]

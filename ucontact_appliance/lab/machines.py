@@ -30,6 +30,7 @@ from ucontact_appliance.lab.records import (
     machine_names,
     read_spec,
 )
+from ucontact_appliance.language.messages import _
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 
@@ -116,8 +117,8 @@ def _down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise UsageError(
-            f"there is no rehearsal machine {unknown[0]!r}",
-            evidence=f"there are: {', '.join(known) or 'none'}",
+            _("there is no rehearsal machine {unknown!r}", unknown=unknown[0]),
+            evidence=_("there are: {names}", names=", ".join(known) or _("none")),
             helps="ucontact lab list",
         )
     failures = []
@@ -177,7 +178,7 @@ def freeze(name: str, layer: str, on_event: Observer) -> tuple[str, ...]:
     with lab_lock(on_event):
         folder = existing(name)
         if folders_of(layer):
-            raise UsageError(f"there is a layer {layer!r} already")
+            raise UsageError(_("there is a layer {layer!r} already", layer=layer))
         spec = read_spec(folder)
         image = image_of(folder) or images.base_image(spec.suite, on_event)
         target = layer_folder(image, layer)
@@ -202,7 +203,7 @@ def settle(name: str, layer: str, on_event: Observer) -> Machine:
     with lab_lock(on_event):
         folder = existing(name)
         if folders_of(layer):
-            raise UsageError(f"there is a layer {layer!r} already")
+            raise UsageError(_("there is a layer {layer!r} already", layer=layer))
         spec, address = read_spec(folder), address_of(folder)
         image = image_of(folder) or images.base_image(spec.suite, on_event)
         on_event(f"settling {name} on {layer}")
@@ -221,7 +222,7 @@ def drop_layer(layer: str, on_event: Observer) -> None:
         for name in machine_names():
             if layer in read_spec(layout.machines() / name).layers:
                 raise UsageError(
-                    f"the machine {name} stands on the layer {layer}",
+                    _("the machine {name} stands on the layer {layer}", name=name, layer=layer),
                     helps=f"ucontact lab down {name}",
                 )
         for folder in folders_of(layer):
@@ -243,16 +244,18 @@ def find(name: str) -> Machine:
 def _refuse_bad_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name for a machine",
-            evidence="2 to 32 small letters, digits and '-', a letter first",
+            _("{name!r} is no name for a machine", name=name),
+            evidence=_("2 to 32 small letters, digits and '-', a letter first"),
         )
 
 
 def _refuse_other(wanted: Spec, there: Spec) -> None:
     if wanted != there:
         raise UsageError(
-            f"{wanted.name} is there already, and is another machine",
-            evidence=f"it is {there.suite}" + (f", Ubuntu {there.ubuntu}" if there.ubuntu else ""),
+            _("{name} is there already, and is another machine", name=wanted.name),
+            evidence=_("it is {suite}, Ubuntu {ubuntu}", suite=there.suite, ubuntu=there.ubuntu)
+            if there.ubuntu
+            else _("it is {suite}", suite=there.suite),
             helps=f"ucontact lab down {wanted.name}",
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab.commands import run
+from ucontact_appliance.language.messages import _
 
 _LIST = "mirror+file:"
 _ARCHIVE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] MIRROR sid main"
@@ -29,7 +30,7 @@ def first_of_list(text: str) -> str:
     """
     found = re.search(r"^\s*([a-z+]+://\S+)", text, re.MULTILINE)
     if found is None:
-        raise UsageError("the host's list of mirrors names none", evidence=text.strip())
+        raise UsageError(_("the host's list of mirrors names none"), evidence=text.strip())
     return found[1].rstrip("/") + "/"
 
 
@@ -39,12 +40,12 @@ def choose_mirror(listed: str) -> str:
     `listed` has a line a target: URI, origin, label. Raises UsageError when there is none.
     """
     for line in listed.splitlines():
-        uri, _, names = line.partition(" ")
+        uri, __, names = line.partition(" ")
         if names == "Debian Debian":
             return uri.rstrip("/") + "/"
     raise UsageError(
-        "the host's apt configuration names no Debian archive to make machines from",
-        evidence=listed.strip() or "no package lists",
+        _("the host's apt configuration names no Debian archive to make machines from"),
+        evidence=listed.strip() or _("no package lists"),
         helps="apt-get update   (on Debian, where the package lists are missing)\n"
         "else, as on Ubuntu: add a Debian archive, then apt-get update\n"
         f"  in /etc/apt/sources.list.d/debian-for-rehearsals.list:  {_ARCHIVE}\n"

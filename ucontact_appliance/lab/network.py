@@ -8,6 +8,7 @@ from pathlib import Path
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.commands import run, succeeds
+from ucontact_appliance.language.messages import _
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _PORTS_SECONDS = 3.0
@@ -95,5 +96,6 @@ def _refuse_foreign_route() -> None:
     taken = run(["ip", "route", "show", "root", str(layout.NETWORK)]).strip()
     if taken:
         raise UnreachableError(
-            f"the lab's range {layout.NETWORK} is in use on this machine", evidence=taken
+            _("the lab's range {network} is in use on this machine", network=layout.NETWORK),
+            evidence=taken,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.lab import layout
+from ucontact_appliance.language.messages import _
 
 _STOP_SECONDS = 15.0
 _SYSTEMD_IS_INIT = Path("/run/systemd/system")
@@ -67,7 +68,7 @@ def drop_group(name: str) -> None:
     """Take away the cgroups of a machine that has ended, in each hierarchy that has them."""
     for mount in cgroup_mounts(_MOUNTS.read_text(encoding="utf-8")).values():
         group = mount / _group_of(name)
-        for folder, _, _ in os.walk(group, topdown=False):
+        for folder, __, __ in os.walk(group, topdown=False):
             _drop(Path(folder))
         if group.parent.is_dir() and not any(path.is_dir() for path in group.parent.iterdir()):
             _drop(group.parent)
@@ -93,7 +94,7 @@ def _group_root() -> Path:
     mounts = cgroup_mounts(_MOUNTS.read_text(encoding="utf-8"))
     if "cgroup2" not in mounts:
         raise UnreachableError(
-            "rehearsal machines need the cgroup2 file system",
+            _("rehearsal machines need the cgroup2 file system"),
             helps="mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified",
         )
     return mounts["cgroup2"]
@@ -113,7 +114,9 @@ def _drop(group: Path) -> None:
             return
         except OSError as error:
             if time.monotonic() > deadline:
-                raise UnreachableError(f"{group} can't be removed", evidence=str(error)) from error
+                raise UnreachableError(
+                    _("{group} can't be removed", group=group), evidence=str(error)
+                ) from error
             time.sleep(0.05)
         else:
             return
@@ -127,7 +130,7 @@ def supervisors(root: Path) -> tuple[int, ...]:
 def roots_on_bridge() -> tuple[Path, ...]:
     """The roots of all machines on the lab's bridge, of whichever lab folder."""
     found = set()
-    for _, words in _processes():
+    for __, words in _processes():
         if f"--network-bridge={layout.BRIDGE}" in words and "--directory" in words[:-1]:
             found.add(Path(words[words.index("--directory") + 1]))
     return tuple(sorted(found))
@@ -144,7 +147,9 @@ def end_builders(images: Path) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while any(_alive(pid) for pid in left):
         if time.monotonic() > deadline:
-            raise UnreachableError(f"what builds an image in {images} does not stop")
+            raise UnreachableError(
+                _("what builds an image in {images} does not stop", images=images)
+            )
         time.sleep(0.05)
 
 
@@ -174,7 +179,7 @@ def stop(root: Path) -> None:
             for pid in supervisors(root):
                 _signal(pid, signal.SIGKILL)
         if time.monotonic() > deadline + _STOP_SECONDS:
-            raise UnreachableError(f"the machine in {root} does not stop")
+            raise UnreachableError(_("the machine in {root} does not stop", root=root))
         if init is None:
             for pid in supervisors(root):
                 _signal(pid, signal.SIGKILL)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.lab import layout, processes
+from ucontact_appliance.language.messages import _, with_note
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def existing(name: str) -> Path:
     folder = layout.machines() / name
     if name not in machine_names():
         raise UsageError(
-            f"there is no rehearsal machine {name!r}",
-            evidence=f"there are: {', '.join(machine_names()) or 'none'}",
+            _("there is no rehearsal machine {name!r}", name=name),
+            evidence=_("there are: {names}", names=", ".join(machine_names()) or _("none")),
             helps=f"ucontact lab up {name}",
         )
     return folder
@@ -113,9 +114,13 @@ class _Record(BaseModel):
 
 def _unreadable(path: Path, error: Exception) -> UnreachableError:
     return UnreachableError(
-        f"the record {path} of the rehearsal machine {path.parent.name} can't be read",
+        _(
+            "the record {path} of the rehearsal machine {name} can't be read",
+            path=path,
+            name=path.parent.name,
+        ),
         evidence=str(error),
-        helps=f"ucontact lab down {path.parent.name}   (throws the machine away)",
+        helps=with_note(f"ucontact lab down {path.parent.name}", _("throws the machine away")),
     )
 
 

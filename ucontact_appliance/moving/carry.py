@@ -26,6 +26,7 @@ from ucontact_appliance.facts.runner import (
     SshSettings,
     runner_for,
 )
+from ucontact_appliance.language.messages import _, what_of, with_note
 from ucontact_appliance.moving.stores import Store, store_of
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import Move, Place
@@ -38,6 +39,8 @@ _LONG = 6 * 3600.0  # hashing years of recordings takes its time
 _SAID = 4000
 # A copy does not go on without the installation that asked for it (setpriv(1)).
 _DYING = ("setpriv", "--pdeathsig", "KILL", "--")
+_ANOTHER = _("{title} can't be fetched: the server {name} ({address}) is another one now")
+_GONE = _("{title} can't be fetched: the server {name} ({address}) is out of reach")
 _PROOF_BYTES = 512 << 20  # a line for each recording of ten years
 
 
@@ -58,11 +61,16 @@ def load_places(path: Path) -> Mapping[Role, Place]:
         return {}
     except (OSError, ValidationError) as error:
         raise UnreachableError(
-            f"the list of where the site's data is, {path}, can't be read",
+            _("the list of where the site's data is, {path}, can't be read", path=path),
             evidence=why(error),
-            helps=f"mv {path} {path}.damaged   (only while site.yml leaves each role on the server "
-            "that has it: nothing is moved then, and the next install writes the list anew; "
-            "otherwise put it back from a backup)",
+            helps=with_note(
+                f"mv {path} {path}.damaged",
+                _(
+                    "only while site.yml leaves each role on the server that has it: nothing "
+                    "is moved then, and the next install writes the list anew; otherwise put "
+                    "it back from a backup"
+                ),
+            ),
         ) from error
 
 
@@ -81,16 +89,23 @@ def demand_sources(moves: Sequence[Move], ssh: SshSettings, site_file: Path) -> 
         try:
             with runner_for(move.source, ssh) as runner:
                 found = runner.run(["cat", "/etc/machine-id"]).stdout.strip()
-            told = f"its machine-id is {found}, and was {move.machine}"
+            told = _("its machine-id is {found}, and was {known}", found=found, known=move.machine)
         except (UnreachableError, TimeoutError) as error:
-            found, told = "", str(error)
+            found, told = "", what_of(error)
         if found != move.machine:
             raise UnreachableError(
-                f"{store_of(move.role).title} can't be fetched: the server {move.source.name} "
-                f"({move.source.address}) {'is another one now' if found else 'is out of reach'}",
+                (_ANOTHER if found else _GONE).filled(
+                    title=store_of(move.role).title,
+                    name=move.source.name,
+                    address=move.source.address,
+                ),
                 evidence=told,
-                helps="bring that server back; if it is gone for good, its data is lost: "
-                f"ucontact install --site {site_file} --abandon {move.role.value}",
+                helps=_(
+                    "bring that server back; if it is gone for good, its data is lost: "
+                    "ucontact install --site {site_file} --abandon {role}",
+                    site_file=site_file,
+                    role=move.role.value,
+                ),
             )
 
 
@@ -133,23 +148,39 @@ def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) ->
     if _shell(ends.source, store.there).status:
         return f"{store.title}: there is none on {move.source.name}"
     used_mb = _demand_room(ends, move, store)
-    tell(f"Stop what writes to {store.title}")
+    tell(_("Stop what writes to {title}", title=store.title))
     for runner in ends.writing:
         _demand(_shell(runner, _each_there(store.writers, "systemctl stop"), _LONG))
     _demand(_shell(ends.source, store.ready))
-    tell(f"Copy {store.title} ({used_mb} MB) from {move.source.name} to {move.target.name}")
+    tell(
+        _(
+            "Copy {title} ({used_mb} MB) from {source} to {target}",
+            title=store.title,
+            used_mb=used_mb,
+            source=move.source.name,
+            target=move.target.name,
+        )
+    )
     _stream(ends, store)
-    tell(f"Prove that {store.title} arrived whole")
+    tell(_("Prove that {title} arrived whole", title=store.title))
     proof = _shell(ends.source, store.proof, _LONG, limit=_PROOF_BYTES)
     _demand(proof)
     arrived = _shell(ends.target, store.verify, _LONG, proof.stdout)
     if arrived.status:
         raise PhaseFailedError(
-            f"what arrived on {move.target.name} is not what {move.source.name} holds",
+            _(
+                "what arrived on {target} is not what {source} holds",
+                target=move.target.name,
+                source=move.source.name,
+            ),
             evidence=arrived.evidence[:_SAID],
-            helps=f"nothing is lost: {move.source.name} holds {store.title} as before",
+            helps=_(
+                "nothing is lost: {name} holds {title} as before",
+                name=move.source.name,
+                title=store.title,
+            ),
         )
-    tell(f"Retire {store.title} on {move.source.name}")
+    tell(_("Retire {title} on {name}", title=store.title, name=move.source.name))
     _demand(_shell(ends.source, _each_there(store.units, "systemctl disable --now"), _LONG))
     return f"{store.title}: moved from {move.source.name} to {move.target.name}, and proved"
 
@@ -166,17 +197,27 @@ def _demand_room(ends: Ends, move: Move, store: Store) -> int:
     )
     if free < used * 1.1:
         raise PhaseFailedError(
-            f"{store.title} does not fit on {move.target.name}",
-            evidence=f"{used // 1024} MB on {move.source.name}, {free // 1024} MB free on "
-            f"{move.target.name} at {store.room}",
-            helps=f"give {store.room} on {move.target.name} more room; nothing was stopped yet",
+            _("{title} does not fit on {name}", title=store.title, name=move.target.name),
+            evidence=_(
+                "{used} MB on {source}, {free} MB free on {target} at {room}",
+                used=used // 1024,
+                source=move.source.name,
+                free=free // 1024,
+                target=move.target.name,
+                room=store.room,
+            ),
+            helps=_(
+                "give {room} on {name} more room; nothing was stopped yet",
+                room=store.room,
+                name=move.target.name,
+            ),
         )
     return used // 1024
 
 
 def _number(done: Completed) -> int:
     _demand(done)
-    with parsing(done, "the host's answers can't be understood"):
+    with parsing(done, _("the host's answers can't be understood")):
         return int(done.stdout)
 
 
@@ -204,7 +245,7 @@ def _words(script: str) -> list[str]:
 
 def _demand(done: Completed) -> None:
     if done.status:
-        raise PhaseFailedError("a step of the move failed", evidence=done.evidence[-_SAID:])
+        raise PhaseFailedError(_("a step of the move failed"), evidence=done.evidence[-_SAID:])
 
 
 def _stream(ends: Ends, store: Store) -> None:
@@ -234,6 +275,6 @@ def _stream(ends: Ends, store: Store) -> None:
         if any(statuses):
             said.seek(0)
             raise PhaseFailedError(
-                f"copying {store.title} broke off",
+                _("copying {title} broke off", title=store.title),
                 evidence=said.read().decode(errors="replace").strip()[-_SAID:],
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.bans import TABLE, Ban, HostBans, Target, bans
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.operate.installed import Installed
 from ucontact_appliance.operate.reach import reaching
 from ucontact_appliance.planning.model import Role
@@ -68,15 +69,26 @@ def _lift(host: Host, runner: Runner, target: Target | None) -> tuple[Ban, ...]:
         if kept:
             named = ", ".join(ban.target.id for ban in kept[:_MOST_NAMED])
             raise PhaseFailedError(
-                f"{host.name}: {len(kept)} of {len(wanted)} bans are still there: {named}",
+                _(
+                    "{name}: {kept} of {wanted} bans are still there: {named}",
+                    name=host.name,
+                    kept=len(kept),
+                    wanted=len(wanted),
+                    named=named,
+                ),
                 evidence="\n".join(one.evidence for one in done if one.status),
-                helps=f"on {host.name}: systemctl restart fail2ban.service   (then again)",
+                helps=with_note(
+                    _("on {name}: systemctl restart fail2ban.service", name=host.name),
+                    _("then again"),
+                ),
             )
     if found.error:
         raise UnreachableError(
-            "not every ban could be read; those that could be read are lifted",
+            _("not every ban could be read; those that could be read are lifted"),
             evidence=found.error,
-            helps=f"on {host.name}: systemctl restart ucontact-sip.service fail2ban.service",
+            helps=_(
+                "on {name}: systemctl restart ucontact-sip.service fail2ban.service", name=host.name
+            ),
         )
     return wanted
 

@@ -16,7 +16,7 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.asterisk import RECORDINGS
 from ucontact_appliance.facts.capacity import Run, parse_calls, parse_run, parse_translations
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import _, ngettext, what_of, with_note
 from ucontact_appliance.operate.installed import Installed
 from ucontact_appliance.planning.capacity import DiskRun, Measurement
 from ucontact_appliance.planning.model import Role
@@ -57,10 +57,19 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
     before = _calls(runner, name, site)
     if before and not force:
         raise UsageError(
-            f"{before} call{'s are' if before > 1 else ' is'} up on {name}: the benchmark takes a "
-            f"core and the disk for about {EXPECTED_SECONDS} s, and callers would hear it",
+            ngettext(
+                "{count} call is up on {name}: the benchmark takes a core and the disk for "
+                "about {seconds} s, and callers would hear it",
+                "{count} calls are up on {name}: the benchmark takes a core and the disk for "
+                "about {seconds} s, and callers would hear it",
+                before,
+                name=name,
+                seconds=EXPECTED_SECONDS,
+            ),
             evidence=f"core show channels count: {before} active",
-            helps=f"ucontact profile --benchmark {site} --force   (or wait until nobody talks)",
+            helps=with_note(
+                f"ucontact profile --benchmark {site} --force", _("or wait until nobody talks")
+            ),
         )
     translations: dict[str, list[float]] = defaultdict(list)
     runs: list[Run] = []
@@ -78,7 +87,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
         untimed = tuple(sorted(parse_translations(said.stdout)))
         if not untimed:
             raise UnreachableError(
-                f"Asterisk on {name} did not tell what it can translate",
+                _("Asterisk on {name} did not tell what it can translate", name=name),
                 evidence=said.evidence[-2000:],
                 helps=f"ucontact doctor {site} --only asterisk",
             )
@@ -87,8 +96,8 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
     version = _VERSION.search(_ask(runner, "core show version").stdout)
     if run.mb_per_second is None or run.fsync_p99_ms is None:
         raise UnreachableError(
-            f"the disk of the recordings on {name} is full",
-            evidence=f"no room for 32 MB in {RECORDINGS}",
+            _("the disk of the recordings on {name} is full", name=name),
+            evidence=_("no room for 32 MB in {recordings}", recordings=RECORDINGS),
             helps=f"ucontact doctor {site} --only disk",
         )
     return Measurement(
@@ -118,8 +127,8 @@ def _there(runner: Runner, argv: list[str], stdin: str | None = None) -> Complet
         return runner.run(argv, timeout=_TIMEOUT, stdin=stdin)
     except TimeoutError as error:
         raise UnreachableError(
-            "the telephony server took too long: nothing was measured",
-            evidence=str(error),
+            _("the telephony server took too long: nothing was measured"),
+            evidence=what_of(error),
             helps="ucontact doctor",
         ) from error
 
@@ -129,7 +138,7 @@ def _calls(runner: Runner, name: str, site: str) -> int:
     calls = parse_calls(said.stdout)
     if calls is None:
         raise UnreachableError(
-            f"Asterisk on {name} does not answer: there is nothing to measure",
+            _("Asterisk on {name} does not answer: there is nothing to measure", name=name),
             evidence=said.evidence,
             helps=f"ucontact doctor {site} --only asterisk",
         )
@@ -145,7 +154,7 @@ def _run(runner: Runner, name: str, *words: str) -> Run:
         return parse_run(done.stdout)
     except ValueError as error:
         raise UnreachableError(
-            f"the processor and disk run on {name} gave no figures",
+            _("the processor and disk run on {name} gave no figures", name=name),
             evidence=f"{error}\n{done.evidence}"[-2000:],
-            helps="install python3 there, then run the same command again",
+            helps=_("install python3 there, then run the same command again"),
         ) from error

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts.runner import SshSettings, runner_for
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.installed import Installed
 from ucontact_appliance.operate.traces import MarkedTraces, remove_marked
 from ucontact_appliance.planning.model import Role
@@ -106,10 +107,17 @@ def sweep(here: Installed, ssh: SshSettings | None = None) -> tuple[str, ...]:
         try:
             removed = remove_run(here, journal.mark, ssh)
         except (ApplianceError, TimeoutError) as error:
-            told.append(f"an earlier run was killed; its calls can't be taken away yet: {error}")
+            told.append(
+                _(
+                    "an earlier run was killed; its calls can't be taken away yet: {error}",
+                    error=error,
+                )
+            )
             continue
         path.unlink(missing_ok=True)
-        told.append(f"an earlier run was killed; taken away now: {removed.words}")
+        told.append(
+            _("an earlier run was killed; taken away now: {removed}", removed=removed.words)
+        )
     return tuple(told)
 
 

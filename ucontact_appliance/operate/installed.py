@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.findings.registry import IDS
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.files import write_private
@@ -38,20 +39,20 @@ def load_installed(site_file: Path) -> Installed:
         plan = Plan.model_validate_json(paths.plan.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
-            f"the site {site.site} was not installed from this machine yet",
-            evidence=f"there is no {paths.plan}",
+            _("the site {site} was not installed from this machine yet", site=site.site),
+            evidence=_("there is no {path}", path=paths.plan),
             helps=f"ucontact install --site {site_file}",
         ) from None
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
-            f"the plan {paths.plan} can't be read",
+            _("the plan {plan} can't be read", plan=paths.plan),
             evidence=why(error),
             helps=f"ucontact install --site {site_file}",
         ) from error
     if {host.name for host in plan.hosts} != {host.name for host in site.hosts}:
         raise UsageError(
-            "site.yml names other hosts than the ones that were installed",
-            evidence=f"installed: {', '.join(host.name for host in plan.hosts)}",
+            _("site.yml names other hosts than the ones that were installed"),
+            evidence=_("installed: {names}", names=", ".join(host.name for host in plan.hosts)),
             helps=f"ucontact install --site {site_file}",
         )
     return Installed(site, site_file, plan, load_secrets(paths.secrets), paths)

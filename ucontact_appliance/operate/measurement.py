@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.capacity import Measurement
 from ucontact_appliance.state import StatePaths
 
@@ -21,7 +22,7 @@ def load_measurement(paths: StatePaths) -> Measurement | None:
         return None
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
-            f"the measurement {paths.capacity} can't be read",
+            _("the measurement {capacity} can't be read", capacity=paths.capacity),
             evidence=why(error),
-            helps="ucontact profile --benchmark   (measures anew)",
+            helps=with_note("ucontact profile --benchmark", _("measures anew")),
         ) from error

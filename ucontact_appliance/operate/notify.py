@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _, with_note
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+(@[A-Za-z0-9.-]+)?")
 _SENDMAIL_PLACES = "/usr/sbin:/usr/lib:/usr/local/sbin"
@@ -27,7 +28,7 @@ def mail_address(text: str) -> str:
     """The address, as it may stand in a mail's head. Raises UsageError when it is none."""
     if not _ADDRESS.fullmatch(text):
         raise UsageError(
-            f"{text!r} is no mail address",
+            _("{text!r} is no mail address", text=text),
             helps="ucontact doctor timer set --mail noc@example.com",
         )
     return text
@@ -38,16 +39,19 @@ def webhook_address(text: str, *, allow_http: bool = False) -> str:
     example = "ucontact doctor timer set --webhook https://chat.example.com/hooks/TOKEN"
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        host, __ = parts.hostname, parts.port
     except ValueError:
-        raise UsageError("the webhook's address can't be read", helps=example) from None
+        raise UsageError(_("the webhook's address can't be read"), helps=example) from None
     if parts.scheme not in ("https", "http") or not host:
-        raise UsageError("a webhook's address begins with https:// and a host", helps=example)
+        raise UsageError(_("a webhook's address begins with https:// and a host"), helps=example)
     if parts.scheme == "http" and not allow_http:
         raise UsageError(
-            f"{public_part(text)} would carry the site's findings in the clear",
-            evidence="the webhook's address begins with http://",
-            helps="use its https:// address   (or insist with --allow-http)",
+            _(
+                "{public_part} would carry the site's findings in the clear",
+                public_part=public_part(text),
+            ),
+            evidence=_("the webhook's address begins with http://"),
+            helps=with_note(_("use its https:// address"), _("or insist with --allow-http")),
         )
     return text
 
@@ -64,9 +68,12 @@ def find_sendmail() -> str:
     found = shutil.which("sendmail") or shutil.which("sendmail", path=_SENDMAIL_PLACES)
     if found is None:
         raise UsageError(
-            "this machine has no sendmail, so it can't send mail",
-            evidence=f"looked for: sendmail in PATH and {_SENDMAIL_PLACES}",
-            helps="apt-get install msmtp-mta   (or postfix; then set its relay up)",
+            _("this machine has no sendmail, so it can't send mail"),
+            evidence=_(
+                "looked for: sendmail in PATH and {sendmail_places}",
+                sendmail_places=_SENDMAIL_PLACES,
+            ),
+            helps=with_note("apt-get install msmtp-mta", _("or postfix; then set its relay up")),
         )
     return found
 
@@ -97,7 +104,7 @@ def send_mail(address: str, subject: str, text: str) -> None:
 
 def _unsent(address: str, evidence: str) -> UnreachableError:
     return UnreachableError(
-        f"sendmail did not take the mail to {address}",
+        _("sendmail did not take the mail to {address}", address=address),
         evidence=evidence,
         helps=f"echo test | sendmail -v {address}",
     )
@@ -127,7 +134,9 @@ def post(
         if not (answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS):
             break  # it will say the same again
     raise UnreachableError(
-        f"the webhook at {public_part(url)} did not take the message",
+        _("the webhook at {public_part} did not take the message", public_part=public_part(url)),
         evidence=why,
-        helps="ucontact doctor timer set --webhook URL   (the address that is right now)",
+        helps=with_note(
+            "ucontact doctor timer set --webhook URL", _("the address that is right now")
+        ),
     )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import by_hand
+from ucontact_appliance.language.messages import _, what_of, with_note
 from ucontact_appliance.site.model import Host
 
 
@@ -17,15 +18,24 @@ def reaching(host: Host) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise UnreachableError(
-            f"host {host.name} ({host.address}) lets us in, but gives no answer",
-            evidence=str(error),
+            _(
+                "host {name} ({address}) lets us in, but gives no answer",
+                name=host.name,
+                address=host.address,
+            ),
+            evidence=what_of(error),
             helps=_by_hand(host),
         ) from error
     except UnreachableError as error:
         if error.helps:  # ssh itself failed: that is told already, with its command
             raise
         raise UnreachableError(
-            f"host {host.name} ({host.address}): {error.what}",
+            _(
+                "host {name} ({address}): {what}",
+                name=host.name,
+                address=host.address,
+                what=error.what,
+            ),
             evidence=error.evidence,
             helps=_by_hand(host),
         ) from error
@@ -33,7 +43,11 @@ def reaching(host: Host) -> Iterator[None]:
 
 def _by_hand(host: Host) -> str:
     """The same way in with the smallest question there; must print 0, without asking anything."""
-    hint = "   (must print 0"
+    hint = _("must print 0")
     if host.as_root:
-        hint += f"; if not, allow it there in /etc/sudoers.d: {host.user} ALL=(ALL) NOPASSWD: ALL"
-    return f"{by_hand(host, 'id', '-u')}{hint})"
+        hint = _(
+            "must print 0; if not, allow it there in /etc/sudoers.d: "
+            "{user} ALL=(ALL) NOPASSWD: ALL",
+            user=host.user,
+        )
+    return with_note(by_hand(host, "id", "-u"), hint)

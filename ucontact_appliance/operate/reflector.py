@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.path import PROBE
 from ucontact_appliance.facts.runner import Completed, Runner
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.templating import environment
 
 _UNITS = "/run/systemd/system"
@@ -122,7 +123,7 @@ def opening(name: str, protocol: str, port: int, sources: Sequence[str]) -> str:
         try:
             address = ipaddress.ip_address(source)
         except ValueError:
-            raise UsageError(f"{source!r} is no address to measure from") from None
+            raise UsageError(_("{source!r} is no address to measure from", source=source)) from None
         family = "ip6" if address.version == 6 else "ip"
         rules.append(
             f"nft insert rule {_TABLE} input {family} saddr {address} {protocol} dport {port} "
@@ -148,13 +149,13 @@ def _await(runner: Runner, service: _Service) -> None:
     while runner.run(question).status:
         if time.monotonic() > deadline:
             said = runner.run(["systemctl", "status", "--no-pager", f"{service.name}.service"])
-            raise UnreachableError("the reflector does not start", evidence=said.evidence)
+            raise UnreachableError(_("the reflector does not start"), evidence=said.evidence)
         time.sleep(0.1)
 
 
 def _done(completed: Completed) -> None:
     if completed.status:
-        raise UnreachableError("the reflector can't be set up", evidence=completed.evidence)
+        raise UnreachableError(_("the reflector can't be set up"), evidence=completed.evidence)
 
 
 def _everywhere() -> str:
@@ -183,9 +184,9 @@ def reflect_here(port: int, throughput_port: int) -> None:
         done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise UnreachableError(
-                f"UDP port {port} can't be had here",
+                _("UDP port {port} can't be had here", port=port),
                 evidence=done.stderr.strip(),
-                helps="sudo ucontact doctor network --reflect, or another --port above 1023",
+                helps=_("sudo ucontact doctor network --reflect, or another --port above 1023"),
             )
     finally:
         if beside is not None:

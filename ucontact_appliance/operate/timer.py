@@ -25,7 +25,7 @@ from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageErr
 from ucontact_appliance.findings.changes import Changes
 from ucontact_appliance.findings.translated import translated_changes
 from ucontact_appliance.language.choice import Language, translation
-from ucontact_appliance.language.messages import _, joined
+from ucontact_appliance.language.messages import _, concatenated, joined, with_note
 from ucontact_appliance.operate.notify import find_sendmail, post, public_part, send_mail
 from ucontact_appliance.report.changed import body_text, message, subject_line
 from ucontact_appliance.site.files import write_atomic, write_private
@@ -116,9 +116,9 @@ def load_watch(path: Path) -> Watch:
         return Watch.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         # A message of pydantic's would quote the file, and with it the webhook's address.
-        evidence = str(error) if isinstance(error, OSError) else "it is damaged"
+        evidence = str(error) if isinstance(error, OSError) else _("it is damaged")
         raise UnreachableError(
-            f"whom to tell can't be read from {path}",
+            _("whom to tell can't be read from {path}", path=path),
             evidence=evidence,
             helps="ucontact doctor timer set",
         ) from None
@@ -139,7 +139,7 @@ def tell_trouble(watch: Watch, error: ApplianceError) -> None:
     translate = translation(watch.lang)
     subject = translate(_("uContact {site}: the doctor could not look", site=watch.site))
     helps = f"{translate(_('try:'))} {translate(error.helps)}" if error.helps else ""
-    lines = (translate(error.what), error.evidence, helps)
+    lines = (translate(error.what), translate(error.evidence), helps)
     text = "\n".join(line for line in lines if line) + "\n"
     _send(watch, subject, text, {"text": f"{subject}\n\n{text}", "site": watch.site})
 
@@ -159,9 +159,11 @@ def _send(watch: Watch, subject: str, text: str, document: dict[str, object]) ->
         except UnreachableError as error:
             problems.append(error)
     if problems:
-        told = "\n".join(f"{error.what}: {error.evidence}" for error in problems)
+        told = joined(
+            "\n", (concatenated((error.what, ": ", error.evidence)) for error in problems)
+        )
         raise UnreachableError(
-            "not everybody was told what changed", evidence=told, helps=problems[0].helps
+            _("not everybody was told what changed"), evidence=told, helps=problems[0].helps
         )
 
 
@@ -198,7 +200,9 @@ _ROOTS = ("UCONTACT_ETC", "UCONTACT_VAR")
 def _quoted(text: str) -> str:
     """One word of a unit file, its specifiers taken literally (systemd.syntax(7))."""
     if any(ord(character) < 32 for character in text):
-        raise UsageError(f"{text!r} can't stand in a unit file", helps="use a path without it")
+        raise UsageError(
+            _("{text!r} can't stand in a unit file", text=text), helps=_("use a path without it")
+        )
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 
@@ -208,13 +212,15 @@ def _demand_systemd() -> None:
         return
     with suppress(OSError):
         first = Path("/proc/1/comm").read_text(encoding="utf-8").strip()
-        evidence = f"process 1 is {first}, and there is no {_BOOTED}"
+        evidence = _("process 1 is {first}, and there is no {path}", first=first, path=_BOOTED)
         raise UsageError(
-            "this machine is not run by systemd, so no timer can be set here",
+            _("this machine is not run by systemd, so no timer can be set here"),
             evidence=evidence,
-            helps="ucontact doctor changes   (from whatever runs jobs at night on this machine)",
+            helps=with_note(
+                "ucontact doctor changes", _("from whatever runs jobs at night on this machine")
+            ),
         )
-    raise UsageError("this machine is not run by systemd, so no timer can be set here")
+    raise UsageError(_("this machine is not run by systemd, so no timer can be set here"))
 
 
 def _demand_importable() -> None:
@@ -228,8 +234,11 @@ def _demand_importable() -> None:
     )
     if done.returncode:
         raise UsageError(
-            "a timer would not find the appliance",
-            evidence=f"{sys.executable} knows no package ucontact_appliance outside this folder",
+            _("a timer would not find the appliance"),
+            evidence=_(
+                "{executable} knows no package ucontact_appliance outside this folder",
+                executable=sys.executable,
+            ),
             helps=f"{sys.executable} -m pip install .",
         )
 
@@ -252,7 +261,7 @@ def _verify(texts: dict[str, str]) -> None:
         )
     if done.returncode:
         raise UnreachableError(
-            "systemd does not take the timer's units", evidence=done.stderr.strip()
+            _("systemd does not take the timer's units"), evidence=done.stderr.strip()
         )
 
 
@@ -262,10 +271,10 @@ def _systemctl(*words: str) -> str:
             ["systemctl", *words], capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnreachableError("systemctl gave no answer", evidence=str(error)) from error
+        raise UnreachableError(_("systemctl gave no answer"), evidence=str(error)) from error
     if done.returncode:
         raise UnreachableError(
-            f"systemctl {words[0]} failed",
+            _("systemctl {words} failed", words=words[0]),
             evidence=done.stderr.strip(),
             helps=f"systemctl status {words[-1]}",
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.call import RECORDINGS, CallTraces, mysql_words
 from ucontact_appliance.facts.runner import Completed, Runner
+from ucontact_appliance.language.messages import _, joined, ngettext
 
 
 def remove_call_traces(telephony: Runner, database: Runner, traces: CallTraces, row: bool) -> None:
@@ -58,13 +59,13 @@ class MarkedTraces:
     def words(self) -> str:
         """As one line tells it."""
         counted = (
-            (self.channels, "call"),
-            (self.contacts, "registration"),
-            (self.recordings, "recording"),
-            (self.rows, "call record"),
+            ngettext("{count} call", "{count} calls", self.channels),
+            ngettext("{count} registration", "{count} registrations", self.contacts),
+            ngettext("{count} recording", "{count} recordings", self.recordings),
+            ngettext("{count} call record", "{count} call records", self.rows),
         )
-        named = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in counted if n]
-        return ", ".join(named) or "nothing was left"
+        named = [one for one in counted if one.number]
+        return joined(", ", named) or _("nothing was left")
 
 
 def marked_channels(text: str, mark: str) -> dict[str, str]:
@@ -129,7 +130,7 @@ def _end_calls(telephony: Runner, mark: str) -> dict[str, str]:
         if not up:
             return seen
         if time.monotonic() > end:
-            raise UnreachableError("the doctor's own calls can't be ended", evidence=shown)
+            raise UnreachableError(_("the doctor's own calls can't be ended"), evidence=shown)
         for name in up.keys() - seen.keys():
             _done(telephony.run(["asterisk", "-rx", f"channel request hangup {name}"]))
         seen |= up
@@ -167,4 +168,4 @@ def _or_name(uniqueid: str) -> tuple[str, ...]:
 
 def _done(completed: Completed) -> None:
     if completed.status:
-        raise UnreachableError("the call's traces can't be removed", evidence=completed.evidence)
+        raise UnreachableError(_("the call's traces can't be removed"), evidence=completed.evidence)

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.pki.state import load_key
 from ucontact_appliance.site.files import write_atomic, write_private
 
@@ -77,4 +78,4 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
+        raise UnreachableError(_("{path} can't be read", path=path), evidence=str(error)) from error

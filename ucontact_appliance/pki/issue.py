@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _, concatenated, joined
 from ucontact_appliance.pki.builder import (
     alternative_names,
     builder,
@@ -111,7 +112,9 @@ def site_authority(paths: StatePaths) -> SiteAuthority:
     try:
         return SiteAuthority(path, fingerprint(read_file(path)))
     except ValueError as error:
-        raise UnreachableError(f"{path} holds no certificate", evidence=str(error)) from error
+        raise UnreachableError(
+            _("{path} holds no certificate", path=path), evidence=str(error)
+        ) from error
 
 
 def ensure_pki(
@@ -193,7 +196,7 @@ def _customers_files(site: Site, now: datetime) -> dict[str, bytes]:
     """The customer's chain, key and root as they are laid down, after they were judged."""
     wanted = site.certificate
     if not wanted.chain or not wanted.key:  # the model has refused this already
-        raise UsageError("certificate.source is 'files', but 'chain' or 'key' is missing")
+        raise UsageError(_("certificate.source is 'files', but 'chain' or 'key' is missing"))
     chain, key = read_file(wanted.chain), read_file(wanted.key)
     roots_file = wanted.ca or (_SYSTEM_ROOTS if _SYSTEM_ROOTS.exists() else None)
     roots = read_file(roots_file) if roots_file else None
@@ -201,8 +204,11 @@ def _customers_files(site: Site, now: datetime) -> dict[str, bytes]:
     if problems:
         files = {"chain": wanted.chain, "key": wanted.key, "ca": roots_file}
         raise UsageError(
-            "the certificate that site.yml names can't be used; nothing was changed",
-            evidence="\n".join(f"{files[problem.file]}: {problem}" for problem in problems),
+            _("the certificate that site.yml names can't be used; nothing was changed"),
+            evidence=joined(
+                "\n",
+                (concatenated((f"{files[problem.file]}: ", problem.words)) for problem in problems),
+            ),
             helps=f"openssl crl2pkcs7 -nocrl -certfile {wanted.chain} | openssl pkcs7 -print_certs",
         )
     certificates = x509.load_pem_x509_certificates(chain)
@@ -275,10 +281,14 @@ def _ensure_portal(job: _Job, authority: _Authority) -> None:
         key = job.folder.key("hpkp-backup.key")
         if key is None and job.folder.read("hpkp-backup.pub.pem"):
             raise UsageError(
-                "the portal has no key, and the backup key is kept elsewhere",
-                evidence=f"{job.folder.path / 'portal.key'} is missing",
-                helps=f"put hpkp-backup.key back into {job.folder.path}, or, if it is lost, "
-                f"delete {job.folder.path / 'hpkp-backup.pub.pem'}; then install again",
+                _("the portal has no key, and the backup key is kept elsewhere"),
+                evidence=_("{path} is missing", path=job.folder.path / "portal.key"),
+                helps=_(
+                    "put hpkp-backup.key back into {path}, or, if it is lost, delete {path2}; "
+                    "then install again",
+                    path=job.folder.path,
+                    path2=job.folder.path / "hpkp-backup.pub.pem",
+                ),
             )
         key = key or new_key()
     names = _unique([job.site.fqdn, *front, *_public(job.site)])

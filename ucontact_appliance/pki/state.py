@@ -19,24 +19,25 @@ from cryptography.hazmat.primitives.asymmetric.types import (
 
 from ucontact_appliance.damage import NEW_CA, Damage
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.language.messages import _, concatenated, what_of, with_note
 from ucontact_appliance.planning.certificates import public_der, spki_pin, weak_key
 from ucontact_appliance.planning.ownership import SiteMark, mark_of
 from ucontact_appliance.site.model import CertificateSource, Site
 
 _CA = ("ca.key", "ca.pem")
 _BACKUP = ("hpkp-backup.key", "hpkp-backup.pub.pem")
-_TRUST = "every agent's PC must then be given the new CA"
+_TRUST = _("every agent's PC must then be given the new CA")
 
 
 def load_key(data: bytes) -> CertificateIssuerPrivateKeyTypes:
     """The private key in PEM. Raises ValueError, with the reason, when it can't be used."""
     if not data.strip():
-        raise ValueError("the file is empty")
+        raise ValueError(_("the file is empty"))
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's own message could quote the file.
-        raise ValueError("it holds no unencrypted private key in PEM") from None
+        raise ValueError(_("it holds no unencrypted private key in PEM")) from None
     weak = weak_key(key.public_key())
     if weak:
         raise ValueError(weak)
@@ -65,7 +66,7 @@ def ca_mark(site: Site, pki: Path) -> SiteMark | None:
         return mark_of(certificate.public_bytes(serialization.Encoding.PEM))
     if key is None or isinstance(key, str):
         return None
-    return SiteMark(site.site, _pin_of(key.public_key()), "not issued yet")
+    return SiteMark(site.site, _pin_of(key.public_key()), _("not issued yet"))
 
 
 class _State:
@@ -83,7 +84,9 @@ class _State:
             return None
         except OSError as error:
             raise UnreachableError(
-                f"{path} can't be read", evidence=str(error), helps="run the command as root"
+                _("{path} can't be read", path=path),
+                evidence=str(error),
+                helps=_("run the command as root"),
             ) from error
 
     def has(self, name: str) -> bool:
@@ -96,7 +99,7 @@ class _State:
         try:
             return None if data is None else load_key(data)
         except ValueError as error:
-            return str(error)
+            return what_of(error)
 
     def certificate(self, name: str) -> x509.Certificate | None:
         """The first certificate in the file; None when there is none."""
@@ -114,34 +117,47 @@ def _authority(state: _State, site: Site) -> Iterator[Damage]:
     key, folder = state.key("ca.key"), state.folder
     path = folder / "ca.key"
     certificate = state.certificate("ca.pem")
-    ways = f"restore {path} from your backup; without one: {NEW_CA}   ({_TRUST})"
+    ways = with_note(
+        _("restore {path} from your backup; without one: {command}", path=path, command=NEW_CA),
+        _TRUST,
+    )
     if isinstance(key, str):
         yield Damage(
-            "the key of the site's CA is damaged", f"{path}: {key}", ways, state.paths(*_CA)
+            _("the key of the site's CA is damaged"),
+            concatenated((f"{path}: ", key)),
+            ways,
+            state.paths(*_CA),
         )
     elif key is None:
         signed = state.paths("ca.pem", *(f"internal-{host.name}.pem" for host in site.hosts))
         if signed:
             yield Damage(
-                "the key of the site's CA is missing",
-                f"there is {signed[0]}, and no {path}",
+                _("the key of the site's CA is missing"),
+                _("there is {signed}, and no {path}", signed=signed[0], path=path),
                 ways,
                 state.paths(*_CA),
             )
     elif state.has("ca.pem") and certificate is None:
         yield Damage(
-            "the certificate of the site's CA is damaged",
-            f"{folder / 'ca.pem'} holds no certificate in PEM",
-            f"restore {folder / 'ca.pem'} from your backup; without one: "
-            f"mv {folder / 'ca.pem'} {folder / 'ca.pem'}.damaged   (the next install issues it "
-            "again, with the same key)",
+            _("the certificate of the site's CA is damaged"),
+            _("{folder} holds no certificate in PEM", folder=folder / "ca.pem"),
+            with_note(
+                _(
+                    "restore {folder} from your backup; without one: mv {folder} {folder}.damaged",
+                    folder=folder / "ca.pem",
+                ),
+                _("the next install issues it again, with the same key"),
+            ),
             state.paths("ca.pem"),
         )
     elif certificate is not None and not _is_of(certificate.public_key(), key):
         yield Damage(
-            "the key and the certificate of the site's CA do not belong together",
-            f"{path} is not the key of {folder / 'ca.pem'}",
-            f"restore both from the same backup; without one: {NEW_CA}   ({_TRUST})",
+            _("the key and the certificate of the site's CA do not belong together"),
+            _("{path} is not the key of {folder}", path=path, folder=folder / "ca.pem"),
+            with_note(
+                _("restore both from the same backup; without one: {new_ca}", new_ca=NEW_CA),
+                _TRUST,
+            ),
             state.paths(*_CA),
         )
     elif certificate is None:
@@ -149,8 +165,12 @@ def _authority(state: _State, site: Site) -> Iterator[Damage]:
             issued = state.certificate(f"internal-{host.name}.pem")
             if issued is not None and not _issued_by(issued, key):
                 yield Damage(
-                    "the key of the site's CA is another one than before",
-                    f"{path} did not sign {folder / f'internal-{host.name}.pem'}",
+                    _("the key of the site's CA is another one than before"),
+                    _(
+                        "{path} did not sign {folder}",
+                        path=path,
+                        folder=folder / f"internal-{host.name}.pem",
+                    ),
                     ways,
                     state.paths(*_CA),
                 )
@@ -162,19 +182,35 @@ def _portal(state: _State) -> Iterator[Damage]:
     key = state.key("portal.key")
     if isinstance(key, str):
         yield Damage(
-            "the portal's key is damaged",
-            f"{path}: {key}",
-            f"restore {path} from your backup; without one: mv {path} {path}.damaged   (the next "
-            "install serves the backup key, which browsers have pinned)",
+            _("the portal's key is damaged"),
+            concatenated((f"{path}: ", key)),
+            with_note(
+                _(
+                    "restore {path} from your backup; without one: mv {path} {path}.damaged",
+                    path=path,
+                ),
+                _("the next install serves the backup key, which browsers have pinned"),
+            ),
             (path,),
         )
     elif key is None and state.has("portal.pem") and not state.paths(*_BACKUP):
         portal = state.folder / "portal.pem"
         yield Damage(
-            "the portal's key is missing, and so is the backup key",
-            f"there is {portal}, and neither {path} nor {state.folder / _BACKUP[0]}",
-            f"restore {path} from your backup; without one: mv {portal} {portal}.old   (the next "
-            "install issues a certificate with a new key)",
+            _("the portal's key is missing, and so is the backup key"),
+            _(
+                "there is {portal}, and neither {path} nor {folder}",
+                portal=portal,
+                path=path,
+                folder=state.folder / _BACKUP[0],
+            ),
+            with_note(
+                _(
+                    "restore {path} from your backup; without one: mv {portal} {portal}.old",
+                    path=path,
+                    portal=portal,
+                ),
+                _("the next install issues a certificate with a new key"),
+            ),
             (portal,),
         )
 
@@ -185,18 +221,31 @@ def _internal(state: _State, name: str) -> Iterator[Damage]:
     away = f"mv {issued} {issued}.old"
     if isinstance(key, str):
         yield Damage(
-            "the key of a server's internal certificate is damaged",
-            f"{path}: {key}",
-            f"restore {path} from your backup; without one: mv {path} {path}.damaged; {away}   "
-            "(the next install issues a new one, which only the site's servers use)",
+            _("the key of a server's internal certificate is damaged"),
+            concatenated((f"{path}: ", key)),
+            with_note(
+                _(
+                    "restore {path} from your backup; without one: mv {path} {path}.damaged; "
+                    "{command}",
+                    path=path,
+                    command=away,
+                ),
+                _("the next install issues a new one, which only the site's servers use"),
+            ),
             state.paths(path.name, issued.name),
         )
     elif key is None and state.has(issued.name):
         yield Damage(
-            "the key of a server's internal certificate is missing",
-            f"there is {issued}, and no {path}",
-            f"restore {path} from your backup; without one: {away}   "
-            "(the next install issues a new one, which only the site's servers use)",
+            _("the key of a server's internal certificate is missing"),
+            _("there is {issued}, and no {path}", issued=issued, path=path),
+            with_note(
+                _(
+                    "restore {path} from your backup; without one: {command}",
+                    path=path,
+                    command=away,
+                ),
+                _("the next install issues a new one, which only the site's servers use"),
+            ),
             (issued,),
         )
 
@@ -206,31 +255,54 @@ def _backup(state: _State) -> Iterator[Damage]:
     private, public = (state.folder / name for name in _BACKUP)
     key, pinned = state.key(private.name), state.read(public.name)
     pins = state.folder / "pins.json"
-    anew = (
-        "   (the next install makes a new one; browsers that pinned the old one learn the new "
-        "one while the portal's key stays)"
+    anew = _(
+        "the next install makes a new one; browsers that pinned the old one learn the new one "
+        "while the portal's key stays"
     )
     if isinstance(key, str):
         yield Damage(
-            "the HPKP backup key is damaged",
-            f"{private}: {key}",
-            f"restore {private} from your backup, or take it away where {public} is good: "
-            f"mv {private} {private}.damaged",
+            _("the HPKP backup key is damaged"),
+            concatenated((f"{private}: ", key)),
+            _(
+                "restore {private} from your backup, or take it away where {public} is "
+                "good: mv {private} {private}.damaged",
+                private=private,
+                public=public,
+            ),
             (private,),
         )
     elif pinned is not None and _pin(pinned) is None:
         yield Damage(
-            "the public half of the HPKP backup key is damaged",
-            f"{public} holds no public key in PEM",
-            f"restore {public} from your backup; where {private} is there: "
-            f"mv {public} {public}.damaged   (the next install writes it again)",
+            _("the public half of the HPKP backup key is damaged"),
+            _("{public} holds no public key in PEM", public=public),
+            with_note(
+                _(
+                    "restore {public} from your backup; where {private} is there: mv {public} "
+                    "{public}.damaged",
+                    public=public,
+                    private=private,
+                ),
+                _("the next install writes it again"),
+            ),
             (public,),
         )
     elif key is None and pinned is None and pins.exists():
         yield Damage(
-            "the HPKP backup key is lost",
-            f"{pins} names it, and neither {private} nor {public} is there",
-            f"restore {private} from your backup; without one: mv {pins} {pins}.old{anew}",
+            _("the HPKP backup key is lost"),
+            _(
+                "{pins} names it, and neither {private} nor {public} is there",
+                pins=pins,
+                private=private,
+                public=public,
+            ),
+            with_note(
+                _(
+                    "restore {path} from your backup; without one: mv {pins} {pins}.old",
+                    path=private,
+                    pins=pins,
+                ),
+                anew,
+            ),
             (pins,),
         )
     elif key is not None and pinned is not None and not _is_of_pem(pinned, key):
@@ -238,10 +310,16 @@ def _backup(state: _State) -> Iterator[Damage]:
         served = state.certificate("portal.pem")
         if served is None or _pin(pinned) != _pin_of(served.public_key()):
             yield Damage(
-                "the HPKP backup key and its public half do not belong together",
-                f"{private} is not the key of {public}",
-                "restore both from the same backup; where the private one is the right one: "
-                f"mv {public} {public}.damaged   (the next install writes it again)",
+                _("the HPKP backup key and its public half do not belong together"),
+                _("{private} is not the key of {public}", private=private, public=public),
+                with_note(
+                    _(
+                        "restore both from the same backup; where the private one is the right "
+                        "one: mv {public} {public}.damaged",
+                        public=public,
+                    ),
+                    _("the next install writes it again"),
+                ),
                 (private, public),
             )
 

@@ -9,7 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import Message, _, concatenated
 from ucontact_appliance.planning.certificates import names_of
 
 _BEGIN = b"-----BEGIN "
@@ -31,7 +31,12 @@ class Problem:
     file: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.remedy}."
+        return str(self.words)
+
+    @property
+    def words(self) -> Message:
+        """All of it as one text."""
+        return concatenated((self.where, ": ", self.what, ". ", self.remedy, "."))
 
 
 def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | None, list[Problem]]:

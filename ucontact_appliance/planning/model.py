@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, SkipValidation
+from pydantic import BaseModel, ConfigDict
 
-# A text for people. Validated, a message would become a plain text, which nobody can translate.
-Text = Annotated[str, SkipValidation]
+from ucontact_appliance.language.fields import Text
 
 
 class Size(str, Enum):

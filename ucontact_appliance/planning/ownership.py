@@ -14,6 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.planning.certificates import spki_pin
 from ucontact_appliance.printable import printable
 
@@ -32,10 +33,16 @@ class SiteMark:
     pin: str = ""
     fingerprint: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> Message:
+        """The mark as a person names it."""
         if not self.pin:
-            return "a site CA's certificate that can't be read"
-        return f"the CA of the site {self.site or '(unnamed)'}, SHA-256 {self.fingerprint}"
+            return _("a site CA's certificate that can't be read")
+        return _(
+            "the CA of the site {site}, SHA-256 {fingerprint}",
+            site=self.site or _("(unnamed)"),
+            fingerprint=self.fingerprint,
+        )
 
 
 def organisation(site: str) -> str:

@@ -10,10 +10,11 @@ import math
 
 from pydantic import BaseModel, ConfigDict
 
+from ucontact_appliance.language.fields import Text
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
-from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Text
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.reasons import recordings_kept_gb
 from ucontact_appliance.planning.tables import hardware, tuning
 from ucontact_appliance.planning.topology import make_plan
@@ -28,6 +29,11 @@ _BASES = {
 }
 _BYTES_PER_MB = 1024 * 1024
 _BYTES_PER_GB = 1000**3  # disks are sold by the decimal GB
+_KNOWN = {
+    Basis.MEASURED: _("within the measured load"),
+    Basis.EXTRAPOLATED: _("extrapolated from the measured load"),
+    Basis.BEYOND: _("beyond what one Asterisk is known to carry"),
+}
 
 
 class ServerToBuy(BaseModel):

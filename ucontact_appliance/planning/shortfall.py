@@ -12,6 +12,7 @@ from enum import Enum
 
 from pydantic import BaseModel, ConfigDict
 
+from ucontact_appliance.language.fields import Text
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.capacity import Basis, basis, telephony_server
 from ucontact_appliance.planning.demand import (
@@ -20,7 +21,7 @@ from ucontact_appliance.planning.demand import (
     memory_needed_mb,
 )
 from ucontact_appliance.planning.iron import UNSEEN, Iron
-from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Text
+from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.reasons import recorded_mb_a_day
 from ucontact_appliance.planning.tables import hardware, sizes, tuning
 from ucontact_appliance.site.model import Site

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.tables import SizeRow, gsm_frame, sizes
 
 MOST_AGENTS = 10000
@@ -15,7 +16,11 @@ def size_for(agents: int) -> SizeRow:
     """The row of R12 that serves so many agents. Raises UsageError outside 1 to MOST_AGENTS."""
     if not 1 <= agents <= MOST_AGENTS:
         raise UsageError(
-            f"{agents} agents: a site has 1 to {MOST_AGENTS}",
+            _(
+                "{agents} agents: a site has 1 to {most_agents}",
+                agents=agents,
+                most_agents=MOST_AGENTS,
+            ),
             helps="ucontact plan --agents 10",
         )
     return next(row for row in sizes() if row.below is None or agents < row.below)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _, ngettext
 from ucontact_appliance.planning import tuning
 from ucontact_appliance.planning.iron import UNSEEN, Iron
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Size, Tuning
@@ -19,10 +20,18 @@ def make_plan(site: Site, iron: Mapping[str, Iron]) -> Plan:
     groups = _groups(row.size, row.groups, site.database_on)
     if len(site.hosts) != len(groups):
         raise UsageError(
-            f"{site.agents} agents make a {row.size.value} site: it takes {len(groups)} "
-            f"server{'s' if len(groups) > 1 else ''}, and site.yml names {len(site.hosts)}",
+            ngettext(
+                "{agents} agents make a {size} site: it takes {count} server, and site.yml "
+                "names {named}",
+                "{agents} agents make a {size} site: it takes {count} servers, and site.yml "
+                "names {named}",
+                len(groups),
+                agents=site.agents,
+                size=row.size.value,
+                named=len(site.hosts),
+            ),
             evidence="; ".join(" + ".join(role.value for role in group) for group in groups),
-            helps="give 'hosts' as many entries, in that order, or change 'agents'",
+            helps=_("give 'hosts' as many entries, in that order, or change 'agents'"),
         )
     hosts = tuple(
         PlannedHost(name=host.name, address=host.address, roles=group)

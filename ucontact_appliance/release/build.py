@@ -14,7 +14,7 @@ from typing import Protocol
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.lab import machines
 from ucontact_appliance.lab.records import Spec
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.release.evaluation import (
     HEALTH,
     MODULES,
@@ -144,16 +144,19 @@ def _run(machine: BuildMachine, argv: Sequence[str], environment: Mapping[str, s
         done = machine.ssh([shlex.join(words)], timeout=_MOST_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise PhaseFailedError(
-            f"a step of the build was not through after {_MOST_SECONDS} s",
+            _(
+                "a step of the build was not through after {most_seconds} s",
+                most_seconds=_MOST_SECONDS,
+            ),
             evidence=f"$ {shlex.join(argv)}",
-            helps="ucontact release build-evaluation   (tries again)",
+            helps=with_note("ucontact release build-evaluation", _("tries again")),
         ) from error
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()
         raise PhaseFailedError(
-            "the evaluation release can't be built",
+            _("the evaluation release can't be built"),
             evidence="\n".join([f"$ {shlex.join(argv)}", *lines[-_TAIL_LINES:]]),
-            helps="ucontact release build-evaluation   (tries again)",
+            helps=with_note("ucontact release build-evaluation", _("tries again")),
         )
 
 
@@ -164,5 +167,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
         if path.is_file() and not path.is_symlink()
     }
     if not found:
-        raise PhaseFailedError("the build left nothing", evidence=f"{folder.name} is empty")
+        raise PhaseFailedError(
+            _("the build left nothing"), evidence=_("{name} is empty", name=folder.name)
+        )
     return found

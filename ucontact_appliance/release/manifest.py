@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _, concatenated, what_of, with_note
 
 MANIFEST = "manifest.json"
 TOP_FOLDERS = ("web", "server", "reports")  # R22
@@ -34,11 +35,13 @@ def _safe_path(path: str) -> str:
     """A relative path under web/, server/ or reports/ that can't lead anywhere else."""
     parts = path.split("/")
     if not _PATH.fullmatch(path) or len(path) > 512:
-        raise ValueError(f"{path!r} is no plain relative path")
+        raise ValueError(_("{path!r} is no plain relative path", path=path))
     if any(part in ("", ".", "..") or len(part) > 200 for part in parts):
-        raise ValueError(f"{path!r} leads out of the release")
+        raise ValueError(_("{path!r} leads out of the release", path=path))
     if parts[0] not in TOP_FOLDERS or len(parts) < 2:
-        raise ValueError(f"{path!r} is not under {', '.join(TOP_FOLDERS)}")
+        raise ValueError(
+            _("{path!r} is not under {top_folders}", path=path, top_folders=", ".join(TOP_FOLDERS))
+        )
     return path
 
 
@@ -78,13 +81,19 @@ class Manifest(_Frozen):
     @model_validator(mode="after")
     def _fits_on_a_disk(self) -> Manifest:
         if self.version.endswith((".partial", ".replaced")):
-            raise ValueError("a version must not end in .partial or .replaced")
+            raise ValueError(_("a version must not end in .partial or .replaced"))
         if self.total_bytes > MAX_TOTAL_BYTES:
-            raise ValueError(f"the files are {self.total_bytes} bytes, {MAX_TOTAL_BYTES} at most")
+            raise ValueError(
+                _(
+                    "the files are {total_bytes} bytes, {max_total_bytes} at most",
+                    total_bytes=self.total_bytes,
+                    max_total_bytes=MAX_TOTAL_BYTES,
+                )
+            )
         folders = {str(parent) for path in self.files for parent in PurePosixPath(path).parents}
         both = sorted(folders & self.files.keys())
         if both:
-            raise ValueError(f"{both[0]!r} is a file and a folder at once")
+            raise ValueError(_("{both!r} is a file and a folder at once", both=both[0]))
         return self
 
     @property
@@ -114,7 +123,7 @@ def _canonical(value: Mapping[str, Any]) -> bytes:
 def parse_manifest(text: bytes, source: str) -> Manifest:
     """The manifest in `text`; `source` names it in errors. Raises UsageError."""
     if len(text) > MAX_MANIFEST_BYTES:
-        raise _refused(source, f"it is larger than {MAX_MANIFEST_BYTES} bytes")
+        raise _refused(source, _("it is larger than {count} bytes", count=MAX_MANIFEST_BYTES))
     try:
         document = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
         return Manifest.model_validate(document)
@@ -123,22 +132,22 @@ def parse_manifest(text: bytes, source: str) -> Manifest:
         where = ".".join(str(part) for part in first["loc"])
         raise _refused(source, f"{where}: {first['msg']}".lstrip(": ")) from error
     except (ValueError, RecursionError) as error:
-        raise _refused(source, str(error) or "not JSON") from error
+        raise _refused(source, what_of(error) or _("not JSON")) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """JSON lets a key stand twice, and readers differ in which one they believe."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError(_("a key stands there twice"))
     return found
 
 
 def _refused(source: str, why: str) -> UsageError:
     return UsageError(
-        "the release's manifest can't be used",
-        evidence=f"{source}: {why}",
-        helps="ask the publisher for the release again   (nothing was changed)",
+        _("the release's manifest can't be used"),
+        evidence=concatenated((f"{source}: ", why)),
+        helps=with_note(_("ask the publisher for the release again"), _("nothing was changed")),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import refused
 from ucontact_appliance.release.manifest import Manifest, parse_manifest
 from ucontact_appliance.site.files import write_private
@@ -28,4 +29,4 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return parse_manifest(path.read_bytes(), str(path))
     except OSError as error:
-        raise refused(f"{path} can't be read", error, path) from error
+        raise refused(_("{path} can't be read", path=path), error, path) from error

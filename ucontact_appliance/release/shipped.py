@@ -14,6 +14,7 @@ from typing import cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ucontact_appliance.errors import ApplianceError, UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.release.manifest import MANIFEST, Manifest, parse_manifest, sign
 from ucontact_appliance.release.pack import write_archive
 from ucontact_appliance.resources import ROOT
@@ -47,7 +48,7 @@ def shipped_manifest() -> Manifest | None:
 def damaged(evidence: str) -> UsageError:
     """The error for a carried release that is not as the wheel brought it."""
     return UsageError(
-        "the evaluation release in this installation of ucontact is damaged",
+        _("the evaluation release in this installation of ucontact is damaged"),
         evidence=evidence,
         helps="python3 -m pip install --force-reinstall ucontact_appliance-*.whl",
     )

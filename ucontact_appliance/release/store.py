@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
-from ucontact_appliance.language.messages import _
+from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.os_errors import refused
 from ucontact_appliance.release.evaluation import NAME as EVALUATION
 from ucontact_appliance.release.evaluation import sources_hash, version_of
@@ -128,9 +128,13 @@ def _demand_checkout() -> None:
     """Raises UsageError in an installed wheel: who installs from one builds nothing on the way."""
     if INSTALLED:
         raise UsageError(
-            "this installation of ucontact carries no evaluation release",
-            evidence=f"there is no {SHIPPED}: the wheel was not made by 'make wheel'",
-            helps="make wheel   (in the sources, on another machine; then install that wheel here)",
+            _("this installation of ucontact carries no evaluation release"),
+            evidence=_(
+                "there is no {shipped}: the wheel was not made by 'make wheel'", shipped=SHIPPED
+            ),
+            helps=with_note(
+                "make wheel", _("in the sources, on another machine; then install that wheel here")
+            ),
         )
 
 
@@ -151,9 +155,9 @@ def _source(name: str) -> Path:
     source = Path(name).expanduser()
     if not source.exists():
         raise UnreachableError(
-            "the release can't be found",
-            evidence=f"there is no {source}",
-            helps="name its archive or folder in site.yml as 'release:', or 'evaluation'",
+            _("the release can't be found"),
+            evidence=_("there is no {path}", path=source),
+            helps=_("name its archive or folder in site.yml as 'release:', or 'evaluation'"),
         )
     return source
 
@@ -219,9 +223,7 @@ def _stored(archive: Path) -> Stored:
     try:
         return Stored(archive, read_manifest(manifest_path(archive)))
     except ApplianceError as error:
-        return Stored(
-            archive, None, f"{error.what}: {error.evidence}" if error.evidence else error.what
-        )
+        return Stored(archive, None, joined(": ", filter(None, (error.what, error.evidence))))
 
 
 def _store(source: Path, trust: Trust) -> ReleaseFiles:
@@ -235,7 +237,9 @@ def _store(source: Path, trust: Trust) -> ReleaseFiles:
             else:
                 shutil.copyfile(source, incoming)
         except OSError as error:
-            raise refused(f"the release {source} can't be copied", error, incoming) from error
+            raise refused(
+                _("the release {source} can't be copied", source=source), error, incoming
+            ) from error
         manifest = verify_archive(incoming, trust)
         target = archive_path(manifest.name, manifest.version)
         incoming.replace(target)

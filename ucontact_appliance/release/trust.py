@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ucontact_appliance.ed25519 import private_key
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _, concatenated, with_note
 from ucontact_appliance.release.manifest import Manifest, is_signed_by
 from ucontact_appliance.release.shipped import shipped_manifest
 from ucontact_appliance.site.files import write_private
@@ -46,10 +47,10 @@ class Trust:
 class TrustedBy(Enum):
     """Why a release is trusted; the value says it to a person, behind the release's name."""
 
-    PUBLISHER = "signed by a publisher whose key is in publishers.d"
-    SHIPPED = "the release that this installation of ucontact carries"
-    THIS_MACHINE = "built and signed on this machine"
-    BUILDER = "signed by a builder whose key is in builders.d"
+    PUBLISHER = _("signed by a publisher whose key is in publishers.d")
+    SHIPPED = _("the release that this installation of ucontact carries")
+    THIS_MACHINE = _("built and signed on this machine")
+    BUILDER = _("signed by a builder whose key is in builders.d")
 
 
 def publishers_folder() -> Path:
@@ -94,14 +95,14 @@ def build_key(*, make: bool) -> Ed25519PrivateKey | None:
         write_private(path, pem)
     except OSError as error:
         raise UnreachableError(
-            "the key for evaluation releases can't be read",
+            _("the key for evaluation releases can't be read"),
             evidence=str(error),
-            helps="run the command as root",
+            helps=_("run the command as root"),
         ) from error
     if key is None:
         raise UsageError(
-            "the key for evaluation releases is damaged",
-            evidence=f"{path} holds no Ed25519 key",
+            _("the key for evaluation releases is damaged"),
+            evidence=_("{path} holds no Ed25519 key", path=path),
             helps=f"rm {path}; ucontact release build-evaluation",
         )
     return key
@@ -112,8 +113,8 @@ def build_key_pem() -> bytes:
     key = build_key(make=False)
     if key is None:
         raise UsageError(
-            "this machine has built no evaluation release, and has no key for it",
-            evidence=f"there is no {build_key_path()}",
+            _("this machine has built no evaluation release, and has no key for it"),
+            evidence=_("there is no {path}", path=build_key_path()),
             helps="ucontact release build-evaluation",
         )
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -128,14 +129,14 @@ def _public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(path.read_bytes())
     except OSError as error:
-        raise UnreachableError(f"{path} can't be read", evidence=str(error)) from error
+        raise UnreachableError(_("{path} can't be read", path=path), evidence=str(error)) from error
     except ValueError:
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(
-            "the key of a publisher or builder can't be used",
-            evidence=f"{path} holds no Ed25519 public key in PEM",
-            helps=f"put the right key there, or: rm {path}",
+            _("the key of a publisher or builder can't be used"),
+            evidence=_("{path} holds no Ed25519 public key in PEM", path=path),
+            helps=_("put the right key there, or: rm {path}", path=path),
         )
     return key
 
@@ -160,30 +161,45 @@ def demand_trust(manifest: Manifest, trust: Trust, source: str) -> None:
     if trusted_by(manifest, trust) is not None:
         return
     if manifest.signature is None:
-        why = "it carries no signature"
+        why = _("it carries no signature")
     else:
         known = len(trust.publishers)
-        why = (
-            f"its signature names the key {manifest.signature.key[:16]}… and is not by one of the "
-            f"{known} publisher key(s) in {publishers_folder()}"
+        why = _(
+            "its signature names the key {key}… and is not by one of the {count} publisher "
+            "key(s) in {folder}",
+            key=manifest.signature.key[:16],
+            count=known,
+            folder=publishers_folder(),
         )
     if not manifest.evaluation:
         raise UsageError(
-            "the release is not signed by a publisher that this machine knows",
-            evidence=f"{source}: {why}",
-            helps=f"put the publisher's public key (PEM) into {publishers_folder()}/",
+            _("the release is not signed by a publisher that this machine knows"),
+            evidence=concatenated((f"{source}: ", why)),
+            helps=_(
+                "put the publisher's public key (PEM) into {folder}/",
+                folder=publishers_folder(),
+            ),
         )
     if manifest.signature is None:
         raise UsageError(
-            "this evaluation release is not the one that this installation of ucontact carries",
-            evidence=f"{source}: {why}",
-            helps="write 'release: evaluation' into site.yml",
+            _("this evaluation release is not the one that this installation of ucontact carries"),
+            evidence=concatenated((f"{source}: ", why)),
+            helps=_("write 'release: evaluation' into site.yml"),
         )
     raise UsageError(
-        "this evaluation release is signed by a key that this machine does not trust",
-        evidence=f"{source}: {why}, nor of the {len(trust.builders)} in {builders_folder()}",
-        helps=(
-            "ucontact release key --out builder.pem   (on the machine that built it; then put "
-            f"builder.pem into {builders_folder()}/ here)"
+        _("this evaluation release is signed by a key that this machine does not trust"),
+        evidence=_(
+            "{source}: {why}, nor of the {count} in {folder}",
+            source=source,
+            why=why,
+            count=len(trust.builders),
+            folder=builders_folder(),
+        ),
+        helps=with_note(
+            "ucontact release key --out builder.pem",
+            _(
+                "on the machine that built it; then put builder.pem into {folder}/ here",
+                folder=builders_folder(),
+            ),
         ),
     )

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _, concatenated, with_note
 from ucontact_appliance.release.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -48,7 +49,7 @@ class _BoundedReader:
         data = self._stream.read(left if size < 0 else min(size, left))
         self._seen += len(data)
         if self._seen > self.limit:
-            raise _refused(self._source, "unpacked, it is larger than its manifest says")
+            raise _refused(self._source, _("unpacked, it is larger than its manifest says"))
         return data
 
 
@@ -59,7 +60,9 @@ def verify_archive(path: Path, trust: Trust) -> Manifest:
         with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as stream:
             return _verify_stream(_BoundedReader(stream, source, MAX_MANIFEST_BYTES), source, trust)
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
-        raise _refused(source, f"no intact .tar.gz archive ({error})") from error
+        raise _refused(
+            source, _("no intact .tar.gz archive ({error})", error=str(error))
+        ) from error
     except OSError as error:
         raise _unreadable(source, error) from error
 
@@ -69,7 +72,7 @@ def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifes
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         first = archive.next()
         if first is None or first.name != MANIFEST or not _is_plain(first):
-            raise _refused(source, f"its first member is not {MANIFEST}")
+            raise _refused(source, _("its first member is not {name}", name=MANIFEST))
         manifest = parse_manifest(_content(archive, first).read(), source)
         demand_trust(manifest, trust, source)
         demand_tree(manifest, source)
@@ -83,19 +86,21 @@ def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifes
             if member.isdir() and member.name in folders:
                 continue
             if not _is_plain(member):
-                raise _refused(source, f"{member.name!r} is a link or a device, not a file")
+                raise _refused(
+                    source, _("{name!r} is a link or a device, not a file", name=member.name)
+                )
             if member.name in seen:
-                raise _refused(source, f"{member.name!r} stands there twice")
+                raise _refused(source, _("{name!r} stands there twice", name=member.name))
             entry = manifest.files.get(member.name)
             if entry is None:
-                raise _refused(source, f"{member.name!r} is not in the manifest")
+                raise _refused(source, _("{name!r} is not in the manifest", name=member.name))
             if member.size != entry.size:
                 raise _changed(source, member.name)
             seen.add(member.name)
             _demand_content(source, member.name, entry, _content(archive, member))
     while rest := reader.read(_CHUNK):
         if rest.strip(b"\0"):
-            raise _refused(source, "there is something behind its end")
+            raise _refused(source, _("there is something behind its end"))
     _demand_all(source, manifest, seen)
     return manifest
 
@@ -123,7 +128,9 @@ def verify_folder(path: Path, trust: Trust) -> Manifest:
         for name, is_folder in _walk(path, source):
             if is_folder:
                 if name not in folders:
-                    raise _refused(source, f"the folder {name!r} is not in the manifest")
+                    raise _refused(
+                        source, _("the folder {name!r} is not in the manifest", name=name)
+                    )
             elif name != MANIFEST:
                 _demand_file(path, source, name, manifest)
                 seen.add(name)
@@ -136,7 +143,7 @@ def verify_folder(path: Path, trust: Trust) -> Manifest:
 def _demand_file(path: Path, source: str, name: str, manifest: Manifest) -> None:
     entry = manifest.files.get(name)
     if entry is None:
-        raise _refused(source, f"{name!r} is not in the manifest")
+        raise _refused(source, _("{name!r} is not in the manifest", name=name))
     # A file that becomes a link between the look and the reading is not followed.
     with os.fdopen(os.open(path / name, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
         if os.fstat(stream.fileno()).st_size != entry.size:
@@ -156,7 +163,7 @@ def _walk(path: Path, source: str) -> Iterable[tuple[str, bool]]:
             mode = full.lstat().st_mode
             name = full.relative_to(path).as_posix()
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise _refused(source, f"{name!r} is a link or a device, not a file")
+                raise _refused(source, _("{name!r} is a link or a device, not a file", name=name))
             yield name, stat.S_ISDIR(mode)
 
 
@@ -177,7 +184,12 @@ def demand_tree(manifest: Manifest, source: str) -> None:
         )
         if missing:
             raise _refused(
-                source, f"it has no {path}, which every release has ({row['requirement']})"
+                source,
+                _(
+                    "it has no {path}, which every release has ({requirement})",
+                    path=path,
+                    requirement=row["requirement"],
+                ),
             )
 
 
@@ -192,25 +204,27 @@ def _demand_content(source: str, name: str, entry: FileEntry, stream: IO[bytes])
 def _demand_all(source: str, manifest: Manifest, seen: set[str]) -> None:
     missing = sorted(manifest.files.keys() - seen)
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise _refused(source, f"{missing[0]!r}{more} is missing")
+        name, more = missing[0], len(missing) - 1
+        if more:
+            raise _refused(source, _("{name!r} and {count} more is missing", name=name, count=more))
+        raise _refused(source, _("{name!r} is missing", name=name))
 
 
 def _changed(source: str, name: str) -> UsageError:
-    return _refused(source, f"{name!r} is not what was signed")
+    return _refused(source, _("{name!r} is not what was signed", name=name))
 
 
 def _refused(source: str, why: str) -> UsageError:
     return UsageError(
-        "the release is not what its publisher signed",
-        evidence=f"{source}: {why}",
-        helps="ask the publisher for the release again   (nothing was changed)",
+        _("the release is not what its publisher signed"),
+        evidence=concatenated((f"{source}: ", why)),
+        helps=with_note(_("ask the publisher for the release again"), _("nothing was changed")),
     )
 
 
 def _unreadable(source: str, error: OSError) -> UnreachableError:
     return UnreachableError(
-        "the release can't be read",
+        _("the release can't be read"),
         evidence=f"{source}: {error.strerror or error}",
-        helps="name the archive or the folder of the release in site.yml, as 'release:'",
+        helps=_("name the archive or the folder of the release in site.yml, as 'release:'"),
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.resources import load_data
 
 _CHUNK = 1 << 20
@@ -123,15 +124,15 @@ def demand_regular(folder: ReportFolder, names: tuple[str, ...]) -> None:
         if name in refused:
             where = folder.path / name
             raise UsageError(
-                f"{where} is refused: {refused[name]}",
-                evidence="a report's folder holds regular files only",
+                _("{where} is refused: {refused}", where=where, refused=refused[name]),
+                evidence=_("a report's folder holds regular files only"),
                 helps=f"ls -la {folder.path}",
             )
 
 
 def _no_folder(error: OSError) -> UnreachableError:
     return UnreachableError(
-        "that is no report's folder", evidence=str(error), helps="ucontact report --out DIR"
+        _("that is no report's folder"), evidence=str(error), helps="ucontact report --out DIR"
     )
 
 
@@ -142,19 +143,28 @@ def _listing(descriptor: int, bounds: Limits) -> Listing:
     total = 0
     for count, (name, found) in enumerate(_walk(descriptor, "")):
         if count >= bounds.entries:
-            refused[""] = f"more than {bounds.entries} files and folders: the others were not read"
+            refused[""] = _(
+                "more than {count} files and folders: the others were not read",
+                count=bounds.entries,
+            )
             break
         if stat.S_ISDIR(found.st_mode):
             folders.append(name)
         elif not stat.S_ISREG(found.st_mode):
             refused[name] = _kind(found.st_mode)
         elif found.st_size > bounds.file_bytes:
-            refused[name] = f"{found.st_size} bytes, and at most {bounds.file_bytes} are read"
+            refused[name] = _(
+                "{size} bytes, and at most {most} are read",
+                size=found.st_size,
+                most=bounds.file_bytes,
+            )
         elif "/" not in name:
             total += found.st_size
             files.add(name)
     if total > bounds.bytes:
-        refused[""] = f"{total} bytes in all, and at most {bounds.bytes} are read"
+        refused[""] = _(
+            "{size} bytes in all, and at most {most} are read", size=total, most=bounds.bytes
+        )
         files.clear()
     return Listing(frozenset(files), tuple(sorted(folders)), dict(sorted(refused.items())))
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.document import ReportDocument
 from ucontact_appliance.report.folder import ReportFolder, demand_regular, opened
 from ucontact_appliance.report.write import DOCUMENT, SBOM
@@ -42,9 +43,12 @@ def _document(folder: Path, read: Any) -> ReportDocument:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
         raise UsageError(
-            f"{folder / DOCUMENT} is no report of this appliance, or of an older one",
+            _(
+                "{folder} is no report of this appliance, or of an older one",
+                folder=folder / DOCUMENT,
+            ),
             evidence=f"{where}: {first['msg']}",
-            helps="reports compare from version 2 of their schema on",
+            helps=_("reports compare from version 2 of their schema on"),
         ) from error
 
 
@@ -53,7 +57,7 @@ def _components(folder: Path, bom: Any) -> dict[tuple[str, str], str]:
         return components(bom)
     except (AttributeError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{folder / SBOM} is no bill of materials in CycloneDX",
+            _("{folder} is no bill of materials in CycloneDX", folder=folder / SBOM),
             evidence=f"{type(error).__name__}: {error}",
             helps=f"ucontact report verify {folder}",
         ) from error
@@ -74,6 +78,8 @@ def _json(folder: ReportFolder, name: str) -> Any:
     try:
         return json.loads(folder.read(name))
     except OSError as error:
-        raise UsageError(f"{path} can't be read", evidence=error.strerror or str(error)) from error
+        raise UsageError(
+            _("{path} can't be read", path=path), evidence=error.strerror or str(error)
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is no JSON", evidence=str(error)) from error
+        raise UsageError(_("{path} is no JSON", path=path), evidence=str(error)) from error

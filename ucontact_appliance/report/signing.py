@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ucontact_appliance.ed25519 import private_key
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _, with_note
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ def read_key(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise UnreachableError(
-            "the key can't be read",
+            _("the key can't be read"),
             evidence=str(error),
-            helps="ucontact report key  (on the machine that installed the site)",
+            helps=with_note("ucontact report key", _("on the machine that installed the site")),
         ) from error
     _public(data)
     return data
@@ -95,9 +96,11 @@ def _private(data: bytes) -> Ed25519PrivateKey:
     key = private_key(data)
     if key is None:
         raise UsageError(
-            "the site's key that signs reports is damaged, or no Ed25519 key in PEM",
-            evidence="report.key in the site's folder below /etc/ucontact",
-            helps="restore report.key from your backup   (auditors hold its public half)",
+            _("the site's key that signs reports is damaged, or no Ed25519 key in PEM"),
+            evidence=_("report.key in the site's folder below /etc/ucontact"),
+            helps=with_note(
+                _("restore report.key from your backup"), _("auditors hold its public half")
+            ),
         )
     return key
 
@@ -109,8 +112,8 @@ def _public(data: bytes) -> Ed25519PublicKey:
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(
-            "that is no public key of a site",
-            evidence="expected: an Ed25519 key in PEM, '-----BEGIN PUBLIC KEY-----'",
-            helps="ucontact report key  (on the machine that installed the site)",
+            _("that is no public key of a site"),
+            evidence=_("expected: an Ed25519 key in PEM, '-----BEGIN PUBLIC KEY-----'"),
+            helps=with_note("ucontact report key", _("on the machine that installed the site")),
         )
     return key

@@ -107,13 +107,15 @@ def _manifest(folder: ReportFolder) -> tuple[Manifest, bytes]:
         data = folder.read(MANIFEST)
     except OSError as error:
         raise UnreachableError(
-            "that is no report's folder", evidence=str(error), helps="ucontact report --out DIR"
+            _("that is no report's folder"), evidence=str(error), helps="ucontact report --out DIR"
         ) from error
     try:
         return Manifest.model_validate_json(data), data
     except ValidationError:
         path = folder.path / MANIFEST
-        raise UsageError(f"the manifest {path} is damaged, or of an earlier version") from None
+        raise UsageError(
+            _("the manifest {path} is damaged, or of an earlier version", path=path)
+        ) from None
 
 
 def _seal(folder: ReportFolder, manifest: Manifest, data: bytes, public: bytes | None) -> Seal:

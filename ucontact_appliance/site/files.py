@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import refused, refusing
 
 _PRIVATE_DIR = 0o700
@@ -13,7 +14,7 @@ _PRIVATE_DIR = 0o700
 
 def private_dir(path: Path) -> Path:
     """The folder, made with 0700 where it is missing."""
-    with refusing(f"the folder {path} can't be made", path):
+    with refusing(_("the folder {path} can't be made", path=path), path):
         path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
     return path
 
@@ -38,7 +39,9 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
             os.close(folder)
     except OSError as error:
         raise refused(
-            f"{path} can't be written; what was there is unchanged", _unnamed(error), path
+            _("{path} can't be written; what was there is unchanged", path=path),
+            _unnamed(error),
+            path,
         ) from error
     finally:
         if temporary:

@@ -11,13 +11,22 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import (
+    Message,
+    _,
+    concatenated,
+    joined,
+    ngettext,
+    what_of,
+    with_note,
+)
 from ucontact_appliance.os_errors import refused
 from ucontact_appliance.site.model import EVALUATION, Site, model_in
 from ucontact_appliance.site.waivers import KNOWN_CHECKS, KNOWN_CONTROLS
 
 _MOST_BYTES = 1 << 20
 _DEEPEST = 32  # sections inside one another; a site file has 5
-_HELP = "ucontact init   (writes a good site.yml)"
+_HELP = with_note("ucontact init", _("writes a good site.yml"))
 
 
 def load_site(
@@ -62,32 +71,36 @@ def _home(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:  # there is no such user, or nobody knows the home
         raise UsageError(
-            f"the path {path} can't be found", evidence=str(error), helps="write the whole path"
+            _("the path {path} can't be found", path=path),
+            evidence=str(error),
+            helps=_("write the whole path"),
         ) from None
 
 
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path} is too big for a site file", helps=_HELP)
+            raise UsageError(_("{path} is too big for a site file", path=path), helps=_HELP)
         data = path.read_bytes()
     except FileNotFoundError:
         raise UnreachableError(
-            f"there is no site file {path}", helps=f"ucontact init --site {path}"
+            _("there is no site file {path}", path=path), helps=f"ucontact init --site {path}"
         ) from None
     except OSError as error:
-        raise refused(f"{path} can't be read", error, path) from error
+        raise refused(_("{path} can't be read", path=path), error, path) from error
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UsageError(
-            f"{path} is no text file",
-            evidence=f"line {line}: byte 0x{data[error.start]:02x} is not UTF-8",
+            _("{path} is no text file", path=path),
+            evidence=_(
+                "line {line}: byte 0x{byte:02x} is not UTF-8", line=line, byte=data[error.start]
+            ),
             helps=_HELP,
         ) from error
     if not text.strip():
-        raise UsageError(f"{path} is empty", helps=_HELP)
+        raise UsageError(_("{path} is empty", path=path), helps=_HELP)
     return text
 
 
@@ -106,17 +119,18 @@ def parse_site(
         )
     except ValidationError as error:
         problems = [_explain(problem, root) for problem in error.errors()]
-        count = f"{len(problems)} mistakes" if len(problems) > 1 else "a mistake"
         raise UsageError(
-            f"{name} has {count}",
-            evidence="\n".join(problems),
-            helps=f"mend the line{'s' if len(problems) > 1 else ''} named above in {name}",
+            ngettext(
+                "{name} has a mistake", "{name} has {count} mistakes", len(problems), name=name
+            ),
+            evidence=joined("\n", problems),
+            helps=_mend(name, len(problems)),
         ) from None
     except (yaml.YAMLError, ValueError) as error:  # it composes, but a value can't be made of it
         raise UsageError(
-            f"{name} has a value that can't be read",
+            _("{name} has a value that can't be read", name=name),
             evidence=_yaml_message(error),
-            helps=f"put that value in quotes in {name}",
+            helps=_("put that value in quotes in {name}", name=name),
         ) from None
 
 
@@ -126,23 +140,38 @@ def _compose(text: str, name: str) -> yaml.Node:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise UsageError(
-            f"{name} is no valid YAML",
+            _("{name} is no valid YAML", name=name),
             evidence=_yaml_message(error),
-            helps=f"mend the line named above in {name}",
+            helps=_mend(name),
         ) from None
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(
-            f"{name} holds no keys", evidence="line 1: no 'key: value' lines", helps=_HELP
+            _("{name} holds no keys", name=name),
+            evidence=_("line 1: no 'key: value' lines"),
+            helps=_HELP,
         )
     twice = _repeated_key(root)
     if twice is not None:
         line = twice.start_mark.line + 1
         raise UsageError(
-            f"{name} has a key twice",
-            evidence=f"line {line}: {twice.value}: stands there twice in one section",
-            helps=f"delete one of them in {name}",
+            _("{name} has a key twice", name=name),
+            evidence=_(
+                "line {line}: {key}: stands there twice in one section",
+                line=line,
+                key=twice.value,
+            ),
+            helps=_("delete one of them in {name}", name=name),
         )
     return root
+
+
+def _mend(name: str, lines: int = 1) -> Message:
+    return ngettext(
+        "mend the line named above in {name}",
+        "mend the lines named above in {name}",
+        lines,
+        name=name,
+    )
 
 
 def _refuse_mazes(text: str, name: str) -> None:
@@ -156,22 +185,33 @@ def _refuse_mazes(text: str, name: str) -> None:
             opened.pop()
         elif isinstance(event, yaml.AliasEvent) and event.anchor in opened:
             raise UsageError(
-                f"{name} has a section that contains itself",
-                evidence=f"line {line}: *{event.anchor} stands inside &{event.anchor}",
-                helps=f"mend the line named above in {name}",
+                _("{name} has a section that contains itself", name=name),
+                evidence=_(
+                    "line {line}: *{anchor} stands inside &{anchor}", line=line, anchor=event.anchor
+                ),
+                helps=_mend(name),
             )
         if len(opened) > _DEEPEST:
             raise UsageError(
-                f"{name} is nested deeper than any site file",
-                evidence=f"line {line}: more than {_DEEPEST} sections inside one another",
-                helps=f"mend the line named above in {name}",
+                _("{name} is nested deeper than any site file", name=name),
+                evidence=_(
+                    "line {line}: more than {deepest} sections inside one another",
+                    line=line,
+                    deepest=_DEEPEST,
+                ),
+                helps=_mend(name),
             )
 
 
 def _yaml_message(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+        return _(
+            "line {line}, column {column}: {problem}",
+            line=mark.line + 1,
+            column=mark.column + 1,
+            problem=error.problem,
+        )
     return str(error).splitlines()[0]
 
 
@@ -240,15 +280,31 @@ def _known_keys(where: Sequence[Hashable]) -> list[str]:
 def _explain(problem: Any, root: yaml.Node) -> str:
     where: tuple[Hashable, ...] = (*problem["loc"], *problem.get("ctx", {}).get("at", ()))
     key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in where).lstrip(".")
-    prefix = f"line {_line(root, where)}: {key}" if key else f"line {_line(root, where)}"
+    at = _("line {line}", line=_line(root, where))
+    prefix = concatenated((at, ": ", key)) if key else at
+    return concatenated((prefix, ": ", _mistake(problem, where)))
+
+
+def _mistake(problem: Any, where: tuple[Hashable, ...]) -> str:
     if problem["type"] == "extra_forbidden":
         known = _known_keys(where[:-1])
         near = difflib.get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
-        advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return f"{prefix}: there is no such key; {advice}"
+        if near:
+            return _("there is no such key; did you mean {name!r}?", name=near[0])
+        return _("there is no such key; known here: {names}", names=", ".join(known))
     if problem["type"] == "missing":
-        return f"{prefix}: is missing"
-    message = str(problem["msg"]).removeprefix("Value error, ")
+        return _("is missing")
+    message = _message(problem)
     value = problem.get("input")
-    shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
-    return f"{prefix}: {message}{'' if repr(value) in message else shown}"
+    if not isinstance(value, str | int | float | bool) or repr(value) in message:
+        return message
+    return _("{message} (it is {value!r})", message=message, value=value)
+
+
+def _message(problem: Any) -> str:
+    """What the model says of a value: its own sentence, or pydantic's."""
+    context = problem.get("ctx", {})
+    if isinstance(context.get("error"), Exception):
+        return what_of(context["error"])
+    message: str = context.get("message", problem["msg"])
+    return message

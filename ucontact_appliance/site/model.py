@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.values import (
     LOCAL,
     Account,
@@ -32,6 +32,7 @@ from ucontact_appliance.site.values import (
     User,
     quoted_digits,
     refuse_repeated,
+    refused_at,
 )
 from ucontact_appliance.site.waivers import Attestation, Waiver
 
@@ -85,9 +86,9 @@ class Certificate(SiteModel):
     @model_validator(mode="after")
     def _files_belong_to_files(self) -> Certificate:
         if self.source is CertificateSource.FILES and not (self.chain and self.key):
-            raise ValueError("source 'files' needs both 'chain' and 'key'")
+            raise ValueError(_("source 'files' needs both 'chain' and 'key'"))
         if self.source is CertificateSource.PRIVATE_CA and (self.chain or self.key or self.ca):
-            raise ValueError("'chain', 'key' and 'ca' go with source 'files'")
+            raise ValueError(_("'chain', 'key' and 'ca' go with source 'files'"))
         return self
 
 
@@ -121,7 +122,7 @@ class NetworkSettings(SiteModel):
     @model_validator(mode="after")
     def _nat_needs_an_address(self) -> NetworkSettings:
         if self.profile is NetworkProfile.NAT and not self.public_address:
-            raise ValueError("profile 'nat' needs 'public_address'")
+            raise ValueError(_("profile 'nat' needs 'public_address'"))
         return self
 
 
@@ -201,10 +202,15 @@ class Telephony(SiteModel):
         for index, prefix in enumerate(prefixes):
             if prefix in prefixes[:index]:
                 first = trunks[prefixes.index(prefix)].name
-                raise PydanticCustomError(
+                raise refused_at(
                     "repeated",
-                    "{prefix} is the prefix of the trunk {first} already; give each its own",
-                    {"prefix": repr(prefix), "first": repr(first), "at": (index, "prefix")},
+                    _(
+                        "{prefix!r} is the prefix of the trunk {first!r} already; "
+                        "give each its own",
+                        prefix=prefix,
+                        first=first,
+                    ),
+                    (index, "prefix"),
                 )
         return trunks
 
@@ -272,21 +278,24 @@ class Site(SiteModel):
         names = [host.name for host in self.hosts]
         for index, waiver in enumerate(self.waivers):
             if waiver.host is not None and waiver.host not in names:
-                raise PydanticCustomError(
+                raise refused_at(
                     "no_host",
-                    "there is no server {name}; this site has {names}",
-                    {
-                        "name": repr(waiver.host),
-                        "names": ", ".join(names),
-                        "at": ("waivers", index, "host"),
-                    },
+                    _(
+                        "there is no server {name!r}; this site has {names}",
+                        name=waiver.host,
+                        names=", ".join(names),
+                    ),
+                    ("waivers", index, "host"),
                 )
             same = [(other.check, other.host) for other in self.waivers[:index]]
             if (waiver.check, waiver.host) in same:
-                raise PydanticCustomError(
+                raise refused_at(
                     "repeated",
-                    "{check} is waived already; give it one reason and one day",
-                    {"check": repr(waiver.check), "at": ("waivers", index, "check")},
+                    _(
+                        "{check!r} is waived already; give it one reason and one day",
+                        check=waiver.check,
+                    ),
+                    ("waivers", index, "check"),
                 )
         return self
 

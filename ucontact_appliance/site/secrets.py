@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Site
 
@@ -93,11 +94,13 @@ def load_secrets(path: Path) -> Secrets:
         return Secrets({})
     except PermissionError as error:
         raise UnreachableError(
-            "the site's secrets can't be read", evidence=str(error), helps="run the command as root"
+            _("the site's secrets can't be read"),
+            evidence=str(error),
+            helps=_("run the command as root"),
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UnreachableError(
-            f"the secrets file {path} can't be read", evidence=str(error)
+            _("the secrets file {path} can't be read", path=path), evidence=str(error)
         ) from error
     try:
         values = yaml.safe_load(text)
@@ -107,9 +110,9 @@ def load_secrets(path: Path) -> Secrets:
         isinstance(value, str) and value for value in values.values()
     ):
         raise UsageError(
-            "the secrets file is damaged",
-            evidence=f"{path}: not a YAML mapping of names to texts",
-            helps=f"restore {path} from your backup",
+            _("the secrets file is damaged"),
+            evidence=_("{path}: not a YAML mapping of names to texts", path=path),
+            helps=_("restore {path} from your backup", path=path),
         )
     return Secrets({str(name): value for name, value in values.items()})
 

@@ -6,11 +6,12 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.printable import has_control
 
 LOCAL = "local"
@@ -22,22 +23,24 @@ def _fqdn(value: str) -> str:
     name = value.lower().rstrip(".")
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 253 or not all(_LABEL.fullmatch(part) for part in labels):
-        raise ValueError(f"{value!r} is no full host name, such as contact.example.com")
+        raise ValueError(
+            _("{value!r} is no full host name, such as contact.example.com", value=value)
+        )
     if labels[-1].isdigit():
-        raise ValueError(f"{value!r} is an address; the portal needs a name")
+        raise ValueError(_("{value!r} is an address; the portal needs a name", value=value))
     return name
 
 
 def _name(value: str) -> str:
     if not _LABEL.fullmatch(value):
-        raise ValueError(f"{value!r}: use small letters, digits and '-' only")
+        raise ValueError(_("{value!r}: use small letters, digits and '-' only", value=value))
     return value
 
 
 def _site_name(value: str) -> str:
     """A name that is no folder of the appliance's own state."""
     if value in ("lab", "releases", "publishers"):
-        raise ValueError(f"{value!r} is a name that the appliance keeps for itself")
+        raise ValueError(_("{value!r} is a name that the appliance keeps for itself", value=value))
     return _name(value)
 
 
@@ -47,7 +50,7 @@ def ip_address(value: str) -> str:
     What stands behind the `%` is free text, and means something on one machine only (RFC 4007).
     """
     if "%" in value:
-        raise ValueError(f"{value!r} has a zone; write the address alone")
+        raise ValueError(_("{value!r} has a zone; write the address alone", value=value))
     return str(ipaddress.ip_address(value))
 
 
@@ -55,7 +58,7 @@ def _ip(value: str) -> str:
     try:
         return ip_address(value)
     except ValueError:
-        raise ValueError(f"{value!r} is no IP address") from None
+        raise ValueError(_("{value!r} is no IP address", value=value)) from None
 
 
 def _address(value: str) -> str:
@@ -64,26 +67,32 @@ def _address(value: str) -> str:
     try:
         return ip_address(value)
     except ValueError:
-        raise ValueError(f"{value!r} is neither an IP address nor the word 'local'") from None
+        raise ValueError(
+            _("{value!r} is neither an IP address nor the word 'local'", value=value)
+        ) from None
 
 
 def _network(value: str) -> str:
     try:
         return str(ipaddress.ip_network(value))
     except ValueError as error:
-        raise ValueError(f"{value!r} is no network such as 192.168.10.0/24 ({error})") from None
+        raise ValueError(
+            _("{value!r} is no network such as 192.168.10.0/24 ({error})", value=value, error=error)
+        ) from None
 
 
 def quoted_digits(value: object) -> object:
     """Refuse a bare number: YAML reads 0100 as 64, so digits are safe only in quotes."""
     if isinstance(value, int):
-        raise ValueError(f"write the digits in quotes, such as '6001' (it reads as {value})")
+        raise ValueError(
+            _("write the digits in quotes, such as '6001' (it reads as {value})", value=value)
+        )
     return value
 
 
 def _extension(value: str) -> str:
     if not re.fullmatch(r"[0-9]{2,8}", value):
-        raise ValueError(f"{value!r}: an extension has 2 to 8 digits")
+        raise ValueError(_("{value!r}: an extension has 2 to 8 digits", value=value))
     return value
 
 
@@ -98,7 +107,13 @@ def _host(value: str) -> str:
 def _path(value: Path) -> Path:
     """A path that no command could take for an option."""
     if str(value).startswith("-"):
-        raise ValueError(f"{str(value)!r} begins with '-'; write ./{value} or the whole path")
+        raise ValueError(
+            _(
+                "{value!r} begins with '-'; write ./{path} or the whole path",
+                value=str(value),
+                path=value,
+            )
+        )
     return value
 
 
@@ -111,7 +126,11 @@ def _user(value: str) -> str:
     """An account's name as ssh may be given it: it can't begin with '-'."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", value):
         raise ValueError(
-            f"{value!r} is no account name: letters, digits, '_', '.', '@' and '-', no '-' first"
+            _(
+                "{value!r} is no account name: letters, digits, '_', '.', '@' and '-', no "
+                "'-' first",
+                value=value,
+            )
         )
     return value
 
@@ -135,11 +154,15 @@ def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
     """Refuse a value that stands twice; `at` leads the loader to the second one's line."""
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise PydanticCustomError(
-                "repeated",
-                "{value} stands there twice",
-                {"value": repr(value), "at": (index, key) if key else (index,)},
-            )
+            at = (index, key) if key else (index,)
+            raise refused_at("repeated", _("{value!r} stands there twice", value=value), at)
+
+
+def refused_at(
+    kind: Literal["repeated", "no_host"], message: Message, at: tuple[str | int, ...]
+) -> PydanticCustomError:
+    """A mistake, where the value stands below the section that was judged."""
+    return PydanticCustomError(kind, "{message}", {"message": message, "at": at})
 
 
 class SiteModel(BaseModel):
@@ -152,5 +175,5 @@ class SiteModel(BaseModel):
     def _text_is_printable(cls, value: object) -> object:
         """Control characters mean nothing here, and a terminal or a file would obey them."""
         if isinstance(value, str) and has_control(value):
-            raise ValueError("control characters can't be in it")
+            raise ValueError(_("control characters can't be in it"))
         return value

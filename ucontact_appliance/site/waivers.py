@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.values import Name, SiteModel
 
 WAIVERS_CHECK = "site.waivers"  # watches over the exceptions: itself it can't be one
@@ -18,7 +19,7 @@ KNOWN_CONTROLS = "known_controls"  # there too: what a person may vouch for
 def _written_date(value: object) -> object:
     """Refuse a number: 20270131 would be read as seconds since 1970."""
     if isinstance(value, int | float):
-        raise ValueError(f"write the day as 2027-01-31 (it reads as {value})")
+        raise ValueError(_("write the day as 2027-01-31 (it reads as {value})", value=value))
     return value
 
 
@@ -38,12 +39,17 @@ class Waiver(SiteModel):
     @classmethod
     def _names_a_check(cls, name: str, info: ValidationInfo) -> str:
         if name == WAIVERS_CHECK:
-            raise ValueError(f"{name!r} watches over the exceptions, and can't be one")
+            raise ValueError(_("{name!r} watches over the exceptions, and can't be one", name=name))
         known = (info.context or {}).get(KNOWN_CHECKS)
         if known is not None and name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]!r}?" if near else "`ucontact doctor` shows the ids"
-            raise ValueError(f"there is no check {name!r}; {advice}")
+            if near:
+                raise ValueError(
+                    _("there is no check {name!r}; did you mean {near!r}?", name=name, near=near[0])
+                )
+            raise ValueError(
+                _("there is no check {name!r}; `ucontact doctor` shows the ids", name=name)
+            )
         return name
 
 
@@ -70,12 +76,27 @@ class Attestation(SiteModel):
         known = (info.context or {}).get(KNOWN_CONTROLS)
         if known is not None and name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]!r}?" if near else "the report shows their numbers"
-            raise ValueError(f"there is no control {name!r}; {advice}")
+            if near:
+                raise ValueError(
+                    _(
+                        "there is no control {name!r}; did you mean {near!r}?",
+                        name=name,
+                        near=near[0],
+                    )
+                )
+            raise ValueError(
+                _("there is no control {name!r}; the report shows their numbers", name=name)
+            )
         return name
 
     @model_validator(mode="after")
     def _ends_after_it_began(self) -> Attestation:
         if self.until < self.seen:
-            raise ValueError(f"it ends on {self.until}, before it was seen on {self.seen}")
+            raise ValueError(
+                _(
+                    "it ends on {until}, before it was seen on {seen}",
+                    until=self.until,
+                    seen=self.seen,
+                )
+            )
         return self

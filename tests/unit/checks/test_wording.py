@@ -148,8 +148,8 @@ def test_a_name_that_a_host_chose_runs_nothing_here(host: Host, path: str, tmp_p
 
 
 def test_a_line_that_names_no_site_names_the_one_it_is_about() -> None:
-    told = named_site("ucontact shell one -- id -u   (must print 0)", Path("/a b/site.yml"))
-    assert told == "ucontact shell one --site '/a b/site.yml' -- id -u   (must print 0)"
+    told = named_site("ucontact shell one -- id -u  # must print 0", Path("/a b/site.yml"))
+    assert told == "ucontact shell one --site '/a b/site.yml' -- id -u  # must print 0"
     assert named_site(told, Path("/other")) == told
     assert named_site("ucontact shell one", Path("/s")) == "ucontact shell one --site /s"
     assert WORDING.remedy("ucontact shell one -- true", LOCAL) == f"{SSH[:14]} one {SSH[17:]} true"

@@ -221,7 +221,7 @@ def test_an_install_that_this_machine_does_not_know_is_refused(
     found = SiteMark() if damaged else mark(installed)
     with pytest.raises(UsageError, match="not known to this machine") as caught:
         demand_own({"one": found}, SITE, laptop)
-    assert str(found) in caught.value.evidence
+    assert found.words in caught.value.evidence
     assert str(laptop.etc) in caught.value.helps
     assert "--new-ca" in caught.value.helps
     assert not laptop.etc.exists()

@@ -22,10 +22,17 @@ from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.findings.registry import REACHABLE
 from ucontact_appliance.install import judging, phases, plays
 from ucontact_appliance.install.ansible import PlayResult
-from ucontact_appliance.install.events import CallMade, Event, Observer, TaskResult, Warned
+from ucontact_appliance.install.events import (
+    CallMade,
+    Event,
+    Observer,
+    PhaseStarted,
+    TaskResult,
+    Warned,
+    in_language,
+)
 from ucontact_appliance.install.job import Job, Surveyed
 from ucontact_appliance.install.takeover import Copy
-from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.pki.issue import ensure_pki
@@ -37,7 +44,7 @@ from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths, state_paths
 
 
-def a_job(observer: Observer, translate: Translate = english) -> Job:
+def a_job(observer: Observer) -> Job:
     site = small_site()
     name = site.hosts[0].name
     survey = Survey("debian", "", "Debian sid", 8192)
@@ -53,7 +60,6 @@ def a_job(observer: Observer, translate: Translate = english) -> Job:
         SshSettings(Path("known_hosts")),
         observer,
         lambda line: None,
-        translate=translate,
     )
 
 
@@ -61,20 +67,19 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
     missing = replace(
         finding("host.cores", Verdict.FAIL),
         observed=_("no ALPN"),
-        required=_("NGINX {least_version} or later", least_version="1.17"),
+        required=_("{title} {least} or later", title="Python", least="3.9"),
     )
     monkeypatch.setattr(judging, "run_checks", lambda *words, **options: (missing, missing))
     monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
-    told = a_job(lambda event: None, translation(Language.ES))
-    with pytest.raises(PhaseFailedError, match="no están listos") as caught:
-        phases.Preflight().run(told)
-    assert caught.value.evidence.splitlines()[:2] == [
-        "one: host.cores: sin ALPN; requerido: NGINX 1.17 o posterior",
-        "  remedio: mend",
-    ]
+    translate = translation(Language.ES)
     with pytest.raises(PhaseFailedError, match="not ready") as caught:
         phases.Preflight().run(a_job(lambda event: None))
-    assert "no ALPN; required: NGINX 1.17 or later" in caught.value.evidence
+    assert "no están listos" in translate(caught.value.what)
+    assert translate(caught.value.evidence).splitlines()[:2] == [
+        "one: host.cores: sin ALPN; requerido: Python 3.9 o posterior",
+        "  remedio: mend",
+    ]
+    assert "no ALPN; required: Python 3.9 or later" in caught.value.evidence
 
 
 @pytest.mark.parametrize(
@@ -405,3 +410,11 @@ def test_verify_places_calls_and_fails_with_what_they_found(
     assert caught.value.helps == "look there"
     assert CallMade("no call was heard: no audio came back") in events
     assert reported == [(silent,)]
+
+
+def test_an_observer_hears_in_the_readers_language() -> None:
+    heard: list[Event] = []
+    tell = in_language(heard.append, translation(Language.ES))
+    tell(PhaseStarted("web", _("Web server"), 1, 2))
+    tell(Warned("another program's words"))
+    assert heard == [PhaseStarted("web", "Servidor web", 1, 2), Warned("another program's words")]

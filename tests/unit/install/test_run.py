@@ -113,7 +113,7 @@ def test_what_helps_is_told_before_the_command_that_continues(site_file: Path) -
             installed(site_file, (Recorded("a", [], failing), Recorded("b", [])))
         return caught.value.helps
 
-    goes_on = f"{command}   (continues with this phase)"
+    goes_on = f"{command}  # continues with this phase"
     assert told("") == goes_on
     assert told("free some disk") == f"free some disk\nthen: {goes_on}"
     assert told(f"use another server, then: {command}") == f"use another server, then: {goes_on}"
@@ -135,7 +135,7 @@ def test_what_the_last_phase_finds_wrong_is_mended_by_all_the_others(site_file: 
     look, work = Recorded("look", ran), Recorded("b", ran)
     with pytest.raises(PhaseFailedError) as caught:
         installed(site_file, (look, work, Recorded("judge", ran, fail)))
-    assert caught.value.helps.endswith("(all phases again)")
+    assert caught.value.helps.endswith("  # all phases again")
     events = installed(site_file, (look, work, Recorded("judge", ran)), agents=12)
     assert ran == ["look", "b", "judge"] * 2
     assert not [e for e in events if isinstance(e, PhaseSkipped)]

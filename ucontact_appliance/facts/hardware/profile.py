@@ -34,6 +34,7 @@ from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings, by_hand, runner_for
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.facts.survey import nominal_mb
+from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.resources import INSTALLER, load_data
 from ucontact_appliance.site.model import Host
 
@@ -66,9 +67,13 @@ def host_profiles(
             return error
         except TimeoutError as error:
             return UnreachableError(
-                f"host {host.name} ({host.address}) let us in, and then gave no answer",
+                _(
+                    "host {name} ({address}) let us in, and then gave no answer",
+                    name=host.name,
+                    address=host.address,
+                ),
                 evidence=str(error)[-1000:],
-                helps=f"{by_hand(host, 'uptime')}   (overloaded, or a disk gone?)",
+                helps=with_note(f"{by_hand(host, 'uptime')}", _("overloaded, or a disk gone?")),
             )
 
     with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
@@ -103,8 +108,8 @@ def far_profile(
         timeout=_PROBE_SECONDS,
         stdin=(INSTALLER / "probes" / "hardware.py").read_text(encoding="utf-8"),
     )
-    helps = "apt-get install python3-minimal   (on that server)"
-    with parsing(done, "the hardware can't be looked at", helps):
+    helps = with_note("apt-get install python3-minimal", _("on that server"))
+    with parsing(done, _("the hardware can't be looked at"), helps):
         # Only the last line is ours: a login script may greet before it.
         return parse_profile(json.loads(done.stdout.splitlines()[-1]))
 

@@ -1,0 +1,17 @@
+"""A pydantic field for texts that people read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+
+from ucontact_appliance.language.messages import Message
+
+
+def _kept(value: Any, validated: ValidatorFunctionWrapHandler) -> Any:
+    """The value itself where it is a message: pydantic would keep its English text alone."""
+    return value if isinstance(value, Message) else validated(value)
+
+
+Text = Annotated[str, WrapValidator(_kept)]

@@ -38,6 +38,7 @@ TEMPLATES = (
     _("Input should be greater than or equal to {least}"),
     _("Input should be less than or equal to {most}"),
     _("Input should be a valid integer, unable to parse string as an integer"),
+    _("Input should be {choices} or {last}"),
     _("Input should be {choices}"),
     _("value is not a valid IPv4 or IPv6 address"),
     _("Path does not point to a file"),

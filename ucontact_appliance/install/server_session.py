@@ -251,6 +251,7 @@ def _taken(
                                 name2=name[:_MOST_SHOWN],
                             )
                         )
+                        tell(told)
                     waited_for = pid
                 case "stuck":
                     pid, __, name = rest.partition(" ")

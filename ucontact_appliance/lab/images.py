@@ -63,7 +63,7 @@ def base_image(suite: str, on_event: Observer) -> Path:
     image = layout.images() / f"{suite}-{recipe(suite)}"
     if image.is_dir():
         return image
-    on_event(f"making the base image of {suite} (once, about half a minute)")
+    on_event(_("making the base image of {suite} (once, about half a minute)", suite=suite))
     drop_halves()
     half = layout.images() / f"{_HALF}{image.name}"
     half.parent.mkdir(parents=True, exist_ok=True)
@@ -94,11 +94,11 @@ def drop_old(suite: str, in_use: Collection[str], on_event: Observer) -> None:
         layered = "+" in image.name or any(layout.images().glob(f"{image.name}+*"))
         if image.name in kept or layered or image.is_symlink():
             continue
-        on_event(f"removing the image {image.name}: its recipe has changed")
+        on_event(_("removing the image {image}: its recipe has changed", image=image.name))
         try:
             _remove(image)
         except (ApplianceError, OSError) as error:
-            on_event(f"{image} stays: {error}")
+            on_event(_("{image} stays: {error}", image=image, error=error))
 
 
 def recipe(suite: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ucontact_appliance.lab import layout
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.files import private_dir
 
 Observer = Callable[[str], None]
@@ -17,14 +18,15 @@ Observer = Callable[[str], None]
 def lab_lock(on_event: Observer) -> Iterator[None]:
     """This folder's lock, and nobody else's."""
     private_dir(layout.lab_root())
-    with _held(layout.lab_lock(), "waiting for another ucontact at work on the lab", on_event):
+    waiting = _("waiting for another ucontact at work on the lab")
+    with _held(layout.lab_lock(), waiting, on_event):
         yield
 
 
 @contextmanager
 def bridge_lock(on_event: Observer) -> Iterator[None]:
     """The lock of all lab folders; taken after this folder's own."""
-    waiting = "waiting for another lab folder that is at work on the bridge"
+    waiting = _("waiting for another lab folder that is at work on the bridge")
     with _held(layout.bridge_lock(), waiting, on_event):
         yield
 

@@ -50,10 +50,15 @@ def up(spec: Spec, on_event: Observer) -> Machine:
             _refuse_other(spec, read_spec(folder))
             machine = machine_in(folder)
             if machine.state == "running":
-                on_event(f"{spec.name} is up already at {machine.address}")
+                told = _(
+                    "{machine} is up already at {address}",
+                    machine=spec.name,
+                    address=machine.address,
+                )
+                on_event(told)
                 return machine
         refuse_name_elsewhere(folder)
-        on_event(f"booting {spec.name} ({spec.suite})")
+        on_event(_("booting {machine} ({suite})", machine=spec.name, suite=spec.suite))
         made = not folder.exists()
         try:
             image = image_of(folder) or images.base_image(spec.suite, on_event)
@@ -123,7 +128,7 @@ def _down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
         )
     failures = []
     for name in names:
-        on_event(f"removing {name}")
+        on_event(_("removing {machine}", machine=name))
         try:
             remove(layout.machines() / name)
         except ApplianceError as error:  # one that does not go must not keep the others
@@ -149,7 +154,7 @@ def reset(name: str, on_event: Observer) -> Machine:
         image = kept or images.base_image(spec.suite, on_event)
         layers = layer_folders(image, spec)
         refuse_name_elsewhere(folder)
-        on_event(f"resetting {name}")
+        on_event(_("resetting {machine}", machine=name))
         with bridge_lock(on_event):
             halt(folder)
             network.bring_up()

@@ -244,14 +244,13 @@ def _taken(
                     if pid != waited_for:  # it is said each second
                         tell(
                             _(
-                                "{name}: wait for process {pid}, which an earlier "
-                                "installation left running: {name2}",
-                                name=host.name,
-                                pid=pid[:10],
-                                name2=name[:_MOST_SHOWN],
+                                "{host}: wait for process {process}, which an earlier "
+                                "installation left running: {name}",
+                                host=host.name,
+                                process=pid[:10],
+                                name=name[:_MOST_SHOWN],
                             )
                         )
-                        tell(told)
                     waited_for = pid
                 case "stuck":
                     pid, __, name = rest.partition(" ")

@@ -16,7 +16,7 @@ from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.component import on_system
-from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import lacking, system_row
 from ucontact_appliance.planning.topology import make_plan
@@ -70,7 +70,7 @@ def small(machine: Machine, folder: Path, **changes: Any) -> Small:
     paths.etc.mkdir()
     host = {"name": machine.name, "address": machine.address, "key": str(layout.ssh_key())}
     site = small_site(hosts=[host], **changes)
-    plan = make_plan(site, {machine.name: Iron(memory_mb=4096)})
+    plan = make_plan(site, {machine.name: HostResources(memory_mb=4096)})
     row = system_row("debian", "11" if machine.suite == "bullseye" else "sid")
     assert row is not None
     ensure_pki(site, plan, paths)

@@ -54,7 +54,7 @@ def test_two_machines_are_profiled_at_once_one_by_python_2(
     assert not isinstance(second, UnreachableError), second.evidence
     assert (first.python, first.os_version) == ("2.7", "11")
     assert (second.python.split(".")[0], second.os_version) == ("3", "")
-    # The same iron below both: the two Pythons must see the same.
+    # The same hardware below both: the two Pythons must see the same.
     assert (first.cpu, first.memory) == (second.cpu, second.memory)
     for seen, machine in ((first, old), (second, new)):
         assert seen.hostname == machine.name

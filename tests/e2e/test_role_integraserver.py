@@ -23,7 +23,7 @@ from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, b
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.pki.issue import ensure_pki
-from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.remembered import remember_manifest
@@ -82,7 +82,7 @@ def installed(
     site = small_site(
         hosts=[{"name": machine.name, "address": machine.address, "key": str(layout.ssh_key())}]
     )
-    plan = make_plan(site, {machine.name: Iron(memory_mb=4096)})
+    plan = make_plan(site, {machine.name: HostResources(memory_mb=4096)})
     row = system_row("debian", "sid")
     assert row is not None
     ensure_pki(site, plan, paths)

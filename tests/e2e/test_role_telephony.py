@@ -28,7 +28,7 @@ from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
-from ucontact_appliance.clients.sip import Account, Door, SipLine
+from ucontact_appliance.clients.sip import Account, SipLine, SipServer
 from ucontact_appliance.clients.sip_message import Message
 from ucontact_appliance.clients.tracks import AudioSink, ToneTrack
 from ucontact_appliance.clients.webrtc import place_call
@@ -63,8 +63,8 @@ class Server:
     first: Applied
     second: Applied
 
-    def door(self) -> Door:
-        return Door(FQDN, self.machine.address, 8089, "/ws", str(self.roots))
+    def door(self) -> SipServer:
+        return SipServer(FQDN, self.machine.address, 8089, "/ws", str(self.roots))
 
     def sh(self, script: str) -> str:
         done = self.machine.ssh(["sh", "-c", shlex.quote(script)])
@@ -194,7 +194,7 @@ class Phone(SipLine):
 
 
 @asynccontextmanager
-async def a_phone(door: Door, number: str) -> AsyncIterator[Phone]:
+async def a_phone(door: SipServer, number: str) -> AsyncIterator[Phone]:
     context = ssl.create_default_context(cafile=door.ca_file)
     async with connect(
         f"wss://{door.name}:{door.port}{door.path}",

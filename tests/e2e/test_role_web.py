@@ -28,7 +28,7 @@ from ucontact_appliance.install.inventory import site_variables
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.pki.issue import ensure_pki
-from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.topology import make_plan
@@ -177,7 +177,7 @@ def front(
             ],
         }
     )
-    plan = make_plan(site, {machine.name: Iron(memory_mb=8192)})
+    plan = make_plan(site, {machine.name: HostResources(memory_mb=8192)})
     state = StatePaths(etc=here / "etc", var=here / "var")
     state.etc.mkdir()
     ensure_pki(site, plan, state)

@@ -20,7 +20,7 @@ from ucontact_appliance.checks.tls import SERVICES, Service, roots_file
 from ucontact_appliance.clients.tls import Handshake
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts import tls
-from ucontact_appliance.facts.firewall import Door, knocks
+from ucontact_appliance.facts.firewall import PortState, knocks
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.resources import load_data
 
@@ -34,12 +34,12 @@ _UNITS = {
 }
 
 
-def judge_silence(port: int, door: Door, unit: str, said: str) -> Judgement:
+def judge_silence(port: int, door: PortState, unit: str, said: str) -> Judgement:
     """What it means that no TLS handshake came about, by what a bare connection does."""
     required = _(
         "a TLS handshake with port {port} from here, within {quick:g} s", port=port, quick=QUICK
     )
-    if door is Door.FILTERED:
+    if door is PortState.FILTERED:
         return failed(
             _("connections to port {port} get no answer: they are dropped on the way", port=port),
             required,
@@ -48,7 +48,7 @@ def judge_silence(port: int, door: Door, unit: str, said: str) -> Judgement:
                 "{ssh} nft list ruleset", _("the firewall's own checks say whether it is ours")
             ),
         )
-    if door is Door.CLOSED:
+    if door is PortState.CLOSED:
         return failed(_("port {port} refuses connections from here", port=port), required, said)
     return failed(
         _("{unit} takes connections to port {port} and does not answer", unit=unit, port=port),

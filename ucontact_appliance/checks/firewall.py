@@ -22,10 +22,10 @@ from ucontact_appliance.facts.firewall import (
     KNOCK_SECONDS,
     RULES,
     UNIT,
-    Door,
     Firewall,
     Knock,
     Opening,
+    PortState,
     SourceLimits,
     firewall,
     knocks,
@@ -261,12 +261,12 @@ def judge_reach(
     filtered = [
         port
         for port in registry
-        if _is_for(port, source) and doors.get(port.first) is Door.FILTERED
+        if _is_for(port, source) and doors.get(port.first) is PortState.FILTERED
     ]
     exposed = [
         port
         for port in registry
-        if port.protocol == _TCP and not port.sources and doors.get(port.first) is Door.OPEN
+        if port.protocol == _TCP and not port.sources and doors.get(port.first) is PortState.OPEN
     ]
     if exposed:
         told = joined(

@@ -21,7 +21,7 @@ from ucontact_appliance.errors import EXIT_FINDINGS, UnreachableError, UsageErro
 from ucontact_appliance.findings.ids import CHECK_IDS
 from ucontact_appliance.install.surveying import iron_of, look_at_hosts
 from ucontact_appliance.language.messages import _, ngettext
-from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.shopping import shopping_list
 from ucontact_appliance.planning.shortfall import Shortfall, shortfalls
 from ucontact_appliance.planning.topology import make_plan, site_for_agents
@@ -69,11 +69,11 @@ def plan(
     """
     if site is not None:
         loaded = load_site(site, CHECK_IDS, control_ids())
-        iron = _look(loaded)
+        resources = _host_resources(loaded)
         if agents is not None:
             loaded = loaded.model_copy(update={"agents": agents})
     elif agents is not None:
-        loaded, iron = site_for_agents(agents), {}
+        loaded, resources = site_for_agents(agents), {}
     else:
         raise UsageError(_("how many agents?"), helps="ucontact plan --agents 20")
     others = [site_for_agents(number) for number in _numbers(what_if)]
@@ -84,10 +84,12 @@ def plan(
         show_comparison(plans, as_json=as_json)
         _end(shortfalls(*plans[0], {}))
         return
-    made = make_plan(loaded, iron)
-    short = shortfalls(loaded, made, iron)
+    made = make_plan(loaded, resources)
+    short = shortfalls(loaded, made, resources)
     if as_json:
-        show_json(document(loaded, made, short, iron) | {"capacity": capacity_json(loaded, made)})
+        show_json(
+            document(loaded, made, short, resources) | {"capacity": capacity_json(loaded, made)}
+        )
     else:
         show_plan(loaded, made, short)
         show_shopping_list(shopping_list(loaded))
@@ -116,7 +118,7 @@ def _numbers(what_if: str | None) -> list[int]:
         ) from None
 
 
-def _look(site: Site) -> dict[str, Iron]:
+def _host_resources(site: Site) -> dict[str, HostResources]:
     """What can be seen of the hosts; of the others assumptions, and this is said."""
     found = look_at_hosts(site, state_paths(site.site))
     for name, seen in found.items():

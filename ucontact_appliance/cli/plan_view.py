@@ -13,7 +13,7 @@ from ucontact_appliance.cli.console import out, show_json, table, translated
 from ucontact_appliance.cli.drawing import draw
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.capacity import basis, telephony_server
-from ucontact_appliance.planning.iron import UNSEEN, Iron
+from ucontact_appliance.planning.host_resources import UNSEEN, HostResources
 from ucontact_appliance.planning.model import Plan, Size
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.shopping import ServerToBuy, shopping_list
@@ -115,7 +115,7 @@ def show_comparison(plans: Sequence[tuple[Site, Plan]], *, as_json: bool) -> Non
 
 
 def document(
-    site: Site, made: Plan, short: Sequence[Shortfall], iron: Mapping[str, Iron]
+    site: Site, made: Plan, short: Sequence[Shortfall], resources: Mapping[str, HostResources]
 ) -> dict[str, Any]:
     """The plan for programs: its hosts with ports and with what was seen of them.
 
@@ -124,7 +124,7 @@ def document(
     shown = made.model_dump(mode="json")
     for host, planned in zip(shown["hosts"], made.hosts, strict=True):
         host["ports"] = [port.document() for port in ports_for(site, made, planned)]
-        host["seen"] = asdict(iron.get(planned.name, UNSEEN))
+        host["seen"] = asdict(resources.get(planned.name, UNSEEN))
     calls, server = made.tuning.telephony.max_calls, telephony_server()
     return shown | {
         "verdict": (Verdict.FAIL if short else Verdict.PASS).value,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ucontact_appliance.clients.audio import ToneHeard
 from ucontact_appliance.clients.marks import Marked
-from ucontact_appliance.clients.sip import Account, Door
+from ucontact_appliance.clients.sip import Account, SipServer
 from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.clients.stun import Credential
 
@@ -36,7 +36,7 @@ DIRECT, REFLEXIVE, RELAY = "host", "srflx", "relay"
 
 
 @dataclass(frozen=True)
-class Way:
+class IceRoute:
     """How media is to find its way; `server` is STUN's or TURN's `ADDRESS:PORT`."""
 
     kind: str = DIRECT
@@ -54,13 +54,13 @@ class Request:
     account only calls, and `reports` is whether the far side's counters are waited for.
     """
 
-    door: Door
+    door: SipServer
     account: Account
     number: str
     hertz: float
     seconds: float
     codecs: tuple[str, ...]
-    way: Way = field(default_factory=Way)
+    way: IceRoute = field(default_factory=IceRoute)
     speech: bool = False
     video: str = ""
     pictures: int = 0

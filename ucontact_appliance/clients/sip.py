@@ -316,7 +316,7 @@ def _uri_of(contact: str) -> str:
 
 
 @dataclass(frozen=True)
-class Door:
+class SipServer:
     """Where the SIP server listens: its name, the address to connect to, and its trust anchor."""
 
     name: str
@@ -328,7 +328,7 @@ class Door:
 
 @asynccontextmanager
 async def open_line(
-    door: Door, account: Account, seconds: float = 8.0, mark: str = ""
+    door: SipServer, account: Account, seconds: float = 8.0, mark: str = ""
 ) -> AsyncIterator[SipLine]:
     """A line over verified TLS: the certificate must be for `door.name` whatever the address.
 

@@ -39,10 +39,10 @@ from ucontact_appliance.clients.calls import (
     RELAY,
     CallFailedError,
     CallRecord,
+    IceRoute,
     Media,
     Request,
     VideoSeen,
-    Way,
 )
 from ucontact_appliance.clients.marks import SeeingLoop, run_seeing, tcp_ear
 from ucontact_appliance.clients.sdp import (
@@ -153,7 +153,7 @@ async def _line_and_call(
                 await line.register(expires=0)
 
 
-def _ice_servers(way: Way) -> list[RTCIceServer]:
+def _ice_servers(way: IceRoute) -> list[RTCIceServer]:
     """An empty list asks nobody; without one aiortc would ask a public STUN server."""
     if way.kind == REFLEXIVE:
         return [RTCIceServer(urls=f"stun:{way.server}")]

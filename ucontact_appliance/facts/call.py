@@ -16,7 +16,7 @@ from typing import Any
 
 from ucontact_appliance.clients.audio import ToneHeard, decode_gsm, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
-from ucontact_appliance.clients.sip import Account, Door
+from ucontact_appliance.clients.sip import Account, SipServer
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
 from ucontact_appliance.facts.source import Reach
@@ -126,9 +126,9 @@ def echo_request(
     )
 
 
-def door(reach: Reach, ca_file: str) -> Door:
+def door(reach: Reach, ca_file: str) -> SipServer:
     """Where Asterisk takes calls by WebRTC; `ca_file` has the roots that may be trusted."""
-    return Door(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file)
+    return SipServer(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file)
 
 
 def attempted(reach: Reach, request: Request) -> Attempt:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ucontact_appliance.clients import speech, stun
-from ucontact_appliance.clients.calls import REFLEXIVE, RELAY, Way
+from ucontact_appliance.clients.calls import REFLEXIVE, RELAY, IceRoute
 from ucontact_appliance.facts.call import Attempt, attempted, echo_request
 from ucontact_appliance.facts.source import Reach
 
@@ -77,7 +77,7 @@ def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tupl
         credential = stun.time_limited(stun_secret, "doctor") if kind == RELAY else None
         request = replace(
             echo_request(reach, *caller, kind),
-            way=Way(kind, server, credential),
+            way=IceRoute(kind, server, credential),
             seconds=WAY_SECONDS,
             registers=False,
             reports=False,

@@ -160,7 +160,7 @@ def parse_opening(rule: str) -> Opening | None:
     return Opening(found["protocol"], found["port"], networks, single)
 
 
-class Door(str, Enum):
+class PortState(str, Enum):
     """What a TCP connection from here met."""
 
     OPEN = "open"
@@ -173,7 +173,7 @@ class Knock:
     """One attempt: the port, and what it met."""
 
     port: int
-    door: Door
+    door: PortState
 
 
 def own_address(reach: Reach) -> str:
@@ -193,10 +193,10 @@ def knocks(reach: Reach, ports: tuple[int, ...]) -> tuple[Knock, ...]:
     if not ports:
         return ()
 
-    def door(port: int) -> Door:
+    def door(port: int) -> PortState:
         if port == reach.host.port and not reach.host.is_local:
             reach.runner.run(["true"])
-            return Door.OPEN
+            return PortState.OPEN
         return _knock(reach.address, port)
 
     with ThreadPoolExecutor(max_workers=len(ports)) as pool:
@@ -205,15 +205,15 @@ def knocks(reach: Reach, ports: tuple[int, ...]) -> tuple[Knock, ...]:
         )
 
 
-def _knock(address: str, port: int) -> Door:
+def _knock(address: str, port: int) -> PortState:
     try:
         with socket.create_connection((address, port), timeout=KNOCK_SECONDS):
-            return Door.OPEN
+            return PortState.OPEN
     except ConnectionRefusedError:
-        return Door.CLOSED
+        return PortState.CLOSED
     except TimeoutError:
-        return Door.FILTERED
+        return PortState.FILTERED
     except OSError as error:
         if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES):
-            return Door.FILTERED
+            return PortState.FILTERED
         raise

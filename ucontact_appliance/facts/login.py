@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ucontact_appliance.clients.sip import Account, Door, SipRefusedError, open_line
+from ucontact_appliance.clients.sip import Account, SipRefusedError, SipServer, open_line
 from ucontact_appliance.facts.call import door
 from ucontact_appliance.facts.source import Reach
 
@@ -19,7 +19,7 @@ def login_status(reach: Reach, number: str, secret: str, ca_file: str) -> int:
     return asyncio.run(_asked(door(reach, ca_file), account))
 
 
-async def _asked(at: Door, account: Account) -> int:
+async def _asked(at: SipServer, account: Account) -> int:
     async with open_line(at, account) as line:
         try:
             return (await line.bindings()).status

@@ -91,9 +91,9 @@ class FactSource:
             known = [(key, future, self._looks.get(key)) for key, future in self._known.items()]
         return tuple(_asked(*key, future, look or Look()) for key, future, look in known)
 
-    def witness(self) -> Witness:
+    def witness(self) -> Observation:
         """The same facts, for one reader whose questions are to be told from the others'."""
-        return Witness(self)
+        return Observation(self)
 
     def _once(
         self,
@@ -128,7 +128,7 @@ class FactSource:
             self._looks[key] = Look(began, time.monotonic() - start, tuple(exchanges))
 
 
-class Witness(FactSource):
+class Observation(FactSource):
     """One reader's view of a host's facts: it remembers what was asked through it."""
 
     def __init__(self, source: FactSource) -> None:

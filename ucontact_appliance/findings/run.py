@@ -31,7 +31,7 @@ from ucontact_appliance.checks.waivers import waive
 from ucontact_appliance.checks.wording import Wording
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import SshSettings, runner_for
-from ucontact_appliance.facts.source import FactSource, NotStoredError, Question, Reach, Witness
+from ucontact_appliance.facts.source import FactSource, NotStoredError, Observation, Question, Reach
 from ucontact_appliance.findings.registry import CHECKS, REACHABLE
 from ucontact_appliance.findings.urgency import urgency
 from ucontact_appliance.language.messages import _, joined, verbatim, what_of
@@ -68,7 +68,7 @@ class Task:
 @dataclass(frozen=True)
 class _Running:
     task: Task
-    witness: Witness
+    witness: Observation
     started: float
     deadline: float
 

@@ -11,7 +11,7 @@ from ucontact_appliance.facts.network import peer_address
 from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.facts.survey import Survey, survey
 from ucontact_appliance.operate.reach import reaching
-from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Host, Site
@@ -61,9 +61,9 @@ def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | Unreachab
         return dict(zip([host.name for host in site.hosts], pool.map(one, site.hosts), strict=True))
 
 
-def iron_of(surveys: Mapping[str, Survey]) -> dict[str, Iron]:
+def iron_of(surveys: Mapping[str, Survey]) -> dict[str, HostResources]:
     """What planning needs of each host, by name."""
     return {
-        name: Iron(found.memory_mb, found.threads, found.disk_free_mb, found.disk_total_mb)
+        name: HostResources(found.memory_mb, found.threads, found.disk_free_mb, found.disk_total_mb)
         for name, found in surveys.items()
     }

@@ -44,7 +44,7 @@ class PlannedHost(_Frozen):
         return self.peer or self.address
 
 
-class Because(_Frozen):
+class Rationale(_Frozen):
     """One figure of the plan and the reason for it; `number` and `unit` are for programs."""
 
     figure: Text
@@ -113,7 +113,7 @@ class Plan(_Frozen):
     agents: int
     hosts: tuple[PlannedHost, ...]
     tuning: Tuning
-    reasons: tuple[Because, ...]
+    reasons: tuple[Rationale, ...]
 
     def carriers(self, role: Role) -> tuple[PlannedHost, ...]:
         """The hosts that carry `role`."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
-from ucontact_appliance.planning.iron import Iron
-from ucontact_appliance.planning.model import Because, Size, Tuning
+from ucontact_appliance.planning.host_resources import HostResources
+from ucontact_appliance.planning.model import Rationale, Size, Tuning
 from ucontact_appliance.planning.sizing import codec_mb, recording_mb
 from ucontact_appliance.planning.tables import network, recordings, sizes, tuning
 from ucontact_appliance.planning.tuning import Share
@@ -28,7 +28,7 @@ class Sized:
     java: Share
 
 
-def explain(sized: Sized, telephony: Iron) -> tuple[Because, ...]:
+def explain(sized: Sized, telephony: HostResources) -> tuple[Rationale, ...]:
     """Each figure with its value and reason, sizing first, then the roles' tuned values.
 
     `telephony` is the server that keeps the recordings.
@@ -45,21 +45,21 @@ def explain(sized: Sized, telephony: Iron) -> tuple[Because, ...]:
     )
 
 
-def _figure(figure: str, number: float, unit: str, because: str) -> Because:
+def _figure(figure: str, number: float, unit: str, because: str) -> Rationale:
     shown = f"{number:g}" if isinstance(number, int) else f"{number:.2f}"
     # Programs get the unit in English, as `unit`.
     value = joined(" ", (shown, _UNITS.get(unit, unit))) if unit else shown
-    return Because(figure=figure, value=value, because=because, number=number, unit=unit)
+    return Rationale(figure=figure, value=value, because=because, number=number, unit=unit)
 
 
-def _range(figure: str, first: int, last: int, because: str) -> Because:
+def _range(figure: str, first: int, last: int, because: str) -> Rationale:
     ports = last - first + 1
-    return Because(
+    return Rationale(
         figure=figure, value=f"{first}-{last}", because=because, number=ports, unit="ports"
     )
 
 
-def _size(sized: Sized) -> Because:
+def _size(sized: Sized) -> Rationale:
     edges = joined(
         ", ",
         (
@@ -69,7 +69,7 @@ def _size(sized: Sized) -> Because:
             for row in sizes()
         ),
     )
-    return Because(
+    return Rationale(
         figure=_("size"),
         value=sized.size.value,
         because=_("{agents} agents ({edges}; R12)", agents=sized.site.agents, edges=edges),
@@ -78,7 +78,7 @@ def _size(sized: Sized) -> Because:
     )
 
 
-def _network(site: Site) -> tuple[Because, ...]:
+def _network(site: Site) -> tuple[Rationale, ...]:
     voip, video = network()["voip"], network()["video"]
     seeing = site.agents * site.recordings.video_share
     voice = (site.agents - seeing) * voip.bandwidth_kbps / 1000
@@ -129,7 +129,7 @@ def recordings_kept_gb(site: Site) -> float:
     return recorded_mb_a_day(site) * site.recordings.retention_days / 1000
 
 
-def _recordings(site: Site, telephony: Iron) -> tuple[Because, ...]:
+def _recordings(site: Site, telephony: HostResources) -> tuple[Rationale, ...]:
     usage, days = tuning()["usage"], site.recordings.retention_days
     minutes = usage["call_minutes"]
     calls = site.agents * usage["talk_minutes_a_day"] / minutes
@@ -178,7 +178,7 @@ def _recordings(site: Site, telephony: Iron) -> tuple[Because, ...]:
     )
 
 
-def _telephony(sized: Sized) -> tuple[Because, ...]:
+def _telephony(sized: Sized) -> tuple[Rationale, ...]:
     factors, made = _factors("telephony"), sized.made.telephony
     agents, ports = sized.site.agents, factors["ports_per_call"]
     return (
@@ -236,7 +236,7 @@ def _telephony(sized: Sized) -> tuple[Because, ...]:
     )
 
 
-def _one_asterisk(calls: int) -> Because:
+def _one_asterisk(calls: int) -> Rationale:
     """How far the number of calls is from what was measured; there is one telephony server."""
     server, known = telephony_server(), basis(calls)
     told = {
@@ -262,7 +262,7 @@ def _one_asterisk(calls: int) -> Because:
     )
 
 
-def _logins(agents: int) -> Because:
+def _logins(agents: int) -> Rationale:
     server, sessions = telephony_server(), _factors("telephony")["sessions_per_agent"]
     return _figure(
         _("all agents log in again"),
@@ -278,7 +278,7 @@ def _logins(agents: int) -> Because:
     )
 
 
-def _database(sized: Sized) -> tuple[Because, ...]:
+def _database(sized: Sized) -> tuple[Rationale, ...]:
     factors = _factors("database")
     return (
         _figure(
@@ -297,7 +297,7 @@ def _database(sized: Sized) -> tuple[Because, ...]:
     )
 
 
-def _web(sized: Sized) -> tuple[Because, ...]:
+def _web(sized: Sized) -> tuple[Rationale, ...]:
     factors = _factors("web")
     return (
         _figure(
@@ -320,7 +320,7 @@ def _web(sized: Sized) -> tuple[Because, ...]:
     )
 
 
-def _turn(sized: Sized) -> tuple[Because, ...]:
+def _turn(sized: Sized) -> tuple[Rationale, ...]:
     factors, made = _factors("stun"), sized.made.stun
     return (
         _range(

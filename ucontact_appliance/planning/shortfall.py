@@ -20,7 +20,7 @@ from ucontact_appliance.planning.demand import (
     cores_needed,
     memory_needed_mb,
 )
-from ucontact_appliance.planning.iron import UNSEEN, Iron
+from ucontact_appliance.planning.host_resources import UNSEEN, HostResources
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.reasons import recorded_mb_a_day
 from ucontact_appliance.planning.tables import hardware, sizes, tuning
@@ -50,7 +50,9 @@ class Shortfall(BaseModel):
     ways_out: tuple[Text, Text, Text]
 
 
-def shortfalls(site: Site, plan: Plan, iron: Mapping[str, Iron]) -> tuple[Shortfall, ...]:
+def shortfalls(
+    site: Site, plan: Plan, resources: Mapping[str, HostResources]
+) -> tuple[Shortfall, ...]:
     """All shortfalls, host by host.
 
     Of a server that nobody looked at only what no server can carry is told.
@@ -59,11 +61,13 @@ def shortfalls(site: Site, plan: Plan, iron: Mapping[str, Iron]) -> tuple[Shortf
         found
         for host in plan.hosts
         for judge in (_asterisk, _memory, _processor, _disk, _rtp, _relays)
-        if (found := judge(site, plan, host, iron.get(host.name, UNSEEN))) is not None
+        if (found := judge(site, plan, host, resources.get(host.name, UNSEEN))) is not None
     )
 
 
-def _asterisk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+def _asterisk(
+    site: Site, plan: Plan, host: PlannedHost, resources: HostResources
+) -> Shortfall | None:
     """More calls than one Asterisk is known to carry, whatever machine it runs on."""
     calls, server = plan.tuning.telephony.max_calls, telephony_server()
     if Role.TELEPHONY not in host.roles or basis(calls) is not Basis.BEYOND:
@@ -96,11 +100,13 @@ def _asterisk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfal
     )
 
 
-def _memory(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
-    if iron.memory_mb is None:
+def _memory(
+    site: Site, plan: Plan, host: PlannedHost, resources: HostResources
+) -> Shortfall | None:
+    if resources.memory_mb is None:
         return None
     needed = memory_needed_mb(plan.tuning, host.roles)
-    if iron.memory_mb >= needed:
+    if resources.memory_mb >= needed:
         return None
     return Shortfall(
         id="memory",
@@ -108,9 +114,9 @@ def _memory(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall 
         weight=Weight.REFUSES,
         what=_("too little memory for its roles"),
         needed=_("{needed} MB", needed=needed),
-        there=_("{memory_mb} MB", memory_mb=iron.memory_mb),
+        there=_("{memory_mb} MB", memory_mb=resources.memory_mb),
         ways_out=(
-            _("give {name} {needed} MB more", name=host.name, needed=needed - iron.memory_mb),
+            _("give {name} {needed} MB more", name=host.name, needed=needed - resources.memory_mb),
             _apart(plan, host),
             _(
                 "let fewer agents work at the same time: each takes {memory_of_an_agent:.1f} "
@@ -143,11 +149,13 @@ def _memory_of_an_agent() -> float:
     return float(calls + factors["connections_per_agent"] * telephony_server().session_kb / 1000)
 
 
-def _processor(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+def _processor(
+    site: Site, plan: Plan, host: PlannedHost, resources: HostResources
+) -> Shortfall | None:
     needed = cores_needed(plan, host)
-    if iron.threads is None or iron.threads >= needed:
+    if resources.threads is None or resources.threads >= needed:
         return None
-    calls = calls_carried(iron.threads)
+    calls = calls_carried(resources.threads)
     return Shortfall(
         id="processor",
         host=host.name,
@@ -158,7 +166,7 @@ def _processor(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfa
             max_calls=plan.tuning.telephony.max_calls,
         ),
         needed=_("{needed:.1f} cores", needed=needed),
-        there=_("{threads} cores", threads=iron.threads),
+        there=_("{threads} cores", threads=resources.threads),
         ways_out=(
             _("give {name} {ceil} cores", name=host.name, ceil=math.ceil(needed)),
             _("plan for {agents_for} agents", agents_for=_agents_for(calls)),
@@ -167,12 +175,12 @@ def _processor(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfa
     )
 
 
-def _disk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
-    if iron.free_mb is None or Role.TELEPHONY not in host.roles:
+def _disk(site: Site, plan: Plan, host: PlannedHost, resources: HostResources) -> Shortfall | None:
+    if resources.free_mb is None or Role.TELEPHONY not in host.roles:
         return None
     a_day = recorded_mb_a_day(site)
     needed = a_day * site.recordings.retention_days
-    free = iron.free_mb * _DECIMAL
+    free = resources.free_mb * _DECIMAL
     if free >= needed:
         return None
     return Shortfall(
@@ -201,7 +209,7 @@ def _disk(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | 
     )
 
 
-def _rtp(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+def _rtp(site: Site, plan: Plan, host: PlannedHost, resources: HostResources) -> Shortfall | None:
     if Role.TELEPHONY not in host.roles:
         return None
     made, factors = plan.tuning.telephony, tuning()["telephony"]
@@ -230,7 +238,9 @@ def _rtp(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | N
     )
 
 
-def _relays(site: Site, plan: Plan, host: PlannedHost, iron: Iron) -> Shortfall | None:
+def _relays(
+    site: Site, plan: Plan, host: PlannedHost, resources: HostResources
+) -> Shortfall | None:
     if Role.TELEPHONY not in host.roles:
         return None
     made, factors = plan.tuning.stun, tuning()["stun"]

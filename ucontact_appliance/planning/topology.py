@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.messages import _, ngettext
 from ucontact_appliance.planning import tuning
-from ucontact_appliance.planning.iron import UNSEEN, Iron
+from ucontact_appliance.planning.host_resources import UNSEEN, HostResources
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Size, Tuning
 from ucontact_appliance.planning.reasons import Sized, explain
 from ucontact_appliance.planning.sizing import size_for
 from ucontact_appliance.site.model import DatabaseOn, Host, Site
 
 
-def make_plan(site: Site, iron: Mapping[str, Iron]) -> Plan:
-    """The plan of that site; `iron` by host name, assumptions for a host that is missing there."""
+def make_plan(site: Site, resources: Mapping[str, HostResources]) -> Plan:
+    """The plan of that site; `resources` by host name, assumed where a host is missing."""
     row = size_for(site.agents)
     groups = _groups(row.size, row.groups, site.database_on)
     if len(site.hosts) != len(groups):
@@ -37,7 +37,7 @@ def make_plan(site: Site, iron: Mapping[str, Iron]) -> Plan:
         PlannedHost(name=host.name, address=host.address, roles=group)
         for host, group in zip(site.hosts, groups, strict=True)
     )
-    return _plan(site, row.size, hosts, iron)
+    return _plan(site, row.size, hosts, resources)
 
 
 def site_for_agents(agents: int) -> Site:
@@ -58,8 +58,10 @@ def _groups(
     return groups
 
 
-def _plan(site: Site, size: Size, hosts: tuple[PlannedHost, ...], iron: Mapping[str, Iron]) -> Plan:
-    base, java = _share(Role.DATABASE, hosts, iron), _share(Role.BACKEND, hosts, iron)
+def _plan(
+    site: Site, size: Size, hosts: tuple[PlannedHost, ...], resources: Mapping[str, HostResources]
+) -> Plan:
+    base, java = _share(Role.DATABASE, hosts, resources), _share(Role.BACKEND, hosts, resources)
     made = Tuning(
         telephony=tuning.telephony(site.agents),
         database=tuning.database(site.agents, base),
@@ -74,15 +76,19 @@ def _plan(site: Site, size: Size, hosts: tuple[PlannedHost, ...], iron: Mapping[
         tuning=made,
         reasons=explain(
             Sized(site, size, made, base, java),
-            iron.get(next(host.name for host in hosts if Role.TELEPHONY in host.roles), UNSEEN),
+            resources.get(
+                next(host.name for host in hosts if Role.TELEPHONY in host.roles), UNSEEN
+            ),
         ),
     )
 
 
-def _share(role: Role, hosts: tuple[PlannedHost, ...], iron: Mapping[str, Iron]) -> tuning.Share:
+def _share(
+    role: Role, hosts: tuple[PlannedHost, ...], resources: Mapping[str, HostResources]
+) -> tuning.Share:
     host = next(host for host in hosts if role in host.roles)
     return tuning.Share(
         host=host.name,
-        memory_mb=iron.get(host.name, UNSEEN).planned_memory_mb,
+        memory_mb=resources.get(host.name, UNSEEN).planned_memory_mb,
         alone=len(host.roles) == 1,
     )

@@ -5,7 +5,7 @@ import pytest
 from ucontact_appliance.checks.answers import judge_pace, judge_silence
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.clients.tls import Handshake
-from ucontact_appliance.facts.firewall import Door
+from ucontact_appliance.facts.firewall import PortState
 
 _SHAKEN = Handshake("TLSv1.3", "TLS_AES_128_GCM_SHA256", "h2", b"", "")
 
@@ -20,11 +20,11 @@ def test_an_answer_in_time_passes_and_a_late_one_names_the_service() -> None:
 @pytest.mark.parametrize(
     ("door", "words"),
     [
-        (Door.FILTERED, "dropped on the way"),
-        (Door.CLOSED, "refuses connections"),
-        (Door.OPEN, "nginx.service takes connections"),
+        (PortState.FILTERED, "dropped on the way"),
+        (PortState.CLOSED, "refuses connections"),
+        (PortState.OPEN, "nginx.service takes connections"),
     ],
 )
-def test_silence_is_told_by_what_a_bare_connection_does(door: Door, words: str) -> None:
+def test_silence_is_told_by_what_a_bare_connection_does(door: PortState, words: str) -> None:
     judged = judge_silence(443, door, "nginx.service", "timed out")
     assert (judged.verdict, words in judged.observed) == (Verdict.FAIL, True)

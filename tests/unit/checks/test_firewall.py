@@ -16,8 +16,8 @@ from ucontact_appliance.checks.firewall import (
 )
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.facts.firewall import (
-    Door,
     Knock,
+    PortState,
     parse_firewall,
     parse_input,
     parse_source_limits,
@@ -205,29 +205,31 @@ def test_loopback_rows_must_not_be_opened() -> None:
 @pytest.mark.parametrize(
     ("https", "ami", "verdict"),
     [
-        (Door.OPEN, Door.FILTERED, Verdict.PASS),
-        (Door.CLOSED, Door.FILTERED, Verdict.PASS),
-        (Door.FILTERED, Door.FILTERED, Verdict.FAIL),
-        (Door.OPEN, Door.OPEN, Verdict.FAIL),
+        (PortState.OPEN, PortState.FILTERED, Verdict.PASS),
+        (PortState.CLOSED, PortState.FILTERED, Verdict.PASS),
+        (PortState.FILTERED, PortState.FILTERED, Verdict.FAIL),
+        (PortState.OPEN, PortState.OPEN, Verdict.FAIL),
     ],
 )
-def test_what_connections_from_here_meet(https: Door, ami: Door, verdict: Verdict) -> None:
+def test_what_connections_from_here_meet(
+    https: PortState, ami: PortState, verdict: Verdict
+) -> None:
     answers = (Knock(443, https), Knock(5038, ami))
     assert judge_reach(REGISTRY, answers, "192.0.2.9").verdict is verdict
 
 
 def test_whoever_is_banned_can_not_judge_what_is_silent() -> None:
-    def verdict(https: Door, ami: Door) -> Verdict:
+    def verdict(https: PortState, ami: PortState) -> Verdict:
         answers = (Knock(443, https), Knock(5038, ami))
         return judge_reach(REGISTRY, answers, "192.0.2.9", banned=True).verdict
 
-    assert verdict(Door.FILTERED, Door.FILTERED) is Verdict.SKIP
-    assert verdict(Door.OPEN, Door.FILTERED) is Verdict.PASS
-    assert verdict(Door.FILTERED, Door.OPEN) is Verdict.FAIL
+    assert verdict(PortState.FILTERED, PortState.FILTERED) is Verdict.SKIP
+    assert verdict(PortState.OPEN, PortState.FILTERED) is Verdict.PASS
+    assert verdict(PortState.FILTERED, PortState.OPEN) is Verdict.FAIL
 
 
 def test_a_port_that_is_not_for_us_may_be_silent() -> None:
-    answers = (Knock(22, Door.FILTERED), Knock(443, Door.OPEN))
+    answers = (Knock(22, PortState.FILTERED), Knock(443, PortState.OPEN))
     assert judge_reach(REGISTRY, answers, "192.0.2.9").verdict is Verdict.PASS
     assert judge_reach(REGISTRY, answers, "10.1.2.3").verdict is Verdict.FAIL
 

@@ -38,7 +38,7 @@ from ucontact_appliance.facts.host import (
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.services import Archive, parse_archives
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
-from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.systems import system_row
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Host
@@ -222,7 +222,7 @@ def test_the_login_of_a_mirror_is_not_shown() -> None:
 
 
 def test_a_small_site_fits_into_the_memory_that_the_vendor_names() -> None:
-    plan = make_plan(small_site(agents=29), {"one": Iron(memory_mb=8192)})
+    plan = make_plan(small_site(agents=29), {"one": HostResources(memory_mb=8192)})
     assert memory_needed_mb(plan.tuning, plan.hosts[0].roles) < 8192
     assert cores_needed(plan, plan.hosts[0]) <= 2
 

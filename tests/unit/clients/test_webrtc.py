@@ -23,10 +23,10 @@ from ucontact_appliance.clients.calls import (
     REGISTERED,
     RELAY,
     CallFailedError,
+    IceRoute,
     Request,
-    Way,
 )
-from ucontact_appliance.clients.sip import Account, Door
+from ucontact_appliance.clients.sip import Account, SipServer
 from ucontact_appliance.clients.sip_message import Message, parse_message
 from ucontact_appliance.clients.stun import Credential
 from ucontact_appliance.clients.webrtc import place_call
@@ -77,7 +77,7 @@ def _call(
         names = [Subprotocol(one) for one in subprotocols]
         async with serve(handle, "127.0.0.1", 0, ssl=context, subprotocols=names) as server:
             port = int(next(iter(server.sockets)).getsockname()[1])
-            door = Door(name, "127.0.0.1", port, "/ws", str(pki / ca_file))
+            door = SipServer(name, "127.0.0.1", port, "/ws", str(pki / ca_file))
             account = Account("contact.example.com", "6001", "hunter2hunter2")
             request = Request(door, account, "*43", 440.0, 0.1, ("PCMU",))
             await place_call(replace(request, registers=registers, mark=mark))
@@ -170,11 +170,11 @@ def test_reports_are_waited_for_no_longer_than_they_may_take(
 
 
 def test_no_public_stun_server_is_ever_asked() -> None:
-    assert webrtc._ice_servers(Way()) == []
-    (stun,) = webrtc._ice_servers(Way(REFLEXIVE, "192.0.2.7:3478"))
+    assert webrtc._ice_servers(IceRoute()) == []
+    (stun,) = webrtc._ice_servers(IceRoute(REFLEXIVE, "192.0.2.7:3478"))
     assert (stun.urls, stun.username) == ("stun:192.0.2.7:3478", None)
     credential = Credential("1:doctor", "secret")
-    (turn,) = webrtc._ice_servers(Way(RELAY, "192.0.2.7:3478", credential))
+    (turn,) = webrtc._ice_servers(IceRoute(RELAY, "192.0.2.7:3478", credential))
     assert turn.urls == "turn:192.0.2.7:3478?transport=udp"
     assert (turn.username, turn.credential) == ("1:doctor", "secret")
 

@@ -6,7 +6,7 @@ import socket
 
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
-from ucontact_appliance.facts.firewall import Door, Knock, knocks
+from ucontact_appliance.facts.firewall import Knock, PortState, knocks
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import Reach
 
@@ -33,6 +33,6 @@ def test_nobody_connects_to_sshs_port_without_logging_in() -> None:
             came = False
         else:
             came = True
-    assert found == tuple(Knock(port, Door.OPEN) for port in ports)
+    assert found == tuple(Knock(port, PortState.OPEN) for port in ports)
     assert asked == [("true",)]
     assert not came

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sites import small_site
-from ucontact_appliance.planning.iron import Iron
+from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.shopping import ServerToBuy, shopping_list
 from ucontact_appliance.planning.shortfall import shortfalls
@@ -67,7 +67,7 @@ def test_more_agents_of_one_size_never_take_less(agents: int) -> None:
 def test_what_was_bought_falls_short_of_nothing(agents: int) -> None:
     site = site_for_agents(agents)
     bought = {
-        one.host: Iron(
+        one.host: HostResources(
             memory_mb=one.memory_bytes // 1024**2,
             threads=one.cores,
             # df's megabytes, without the releases that lie there.

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.unit.sites import plan_for_agents, small_site
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.planning.iron import Iron
-from ucontact_appliance.planning.model import Because, Plan, Role, Size
+from ucontact_appliance.planning.host_resources import HostResources
+from ucontact_appliance.planning.model import Plan, Rationale, Role, Size
 from ucontact_appliance.planning.sizing import MOST_AGENTS, recording_mb, size_for
 from ucontact_appliance.planning.tables import recordings
 from ucontact_appliance.planning.topology import make_plan
@@ -95,14 +95,14 @@ def test_the_database_of_a_medium_site_can_move_to_telephony() -> None:
 
 
 def test_memory_decides_buffer_pool_and_heap() -> None:
-    little = make_plan(small_site(), {"one": Iron(memory_mb=2048)}).tuning
-    much = make_plan(small_site(), {"one": Iron(memory_mb=65536)}).tuning
+    little = make_plan(small_site(), {"one": HostResources(memory_mb=2048)}).tuning
+    much = make_plan(small_site(), {"one": HostResources(memory_mb=65536)}).tuning
     assert little.database.buffer_pool_mb < much.database.buffer_pool_mb
     assert little.backend.heap_mb >= 256
     assert little.database.buffer_pool_mb + little.backend.heap_mb < 2048 / 2
 
 
-def reason(plan: Plan, figure: str) -> Because:
+def reason(plan: Plan, figure: str) -> Rationale:
     return next(row for row in plan.reasons if row.figure == figure)
 
 
@@ -127,7 +127,7 @@ def test_video_calls_take_what_r23_and_r25_say() -> None:
 
 
 def test_the_last_day_of_the_disk_is_told_where_it_was_seen() -> None:
-    seen = make_plan(small_site(), {"one": Iron(free_mb=25 * 1024)})
+    seen = make_plan(small_site(), {"one": HostResources(free_mb=25 * 1024)})
     assert reason(seen, "days until the disk is full").number == 89
     figures = {row.figure for row in make_plan(small_site(), {}).reasons}
     assert "days until the disk is full" not in figures

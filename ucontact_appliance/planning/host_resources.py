@@ -8,7 +8,7 @@ from ucontact_appliance.planning.tables import tuning
 
 
 @dataclass(frozen=True)
-class Iron:
+class HostResources:
     """Nominal memory, processor threads, and the filesystem of /var, in MB.
 
     Recordings (R05) and the database live below /var.
@@ -25,4 +25,4 @@ class Iron:
         return self.memory_mb or int(tuning()["memory_unknown_mb"])
 
 
-UNSEEN = Iron()
+UNSEEN = HostResources()

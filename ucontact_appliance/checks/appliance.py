@@ -42,7 +42,7 @@ PARTS = (
 
 @check(
     id="controller.packages",
-    title=_("The appliance has its packages"),
+    title=_("The appliance's Python packages are installed"),
     severity=Severity.HIGH,
     requirements=("C01", "C02"),
     remedy="python3 -m pip install --force-reinstall ucontact-appliance",
@@ -86,7 +86,7 @@ def judge_commands(known: Sequence[str]) -> Judgement:
 
 @check(
     id="controller.commands",
-    title=_("The appliance has its three commands"),
+    title=_("The appliance's three commands work"),
     severity=Severity.HIGH,
     requirements=("C07",),
     remedy="python3 -m pip install --force-reinstall ucontact-appliance",

@@ -91,7 +91,7 @@ def judge_build(found: Snapshot) -> Judgement:
 
 @telephony_check(
     id="asterisk.build",
-    title=_("Which Asterisk it is"),
+    title=_("Asterisk is the vendor's build"),
     severity=Severity.MEDIUM,
     requirements=("R19",),
     remedy=with_note(

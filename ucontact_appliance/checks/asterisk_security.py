@@ -54,7 +54,7 @@ def judge_http(found: Snapshot, port: int) -> Judgement:
 
 @telephony_check(
     id="asterisk.http",
-    title=_("Asterisk's HTTP server is closed but for TLS"),
+    title=_("Asterisk's HTTP server accepts TLS only"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R02"),
     remedy="{install}",

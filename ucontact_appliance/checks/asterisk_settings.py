@@ -91,7 +91,7 @@ def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
 
 @telephony_check(
     id="asterisk.sessions",
-    title=_("Asterisk takes as many WebSockets as planned"),
+    title=_("Asterisk accepts the planned number of WebSockets"),
     severity=Severity.HIGH,
     requirements=("R02", "R12"),
     remedy="{install}",
@@ -154,7 +154,7 @@ def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
 
 @telephony_check(
     id="asterisk.descriptors",
-    title=_("Asterisk has as many file descriptors as planned"),
+    title=_("Asterisk has the planned number of file descriptors"),
     severity=Severity.HIGH,
     requirements=("R12",),
     remedy="{install}",

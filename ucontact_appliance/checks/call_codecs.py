@@ -139,7 +139,7 @@ def judge_speech(
 
 @deep_check(
     id="call.speech",
-    title=_("Speech comes back as it was, by each voice codec"),
+    title=_("Speech comes back intact with each voice codec"),
     severity=Severity.HIGH,
     requirements=("R05", "R06", "R24"),
     remedy=with_note(
@@ -245,7 +245,7 @@ def judge_video(calls: Sequence[Named], least: int) -> Judgement:
 
 @deep_check(
     id="call.video",
-    title=_("Pictures sent into a call come back"),
+    title=_("Video sent into a call comes back"),
     severity=Severity.MEDIUM,
     requirements=("R06", "R23"),
     remedy=with_note(

@@ -44,7 +44,7 @@ def judge_reflexive(attempt: Attempt) -> Judgement:
 
 @deep_check(
     id="call.stun",
-    title=_("A call finds its way by the STUN server alone"),
+    title=_("A call connects by the STUN server alone"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
@@ -84,7 +84,7 @@ def judge_relay(attempt: Attempt) -> Judgement:
 
 @deep_check(
     id="call.relay",
-    title=_("A call runs through the TURN relay alone"),
+    title=_("A call connects by the TURN relay alone"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",

@@ -44,7 +44,7 @@ def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int
 
 @deep_check(
     id="call.signalling_marks",
-    title=_("Signalling arrives with its priority mark"),
+    title=_("Signalling arrives with its DSCP mark"),
     severity=Severity.MEDIUM,
     requirements=("R07",),
     remedy=_NFT,
@@ -114,7 +114,7 @@ def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
 
 @deep_check(
     id="call.marks",
-    title=_("Media arrives with its priority mark"),
+    title=_("Media arrives with its DSCP mark"),
     severity=Severity.MEDIUM,
     requirements=("R07",),
     remedy=_NFT,

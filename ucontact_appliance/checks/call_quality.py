@@ -79,7 +79,7 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
 
 @deep_check(
     id="call.quality",
-    title=_("Loss, jitter and round trip are those of a good call"),
+    title=_("Loss, jitter and round trip are acceptable"),
     severity=Severity.HIGH,
     requirements=("R24",),
     remedy=with_note("ping -c 50 -i 0.2 {address}", _("from an agent's desk too")),
@@ -190,7 +190,7 @@ def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
 
 @deep_check(
     id="call.times",
-    title=_("Each step of a call takes its time and no more"),
+    title=_("Each step of a call is fast enough"),
     severity=Severity.MEDIUM,
     requirements=("R02", "R03"),
     remedy="{ssh} asterisk -rx 'core show taskprocessors'",

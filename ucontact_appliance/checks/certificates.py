@@ -77,7 +77,7 @@ def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
 
 @check(
     id="certificates.portal",
-    title=_("The portal's key and certificate on disk are sound"),
+    title=_("The portal's key and certificate on disk are valid"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R02"),
     remedy="{install}",
@@ -90,7 +90,7 @@ def _portal(subject: Subject) -> Judgement:
 
 @check(
     id="certificates.internal",
-    title=_("The internal key and certificate on disk are sound"),
+    title=_("The internal key and certificate on disk are valid"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",
@@ -153,7 +153,7 @@ def _served(port_id: str, role: Role, reload: str, requirement: str) -> Check:
 
     @check(
         id=f"certificates.served.{port_id}",
-        title=_("Port {port} serves the certificate that lies on disk", port=port),
+        title=_("Port {port} serves the certificate on disk", port=port),
         severity=Severity.HIGH,
         requirements=(requirement,),
         remedy=f"{{ssh}} {reload}",

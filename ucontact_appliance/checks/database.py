@@ -60,7 +60,7 @@ def judge_start(found: Start) -> Judgement:
 
 @check(
     id="mysql.start",
-    title=_("MySQL starts in good time"),
+    title=_("MySQL starts within the time limit"),
     severity=Severity.MEDIUM,
     requirements=("R16",),
     remedy=with_note("{ssh} journalctl -u mysql --no-pager -n 60", _("recovery, or a slow disk")),
@@ -142,7 +142,7 @@ def judge_writable(found: Writable) -> Judgement:
 
 @check(
     id="mysql.writable",
-    title=_("MySQL takes writes"),
+    title=_("MySQL accepts writes"),
     severity=Severity.CRITICAL,
     requirements=("R16",),
     remedy=with_note(

@@ -40,7 +40,7 @@ def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
 
 @check(
     id="files.drift",
-    title=_("Managed files are as they were written"),
+    title=_("Managed files are unchanged"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy=with_note(

@@ -80,7 +80,7 @@ def judge_loaded(found: Firewall) -> Judgement:
 
 @check(
     id="firewall.loaded",
-    title=_("The firewall is loaded as its file says"),
+    title=_("The loaded firewall rules match the file"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy=f"{{ssh}} systemctl restart {UNIT}",
@@ -102,7 +102,7 @@ def judge_service(found: Firewall) -> Judgement:
 
 @check(
     id="firewall.service",
-    title=_("The firewall comes back after a boot"),
+    title=_("The firewall is enabled at boot"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy=f"{{ssh}} systemctl enable --now {UNIT}",
@@ -301,7 +301,7 @@ def judge_reach(
 
 @check(
     id="firewall.reach",
-    title=_("Ports answer or stay silent towards this machine as planned"),
+    title=_("Ports are open or filtered for this machine as planned"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{install}",

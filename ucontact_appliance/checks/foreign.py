@@ -109,7 +109,7 @@ def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
 
 @check(
     id="foreign.packages",
-    title=_("No package of somebody else's would be removed"),
+    title=_("The installation would remove no other package"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy=with_note(

@@ -54,7 +54,7 @@ def judge_hsts_age(max_age: int) -> Judgement:
 
 @check(
     id="web.hsts_age",
-    title=_("HTTPS is insisted on for long enough"),
+    title=_("HSTS max-age is long enough"),
     severity=Severity.HIGH,
     requirements=("R09",),
     remedy=_LONGER,
@@ -85,7 +85,7 @@ def judge_removed(answers: Sequence[Response]) -> Judgement:
 
 @check(
     id="web.header.removed",
-    title=_("No header tells of the programs behind"),
+    title=_("Responses do not reveal server software"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{install}",

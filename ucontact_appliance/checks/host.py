@@ -93,7 +93,7 @@ def judge_greeting(done: Completed, host: Host) -> Judgement:
 
 @check(
     id="host.reachable",
-    title=_("The host can be reached"),
+    title=_("The host is reachable over SSH"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{ssh} true",
@@ -114,7 +114,7 @@ REACHABLE = _reachable.id
 
 @check(
     id="host.root",
-    title=_("The login has root's rights"),
+    title=_("The login has root privileges"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy=with_note(
@@ -182,7 +182,7 @@ def _system(subject: Subject) -> Judgement:
 
 @check(
     id="host.architecture",
-    title=_("The processor's architecture has packages"),
+    title=_("The processor architecture is supported"),
     severity=Severity.CRITICAL,
     requirements=("R12",),
     remedy=with_note("{ssh} uname -m", _("a 64-bit Intel, AMD or ARM processor is needed")),
@@ -197,7 +197,7 @@ def _architecture(subject: Subject) -> Judgement:
 
 @check(
     id="host.init",
-    title=_("systemd runs the services"),
+    title=_("systemd is the init system"),
     severity=Severity.CRITICAL,
     requirements=("R18",),
     remedy="{ssh} systemctl is-system-running",
@@ -252,7 +252,7 @@ def judge_processor(found: facts.Hardware, plan: Plan, host: PlannedHost) -> Jud
 
 @check(
     id="host.processor",
-    title=_("The processor carries the planned calls"),
+    title=_("The processor is large enough for the planned calls"),
     severity=Severity.HIGH,
     requirements=("R12", "C04"),
     remedy=with_note(
@@ -272,7 +272,7 @@ def _processor(subject: Subject) -> Judgement:
 
 @check(
     id="host.memory",
-    title=_("Memory carries the plan"),
+    title=_("Memory is large enough for the plan"),
     severity=Severity.HIGH,
     requirements=("R12", "C04"),
     remedy=with_note(
@@ -343,7 +343,7 @@ def judge_clock(found: facts.Clock) -> Judgement:
 
 @check(
     id="host.clock",
-    title=_("The host's clock agrees with this machine's"),
+    title=_("The host's clock matches this machine's clock"),
     severity=Severity.HIGH,
     requirements=("R01",),
     remedy=with_note("date -u; {ssh} date -u", _("then set the one that is wrong")),
@@ -377,7 +377,7 @@ def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
 
 @check(
     id="host.time_sync",
-    title=_("Something keeps the clock right"),
+    title=_("The clock is synchronized"),
     severity=Severity.MEDIUM,
     requirements=("R01", "C05"),
     remedy="{ssh} systemctl restart chrony",
@@ -389,7 +389,7 @@ def _time_sync(subject: Subject) -> Judgement:
 
 @check(
     id="host.restart",
-    title=_("No update waits for a restart"),
+    title=_("No update is waiting for a restart"),
     severity=Severity.LOW,
     requirements=("R18",),
     remedy=with_note("{ssh} systemctl reboot", _("outside working hours: it ends all calls")),

@@ -70,7 +70,7 @@ def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controlle
 
 @check(
     id="host.python",
-    title=_("The server's Python is there, and one that Ansible drives"),
+    title=_("The server's Python version works with Ansible"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{ssh} apt-get install -y python3",
@@ -166,7 +166,7 @@ def judge_packages(found: dpkg.PackageManager) -> Judgement:
 
 @check(
     id="host.packages",
-    title=_("The package manager has nothing unfinished"),
+    title=_("The package manager has no unfinished work"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{ssh} dpkg --configure -a",

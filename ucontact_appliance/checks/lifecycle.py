@@ -116,7 +116,7 @@ def _lifecycle(component: _Component) -> Check:
 
     @check(
         id=f"lifecycle.{component.id}",
-        title=_("{title} is still mended", title=row["title"]),
+        title=_("{title} still gets security fixes", title=row["title"]),
         severity=Severity.MEDIUM,
         requirements=(row["requirement"],),
         remedy=with_note(

@@ -55,7 +55,7 @@ def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgemen
 
 @check(
     id="network.address",
-    title=_("The host has the address that it is known by"),
+    title=_("The host's address is the one in site.yml"),
     severity=Severity.HIGH,
     requirements=("C04",),
     remedy=with_note(
@@ -81,7 +81,7 @@ def judge_route(found: Links) -> Judgement:
 
 @check(
     id="network.route",
-    title=_("The host has a way out of its network"),
+    title=_("The host has a default route"),
     severity=Severity.HIGH,
     requirements=("R03", "R04"),
     remedy=with_note("{ssh} ip route", _("set the gateway where the system keeps it")),
@@ -148,7 +148,7 @@ def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) 
 
 @check(
     id="network.name",
-    title=_("The portal's name leads to the portal"),
+    title=_("The portal's name resolves to the portal"),
     severity=Severity.HIGH,
     requirements=("R01",),
     remedy="{install}",
@@ -194,7 +194,7 @@ def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
 
 @check(
     id="network.mtu",
-    title=_("Whole packets pass"),
+    title=_("Full-size packets pass (path MTU)"),
     severity=Severity.MEDIUM,
     requirements=("R02", "R03"),
     remedy=with_note("{ssh} ip link", _("set the MTU of the whole path, switches and tunnels too")),

@@ -107,7 +107,7 @@ def judge_ice(config: Response, host: str, port: int) -> Judgement:
 
 @check(
     id="web.ice",
-    title=_("Softphones are told the site's STUN server"),
+    title=_("Softphones get the site's STUN server"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -136,7 +136,7 @@ def judge_stun(found: str | None, profile: NetworkProfile, ours: str, evidence: 
 
 @check(
     id="asterisk.stun",
-    title=_("Asterisk asks the STUN server that the network's profile says"),
+    title=_("Asterisk uses the STUN server of the network profile"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",

@@ -108,7 +108,7 @@ def judge_login(found: ServerView) -> Judgement:
 
 @database_check(
     id="mysql.login",
-    title=_("MySQL lets a service in over verified TLS"),
+    title=_("A service can log in to MySQL over verified TLS"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",
@@ -178,7 +178,7 @@ def judge_schemas(found: ServerView) -> Judgement:
 
 @database_check(
     id="mysql.schemas",
-    title=_("The schemas are there"),
+    title=_("The database schemas exist"),
     severity=Severity.CRITICAL,
     requirements=("R16",),
     remedy="{install}",
@@ -210,7 +210,7 @@ def judge_tables(found: ServerView) -> Judgement:
 
 @database_check(
     id="mysql.tables",
-    title=_("The tables for call records are there"),
+    title=_("The tables for call records exist"),
     severity=Severity.HIGH,
     requirements=("R16", "R05"),
     remedy="{install}",

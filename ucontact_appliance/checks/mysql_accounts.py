@@ -145,7 +145,7 @@ def _row(account: Account) -> str:
 
 
 def judge_grants(found: Audit) -> Judgement:
-    """Each service may do what it does, and no more."""
+    """Each service has exactly the grants that it needs."""
     required = _("the grants of data/database.yml, no more and no fewer")
     problem = found.error or found.grants_error
     if problem:
@@ -187,7 +187,7 @@ def judge_grants(found: Audit) -> Judgement:
 
 @database_check(
     id="mysql.grants",
-    title=_("Each service may do what it does, and no more"),
+    title=_("Each service has exactly the grants that it needs"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",

@@ -21,7 +21,7 @@ _LEAST = ("TLSv1.2",)  # MySQL 5.7 knows no newer one
 
 @mysql.database_check(
     id="mysql.protocols",
-    title=_("MySQL speaks no TLS older than 1.2"),
+    title=_("MySQL rejects TLS older than 1.2"),
     severity=Severity.HIGH,
     requirements=("R16", "R08"),
     remedy=mysql.AFRESH,
@@ -34,7 +34,7 @@ def _versions(subject: Subject) -> Judgement:
 
 @mysql.database_check(
     id="mysql.ciphers",
-    title=_("MySQL has forward secrecy only"),
+    title=_("MySQL accepts only ciphers with forward secrecy"),
     severity=Severity.HIGH,
     requirements=("R16", "R08"),
     remedy=mysql.AFRESH,
@@ -48,7 +48,7 @@ def _secrecy(subject: Subject) -> Judgement:
 
 @mysql.database_check(
     id="certificates.served.mysql",
-    title=_("MySQL serves the certificate that lies on disk"),
+    title=_("MySQL serves the certificate on disk"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy=with_note(

@@ -101,7 +101,7 @@ def judge_config(found: facts.Nginx) -> Judgement:
 
 @check(
     id="web.config",
-    title=_("NGINX's configuration has no fault"),
+    title=_("NGINX's configuration is valid"),
     severity=Severity.HIGH,
     requirements=("R17",),
     remedy="{install}",
@@ -126,7 +126,7 @@ def judge_loaded(found: facts.Nginx) -> Judgement:
 
 @check(
     id="web.loaded",
-    title=_("NGINX has loaded what lies on disk"),
+    title=_("NGINX has loaded its configuration on disk"),
     severity=Severity.MEDIUM,
     requirements=("R17",),
     remedy="{install}",
@@ -170,7 +170,7 @@ def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]
 
 @check(
     id="web.sites",
-    title=_("No other site stands in the portal's place"),
+    title=_("No other NGINX server answers in the portal's place"),
     severity=Severity.HIGH,
     requirements=("R01", "C05"),
     remedy="{install}",
@@ -182,7 +182,7 @@ def _sites(subject: Subject) -> Judgement:
 
 
 def judge_redirect(answer: Response) -> Judgement:
-    """Plain HTTP leads to HTTPS, at the same name and path."""
+    """Plain HTTP redirects to HTTPS, at the same name and path."""
     required = _("301 to https://{name}{path}", name=answer.request.name, path=answer.request.path)
     where = ", ".join(answer.all("location"))
     told = (
@@ -196,7 +196,7 @@ def judge_redirect(answer: Response) -> Judgement:
 
 @check(
     id="web.redirect",
-    title=_("Plain HTTP leads to HTTPS"),
+    title=_("Plain HTTP redirects to HTTPS"),
     severity=Severity.HIGH,
     requirements=("R01",),
     remedy="{install}",

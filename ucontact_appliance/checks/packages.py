@@ -99,7 +99,7 @@ def judge_component(component: PackageRequirement, place: Place) -> Judgement:
 def _installable(component: PackageRequirement) -> Check:
     @check(
         id=f"packages.{component.id}",
-        title=_("{title} can be installed, and new enough", title=_(component.title)),
+        title=_("{title} is available in a new enough version", title=_(component.title)),
         severity=Severity.CRITICAL,
         requirements=component.requirements,
         remedy="{ssh} apt-get update",

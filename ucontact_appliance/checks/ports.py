@@ -236,7 +236,7 @@ def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> J
 
 @check(
     id="ports.free",
-    title=_("No other program holds a port that is needed"),
+    title=_("No other program uses a required port"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy=with_note("{ssh} ss -lntup", _("stop and disable the program that is named")),

@@ -96,7 +96,7 @@ def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float)
 
 @check(
     id="disk.latency",
-    title=_("Disks answer in time"),
+    title=_("Disk write latency is acceptable"),
     severity=Severity.MEDIUM,
     requirements=("R12",),
     remedy=with_note(

@@ -51,7 +51,7 @@ def judge_realtime(found: Realtime) -> Judgement:
 
 @check(
     id="asterisk.realtime",
-    title=_("What Asterisk takes out of a database can be had there"),
+    title=_("Asterisk's realtime tables are readable"),
     severity=Severity.HIGH,
     requirements=("R19",),
     remedy=with_note(

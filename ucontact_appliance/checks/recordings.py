@@ -78,7 +78,7 @@ def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
 
 @_telephony(
     id="recordings.tree",
-    title=_("All of Asterisk's spool is open to Asterisk"),
+    title=_("Asterisk can write to all of its spool"),
     severity=Severity.CRITICAL,
     requirements=("R05", "R25"),
     remedy="{install}",
@@ -143,7 +143,7 @@ def judge_keeping(found: Keeping) -> Judgement:
 
 @_telephony(
     id="recordings.kept",
-    title=_("A power cut leaves recordings and call records"),
+    title=_("Recordings and call records survive a power cut"),
     severity=Severity.HIGH,
     requirements=("R05", "R16"),
     remedy=f"{{ssh}} systemctl enable --now {' '.join(KEEPING_UNITS)}",
@@ -205,7 +205,7 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
 
 @_telephony(
     id="recordings.records",
-    title=_("Recordings and call records belong together"),
+    title=_("Recordings and call records match"),
     severity=Severity.HIGH,
     requirements=("R05", "R16"),
     # Where the database was away when a call ended, the local file has its record.

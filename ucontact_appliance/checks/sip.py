@@ -71,7 +71,7 @@ def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
 
 @telephony_check(
     id="asterisk.endpoints",
-    title=_("Extensions and trunks are set up"),
+    title=_("Extensions and trunks are configured"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R04"),
     remedy="{install}",
@@ -151,7 +151,7 @@ def judge_media(endpoints: Endpoints) -> Judgement:
 
 @telephony_check(
     id="asterisk.media",
-    title=_("Agents' media is encrypted and finds its way"),
+    title=_("Agents' media is encrypted and uses ICE"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R03"),
     remedy="{install}",
@@ -244,7 +244,7 @@ def judge_anonymous(found: Snapshot) -> Judgement:
 
 @telephony_check(
     id="asterisk.anonymous",
-    title=_("Nobody calls without an account"),
+    title=_("Calls without an account are rejected"),
     severity=Severity.CRITICAL,
     requirements=("R04", "C05"),
     remedy="{install}",

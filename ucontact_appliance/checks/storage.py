@@ -111,7 +111,7 @@ def judge_room(found: FileSystem, installed: bool) -> Judgement:
 
 @check(
     id="disk.room",
-    title=_("The disk has room for the installation"),
+    title=_("The disk has enough free space for the installation"),
     severity=Severity.CRITICAL,
     requirements=("R12",),
     remedy=_LARGEST,
@@ -253,7 +253,7 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Jud
 
 @check(
     id="disk.recordings",
-    title=_("The disk holds the recordings of the retention"),
+    title=_("The disk is large enough for the retention period"),
     severity=Severity.HIGH,
     requirements=("R05", "R25"),
     remedy=_LARGER,
@@ -322,7 +322,7 @@ def judge_growth(
 
 @check(
     id="disk.growth",
-    title=_("The disk holds recordings at the pace at which they grow"),
+    title=_("The disk is large enough at the present growth of recordings"),
     severity=Severity.MEDIUM,
     requirements=("R05", "R25"),
     remedy=_LARGER,
@@ -403,7 +403,7 @@ def judge_kills(found: Memory) -> Judgement:
 
 @check(
     id="memory.kills",
-    title=_("No process was killed for want of memory"),
+    title=_("No process was killed by the out-of-memory killer"),
     severity=Severity.MEDIUM,
     requirements=("R12",),
     remedy="{ssh} journalctl --grep 'oom-kill|Out of memory' --no-pager -n 20",

@@ -267,7 +267,7 @@ def judge_peers(found: Relay) -> Judgement:
 
 @stun_check(
     id="stun.peers",
-    title=_("TURN relays to no special address"),
+    title=_("TURN relays to no private or special address"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",

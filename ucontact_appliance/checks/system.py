@@ -110,7 +110,7 @@ def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) 
 
 @check(
     id="system.settings",
-    title=_("The kernel has the settings of the baseline"),
+    title=_("Kernel parameters match the baseline"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{ssh} sysctl --system",
@@ -123,7 +123,7 @@ def _settings(subject: Subject) -> Judgement:
 
 def judge_sshd(settings: dict[str, str] | None) -> Judgement:
     """Root by password is what every scanner on a network tries first."""
-    required = _("root logs in by key only")
+    required = _("root can log in with a key only")
     if settings is None:
         return skipped(_("no ssh server here to ask"))
     root = settings.get("permitrootlogin", "")
@@ -144,7 +144,7 @@ def judge_sshd(settings: dict[str, str] | None) -> Judgement:
 
 @check(
     id="system.ssh",
-    title=_("root logs in by key only"),
+    title=_("root can log in with a key only"),
     severity=Severity.LOW,
     requirements=("C05",),
     # At the top of the main file: sshd takes the first value that it reads (sshd_config(5)),

@@ -254,7 +254,7 @@ def _versions(service: Service) -> Check:
     @_question(
         service,
         "versions",
-        _("{leading} speaks no TLS older than 1.2", leading=service.leading),
+        _("{leading} rejects TLS older than 1.2", leading=service.leading),
         Severity.HIGH,
         requirements=("R08",),
     )
@@ -289,7 +289,7 @@ def _secrecy(service: Service) -> Check:
     @_question(
         service,
         "secrecy",
-        _("{leading} has forward secrecy only", leading=service.leading),
+        _("{leading} accepts only ciphers with forward secrecy", leading=service.leading),
         Severity.HIGH,
         requirements=("R08",),
     )

@@ -115,7 +115,7 @@ def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
 
 @tree_check(
     id="tree.files",
-    title=_("Every file of the release is as it was signed"),
+    title=_("Every file of the release matches its signature"),
     severity=Severity.HIGH,
     requirements=("R22", "C05"),
     remedy="{install}",
@@ -199,7 +199,7 @@ def judge_owners(found: InstalledTree) -> Judgement:
 
 @tree_check(
     id="tree.owners",
-    title=_("Owners and modes of the tree"),
+    title=_("Owners and modes of the release's files are correct"),
     severity=Severity.MEDIUM,
     requirements=("R22",),
     remedy="{install}",
@@ -251,7 +251,7 @@ def judge_places(found: InstalledTree) -> Judgement:
 
 @tree_check(
     id="tree.places",
-    title=_("Every path of /etc/IntegraServer is in its place"),
+    title=_("Every required path of /etc/IntegraServer exists"),
     severity=Severity.HIGH,
     requirements=("R22",),
     remedy="{install}",

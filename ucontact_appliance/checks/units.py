@@ -48,7 +48,7 @@ def judge_overrides(found: ServiceUnits, ours: Collection[str]) -> Judgement:
 
 @check(
     id="system.overrides",
-    title=_("No setting of a service is overridden by hand"),
+    title=_("No systemd unit is overridden by hand"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{install}",
@@ -110,7 +110,7 @@ def judge_restarts(found: ServiceUnits) -> Judgement:
 
 @check(
     id="system.restarts",
-    title=_("No service ends by itself"),
+    title=_("No service restarts unexpectedly"),
     severity=Severity.MEDIUM,
     requirements=("C06",),
     remedy="{install}",

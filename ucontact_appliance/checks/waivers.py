@@ -95,7 +95,7 @@ def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
 
 @check(
     id=WAIVERS_CHECK,
-    title=_("No exception of site.yml has ended"),
+    title=_("No waiver in site.yml has expired"),
     severity=Severity.HIGH,
     requirements=("C06",),
     remedy=with_note(

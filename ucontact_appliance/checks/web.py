@@ -109,7 +109,7 @@ def judge_private(answers: tuple[Response, ...]) -> Judgement:
 
 @check(
     id="web.private",
-    title=_("Programs and settings are not served"),
+    title=_("Programs and configuration files are not served"),
     severity=Severity.CRITICAL,
     requirements=("R22",),
     remedy="{install}",
@@ -132,7 +132,7 @@ def judge_names(answers: tuple[Response, ...]) -> Judgement:
 
 @check(
     id="web.names",
-    title=_("Other names than the portal's are turned away"),
+    title=_("Requests for other names are rejected"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
     remedy="{install}",

@@ -57,7 +57,7 @@ def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
 
 @check(
     id="web.header.inherited",
-    title=_("No place drops the security headers"),
+    title=_("No location drops the security headers"),
     severity=Severity.HIGH,
     requirements=("R09", "R10", "R11"),
     remedy="{install}",

@@ -259,8 +259,9 @@ def test_a_dry_run_shows_its_phases_in_spanish(capsys: pytest.CaptureFixture[str
     rows = (("database", 3), ("verify", unforeseen))
     show_preview([Preview(phase, titles[phase], changes) for phase, changes in rows])
     said = words_of(capsys.readouterr().out)
-    assert "7/15 Base de datos" in said
+    assert f"7/15 {SPANISH(titles['database'])}" in said
     assert "cambiaría 3 12 s" in said
-    assert "sin evaluar: estas comprobaciones miran el sitio cuando está instalado" in said
-    assert "fase cambiaría Base de datos 3" in said
+    assert SPANISH(unforeseen.because) != unforeseen.because
+    assert f"sin evaluar: {SPANISH(unforeseen.because)}" in said
+    assert f"fase cambiaría {SPANISH(titles['database'])} 3" in said
     assert "no se cambió nada; los números valen para los servidores tal como están" in said

@@ -134,6 +134,7 @@ _CACHE_SPANISH = {
     "its unit is {state}": "su unidad está {state}",
     "The cache runs": "La caché funciona",
     "object cache": "caché de objetos",
+    "Cache": "Caché",
 }
 _CACHE_FAULTS = """
 FAULTS = (

@@ -28,6 +28,7 @@ from ucontact_appliance.install.inventory import site_variables
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.pki.issue import ensure_pki
+from ucontact_appliance.planning.certificates import spki_pin
 from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.ports import ports_for
@@ -430,5 +431,5 @@ def test_a_renewed_certificate_is_served_after_the_next_run(front: Front) -> Non
     found = handshake(Endpoint(front.machine.address, 443, FQDN), front.state.pki / "portal-ca.pem")
     pem = (front.state.pki / "portal.pem").read_text()
     assert found.problem == ""
-    assert web.spki_pin(pem) == front.pins()["served"]
+    assert spki_pin(pem) == front.pins()["served"]
     assert front.pins()["served"] in front.get("/").all("Public-Key-Pins")[0]

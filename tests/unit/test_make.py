@@ -94,7 +94,7 @@ def test_fast_tests_above_their_budget_fail(tmp_path: Path) -> None:
     program(tmp_path / "id", "echo 0")
     program(tmp_path / "bin/python", "exit 0")
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests/budget").write_text("-1\n")
+    (tmp_path / "tests/budget").write_text("-100000\n")
     words = (INSTALLER / "run-tests", "fast", tmp_path / "bin")
     done = run(*words, path=tmp_path, cwd=tmp_path)
     assert done.returncode == 1

@@ -165,7 +165,7 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
         return failed(joined("; ", bad), required, evidence)
     kind = "evaluation" if found.document.get("evaluation") else "release"
     return passed(
-        concatenated((kind, " ", found.document.get("version", "?"))),
+        concatenated((kind, f" {found.document.get('version', '?')}")),
         required,
         evidence,
     )

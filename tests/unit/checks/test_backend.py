@@ -215,3 +215,8 @@ def test_an_answer_that_wants_no_work_comes_at_once() -> None:
 def test_the_time_of_an_answer_stands_behind_its_status() -> None:
     found = parse_health('{"status": "UP"}\n200 0.125', "")
     assert (found.status, found.seconds) == (200, 0.125)
+
+
+def test_a_version_that_is_no_text_is_shown() -> None:
+    judgement = judge_health(healthy(version=3), PATH)
+    assert (judgement.verdict, judgement.observed) == (Verdict.PASS, "evaluation 3")

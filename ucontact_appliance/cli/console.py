@@ -18,7 +18,7 @@ from rich.text import Text
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.host_commands import named_site
 from ucontact_appliance.language.catalogue import Translate
-from ucontact_appliance.language.choice import language_of, translation
+from ucontact_appliance.language.choice import Language, language_of, translation
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.printable import printable, printable_json
 
@@ -53,9 +53,9 @@ out = _console()
 err = _console(stderr=True)
 
 
-def reader() -> Translate:
-    """What translates into the language of the environment; its catalogue is loaded once."""
-    return translation(language_of(os.environ))
+def reader(language: Language | None = None) -> Translate:
+    """Return what translates into that language, or into the environment's."""
+    return translation(language or language_of(os.environ))
 
 
 def translated(text: str) -> str:
@@ -68,7 +68,7 @@ def show_error(error: ApplianceError) -> None:
 
     A command that is about a host names the site file that this command line named, if it did.
     """
-    translate = translation(language_of(os.environ))
+    translate = reader()
     _say(translate(_("error:")), "bold red", translate(error.what))
     for line in translate(error.evidence).splitlines():
         _say("", "", f"  {line}")

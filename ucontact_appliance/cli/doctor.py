@@ -10,12 +10,12 @@ import typer.core
 
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli import doctor_export, doctor_facts, doctor_timer
+from ucontact_appliance.cli.console import reader
 from ucontact_appliance.cli.doctor_answer import (
     AllOption,
     DeepOption,
     OnlyOption,
     answer,
-    spoken,
 )
 from ucontact_appliance.cli.doctor_former import refuse_former
 from ucontact_appliance.cli.doctor_history import changes, history
@@ -105,7 +105,7 @@ def doctor(
         require_root()
         _demand_whole(only, notify, as_json=as_json)
         run = night(notify, site_file(site), calls=Calls.DEEP if deep else Calls.ECHO)
-    answer(run, spoken(lang), as_json=as_json, everything=everything)
+    answer(run, reader(lang), as_json=as_json, everything=everything)
 
 
 def _demand_whole(only: list[str] | None, notify: Path, *, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
@@ -18,7 +17,6 @@ from ucontact_appliance.findings.document import to_document, verdict_of
 from ucontact_appliance.findings.registry import REACHABLE
 from ucontact_appliance.findings.translated import translated, translated_changes
 from ucontact_appliance.language.catalogue import Translate
-from ucontact_appliance.language.choice import Language, language_of, translation
 
 DeepOption = Annotated[bool, typer.Option("--deep", help="Place all real calls too (about 20 s).")]
 OnlyOption = Annotated[
@@ -32,11 +30,6 @@ OnlyOption = Annotated[
 AllOption = Annotated[
     bool, typer.Option("--all", help="List passed and skipped checks too. Default: problems only.")
 ]
-
-
-def spoken(lang: Language | None) -> Translate:
-    """Return the chosen language, or that of the environment."""
-    return translation(lang or language_of(os.environ))
 
 
 def answer(run: Run, translate: Translate, *, as_json: bool, everything: bool = False) -> None:

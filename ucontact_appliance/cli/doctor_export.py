@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from ucontact_appliance.checks.model import Finding
-from ucontact_appliance.cli.console import show_text
-from ucontact_appliance.cli.doctor_answer import DeepOption, OnlyOption, end_by, spoken
+from ucontact_appliance.cli.console import reader, show_text
+from ucontact_appliance.cli.doctor_answer import DeepOption, OnlyOption, end_by
 from ucontact_appliance.cli.doctor_run import Run, calls_of, installed_site, run_here
 from ucontact_appliance.cli.options import LangOption, SiteOption
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
@@ -59,7 +59,7 @@ def nagios(
 
       ucontact doctor export nagios --only tls
     """
-    translate = spoken(lang)
+    translate = reader(lang)
     try:
         run = _run(site, deep=deep, only=only)
     except (ApplianceError, OSError) as error:

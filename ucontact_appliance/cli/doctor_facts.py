@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from ucontact_appliance.cli.console import reader
 from ucontact_appliance.cli.doctor_answer import (
     AllOption,
     DeepOption,
     OnlyOption,
     answer,
-    spoken,
 )
 from ucontact_appliance.cli.doctor_run import check_up, run_stored
 from ucontact_appliance.cli.options import (
@@ -54,7 +54,7 @@ def save(
       ucontact doctor facts save facts.json --deep
     """
     run = check_up(site, deep=deep, only=only, facts_file=file)
-    answer(run, spoken(lang), as_json=as_json, everything=everything)
+    answer(run, reader(lang), as_json=as_json, everything=everything)
 
 
 @app.command("judge")
@@ -82,4 +82,4 @@ def judge(
       ucontact doctor facts judge facts.json --only tls --json
     """
     run = run_stored(file, tuple(only or ()))
-    answer(run, spoken(lang), as_json=as_json, everything=everything)
+    answer(run, reader(lang), as_json=as_json, everything=everything)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from ucontact_appliance.cli.console import show_text
-from ucontact_appliance.cli.doctor_answer import spoken
+from ucontact_appliance.cli.console import reader, show_text
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.nagios import Status, trouble_line
@@ -42,7 +41,7 @@ def refuse_former(words: Sequence[str]) -> None:
         form = next((word for word in split if word in _FORMS), "json")
         error = _became(_FORMAT, _FORMS[form])
         if form == "nagios":
-            show_text(trouble_line(error, spoken(None)))
+            show_text(trouble_line(error, reader()))
             raise typer.Exit(Status.UNKNOWN)
         raise error
     for option, command in _COMMANDS.items():

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.cli.console import show_json
-from ucontact_appliance.cli.doctor_answer import answer, spoken
+from ucontact_appliance.cli.console import reader, show_json
+from ucontact_appliance.cli.doctor_answer import answer
 from ucontact_appliance.cli.doctor_run import calls_of, installed_site, keep, run_here
 from ucontact_appliance.cli.doctor_view import history_rows, show_history
 from ucontact_appliance.cli.options import (
@@ -34,7 +34,7 @@ def history(
     if as_json:
         show_json(history_rows(runs))
     else:
-        show_history(runs, spoken(lang))
+        show_history(runs, reader(lang))
 
 
 def changes(
@@ -61,4 +61,4 @@ def changes(
         run, changes=changes_since(kept_runs(here.paths.doctor), run.findings, calls=calls)
     )
     keep(here, run, calls=calls)
-    answer(run, spoken(lang), as_json=as_json)
+    answer(run, reader(lang), as_json=as_json)

@@ -25,7 +25,7 @@ from ucontact_appliance.findings.changes import (
 from ucontact_appliance.findings.document import FindingRow
 from ucontact_appliance.language.catalogue import Translate
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.language.words import counted, word
+from ucontact_appliance.language.words import number_of, word
 from ucontact_appliance.operate.history import Run
 from ucontact_appliance.report.changed import folded, moment, since
 
@@ -115,7 +115,7 @@ def summary(findings: Sequence[Finding], translate: Translate) -> str:
     """All findings in numbers, coloured: `148 pass, 1 warn, 4 skip`."""
     states = Counter(state_of(finding) for finding in findings)
     return ", ".join(
-        f"[{style}]{translate(counted(states[state], state))}[/]"
+        f"[{style}]{translate(number_of(states[state], state))}[/]"
         for state, style in STATE_STYLE.items()
         if states[state]
     )

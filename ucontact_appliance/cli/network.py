@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -13,7 +12,7 @@ from rich.markup import escape
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.checks.path import MeasuredPath, findings
-from ucontact_appliance.cli.console import err, out, show_json, table, translated
+from ucontact_appliance.cli.console import err, out, reader, show_json, table, translated
 from ucontact_appliance.cli.options import JsonOption, LangOption, SiteOption, require_root
 from ucontact_appliance.cli.verdict_style import VERDICT_STYLE
 from ucontact_appliance.errors import EXIT_FINDINGS, UsageError
@@ -21,7 +20,6 @@ from ucontact_appliance.facts.path import Direction, PathQuality, Session
 from ucontact_appliance.findings.document import DoctorDocument, FindingRow, verdict_of
 from ucontact_appliance.findings.translated import translated as translated_findings
 from ucontact_appliance.language.catalogue import Translate
-from ucontact_appliance.language.choice import language_of, translation
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.language.words import word
 from ucontact_appliance.operate.installed import load_installed
@@ -118,7 +116,7 @@ def network(
     else:
         measured = iter([_far(to, wanted)])
     results = list(measured)
-    translate = translation(lang or language_of(os.environ))
+    translate = reader(lang)
     found = list(
         translated_findings(
             [one for path, took in results for one in findings(path, took)], translate

@@ -47,6 +47,6 @@ def word(value: str) -> Message:
     return _WORDS[value]
 
 
-def counted(count: int, value: str) -> Message:
+def number_of(count: int, value: str) -> Message:
     """So many findings in a state, or changes of a kind. Raises KeyError for any other."""
     return _COUNTED[value](count)

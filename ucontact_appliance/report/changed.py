@@ -12,8 +12,7 @@ from ucontact_appliance.findings.changes import BLOCKED, QUIET, Change, Changes,
 from ucontact_appliance.findings.document import changes_part, verdict_of
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import Message, _, joined, ngettext
-from ucontact_appliance.language.words import counted as number
-from ucontact_appliance.language.words import word
+from ucontact_appliance.language.words import number_of, word
 from ucontact_appliance.report.states import counted
 
 
@@ -60,7 +59,7 @@ def since(changes: Changes) -> Message:
 def summary(findings: Sequence[Finding]) -> Message:
     """All findings in numbers: `148 pass, 1 warn, 4 skip`."""
     counts = counted(findings)
-    return joined(", ", (number(count, state) for state, count in counts.items() if count)) or _(
+    return joined(", ", (number_of(count, state) for state, count in counts.items() if count)) or _(
         "no checks"
     )
 
@@ -68,7 +67,7 @@ def summary(findings: Sequence[Finding]) -> Message:
 def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> Message:
     """What a mail is about, in one line: the verdict over all, and how much is worse or better."""
     kinds = Counter(change.kind for change in folded(changes)[0])
-    told = joined(", ", (number(kinds[kind], kind.value) for kind in Kind if kinds[kind]))
+    told = joined(", ", (number_of(kinds[kind], kind.value) for kind in Kind if kinds[kind]))
     verdict = verdict_of(findings).value.upper()
     return _(
         "uContact {site}: {verdict}, {changes}",

@@ -1,8 +1,8 @@
-"""`make box`: the lab's base image as a box for vagrant-lxc.
+"""`make box`: package the lab's base image as a box for vagrant-lxc.
 
 Such a box is a tar of metadata.json, lxc-config and rootfs.tar.gz (vagrant-lxc's own BOXES.md).
-Over the lab's image it has what every box of Vagrant has: a user `vagrant` with sudo, who is let in
-by Vagrant's published key until `vagrant up` replaces that by one of the machine's own.
+It adds to the lab's image what every Vagrant box has: a user `vagrant` with sudo, who accepts
+Vagrant's published key until `vagrant up` replaces it with a key of the machine's own.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ucontact_appliance.lab.commands import run
 from ucontact_appliance.resources import ROOT, load_data
 
 USER = "vagrant"
-# The public half of the key that every installation of Vagrant has.
+# The public half of the key in every Vagrant installation.
 PUBLISHED_KEY = "keys/vagrant.pub"
-# systemd as init: its own way to be told to halt.
+# systemd as init needs its own signal to halt.
 LXC_CONFIG = "lxc.include = /usr/share/lxc/config/common.conf\nlxc.signal.halt = SIGRTMIN+4\n"
 _PACK_SECONDS = 600
 
 
 def published_key() -> str:
-    """Vagrant's public key, of the installation at hand. Raises ApplianceError without one."""
+    """The public key of the installed Vagrant. Raises ApplianceError if there is none."""
     places = sorted(
         Path("/").glob(f"usr/share/rubygems-integration/*/gems/vagrant-*/{PUBLISHED_KEY}")
     )
@@ -43,7 +43,7 @@ def published_key() -> str:
 
 
 def add_user(root: Path, key: str) -> None:
-    """The user that Vagrant comes as, and the line of /etc/hosts that it expects to be there."""
+    """Add the user that Vagrant logs in as, and the line that it expects in /etc/hosts."""
     run(["useradd", "--root", str(root), "--create-home", "--shell", "/bin/bash", USER])
     home = (root / "home" / USER).stat()
     ssh = root / "home" / USER / ".ssh"
@@ -60,7 +60,7 @@ def add_user(root: Path, key: str) -> None:
 
 
 def forget_lab(root: Path) -> None:
-    """Take the lab's own keys out: a box is readable, and they open other machines."""
+    """Remove the lab's own keys: a box can be read by anybody, and they open other machines."""
     shutil.rmtree(root / "root/.ssh")
     for path in (root / "etc/ssh").glob("ssh_host_*"):
         path.unlink()
@@ -68,7 +68,7 @@ def forget_lab(root: Path) -> None:
 
 
 def pack(image: Path, box: Path) -> None:
-    """Write the box of an image, which itself stays as it is; the box appears when it is whole."""
+    """Write the box of an image, which is not changed; the box appears when it is complete."""
     box.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".box-", dir=box.parent) as folder:
         work = Path(folder)
@@ -77,13 +77,13 @@ def pack(image: Path, box: Path) -> None:
         run(["cp", "--archive", "--reflink=auto", str(image), str(root)], timeout=_PACK_SECONDS)
         forget_lab(root)
         add_user(root, published_key())
-        # The machine makes its own: one that is shared would be one machine to a DHCP server.
+        # Each machine generates its own: with a shared one, a DHCP server would see one machine.
         (root / "etc/machine-id").write_text("", encoding="utf-8")
         (work / "metadata.json").write_text(
             json.dumps({"provider": "lxc", "version": "1.0.0"}) + "\n", encoding="utf-8"
         )
         (work / "lxc-config").write_text(LXC_CONFIG, encoding="utf-8")
-        # vagrant-lxc unpacks it with --strip-components=2: "./rootfs/etc" has two to strip.
+        # vagrant-lxc unpacks with --strip-components=2: "./rootfs/etc" has two to strip.
         tar = ["tar", "--directory", str(work)]
         whole = [*tar, "--numeric-owner", "--xattrs", "--use-compress-program=gzip -1"]
         run(
@@ -97,7 +97,7 @@ def pack(image: Path, box: Path) -> None:
 
 
 def main() -> int:
-    """Make the box that the Vagrantfile names; 0, or the exit code of what went wrong."""
+    """Make the box that the Vagrantfile names; return 0, or the exit code of the error."""
     table = load_data("rehearsal")["vagrant"]["lxc"]
     box = ROOT / table["file"]
     try:

@@ -1,4 +1,4 @@
-"""The page of all commands, from the command line's own help."""
+"""The documentation page of all commands, from their own help texts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`make demo`: a small site on a rehearsal machine, by the commands that a customer's site gets.
+"""`make demo`: install a small site on a rehearsal machine with the commands of a customer's site.
 
-It only calls `ucontact` and writes the answers that `ucontact init` would ask for. Running it again
-changes nothing.
+It only calls `ucontact` and writes the answers that `ucontact init` would ask for. Running it
+again changes nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MACHINE = "demo"
 SUITE = "sid"
 FQDN = "demo.ucontact.test"
 EXTENSIONS = ("6001", "6002")
-# The demo has one machine. Where another one of its name had the data, that was thrown away.
+# The demo has one machine. If the data was on an earlier one of this name, that was removed.
 ABANDONED = ("telephony", "backend", "database")
 BUILD = ROOT / "build"
 UCONTACT = Path(sys.executable).absolute().with_name("ucontact")
 
 
 def step(title: str, *words: str) -> None:
-    """Run one command, with its title and time; end the demo with its exit code when it fails."""
+    """Run one command, with its title and time; exit with its exit code if it fails."""
     print(f"\n== {title}\n   {command(*words)}", flush=True)
     start = time.monotonic()
     status = subprocess.run([UCONTACT, *words], check=False).returncode
@@ -41,12 +41,12 @@ def step(title: str, *words: str) -> None:
 
 
 def command(*words: str) -> str:
-    """A line that does the same from any folder, to be copied and pasted."""
+    """The command line to copy and paste; it works from any folder."""
     return shlex.join([str(UCONTACT), *words])
 
 
 def machine_address() -> str:
-    """Where the rehearsal machine answers."""
+    """The address of the rehearsal machine."""
     listed = subprocess.run(
         [UCONTACT, "lab", "list", "--json"], check=True, capture_output=True, text=True
     ).stdout
@@ -54,7 +54,7 @@ def machine_address() -> str:
 
 
 def write_site(address: str) -> Path:
-    """The demo's site.yml; left alone when it says the same already."""
+    """The demo's site.yml, written unless it is up to date."""
     path = BUILD / "demo" / "site.yml"
     text = render_site(
         {
@@ -76,12 +76,12 @@ def write_site(address: str) -> Path:
 
 
 def newest_report() -> Path:
-    """The report that the installation ended with."""
+    """The report that the installation wrote last."""
     return max(state_paths(MACHINE).reports.iterdir())
 
 
 def main() -> None:
-    """Machine, release, install with its calls and report, doctor, and the report verified."""
+    """Create the machine and release, install, run the doctor, and verify the report."""
     start = time.monotonic()
     step("Rehearsal machine", "lab", "up", MACHINE, "--suite", SUITE)
     address = machine_address()

@@ -1,6 +1,6 @@
-"""Manual pages of `ucontact` and of each of its commands, from the command line's own help.
+"""Manual pages of `ucontact` and each of its commands, from their own help texts.
 
-Text of the pages is man(7): a request is a line that starts with a dot.
+Pages are in man(7) format, where a line that starts with a dot is a request.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _REMOTE_STATUS = {
     2: "The remote command ended with it, or this command was used wrongly.",
     3: "The remote command ended with it, or the server could not be reached.",
 }
-# Commands that do not keep to the exit codes of the others.
+# Commands with exit codes of their own.
 _OWN_EXIT_CODES: Mapping[Words, Mapping[int, str]] = {
     ("doctor", "export", "nagios"): {
         0: "OK: no check failed, and none warned.",
@@ -66,7 +66,7 @@ def pages(date: str) -> dict[str, str]:
 
 
 def command_tree() -> Iterator[tuple[Words, Any]]:
-    """Yield each command that is not hidden with its words, such as ("doctor", "history")."""
+    """Yield each visible command with its words, such as ("doctor", "history")."""
 
     def below(words: Words, command: Any) -> Iterator[tuple[Words, Any]]:
         yield words, command
@@ -81,7 +81,7 @@ def command_tree() -> Iterator[tuple[Words, Any]]:
 
 @dataclass(frozen=True)
 class Help:
-    """The help of a command in its parts; options and arguments by how they are written."""
+    """The help of a command, in parts; options and arguments are keyed by their notation."""
 
     usage: tuple[str, ...]
     paragraphs: tuple[str, ...]
@@ -91,7 +91,7 @@ class Help:
 
 
 def help_of(words: Words, command: Any) -> Help:
-    """Return the help of a command of the tree, in its parts."""
+    """Return the help of a command of the tree, in parts."""
     context = typer.Context(command, info_name=" ".join(("ucontact", *words)))
     about, _, examples = (command.help or "").partition("Examples:")
     options, arguments = _parameters(command, context)
@@ -134,7 +134,7 @@ def _page_name(words: Words) -> str:
 
 
 def _name_line(sentence: str) -> str:
-    """Return the sentence as apropos(1) lists it."""
+    """Return the sentence in the form that apropos(1) lists."""
     return sentence[0].lower() + sentence[1:].rstrip(".")
 
 
@@ -147,7 +147,7 @@ def _parameters(command: Any, context: Any) -> tuple[dict[str, str], dict[str, s
     options: dict[str, str] = {}
     arguments: dict[str, str] = {}
     for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)  # None when it is hidden
+        record = parameter.get_help_record(context)  # None if the parameter is hidden
         if record is not None:
             kind = arguments if parameter.param_type_name == "argument" else options
             kind[record[0]] = record[1]
@@ -177,19 +177,19 @@ def _files(words: Words, tree: Mapping[Words, Any]) -> dict[str, str]:
 
 
 def _paragraphs(parts: Iterable[list[str]]) -> list[str]:
-    """Return the parts with the request for a new paragraph between them."""
+    """Return the parts joined by requests for a new paragraph."""
     return [line for part in parts for line in (".PP", *part)][1:]
 
 
 def _related(words: Words, tree: Mapping[Words, Any]) -> list[Words]:
-    """Return the commands above it, beside it and below it, in the order of the alphabet."""
+    """Return the parent, sibling and child commands, sorted."""
     above = {words[:length] for length in range(len(words))}
     near = {other for other in tree if other and other[:-1] in (words, words[:-1])}
     return sorted((above | near) - {words})
 
 
 def _reference(words: Words) -> str:
-    return f"\\%\\fB{_text(_page_name(words))}\\fR(1)"  # \\%: not to be hyphenated
+    return f"\\%\\fB{_text(_page_name(words))}\\fR(1)"  # \\%: do not hyphenate
 
 
 def _definitions(rows: Mapping[str, str]) -> list[str]:
@@ -197,14 +197,14 @@ def _definitions(rows: Mapping[str, str]) -> list[str]:
 
 
 def _term(term: str) -> str:
-    """Return the term in bold; of an option, what it takes in italics."""
+    """Return the term in bold; the values of an option in italics."""
     first, *others = term.split() if term.startswith("-") else [term]
     taken = [f"\\f{'B' if word[0] in '-/' else 'I'}{_text(word)}\\fR" for word in others]
     return " ".join((f"\\fB{_text(first)}\\fR", *taken))
 
 
 def _text(text: str) -> str:
-    """Return the text on one line, with what man(7) would read as its own escaped."""
+    """Return the text on one line, with man(7)'s special characters escaped."""
     line = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-")
     line = re.sub(r"`([^`]+)`", r"\\fB\1\\fR", line)
     line = re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", line)

@@ -1,4 +1,4 @@
-"""`make install-docs`: manual pages and completions of `ucontact`, where man and shells look.
+"""`make install-docs`: install manual pages and completions of `ucontact` for man and shells.
 
 An installed wheel has the same files below its environment's `share`.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import manpages
 
 MANUAL = "man/man1"
-# The file of each shell, by the name under which that shell looks for a command's completions.
+# The file per shell, with the name under which that shell looks for a command's completions.
 COMPLETIONS = {
     "bash": "bash-completion/completions/ucontact",
     "zsh": "zsh/site-functions/_ucontact",
@@ -22,12 +22,12 @@ COMPLETIONS = {
 }
 EPOCH = "SOURCE_DATE_EPOCH"
 _ASK = "from ucontact_appliance.cli.main import app; app(prog_name='ucontact')"
-# zsh loads the file at the first TAB, as a function: then it has to complete, not only to register.
+# zsh loads the file at the first TAB, as a function: it must complete then, not only register.
 _FIRST_TAB = '[[ ${zsh_eval_context[-1]} == loadautofunc ]] && _ucontact_completion "$@"\n'
 
 
 def completion(shell: str) -> str:
-    """Return the script that completes `ucontact` in that shell, as Typer makes it."""
+    """Return Typer's completion script of `ucontact` for this shell."""
     done = subprocess.run(
         [sys.executable, "-c", _ASK],
         env={**os.environ, "_UCONTACT_COMPLETE": f"source_{shell}"},
@@ -39,7 +39,7 @@ def completion(shell: str) -> str:
 
 
 def write_share(share: Path, date: str = "") -> None:
-    """Write the manual pages, dated so, and the completions below that folder."""
+    """Write the manual pages (with this date) and the completions below this folder."""
     files = {f"{MANUAL}/{name}": text for name, text in manpages.pages(date).items()}
     files |= {path: completion(shell) for shell, path in COMPLETIONS.items()}
     for name, text in files.items():
@@ -49,7 +49,7 @@ def write_share(share: Path, date: str = "") -> None:
 
 
 def date_of(epoch: str | None) -> str:
-    """Return the day of a SOURCE_DATE_EPOCH, or no day: equal sources give equal pages."""
+    """Return the day of a SOURCE_DATE_EPOCH, or no day, so that equal sources give equal pages."""
     return datetime.fromtimestamp(int(epoch), timezone.utc).date().isoformat() if epoch else ""
 
 

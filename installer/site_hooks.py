@@ -1,6 +1,6 @@
 """Hooks of MkDocs for `make site`: pages of files outside docs/, their links, and the language.
 
-README.md and its like are written for a forge; in the site they are pages beside those of docs/.
+README.md and similar files are written for a forge; in the site they are pages like those of docs/.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from site_links import PAGES, ROOT, relinked
 
-# Tags whose files a browser loads by itself; a link that somebody follows is not among them.
+# Tags whose files a browser loads by itself, unlike links that a reader follows.
 _LOADED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>")
 
 
@@ -27,12 +27,12 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Return the page with links that lead within the site."""
+    """Return the page with its links pointing within the site."""
     return relinked(markdown, page.file.src_uri)
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Name the language of a page in Spanish. Raises PluginError for what another host serves."""
+    """Set the language of Spanish pages. Raises PluginError if a page loads from another host."""
     if loaded := _LOADED.findall(output):
         raise PluginError(f"{page.file.src_uri} loads from another host: {', '.join(loaded)}")
     if page.file.src_uri.startswith("es/"):

@@ -1,4 +1,4 @@
-"""Files outside docs/ as pages of the site, and links between pages as the site has them."""
+"""Map files outside docs/ to pages of the site, and rewrite links between pages accordingly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# The page that each file outside docs/ becomes.
+# The page of each file outside docs/.
 PAGES = {
     "README.md": "index.md",
     "README.es.md": "es/index.md",
@@ -20,10 +20,10 @@ _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def relinked(markdown: str, page: str) -> str:
-    """Return the page's text with each relative link as the site has it.
+    """Return the page's text with each relative link rewritten for the site.
 
-    A link to a file that the site has no page of becomes its text alone. One to a file that does
-    not exist stays as it is, for the strict build to find.
+    A link to a file without a page becomes plain text. A link to a file that does not exist is
+    kept, for the strict build to report.
     """
     source = _SOURCES.get(page, f"docs/{page}")
 

@@ -1,9 +1,9 @@
-"""`make wheel`: the installable wheel, in dist/.
+"""`make wheel`: build the installable wheel in dist/.
 
-It carries the evaluation release, and installs manual pages and completions into the environment.
+It contains the evaluation release, and installs manual pages and completions into the environment.
 
-The same commit gives the same wheel, byte for byte, with the same versions of Debian's packages on
-the build machine, of hatchling and of zlib. No file that git ignores gets into it.
+The build is reproducible: the same commit gives the same bytes, with the same versions of Debian's
+packages on the build machine, of hatchling and of zlib. Files that git ignores are left out.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ucontact_appliance.release.shipped import write_shipped
 from ucontact_appliance.release.store import ensure_evaluation
 from ucontact_appliance.resources import ROOT
 
-# The names that wheel_hook.py knows them by: hatchling runs the hook, without this package.
+# The same names as in wheel_hook.py, which hatchling runs without this package.
 RELEASES = "UCONTACT_WHEEL_RELEASES"
 SHARE = "UCONTACT_WHEEL_SHARE"
-_UMASK = 0o022  # hatchling reads the modes of the files that are copied here
+_UMASK = 0o022  # hatchling keeps the modes of the files that are copied here
 
 
 def publishers_key(path: Path) -> Ed25519PrivateKey:
-    """The private key that signs the release in the wheel. Raises for a file that holds none."""
+    """The private key that signs the release in the wheel. Raises for a file without a key."""
     try:
         key = private_key(path.read_bytes())
     except OSError as error:
@@ -51,7 +51,7 @@ def publishers_key(path: Path) -> Ed25519PrivateKey:
 
 
 def git(*words: str) -> str | None:
-    """What git says of these sources; None where they are no clone, as an unpacked archive."""
+    """Output of git about these sources; None if they are no clone but an unpacked archive."""
     command = ["git", "-C", str(ROOT), *words]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -61,7 +61,7 @@ def git(*words: str) -> str | None:
 
 
 def copy_sources(target: Path) -> None:
-    """Copy what git does not ignore, as it is in the working tree."""
+    """Copy the files of the working tree that git does not ignore."""
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     if listed is None:
         leftovers = shutil.ignore_patterns(
@@ -79,16 +79,16 @@ def copy_sources(target: Path) -> None:
 
 
 def set_time() -> None:
-    """Date the wheel by its commit, unless the environment has a date."""
+    """Date the wheel by its commit, unless the environment sets a date."""
     committed = git("log", "-1", "--format=%ct")
-    if committed:  # else hatchling has a time of its own, the same each time
+    if committed:  # otherwise hatchling uses a fixed time
         os.environ.setdefault(manual.EPOCH, committed.strip())
 
 
 def build(sources: Path, releases: Path, share: Path, out: Path) -> Path:
-    """Build the wheel into `out`. Raises PhaseFailedError with the end of what was printed."""
+    """Build the wheel into `out`. Raises PhaseFailedError with the end of the output."""
     environment = {**os.environ, RELEASES: str(releases), SHARE: str(share)}
-    # Of this environment, not of one that pip fills with the newest hatchling of the day.
+    # Build in this environment, not in one that pip fills with the newest hatchling of the day.
     words = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(sources)]
     done = subprocess.run(
         [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
@@ -102,7 +102,7 @@ def build(sources: Path, releases: Path, share: Path, out: Path) -> Path:
 
 
 def make_wheel(out: Path, sign_with: Path | None) -> Path:
-    """Build the evaluation release where it is not at hand, and the wheel around it."""
+    """Build the wheel, and before it the evaluation release if it is not stored yet."""
     key = publishers_key(sign_with) if sign_with else None
     release = ensure_evaluation(print)
     os.umask(_UMASK)
@@ -120,7 +120,7 @@ def make_wheel(out: Path, sign_with: Path | None) -> Path:
 
 
 def main() -> int:
-    """0, or the exit code of what went wrong."""
+    """Return 0, or the exit code of the error."""
     parser = argparse.ArgumentParser(description="Build the wheel with its evaluation release.")
     parser.add_argument("--outdir", type=Path, default=ROOT / "dist", help="default: dist/")
     parser.add_argument(

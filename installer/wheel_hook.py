@@ -1,8 +1,8 @@
-"""Hatchling's build hook: compiles the translations, and adds what `make wheel` made to the wheel.
+"""Hatchling's build hook: compile the translations, and add the output of `make wheel`.
 
 That is the evaluation release, and the manual pages and completions, which pip installs into the
-environment's `share`. A wheel built in another way, and an editable installation, carry neither;
-the catalogues are compiled beside their sources for all of them.
+environment's `share`. Wheels built otherwise and editable installations have neither of them; the
+catalogues are compiled next to their sources for all of them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ SHARE = "UCONTACT_WHEEL_SHARE"
 
 
 class WheelHook(BuildHookInterface[Any]):
-    """Compiles the catalogues, and adds the folders to the files of the wheel."""
+    """Compiles the message catalogues, and adds the folders to the files of the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the .mo files; map each folder that there is to its place in the wheel."""
+        """Write the .mo files; map each existing folder to its place in the wheel."""
         compile_catalogues(Path(self.root, LOCALES))
         if version != "standard":
             return
@@ -36,7 +36,7 @@ class WheelHook(BuildHookInterface[Any]):
 
 
 def compile_catalogues(folder: Path) -> None:
-    """Write each language's .mo beside its .po."""
+    """Write each language's .mo next to its .po."""
     for source in sorted(folder.glob("*/LC_MESSAGES/*.po")):
         with source.open("rb") as read, source.with_suffix(".mo").open("wb") as written:
             write_mo(written, read_po(read, locale=source.parts[-3], domain=source.stem))

@@ -1,4 +1,4 @@
-"""State of this machine that is unreadable or lost: an error, never a reason to begin anew."""
+"""Unreadable or lost state on this machine: always an error, never a reason to start afresh."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_SHOWN = 300
 
 
 class Replacement(Enum):
-    """Whether `install --new-ca` takes its place."""
+    """Whether `install --new-ca` replaces the damaged state, or a person has to."""
 
     WITH_NEW_CA = "with --new-ca"
     BY_HAND = "by hand"
@@ -24,9 +24,9 @@ class Replacement(Enum):
 
 @dataclass(frozen=True)
 class Damage:
-    """What is wrong with a piece of state, the evidence, and what helps; `files` is what is left.
+    """A piece of damaged state: what is wrong, the evidence, what helps, and its remaining `files`.
 
-    `replacement` says whether `--new-ca` sets those files aside and goes on without them.
+    `replacement` says whether `--new-ca` sets those files aside and continues without them.
     """
 
     what: str
@@ -36,7 +36,7 @@ class Damage:
     replacement: Replacement = Replacement.WITH_NEW_CA
 
     def error(self) -> UsageError:
-        """The same as an error; nothing was changed by then."""
+        """Return the damage as an error, which also says that nothing was changed."""
         return UsageError(
             _("{what}; nothing was changed", what=self.what),
             evidence=self.evidence,
@@ -45,12 +45,12 @@ class Damage:
 
 
 def why(error: Exception) -> str:
-    """One line for a person: where in the file, and what is wrong there."""
+    """Return one line that says what is wrong and, for a ValidationError, at which key."""
     if not isinstance(error, ValidationError):
         text = what_of(error)
         line = str(text).partition("\n")[0][:_MOST_SHOWN]
         return text if line == text else line
-    # Without the value: it may be long, or anything.
+    # Leave the invalid value out: it may be long or contain anything.
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     return f"{key}: {first['msg']}"[:_MOST_SHOWN] if key else first["msg"][:_MOST_SHOWN]

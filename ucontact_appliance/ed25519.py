@@ -1,4 +1,4 @@
-"""Private Ed25519 keys in PEM: those that sign reports and releases."""
+"""Load the Ed25519 private keys (PEM) that sign reports and releases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 
 def private_key(pem: bytes) -> Ed25519PrivateKey | None:
-    """The key; None where there is none, another kind, or one behind a passphrase.
+    """Return the key; None if `pem` holds no key, another type of key, or an encrypted one.
 
     The library's own messages are not passed on: they may quote the file.
     """

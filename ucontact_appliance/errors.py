@@ -1,7 +1,7 @@
-"""Errors that reach a person: what happened, the evidence, and one command that helps.
+"""Errors shown to the user: what happened, the evidence, and one command that helps.
 
-Each class fixes the exit code of the contract. Anything raised to the command line that is not an
-`ApplianceError` is a defect of the appliance and is reported as one, without a traceback.
+Each class sets its exit code. Any other exception that reaches the command line is a defect of the
+appliance and is reported as one, without a traceback.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_PHASE_FAILED = 4
-# What each code tells a script; the manual pages print it.
+# The meaning of each exit code; the manual pages print it.
 EXIT_CODES = {
     0: "Success: the command did what it was asked to do, and no check failed.",
     EXIT_FINDINGS: "Findings: a check failed or could not be carried out, a plan has a shortfall, "
@@ -26,8 +26,8 @@ EXIT_CODES = {
 class ApplianceError(Exception):
     """A failure with an exit code, its evidence and a command that helps.
 
-    `what` is one sentence, `evidence` the raw message or the file, key and line it is about,
-    `helps` one command (or one act) that takes the reader further.
+    `what` is one sentence, `evidence` the raw message or the file, key and line concerned,
+    `helps` the one command (or action) to take next.
     """
 
     exit_code = EXIT_USAGE

@@ -1,4 +1,4 @@
-"""An OSError in words: the path, its file system, and the command that helps."""
+"""Turn an OSError into an error that names the path, its file system and a command that helps."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ TEMPORARY = (Path("/run"), Path("/dev/shm"), Path(tempfile.gettempdir()))
 
 
 def refused(what: str, error: OSError, path: Path | None = None) -> UnreachableError:
-    """The error for a person: `what` happened, at which path, on which file system, what to do.
+    """Return an error that says what happened, on which path and file system, and what to do.
 
-    `path` is what was worked on where the error itself names none, as that of a write does.
+    `path` is used if the error itself names no path, as for a failed write.
     """
-    # A copy names both ends, and its target second (shutil, rename(2)).
+    # The error of a copy names source and target, the target second (shutil, rename(2)).
     named = error.filename if error.filename2 is None else error.filename2
     place = Path(os.fsdecode(named)) if named is not None else path
     reason = error.strerror or str(error) or type(error).__name__
@@ -37,7 +37,7 @@ def refused(what: str, error: OSError, path: Path | None = None) -> UnreachableE
 
 @contextmanager
 def refusing(what: str, path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into `refused`; a time-out stays what it is."""
+    """Turn an OSError of the block into the error of `refused`, except a TimeoutError."""
     try:
         yield
     except TimeoutError:
@@ -47,9 +47,9 @@ def refusing(what: str, path: Path) -> Iterator[None]:
 
 
 def first_full(paths: Iterable[Path]) -> Path | None:
-    """The first of the paths whose file system has no room or no inode left; None: all have.
+    """Return the first path on a file system without free space or inodes, or None.
 
-    A write to a full file system fails without saying where.
+    A write to a full file system fails without naming the path.
     """
     for path in paths:
         try:
@@ -63,7 +63,7 @@ def first_full(paths: Iterable[Path]) -> Path | None:
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
+    """Return the path, or its nearest parent that exists."""
     place = path.absolute()
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
@@ -78,7 +78,7 @@ def _mount_point(path: Path) -> Path:
 
 
 def _file_system(path: Path) -> list[str]:
-    """A line on the path's file system; none where it can't be asked."""
+    """Return one line about the path's file system, or nothing if it can't be queried."""
     try:
         mount = _mount_point(path)
         found = os.statvfs(mount)
@@ -101,8 +101,7 @@ def _file_system(path: Path) -> list[str]:
     ]
 
 
-# A command and a note. {mount} is where the file system is mounted, {path} what is there of the
-# path.
+# A command and a note. {mount} is the mount point, {path} the path or its nearest existing parent.
 _FULL = ("df -h {mount}; df -i {mount}", _("free space or inodes there, then run it again"))
 _IN_THE_WAY = ("ls -ld {path}", _("something else is in the way: move it, then run it again"))
 _NOT_ALLOWED = (
@@ -129,7 +128,7 @@ _HELPS: dict[int, tuple[str, Message]] = {
 
 
 def _helps(number: int | None, path: Path | None) -> str:
-    """One command that helps, by the kind of the error (errno(3))."""
+    """Return one command that helps with an error of this number (errno(3))."""
     try:
         place = _existing(path or Path("/"))
         mount = _mount_point(place)

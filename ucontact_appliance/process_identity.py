@@ -1,17 +1,17 @@
-"""Which process something belongs to: its number alone may be another's by now."""
+"""Identify a process by its PID and start time: a PID alone may have been reused."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-# Kinds of temporary folders (`own_prefix`), by which those of killed processes are known.
-MEMORY = "ucontact"  # it has secrets in it, and lies in memory
-CONNECTIONS = "uc"  # it has the sockets of shared connections in it
+# Kinds of temporary folders (`own_prefix`): their names identify those of killed processes.
+MEMORY = "ucontact"  # contains secrets, on a file system in memory
+CONNECTIONS = "uc"  # contains the sockets of shared connections
 
 
 def begun(pid: int) -> str | None:
-    """When the process began, in clock ticks since boot (proc(5), stat); None: there is none."""
+    """Return the process's start time in clock ticks since boot (proc(5), stat); None if none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -20,6 +20,6 @@ def begun(pid: int) -> str | None:
 
 
 def own_prefix(kind: str) -> str:
-    """How the names of this process's temporary folders begin: `KIND-PID-START-`."""
+    """Return the name prefix of this process's temporary folders: `KIND-PID-START-`."""
     pid = os.getpid()
     return f"{kind}-{pid}-{begun(pid)}-"

@@ -1,4 +1,4 @@
-"""Taking secrets out of text before a person or a file gets it."""
+"""Remove secrets from text before it is shown or stored."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LEAST = 6  # shorter values would hide ordinary words and numbers
 
 
 def redactor(secrets: Iterable[str], hidden: str = HIDDEN) -> Callable[[str], str]:
-    """A function that replaces each of the values in a text by `hidden`, the longest first.
+    """Return a function that replaces each of the values in a text with `hidden`, longest first.
 
-    A value is found as it is, percent-encoded, and within base64 (RFC 4648, both alphabets; also
-    as a part of what was encoded, such as `user:password` of RFC 7617).
+    It finds a value literally, percent-encoded, and in base64 (RFC 4648, both alphabets), also as
+    a part of the encoded text, such as `user:password` of RFC 7617.
     """
     forms = {form for value in secrets if len(value) >= _LEAST for form in _forms(value)}
     ordered = sorted(forms, key=len, reverse=True)
@@ -34,7 +34,7 @@ def _forms(value: str) -> Iterator[str]:
     yield quote_plus(value)
     raw = value.encode()
     for offset in range(3):
-        # Of a value at this offset in a longer text, only whole groups of 6 bits are its own.
+        # At this offset in a longer text, only whole groups of 6 bits depend on the value alone.
         first = -(-offset * 8 // 6)
         last = (offset + len(raw)) * 8 // 6
         encoded = base64.b64encode(bytes(offset) + raw).decode()[first:last]

@@ -1,4 +1,4 @@
-"""Where the appliance's own files are, in a checkout as in an installed wheel."""
+"""Paths of the appliance's own files, in a checkout or an installed wheel."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TEMPLATES = ROOT / "templates"
 DATA = PACKAGE / "data"
 
 
-# The safe loader in C, ten times as fast, where PyYAML was built with it.
+# The safe loader in C is ten times as fast, but not every build of PyYAML has it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_data(name: str) -> Any:
-    """The parsed table `data/NAME.yml`; NAME may have folders."""
+    """Return the parsed table `data/NAME.yml`; NAME may contain folders."""
     return yaml.load((DATA / f"{name}.yml").read_text(encoding="utf-8"), Loader=_Loader)

@@ -1,8 +1,8 @@
-"""Where one site's secrets, keys, journal and reports live on the machine that installs.
+"""Paths of a site's secrets, keys, journal and reports on the machine that installs.
 
-`/etc/ucontact/<site>` holds what must survive (secrets, keys, known hosts), and
-`/var/lib/ucontact/<site>` what a run leaves (journal, logs, reports). Both are 0700. The
-variables UCONTACT_ETC and UCONTACT_VAR move the two roots.
+`/etc/ucontact/<site>` holds what must not be lost (secrets, keys, known hosts),
+`/var/lib/ucontact/<site>` what runs write (journal, logs, reports). Both are 0700. The
+environment variables UCONTACT_ETC and UCONTACT_VAR replace the two roots.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 
 def etc_root() -> Path:
-    """The root of what must survive."""
+    """Return the root folder of what must not be lost."""
     return Path(os.environ.get("UCONTACT_ETC", "/etc/ucontact")).absolute()
 
 
 def var_root() -> Path:
-    """The root of what runs leave behind."""
+    """Return the root folder of what runs write."""
     return Path(os.environ.get("UCONTACT_VAR", "/var/lib/ucontact")).absolute()
 
 
@@ -46,12 +46,12 @@ class StatePaths:
 
     @property
     def runs(self) -> Path:
-        """The installations that this state knows of: beside the secrets, and copied with them."""
+        """The known installations; beside the secrets, so that both are copied together."""
         return self.etc / "runs.json"
 
     @property
     def watch(self) -> Path:
-        """Whom the doctor's timer tells, 0600: a webhook's address is a secret."""
+        """Whom the doctor's timer notifies, 0600: a webhook's URL is a secret."""
         return self.etc / "watch.json"
 
     @property
@@ -61,32 +61,32 @@ class StatePaths:
 
     @property
     def chain(self) -> Path:
-        """Every report that was made, by the hash of its manifest."""
+        """The record of all reports, with the hash of each one's manifest."""
         return self.var / "reports.json"
 
     @property
     def journal(self) -> Path:
-        """What the install did and on which inputs."""
+        """The installation's journal: its phases and inputs."""
         return self.var / "journal.json"
 
     @property
     def plan(self) -> Path:
-        """The plan that the newest install executed: what doctor and report judge by."""
+        """The plan of the newest installation, by which doctor and report judge."""
         return self.var / "plan.json"
 
     @property
     def places(self) -> Path:
-        """Which server each role's data is on."""
+        """The server that has each role's data."""
         return self.var / "places.json"
 
     @property
     def managed(self) -> Path:
-        """What the newest install wrote on each host: file by file, its SHA-256."""
+        """The SHA-256 of each file that the newest installation wrote, per host."""
         return self.var / "managed.json"
 
     @property
     def states(self) -> Path:
-        """Each phase's inputs and servers right after its last good run, as digests."""
+        """Digests of each phase's inputs and servers right after its last successful run."""
         return self.var / "states.json"
 
     @property
@@ -96,25 +96,25 @@ class StatePaths:
 
     @property
     def lock(self) -> Path:
-        """Held by the one installer at work."""
+        """The lock file that the running installer holds."""
         return self.var / "install.lock"
 
     @property
     def logs(self) -> Path:
-        """A log file a run."""
+        """The log files, one per run."""
         return self.var / "logs"
 
     @property
     def doctor(self) -> Path:
-        """A file a kept run of the doctor, 0600."""
+        """The doctor's saved runs, one file (0600) per run."""
         return self.var / "doctor"
 
     @property
     def reports(self) -> Path:
-        """A folder a report."""
+        """The reports, one folder per report."""
         return self.var / "reports"
 
 
 def state_paths(site_name: str) -> StatePaths:
-    """The state of the site of that name; creates nothing."""
+    """Return the paths of the site with that name; creates nothing."""
     return StatePaths(etc=etc_root() / site_name, var=var_root() / site_name)

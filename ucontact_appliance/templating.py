@@ -1,4 +1,4 @@
-"""Rendering the appliance's own templates: an unknown name is an error, never an empty place."""
+"""Render the appliance's own templates: an undefined variable is an error, never empty text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ucontact_appliance.resources import TEMPLATES
 
 
 def environment(folder: str = "", *, html: bool = False, **more: Any) -> jinja2.Environment:
-    """Return Jinja for the templates in that folder of `templates/`; `html` escapes for HTML.
+    """Return a Jinja environment for that folder of `templates/`; `html` turns on HTML escaping.
 
-    The lines of blocks leave nothing behind, and a text ends as its template does.
+    A line with only a block tag leaves no line, and a template's final newline is kept.
     """
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / folder),

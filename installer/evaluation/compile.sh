@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs on the build machine: compile.sh SOURCES OUT
-# Leaves OUT/classes/<component>/, OUT/softphone/ and OUT/drivers/ for the assembly.
+# Leaves OUT/classes/<component>/, OUT/softphone/ and OUT/drivers/ for packaging.
 set -eu
 sources=$1
 out=$2

@@ -1,14 +1,14 @@
-"""The Java archives under a folder: any Python from 3.5 on, and nothing but its own library.
+"""List the Java archives under a folder, on any Python from 3.5 on, standard library only.
 
     archives.py ROOT
 
-One JSON object on stdout: `archives`, each *.jar and *.war with its path under ROOT, its size in
+Prints one JSON object: `archives`, each *.jar and *.war with its path under ROOT, its size in
 octets, its SHA-256, the main section of its manifest and its Maven properties (octets as Latin-1),
-and `problem` where it can't be opened; `unread`, paths that can't be looked at, with the reason. An
-archive in an archive has the path `OUTER!/INNER`.
+and `problem` if it can't be opened; `unread`, paths that can't be read, with the reason. A nested
+archive has the path `OUTER!/INNER`.
 
-ROOT/releases keeps the releases that are not in use: it is passed over. What `current` leads to is
-listed by the names that lead into it, where there are any.
+ROOT/releases has the releases that are not in use: it is skipped. The target of `current` is
+listed under the names of the links into it, if there are any.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ _NOT_IN_USE = "releases"
 _LAST = "current"
 _CHUNK = 1 << 20
 _MOST_TEXT = 1 << 16  # octets of a manifest or of properties
-_MOST_INNER = 256 << 20  # octets of an archive in an archive
+_MOST_INNER = 256 << 20  # octets of a nested archive
 
 
 def main(root):
-    """Print what is there."""
+    """Print the archives below the root as JSON."""
     found, unread = [], []
     if os.path.isdir(root):
         for path in _paths(root, unread):
@@ -41,7 +41,7 @@ def main(root):
 
 
 def _paths(root, unread):
-    """Every archive's path, each file once, however many links lead to it."""
+    """Every archive's path; each file once, no matter how many links point to it."""
 
     def failed(error):
         unread.append([os.path.relpath(error.filename, root), error.strerror])
@@ -68,7 +68,7 @@ def _paths(root, unread):
 
 
 def _archive(path, name, unread):
-    """The archive's row, and those of the archives in it."""
+    """The archive's row, and those of its nested archives."""
     if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would never end
         unread.append([name, "not a plain file"])
         return []
@@ -94,8 +94,8 @@ def _opened(row, opened, unread, inner):
                     row["maven"].append(_text(archive, info))
                 elif inner and name.lower().endswith(_SUFFIXES):
                     rows.extend(_inner(archive, info, row["path"], unread))
-    # Whatever a damaged archive makes zipfile and its decompressors raise (zlib.error, EOFError,
-    # NotImplementedError, RuntimeError for a password and others) means the same here.
+    # A damaged archive can raise many types (zlib.error, EOFError, NotImplementedError,
+    # RuntimeError for a password and others), all with the same meaning here.
     except Exception as error:
         row["problem"] = str(error) or type(error).__name__
     return rows
@@ -116,7 +116,7 @@ def _inner(archive, info, outer, unread):
 
 
 def _text(archive, info):
-    """The file up to its first empty line: a manifest's main section."""
+    """The file's text up to its first empty line: a manifest's main section."""
     with archive.open(info) as opened:
         text = opened.read(_MOST_TEXT).decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
     return text.partition("\n\n")[0]

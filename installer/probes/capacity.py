@@ -1,11 +1,11 @@
-"""What this machine's processor and disk do in a few seconds: one JSON document on stdout.
+"""Benchmark this machine's processor and disk for a few seconds: one JSON document on stdout.
 
-Sent to the telephony server by `ucontact profile --benchmark` and run there from stdin, with
-nothing but the standard library of Python 3.5 or later. Processor figures are CPU time of this
-process, not wall time: it does not count what neighbours take, only how they slow it down.
+`ucontact profile --benchmark` sends it to the telephony server and runs it there from stdin, with
+the standard library of Python 3.5 or later only. Processor figures are CPU time of this process,
+not wall time: time that neighbours take does not count, only how they slow this process down.
 
-Arguments: how many repetitions; then, for the disk run, the folder that recordings are written
-to. A temporary file there is removed at the end.
+Arguments: the number of repetitions; then, for the disk run, the folder of the recordings. The
+temporary file there is removed at the end.
 """
 
 import bz2
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 CPUS = Path("/sys/devices/system/cpu")
-PACKETS = 500  # a round, one each millisecond
+PACKETS = 500  # per round, one per millisecond
 GAP_SECONDS = 0.001
 PACKET_BYTES = 172  # RTP: 12 bytes of header (RFC 3550), 20 ms of G.711
 COMPUTE_BYTES = 400000
@@ -30,12 +30,12 @@ SMALL_WRITES = 50
 
 
 def udp():
-    """A socket for packets."""
+    """A UDP socket."""
     return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
 def sender(there, packets):
-    """A process that sends one packet each millisecond to the address; ends by itself."""
+    """Fork a process that sends one packet per millisecond to the address, then exits."""
     child = os.fork()
     if child:
         return child
@@ -53,10 +53,10 @@ def sender(there, packets):
 
 
 def relay_us(packets):
-    """CPU time to wake up for one UDP packet, take it and send it on, in microseconds.
+    """CPU time to wake up for one UDP packet, receive it and send it on, in microseconds.
 
-    Packets come one by one, as a telephone's do: waking up costs more than the relaying, the more
-    so where neighbours empty the caches meanwhile.
+    Packets come one by one, as a telephone's do: waking up costs more than relaying, even more so
+    if neighbours evict the caches meanwhile.
     """
     with udp() as near, udp() as far:
         for one in (near, far):
@@ -74,7 +74,7 @@ def relay_us(packets):
 
 
 def compute_ms(data):
-    """CPU time to compress the data by bzip2, in milliseconds: branches, tables, memory."""
+    """CPU time to compress the data with bzip2, in milliseconds: uses branches, tables, memory."""
     begin = time.process_time()
     bz2.compress(data, 9)
     return (time.process_time() - begin) * 1e3
@@ -87,10 +87,10 @@ def some_data():
 
 
 def disk(folder):
-    """Bytes a second of a long write with its fsync, and the milliseconds of small ones."""
+    """Bytes per second of a long write with its fsync, and the milliseconds of small ones."""
     handle, path = tempfile.mkstemp(prefix=".ucontact-benchmark-", dir=folder)
     try:
-        block = os.urandom(1024 * 1024)  # no filesystem can compress it
+        block = os.urandom(1024 * 1024)  # incompressible for any filesystem
         begin, written = time.monotonic(), 0
         while written < DISK_BYTES and time.monotonic() - begin < DISK_SECONDS:
             written += os.write(handle, block)
@@ -113,7 +113,7 @@ def disk(folder):
 
 
 def cores(threads):
-    """Whole cores behind these threads, as the kernel tells siblings apart."""
+    """Number of whole cores of these threads, by the kernel's sibling lists."""
     siblings = set()
     for thread in threads:
         folder = CPUS / ("cpu" + str(thread)) / "topology"
@@ -125,7 +125,7 @@ def cores(threads):
 
 
 def processor():
-    """The processor's name, and its clock in MHz while it worked; None where it does not say."""
+    """The processor's name, and its clock in MHz under load; None if it is not reported."""
     name, clocks = "", []
     for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
         key, _, value = line.partition(":")
@@ -137,7 +137,7 @@ def processor():
 
 
 def main():
-    """Measure and tell."""
+    """Measure, and print the results."""
     data = some_data()
     relay_us(PACKETS // 10)
     pairs = [(relay_us(PACKETS), compute_ms(data)) for _ in range(int(sys.argv[1]))]

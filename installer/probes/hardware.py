@@ -1,11 +1,11 @@
-"""The far end of `ucontact profile`: reads what a machine is and prints it as one JSON document.
+"""The remote part of `ucontact profile`: read a machine's hardware, print one JSON document.
 
     python hardware.py SAMPLES SECONDS USE=FOLDER ...
 
-It is sent over ssh into whatever Python a server has: 2.7 and 3.x, the standard library alone. It
-understands nothing that it reads; the parsers of the controller do. What can't be read is left out.
-For each filesystem that one of the FOLDERs is on (or would be, once the folder is made) it writes a
-small file and waits for the disk SAMPLES times, for SECONDS at the most, and takes the file away.
+It is sent over ssh to whatever Python a server has: 2.7 and 3.x, standard library only. It does
+not interpret what it reads; the controller's parsers do. What can't be read is left out.
+On each filesystem of one of the FOLDERS (or of its nearest existing parent) it writes a small file
+with fsync SAMPLES times, for SECONDS at most, and then removes the file.
 """
 
 from __future__ import print_function
@@ -68,7 +68,7 @@ COMMAND_SECONDS = 8
 
 
 def read(path):
-    """The text of a file; None when there is none, or it can't be read."""
+    """The text of a file; None if it does not exist or can't be read."""
     try:
         with io.open(path, "rb") as handle:
             return handle.read().decode("utf-8", "replace")
@@ -77,7 +77,7 @@ def read(path):
 
 
 def attributes(folder, names):
-    """The small files of a folder in /sys that have something to say."""
+    """Contents of these small files of a folder in /sys, by name; unreadable ones left out."""
     found = {}
     for name in names:
         text = read(os.path.join(folder, name))
@@ -87,7 +87,7 @@ def attributes(folder, names):
 
 
 def link_name(path):
-    """The last part of what a symbolic link points to; empty when it is none."""
+    """The last path component of a symbolic link's target; empty if it is no link."""
     try:
         return os.path.basename(os.readlink(path))
     except OSError:
@@ -95,7 +95,7 @@ def link_name(path):
 
 
 def output(words):
-    """What a command says; None when there is no such command, or it gives no answer in time."""
+    """The output of a command; None if the command is missing or does not end in time."""
     environment = dict(os.environ, LC_ALL="C")
     try:
         with open(os.devnull) as nothing:
@@ -117,7 +117,7 @@ def output(words):
 
 
 def topology():
-    """For each processor that is on: its package and core."""
+    """Package and core of each online processor."""
     found = []
     for folder in glob.glob("/sys/devices/system/cpu/cpu[0-9]*"):
         about = attributes(folder, ("topology/physical_package_id", "topology/core_id"))
@@ -127,7 +127,7 @@ def topology():
 
 
 def disks():
-    """Each block device with its partitions, and the devices that it is made of."""
+    """Each block device with its partitions and the devices below it."""
     found = {}
     for folder in glob.glob("/sys/block/*"):
         about = attributes(folder, BLOCK)
@@ -141,7 +141,7 @@ def disks():
 
 
 def sizes(mountinfo):
-    """Size, free room (for anybody but root) in bytes of each mount that a disk may be behind."""
+    """Size and free space (for non-root) in bytes of each mount that a disk may be behind."""
     found = {}
     for line in (mountinfo or "").splitlines():
         before, _, after = line.partition(" - ")
@@ -153,10 +153,10 @@ def sizes(mountinfo):
         if not on_disk and not (kind == "overlay" and mount == "/"):
             continue
         try:
-            # mountinfo writes blanks and the like as octal escapes
+            # mountinfo has blanks and other special characters as octal escapes
             path = mount.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
             if not os.path.isdir(path):
-                continue  # a file that a container has from its host
+                continue  # a file that is bind-mounted into a container
             told = os.statvfs(path)
         except OSError:
             continue
@@ -165,7 +165,7 @@ def sizes(mountinfo):
 
 
 def interfaces():
-    """Each network interface as /sys shows it."""
+    """Each network interface as in /sys."""
     found = {}
     for folder in glob.glob("/sys/class/net/*"):
         if not os.path.isdir(folder):
@@ -205,7 +205,7 @@ def ipv4():
 
 
 def devices(folder, names):
-    """Each device of a bus: its identity, where it sits, and the driver bound to it."""
+    """Each device of a bus: its identity, its slot, and the driver bound to it."""
     found = []
     for path in sorted(glob.glob(folder + "/*")):
         about = attributes(path, names)
@@ -220,21 +220,21 @@ def devices(folder, names):
 
 
 def nearest(folder):
-    """The folder, or the first of those above it that exists."""
+    """The folder, or its nearest existing parent."""
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     return folder
 
 
 def sweep(folder):
-    """Take away what an earlier run left that was killed outright."""
+    """Remove the files of an earlier run that was killed."""
     for path in glob.glob(os.path.join(folder, PREFIX + "*")):
         if os.lstat(path).st_mtime < time.time() - LEFTOVER_SECONDS:
             os.unlink(path)
 
 
 def write_times(folder, samples, seconds):
-    """How long each write of 4 KiB took to reach the disk, in seconds."""
+    """Seconds that each write of 4 KiB took to reach the disk."""
     clock = getattr(time, "perf_counter", time.time)
     taken = []
     sweep(folder)
@@ -264,7 +264,7 @@ def writes(samples, seconds, uses):
             found[device]["uses"].append(use)
             continue
         about = found[device] = {"uses": [use], "folder": folder, "seconds": [], "error": ""}
-        # Who is not root may write on the same filesystem elsewhere.
+        # Without root, other folders of the same filesystem may be writable.
         for place in (folder, "/var/tmp", "/tmp"):
             try:
                 if os.stat(place).st_dev != device:
@@ -278,12 +278,12 @@ def writes(samples, seconds, uses):
 
 
 def ended(number, frame):
-    """Make a signal an exception, so that what was written is taken away."""
+    """Turn a signal into an exception, so that the written file is removed."""
     sys.exit(128 + number)
 
 
 def document(samples, seconds, uses):
-    """All of it."""
+    """The complete document."""
     texts = dict((path, read(path)) for path in FILES)
     return {
         "probe": 1,

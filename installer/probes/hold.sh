@@ -1,12 +1,12 @@
-# Holds the installation lock of this server while its standard input lives; run by bash as root.
+# Holds this server's installation lock while its standard input is open; run by bash as root.
 #
 #   bash -c SCRIPT hold WHO LEASE HOW TEMPORARY
 #
-# WHO is base64 of the holder's JSON, LEASE the seconds without a line after which the lock is given
-# up. HOW is `local` on the installing machine itself, `first` over ssh, `again` when the connection
-# of the same run was cut. TEMPORARY is Ansible's own folder in the login's home. Answers a line each:
-# `busy WHO`, `waiting PID NAME`, `stuck PID NAME`, or `held RECORD`. Then lines are read: `keep`;
-# `write BASE64`, which is answered by `written` or `failed`; and `end`.
+# WHO is base64 of the holder's JSON, LEASE the seconds without input after which the lock is
+# released. HOW is `local` on the installing machine itself, `first` over ssh, `again` if the same
+# run lost its connection. TEMPORARY is Ansible's own folder in the login user's home. Prints one
+# line each: `busy WHO`, `waiting PID NAME`, `stuck PID NAME`, or `held RECORD`. Then it reads
+# lines: `keep`; `write BASE64`, which it answers with `written` or `failed`; and `end`.
 who=$1 lease=$2 how=$3 temporary=$4
 record=/var/lib/ucontact/installation.json
 lock=/run/ucontact-installation.lock
@@ -15,13 +15,13 @@ LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 exec 9>>"$lock" || exit 1
-# A killed installer's own lock goes as soon as its connection does.
+# A killed installer's own lock is released as soon as its connection ends.
 if ! flock -w 5 9; then
   echo "busy $(head -c 4096 "$lock.holder" 2>/dev/null | base64 -w0)"
   exit 0
 fi
 
-# By which connection this session came; sudo hides it, so the parents are asked.
+# The connection of this session: sudo hides it, so look for it in the parent processes.
 connection=
 pid=$$
 while [ "${pid:-0}" -gt 1 ] && [ -z "$connection" ]; do
@@ -29,8 +29,8 @@ while [ "${pid:-0}" -gt 1 ] && [ -z "$connection" ]; do
   pid=$(sed -n 's/^PPid:[[:blank:]]*//p' "/proc/$pid/status" 2>/dev/null)
 done
 
-# What an installer that was killed had begun here goes on by itself: sshd ends nobody. Its processes
-# are known by the connection that they came by.
+# What a killed installer had started here keeps running: sshd does not end it. Its processes are
+# identified by the connection that they were started over.
 left_running() {
   sed 's/^/SSH_CONNECTION=/' "$lock.connections" 2>/dev/null |
     grep -lzxF -f - /proc/[0-9]*/environ 2>/dev/null | head -n 1 | tr -cd '0-9'
@@ -51,7 +51,7 @@ case $how in
   first) echo "$connection" >"$lock.connections" ;;
   again) echo "$connection" >>"$lock.connections" ;;
 esac
-# With the lock held nobody works in it: what lies there a killed run left, perhaps with secrets.
+# Nobody else uses it while the lock is held: its content was left by a killed run, perhaps secrets.
 [ "$how" = again ] || rm -rf -- "$temporary"/ansible-tmp-*
 
 if [ -e "$record" ] || [ -L "$record" ]; then

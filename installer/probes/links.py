@@ -14,15 +14,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 _SECONDS = 3.0
-_TRIES = 2  # UDP may be lost: a resolver asks twice too, resolv.conf(5)
-_HEADERS = {4: 28, 6: 48}  # octets of IP and ICMP before an echo's data
-# A question for the name servers of the root, recursion desired (RFC 1035, 4.1).
+_TRIES = 2  # UDP may be lost: a resolver retries too, resolv.conf(5)
+_HEADERS = {4: 28, 6: 48}  # octets of IP and ICMP headers before an echo's data
+# A query for the root's name servers, recursion desired (RFC 1035, 4.1).
 _QUESTION = b"\x75\x43\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01"
 _CODES = {0: "answers", 2: "answers SERVFAIL", 3: "answers NXDOMAIN", 5: "answers REFUSED"}
 
 
 def dns(server):
-    """What the server says; empty when it says nothing."""
+    """The server's answer as text; empty if there is none."""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as made:
         made.settimeout(_SECONDS)
@@ -41,7 +41,7 @@ def dns(server):
 
 
 def tcp(door):
-    """Whether somebody listens there, nobody does, or nothing comes back."""
+    """The state of the port: open, closed or filtered."""
     address, port = door.rsplit(" ", 1)
     try:
         socket.create_connection((address, int(port)), timeout=_SECONDS).close()
@@ -53,7 +53,7 @@ def tcp(door):
 
 
 def mtu(way):
-    """`passes`, or the last that ping says."""
+    """`passes`, or the last line of ping's output."""
     address, size = way.rsplit(" ", 1)
     data = int(size) - _HEADERS[6 if ":" in address else 4]
     words = ["ping", "-n", "-M", "do", "-c", "2", "-i", "0.3", "-W", "2", "-s", str(data), address]
@@ -63,7 +63,7 @@ def mtu(way):
 
 
 def main(words):
-    """Try all of them at once; the exit status."""
+    """Run all probes in parallel; return the exit status."""
     tried = {"dns": dns, "tcp": tcp, "mtu": mtu}.get(words[0] if words else "")
     if tried is None:
         sys.stderr.write(__doc__)

@@ -21,36 +21,36 @@ import time
 BASE = 44  # octets of an unauthenticated packet (RFC 8762, 4.2.1)
 TWAMP = 41  # of a TWAMP reflector's answer without padding (RFC 5357, 4.2.1)
 NTP = 2208988800  # seconds from 1900 to 1970 (RFC 868)
-# S: the clock's synchronisation is not known to us; scale 10, multiplier 1: about a microsecond.
+# S: whether the clock is synchronised is unknown; scale 10, multiplier 1: about a microsecond.
 ERROR_ESTIMATE = 0x0A01
 COS, COS_LENGTH = 4, 4
 UNRECOGNISED, MALFORMED = 0x80, 0x40
-LATE = 1.5  # seconds that the last answers are waited for
-MOST_SESSIONS = 256  # of a reflector; the oldest is forgotten
+LATE = 1.5  # seconds to wait for the last answers
+MOST_SESSIONS = 256  # per reflector; the oldest one is dropped
 _TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux, socket.h
 _RECVTOS, _RECVTTL = 13, 12  # Linux, in.h
 _RECVTCLASS, _TCLASS, _RECVHOPLIMIT, _HOPLIMIT = 66, 67, 51, 52  # Linux, in6.h
 
 
 def to_ntp(nanoseconds):
-    """A time since 1970 in nanoseconds as NTP's 64 bits (RFC 5905, 6)."""
+    """Nanoseconds since 1970 as a 64-bit NTP timestamp (RFC 5905, 6)."""
     seconds, rest = divmod(nanoseconds, 10**9)
     return ((seconds + NTP) << 32) | ((rest << 32) // 10**9)
 
 
 def from_ntp(stamp):
-    """The time since 1970 in nanoseconds; to a quarter of one."""
+    """A 64-bit NTP timestamp as nanoseconds since 1970, accurate to a quarter nanosecond."""
     return ((stamp >> 32) - NTP) * 10**9 + (((stamp & 0xFFFFFFFF) * 10**9 + (1 << 31)) >> 32)
 
 
 def request(sequence, sent, dscp):
-    """A sender's packet with the TLV that asks for both directions' marks."""
+    """A sender's packet with the TLV that requests the DSCP of both directions."""
     packet = struct.pack("!IQHH28x", sequence, to_ntp(sent), ERROR_ESTIMATE, 0)
     return packet + struct.pack("!BBHBBH", UNRECOGNISED, COS, COS_LENGTH, dscp << 2, 0, 0)
 
 
 def answer(data, sequence, received, tos, ttl):
-    """A reflector's packet up to its own time, which is set last; None for what is no request."""
+    """A reflector's packet up to its own timestamp (set last); None for an invalid request."""
     if len(data) < 14:
         return None
     asked, stamp, estimate = struct.unpack("!IQH", data[:14])
@@ -60,7 +60,7 @@ def answer(data, sequence, received, tos, ttl):
 
 
 def _tlvs(data, tos):
-    """The request's TLVs as its answer has them (RFC 8972, 4)."""
+    """The request's TLVs as they go into the answer (RFC 8972, 4)."""
     made = b""
     while len(data) >= 4:
         kind, length = struct.unpack("!BH", data[1:4])
@@ -68,7 +68,7 @@ def _tlvs(data, tos):
         if len(value) < length:
             return made + struct.pack("!B", MALFORMED) + data[1:]
         if kind == COS and length == COS_LENGTH:
-            # DSCP1 as asked, DSCP2 and ECN as it came, RP 0: the answer carries what was asked.
+            # DSCP1 as requested, DSCP2 and ECN as received, RP 0: the answer has the asked DSCP.
             made += struct.pack(
                 "!BBHBBH", 0, COS, COS_LENGTH, (value[0] & 0xFC) | (tos >> 6), (tos << 2) & 0xFF, 0
             )
@@ -79,7 +79,7 @@ def _tlvs(data, tos):
 
 
 def asked_dscp(data):
-    """The DSCP that a request wants its answer to carry; None where it does not say."""
+    """The DSCP that a request wants for its answer; None if it has no such TLV."""
     if len(data) < BASE + 8:
         return None
     _, kind, length, first = struct.unpack("!BBHB", data[BASE : BASE + 5])
@@ -87,7 +87,7 @@ def asked_dscp(data):
 
 
 def told_dscp(data):
-    """The DSCP with which the request reached the reflector; None where it does not say."""
+    """The DSCP with which the request reached the reflector; None if it does not report it."""
     if len(data) < BASE + 8:
         return None
     flags, kind, length, first, second = struct.unpack("!BBHBB", data[BASE : BASE + 6])
@@ -97,10 +97,10 @@ def told_dscp(data):
 
 
 def reading(data, arrived, tos):
-    """An answer as one row: what the far end says, and what was seen of it here.
+    """An answer as one row: the values that the reflector reports, and those observed here.
 
     [sequence, sent, received there, sent there, arrived, sequence there, DSCP there, DSCP here,
-    TTL there], times in nanoseconds since 1970; None for what is no answer.
+    TTL there], times in nanoseconds since 1970; None for an invalid answer.
     """
     if len(data) < TWAMP:
         return None
@@ -111,7 +111,7 @@ def reading(data, arrived, tos):
 
 
 def opened(family):
-    """A socket that tells of each packet when it came, and with which marks."""
+    """A socket that reports the arrival time and the marks of each packet."""
     made = socket.socket(family, socket.SOCK_DGRAM)
     made.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -119,21 +119,21 @@ def opened(family):
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         made.setsockopt(socket.IPPROTO_IPV6, _RECVTCLASS, 1)
         made.setsockopt(socket.IPPROTO_IPV6, _RECVHOPLIMIT, 1)
-    # Of both families: bound to every address, an IPv6 socket has IPv4's packets too.
+    # For both families: an IPv6 socket that is bound to all addresses receives IPv4 packets too.
     made.setsockopt(socket.IPPROTO_IP, _RECVTOS, 1)
     made.setsockopt(socket.IPPROTO_IP, _RECVTTL, 1)
     return made
 
 
 def mark(made, dscp):
-    """Have what leaves the socket carry that DSCP."""
+    """Set the DSCP of the packets that the socket sends."""
     if made.family == socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, _TCLASS, dscp << 2)
     made.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
 
 
 def received(made):
-    """The next packet: data, time (the kernel's, or ours), TOS and TTL or None, and whose it is."""
+    """The next packet: data, time (the kernel's, or ours), TOS and TTL or None, and its sender."""
     data, notes, _, peer = made.recvmsg(2048, 256)
     when, tos, ttl = None, None, None
     for level, kind, value in notes:
@@ -152,14 +152,14 @@ def received(made):
 
 
 def now():
-    """The time since 1970 in nanoseconds; Python 3.5 and 3.6 know it to a quarter microsecond."""
+    """Nanoseconds since 1970; Python 3.5 and 3.6 have a resolution of a quarter microsecond."""
     return time.time_ns() if hasattr(time, "time_ns") else int(time.time() * 10**9)
 
 
 def send(host, port, packets, rate, dscp):
-    """One session: `packets` at `rate` a second; the document of `stamp.py send`.
+    """Run one session: `packets` at `rate` per second; return the document of `stamp.py send`.
 
-    Each packet has its own place in time, so that a late one delays none behind it.
+    Each packet has its own scheduled time, so that a late one does not delay the next ones.
     """
     family, _, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     with opened(family) as made:
@@ -168,14 +168,14 @@ def send(host, port, packets, rate, dscp):
         made.setblocking(False)
         rows, refused, kept, why = [], 0, 0, None
         start = time.monotonic()
-        # From 1, as if 0 had been lost: who counts for himself answers with 0, who copies with 1.
+        # From 1, as if 0 had been lost: a reflector that counts itself answers 0, a copying one 1.
         for sequence in range(1, packets + 1):
             refused += _collect(made, rows, start + (sequence - 1) / rate)
             try:
                 made.send(request(sequence, now(), dscp))
-            except ConnectionRefusedError:  # what an ICMP error of an earlier packet is told as
+            except ConnectionRefusedError:  # reports an ICMP error of an earlier packet
                 refused += 1
-            except OSError as error:  # it never left: no loss of the path's
+            except OSError as error:  # it was never sent: no loss of the path
                 kept, why = kept + 1, error
         if why is not None and kept == packets:
             raise why
@@ -185,7 +185,7 @@ def send(host, port, packets, rate, dscp):
 
 
 def _collect(made, rows, until):
-    """Take answers in until that moment; how often the far end was told to be closed."""
+    """Receive answers until that time; return how often the port was reported closed."""
     refused = 0
     while True:
         left = until - time.monotonic()
@@ -202,7 +202,7 @@ def _collect(made, rows, until):
 
 
 def reflect(address, port, seconds=None, ready=None):
-    """Answer requests; `ready` is called with the port once it listens."""
+    """Answer requests; call `ready` with the port once it listens."""
     family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0]
     end = None if seconds is None else time.monotonic() + seconds
     sessions = {}
@@ -221,7 +221,7 @@ def _reflected(made, sessions):
         data, when, tos, ttl, peer = received(made)
     except OSError:
         return
-    # A session is an address, a port, and the sender's own number for it (SSID, RFC 8972, 3).
+    # A session is identified by address, port and the sender's own id (SSID, RFC 8972, 3).
     session = (peer, data[14:16])
     packet = answer(data, sessions.get(session, 0), when, tos or 0, 255 if ttl is None else ttl)
     if packet is None:
@@ -238,13 +238,13 @@ def _reflected(made, sessions):
 
 
 def foremost():
-    """Go before other programs, where root may: a wait for the processor is none of the path's."""
+    """Raise the priority if permitted, so that waiting for the processor adds no delay."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
 def main(words):
-    """Run one of the two ends; the exit status."""
+    """Run one of the two ends; return the exit status."""
     foremost()
     if words[:1] == ["send"] and len(words) == 6:
         packets, rate, dscp = int(words[3]), int(words[4]), int(words[5])
@@ -258,7 +258,7 @@ def main(words):
 
 
 def _told(words):
-    """The same, with what the system refuses told in one line."""
+    """Run `main`, and report errors of the system in one line."""
     try:
         return main(words)
     except KeyboardInterrupt:

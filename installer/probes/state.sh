@@ -1,8 +1,8 @@
-# Prints the state of what an installation converges on this server. Reads only.
+# Prints the state of what an installation manages on this server. Reads only.
 #
-# Standard input: lines "KIND NAME". Standard output: lines "KIND NAME<TAB>STATE", none for what is
-# not there. Two equal states mean that nothing was changed in between; a state holds no secret. What
-# can't be asked has a state that is never repeated.
+# Standard input: lines "KIND NAME". Standard output: lines "KIND NAME<TAB>STATE", none for what
+# does not exist. Two equal states mean that nothing changed in between; a state contains no secret.
+# What can't be queried has a state that never repeats.
 set -u
 export LC_ALL=C TZ=UTC
 asked=$(cat)
@@ -18,8 +18,8 @@ summed() { if text=$("$@" 2>/dev/null); then echo "$text" | sum; else unknown; f
 sum() { sha256sum | cut -c 1-64; }
 unknown() { echo "unknown $(cat /proc/sys/kernel/random/uuid)"; }
 
-# The time of the last change (ctime) can't be set: it tells of every change of content and rights.
-# A folder's own times change with its entries, which others may make.
+# The ctime can't be set by a program: it shows every change of content and permissions.
+# A folder's own times change with its entries, which others may create.
 paths() {
   names path | tr '\n' '\0' | xargs -0 -r stat --printf 'path %n\t%F %a %U:%G %i %s %y %z\n' 2>/dev/null |
     awk -F '\t' '$2 ~ /^directory/ {split($2, part, " "); $2 = part[1] " " part[2] " " part[3]}
@@ -32,7 +32,7 @@ tree() {
     -printf '%p %y %m %u:%g %i %s %T@ %C@ %l\n' | sort
 }
 
-# systemctl answers in the order of the names; of an alias it tells another Id.
+# systemctl prints units in the order of the names; for an alias it prints another Id.
 units() {
   wanted=$(names unit | tr '\n' ' ')
   printf '%s' "$wanted" | xargs -r systemctl --no-pager show --property \
@@ -51,7 +51,7 @@ packages() {
       {print "package " $1 "\t" $2 auto[$1]}'
 }
 
-# Without counts, and without the elements that the kernel adds and removes itself.
+# Without counters, and without the elements that the kernel adds and removes itself.
 table() {
   nft list table $1 | sed 's/ counter packets [0-9]* bytes [0-9]*/ counter/; s/\t*# count.*//' |
     awk '/elements = \{/ {inside = 1} !inside {print} inside && /\}/ {inside = 0}'
@@ -85,7 +85,7 @@ mysql_server() {
       table_schema not in ('mysql', 'sys', 'information_schema', 'performance_schema')
       order by 1, 2;
     select * from ccrepo.site_info order by name" || return
-  # From 8.0 on.
+  # MySQL 8.0 and later.
   sql "select * from mysql.global_grants order by user, host, priv" 2>/dev/null || :
 }
 
@@ -104,14 +104,14 @@ asterisk_answers() {
   done
 }
 
-# A folder of Asterisk's spool that it can't use, down to the recordings' folders of a day. What lies
-# in those may be millions of files: a look at all of them is the doctor's, and the role's.
+# Folders of Asterisk's spool that it can't use, down to the recordings' folder of each day. Those
+# may contain millions of files: the doctor and the role check them all, this does not.
 spool() {
   find /var/spool/asterisk -maxdepth 4 -ignore_readdir_race \
     \( ! -user asterisk -o -type d ! -perm -u=rwx -o -type f ! -perm -u=rw \) -print -quit
 }
 
-# Its input; fails where that is empty.
+# Copies its input; fails if that is empty.
 filled() { awk '{print} END {exit NR == 0}'; }
 
 account() { getent passwd "$1" && id -Gn "$1" | tr ' ' '\n' | sort; }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts {{ title }} back as it was before the uContact appliance took it over. What is there now is
+# Restores {{ title }} to its state before the uContact appliance took it over. Existing files are
 # renamed, not deleted. Run as root: sh {{ folder }}/restore.sh
 set -eu
 cd {{ folder | quoted }}

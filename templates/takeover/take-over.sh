@@ -33,7 +33,7 @@ for name in {{ units | quoted }}; do
 done
 sort -u -o enabled enabled
 sort -u -o active active
-# What fails before the copy is proved leaves all as it was.
+# A failure before the copy is verified restores the previous state.
 back() {
   while read -r unit; do systemctl start "$unit"; done <"$folder/active"
   rm -r "$folder"
@@ -61,7 +61,7 @@ rm -f -- {{ added | quoted }}
 if [ -d {{ data | quoted }} ]; then find {{ data | quoted }} -mindepth 1 -delete; fi
 {% endfor %}
 {% if files %}
-# Nobody deletes these by age as if they were ours.
+# Renamed, so that the retention of our own recordings does not delete them.
 if [ -d {{ files | quoted }} ]; then mv {{ files | quoted }} {{ files | quoted }}."${folder##*-}"; fi
 {% endif %}
 mkdir -p {{ kept | quoted }}/taken-over

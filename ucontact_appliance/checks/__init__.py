@@ -1,1 +1,1 @@
-"""Checks: one registry of verdicts, used by preflight, doctor and report. Nothing here acts."""
+"""The checks of preflight, doctor and report: they return verdicts and change nothing."""

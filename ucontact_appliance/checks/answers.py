@@ -1,7 +1,7 @@
-"""Whether the portal and signalling answer from here at all: what all that asks them builds on.
+"""Checks that each TLS service answers from here at all, which its other checks need.
 
-A service that hangs, or that a firewall hides, has one finding by this; without it each check that
-asks would wait for itself and say the same.
+So a service that hangs, or is hidden by a firewall, yields one finding. Otherwise each check that
+asks it would wait for its own timeout and report the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNITS = {
 
 
 def judge_silence(port: int, door: PortState, unit: str, said: str) -> Judgement:
-    """What it means that no TLS handshake came about, by what a bare connection does."""
+    """Judge a failed TLS handshake by the state of the port (`door`) for a plain TCP connection."""
     required = _(
         "a TLS handshake with port {port} from here, within {quick:g} s", port=port, quick=QUICK
     )
@@ -58,7 +58,7 @@ def judge_silence(port: int, door: PortState, unit: str, said: str) -> Judgement
 
 
 def judge_pace(found: Handshake, seconds: float, port: int, unit: str) -> Judgement:
-    """One that stalls answers in the end; whoever waits for it has gone by then."""
+    """Require a quick handshake: a stalled service answers in the end, but its clients gave up."""
     required = _(
         "a TLS handshake with port {port} from here, within {quick:g} s", port=port, quick=QUICK
     )

@@ -1,4 +1,4 @@
-"""The appliance itself, on the machine that installs: its packages and its parts (C01 to C03)."""
+"""Checks of the appliance on the installing machine: packages, parts, commands (C01-C03, C07)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _parts(subject: Subject) -> Judgement:
 
 
 def judge_commands(known: Sequence[str]) -> Judgement:
-    """C07: each kind of person has a command."""
+    """Require a command each for installers, operators and auditors (C07)."""
     required = _("the command line knows {commands}", commands=joined(", ", COMMANDS))
     evidence = f"commands: {', '.join(known) or 'none, it does not start'}"
     missing = [name for name in COMMANDS if name not in known]
@@ -90,7 +90,7 @@ def judge_commands(known: Sequence[str]) -> Judgement:
     severity=Severity.HIGH,
     requirements=("C07",),
     remedy="python3 -m pip install --force-reinstall ucontact-appliance",
-    role=Role.TELEPHONY,  # exactly one host carries it: once a site
+    role=Role.TELEPHONY,  # exactly one host has this role: once per site
     timeout=25.0,
 )
 def _commands(subject: Subject) -> Judgement:

@@ -1,4 +1,4 @@
-"""The one question to a host's apt that all checks of packages share."""
+"""The query to a host's apt that all package checks share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BASE: Literal["packages"] = "packages"
 
 @dataclass(frozen=True)
 class Asked:
-    """A host's system and roles, and apt's answer; `owners` are the checks of its sets."""
+    """A host's system and roles, and apt's answer; `owners` has the check of each package set."""
 
     system: SystemRow
     roles: tuple[Role, ...]
@@ -32,13 +32,13 @@ class Asked:
     answer: Apt
 
     def removed(self, owner: str) -> tuple[str, ...]:
-        """What apt would remove for the sets of that check, each once."""
+        """Return the packages that apt would remove for that check's sets, without duplicates."""
         sets = zip(self.owners, self.answer.removals.removed, strict=True)
         return tuple(dict.fromkeys(name for one, names in sets if one == owner for name in names))
 
 
 def ask_apt(subject: Subject) -> Asked | None:
-    """Ask the subject's host, once for all checks; None for an unsupported system."""
+    """Query apt on the subject's host, once for all checks; None for an unsupported system."""
     system = subject.facts.get(host.system)
     row = system_row(system.os_id, system.os_version)
     if row is None:
@@ -51,7 +51,7 @@ def ask_apt(subject: Subject) -> Asked | None:
 
 
 def _sets(system: SystemRow, roles: Sequence[Role]) -> Mapping[str, tuple[Wanted, ...]]:
-    """What the roles ask apt for, by the name of the check that judges it."""
+    """Return the packages that the roles need, by the name of the check that judges them."""
     base = [Wanted(row.packages, row.unless) for row in base_packages(system)]
     taken_over: dict[str, list[str]] = {}
     for one in components_of(*roles):

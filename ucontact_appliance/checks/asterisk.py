@@ -1,4 +1,4 @@
-"""Checks of the telephony server: Asterisk runs, and which build it is."""
+"""Checks of the telephony server: Asterisk runs, and is the vendor's build."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ telephony_check = functools.partial(check, role=Role.TELEPHONY, timeout=15.0)
 
 
 def judge_service(found: Service) -> Judgement:
-    """The unit is active, starts at boot, and Asterisk answers."""
+    """Require an active unit that starts at boot, and an Asterisk that answers."""
     required = _("asterisk.service active and enabled, and Asterisk answers")
     if found.enabled.startswith("masked"):
         told = _("asterisk.service is masked and {state}", state=found.state)
@@ -72,7 +72,7 @@ def _service(subject: Subject) -> Judgement:
 
 
 def judge_build(found: Snapshot) -> Judgement:
-    """R19: the vendor's build is told from stock Asterisk by its applications."""
+    """Tell the vendor's build from stock Asterisk by its dialplan applications (R19)."""
     required = _("the vendor's Asterisk 13 (R19)")
     there = [name for name in VENDOR_APPLICATIONS if name in found.applications]
     evidence = (
@@ -104,7 +104,7 @@ def _build(subject: Subject) -> Judgement:
 
 
 def port_of(subject: Subject, port_id: str) -> int:
-    """Where Asterisk listens for it, by the site's port registry."""
+    """Return the port of that row of the site's port registry; of a range, the first."""
     rows = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
     return next(row.first for row in rows if row.id == port_id)
 

@@ -1,4 +1,4 @@
-"""Checks of what Asterisk writes of calls: records in the database, recordings on disk."""
+"""Checks of what Asterisk writes per call: a record in the database, a recording on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ucontact_appliance.language.messages import _, joined, with_note
 
 
 def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
-    """R16: call records reach the table by Asterisk's own account, DSN and TLS."""
+    """Require that Asterisk's own account, DSN and TLS reach the table of call records (R16)."""
     required = _("backend ODBC, and its account reaches ccdata.cdr")
     if "odbc" not in found.cdr_backends:
         return failed(
@@ -43,7 +43,7 @@ def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
         "{ssh} runuser -u asterisk -- isql -b -v ucontact-ccdata </dev/null",
         _("then: {install}", install=INSTALL),
     ),
-    # It verifies MySQL's certificate by the root that lies there.
+    # isql verifies MySQL's certificate with the CA certificate on this host.
     needs=("asterisk.service", "mysql.answers", "certificates.internal"),
 )
 def _records(subject: Subject) -> Judgement:
@@ -51,9 +51,9 @@ def _records(subject: Subject) -> Judgement:
 
 
 def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgement:
-    """R05: Asterisk can write recordings, and others can't read them.
+    """Require that Asterisk can write recordings, and that others can't read them (R05).
 
-    `read_only`: the file system is mounted so, which no installation changes.
+    `read_only`: the file system is mounted read-only, which no installation changes.
     """
     required = _(
         "{recordings} belongs to asterisk, who may write there; nobody else may read it",

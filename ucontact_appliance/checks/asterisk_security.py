@@ -1,4 +1,4 @@
-"""Checks of what keeps strangers out of Asterisk: its interfaces, log, jail and limits."""
+"""Checks of Asterisk's protection: its interfaces, security log, fail2ban jail and limits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _is_loopback(bound: str) -> bool:
 
 
 def judge_http(found: Snapshot, port: int) -> Judgement:
-    """R02: HTTPS for WebSockets; plain HTTP for the host itself at the most."""
+    """Require HTTPS for WebSockets; plain HTTP at most on the loopback (R02)."""
     required = _("HTTPS on port {port}, plain HTTP on the loopback only", port=port)
     evidence = found.texts.get("http", "")
     if not found.https.endswith(f":{port}"):
@@ -65,7 +65,7 @@ def _http(subject: Subject) -> Judgement:
 
 
 def judge_ami(found: Snapshot) -> Judgement:
-    """Whoever reaches the manager interface can listen in and place calls."""
+    """Require AMI on the loopback only: whoever reaches it can listen in and place calls."""
     required = _("the manager interface on the loopback only")
     evidence = found.texts.get("ami", "")
     if not found.ami:
@@ -87,7 +87,7 @@ def _ami(subject: Subject) -> Judgement:
 
 
 def judge_security_log(found: Snapshot) -> Judgement:
-    """Without the level SECURITY refused logins leave no trace, and nobody is banned."""
+    """Require log level SECURITY: without it no refused login is logged, and nobody is banned."""
     required = _("level SECURITY goes to {security_log}", security_log=SECURITY_LOG)
     judge = passed if found.security_log == SECURITY_LOG else failed
     observed = (
@@ -111,7 +111,7 @@ def _security_log(subject: Subject) -> Judgement:
 
 
 def judge_jail(found: Jail) -> Judgement:
-    """Addresses that guess passwords are banned."""
+    """Require an active jail that bans addresses which guess passwords."""
     required = _(
         "fail2ban's jail {jail} reads {security_log}, and starts at boot",
         jail=JAIL,
@@ -135,7 +135,7 @@ def judge_jail(found: Jail) -> Judgement:
     title=_("Addresses that guess passwords are banned"),
     severity=Severity.HIGH,
     requirements=("C05",),
-    # A restart: the unit may run while the jail was stopped by itself.
+    # A restart, because the unit may run although this one jail was stopped.
     remedy="{ssh} systemctl enable fail2ban.service && systemctl restart fail2ban.service",
 )
 def _jail(subject: Subject) -> Judgement:
@@ -143,7 +143,7 @@ def _jail(subject: Subject) -> Judgement:
 
 
 def judge_limits(found: SipLimits) -> Judgement:
-    """A flood of logins or connections is stopped in front of Asterisk."""
+    """Require the nftables table that stops a flood of logins or connections before Asterisk."""
     required = _("nftables table inet ucontact_sip limits connections and what each of them sends")
     if not found.loaded:
         return failed(_("the table is not loaded"), required, found.evidence)

@@ -1,4 +1,4 @@
-"""Checks of what the running Asterisk is set to: dialplan, drivers, limits, media ports."""
+"""Checks of the running Asterisk's settings: dialplan, drivers, limits, media ports."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import TelephonyTuning
 from ucontact_appliance.planning.tuning import descriptors_headroom
 
-_DEFAULT_SESSIONS = 100  # what http.conf means where it says nothing
+_DEFAULT_SESSIONS = 100  # Asterisk's default, without sessionlimit in http.conf
 _SESSIONS_NEAR_PERCENT = 80
 _FOREIGN_CONTEXTS = frozenset({"default", "demo", "public", "outbound"})
 
 
 def judge_dialplan(found: Snapshot) -> Judgement:
-    """The echo test is there, and no context of the distribution's examples."""
+    """Require the echo test, and no context of the distribution's sample dialplan."""
     required = _("context internal with the echo test *43, no example contexts")
     foreign = sorted(_FOREIGN_CONTEXTS & set(found.contexts))
     text = found.texts.get("dialplan", "")
@@ -53,7 +53,7 @@ def _dialplan(subject: Subject) -> Judgement:
 
 
 def judge_drivers(found: Snapshot) -> Judgement:
-    """chan_sip takes UDP 5060 and the WebSocket subprotocol away from PJSIP."""
+    """Require PJSIP alone: chan_sip takes UDP 5060 and the WebSocket subprotocol away from it."""
     required = _("chan_sip not loaded, chan_pjsip loaded")
     if "chan_sip.so" in found.modules:
         return failed(_("chan_sip is loaded"), required)
@@ -75,7 +75,7 @@ def _drivers(subject: Subject) -> Judgement:
 
 
 def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
-    """Every agent's WebSocket counts; beyond the limit nobody can log in."""
+    """Require the planned sessionlimit: every agent's WebSocket counts; above it logins fail."""
     required = _("sessionlimit {session_limit} in http.conf", session_limit=tuning.session_limit)
     if found.session_limit is None:
         return failed(
@@ -102,7 +102,7 @@ def _sessions(subject: Subject) -> Judgement:
 
 
 def judge_sessions_free(found: Snapshot) -> Judgement:
-    """At its limit Asterisk closes each new connection unheard, to 8088 and 8089 alike (R02)."""
+    """Require free sessions: at the limit Asterisk closes any new connection to 8088/8089 (R02)."""
     limit = found.session_limit or _DEFAULT_SESSIONS
     near = limit * _SESSIONS_NEAR_PERCENT // 100
     required = _("fewer than {near} of {limit} sessions in use", near=near, limit=limit)
@@ -134,7 +134,7 @@ def _sessions_free(subject: Subject) -> Judgement:
 
 
 def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
-    """The limit of the process that runs now, not of a file."""
+    """Require the planned limit in the running process, not in a file."""
     required = _("{file_descriptors} file descriptors", file_descriptors=tuning.file_descriptors)
     if found.descriptors is None:
         return failed(
@@ -143,7 +143,7 @@ def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     observed = _("{descriptors} file descriptors", descriptors=found.descriptors)
     if found.descriptors >= tuning.file_descriptors:
         return passed(observed, required)
-    # A container's own ceiling can be below the plan's, and no setting inside raises it.
+    # A container's own limit can be below the plan's, and no setting inside it raises that.
     if found.descriptors >= tuning.file_descriptors / descriptors_headroom():
         return warned(
             _("{observed}: enough for the planned calls, without the headroom", observed=observed),
@@ -165,7 +165,7 @@ def _descriptors(subject: Subject) -> Judgement:
 
 
 def judge_rtp(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
-    """The firewall opens exactly the plan's range."""
+    """Require the planned RTP range, because the firewall opens exactly that."""
     required = _(
         "ports {rtp_start} to {rtp_end}", rtp_start=tuning.rtp_start, rtp_end=tuning.rtp_end
     )

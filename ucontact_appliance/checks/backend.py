@@ -1,4 +1,4 @@
-"""Checks of the Java backend: its unit, its runtime, its heap, and what it says of itself."""
+"""Checks of the Java backend: its unit, Java version, heap and health resource."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ucontact_appliance.facts.backend import (
 from ucontact_appliance.language.messages import _, concatenated, joined, verbatim
 from ucontact_appliance.planning.model import Role
 
-_JAVA = "1.8."  # R21: how Java 8 calls itself
+_JAVA = "1.8."  # R21: the version prefix of Java 8
 _SCHEMAS = ("ccrepo", "ccdata")
 _JDBC = "jdbc"
 _OK = 200
@@ -39,7 +39,7 @@ _TIMEOUT = 25.0
 
 
 def judge_service(found: BackendService) -> Judgement:
-    """The unit runs, and will after a reboot."""
+    """Require an active unit that starts at boot."""
     required = _("integraserver.service is active and enabled")
     if found.loaded != "loaded":
         return failed(
@@ -48,7 +48,7 @@ def judge_service(found: BackendService) -> Judgement:
             remedy="{install}",
         )
     if found.active != "active":
-        # Somebody stopped it: starting helps. It ended by itself: its files or settings are wrong.
+        # Stopped by hand: starting it helps. Exited by itself: its files or settings are wrong.
         remedy = "" if found.active == "inactive" else "{install}"
         return failed(
             concatenated((found.active, " (", found.result, ")")),
@@ -76,7 +76,7 @@ def _service(subject: Subject) -> Judgement:
 
 
 def judge_java(found: BackendService) -> Judgement:
-    """R21."""
+    """Require Java 8 (R21)."""
     required = _("Java 8 (1.8)")
     if not found.java:
         return skipped(_("the version of the running Java can't be seen"), required)
@@ -99,7 +99,7 @@ def _java(subject: Subject) -> Judgement:
 
 
 def judge_heap(found: BackendService, planned_mb: int) -> Judgement:
-    """The plan's heap, no other."""
+    """Require exactly the planned heap (-Xmx)."""
     required = _("-Xmx of {planned_mb} MB, as planned for this host", planned_mb=planned_mb)
     if found.heap_mb != planned_mb:
         seen = _("no -Xmx") if found.heap_mb is None else _("{heap_mb} MB", heap_mb=found.heap_mb)
@@ -122,7 +122,7 @@ def _heap(subject: Subject) -> Judgement:
 
 
 def judge_health(found: BackendHealth, path: str) -> Judgement:
-    """Everything of the backend but the database, which has a check of its own."""
+    """Judge every part of the backend except the database, which has its own check."""
     required = _(
         "GET {path} answers within {patient:g} s, and every part but the database is UP",
         path=path,
@@ -150,7 +150,7 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
         if _state(part) != "UP" and name not in _SCHEMAS
     ]
     whole = _state(found.document)
-    # The whole is down with any part: that the database is, is the other check's matter.
+    # Any part that is down sets the overall status; a down database is the other check's finding.
     if not bad and (whole != "UP" or found.status != _OK) and not _database_is_down(found):
         bad.append(
             _(
@@ -172,7 +172,7 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
 
 
 def judge_pace(seconds: float) -> Judgement:
-    """What keeps everybody waiting, whatever they ask: an answer that wants no work of it."""
+    """Require a quick answer to a request that needs no work: if that is slow, every request is."""
     required = _("the backend answers within {quick:g} s", quick=QUICK)
     if seconds > QUICK:
         return failed(_("slow: {seconds:.1f} s for an answer", seconds=seconds), required)
@@ -189,7 +189,7 @@ def judge_pace(seconds: float) -> Judgement:
     requirements=("R01", "R21", "C06"),
     remedy="{ssh} systemctl restart integraserver",
     role=Role.BACKEND,
-    # It asks the database, and waits for one that hangs.
+    # The health resource queries the database, and waits for one that hangs.
     needs=("backend.service", "ports.backend", "mysql.answers"),
     timeout=_TIMEOUT,
 )
@@ -203,7 +203,7 @@ def _health(subject: Subject, path: str) -> Judgement:
 
 
 def _state(part: Any) -> str:
-    """The state of a part, given by itself or as its `status`; empty where there is none."""
+    """Return a part's state, given directly or as its `status`; empty if there is none."""
     state = part.get("status") if isinstance(part, dict) else part
     return state if isinstance(state, str) else ""
 
@@ -219,7 +219,7 @@ def _database_is_down(found: BackendHealth) -> bool:
 
 
 def judge_schemas(found: BackendHealth) -> Judgement:
-    """Both schemas over JDBC with TLS, as the backend itself sees them."""
+    """Require both schemas UP over JDBC with TLS, as the backend itself reports them."""
     required = _("ccrepo and ccdata are UP over JDBC with TLS")
     checks, jdbc = _mapping(found, "checks"), _mapping(found, "modules").get(_JDBC)
     if found.document and not set(_SCHEMAS) & set(checks) and _state(jdbc) in ("", "UP"):

@@ -1,4 +1,4 @@
-"""That the telephony server bans none of the site's own machines."""
+"""Check that the telephony server bans none of the site's own machines."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ucontact_appliance.planning.model import Role
 
 
 def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
-    """To whom is banned the server is silent; `ours` are addresses of the site, with their names.
+    """Fail if the jail bans an address of `ours` (address to name): a banned client gets no reply.
 
-    The jail never bans these by itself: somebody did, or they were given to the site afterwards.
+    The jail exempts these: the ban was set by hand, or before the address belonged to the site.
     """
     required = _("{jail} bans none of the site's own machines", jail=JAIL)
     caught = [address for address in ours if address in found.banned]
@@ -35,7 +35,7 @@ def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
     return failed(told, required, found.evidence, lift)
 
 
-# Whoever is banned sees nothing else: the registry has it ahead of what asks from here.
+# A banned machine sees no service: the registry lists this check before those that ask from here.
 @check(
     id="asterisk.banned",
     title=_("None of the site's own machines is banned"),

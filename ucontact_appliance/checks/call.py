@@ -1,8 +1,7 @@
-"""The deep check: one real call by WebRTC to the echo test, judged from every side.
+"""Checks of one real WebRTC call to the echo test: signalling, media, recording, call record.
 
-All checks here look at the same call, placed once. The call registers beside the phones of the
-extension that has the fewest, and takes its registration back. It rings nobody: it calls the echo
-test.
+All checks here judge the same call, which is placed once. It registers one more contact for the
+extension that has the fewest, and removes it again. It rings nobody: it calls the echo test.
 """
 
 from __future__ import annotations
@@ -56,29 +55,29 @@ from ucontact_appliance.language.messages import Message, _, concatenated, joine
 from ucontact_appliance.planning.model import Role
 
 _ANY_CALL = frozenset({Stage.ECHO, Stage.DEEP})
-# RFC 3551 and RFC 7587 name them so; the other column is R06's.
+# From the names in RFC 3551 and RFC 7587 to those in R06.
 _R06 = {"opus": "opus", "pcmu": "ulaw", "pcma": "alaw"}
-_LEAST_SHARE = 0.8  # of the tone's time; the rest is the start of the call
+_LEAST_SHARE = 0.8  # of the tone's duration; the rest is the start of the call
 _LEAST_DBFS = -30.0  # sent at -10.5 dBFS
-# Asterisk 13 to 22 know it; what they call the debugging of ICE differs from one to the next.
+# Works in Asterisk 13 to 22; the command to debug ICE differs between versions.
 _MEDIA = "{ssh} asterisk -rx 'rtp show settings' && {ssh} nft list ruleset"
 
-# The first one that runs waits for the whole call.
+# The first check that runs waits for the whole call.
 _any_call = functools.partial(check, role=Role.TELEPHONY, stages=_ANY_CALL, timeout=60)
 
 
 def least_used(extensions: Sequence[str], contacts: Sequence[Contact]) -> str:
-    """The extension with the fewest phones, the first of several.
+    """Return the extension with the fewest contacts; of several, the first.
 
-    An address of record has room for some (max_contacts); the oldest is put out when there are
-    more (remove_existing, pjsip.conf). The call's own must put out nobody's.
+    An address of record holds max_contacts contacts; one more replaces the oldest
+    (remove_existing, pjsip.conf). The call's own contact must not replace anybody's.
     """
     phones = Counter(contact.owner for contact in contacts)
     return min(extensions, key=lambda number: phones[number])
 
 
 def caller(subject: Subject) -> tuple[str, str, str]:
-    """Who calls: an extension's number, its secret, and the file of the door's CA."""
+    """Return the caller: an extension's number, its secret, and the file of the SIP server's CA."""
     number = least_used(subject.site.telephony.extensions, subject.facts.get(snapshot).contacts)
     secret = subject.secrets[f"telephony.extensions.{number}"]
     return number, secret, str(subject.state.pki / "portal-ca.pem")
@@ -90,7 +89,7 @@ def _call(subject: Subject) -> Attempt:
     return subject.facts.get(echo_call, *caller(subject))
 
 
-# What a call's steps are called, and that one was not reached.
+# The names of a call's steps, and the texts for a step that was not reached.
 STEPS = {
     CONNECTED_TLS: _("connected over TLS"),
     REGISTERED: _("registered"),
@@ -114,7 +113,7 @@ _NOT_REACHED = {
 
 
 def missed(attempt: Attempt) -> Message:
-    """The step that the call did not reach, and why."""
+    """Return the step that the call did not reach, and the reason."""
     return concatenated((_NOT_REACHED[attempt.missed], ": ", attempt.why))
 
 
@@ -128,7 +127,7 @@ def _timed(attempt: Attempt, *steps: str) -> str:
 
 
 def _known(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
-    """Judge what the call left, if Asterisk told which call it was."""
+    """Run the judge only if Asterisk showed the call's unique id; fail otherwise."""
 
     def judged(subject: Subject) -> Judgement:
         if not _call(subject).uniqueid:
@@ -143,7 +142,7 @@ def _known(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgeme
 
 
 def judge_register(attempt: Attempt) -> Judgement:
-    """R01, R02: verified TLS and digest as a browser does it."""
+    """Require a registration over verified TLS, with digest, as a browser does it (R01, R02)."""
     required = _("TLS verified for the portal's name, WebSocket /ws, SIP REGISTER answered 200")
     if _missed(attempt, CONNECTED_TLS, REGISTERED):
         return failed(
@@ -168,7 +167,7 @@ def _register(subject: Subject) -> Judgement:
 
 
 def judge_answer(attempt: Attempt) -> Judgement:
-    """The echo test answers."""
+    """Require that the echo test answers."""
     required = _("*43 is answered")
     if _missed(attempt, GATHERED, ANSWERED):
         return failed(
@@ -192,7 +191,7 @@ def _answer(subject: Subject) -> Judgement:
 
 
 def judge_dtls(attempt: Attempt) -> Judgement:
-    """R03: ICE finds a way, and media is encrypted with keys agreed by DTLS."""
+    """Require that ICE connects, and media is encrypted with keys agreed by DTLS (R03)."""
     required = _("ICE connects, and DTLS-SRTP (RFC 5764) protects the media")
     record = attempt.record
     if record is None:
@@ -228,7 +227,7 @@ def _dtls(subject: Subject) -> Judgement:
 
 
 def judge_codec(attempt: Attempt) -> Judgement:
-    """R06: what was answered is what the product names."""
+    """Require that the answered codecs are the product's (R06)."""
     required = _("one of {values} (R06)", values=joined(", ", _R06.values()))
     record = attempt.record
     if record is None:
@@ -256,7 +255,7 @@ def _codec(subject: Subject) -> Judgement:
 
 
 def judge_tone(attempt: Attempt) -> Judgement:
-    """R03: media runs both ways."""
+    """Require media in both directions: the tone comes back (R03)."""
     required = _(
         "the tone of {hertz:g} Hz comes back for {seconds:g} s",
         hertz=HERTZ,
@@ -296,7 +295,7 @@ def _tone(subject: Subject) -> Judgement:
 
 
 def judge_recording(found: Recording | None, seconds: float = SECONDS) -> Judgement:
-    """R05, R25: the call's recording is on the telephony server and holds what was said.
+    """Require the call's recording on the telephony server, with the tone in it (R05, R25).
 
     `seconds` is how long the tone was sent.
     """
@@ -332,7 +331,7 @@ def _recording(subject: Subject) -> Judgement:
 
 
 def judge_row(found: CallRow) -> Judgement:
-    """The call is in the call records."""
+    """Require an answered call record of the call, with its seconds."""
     required = _("a row in ccdata.cdr: answered, with its seconds")
     if found.missing:
         return skipped(_("not verifiable here: {evidence}", evidence=found.evidence), required)
@@ -363,7 +362,7 @@ def _record(subject: Subject) -> Judgement:
 
 
 def still_registered(attempt: Attempt) -> str:
-    """A registration over our own connection that outlived it; empty when there is none."""
+    """Return a contact of our own connection that outlived it; empty if there is none."""
     if attempt.record is None:
         return ""
     # Asterisk lists a WebSocket's contact by the address and port that it came from.
@@ -382,10 +381,10 @@ def still_registered(attempt: Attempt) -> str:
 )
 @_known
 def _cleanup(subject: Subject) -> Judgement:
-    """Ask for the traces' removal, then look whether they are gone.
+    """Request the removal of the call's traces, then verify that they are gone.
 
-    The recording and the row are read first (by the very facts that their own checks judge), so
-    that nothing is taken away under another check.
+    The recording and the row are read first (by the same facts that their own checks judge), so
+    that nothing is removed before another check has read it.
     """
     required = _("no recording, no call record and no registration of the call is left")
     attempt, found, row = _call(subject), _recorded(subject), _row(subject)
@@ -427,11 +426,11 @@ def _row(subject: Subject) -> CallRow:
 
 
 _TONE = "call.tone"
-_IN_CALL = frozenset({"call.register", "call.answer", "call.dtls"})  # what the tone builds on
+_IN_CALL = frozenset({"call.register", "call.answer", "call.dtls"})  # what call.tone needs
 
 
 def call_result(findings: Sequence[Finding]) -> str:
-    """What came of a run's call, in one line; that there was none, where there was none."""
+    """Return the result of a run's call in one line, or that no call was made."""
     heard = next((found for found in findings if found.id == _TONE), None)
     if heard is None:
         return _("no call was made: it was not asked for")

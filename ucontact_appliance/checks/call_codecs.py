@@ -1,4 +1,4 @@
-"""Checks of codecs: a call by each voice and video codec, and how speech comes back."""
+"""Checks of codecs: one call per voice and video codec, and how well speech comes back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ucontact_appliance.language.messages import _, concatenated, joined, with_n
 
 
 def judge_codecs(calls: Sequence[Named]) -> Judgement:
-    """R06: a call by each voice codec alone is answered in it, and sound comes back."""
+    """Require that a call per voice codec is answered in that codec, and audio returns (R06)."""
     required = _(
         "a call by each of {calls} alone, with sound (R06)",
         calls=joined(", ", (one.name for one in calls)),
@@ -80,10 +80,10 @@ def _codecs(subject: Subject) -> Judgement:
 def judge_speech(
     takes: Sequence[Sequence[Named]], limits: Sequence[Mapping[str, Any]]
 ) -> Judgement:
-    """R05, R06: speech comes back as it was, by each codec's own limits.
+    """Require that speech comes back intact, by limits per codec (R05, R06).
 
-    `takes` are each codec's calls. Of several the middle one counts, so that one moment's
-    disturbance, here or there, is told but is not taken for how the site sounds.
+    `takes` are the calls per codec. Of several the median counts, so that a momentary disturbance
+    at either end is reported, but does not decide.
     """
     limit_of = _by_codec(limits)
     required = joined(
@@ -154,7 +154,7 @@ def _speech(subject: Subject) -> Judgement:
 
 
 def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
-    """Each codec's call; two more where the first one sounded poor."""
+    """Yield the calls of each codec: one, and two more if its speech was poor."""
     limit_of = _by_codec(WANTED["speech"])
     for first in calls_by_codec(subject):
         again: tuple[int, ...] = ()
@@ -173,7 +173,7 @@ def _speech_heard(call: Named) -> SpeechHeard | None:
 
 
 def _clarity(call: Named) -> tuple[float, float]:
-    """What sorts calls by how well the speech came back: its intact share, then its distance."""
+    """Return a call's sort key, the worst first: the speech's intact share, then its distance."""
     speech = _speech_heard(call)
     return (speech.intact, -speech.distance_db) if speech else (0.0, -math.inf)
 
@@ -207,7 +207,7 @@ def _scores(calls: Sequence[Named]) -> str:
 
 
 def judge_video(calls: Sequence[Named], least: int) -> Judgement:
-    """R06, R23: pictures come back, by each video codec."""
+    """Require at least `least` returned video frames per video codec (R06, R23)."""
     required = _(
         "at least {least} pictures back by each of {calls}",
         least=least,

@@ -1,4 +1,4 @@
-"""Checks of a call's media path: by the STUN server's address alone, and by a TURN relay alone."""
+"""Checks of a call's media path: with a STUN candidate alone, and with a TURN relay alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _ways(subject: Subject) -> dict[str, Attempt]:
 
 
 def judge_reflexive(attempt: Attempt) -> Judgement:
-    """R03: media finds its way by nothing but what the STUN server told."""
+    """Require media both ways with only the server-reflexive (STUN) candidate offered (R03)."""
     required = _(
         "media both ways when only the address that the site's STUN server told is offered"
     )
@@ -56,7 +56,7 @@ def _stun(subject: Subject) -> Judgement:
 
 
 def judge_relay(attempt: Attempt) -> Judgement:
-    """R03: media runs through the TURN server, and only there."""
+    """Require media both ways through the TURN server, and no packet past it (R03)."""
     required = _("media both ways when only a relay of the site's TURN server is offered")
     record = attempt.record
     if record is None:

@@ -1,4 +1,4 @@
-"""Checks of priority marks (DSCP): those that signalling and media of calls arrive with."""
+"""Checks of the DSCP marks on arriving signalling and media packets of calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show
 
 
 def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int) -> Judgement:
-    """R07: SIP over WebSockets arrives with its DSCP."""
+    """Require that every segment of SIP over WebSockets arrives with its DSCP (R07)."""
     required = _("every segment of SIP over WSS arrives marked {dscp} (R07)", dscp=_dscp(expected))
     if seen is None:
         return skipped(_("not to be seen from here: marks of TCP take root, and IPv4"), required)
@@ -88,7 +88,7 @@ def _counted(counts: Mapping[int, int]) -> Message:
 
 
 def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
-    """R07: sound arrives with its DSCP."""
+    """Require that every audio packet arrives with its DSCP (R07)."""
     required = _("every audio packet arrives marked {dscp} (R07)", dscp=_dscp(expected))
     arrived = [
         one
@@ -107,7 +107,7 @@ def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
     pictures = _by_mark(one for one in arrived if one.kind == marks.VIDEO)
     observed = _("audio: {counted}", counted=_counted(counts))
     if pictures:
-        # RFC 8843: with BUNDLE pictures travel in the sound's own stream.
+        # RFC 8843: with BUNDLE, video shares the transport of audio.
         observed += _("; pictures in the same stream: {counted}", counted=_counted(pictures))
     return _judged_mark(counts, expected, observed, required, evidence)
 

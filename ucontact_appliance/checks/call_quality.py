@@ -31,7 +31,7 @@ from ucontact_appliance.facts.deep_calls import keeps_marks, quality_call
 from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.tables import network
 
-# What each step is called in data/deep.yml.
+# The name of each step in data/deep.yml.
 _SLOW = {
     CONNECTED_TLS: "tls",
     REGISTERED: "register",
@@ -44,9 +44,9 @@ _SLOW = {
 
 
 def judge_quality(calls: Sequence[Attempt]) -> Judgement:
-    """R24 on the way between this machine and the telephony server.
+    """Judge loss, jitter and round trip from here to the telephony server by R24's limits.
 
-    Of several calls the middle one counts, as for `judge_speech`.
+    Of several calls the median counts, as for `judge_speech`.
     """
     limit = network()["voip"]
     required = _(
@@ -72,7 +72,7 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
     if _is_disturbed(media):
         return failed(observed, required, evidence)
     if media.round_trip is None or media.lost_there is None:
-        # The far side's reports (RTCP) tell both: without them half of the way is unknown.
+        # Both come from the far side's RTCP reports: without them one direction is unknown.
         return skipped(_("not wholly measured: {observed}", observed=observed), required, evidence)
     return passed(observed, required, evidence)
 
@@ -90,7 +90,7 @@ def _quality(subject: Subject) -> Judgement:
 
 
 def _measured(subject: Subject) -> Iterator[Attempt]:
-    """The main call; two more where the network disturbed it."""
+    """Yield the main call, and two more if the network disturbed it."""
     first = first_call(subject)
     yield first
     if (
@@ -113,12 +113,12 @@ def _lost_percent(media: Media) -> tuple[float, float]:
 
 
 def _disturbance(media: Media) -> tuple[bool, float, float]:
-    """What sorts calls by how much the network disturbed them."""
+    """Return a call's sort key, the least disturbed first: over a limit, loss, jitter."""
     return _is_disturbed(media), max(_lost_percent(media)), media.jitter
 
 
 def _is_disturbed(media: Media) -> bool:
-    """Whether a call misses one of R24's limits."""
+    """Whether a call exceeds one of R24's limits."""
     limit = network()["voip"]
     return (
         max(_lost_percent(media)) >= limit.loss_percent
@@ -128,7 +128,7 @@ def _is_disturbed(media: Media) -> bool:
 
 
 def _in_words(media: Media) -> str:
-    """Return what was measured of a call, in words."""
+    """Return a call's measured values as text."""
     if not media.received or not media.sent:
         return _(
             "{sent} packets sent, {received} received", sent=media.sent, received=media.received
@@ -151,7 +151,7 @@ def _in_words(media: Media) -> str:
 
 
 def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
-    """How long each step of the first call took."""
+    """Warn if a step of the first call reached its limit in `slow` (seconds)."""
     required = joined(
         ", ",
         (

@@ -1,4 +1,4 @@
-"""Checks of a call through each trunk."""
+"""Check of a test call through each trunk."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def judge_trunks(
     silent: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> Judgement:
-    """R04: a call through each trunk that names a test number is answered.
+    """Require that a call through each trunk with a test number is answered (R04).
 
-    `silent` are trunks that answer no OPTIONS: that is another check's finding. `without` are those
-    that name no number.
+    `silent` are trunks that do not answer OPTIONS, which asterisk.trunks reports. `without` are
+    those that have no test number.
     """
     required = _("each trunk's test number answers within {within:g} s", within=within)
     beside = []

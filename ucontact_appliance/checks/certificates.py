@@ -1,4 +1,4 @@
-"""Checks of the keys and certificates on a server's disk, and that they are what is served."""
+"""Checks of the keys and certificates on a host's disk, and that services use these."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _GROUP = "ucontact-tls"
 _PORTAL = ("portal", "portal-ca")
 _INTERNAL = ("internal", "ca")
 _BACKUP_KEY = "hpkp-backup.key"
-# Who serves the portal's certificate: row of the port registry, the check that it listens, the
-# role, and what makes it read the file again without cutting a call.
+# The services with the portal's certificate: id in the port registry, role, the command that
+# reloads the file without dropping a call, and the requirement.
 _SERVERS = (
     ("https", Role.BACKEND, "systemctl reload nginx.service", "R01"),
     ("wss", Role.TELEPHONY, "asterisk -rx 'module reload http'", "R02"),
@@ -53,7 +53,7 @@ _ANSWERS = {
 
 
 def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
-    """Chain, key, names and dates of a pair on disk are sound."""
+    """Require a valid chain, key, names and dates of a pair on disk."""
     required = _("key, chain and dates are sound, for {names}", names=joined(", ", names))
     if not found.chain.strip():
         return failed(_("there is no certificate"), required, found.evidence)
@@ -101,7 +101,7 @@ def _internal(subject: Subject) -> Judgement:
 
 
 def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
-    """Days until the first certificate of any chain on disk, or its root, expires."""
+    """Judge the days until the first certificate of any chain on disk, or its root, expires."""
     required = _("no certificate expires within {warn_days} days", warn_days=WARN_DAYS)
     certificates = [
         certificate
@@ -136,7 +136,7 @@ def _dates(subject: Subject) -> Judgement:
 
 
 def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -> Judgement:
-    """What the service hands out is what lies on disk, in `name`.pem."""
+    """Require that the service serves the certificate on disk, `name`.pem."""
     required = _("port {port} serves {folder}/{name}.pem", port=port, folder=FOLDER, name=name)
     on_disk = _leaf(found)
     live = x509.load_der_x509_certificate(served)
@@ -173,9 +173,9 @@ SERVED = tuple(_served(*server) for server in _SERVERS)
 
 
 def judge_modes(found: tuple[Mode, ...]) -> Judgement:
-    """Private keys are for root and the services' group, and nobody else can write anything.
+    """Require private keys readable by root and the services' group only, writable by root only.
 
-    What the services can't read stops them at the next start, or at the next connection.
+    A file that a service can't read stops it at its next start or connection.
     """
     required = _(
         "private keys -rw-r----- root:{group}, folders and certificates root's alone", group=_GROUP
@@ -213,10 +213,10 @@ def _is_safe(one: Mode) -> bool:
 
 
 def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Judgement:
-    """R10: the key of the backup pin is nowhere on the web server.
+    """Require that the backup pin's private key is not on the web server (R10).
 
-    `local_copy` is the backup key's path when the machine that installs is the web server itself
-    and still holds it; empty otherwise.
+    `local_copy` is the backup key's path if the installing machine is the web server itself and
+    still has it; empty otherwise.
     """
     required = _("the backup pin's private key is kept off the web server")
     evidence = "\n".join(f"{one.pin} {one.path}" for one in found)
@@ -283,7 +283,7 @@ def _serves_portal(subject: Subject) -> bool:
 
 
 def _content(path: Path) -> bytes | None:
-    """The file's content; None when there is no such file."""
+    """Return the file's content; None if it does not exist."""
     return path.read_bytes() if path.exists() else None
 
 

@@ -1,4 +1,4 @@
-"""Checks of the database server: how it starts, that it writes, replication if there is any."""
+"""Checks of the database server: start time, write access, and replication if there is any."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from ucontact_appliance.resources import load_data
 
 _LIMITS = load_data("database")["patience"]
 _OFF = "OFF"
-# MySQL before 8.0.22 knows the former name alone, MySQL 8.4 and later today's alone.
+# MySQL before 8.0.22 accepts only SHOW SLAVE STATUS, 8.4 and later only SHOW REPLICA STATUS.
 _SHOW_REPLICA = with_note(
     "{ssh} mysql -E -e 'SHOW REPLICA STATUS'", _("Last_Error there says what to mend")
 )
 _SHOW_SLAVE = with_note(
     "{ssh} mysql -E -e 'SHOW SLAVE STATUS'", _("Last_Error there says what to mend")
 )
-_START_ONLY = "innodb_read_only"  # set when the server starts, and never while it runs
+_START_ONLY = "innodb_read_only"  # can be set at server start only
 
 
 def judge_start(found: Start) -> Judgement:
-    """A server that recovers for minutes at each start is ended by systemd one day."""
+    """Require a quick start: systemd ends a server whose recovery exceeds the unit's time limit."""
     slow = float(_LIMITS["start_seconds"])
     required = _("ready within {slow:g} s of its start", slow=slow)
     if found.seconds is None:
@@ -72,7 +72,7 @@ def _start(subject: Subject) -> Judgement:
 
 
 def judge_replication(found: Replication) -> Judgement:
-    """The appliance sets none up; where somebody did, it has to work."""
+    """Require that replication works if somebody set it up; the appliance does not."""
     behind = int(_LIMITS["replica_seconds"])
     required = _("none, or one that runs and is less than {behind} s behind", behind=behind)
     if not found.channels:
@@ -111,19 +111,19 @@ def _replication(subject: Subject) -> Judgement:
 
 
 def _shows(found: Replication) -> str:
-    """The statement that this server knows: the evidence has the fields of the one it answered."""
+    """Return the remedy with the statement that this server accepts, by the evidence's fields."""
     return _SHOW_SLAVE if "Slave_IO_Running" in found.evidence else _SHOW_REPLICA
 
 
 def judge_writable(found: Writable) -> Judgement:
-    """The services write here: a server that only reads is at fault, a replica too."""
+    """Require that the services can write: a read-only server fails, also if it is a replica."""
     limit = int(_LIMITS["lock_seconds"])
     required = _(
         "no variable forbids writing, and no global read lock is held for {limit} s", limit=limit
     )
     stuck = _stuck_seconds(found)
     if stuck is not None and stuck >= limit:
-        # Before the variables: the installation in their remedy would wait for the lock as well.
+        # Judged before the variables: their remedy's installation would wait for the lock as well.
         return failed(_lock(found, stuck), required, found.evidence, _ending(found))
     on = [name for name in FORBIDDING if found.variables.get(name, _OFF) != _OFF]
     if on:
@@ -157,7 +157,7 @@ def _writable(subject: Subject) -> Judgement:
 
 
 def _stuck_seconds(found: Writable) -> int | None:
-    # A holder that goes on with statements of its own, as a dump does, looks young by itself.
+    # A holder that runs more statements, as a dump does, shows only the age of the latest one.
     held = [lock.seconds for lock in found.locks]
     return max(held if found.waited is None else [*held, found.waited], default=None)
 
@@ -175,7 +175,7 @@ def _lock(found: Writable, seconds: int) -> Message:
 
 
 def _ending(found: Writable) -> str:
-    """Nothing where the holder is not known: the check's own remedy shows who it can be."""
+    """Return the remedy for a known lock holder, else "": the check's own remedy then applies."""
     if not found.locks:
         return ""
     return with_note(

@@ -1,7 +1,7 @@
-"""The deep stage's further calls, which its checks share.
+"""The further calls of the deep stage, which its checks share.
 
-They follow the call of `checks/call.py`, whose findings say whether a call can be made at all. The
-codecs' calls go first and side by side: they are listened to. The others need no quiet.
+They follow the call of `checks/call.py`, whose findings say whether a call is possible at all. The
+calls per codec come first, concurrently: their audio is judged. The others tolerate other load.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ deep_check = functools.partial(
 
 
 def first_call(subject: Subject) -> Attempt:
-    """The call of `checks/call.py`."""
+    """Return the call of `checks/call.py`."""
     return subject.facts.get(echo_call, *caller(subject))
 
 
 def calls_by_codec(subject: Subject) -> tuple[Named, ...]:
-    """A call by each voice codec alone."""
-    first_call(subject)  # one after the other
+    """Return one call per voice codec, which offers that codec alone."""
+    first_call(subject)  # ends before these start
     return subject.facts.get(codec_calls, caller(subject), _CODECS)
 
 
 def calls_with_video(subject: Subject) -> tuple[Named, ...]:
-    """A call by each video codec alone."""
-    calls_by_codec(subject)  # beside the ways: neither is listened to
+    """Return one call per video codec, which offers that codec alone."""
+    calls_by_codec(subject)  # may overlap with ICE calls: the audio of neither is judged
     pictures = int(WANTED["video"]["least_pictures"])
     return subject.facts.get(video_calls, caller(subject), _VIDEO_CODECS, pictures)
 
 
 def keeping_marks(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
-    """Make no call whose traces could not be found again."""
+    """Skip if the dialplan stores no mark: the call's traces could not be found again."""
 
     def judged(subject: Subject) -> Judgement:
         if not subject.facts.get(keeps_marks):
@@ -65,10 +65,10 @@ def keeping_marks(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], 
 
 
 def evidence_of(calls: Sequence[Named]) -> str:
-    """The evidence of each call, below its name."""
+    """Return the evidence of each call, under its name."""
     return "\n\n".join(f"{one.name}\n{one.attempt.evidence}" for one in calls)
 
 
 def missed(attempt: Attempt) -> Message:
-    """The step that the call did not reach, and why."""
+    """Return the step that the call did not reach, and the reason."""
     return _("not {missed}: {why}", missed=attempt.missed, why=attempt.why)

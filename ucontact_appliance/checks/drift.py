@@ -1,4 +1,4 @@
-"""Whether somebody changed by hand what an installation wrote."""
+"""Check that nobody changed by hand the files that an installation wrote."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ucontact_appliance.planning.component_tables import managed_paths
 
 
 def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
-    """Each file's content, mode and owner are those that the newest installation left."""
+    """Require each file's content, mode and owner as the newest installation left them."""
     required = _("files as the newest installation wrote them")
     if not then:
         return skipped(_("this machine has no record of what it wrote; the next install makes one"))

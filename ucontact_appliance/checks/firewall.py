@@ -1,4 +1,4 @@
-"""Checks of the firewall: it holds the registry's rules, now and after a boot, and they work."""
+"""Checks of the firewall: it has the port registry's rules, also after a reboot, and they work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from ucontact_appliance.planning.ports import OpenPort, ports_for
 
 _TCP = "tcp"
 _SSH = "ssh"
-# The rules of every host: answers, itself, and what IP needs to work (roles/firewall says why).
+# The rules of every host: replies, loopback, and what IP itself needs (reasons: roles/firewall).
 _IP_ITSELF = frozenset(
     {
         "ct state established,related accept",
@@ -63,7 +63,7 @@ def _registry(subject: Subject) -> tuple[OpenPort, ...]:
 
 
 def judge_loaded(found: Firewall) -> Judgement:
-    """The kernel has our table, as the file says it."""
+    """Require our table in the kernel, equal to the file."""
     required = _("nftables table inet ucontact is loaded, as {rules} says", rules=RULES)
     if not found.disk:
         return failed(_("{rules} is missing", rules=RULES), required, found.kernel, "{install}")
@@ -90,7 +90,7 @@ def _loaded(subject: Subject) -> Judgement:
 
 
 def judge_service(found: Firewall) -> Judgement:
-    """The rules come back at the next boot."""
+    """Require an enabled unit, so that the rules are loaded at the next boot."""
     required = _("{unit} is enabled and active", unit=UNIT)
     evidence = f"is-enabled: {found.enabled}\nis-active: {found.active}"
     if found.enabled != "enabled":
@@ -112,7 +112,7 @@ def _service(subject: Subject) -> Judgement:
 
 
 def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
-    """The rules open what the registry names, to whom it names, and nothing else."""
+    """Require rules that open exactly the registry's ports, each to its own networks."""
     required = _("all is dropped but the registry's ports, each from its own networks")
     chain = found.input
     evidence = "\n".join([f"policy {chain.policy}", *chain.rules])
@@ -124,7 +124,7 @@ def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
     if strange:
         return failed(_("not one of our rules: {strange}", strange=strange[0]), required, evidence)
     ssh = {(port.protocol, port.port) for port in registry if port.id == _SSH}
-    # Besides the networks for ssh, the installer's own way in is kept.
+    # Besides the networks for ssh, the installing machine's own access is kept.
     kept = [one for one in openings.values() if one and one.single and _key(one) in ssh]
     others = [one for one in openings.values() if one and one not in kept]
     wrong = _wrong_openings(others, [port for port in registry if port.sources])
@@ -156,7 +156,7 @@ def _rules(subject: Subject) -> Judgement:
 
 
 def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgement:
-    """No address takes all connections of a port."""
+    """Require limits that keep one address from taking all connections of a port."""
     limited = [port for port in registry if port.connections_per_source]
     required = _(
         "nftables table inet ucontact_limits limits {count} ports per source address",
@@ -195,7 +195,7 @@ def _key(one: Opening | OpenPort) -> tuple[str, str]:
 
 
 def _wrong_openings(found: Sequence[Opening], wanted: Sequence[OpenPort]) -> list[str]:
-    """What is shut, what is open without a row, and what is open to others than the row's."""
+    """Return ports that are shut, open without a row, or open to networks other than a row's."""
     open_now = {
         _key(one): _networks(o.sources for o in found if _key(o) == _key(one)) for one in found
     }
@@ -235,7 +235,7 @@ def _name(key: tuple[str, str]) -> str:
 
 
 def _networks(sources: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """All of them, overlaps and neighbours merged, so that equal sets have equal texts."""
+    """Return the networks with overlaps and neighbours merged, so that equal sets compare equal."""
     networks = [ipaddress.ip_network(source) for group in sources for source in group]
     old = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))
     new = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv6Network))
@@ -249,9 +249,9 @@ def _listed(networks: Sequence[str]) -> str:
 def judge_reach(
     registry: tuple[OpenPort, ...], answers: tuple[Knock, ...], source: str, *, banned: bool = False
 ) -> Judgement:
-    """From here, what should be open to us lets us through, and private ports don't.
+    """Require that ports open to this machine are reachable from it, and private ones are not.
 
-    `banned`: the host's jail bans this machine, and so drops what it would let through.
+    `banned`: the host's jail bans this machine, so it drops packets that it would otherwise accept.
     """
     required = _(
         "from {source}: the registry's TCP ports let us in, private ones do not", source=source
@@ -306,7 +306,7 @@ def judge_reach(
     requirements=("C05",),
     remedy="{install}",
     needs=("firewall.loaded",),
-    takes=KNOCK_SECONDS,  # a port that is closed rightly says nothing
+    takes=KNOCK_SECONDS,  # a filtered port does not answer
     idles=True,
 )
 def _reach(subject: Subject) -> Judgement:

@@ -1,4 +1,4 @@
-"""Checks that an installation would destroy nothing that somebody else put on a server."""
+"""Checks that an installation would destroy nothing that somebody else installed on a server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _ways_out(row: ForeignRow) -> str:
 def judge_component(
     row: ForeignRow, found: facts.Foreign, removed: Sequence[str], lists: Lists
 ) -> Judgement:
-    """Whether the role would write over, or apt remove, what somebody else has of it."""
+    """Fail if the role would overwrite, or apt remove, what somebody else has of the component."""
     required = _("no {title} of somebody else's on the server", title=row.title)
     parts = [
         *_named(_("changed: {names}"), found.changed),
@@ -95,7 +95,7 @@ COMPONENTS = tuple(_component(row) for row in tables.foreign())
 
 
 def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
-    """Whether apt would remove packages for those that every server gets."""
+    """Fail if apt would remove packages to install those that every server gets."""
     required = _("apt removes no package")
     kept = [one for one in removed if one.split(" ")[0] not in tables.replaced_packages()]
     if kept:
@@ -128,7 +128,7 @@ def _base(subject: Subject) -> Judgement:
 
 
 def _named(sentence: Message, names: Sequence[str]) -> list[Message]:
-    """The sentence about those names, the first of them and how many more; nothing without any."""
+    """Return the sentence with the first names and the number of others; empty without names."""
     if not names:
         return []
     more = (

@@ -1,12 +1,12 @@
-"""The check that no other packet filter of a host takes the site's traffic away.
+"""The check that no other packet filter on a host drops or redirects the site's traffic.
 
-Each base chain of a table that is not the appliance's is judged by what it can do with packets from
+Each base chain of a table that is not the appliance's is judged by what it can do to packets from
 and to the site's own ports:
 
-- fail: it drops, rejects or redirects all of them, by a rule, or because its policy is to drop and
-  no rule accepts them;
+- fail: it drops, rejects or redirects all of them, by a rule, or by a policy to drop without a rule
+  that accepts them;
 - warn: only some of them, by their source, state, rate or interface; or it could not be read;
-- pass: other ports, other hosts' packets (hook forward), or nothing at all.
+- pass: only other ports, other hosts' packets (hook forward), or nothing at all.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _DESTINATION = re.compile(r"(?:ip6? daddr |-d )(?P<to>[0-9A-Fa-f.:]+(?:/\d+)?)(?
 def judge_foreign(
     found: ForeignRules, registry: Sequence[OpenPort], address: str = ""
 ) -> Judgement:
-    """What the other tables do with the site's ports; `address` is the host's own."""
+    """Judge what other tables do to packets of the site's ports; `address` is the host's own."""
     required = _("no other firewall of the host drops or redirects the site's traffic")
     open_ports = [port for port in registry if port.sources]
     hard: list[tuple[Chain, str]] = []
@@ -111,7 +111,7 @@ def _address(subject: Subject) -> str:
 
 
 def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, str]:
-    """What it takes of all packets of the site, and of some; empty where it takes none."""
+    """Describe which ports lose all packets to the chain, and which lose some; empty if none."""
     if chain.hook not in _IN | _OUT:
         return "", ""
     hard: list[str] = []
@@ -120,7 +120,7 @@ def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, 
     for rule in chain.rules:
         if rule.fate not in _TAKES or _is_elsewhere(rule, address):
             continue
-        # A port at the far end says nothing of the site's own.
+        # A rule on the remote port does not concern the site's own.
         far = bool(rule.side) and rule.side != side
         hit = [port for port in ports if not far and _is_about(rule, port)]
         if hit:
@@ -146,7 +146,7 @@ def _is_about(rule: Rule, port: OpenPort) -> bool:
 
 
 def _is_accepted(chain: Chain, port: OpenPort) -> bool:
-    """By a rule that names its port, or takes all packets; one for answers alone does not count."""
+    """Whether a rule accepts the port, or all packets; one for replies alone does not count."""
     return any(
         rule.fate is Fate.ACCEPT and _is_about(rule, port) and (rule.ports or not rule.some)
         for rule in chain.rules
@@ -154,7 +154,7 @@ def _is_accepted(chain: Chain, port: OpenPort) -> bool:
 
 
 def _is_elsewhere(rule: Rule, address: str) -> bool:
-    """Whether its packets go to another address than the host's, a container's for example."""
+    """Whether the rule's destination is another address than the host's, such as a container's."""
     named = _DESTINATION.search(rule.text)
     if named is None or not address:
         return False
@@ -179,7 +179,7 @@ def _shortened(text: str) -> str:
 
 
 def _shown(chain: Chain) -> str:
-    """The chain with the rules that take packets away, not more than a screen has room for."""
+    """Return the chain with its rules that drop or redirect, at most a screenful."""
     taking = [rule.text for rule in chain.rules if rule.fate in _TAKES]
     more = (
         [_("  and {count} more", count=len(taking) - _MOST_RULES)]

@@ -1,4 +1,4 @@
-"""Checks of the security headers beyond one on every status: paths, REST, and what is absent.
+"""Further checks of the security headers: HSTS max-age, paths, REST, and absent headers.
 
 The headers themselves, each with its own check, are judged in `checks.web_headers`.
 """
@@ -42,7 +42,7 @@ Maps = Mapping[str, tuple[tuple[str, str], ...]]
 
 
 def judge_hsts_age(max_age: int) -> Judgement:
-    """R09: long enough to outlast the time between two visits."""
+    """Require an HSTS max-age that outlasts the time between two visits (R09)."""
     required = _("max-age of {least_seconds} s (six months) at least", least_seconds=_LEAST_SECONDS)
     told = _("max-age={max_age}", max_age=max_age)
     if max_age <= 0:
@@ -59,7 +59,7 @@ def judge_hsts_age(max_age: int) -> Judgement:
     requirements=("R09",),
     remedy=_LONGER,
     role=Role.BACKEND,
-    # The header with this very value is sent.
+    # That check requires that the header is sent with this value.
     needs=("web.header.hsts",),
 )
 def _hsts_age(subject: Subject) -> Judgement:
@@ -67,7 +67,7 @@ def _hsts_age(subject: Subject) -> Judgement:
 
 
 def judge_removed(answers: Sequence[Response]) -> Judgement:
-    """What tells strangers about the programs behind is not there."""
+    """Require that no response header reveals server software."""
     required = _("none of {removed} on any answer", removed=joined(", ", _REMOVED))
     found = [
         (answer, f"{name}: {', '.join(answer.all(name))}")
@@ -98,7 +98,7 @@ def _removed(subject: Subject) -> Judgement:
 
 
 def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, str]) -> Judgement:
-    """Paths whose answers can't be had without a file in them: by the configuration on disk."""
+    """Judge values per path by the configuration on disk: a request would need a file there."""
     rows = [row for row in HEADERS if row.get("variants")]
     required = _(
         "values by path of {rows}, as planned", rows=joined(", ", (row["name"] for row in rows))
@@ -120,7 +120,7 @@ def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, st
             for path, value in wanted
             if dict(found).get(path) != value
         ]
-        if not wrong and found != wanted:  # the first that matches counts
+        if not wrong and found != wanted:  # the first match counts
             wrong.append(_("{name} has other paths, or others first", name=row["name"]))
     evidence = "\n".join(shown)
     if wrong:
@@ -148,7 +148,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def judge_all(found: Sequence[tuple[str, Judgement]], removed: Judgement) -> Judgement:
-    """Every header of the table on one answer; the first that is wrong is told."""
+    """Require every header of the table on one response; report the first that is wrong."""
     required = _(
         "the {count} headers of the portal, and none of {removed}",
         count=len(found),

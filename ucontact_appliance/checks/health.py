@@ -1,4 +1,4 @@
-"""Where the backend's health resource is: the installed release says so, no other knows."""
+"""The path of the backend's health resource, which only the installed release's manifest names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ucontact_appliance.release.remembered import remembered_manifest
 
 
 def by_health(judge: Callable[[Subject, str], Judgement]) -> Callable[[Subject], Judgement]:
-    """The judge with that path; what no release names can't be looked at."""
+    """Pass the health resource's path to the judge; skip if no manifest names one."""
 
     def judged(subject: Subject) -> Judgement:
         manifest = subject.facts.here(remembered_manifest, subject.state)

@@ -1,4 +1,4 @@
-"""Checks of the machine itself: reach, rights, system, processor, memory, clock, name."""
+"""Checks of the host itself: SSH access, root, system, processor, memory, clock, name."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _greeting(reach: Reach) -> Completed:
 
 
 def judge_silence(what: Message, evidence: str, host: Host, known_hosts: Path) -> Judgement:
-    """No command came through: `what` says why, and ssh's own words may know better."""
+    """Judge an unreachable host: `what` is the reason, unless ssh reports a changed host key."""
     required = _("commands can be run on it")
     if not _OTHER_KEY.search(evidence):
         return failed(what, required, evidence)
@@ -71,7 +71,7 @@ def judge_silence(what: Message, evidence: str, host: Host, known_hosts: Path) -
 
 
 def judge_greeting(done: Completed, host: Host) -> Judgement:
-    """The host answers, and runs what it is told: not so where sudo asks for a password."""
+    """Require that the host runs commands, which it does not if sudo asks for a password."""
     required = _("commands can be run on it")
     if done.status:
         told = _(
@@ -132,7 +132,7 @@ def _root(subject: Subject) -> Judgement:
 
 
 def judge_system(found: facts.System, today: date) -> Judgement:
-    """R18: a supported system, its maker's support and our own testing told as they are."""
+    """Require a supported system (R18); report the end of its updates, and whether we test it."""
     required = _(
         "one of {supported_names} (R18 and newer releases)", supported_names=supported_names()
     )
@@ -214,7 +214,7 @@ def _init(subject: Subject) -> Judgement:
 
 
 def judge_processor(found: facts.Hardware, plan: Plan, host: PlannedHost) -> Judgement:
-    """Whether the server's cores carry the plan's calls, and one Asterisk so many of them."""
+    """Require cores for the planned calls, and no more calls than one Asterisk carries."""
     need, calls = cores_needed(plan, host), plan.tuning.telephony.max_calls
     kind = _("bare metal") if found.virtualisation == "none" else found.virtualisation
     observed = _(
@@ -241,7 +241,7 @@ def judge_processor(found: facts.Hardware, plan: Plan, host: PlannedHost) -> Jud
         )
     if found.cpus >= need:
         return passed(observed, required, found.evidence)
-    # It works until the peak comes: whether that ever comes, the customer knows better.
+    # It works below the peak load; whether that ever occurs, the customer knows better.
     carried = calls_carried(found.cpus)
     return warned(
         _("{observed}: enough for {carried} calls", observed=observed, carried=carried),
@@ -292,7 +292,7 @@ def _memory(subject: Subject) -> Judgement:
     required = _(
         "{need} MB for this plan; the vendor's pages name {vendor} MB", need=need, vendor=vendor
     )
-    # Nominal against needed: firmware's share is no reason to refuse a server.
+    # Nominal memory counts: what the firmware reserves is no reason to refuse a server.
     if found.memory_mb < need:
         return failed(observed, required, found.evidence)
     if found.memory_mb < vendor:
@@ -301,7 +301,7 @@ def _memory(subject: Subject) -> Judgement:
 
 
 def judge_hostname(found: facts.OwnName) -> Judgement:
-    """Asterisk looks its own name up in every call: it has to resolve without a name server."""
+    """Require that the own name resolves without DNS: Asterisk looks it up in every call."""
     required = _("the host's own name resolves")
     if found.address:
         return passed(
@@ -324,7 +324,7 @@ def _hostname(subject: Subject) -> Judgement:
 
 
 def judge_clock(found: facts.Clock) -> Judgement:
-    """The host's clock against this machine's."""
+    """Compare the host's clock with this machine's."""
     table = _TABLE["clock"]
     most, near = table["most_seconds"], table["warn_seconds"]
     direction = _("ahead of") if found.ahead > 0 else _("behind")
@@ -356,7 +356,7 @@ def _clock(subject: Subject) -> Judgement:
 
 
 def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
-    """Call records and certificates need a disciplined clock."""
+    """Require a synchronised clock, which call records and certificates need."""
     required = _("chrony or systemd-timesyncd runs and is synchronised")
     if container:
         return skipped(

@@ -1,4 +1,4 @@
-"""Checks of what an installation needs of a host's software: Python, archives, dpkg."""
+"""Checks of the software that an installation needs on a host: Python, archives, dpkg."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PREFLIGHT = frozenset({Stage.PREFLIGHT})
 
 @dataclass(frozen=True)
 class Controller:
-    """The machine that installs: its ansible-core, its Python, and that Python's program."""
+    """The installing machine: versions of its ansible-core and Python, and the Python's path."""
 
     ansible: str
     python: tuple[int, ...]
@@ -39,7 +39,7 @@ class Controller:
 
 
 def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controller) -> Judgement:
-    """Whether this machine's ansible-core can work with the Python of that system."""
+    """Require a Python on the host that this machine's ansible-core supports."""
     targets = drivable(controller.ansible)
     lowest = joined(
         _(" or "),
@@ -105,7 +105,7 @@ def _another_ansible(controller: Controller) -> str:
 
 
 def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
-    """Packages have to come from somewhere."""
+    """Require that apt's package archives answer."""
     required = _("every package archive of apt's configuration answers")
     evidence = "\n".join(
         f"{'reached' if a.reached else 'NOT reached'} {a.release_file} {a.said}".rstrip()
@@ -140,7 +140,7 @@ def _archives(subject: Subject) -> Judgement:
 
 
 def judge_packages(found: dpkg.PackageManager) -> Judgement:
-    """Nothing may be half-way; what is being changed this moment can't be judged."""
+    """Fail on half-installed packages; skip while a package manager runs."""
     required = _("no half-installed package")
     if found.holders:
         named = found.holders[0]
@@ -152,7 +152,7 @@ def judge_packages(found: dpkg.PackageManager) -> Judgement:
     evidence = "\n".join(filter(None, [found.audit, *_journal(found)]))
     if found.audit:
         names = _named(found.audit)
-        # A name is the server's word, and a remedy is for a shell.
+        # The server supplies the names, and a remedy is run by a shell.
         sound = all(_PACKAGE.fullmatch(name) for name in names)
         torn = names and sound and _NOT_UNPACKED.search(found.audit)
         remedy = f"{_REINSTALL} {' '.join(names)}" if torn else ""
@@ -176,14 +176,14 @@ def _packages(subject: Subject) -> Judgement:
     return judge_packages(subject.facts.get(dpkg.package_manager))
 
 
-# What dpkg can't configure because its files are not all there (dpkg(1), --audit).
+# Packages that dpkg can't configure because files of theirs are missing (dpkg(1), --audit).
 _NOT_UNPACKED = re.compile("must be reinstalled|half installed")
 _REINSTALL = "{ssh} dpkg --configure -a; apt-get -y install --reinstall"
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?")
 
 
 def _named(audit: str) -> list[str]:
-    """The packages that `dpkg --audit` names: indented lines, the name first."""
+    """Return the packages that `dpkg --audit` lists: indented lines, the name first."""
     return [line.split()[0] for line in audit.splitlines() if line[:1] == " " and line.split()]
 
 

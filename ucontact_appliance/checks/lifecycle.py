@@ -1,4 +1,4 @@
-"""Until when components are mended (R17, R19, R21): by the distribution, or by their makers."""
+"""Checks that components get security fixes (R17, R19, R21), by distribution or upstream."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def judge_lifecycle(
     system: SystemRow | None,
     today: date,
 ) -> Judgement:
-    """A distribution mends what it delivers for as long as it is mended itself; else the maker.
+    """Judge until when a component (row of data/lifecycle.yml) gets security fixes.
 
-    `component` is a row of data/lifecycle.yml.
+    A distribution fixes its packages until its own end of support; for others, upstream does.
     """
     title, releases = component["title"], component["releases"]
     required = _("somebody mends its security faults")
@@ -61,7 +61,7 @@ def judge_lifecycle(
         )
     until = release["until"]
     if found.distribution and system is not None and system.eol:
-        until = max(until, system.eol)  # it mended what it had delivered for as long
+        until = max(until, system.eol)  # until then the distribution fixed it
     if until < today:
         return warned(
             _("{told}: mended by nobody since {until}", told=told, until=until),

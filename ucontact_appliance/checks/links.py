@@ -1,4 +1,4 @@
-"""Checks of how hosts stand in their network, and of their ways to one another."""
+"""Checks of a host's network (address, route, DNS, MTU), and of connections between hosts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ALONE = _("the site has one host")
 
 
 def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgement:
-    """Clients and peers come to the address of site.yml: the host must have it."""
+    """Require site.yml's address on the host, because clients and peers connect to it."""
     required = _("{address} on an interface of the host", address=host.address)
     told = joined(
         ", ", sorted(a for a in found.addresses if not ipaddress.ip_address(a).is_loopback)
@@ -68,7 +68,7 @@ def _address(subject: Subject) -> Judgement:
 
 
 def judge_route(found: Links) -> Judgement:
-    """Without a default route only neighbours can be answered."""
+    """Require a default route: without one the host can answer its own networks only."""
     required = _("a default route by an interface that is up")
     if not found.routes:
         return failed(_("no default route"), required, found.evidence)
@@ -91,7 +91,7 @@ def _route(subject: Subject) -> Judgement:
 
 
 def judge_dns(answers: Mapping[str, str]) -> Judgement:
-    """Each name server that is asked in vain delays what waits for it by seconds."""
+    """Require that each name server answers: one that does not delays lookups by seconds."""
     required = _("each name server of resolv.conf answers")
     if not answers:
         return warned(_("no name server is set: only /etc/hosts is asked"), required)
@@ -107,7 +107,7 @@ def judge_dns(answers: Mapping[str, str]) -> Judgement:
     )
     if len(silent) == len(answers):
         return failed(told, required)
-    # A resolver on the host itself answers so when those behind it are gone.
+    # A resolver on the host itself answers SERVFAIL when its upstream servers are gone.
     lost = [server for server, said in answers.items() if "SERVFAIL" in said]
     return warned(told, required) if silent or lost else passed(told, required)
 
@@ -126,7 +126,7 @@ def _dns(subject: Subject) -> Judgement:
 
 
 def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) -> Judgement:
-    """R01: people come by the portal's name, and this machine asks as they do, or nearly."""
+    """Require that the portal's name resolves to the portal here; users' DNS may differ (R01)."""
     required = _("{fqdn} leads to {known}", fqdn=fqdn, known=joined(", ", sorted(known)))
     if found is None:
         return skipped(_("the name servers of this machine do not answer"), required)
@@ -155,7 +155,7 @@ def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) 
     role=Role.BACKEND,
 )
 def _name(subject: Subject) -> Judgement:
-    """Whatever address of the portal's server, or of the router before it, will do."""
+    """Accept any address of the portal's server, or of the router in front of it."""
     own = {a for a in subject.facts.get(links).addresses if not _is_loopback(a)}
     known = own | {subject.plan.host(subject.host.name).peer_address}
     if subject.site.network.public_address:
@@ -169,7 +169,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
-    """What does not fit is cut up, or lost where that is forbidden: DTLS, and SIP with video."""
+    """Require the least MTU: larger packets are fragmented, or lost with DF (DTLS, SIP video)."""
     least = int(_TABLE["mtu"]["least"])
     required = _(
         "an MTU of {least} or more, and packets of that size reach the site's other hosts",
@@ -213,7 +213,7 @@ def _mtu(subject: Subject) -> Judgement:
 
 
 def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement:
-    """What a host needs of another, tried from where it is needed."""
+    """Require that a host reaches the ports that it needs on other hosts."""
     required = _("the site's other hosts let this one in where it needs them")
     if not doors:
         return skipped(_("this host needs no port of another"), required)
@@ -236,12 +236,12 @@ def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement
     severity=Severity.CRITICAL,
     requirements=("R12", "C05"),
     remedy="{install}",
-    # A service that is down over there is its own cause.
+    # A service that is down on the other host is a finding of its own.
     needs=("ports.mysql", "ports.wss"),
     timeout=20.0,
 )
 def _peers(subject: Subject) -> Judgement:
-    """The registry's rows that other hosts open to the roles of this one."""
+    """Try the ports of the registry that other hosts open to this host's roles."""
     if not _others(subject):
         return skipped(_ALONE)
     mine = subject.plan.host(subject.host.name).roles

@@ -1,4 +1,4 @@
-"""Checks of how media finds its way (R03), and of what may become what on it (R05)."""
+"""Checks of the STUN server that media uses (R03), and of transcoding (R05)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.model import NetworkProfile
 
 _CONFIG = "/uContact/config.json"
-_STUN_PORT = 3478  # RFC 7064: where a URI names none
+_STUN_PORT = 3478  # RFC 7064: the default port of a URI
 _STUN_URI = re.compile(r"stuns?:(\[[^\]]+\]|[^:?]+)(?::(\d+))?")
 _RECORDED_AS = "gsm"  # R05, R25: recordings are .gsm, and are played back
 _CODECS = tuple(dict.fromkeys((*load_data("network")["codecs"]["audio"], _RECORDED_AS)))
-# Why the telephony server itself asks the STUN server or not: by the network's profile.
+# Whether and why Asterisk itself asks the STUN server, per network profile.
 _DECISIONS = {
     NetworkProfile.PUBLIC: _("profile public: Asterisk asks the site's STUN server, {server}"),
     NetworkProfile.LAN: _(
@@ -57,7 +57,7 @@ def _same_host(one: str, other: str) -> bool:
 
 
 def stun_servers(config: Any) -> tuple[tuple[str, int], ...] | None:
-    """Host and port of each STUN server that a softphone's configuration names; None: not ours."""
+    """Return host and port of each STUN server of a softphone's configuration; None if not ours."""
     if not isinstance(config, dict) or not isinstance(config.get("iceServers"), list):
         return None
     urls: list[Any] = []
@@ -69,7 +69,7 @@ def stun_servers(config: Any) -> tuple[tuple[str, int], ...] | None:
 
 
 def judge_ice(config: Response, host: str, port: int) -> Judgement:
-    """R03: the softphone learns its candidates from the site's own STUN server."""
+    """Require that softphones get the site's own STUN server, and no other (R03)."""
     required = _(
         "{path} names the site's STUN server {host} port {port}, no other",
         path=config.request.path,
@@ -120,7 +120,7 @@ def _ice(subject: Subject) -> Judgement:
 
 
 def judge_stun(found: str | None, profile: NetworkProfile, ours: str, evidence: str) -> Judgement:
-    """R03: the telephony server asks the site's STUN server where its own address is not enough."""
+    """Require that Asterisk asks the site's STUN server if its own address is not enough (R03)."""
     required = _DECISIONS[profile].filled(server=ours)
     if found is None:
         return skipped(_("this Asterisk does not show its STUN server"), required, evidence)
@@ -152,7 +152,7 @@ def _stun(subject: Subject) -> Judgement:
 
 
 def _stun_server(subject: Subject, *, for_agents: bool) -> tuple[str, int]:
-    """Address and port of the site's STUN server: for agents, behind a router, the router's."""
+    """Return the STUN server's address and port; behind a router, the router's for agents."""
     host = subject.plan.carriers(Role.TELEPHONY)[0]
     rows = ports_for(subject.site, subject.plan, host)
     port = next(row.first for row in rows if row.id == "stun-udp")
@@ -161,7 +161,7 @@ def _stun_server(subject: Subject, *, for_agents: bool) -> tuple[str, int]:
 
 
 def judge_transcoding(found: Transcoding) -> Judgement:
-    """R05: every voice codec becomes every other on this server, and recordings are among them."""
+    """Require a translation between any two voice codecs, the recordings' included (R05)."""
     wanted = list(itertools.permutations(_CODECS, 2))
     required = _("a way from each of {codecs} to each other", codecs=joined(", ", _CODECS))
     lost = [

@@ -1,4 +1,4 @@
-"""What a check is, what it may look at, and what it says."""
+"""The model of checks: a check, its input (Subject), and its results (Judgement, Finding)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ucontact_appliance.facts.runner import Runner
     from ucontact_appliance.facts.source import FactSource, Question
 
-    # Removes what the doctor's own call left, by ways to the telephony and the database host; the
-    # last argument says whether there is a row. Handed in by who may act (operate/): checks only
-    # ask for it.
+    # Removes the traces of the doctor's own call. Arguments: runners of the telephony and the
+    # database host, the traces, and whether there is a call record. operate/ passes it in, because
+    # checks do not act themselves.
     Tidy = Callable[[Runner, Runner, CallTraces, bool], None]
 
 
 class Verdict(str, Enum):
-    """What a check concluded. `skip` is what can't be seen from here, never a pass."""
+    """The conclusion of a check. `skip`: not visible from here, or not applicable; never a pass."""
 
     PASS = "pass"
     WARN = "warn"
@@ -36,7 +36,7 @@ class Verdict(str, Enum):
 
 
 class Severity(str, Enum):
-    """How much a failure hurts: critical stops calls, low is advice."""
+    """The impact of a failure: critical stops calls, low is advice."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -62,7 +62,7 @@ class Calls(str, Enum):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages of such a run."""
+        """The stages of a run with these calls."""
         return (Stage.DOCTOR,) if self is Calls.NONE else (Stage.DOCTOR, Stage(self.value))
 
 
@@ -71,7 +71,7 @@ NOTHING = verbatim("")
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a check's function returns. `remedy` replaces the check's own when it knows better."""
+    """The result of a check's function. A `remedy` here replaces the check's own."""
 
     verdict: Verdict
     observed: Message
@@ -81,35 +81,35 @@ class Judgement:
 
 
 def passed(observed: Message, required: Message = NOTHING, evidence: str = "") -> Judgement:
-    """The requirement was seen to hold."""
+    """Return a pass: the requirement was seen to hold."""
     return Judgement(Verdict.PASS, observed, required, evidence)
 
 
 def warned(
     observed: Message, required: Message = NOTHING, evidence: str = "", remedy: str = ""
 ) -> Judgement:
-    """It works, but somebody should know."""
+    """Return a warning: it works, but the operator should know."""
     return Judgement(Verdict.WARN, observed, required, evidence, remedy)
 
 
 def failed(
     observed: Message, required: Message = NOTHING, evidence: str = "", remedy: str = ""
 ) -> Judgement:
-    """The requirement was seen not to hold."""
+    """Return a failure: the requirement was seen not to hold."""
     return Judgement(Verdict.FAIL, observed, required, evidence, remedy)
 
 
 def skipped(reason: Message, required: Message = NOTHING, evidence: str = "") -> Judgement:
-    """It can't be seen from here, or does not apply; the reason says which."""
+    """Return a skip: not visible from here, or not applicable; `reason` says which."""
     return Judgement(Verdict.SKIP, reason, required, evidence)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Everything a check may look at, for one host of the site.
+    """The input of a check: everything that it may read, for one host of the site.
 
-    `now` (aware, UTC) is the run's time: a stored snapshot is judged by the day it was taken on.
-    `stages` are the run's: with `echo` alone its call is the short one.
+    `now` (aware, UTC) is the time of the run: a stored snapshot is judged as of the day it was
+    taken. `stages` are those of the run: with `echo` alone, its call is the short one.
     """
 
     site: Site
@@ -125,14 +125,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Check:
-    """A check is data and a function.
+    """A check: its description as data, and the function that judges it.
 
-    `role` says on which hosts it runs: those that carry the role, or every host when None; hosts
-    that carry `without` too are left out.
-    `needs` are ids of checks without whose pass this one can't be judged. `timeout` is in seconds;
-    so is `takes`, which is what a check takes as a rule: a run begins with the longest chains. One
-    that `idles` spends that time waiting for an answer.
-    `remedy` is one line for bash on the machine that installs: commands, and a note behind ` # `.
+    `role`: it runs on the hosts with this role, or on every host if None; hosts that also have the
+    role `without` are left out.
+    `needs` are the ids of checks that must pass before this one can be judged. `timeout` and
+    `takes`, the usual duration, are in seconds: a run starts with the longest chains. A check that
+    `idles` spends that time waiting for an answer.
+    `remedy` is one line for bash on the installing machine: commands, then a note after ` # `.
     Its placeholders are `{ssh}` (runs what follows on the host as root), `{install}` (`ucontact
     install --site F --yes`), `{site}` (F) and `{address}` (the host's).
     """
@@ -153,7 +153,7 @@ class Check:
 
     @property
     def listens(self) -> bool:
-        """Whether it takes a real call to judge it."""
+        """Whether judging it needs a real call."""
         return self.stages <= {Stage.ECHO, Stage.DEEP}
 
 
@@ -172,7 +172,7 @@ def check(
     takes: float = 0.1,
     idles: bool = False,
 ) -> Callable[[Callable[[Subject], Judgement]], Check]:
-    """Make a check of the judge that this decorates; `Check` describes the parameters."""
+    """Return a decorator that makes a Check of a judge; `Check` describes the parameters."""
 
     def made(judge: Callable[[Subject], Judgement]) -> Check:
         return Check(
@@ -207,7 +207,7 @@ def checks_of(module: Mapping[str, object]) -> tuple[Check, ...]:
 
 @dataclass(frozen=True)
 class Waived:
-    """The exception in site.yml that covers a finding: why, and the last day on which it holds."""
+    """The waiver in site.yml that covers a finding: its reason, and the last day it is valid."""
 
     reason: str
     until: date
@@ -215,9 +215,9 @@ class Waived:
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's verdict on one host: the shape that doctor's JSON and the report carry.
+    """A check's verdict on one host, as in the doctor's JSON and the report.
 
-    `blocked_by` is the check that kept this one from being judged, `blocked_on` the host of that.
+    `blocked_by` is the check that kept this one from being judged, `blocked_on` that check's host.
     `sources` are the questions that its judge asked of the host (`facts.source.Question`).
     """
 

@@ -1,4 +1,4 @@
-"""Modules of Asterisk: one that was switched off, failed to load or was unloaded by hand."""
+"""Checks of Asterisk's modules: none is disabled, failed to load, or was unloaded by hand."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _TITLES = {
 
 
 def judge_modules(found: Snapshot, wanted: Sequence[str]) -> Judgement:
-    """What runs now; a file that says what is to be loaded shows no crash and no `unload`."""
+    """Require the modules in the running Asterisk: modules.conf shows no crash and no `unload`."""
     required = _("running: {wanted}", wanted=joined(", ", wanted))
     lost = [name for name in wanted if f"{name}.so" not in found.modules]
     evidence = f"{len(found.modules)} modules run"
     if not lost:
         return passed(_("all {count} run", count=len(wanted)), required, evidence)
     loading = "; ".join(f"asterisk -rx 'module load {name}.so'" for name in lost)
-    # First by hand, which ends no call; the installation then mends what says not to load it.
+    # First by hand, which ends no call; the installation then corrects the files.
     return failed(
         _("not running: {lost}", lost=joined(", ", lost)),
         required,

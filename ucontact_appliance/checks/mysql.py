@@ -1,4 +1,4 @@
-"""Checks of the database (R16): it runs, lets a service in by TLS, and has its schemas."""
+"""Checks of MySQL (R16): it runs, accepts logins over TLS, and has its schemas and tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TABLE: dict[str, Any] = load_data("database")
 DOCTOR_SECRET = "database.accounts.doctor"
 _LEAST = "5.7"  # R16
 # The file may be right and the running server not: SET GLOBAL lasts until a restart, SET PERSIST
-# beyond it. 5.7 knows no SET PERSIST, and nothing to reset.
+# beyond it. MySQL 5.7 has no SET PERSIST, and so nothing to reset.
 AFRESH = "{ssh} mysql -e 'RESET PERSIST'; systemctl restart mysql && {install}"
 _UNCHECKED_SCHEMAS = ("information_schema", "performance_schema")
 
@@ -39,13 +39,13 @@ database_check = partial(check, role=Role.DATABASE, timeout=15.0)
 
 
 def port(subject: Subject) -> int:
-    """Where MySQL listens, by the site's port registry."""
+    """Return MySQL's port in the site's port registry."""
     registry = ports_for(subject.site, subject.plan, subject.plan.host(subject.host.name))
     return next(row for row in registry if row.id == "mysql").first
 
 
 def viewed(judge: Callable[[Subject, ServerView], Judgement]) -> Callable[[Subject], Judgement]:
-    """Give the judge what the account doctor sees; skip where its secret is not here."""
+    """Pass the judge what the account `doctor` sees; skip if its secret is not here."""
 
     def judged(subject: Subject) -> Judgement:
         if DOCTOR_SECRET not in subject.secrets:
@@ -72,7 +72,7 @@ def _service(subject: Subject) -> Judgement:
 
 
 def judge_answers(greeted: bool, seconds: float, port: int) -> Judgement:
-    """A server that hangs takes connections all the same: its unit and its port look well."""
+    """Require MySQL's greeting: a server that hangs still has an active unit and an open port."""
     required = _(
         "MySQL greets whoever connects to port {port}, within {quick:g} s", port=port, quick=QUICK
     )
@@ -99,7 +99,7 @@ def _answers(subject: Subject) -> Judgement:
 
 
 def judge_login(found: ServerView) -> Judgement:
-    """The checks' own account is let in, over TLS, by a server that is who it says."""
+    """Require a login of the account `doctor` over TLS with a verified server certificate."""
     required = _("the account doctor is let in over TLS, with the site's CA behind the certificate")
     if found.refused:
         return failed(_("not let in"), required, found.refused)
@@ -120,7 +120,7 @@ def _login(_: Subject, found: ServerView) -> Judgement:
 
 
 def judge_version(found: ServerView, today: date) -> Judgement:
-    """R16 and newer; the end of the maker's support is said, and is no fault of the site."""
+    """Require R16's versions or newer; report the end of upstream support without failing."""
     required = _("MySQL 5.7, 8 or newer")
     if not reaches(found.version, _LEAST) or "mariadb" in found.version.lower():
         return failed(verbatim(found.version), required)
@@ -164,7 +164,7 @@ def _version(subject: Subject, found: ServerView) -> Judgement:
 
 
 def judge_schemas(found: ServerView) -> Judgement:
-    """Both are there."""
+    """Require both schemas."""
     wanted: list[str] = _TABLE["schemas"]
     required = _("the schemas {wanted}", wanted=joined(_(" and "), wanted))
     missing = [name for name in wanted if name not in found.schemas]
@@ -190,7 +190,7 @@ def _schemas(_: Subject, found: ServerView) -> Judgement:
 
 
 def judge_tables(found: ServerView) -> Judgement:
-    """Each table of ours has at least the columns of ours."""
+    """Require our tables, each with at least our columns."""
     tables = {f"{t['schema']}.{t['name']}": t for t in _TABLE["tables"]}
     required = _("{tables} with all their columns", tables=joined(_(" and "), tables))
     missing = []

@@ -1,4 +1,4 @@
-"""Checks of MySQL's accounts (R16): they do their work and no more, by TLS only."""
+"""Checks of MySQL's accounts (R16): only the grants that they need, and TLS only."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("database")
 _SERVICES: tuple[str, ...] = tuple(_TABLE["grants"])
-# ER_ACCESS_DENIED_ERROR: the account itself requires TLS (seen on MySQL 9, the password being
-# right); ER_SECURE_TRANSPORT_REQUIRED: the server requires it of all.
+# ER_ACCESS_DENIED_ERROR: the account itself requires TLS (seen on MySQL 9 with the right
+# password); ER_SECURE_TRANSPORT_REQUIRED: the server requires it of all accounts.
 _REFUSALS = (1045, 3159)
 _SOCKET_ONLY = "auth_socket"
 
 
 def judge_plaintext(found: Refusal) -> Judgement:
-    """Without TLS the right password opens nothing."""
+    """Require that MySQL refuses the right password without TLS."""
     required = _("the same account is refused without TLS")
     if found.number == 0:
         return failed(_("let in without TLS"), required)
     evidence = f"error {found.number}: {found.words}"
     if found.number not in _REFUSALS:
-        # Such as a lost connection, or the client's own refusal to go on: not the server's word.
+        # Such as a lost connection, or an error of the client: not the server's answer.
         return skipped(
             _("the server did not come to say it: {words}", words=found.words), required, evidence
         )
@@ -55,9 +55,9 @@ def judge_plaintext(found: Refusal) -> Judgement:
     title=_("MySQL refuses connections without TLS"),
     severity=Severity.HIGH,
     requirements=("R16",),
-    # Whoever gets in without TLS has found a server that no longer requires it.
+    # A login without TLS means that the running server no longer requires it.
     remedy=AFRESH,
-    # A refusal says something only about a password that is right.
+    # A refusal proves something only if the password is right.
     needs=("mysql.login",),
 )
 def _plaintext(subject: Subject) -> Judgement:
@@ -71,7 +71,7 @@ def _plaintext(subject: Subject) -> Judgement:
 
 
 def judge_accounts(found: Audit) -> Judgement:
-    """TLS for each service, no anonymous account, root by its socket, nobody from anywhere."""
+    """Require TLS and known addresses for services, root by socket, no anonymous account."""
     required = _("services by TLS and from known addresses, root by its socket, nobody anonymous")
     evidence = "\n".join(_row(account) for account in found.accounts)
     if found.error:
@@ -81,7 +81,7 @@ def judge_accounts(found: Audit) -> Judgement:
     there = {account.user for account in found.accounts}
     missing = [_("{name} is missing", name=name) for name in _SERVICES if name not in there]
     if wrong or missing:
-        # The installation mends its own accounts; somebody else's are for the operator to judge.
+        # The installation corrects its own accounts; the operator decides about others.
         strange = [a for a in found.accounts if a.user not in ours and _faults(a)]
         only = strange and not missing and len(strange) == len(wrong)
         remedy = _statement(strange[0], "ALTER USER", " REQUIRE SSL") if only else ""
@@ -134,7 +134,7 @@ def _faults(account: Account) -> list[Message]:
 
 
 def _statement(account: Account, verb: str, rest: str = "") -> str:
-    # By standard input, so that it means the same with ssh before it and without.
+    # By standard input, so that quoting is the same with and without ssh.
     words = f"{verb} '{account.user}'@'{account.host}'{rest}"
     return f"echo {quoted(words)} | {{ssh}} mysql"
 
@@ -145,7 +145,7 @@ def _row(account: Account) -> str:
 
 
 def judge_grants(found: Audit) -> Judgement:
-    """Each service has exactly the grants that it needs."""
+    """Require for each service exactly the grants that it needs."""
     required = _("the grants of data/database.yml, no more and no fewer")
     problem = found.error or found.grants_error
     if problem:

@@ -12,12 +12,12 @@ from ucontact_appliance.planning.versions import reaches
 from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("database")
-# The server rounds its buffer pool up to chunks: never to less, never to much more.
+# MySQL rounds the buffer pool up to whole chunks: never to less, never to much more.
 _ROUNDED_UP = 1.1
 
 
 def judge_memory(found: ServerView, planned_mb: int) -> Judgement:
-    """The buffer pool of the plan: on a shared host more would take it from others."""
+    """Require the planned buffer pool: on a shared host a larger one takes memory from others."""
     required = _(
         "a buffer pool of {planned_mb} MB, as planned for this host", planned_mb=planned_mb
     )
@@ -41,7 +41,7 @@ def _memory(subject: Subject, found: ServerView) -> Judgement:
 
 
 def judge_connections(found: ServerView, planned: int) -> Judgement:
-    """The connections of the plan."""
+    """Require the planned max_connections."""
     required = _("max_connections {planned}, as planned for this site", planned=planned)
     got = found.variables["max_connections"]
     return (passed if got == str(planned) else failed)(verbatim(got), required)
@@ -61,7 +61,7 @@ def _connections(subject: Subject, found: ServerView) -> Judgement:
 
 
 def judge_settings(found: ServerView) -> Judgement:
-    """What the running server says of itself, whatever its files say."""
+    """Require the hardening settings in the running server, whatever its files say."""
     old = not reaches(found.version, "8.0.16")
     wanted = {
         name: str(row["before_8_0_16"] if old and "before_8_0_16" in row else row["value"])

@@ -1,4 +1,4 @@
-"""Checks of the TLS that MySQL speaks: versions, secrecy, and the certificate that it serves."""
+"""Checks of MySQL's TLS: versions, forward secrecy, and the certificate that it serves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ucontact_appliance.facts import mysql_tls
 from ucontact_appliance.facts.certificates import pair
 from ucontact_appliance.language.messages import _, with_note
 
-_LEAST = ("TLSv1.2",)  # MySQL 5.7 knows no newer one
+_LEAST = ("TLSv1.2",)  # MySQL 5.7 supports no newer one
 
 
 @mysql.database_check(

@@ -25,7 +25,7 @@ from ucontact_appliance.planning.versions import reaches
 
 _LEAST_VERSION = "1.17.0"  # R17
 PORTAL = "/uContact/"
-STRANGER = "stranger.invalid"  # RFC 6761: belongs to nobody
+STRANGER = "stranger.invalid"  # RFC 6761: reserved, never registered
 
 
 def _nginx(subject: Subject) -> facts.Nginx:
@@ -33,12 +33,12 @@ def _nginx(subject: Subject) -> facts.Nginx:
 
 
 def pages(subject: Subject, *paths: str) -> tuple[Response, ...]:
-    """The portal's answers to GET of these paths, over HTTPS."""
+    """Return the portal's responses to GET of these paths over HTTPS."""
     return tuple(subject.facts.get(facts.page, path) for path in paths)
 
 
 def judge_service(found: facts.Nginx) -> Judgement:
-    """NGINX runs, and will after the next boot."""
+    """Require an active unit that starts at boot."""
     required = _("nginx.service is active and enabled")
     evidence = found.evidence.partition("---- version")[0].strip()
     if not found.version:
@@ -70,7 +70,7 @@ def _service(subject: Subject) -> Judgement:
 
 
 def judge_version(found: facts.Nginx) -> Judgement:
-    """R17."""
+    """Require R17's version of NGINX or later."""
     required = _("NGINX {least_version} or later", least_version=_LEAST_VERSION)
     if not found.version:
         return failed(_("NGINX is not installed"), required)
@@ -91,7 +91,7 @@ def _version(subject: Subject) -> Judgement:
 
 
 def judge_config(found: facts.Nginx) -> Judgement:
-    """NGINX could start again from what lies on disk."""
+    """Require that NGINX could restart with the configuration on disk."""
     required = _("`nginx -t` finds no fault")
     if found.problem:
         first = next((line for line in found.problem.splitlines() if "emerg" in line), "")
@@ -112,7 +112,7 @@ def _config(subject: Subject) -> Judgement:
 
 
 def judge_loaded(found: facts.Nginx) -> Judgement:
-    """What runs is what lies on disk."""
+    """Require that the running NGINX has loaded the configuration on disk."""
     required = _("NGINX has loaded its files since they changed")
     if found.unloaded is None:
         return warned(
@@ -138,7 +138,7 @@ def _loaded(subject: Subject) -> Judgement:
 
 
 def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]) -> Judgement:
-    """Of two servers with one name NGINX heeds the one that it read first, which may be theirs."""
+    """Fail on another server with our name (NGINX uses the first one read); warn about others."""
     required = _("no server is set up in NGINX but the appliance's")
     if found.problem:
         return skipped(_("not to be told while the configuration has a fault"), required)
@@ -182,7 +182,7 @@ def _sites(subject: Subject) -> Judgement:
 
 
 def judge_redirect(answer: Response) -> Judgement:
-    """Plain HTTP redirects to HTTPS, at the same name and path."""
+    """Require a redirect from plain HTTP to HTTPS with the same name and path."""
     required = _("301 to https://{name}{path}", name=answer.request.name, path=answer.request.path)
     where = ", ".join(answer.all("location"))
     told = (
@@ -208,7 +208,7 @@ def _redirect(subject: Subject) -> Judgement:
 
 
 def judge_http2(answer: Response) -> Judgement:
-    """R01."""
+    """Require HTTP/2 (R01)."""
     good = answer.protocol == "HTTP/2"
     return (passed if good else failed)(
         verbatim(answer.protocol), verbatim("HTTP/2"), answer.evidence

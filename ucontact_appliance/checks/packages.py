@@ -1,4 +1,4 @@
-"""Checks of what apt would install on a host, for exactly the roles that it is to carry."""
+"""Checks of the packages that apt would install on a host, for exactly its planned roles."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from ucontact_appliance.planning.versions import reaches
 
 @dataclass(frozen=True)
 class Place:
-    """The server that is judged: its system, its roles, the day, and apt's answer.
+    """The server to judge: its system, its roles, the date, and apt's answer.
 
-    `unowned` is where the component's program lies without being a package's; empty: nowhere.
+    `unowned` is the path of the component's program if no package owns it; empty otherwise.
     """
 
     system: SystemRow
@@ -43,7 +43,7 @@ class Place:
 
 
 def judge_component(component: PackageRequirement, place: Place) -> Judgement:
-    """Whether the role finds its packages, and new enough, in what the host's apt offers."""
+    """Require that the host's apt offers the role's packages in a new enough version."""
     required = _required(component)
     names = on_system(component.names, place.system.name)
     known = [place.found.get(name) for name in names]
@@ -140,7 +140,7 @@ def _required(component: PackageRequirement) -> Message:
 
 
 def remedy(component: PackageRequirement, place: Place) -> str:
-    """A look at what apt has, and the ways out: an archive or a system that brings it."""
+    """Return the command that shows apt's versions; its note names archives or systems to use."""
     ways = []
     own = brought(component, place.system)
     if own is not None and reaches(own, component.least):
@@ -161,7 +161,7 @@ def remedy(component: PackageRequirement, place: Place) -> str:
 
 
 def _choice(place: Place) -> str:
-    """The systems that bring all that this server's roles need, the newest first."""
+    """Return the systems that have all packages of this server's roles, the newest first."""
     names = (row.name for row in reversed(suited(place.roles, place.today)))
     return joined(_(" or "), names)
 

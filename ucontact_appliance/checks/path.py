@@ -1,4 +1,4 @@
-"""What R23 and R24 ask of a network, judged of a path that was measured."""
+"""Judges a measured network path by the requirements of R23 and R24."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SATISFIED, _SOME_DISSATISFIED, _MANY_DISSATISFIED = 80.0, 70.0, 60.0  # R; ITU-
 
 @dataclass(frozen=True)
 class MeasuredPath:
-    """A path as it was measured: from where, to where, and what it has to carry.
+    """A measured path from `source` to `target`.
 
-    `calls` at once are what the bandwidth is judged for.
+    `calls` is the number of simultaneous calls for which the bandwidth is judged.
     """
 
     source: str
@@ -39,9 +39,9 @@ class MeasuredPath:
 
 
 def judge_profile(path: MeasuredPath, limits: NetworkRow) -> Judgement:
-    """Delay, jitter and loss against a profile's limits; each must stay below its own.
+    """Require delay, jitter and loss below a profile's limits.
 
-    What was measured decides. A limit within the loss's confidence interval is told, since a
+    The measured value decides. A limit within the loss's confidence interval is reported, since a
     longer measurement may decide otherwise.
     """
     found = path.quality
@@ -86,7 +86,7 @@ def judge_profile(path: MeasuredPath, limits: NetworkRow) -> Judgement:
 
 
 def judge_bandwidth(path: MeasuredPath, limits: NetworkRow) -> Judgement:
-    """What came through each way against what so many calls need."""
+    """Require the bandwidth that the path's calls need in each direction."""
     needed = limits.bandwidth_kbps * path.calls
     calls = _("a call") if path.calls == 1 else _("{calls} calls", calls=path.calls)
     required = _("{rate} up and down for {calls}", rate=_rate(needed), calls=calls)
@@ -107,7 +107,7 @@ def judge_bandwidth(path: MeasuredPath, limits: NetworkRow) -> Judgement:
 
 
 def judge_marks(path: MeasuredPath) -> Judgement:
-    """R07: what was marked arrives marked, or routers can't prefer it."""
+    """Warn if the DSCP changes on the way, because routers then can't prioritise (R07)."""
     found = path.quality
     required = _("DSCP {dscp} arrives as {dscp} both ways", dscp=found.dscp)
     told = [(way, direction.dscp) for way, direction in _ways(found) if direction.dscp]
@@ -134,7 +134,7 @@ def judge_marks(path: MeasuredPath) -> Judgement:
 
 
 def judge_order(path: MeasuredPath) -> Judgement:
-    """Packets that overtake each other cost a jitter buffer as much as lost ones."""
+    """Warn about duplicate or reordered packets; to a jitter buffer a late one counts as lost."""
     required = _("no packet overtakes another, and none comes twice")
     found = path.quality
     seen = [
@@ -152,7 +152,7 @@ def judge_order(path: MeasuredPath) -> Judgement:
 
 
 def judge_sound(path: MeasuredPath) -> Judgement:
-    """The E-model's opinion of a G.711 call over the worse way (ITU-T G.107, G.109)."""
+    """Judge a G.711 call over the worse direction by the E-model (ITU-T G.107, G.109)."""
     found = path.quality
     heard = min(
         (
@@ -176,7 +176,7 @@ def judge_sound(path: MeasuredPath) -> Judgement:
 
 
 def findings(path: MeasuredPath, seconds: float) -> tuple[Finding, ...]:
-    """One finding a judgement, as the doctor has them; `seconds` is what measuring took."""
+    """Return one finding per judgement, like the doctor's; `seconds` is the measurement's time."""
     return tuple(
         Finding(
             id=f"path.{name}",
@@ -249,7 +249,7 @@ def _ways(found: PathQuality) -> tuple[tuple[str, Direction], ...]:
 
 def _losses(found: PathQuality) -> list[tuple[str, Loss]]:
     ways = [(way, d.loss) for way, d in _ways(found) if d.loss is not None]
-    # A far end that does not count tells nothing of the directions.
+    # A far end that does not count packets gives no loss per direction.
     return ways or [(_("there and back"), found.loss)]
 
 

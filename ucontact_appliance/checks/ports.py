@@ -1,4 +1,4 @@
-"""Checks of the port registry: each port that should listen does, and only those do."""
+"""Checks of listening ports: all of the port registry's listen, and no others."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _holds(listener: Listener, port: OpenPort) -> bool:
 def judge_listening(
     port: OpenPort, found: tuple[Listener, ...], holders: tuple[str, ...]
 ) -> Judgement:
-    """The port has a listener, of the right process, where others can reach it if they should."""
+    """Require that the right process listens, and beyond the loopback if the port has sources."""
     name = f"{port.protocol}/{port.first}"
     required = _(
         "{holders} listens on {name} ({purpose})",
@@ -85,7 +85,7 @@ def judge_listening(
 
 
 def _listening(row: PortRow) -> Check:
-    """The check of one row; the registry is the table that the catalogue is made from."""
+    """Return the check of one row of the port registry."""
 
     @check(
         id=f"ports.{row.id}",
@@ -96,7 +96,7 @@ def _listening(row: PortRow) -> Check:
         ),
         severity=Severity.CRITICAL if row.id in _CRITICAL else Severity.HIGH,
         requirements=row.requirements,
-        # The service runs and its port does not: its settings were changed, or it lost its socket.
+        # The service runs but does not listen: its settings were changed, or it lost its socket.
         remedy=f"{{ssh}} systemctl restart {row.unit}" + ("; {install}" if row.id != "ssh" else ""),
         role=row.role if isinstance(row.role, Role) else None,
         without=row.without,
@@ -115,7 +115,7 @@ LISTENING = tuple(_listening(row) for row in ports() if row.processes)
 
 
 def judge_private(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
-    """Ports without sources are for the host itself: nothing but the loopback holds them."""
+    """Require that ports without sources, for the host itself, listen on the loopback only."""
     private = [port for port in registry if not port.sources]
     required = _(
         "loopback only: {private}",
@@ -155,7 +155,7 @@ def _private(subject: Subject) -> Judgement:
 
 
 def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
-    """What listens towards the network without a row in the registry."""
+    """Warn about listeners towards the network without a row in the port registry."""
     required = _("only the registry's ports listen towards the network")
     odd = [
         listener
@@ -195,7 +195,7 @@ def _unexpected(subject: Subject) -> Judgement:
 
 
 def _ephemeral(listener: Listener) -> bool:
-    """A UDP socket that one of our services asks others from: the firewall lets no stranger in."""
+    """Whether it is a client UDP socket of our services, which the firewall shields."""
     ours = {holder for holders in _HOLDERS.values() for holder in holders}
     in_range = _EPHEMERAL[0] <= listener.port <= _EPHEMERAL[1]
     return listener.protocol == "udp" and in_range and bool(set(listener.processes) & ours)
@@ -207,7 +207,7 @@ def _covers(port: OpenPort, listener: Listener) -> bool:
 
 
 def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
-    """Before an install: no stranger sits on a port that the services are going to need."""
+    """Require that no other program holds a port that the services need."""
     required = _("the registry's ports are free, or held by the services themselves")
     taken = [
         listener
@@ -240,7 +240,7 @@ def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> J
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy=with_note("{ssh} ss -lntup", _("stop and disable the program that is named")),
-    # In service too: a service that can't start for want of its port is not the cause.
+    # In the doctor too: a service that can't start without its port is not the cause.
     stages=frozenset({Stage.PREFLIGHT, Stage.DOCTOR}),
 )
 def _free(subject: Subject) -> Judgement:

@@ -1,4 +1,4 @@
-"""Whether a host keeps up with its work: disks, processor and memory that make tasks wait."""
+"""Checks of a host's load: tasks that wait for processor, disks or memory; write latency."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TITLES = {
 
 
 def judge_pressure(found: Pressure, kind: str, container: bool) -> Judgement:
-    """Five minutes, so that a backup's or an update's moment is no finding."""
+    """Judge the pressure (PSI) over five minutes: a brief backup or update is no finding."""
     limits = _TABLE[kind]
     required = _("tasks wait less than {warn} % of the time", warn=limits["warn"])
     waited = found.waited.get(kind)
@@ -48,7 +48,7 @@ def judge_pressure(found: Pressure, kind: str, container: bool) -> Judgement:
         return skipped(_("this kernel does not tell"), required)
     observed = _("some task waited {waited:.0f} % of the last five minutes", waited=waited)
     if container:
-        # It is the container's host that waits, and other containers' work that is waited for.
+        # The figure is the container's host's, and includes other containers' work.
         return passed(
             _("{observed}, the container's host's figure", observed=observed),
             required,
@@ -79,7 +79,7 @@ PRESSURE = tuple(_pressure(kind) for kind in _TITLES)
 
 
 def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float) -> Judgement:
-    """A database commits, and a recording is kept, at the speed of the disk."""
+    """Require a low median write latency: database commits and recordings wait for the disk."""
     required = _("half of the writes reach the disk within {slow_ms:g} ms", slow_ms=slow_ms)
     evidence = "\n".join(map(_timed, found))
     measured = [(one.p50_ms, one) for one in found if one.p50_ms is not None]
@@ -103,7 +103,7 @@ def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float)
         "{ssh} ps -eo state,comm | sort | head -10",
         _("D: waits for a disk; one that fails, or a neighbour on the same storage?"),
     ),
-    needs=("disk.space", "disk.inodes"),  # a write is timed in a file of its own
+    needs=("disk.space", "disk.inodes"),  # the measurement writes a file
     timeout=30.0,
 )
 def _latency(subject: Subject) -> Judgement:

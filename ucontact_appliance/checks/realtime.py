@@ -1,4 +1,4 @@
-"""Asterisk's realtime: what it takes out of a database, it must be able to get there."""
+"""Check of Asterisk's realtime: its engines are loaded, and its databases are connected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ODBC = "odbc"  # the engine whose databases are classes of res_odbc.conf
 
 
 def judge_realtime(found: Realtime) -> Judgement:
-    """R19: whatever extconfig.conf maps has its engine, and its database answers."""
+    """Require the engine and the database of every family that extconfig.conf maps (R19)."""
     required = _("each family that extconfig.conf maps has its engine and its database")
     if not found.mapped:
         return passed(_("all configuration is in files"), required, found.evidence)

@@ -1,4 +1,4 @@
-"""Checks of recordings: that Asterisk can write them wherever it will."""
+"""Checks of recordings: Asterisk can write them, loses none, and each has its call record."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from ucontact_appliance.planning.model import Role
 _DAY = 86400.0
 _SETTLED = 180.0  # seconds until a call's record and the end of its recording are written
 _LONGEST_CALL = 7200.0
-_HEARD = 2  # seconds of a call that leave anything to hear
+_HEARD = 2  # seconds; a shorter call leaves nothing to hear
 _SHOWN = 5
 
 _telephony = functools.partial(check, role=Role.TELEPHONY)
 
 
 def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
-    """R05: Asterisk writes into folders by year, month and day, not into the topmost one."""
+    """Require access to all folders: Asterisk records into one per year, month and day (R05)."""
     required = _(
         "every folder of {spool} is writable, and every file readable, for asterisk", spool=SPOOL
     )
@@ -90,11 +90,11 @@ def _access(subject: Subject) -> Judgement:
 
 
 def judge_lost(found: LostRecordings) -> Judgement:
-    """R05: a recording that Asterisk can't open is lost, and the call goes on without it."""
+    """Warn about lost recordings: if Asterisk can't open one, the call continues without (R05)."""
     required = _("Asterisk opened every recording of the last 24 hours")
     if not found.count:
         return passed(_("its log names none that it could not open"), required, found.evidence)
-    # What is wrong at this moment, other checks tell: this is what is lost already.
+    # Other checks report present faults; this one reports what is lost already.
     return warned(
         _(
             "{count} recordings could not be opened, the last one at {last}",
@@ -122,7 +122,7 @@ def _lost(subject: Subject) -> Judgement:
 
 
 def judge_keeping(found: Keeping) -> Judgement:
-    """R05, R16: without these a power cut takes the records of all calls that were up."""
+    """Require the units without which a power cut loses records of active calls (R05, R16)."""
     required = _(
         "{keeping_units} run, and start at boot", keeping_units=joined(_(" and "), KEEPING_UNITS)
     )
@@ -153,9 +153,9 @@ def _kept(subject: Subject) -> Judgement:
 
 
 def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement:
-    """R05, R16: what was recorded has a record, and what has a record was recorded.
+    """Require a call record per recording, and a recording per recorded call (R05, R16).
 
-    What is younger than some minutes may be of a call that is up, or about to be written.
+    The last minutes are left out: their calls may be active, or their records not yet written.
     """
     required = _(
         "recordings and call records of the last {compared_days} days belong together",
@@ -180,7 +180,7 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
         [f"no record: {file.name}, {file.size} octets" for file in alone[:_SHOWN]]
         + [f"no recording: {row.uniqueid}, {row.billsec} s" for row in silent[:_SHOWN]]
     )
-    # What is lost is lost: no installation mends it, and none must fail of it.
+    # A warning only: no installation can restore what is lost, so none may fail because of it.
     if alone:
         return warned(
             _(
@@ -208,7 +208,7 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
     title=_("Recordings and call records match"),
     severity=Severity.HIGH,
     requirements=("R05", "R16"),
-    # Where the database was away when a call ended, the local file has its record.
+    # If the database was down when a call ended, the local file has its record.
     remedy=with_note(
         "{ssh} tail -n 20 /var/log/asterisk/cdr-csv/Master.csv",
         _(

@@ -1,4 +1,4 @@
-"""Checks of SIP: transports, endpoints, their codecs, media and marks."""
+"""Checks of SIP: transports, endpoints, their codecs, media and QoS marks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ucontact_appliance.resources import load_data
 
 _CODECS: dict[str, Any] = load_data("network")["codecs"]
 _MOST_LOOKED_AT = 5
-# The options of a WebRTC endpoint that all versions know, as Asterisk shows them.
+# The options of a WebRTC endpoint that all versions have, as Asterisk shows them.
 _WEBRTC = {
     "media_encryption": "dtls",
     "use_avpf": "true",
@@ -32,7 +32,7 @@ Endpoints = Mapping[str, Settings]
 
 
 def judge_transports(found: Snapshot, wanted: Mapping[str, int]) -> Judgement:
-    """R02, R04: every way in that SIP has, on its port."""
+    """Require every SIP transport on its port (R02, R04)."""
     required = joined(", ", (f"{protocol} {port}" for protocol, port in wanted.items()))
     there = {(transport.protocol, transport.port) for transport in found.transports}
     lost = [f"{p} {port}" for p, port in wanted.items() if (p, port) not in there]
@@ -57,7 +57,7 @@ def _transports(subject: Subject) -> Judgement:
 
 
 def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
-    """Every extension and trunk of the site is known to Asterisk."""
+    """Require an endpoint in Asterisk for every extension and trunk of the site."""
     required = _("{count} endpoints: extensions and trunks of the site", count=len(wanted))
     lost = [name for name in wanted if name not in found.endpoints]
     if lost:
@@ -104,7 +104,7 @@ def _shown(endpoints: Endpoints, options: Sequence[str]) -> str:
 
 
 def judge_codecs(endpoints: Endpoints, audio: Sequence[str], video: Sequence[str]) -> Judgement:
-    """R06: extensions may use every codec of the product."""
+    """Require that extensions allow every codec of the product (R06)."""
     required = joined(", ", [*audio, *video])
     evidence = _shown(endpoints, ["allow"])
     lost = [
@@ -135,7 +135,7 @@ def _codecs(subject: Subject) -> Judgement:
 
 
 def judge_media(endpoints: Endpoints) -> Judgement:
-    """R02, R03: media of agents goes by ICE and is encrypted by DTLS-SRTP."""
+    """Require ICE and DTLS-SRTP for agents' media (R02, R03)."""
     required = _("DTLS-SRTP with a certificate, ICE, RTCP multiplexed")
     evidence = _shown(endpoints, [*_WEBRTC, "dtls_cert_file"])
     wrong = _wrong(endpoints, _WEBRTC)
@@ -162,7 +162,7 @@ def _media(subject: Subject) -> Judgement:
 
 
 def judge_qos(endpoints: Endpoints) -> Judgement:
-    """R07: audio and video leave marked, towards agents and providers."""
+    """Require QoS marks on audio and video to agents and providers (R07)."""
     required = _("TOS and COS of audio and video are not zero")
     evidence = _shown(endpoints, _QOS)
     unmarked = [
@@ -202,7 +202,7 @@ def _qos(subject: Subject) -> Judgement:
 
 
 def judge_qos_text(found: Snapshot, marks: str) -> Judgement:
-    """R07: text, and the signalling that carries it, leaves marked; WSS by nftables."""
+    """Require QoS marks on text and the signalling that carries it; for WSS by nftables (R07)."""
     required = _("TOS and COS of text and signalling are not zero, for WSS by nftables")
     evidence = f"{found.texts.get('transports', '')}\n{marks.strip()}"
     unmarked = [
@@ -232,7 +232,7 @@ def _qos_text(subject: Subject) -> Judgement:
 
 
 def judge_anonymous(found: Snapshot) -> Judgement:
-    """Nobody gets in without an account or a trunk's address."""
+    """Require an account or a trunk's address for every call: no anonymous endpoint."""
     required = _("no anonymous endpoint, and no module that looks for one")
     module = "res_pjsip_endpoint_identifier_anonymous.so"
     open_ones = [name for name in found.endpoints if name.startswith("anonymous")]
@@ -255,7 +255,7 @@ def _anonymous(subject: Subject) -> Judgement:
 
 
 def spread(names: Sequence[str], most: int = _MOST_LOOKED_AT) -> tuple[str, ...]:
-    """At most so many of the names, the first and the last among them, evenly between."""
+    """Return at most `most` of the names, evenly spaced, including the first and the last."""
     if len(names) <= most:
         return tuple(names)
     step = (len(names) - 1) / (most - 1)

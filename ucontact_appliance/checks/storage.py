@@ -1,4 +1,4 @@
-"""Checks of disks and memory in use."""
+"""Checks of disks, the room for recordings, and memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RECORDINGS = "/var/spool/asterisk/monitor"
 _ROOT = "/"
 _ORDER = (Verdict.FAIL, Verdict.WARN)
 _VAR = "/var"
-_RELEASE = "/etc/IntegraServer/current"  # R22's tree, once a release lies there
+_RELEASE = "/etc/IntegraServer/current"  # R22's tree; exists once a release is installed
 _GROWTH_DAYS = 7
 _KB_PER_GB = 1_000_000_000 / 1024
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
@@ -76,7 +76,7 @@ def _told(found: FileSystem) -> Message:
 
 
 def judge_writable(found: FileSystem) -> Judgement:
-    """The kernel remounts a file system read-only when its disk fails."""
+    """Require a writable file system: the kernel remounts it read-only when its disk fails."""
     required = _("{mount} is writable", mount=found.mount)
     if found.read_only:
         return failed(
@@ -98,7 +98,7 @@ def _writable(subject: Subject) -> Judgement:
 
 
 def judge_room(found: FileSystem, installed: bool) -> Judgement:
-    """Before an install: what it is about to lay down fits."""
+    """Require the free space for an installation: the first, or if `installed` another."""
     need = _DISK["update_gb"] if installed else _DISK["install_gb"]
     required = _(
         "{need} GB free for the {value} installation",
@@ -123,10 +123,10 @@ def _room(subject: Subject) -> Judgement:
 
 
 def judge_size(found: FileSystem) -> Judgement:
-    """The vendor's figure for the disk, as advice."""
+    """Warn if the disk is smaller than the vendor advises."""
     need = _DISK["vendor_gb"]
     required = _("the vendor's pages name a disk of {need} GB", need=need)
-    # Disks are sold by the decimal GB, and file systems keep some for themselves.
+    # Disks are sold in decimal GB, and file systems reserve some space.
     judge = passed if _gb(found.size_kb) >= need * 0.9 else warned
     return judge(
         _("{gb:.0f} GB on {mount}", gb=_gb(found.size_kb), mount=found.mount),
@@ -149,9 +149,9 @@ def _size(subject: Subject) -> Judgement:
 
 
 def judge_space(found: FileSystem) -> Judgement:
-    """In service: a full disk stops recordings, the database and then everything.
+    """Require free space: a full disk stops recordings, the database and then everything.
 
-    One that was made small, for logs or what is temporary, is judged by its share alone.
+    A file system that is small by design, as for logs, is judged by its free percentage alone.
     """
     share = found.free_percent
     free = _gb(found.free_kb) if _gb(found.size_kb) >= _DISK["small_gb"] else math.inf
@@ -179,13 +179,13 @@ def _space(subject: Subject) -> Judgement:
 
 
 def worst(judged: Sequence[Judgement]) -> Judgement:
-    """The first that failed, else the first that warned, else the first: of a file system each."""
+    """Return, of judgements per file system, the first failure, else warning, else the first."""
     found = (one for verdict in _ORDER for one in judged if one.verdict is verdict)
     return next(found, judged[0])
 
 
 def judge_inodes(found: FileSystem) -> Judgement:
-    """Many small files fill a file system that still shows free space."""
+    """Require free inodes: many small files can use them up while space is free."""
     required = _("{low_percent} % or more of the inodes free", low_percent=_DISK["low_percent"])
     if not found.inodes:
         return passed(
@@ -218,7 +218,7 @@ def _inodes(subject: Subject) -> Judgement:
 
 
 def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Judgement:
-    """R25: what is free, and what recordings take already, holds those of the whole retention."""
+    """Require room for the whole retention period: free space plus present recordings (R25)."""
     need = recordings_kept_gb(site)
     required = _(
         "{need:.2f} GB for recordings ({days} days of retention)",
@@ -237,7 +237,7 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Jud
         gb=_gb(taken_kb),
         room=room,
     )
-    # A forecast: it hurts on a day to come, and how much agents really talk decides which.
+    # A forecast, so only a warning: how much agents really talk decides when the disk is full.
     judge = passed if room >= need else warned
     return judge(
         observed,
@@ -281,14 +281,14 @@ def _recordings(subject: Subject) -> Judgement:
 
 
 def _room_gb(system: FileSystem, taken_kb: int) -> float:
-    """What recordings may take in all: what is free, and what they take already."""
+    """Return the room for recordings in GB: free space, and what they take already."""
     return _gb(system.free_kb) + _gb(taken_kb)
 
 
 def judge_growth(
     found: Growth, system: FileSystem, taken_kb: int | None, keep_days: int
 ) -> Judgement:
-    """R25, by what agents really record: the retention's days at this pace fit the disk."""
+    """Require room for the retention period at the measured rate of recording (R25)."""
     required = _(
         "at the pace of the last {growth_days} days, {keep_days} days of recordings fit",
         growth_days=_GROWTH_DAYS,
@@ -316,7 +316,7 @@ def judge_growth(
         )
     room = _room_gb(system, taken_kb)
     observed = _("{pace}, room for {room:.1f} GB", pace=pace, room=room)
-    # A forecast: it hurts on a day to come.
+    # A forecast, so only a warning.
     return (passed if need <= room else warned)(observed, required, evidence)
 
 
@@ -343,7 +343,7 @@ def _growth(subject: Subject) -> Judgement:
 
 
 def judge_retention(found: Retention, days: int) -> Judgement:
-    """Recordings go when site.yml says so: not earlier, and not never."""
+    """Require that recordings are deleted after the days of site.yml, not earlier or never."""
     required = _("recordings older than {days} days are deleted at night", days=days)
     if found.timer != "active":
         return failed(
@@ -366,7 +366,7 @@ def _retention(subject: Subject) -> Judgement:
 
 
 def judge_memory(found: Memory) -> Judgement:
-    """In service: memory that can be had without swapping."""
+    """Require memory that is available without swapping."""
     percent = found.available_percent
     observed = _(
         "{available_kb} MB of {total_kb} MB available",
@@ -392,7 +392,7 @@ def _memory(subject: Subject) -> Judgement:
 
 
 def judge_kills(found: Memory) -> Judgement:
-    """The kernel ends processes when memory runs out: calls drop, the database restarts."""
+    """Warn about out-of-memory kills: calls drop, the database restarts."""
     required = _("no process was killed for want of memory since the start")
     if found.oom_kills is None:
         return skipped(_("not verifiable here: the kernel shows no counter"), required)
@@ -420,7 +420,7 @@ def _root(subject: Subject) -> FileSystem:
 
 
 def _fullest(subject: Subject) -> FileSystem:
-    """Of the file systems that everything is laid down on, the one with the least room."""
+    """Return the file system with less free space of those that an installation writes to."""
     var = subject.facts.get(file_system, _VAR)
     return min(filter(None, (_root(subject), var)), key=lambda found: found.free_kb)
 

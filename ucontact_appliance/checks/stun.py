@@ -1,4 +1,4 @@
-"""Checks of STUN and TURN (R03): who gets a relay, and where it leads."""
+"""Checks of STUN and TURN (R03): who gets a relay, and to which peers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _with_secret(judge: Callable[[Subject, Relay], Judgement]) -> Callable[[Subj
 
 
 def judge_service(found: Unit) -> Judgement:
-    """The unit runs, and will after a reboot."""
+    """Require an active unit that starts at boot."""
     required = _("{name} is active and enabled", name=found.name)
     if found.loaded == "masked":
         told = _("{name} is masked and {active}", name=found.name, active=found.active)
@@ -93,7 +93,7 @@ def _service(subject: Subject) -> Judgement:
 
 
 def judge_binding(found: Answer) -> Judgement:
-    """The server answers, and tells us our own address."""
+    """Require a STUN response that contains our own address."""
     required = _("a STUN binding with the address that we come from")
     if found.binding is None:
         return failed(_("no answer"), required, found.error)
@@ -104,7 +104,7 @@ def judge_binding(found: Answer) -> Judgement:
     )
     evidence = f"{found.server} sees us as {found.binding.mapped}; we are {found.binding.local}"
     if found.binding.mapped != found.binding.local:
-        # True behind a router, wrong without one: from here that can't be told.
+        # Right behind a NAT router, wrong without one: from here the two look the same.
         return warned(
             _("{seen}, and we think we are {local}", seen=seen, local=found.binding.local),
             required,
@@ -127,7 +127,7 @@ def _binding(subject: Subject) -> Judgement:
 
 
 def judge_tls(found: Answer, fqdn: str) -> Judgement:
-    """The same over TLS, with the portal's certificate."""
+    """Require a STUN response over TLS, with the portal's certificate."""
     required = _(
         "a STUN binding over TLS, with a certificate for {fqdn} that can be verified", fqdn=fqdn
     )
@@ -146,7 +146,7 @@ def judge_tls(found: Answer, fqdn: str) -> Judgement:
     severity=Severity.MEDIUM,
     requirements=("R03", "R08"),
     remedy="{install}",
-    # Whose certificate it is, is asked before: what clients verify here is the same.
+    # These judge the certificate first: clients verify the same one here.
     needs=("stun.service", "stun.binding", "tls.turn-tls.trust", "tls.turn-tls.name"),
 )
 def _tls(subject: Subject) -> Judgement:
@@ -156,7 +156,7 @@ def _tls(subject: Subject) -> Judgement:
 
 
 def judge_refused(found: Relay, who: str) -> Judgement:
-    """No relay for those without a right to it."""
+    """Require that TURN refuses a relay to clients without a valid credential."""
     required = _("error {unauthorized} for {who}", unauthorized=_UNAUTHORIZED, who=who)
     if found.allocation is None:
         return failed(_("no answer"), required, found.error)
@@ -196,7 +196,7 @@ def _stranger(subject: Subject) -> Judgement:
 
 
 def judge_relay(found: Relay, first: int, last: int) -> Judgement:
-    """A relay for an agent's credential, that reaches the telephony server.
+    """Require a relay for an agent's credential, with the telephony server as a permitted peer.
 
     `first` to `last` are the ports that the firewall opens for relays.
     """
@@ -246,7 +246,7 @@ def _relay(subject: Subject, found: Relay) -> Judgement:
 
 
 def judge_peers(found: Relay) -> Judgement:
-    """A relay leads nowhere else."""
+    """Require that a relay refuses private and special addresses as peers."""
     required = _(
         "error {forbidden} for each of {forbidden_peers}",
         forbidden=_FORBIDDEN,

@@ -1,4 +1,4 @@
-"""Checks of what runs on a host: units, kernel settings, ssh, and our secrets on this machine."""
+"""Checks of a host's units, kernel parameters and sshd, and of our secrets on this machine."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ucontact_appliance.planning.model import Role
 from ucontact_appliance.site.secrets import required_names
 from ucontact_appliance.state import StatePaths
 
-# Mounting huge pages is the host's affair: in a container the unit fails and nothing is lost.
+# Only the container's host can mount huge pages: in a container the unit fails without harm.
 _HARMLESS_IN_CONTAINERS = {"dev-hugepages.mount": _("huge pages belong to the container's host")}
 
 
 def judge_units(names: tuple[str, ...], container: bool) -> Judgement:
-    """Units that systemd gave up on."""
+    """Warn about failed systemd units."""
     harmless = {n: why for n, why in _HARMLESS_IN_CONTAINERS.items() if container and n in names}
     evidence = "\n".join(f"{name}: harmless here, {why}" for name, why in harmless.items())
     bad = [name for name in names if name not in harmless]
@@ -62,7 +62,7 @@ def _units(subject: Subject) -> Judgement:
 
 
 def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) -> Judgement:
-    """What the baseline's file asks of the kernel is what the kernel has."""
+    """Require that every kernel parameter of the baseline's file is in force."""
     required = _("every value of /etc/sysctl.d/60-ucontact.conf is in force")
     if found is None:
         told = _("/etc/sysctl.d/60-ucontact.conf is missing")
@@ -71,7 +71,7 @@ def judge_settings(found: tuple[services.Setting, ...] | None, container: bool) 
     hidden = [s for s in found if s.found is None]
     wrong = [s for s in found if s.found is not None and s.found != s.wanted]
     if wrong and container:
-        # A container may be denied some of the kernel's settings although it sees them.
+        # A container may see kernel parameters that it can't set.
         return skipped(
             _(
                 "not verifiable here: {count} of {count2} values are the container's host's",
@@ -122,7 +122,7 @@ def _settings(subject: Subject) -> Judgement:
 
 
 def judge_sshd(settings: dict[str, str] | None) -> Judgement:
-    """Root by password is what every scanner on a network tries first."""
+    """Warn if root can log in with a password, which every network scanner tries first."""
     required = _("root can log in with a key only")
     if settings is None:
         return skipped(_("no ssh server here to ask"))
@@ -148,7 +148,7 @@ def judge_sshd(settings: dict[str, str] | None) -> Judgement:
     severity=Severity.LOW,
     requirements=("C05",),
     # At the top of the main file: sshd takes the first value that it reads (sshd_config(5)),
-    # and releases before 8.2 know no folder of further files.
+    # and releases before 8.2 read no sshd_config.d.
     remedy="{ssh} sed -i '1i PermitRootLogin prohibit-password' /etc/ssh/sshd_config && "
     "systemctl reload ssh",
 )
@@ -157,7 +157,7 @@ def _sshd(subject: Subject) -> Judgement:
 
 
 def open_to_others(paths: StatePaths) -> tuple[str, ...]:
-    """Files of this machine with secrets or keys that somebody but their owner can read.
+    """Return this machine's files with secrets or keys that not only their owner can access.
 
     Each as `path: mode`; a missing file is no finding.
     """
@@ -187,7 +187,7 @@ def _mode(path: Path) -> int | None:
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{install}",
-    role=Role.TELEPHONY,  # exactly one host carries it: once a site
+    role=Role.TELEPHONY,  # exactly one host has this role: once per site
 )
 def _secrets(subject: Subject) -> Judgement:
     required = _("secrets and keys on this machine are all there, readable by their owner only")

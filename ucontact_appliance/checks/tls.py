@@ -1,6 +1,6 @@
-"""Checks of TLS on the portal's port and on signalling's: trust, versions, secrecy (R01, R02, R08).
+"""Checks of the TLS services: certificate, versions, forward secrecy (R01, R02, R08).
 
-Every service gets the same checks; those that browsers come to get some more.
+Every service gets the same checks; those that browsers connect to get some more.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from ucontact_appliance.resources import load_data
 
 _TABLE: dict[str, Any] = load_data("tls")
 PROTOCOLS: tuple[str, ...] = tuple(_TABLE["protocols"])
-# What every service is offered: all versions, those first that it has to refuse, and by title and
-# OpenSSL cipher string the groups of TLS 1.2 ciphers that it has to refuse.
+# Offered to every service: all versions, starting with those that it must refuse, and the groups
+# of TLS 1.2 ciphers that it must refuse, by title and OpenSSL cipher string.
 OFFERED_VERSIONS: tuple[str, ...] = (*_TABLE["refused_protocols"], *PROTOCOLS)
 WEAK_CIPHERS = tuple((row["title"], row["ciphers"]) for row in _TABLE["refused_ciphers"])
 _CIPHERS: tuple[str, ...] = tuple(_TABLE["ciphers"])
@@ -45,26 +45,26 @@ _CIPHERS: tuple[str, ...] = tuple(_TABLE["ciphers"])
 
 @dataclass(frozen=True)
 class Service:
-    """A TLS service: its row in the port registry, what it must be called, and what it needs."""
+    """A TLS service: its id in the port registry, its title, and what its checks need."""
 
     id: str
     title: str
     role: Role
     requirement: str
     needs: tuple[str, ...]
-    answers: str  # the check that it answers at all, which these build on
-    least: tuple[str, ...] = PROTOCOLS  # versions that it has to speak
-    alpn: str = ""  # the protocol inside (RFC 7301); empty where none is negotiated
+    answers: str  # the check that it answers at all, which the others need
+    least: tuple[str, ...] = PROTOCOLS  # versions that it must support
+    alpn: str = ""  # the negotiated protocol (RFC 7301); empty if none is
     offered_alpn: tuple[str, ...] = ()
 
     @property
     def leading(self) -> str:
-        """Its title as a sentence begins with it."""
+        """The title with a capital letter, to begin a sentence."""
         return self.title[:1].upper() + self.title[1:]
 
     @property
     def port(self) -> int:
-        """Its number in the port registry."""
+        """The port's number in the port registry."""
         return registered_port(self.id)
 
 
@@ -84,7 +84,7 @@ SERVICES = (
         title=_("signalling (8089)"),
         role=Role.TELEPHONY,
         requirement="R02",
-        # A WebSocket is upgraded from HTTP/1.1. A server without ALPN speaks that too (RFC 7301).
+        # A WebSocket is upgraded from HTTP/1.1, which a server without ALPN uses too (RFC 7301).
         alpn="http/1.1",
         offered_alpn=("http/1.1",),
         needs=("ports.wss", "asterisk.sessions-free", "asterisk.banned"),
@@ -95,9 +95,9 @@ SERVICES = (
         title=_("SIP TLS (5061)"),
         role=Role.TELEPHONY,
         requirement="R04",
-        # PJSIP reads the pair on disk at each connection.
+        # PJSIP reads key and certificate from disk at each connection.
         needs=("asterisk.service", "ports.sip-tls", "asterisk.banned", "certificates.portal"),
-        least=("TLSv1.2",),  # PJSIP speaks one version at a time
+        least=("TLSv1.2",),  # PJSIP supports one version at a time
         answers="tls.sip-tls.answers",
     ),
     Service(
@@ -106,7 +106,7 @@ SERVICES = (
         role=Role.TELEPHONY,
         requirement="R03",
         needs=("ports.turn-tls", "stun.binding"),
-        least=("TLSv1.2",),  # coturn 4.5, of Debian 11, knows no newer one
+        least=("TLSv1.2",),  # coturn 4.5, of Debian 11, supports no newer one
         answers="tls.turn-tls.answers",
     ),
 )
@@ -121,7 +121,7 @@ def _question(
     requirements: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Subject], Judgement]], Check]:
-    """Declare a check of that service, which is judged once the service answers."""
+    """Return a decorator for a check of the service, which is judged once the service answers."""
     return check(
         id=f"tls.{service.id}.{name}",
         title=title,
@@ -135,7 +135,7 @@ def _question(
 
 
 def roots_file(subject: Subject) -> str:
-    """The roots that the portal's certificate verifies against, on this machine."""
+    """Return the file on this machine with the roots that verify the portal's certificate."""
     return str(subject.state.pki / "portal-ca.pem")
 
 
@@ -144,12 +144,12 @@ def _greeting(subject: Subject, service: Service) -> Handshake:
 
 
 def _on_disk(service: Service) -> tuple[str, ...]:
-    """What is served is what lies on disk, unless the check of that difference says otherwise."""
+    """Return the checks that the certificate on disk is valid, and is the one served."""
     return ("certificates.portal", f"certificates.served.{service.id}")
 
 
 def judge_trust(found: Handshake, roots: str) -> Judgement:
-    """The served chain leads to a trusted root, today."""
+    """Require that the served chain verifies against a trusted root today."""
     required = _("verifies against {roots}", roots=roots)
     certificate = load_der_x509_certificate(found.certificate)
     evidence = (
@@ -178,7 +178,7 @@ def _trust(service: Service) -> Check:
 
 
 def judge_names(found: Handshake, name: str) -> Judgement:
-    """The certificate speaks for the portal's name."""
+    """Require a certificate for the portal's name."""
     certificate = load_der_x509_certificate(found.certificate)
     names = joined(", ", names_of(certificate)) or _("none")
     required = _("the certificate speaks for {name}", name=name)
@@ -200,7 +200,7 @@ def _name(service: Service) -> Check:
 
 
 def judge_expiry(found: Handshake, now: datetime) -> Judgement:
-    """Days until the certificate ends."""
+    """Judge the days until the certificate expires."""
     certificate = load_der_x509_certificate(found.certificate)
     left = math.floor(days_left(certificate, now))
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
@@ -230,7 +230,7 @@ def _expiry(service: Service) -> Check:
 def judge_versions(
     answers: tuple[Answer, ...], wanted: tuple[str, ...], least: tuple[str, ...] | None = None
 ) -> Judgement:
-    """TLS 1.2 and 1.3 are spoken, older ones refused (R08); at least those of `least`."""
+    """Require at least the versions of `least` (all of `wanted` if None), no others (R08)."""
     least = wanted if least is None else least
     required = _("{least}, nothing older", least=joined(_(" and "), least))
     evidence = "\n".join(answer.line for answer in answers)
@@ -266,7 +266,7 @@ def _versions(service: Service) -> Check:
 
 
 def judge_secrecy(answers: tuple[Answer, ...]) -> Judgement:
-    """Nothing without forward secrecy or authenticated encryption is accepted (R08)."""
+    """Fail if a cipher without forward secrecy or authenticated encryption is accepted (R08)."""
     required = _("only ciphers with forward secrecy and authenticated encryption")
     evidence = "\n".join(answer.line for answer in answers)
     weak = [answer for answer in answers if answer.offer is Offer.ACCEPTED]
@@ -301,7 +301,7 @@ def _secrecy(service: Service) -> Check:
 
 
 def judge_preference(found: facts.Preference) -> Judgement:
-    """The server's order counts, not the client's (R08: the server prefers)."""
+    """Require that the server's cipher order counts, not the client's (R08)."""
     required = _("the server chooses by its own order")
     evidence = (
         f"offered {':'.join(found.offered)}: {found.forwards or 'refused'}\n"
@@ -339,7 +339,7 @@ def _order(service: Service) -> Check:
 
 
 def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
-    """The curves that every browser knows are spoken."""
+    """Require the curves that every browser supports."""
     required = _("key exchange over X25519 and P-256 at least")
     evidence = "\n".join(answer.line for answer in answers)
     known = {answer.offered: answer.offer for answer in answers}
@@ -369,7 +369,7 @@ def _curves(service: Service) -> Check:
 
 
 def judge_alpn(found: Handshake, service: Service) -> Judgement:
-    """What is spoken inside: HTTP/2 for the portal, HTTP/1.1 for WebSockets."""
+    """Require the service's protocol by ALPN: HTTP/2 for the portal, HTTP/1.1 for WebSockets."""
     required = _(
         "{alpn} for a client that offers {offered_alpn}",
         alpn=service.alpn,
@@ -398,7 +398,7 @@ def _alpn(service: Service) -> Check:
 
 
 _ALL = (_trust, _name, _expiry, _versions, _secrecy)
-# Browsers come to some services; trunks and relays are asked what keeps others out.
+# Browsers connect to some services only; trunks and relays get just the security checks.
 _BROWSERS = (*_ALL, _order, _curves, _alpn)
 
 TLS = tuple(made(service) for service in SERVICES for made in (_BROWSERS if service.alpn else _ALL))

@@ -1,7 +1,7 @@
-"""Checks of the tree under /etc/IntegraServer (R22), judged by the release that was installed.
+"""Checks of the tree under /etc/IntegraServer (R22) against the release that was installed.
 
-The manifest on the host is never believed by itself: the copy on the machine that installs says
-what should be there, so that spoiling a file and the host's manifest together is seen as well.
+The manifest on the host is not trusted: the copy on the installing machine says what is required,
+so that changing a file and the host's manifest together is detected as well.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ucontact_appliance.resources import load_data
 _TREE: dict[str, Any] = load_data("tree")
 _ROWS: tuple[dict[str, Any], ...] = tuple(_TREE["paths"])
 _WRITABLE = tuple(row["path"] for row in _ROWS if row["kind"] == "writable")
-# What the tree hangs in; all of it is root's, as everything of a release.
+# The folders and link around the tree; root owns all of it, as everything of a release.
 _AROUND = (
     _TREE["root"],
     f"{_TREE['root']}/releases",
@@ -48,12 +48,12 @@ tree_check = partial(check, role=Role.BACKEND, timeout=60.0)
 
 
 def state_path(path: str) -> str:
-    """Where a writable path's content lives, outside of releases."""
+    """Return where a writable path's content is stored, outside of releases."""
     return f"{_TREE['state']}/{PurePosixPath(path).name}"
 
 
 def judge_release(wanted: Manifest | None, found: InstalledTree) -> Judgement:
-    """The release in use is the one installed from here, and its manifest there is ours."""
+    """Require that the release in use was installed from here, and has our manifest."""
     if wanted is None:
         return failed(
             _("this machine has no record of the release that it installed"),
@@ -91,7 +91,7 @@ def _release(subject: Subject) -> Judgement:
 
 
 def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
-    """Every file of the release is there, as it was signed, and nothing else is."""
+    """Require every file of the release as it was signed, and no others."""
     required = _(
         "the {count} files of {title}, and no others", count=len(wanted.files), title=wanted.title
     )
@@ -128,7 +128,7 @@ def _files(subject: Subject) -> Judgement:
 
 
 def _expected(wanted: Manifest) -> dict[str, Entry]:
-    """Path to kind and content; owners and modes are the other check's."""
+    """Return kind and content per path; tree.owners judges owners and modes."""
     inside = [path for path in wanted.files if not _is_writable(path)]
     expected = {path: Entry("f", "", "", "", "", wanted.files[path].sha256) for path in inside}
     expected[MANIFEST] = Entry("f", "", "", "")
@@ -145,13 +145,13 @@ def _is_writable(path: str) -> bool:
 
 
 def _is_as(wanted: Entry, found: Entry) -> bool:
-    """Kind, link target and content agree; a manifest's content is the release check's matter."""
+    """Whether kind, link target and content agree; tree.release judges the manifest's content."""
     content = not wanted.sha256 or wanted.sha256 == found.sha256
     return wanted.kind == found.kind and wanted.target == found.target and content
 
 
 def judge_owners(found: InstalledTree) -> Judgement:
-    """Whose everything is, and who may read and write it."""
+    """Require the planned owner, group and mode of every path."""
     rights = _TREE["release"]
     required = _(
         "releases {owner}:{group} {file_mode}, folders {folder_mode}; the site's own "
@@ -230,7 +230,7 @@ def _rights(entry: Entry) -> str:
 
 
 def judge_places(found: InstalledTree) -> Judgement:
-    """Every path of R22 leads to what it should."""
+    """Require every path of R22, with its kind and link target."""
     lines = []
     for row in _ROWS:
         path = _full(row["path"])

@@ -21,7 +21,7 @@ from ucontact_appliance.site.model import Trunk
 
 
 def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
-    """R04: every trunk answers, and is registered where it must be."""
+    """Require that every trunk answers, and is registered where site.yml says so (R04)."""
     if not trunks:
         return skipped(_("the site has no trunks"))
     required = _("every trunk answers OPTIONS, and is registered where site.yml says so")

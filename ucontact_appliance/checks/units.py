@@ -1,4 +1,4 @@
-"""The services' units: whether somebody overrode their settings, and whose their processes are."""
+"""Checks of the services' units: overrides by hand, restarts, and accounts of their processes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ucontact_appliance.planning.component_tables import managed_paths, unit_acc
 from ucontact_appliance.resources import load_data
 
 _NOT_BY_HAND: tuple[str, ...] = tuple(load_data("os")["units_not_by_hand"])
-# Nothing of a masked unit is read; that it is masked, its service's own check tells.
+# systemd reads no files of a masked unit; the check of its service reports the mask.
 _NOT_READ = frozenset({"not-found", "masked"})
 MANY_RESTARTS = 3
 _ASIDE = "/root/ucontact-overrides"
 
 
 def judge_overrides(found: ServiceUnits, ours: Collection[str]) -> Judgement:
-    """Each unit is read from its package's files and the installation's, and no others."""
+    """Require units that read only their package's files and the installation's."""
     required = _("no unit has files beside its package's and the installation's")
     there = [unit for unit in found.units if unit.loaded not in _NOT_READ]
     if not there:
@@ -67,11 +67,11 @@ def _foreign(unit: ServiceUnit, ours: Collection[str]) -> list[str]:
 
 
 def _aside(foreign: Mapping[str, list[str]]) -> str:
-    """The remedy: the files kept elsewhere, and who ran by them started afresh.
+    """Return the remedy: move the files aside, and restart those of the units that run.
 
-    Units share files (service.d), and files of several units bear one name (50-MemoryMax.conf),
-    which mv would refuse. What does not run is left to the installation: the clean-up of
-    recordings is started by nothing but its timer.
+    Units share files (service.d), and files of several units have one name (50-MemoryMax.conf),
+    which mv would refuse. Units that do not run are left to the installation: only its timer
+    starts the clean-up of recordings.
     """
     paths = shlex.join(dict.fromkeys(path for some in foreign.values() for path in some))
     return (
@@ -81,7 +81,7 @@ def _aside(foreign: Mapping[str, list[str]]) -> str:
 
 
 def judge_restarts(found: ServiceUnits) -> Judgement:
-    """A service that ends by itself now and then works, and ends calls each time."""
+    """Warn about repeated restarts by systemd: the service seems to work, but each drops calls."""
     required = _(
         "fewer than {many_restarts} restarts by systemd since the last start by hand",
         many_restarts=MANY_RESTARTS,
@@ -120,7 +120,7 @@ def _restarts(subject: Subject) -> Judgement:
 
 
 def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
-    """The main process of each unit that runs has the account that is meant for it."""
+    """Require the planned account for the main process of each running unit."""
     required = _("the main process of each service runs as the account meant for it")
     running = [unit for unit in found.units if unit.account and wanted.get(unit.name)]
     if not running:
@@ -155,7 +155,7 @@ def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{install}",
-    # An override is nearly always why, and with it in place a restart would mend nothing.
+    # An override is nearly always the cause, and while it is in place a restart changes nothing.
     needs=("system.overrides",),
 )
 def _accounts(subject: Subject) -> Judgement:

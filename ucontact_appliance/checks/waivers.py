@@ -1,6 +1,6 @@
-"""Named exceptions: what site.yml waives, with a reason and to a date, and when that ends.
+"""Waivers of site.yml, each with a reason and an end date, and the check that none has expired.
 
-A waiver covers what was judged, a failure or a warning; never what could not be carried out.
+A waiver covers a failure or a warning; never a check that could not be carried out.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _BROKEN = (Verdict.FAIL, Verdict.ERROR)
 def waive(
     findings: Sequence[Finding], waivers: Sequence[Waiver], today: date
 ) -> tuple[Finding, ...]:
-    """The findings, those marked that an exception covers which still holds on that day.
+    """Return the findings, with those marked that a waiver covers which is valid on that day.
 
-    What was not judged because of a waived failure is waived with it, unless the same check failed
-    elsewhere without an exception.
+    A finding blocked by a waived failure is waived with it, unless the same check failed
+    elsewhere without a waiver.
     """
     held = [waiver for waiver in waivers if today <= waiver.until]
     if not held:
@@ -67,7 +67,7 @@ def _behind(finding: Finding, marked: Sequence[Finding]) -> Finding:
 
 
 def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
-    """No exception outlives its date; one that is about to end is told in time."""
+    """Fail if a waiver has expired; warn if one is about to."""
     days = int(load_data("doctor")["waivers"]["warn_days"])
     required = _("no exception has ended, and none ends within {days} days", days=days)
     if not waivers:
@@ -101,7 +101,7 @@ def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
     remedy=with_note(
         "grep -n -A40 '^waivers:' {site}", _("mend what it covers, or renew or delete it there")
     ),
-    role=Role.TELEPHONY,  # exactly one host carries it: once a site
+    role=Role.TELEPHONY,  # exactly one host has this role: once per site
 )
 def _waivers(subject: Subject) -> Judgement:
     return judge_waivers(subject.facts.get(settings.waivers), subject.now.date())

@@ -1,4 +1,4 @@
-"""Checks of what the portal serves: R22's folders, its page, private files, names and REST."""
+"""Checks of the portal's responses: R22's folders, page, private files, host names, REST."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ucontact_appliance.planning.model import Role
 
 _CONFIG = "/uContact/config.json"
 _FOLDERS = ("uContact", "forms", "images", "workflowdesigner", "formsdesigner", "tmp", "webchatclient")  # fmt: skip # noqa: E501
-# R22's wars, and what leaks most often from web servers.
+# R22's .war files, and what web servers leak most often.
 _PRIVATE = (
     "/IntegraPortalWS.war", "/IntegraChannels.war", "/IntegraGamification.war",
     "/uContact/IntegraPortalWS.war", "/WEB-INF/web.xml", "/.git/config", "/uContact/.env",
@@ -33,7 +33,7 @@ _LOGIN = "/Integra/resources/auth/UserLogin"
 
 
 def judge_folders(answers: tuple[Response, ...]) -> Judgement:
-    """R22: each folder is answered from (a page, or the refusal to list it)."""
+    """Require a page from each folder, or the refusal to list it (R22)."""
     required = _("each folder of R22 is served")
     evidence = "\n".join(f"{answer.request.url}: {answer.status}" for answer in answers)
     wrong = [answer for answer in answers if answer.status not in (200, 403)]
@@ -57,7 +57,7 @@ def _folders(subject: Subject) -> Judgement:
 
 
 def judge_portal(page: Response, config: Response, fqdn: str) -> Judgement:
-    """The portal's page and the configuration that it reads."""
+    """Require the portal's page and the configuration that it reads."""
     required = _("{portal} is a page, and its config.json names {fqdn}", portal=PORTAL, fqdn=fqdn)
     kind = ", ".join(page.all("content-type"))
     if page.status != 200 or not kind.startswith("text/html"):
@@ -97,7 +97,7 @@ def _portal(subject: Subject) -> Judgement:
 
 
 def judge_private(answers: tuple[Response, ...]) -> Judgement:
-    """Programs, hidden files and configuration stay inside."""
+    """Require that programs, hidden files and configuration are not served."""
     required = _("wars, jars, hidden files and settings are not served")
     evidence = "\n".join(f"{answer.request.url}: {answer.status}" for answer in answers)
     leaked = [answer for answer in answers if answer.status not in (403, 404)]
@@ -121,7 +121,7 @@ def _private(subject: Subject) -> Judgement:
 
 
 def judge_names(answers: tuple[Response, ...]) -> Judgement:
-    """A forged Host header gets neither a page nor a redirect to where it says."""
+    """Require that a forged Host header gets neither a page nor a redirect to its name."""
     required = _("421 for a name that is not the portal's")
     wrong = [answer for answer in answers if answer.status != 421]
     if wrong:
@@ -148,7 +148,7 @@ def _names(subject: Subject) -> Judgement:
 
 
 def judge_rest(answer: Response) -> Judgement:
-    """The backend answers through the front door; how it feels is other checks' subject."""
+    """Require that the backend answers through the portal; other checks judge its health."""
     required = _("the backend's own answer at {path}", path=answer.request.path)
     try:
         found = json.loads(answer.body)
@@ -179,7 +179,7 @@ def _rest(subject: Subject, path: str) -> Judgement:
 
 
 def judge_login(answer: Response) -> Judgement:
-    """A wrong password is refused."""
+    """Require that a wrong password is refused."""
     required = _("401 for a wrong password")
     if answer.status == 401:
         return passed(verbatim("401"), required, answer.evidence)

@@ -1,4 +1,4 @@
-"""Checks of the security headers: each on every status, and added at one place."""
+"""Checks of the security headers: each is sent on every status, and added in one place."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PIN_DAYS = (30, 60)
 
 
 def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
-    """A header that is added further in drops all those of further out, so none may be."""
+    """Fail on a header added at an inner level: NGINX then drops all those of outer levels."""
     required = _("headers are added at one place, for every server, location and status")
     inner = [line for line in lines if any(re.match(r"server|location|if\b", c) for c in line.contexts)]  # fmt: skip # noqa: E501
     evidence = "\n".join(f"{' > '.join((*line.contexts, line.name))}" for line in lines)
@@ -70,7 +70,7 @@ def _inherited(subject: Subject) -> Judgement:
 
 @dataclass(frozen=True)
 class Sample:
-    """A request whose answer shows the headers: one of each kind of status."""
+    """A request whose response shows the headers; there is one per kind of status."""
 
     path: str
     scheme: str = "https"
@@ -78,9 +78,9 @@ class Sample:
     name: str = ""
 
 
-# 200, 301, 404, 405, 421 and a redirect of plain HTTP, and two paths with values of their own. A
-# 502 can't be seen while the backend is well: it takes its headers from the same place as these,
-# which `web.header.inherited` holds.
+# 200, 301, 404, 405, 421, a redirect from plain HTTP, and two paths with values of their own. A
+# 502 can't be seen while the backend works: it gets its headers from the same place as these,
+# which `web.header.inherited` requires.
 _SAMPLES = (
     Sample(PORTAL),
     Sample(_CONFIG),
@@ -98,12 +98,12 @@ def _answer(subject: Subject, sample: Sample) -> Response:
 
 
 def sampled(subject: Subject) -> tuple[Response, ...]:
-    """An answer of each kind."""
+    """Return one response per sample."""
     return tuple(_answer(subject, sample) for sample in _SAMPLES)
 
 
 def header_values(site: Site) -> dict[str, str]:
-    """What the placeholders of data/headers.yml stand for, but for the pins and the host."""
+    """Return the values of data/headers.yml's placeholders, except the pins and the host."""
     return {
         "hsts_max_age": str(site.web.hsts_max_age),
         "hpkp_max_age": str(site.web.hpkp_max_age),
@@ -113,10 +113,10 @@ def header_values(site: Site) -> dict[str, str]:
 
 
 def expected_value(row: Mapping[str, Any], answer: Response, values: Mapping[str, str]) -> str:
-    """The value of the header that belongs on this answer; empty when it must not be there."""
+    """Return the value that the header must have on this response; empty if it must be absent."""
     if row.get("scheme") == "https" and answer.request.scheme != "https":
         return ""
-    # Errors are pages of NGINX's own, whatever was asked for.
+    # Errors are NGINX's own pages, whatever path was requested.
     path = answer.request.path if answer.status < 400 else "/_ucontact/error.html"
     value = next((v["value"] for v in row.get("variants", ()) if re.search(v["path"], path)), None)
     text = str(row["value"] if value is None else value)
@@ -126,7 +126,7 @@ def expected_value(row: Mapping[str, Any], answer: Response, values: Mapping[str
 
 
 def _differs(found: tuple[str, ...], wanted: str) -> str:
-    """What is wrong with the values found; empty when they are the one that is wanted."""
+    """Return what is wrong with the values found; empty if the wanted one is the only one."""
     if not wanted:
         return _("sent over plain HTTP: {found}", found=found[0]) if found else ""
     if not found:
@@ -142,7 +142,7 @@ def judge_header(
     wanted: Callable[[Response], str],
     differs: Callable[[tuple[str, ...], str], str] = _differs,
 ) -> Judgement:
-    """The header with the wanted value on each of the answers; never where it must not be."""
+    """Require the header's wanted value on each response, or its absence."""
     name = row["name"]
     shown = wanted(answers[0])
     statuses = ", ".join(dict.fromkeys(str(answer.status) for answer in answers))
@@ -180,10 +180,10 @@ _MAX_AGE = re.compile(r"max-age=(\d+)(?:;|$)")
 
 
 def pins_differ(found: tuple[str, ...], served: str, backup: str | None) -> str:
-    """What is wrong with a Public-Key-Pins header (R10, RFC 7469); empty when it is good.
+    """Return what is wrong with a Public-Key-Pins header (R10, RFC 7469); empty if it is valid.
 
-    `served` is the pin of the key that the server has shown; `backup` the pin of the backup key
-    on this machine, None when that is not here to compare with.
+    `served` is the pin of the key that the server uses; `backup` the pin of the backup key on
+    this machine, None if it is not here to compare with.
     """
     if len(found) != 1:
         return _("missing") if not found else _("sent {count} times", count=len(found))
@@ -223,7 +223,7 @@ def _pins(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...
 
 
 def _known_pins(pki: Path) -> dict[str, str]:
-    """The pins as the installing machine has them; none when it has not installed."""
+    """Return the pins stored on the installing machine; empty if it has not installed."""
     try:
         found = json.loads((pki / "pins.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -232,7 +232,7 @@ def _known_pins(pki: Path) -> dict[str, str]:
 
 
 def judge_row(subject: Subject, row: Mapping[str, Any], answers: tuple[Response, ...]) -> Judgement:
-    """The header of a row of data/headers.yml, on each of the answers."""
+    """Judge the header of a row of data/headers.yml on each response."""
     if row["id"] == "hpkp":
         return _pins(subject, row, answers)
     values = header_values(subject.site)

@@ -1,8 +1,8 @@
-"""Findings as a person may see them: remedies that can be pasted as they are, and no secret.
+"""Prepares findings for display: remedies that can be pasted as they are, and no secrets.
 
-A remedy is commands for bash on the machine that installs, and at its end perhaps a note behind
-` # `. What stands behind `{ssh} ` runs on the host as root, up to the next `{ssh}` or `{install}`
-or the note: there the host's own shell reads it, with its quotes, pipes and globs.
+A remedy is one line of commands for bash on the installing machine, with an optional note after
+` # `. The text after `{ssh} ` runs on the host as root, up to the next `{ssh}` or `{install}` or
+the note: the host's own shell interprets its quotes, pipes and globs.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from ucontact_appliance.site.model import Host
 
 # Placeholders within the notes of remedies.
 INSTALL, SITE = "{install}", "{site}"
-# A word in quotes is one piece: what a host put into it ends nothing.
+# A quoted word is one piece: text from a host inside the quotes can't end the command.
 _PIECE = r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^'"\\])"""
 _ON_HOST = re.compile(
     rf"\{{ssh\}} (?P<command>{_PIECE}+?)(?=(?: &&|;) \{{(?:ssh|install)\}}|\s+# |$)"
 )
-# What means the same to every shell, however often it is read.
+# Characters that no shell interprets, however often the text is parsed.
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./ -]+")
 _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["$`\\!]')
 
 
 @dataclass(frozen=True)
 class Wording:
-    """Fills the placeholders of remedies in, and takes every secret's value out."""
+    """Fills in the placeholders of remedies and redacts the values of secrets."""
 
     site_file: Path
     secrets: tuple[str, ...]
 
     def worded(self, finding: Finding, host: Host) -> Finding:
-        """The finding as a person may see it; a remedy only where something is to be done."""
+        """Return the finding for display, without a remedy if it passed or was skipped."""
         silent = finding.verdict in (Verdict.PASS, Verdict.SKIP)
         return replace(
             finding,
@@ -56,9 +56,9 @@ class Wording:
         return redactor(self.secrets)
 
     def remedy(self, text: str, host: Host) -> str:
-        """The remedy with its placeholders filled in: one line, whatever a host put into it.
+        """Return the remedy with its placeholders filled in, as one line, whatever a host sent.
 
-        A second line would be a command of its own on the machine that installs.
+        A second line would be a separate command on the installing machine.
         """
         command, note = split_note(text)
         filled = self._command(_line(command.strip()), host)
@@ -75,7 +75,7 @@ class Wording:
         return named_site(told + self._here(text[end:], host), self.site_file)
 
     def _here(self, text: str, host: Host) -> str:
-        """What runs on this machine; not str.format, because it may hold braces of its own."""
+        """Fill in what runs on this machine; not by str.format: the text may contain braces."""
         site = shlex.quote(str(self.site_file))
         for name, value in (
             ("{install}", f"ucontact install --site {site} --yes"),
@@ -91,7 +91,7 @@ def _line(text: str) -> str:
 
 
 def on_host(command: str, host: Host, site_file: Path) -> str:
-    """The shell command that runs `command` on the host as root; as it is on this machine."""
+    """Return the command that runs `command` on the host as root; unchanged for this machine."""
     if host.is_local:
         return command
     shell = shlex.join(["ucontact", "shell", host.name, "--site", str(site_file), "--"])
@@ -100,12 +100,12 @@ def on_host(command: str, host: Host, site_file: Path) -> str:
 
 
 def unmasking(unit: str) -> str:
-    """The remedy for a unit that somebody masked: nothing can start it before (systemctl(1))."""
+    """Return the remedy for a masked unit: it can't be started until unmasked (systemctl(1))."""
     return f"{{ssh}} systemctl unmask {unit} && systemctl enable --now {unit}"
 
 
 def quoted(text: str) -> str:
-    """The text as one word for the shell, in double quotes where those are easier to read."""
+    """Return the text as one shell word, in double quotes where those are easier to read."""
     if "'" in text and not _SPECIAL_IN_DOUBLE_QUOTES.search(text):
         return f'"{text}"'
     return shlex.quote(text)

@@ -22,7 +22,7 @@ _WSS_PATH = "/ws"
 
 
 def judge_upgrade(found: Upgrade) -> Judgement:
-    """RFC 7118: 101 with the subprotocol sip."""
+    """Require status 101 with the subprotocol sip (RFC 7118)."""
     required = _("101 Switching Protocols with the subprotocol sip")
     if found.status == 101 and found.subprotocol == "sip":
         return passed(_("101, subprotocol sip"), required, found.evidence)

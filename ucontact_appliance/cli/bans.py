@@ -1,4 +1,4 @@
-"""`ucontact bans`: who is banned on the telephony servers, and lifting it."""
+"""`ucontact bans`: list and lift bans on the telephony servers."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def lift(
 
 
 def _target(address: str | None, every: bool) -> Target | None:
-    """What to lift; None for all. Raises UsageError for what is no address and no connection."""
+    """Return what to lift, None for all. Raises UsageError for no address and no connection."""
     if (address is not None) == every:
         raise UsageError(
             _("give either an address or --all") if every else _("no address was given"),

@@ -22,7 +22,7 @@ Found = Mapping[str, HostBans | UnreachableError]
 
 
 def show_bans(found: Found) -> None:
-    """One line per ban; a sentence when there is none."""
+    """Print one line per ban, or a sentence if there is none."""
     rows = table(_("host"), _("jail"), _("banned"), _("since (UTC)"), _("until (UTC)"), _("state"))
     count = 0
     for name, seen in found.items():
@@ -40,7 +40,7 @@ def show_bans(found: Found) -> None:
 
 
 def bans_document(site: str, time: datetime, found: Found) -> dict[str, Any]:
-    """Per host its bans, and `error` where they could not all be read, else null."""
+    """Return the bans per host, with `error` if not all could be read, else null."""
     return {
         "site": site,
         "time": time.isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""`ucontact profile --benchmark` on screen."""
+"""`ucontact profile --benchmark`: measure the telephony server, and show the result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ForceOption = Annotated[
 
 
 def run_benchmark(site: Path | None, force: bool, as_json: bool) -> None:
-    """Measure the installed site's telephony server, and show what it carries."""
+    """Measure the installed site's telephony server, and show how many calls it carries."""
     require_root()
     here = load_installed(site_file(site))
     told = _("measuring the telephony server: about {seconds} s", seconds=EXPECTED_SECONDS)

@@ -17,7 +17,7 @@ from ucontact_appliance.state import state_paths
 
 
 def show_capacity(site: Site, made: Plan) -> None:
-    """What the telephony server was measured to carry; a hint where nobody measured it."""
+    """Print the measured capacity of the telephony server, or a hint if it was not measured."""
     measured = load_measurement(state_paths(site.site))
     if measured is None:
         hint = _("measured capacity: none that you may read   (sudo ucontact profile --benchmark)")
@@ -27,18 +27,18 @@ def show_capacity(site: Site, made: Plan) -> None:
 
 
 def capacity_json(site: Site, made: Plan) -> dict[str, Any] | None:
-    """The same as a document; None when nobody has measured."""
+    """Return the measured capacity as a document; None if it was not measured."""
     measured = load_measurement(state_paths(site.site))
     return None if measured is None else capacity_document(measured, capacity(measured, made))
 
 
 def capacity_document(measured: Measurement, found: Capacity) -> dict[str, Any]:
-    """The measurement and what follows from it, as JSON has it."""
+    """Return the measurement and the capacity computed from it, for JSON."""
     return {"measured": measured.model_dump(mode="json"), **asdict(found)}
 
 
 def show_carried(measured: Measurement, found: Capacity, made: Plan) -> None:
-    """How many calls of each sort the server carries, and why not more."""
+    """Print how many calls of each kind the server carries, and what limits them."""
     title = _(
         "[bold]Measured capacity[/] of {host}: {taken}, Asterisk {version}, {free:.0%} of the "
         "processor kept free, figures ± {uncertainty:.0%}",

@@ -1,4 +1,4 @@
-"""What every command shares on screen: consoles, errors, tables."""
+"""Output that all commands share: consoles, errors, tables."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ucontact_appliance.language.choice import Language, language_of, translatio
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.printable import printable, printable_json
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-# Without a terminal nobody sees the edge of a screen: tables get room instead of folds.
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
+# Without a terminal there is no screen width: wide tables are better than folded ones.
 _PLAIN_WIDTH = 160
 
 
 class SafeConsole(Console):
-    """A console that shows control characters of what it prints instead of sending them."""
+    """A console that prints control characters as escapes instead of sending them."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
-        """The segments of what is printed; only Rich's own may control the terminal."""
+        """Yield the segments to print; only Rich's own may control the terminal."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment
@@ -42,7 +42,7 @@ class SafeConsole(Console):
 
 
 def _console(*, stderr: bool = False) -> SafeConsole:
-    # No emoji: of a fingerprint's ":CD:" Rich would make a picture of a disc.
+    # No emoji: Rich would replace the ":CD:" of a fingerprint with a picture of a disc.
     made = SafeConsole(stderr=stderr, emoji=False)
     if made.is_terminal:
         return made
@@ -54,19 +54,19 @@ err = _console(stderr=True)
 
 
 def reader(language: Language | None = None) -> Translate:
-    """Return what translates into that language, or into the environment's."""
+    """Return the function that translates into that language, or into the environment's."""
     return translation(language or language_of(os.environ))
 
 
 def translated(text: str) -> str:
-    """The text in the reader's language, if it is a message; any other as it is."""
+    """Return a message in the reader's language, and any other text unchanged."""
     return reader()(text)
 
 
 def show_error(error: ApplianceError) -> None:
-    """What happened, the evidence, and one command that helps, on stderr, in the reader's language.
+    """Print the error, its evidence and one command that helps to stderr, in the reader's language.
 
-    A command that is about a host names the site file that this command line named, if it did.
+    If this command line has `--site FILE`, a `ucontact shell HOST` in the help gets it too.
     """
     translate = reader()
     _say(translate(_("error:")), "bold red", translate(error.what))
@@ -88,16 +88,13 @@ def _named_site_file(words: Sequence[str]) -> Path | None:
 
 
 def end_unchanged(code: int = 0) -> NoReturn:
-    """End a command that somebody thought better of, before it changed anything."""
+    """End a command that the user cancelled before it changed anything."""
     err.print(f"\n{translated(_('nothing was changed'))}", highlight=False)
     raise typer.Exit(code)
 
 
 def confirmed(question: str) -> bool:
-    """Ask for yes or no, by the words of the reader's language too. Raises typer.Abort.
-
-    Enter alone is no.
-    """
+    """Ask for yes or no, in English or the reader's language; Enter is no. Raises typer.Abort."""
     yes, no = translated(_("y")), translated(_("n"))
     words = {"": False, "y": True, "yes": True, "n": False, "no": False, yes: True, no: False}
     words[translated(_("yes"))] = True
@@ -113,23 +110,23 @@ def confirmed(question: str) -> bool:
 
 
 def _say(label: str, label_style: str, text: str, style: str = "") -> None:
-    """One line as it is: wrapped by the terminal, never cut, never taken for markup."""
+    """Print one line literally: wrapped by the terminal, never cut, never taken for markup."""
     shown = Text.assemble((label, label_style), " " if label else "", (text, style))
     err.print(shown, soft_wrap=True, highlight=False)
 
 
 def show_json(document: Any) -> None:
-    """One JSON document on stdout, nothing else there."""
+    """Print one JSON document, and nothing else, on stdout."""
     typer.echo(printable_json(json.dumps(document, indent=2, ensure_ascii=False)))
 
 
 def show_text(text: str, *, newline: bool = True, stderr: bool = False) -> None:
-    """Text for programs or for copying: never wrapped or styled."""
+    """Print text for programs or for copying: never wrapped or styled."""
     typer.echo(printable(text), nl=newline, err=stderr)
 
 
 def table(*columns: str, title: str | None = None, translate: Translate = translated) -> Table:
-    """A table in the house's look, with its heads translated."""
+    """Return a table in the common style, with translated column heads."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(translate(column), overflow="fold")

@@ -35,10 +35,10 @@ from ucontact_appliance.language.messages import _
 
 
 class _Doctor(typer.core.TyperGroup):
-    """The group of commands. Names the command that replaced a former option."""
+    """The command group `doctor`. It names the command that replaced a former option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Raises UsageError for a former option, unless a command follows."""
+        """Parse the arguments. Raises UsageError for a former option, unless a command follows."""
         if not set(args) & set(self.commands):
             refuse_former(args)
         return super().parse_args(ctx, args)

@@ -1,4 +1,4 @@
-"""What a run of the doctor tells a person or a program, and the exit code that follows from it."""
+"""Show a run of the doctor to a person or a program, and exit with the code for its findings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def answer(run: Run, translate: Translate, *, as_json: bool, everything: bool = 
 
 
 def end_by(findings: Sequence[Finding]) -> None:
-    """Exit with 3 if a host is out of reach, else with 1 if a check fails; return otherwise."""
+    """Exit with 3 if a host is unreachable, else with 1 if a check fails; return otherwise."""
     if verdict_of(findings) is not Verdict.FAIL:
         return
     lost = any(f.id == REACHABLE and f.verdict is Verdict.FAIL and not f.waived for f in findings)

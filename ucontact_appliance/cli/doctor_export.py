@@ -63,7 +63,7 @@ def nagios(
     try:
         run = _run(site, deep=deep, only=only)
     except (ApplianceError, OSError) as error:
-        # What keeps the checks from being run is UNKNOWN to a monitoring system, on stdout.
+        # If the checks can't run, a monitoring system expects UNKNOWN, on stdout.
         told = error if isinstance(error, ApplianceError) else UnreachableError(str(error))
         show_text(trouble_line(told, translate))
         raise typer.Exit(Status.UNKNOWN) from None
@@ -103,7 +103,7 @@ def prometheus(
 
 
 def _run(site: Path | None, *, deep: bool, only: list[str] | None) -> Run:
-    """Run the checks. The run is not kept: frequent polls would push the others out."""
+    """Run the checks. The run is not saved: frequent polls would displace the other saved runs."""
     return run_here(installed_site(site), calls=calls_of(deep), only=tuple(only or ()))
 
 

@@ -1,4 +1,4 @@
-"""`ucontact doctor facts`: storing what the checks read, and judging it later."""
+"""`ucontact doctor facts`: store what the checks read, and judge it later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Former options of `ucontact doctor`, each of which is a command now. To be removed."""
+"""Former options of `ucontact doctor` that are commands now. To be removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.nagios import Status, trouble_line
 
-# The first one that was given decides.
+# The first one of this list that was given decides.
 _COMMANDS = {
     "--schema": "schema",
     "--install-timer": "timer set",

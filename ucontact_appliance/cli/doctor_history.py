@@ -1,4 +1,4 @@
-"""`ucontact doctor history` and `changes`: the runs that were kept."""
+"""`ucontact doctor history` and `changes`: saved runs, and comparison with them."""
 
 from __future__ import annotations
 

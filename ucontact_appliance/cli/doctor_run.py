@@ -1,4 +1,4 @@
-"""One run of `ucontact doctor`: on the site, or on what an earlier one stored."""
+"""One run of `ucontact doctor`: on the site, or on the facts that an earlier run stored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ucontact_appliance.site.model import Site
 
 @dataclass(frozen=True)
 class Run:
-    """One run to be told of: whose, when (aware), and what it found; `seconds` is what it took."""
+    """A finished run: site, when it began (aware), findings, and how long it took in seconds."""
 
     site: Site
     time: datetime
@@ -35,23 +35,23 @@ class Run:
 
 
 def installed_site(site: Path | None) -> Installed:
-    """Return what is installed. Raises UsageError unless run by root, and what loading raises."""
+    """Return the installed site. Raises UsageError unless run by root, and what loading raises."""
     require_root()
     return load_installed(site_file(site))
 
 
 def calls_of(deep: bool) -> Calls:
-    """The real calls of a run that a person starts."""
+    """Return the real calls that a run started by a person places."""
     return Calls.DEEP if deep else Calls.NONE
 
 
 def check_up(
     site: Path | None, *, deep: bool, only: list[str] | None, facts_file: Path | None = None
 ) -> Run:
-    """Look at the installed site, and keep the run if it is a whole one."""
+    """Run the checks on the installed site, and save the run unless `only` limits it."""
     here, names, calls = installed_site(site), tuple(only or ()), calls_of(deep)
     run = run_here(here, calls=calls, only=names, facts_file=facts_file)
-    if not names:  # parts can't be compared
+    if not names:  # partial runs can't be compared
         keep(here, run, calls=calls)
     return run
 
@@ -59,7 +59,7 @@ def check_up(
 def run_here(
     here: Installed, *, calls: Calls, only: tuple[str, ...] = (), facts_file: Path | None = None
 ) -> Run:
-    """Look at the installed site; with `facts_file`, store there what was read."""
+    """Run the checks on the installed site; store what was read in `facts_file`, if given."""
     began_at, began = datetime.now(timezone.utc), time.monotonic()
     read: dict[str, FactSource] = {}
     with err.status(translated(_("looking at {site} …", site=here.site.site))) as status:
@@ -78,7 +78,7 @@ def run_here(
 
 
 def run_stored(path: Path, only: tuple[str, ...]) -> Run:
-    """Judge what was stored in that file; looks at nothing else."""
+    """Judge the facts stored in that file, without looking at the site."""
     began = time.monotonic()
     snapshot = load_snapshot(path)
     warn(
@@ -93,7 +93,7 @@ def run_stored(path: Path, only: tuple[str, ...]) -> Run:
 
 
 def keep(here: Installed, run: Run, *, calls: Calls, by: By = "hand") -> None:
-    """Keep the run. A disk that is full is the doctor's to tell, not to fall over."""
+    """Save the run. A failure only warns: the doctor must report a full disk, not fail on it."""
     try:
         keep_run(here.paths.doctor, here.site, run.time, run.findings, calls=calls, by=by)
     except UnreachableError as error:

@@ -173,9 +173,9 @@ def _show(state: str, timer: Timer, watch: Watch) -> None:
 
 
 def night(path: Path, site_file: Path, *, calls: Calls) -> Run:
-    """The timer's run: look, tell what changed since the last such run, and keep it.
+    """Run the checks for the timer, report what changed since its last run, and save the run.
 
-    Raises UnreachableError when somebody could not be told; the next night then tells it again.
+    Raises UnreachableError if a notification could not be sent; the next night then repeats it.
     """
     watch = load_watch(path)
     try:
@@ -190,7 +190,7 @@ def night(path: Path, site_file: Path, *, calls: Calls) -> Run:
 def _told(watch: Watch, here: Installed, run: Run, *, calls: Calls) -> Run:
     runs = kept_runs(here.paths.doctor)
     changes = changes_since(runs, run.findings, calls=calls, by="night")
-    # The first night is told too: it shows that the way to its reader works.
+    # The first night is reported too: it shows that notifications arrive.
     if changes.rows or changes.since is None:
         try:
             tell(watch, run.time, changes, run.findings)

@@ -1,4 +1,4 @@
-"""How `ucontact doctor` shows what it found, what changed, and its kept runs."""
+"""Print the findings, the changes and the saved runs of `ucontact doctor`."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _KIND_STYLE = {Kind.WORSE: "bold red", Kind.NEW: "bold", Kind.BETTER: "green", K
 def show_findings(
     findings: Sequence[Finding], translate: Translate, *, everything: bool = False
 ) -> None:
-    """What is wrong, each cause once, with its remedy and what waits for it; then the numbers.
+    """Print each cause once, with its remedy and the checks that it blocks; then the counts.
 
-    What is well, or was not judged, is listed only when `everything` is wanted.
+    Checks that passed or were not judged are listed only if `everything` is set.
     """
     if everything:
         _show_table(findings, translate)
@@ -112,7 +112,7 @@ def _show_lines(lines: Sequence[tuple[str, str]], translate: Translate) -> None:
 
 
 def summary(findings: Sequence[Finding], translate: Translate) -> str:
-    """All findings in numbers, coloured: `148 pass, 1 warn, 4 skip`."""
+    """Return the number of findings per state, coloured: `148 pass, 1 warn, 4 skip`."""
     states = Counter(state_of(finding) for finding in findings)
     return ", ".join(
         f"[{style}]{translate(number_of(states[state], state))}[/]"
@@ -122,9 +122,9 @@ def summary(findings: Sequence[Finding], translate: Translate) -> str:
 
 
 def show_changes(changes: Changes, translate: Translate) -> None:
-    """Only what changed, said in the language already.
+    """Print only the changes, which are translated already.
 
-    Symptoms behind a cause, and checks that are merely new, are told as numbers.
+    Checks blocked by a cause, and new checks without a problem, are only counted.
     """
     out.print(translate(since(changes)), highlight=False)
     told, heaps = folded(changes)
@@ -151,7 +151,7 @@ def _show_change(change: Change, translate: Translate) -> None:
 
 
 def _show_waived(finding: Finding, translate: Translate) -> None:
-    """A failure that site.yml makes an exception of."""
+    """Print a failure that site.yml waives."""
     waived = finding.waived
     assert waived is not None
     out.print(
@@ -170,12 +170,12 @@ def _show_waived(finding: Finding, translate: Translate) -> None:
 
 
 def warn(text: str) -> None:
-    """A remark beside the answer, on stderr, in the reader's language."""
+    """Print a remark on stderr, in the reader's language."""
     err.print(escape(translated(text)), highlight=False, soft_wrap=True)
 
 
 def show_history(runs: Sequence[Run], translate: Translate) -> None:
-    """A line a kept run, the newest first."""
+    """Print one line per saved run, newest first."""
     if not runs:
         told = translate(_("no run was kept yet; `ucontact doctor` keeps one"))
         out.print(told, highlight=False)
@@ -204,7 +204,7 @@ def show_history(runs: Sequence[Run], translate: Translate) -> None:
 
 
 def history_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """The kept runs for programs, the newest first."""
+    """Return the saved runs for programs, newest first."""
     return [
         {
             "time": run.document.time.astimezone(timezone.utc).isoformat(timespec="seconds"),
@@ -218,5 +218,5 @@ def history_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def counts(rows: Sequence[FindingRow]) -> Counter[str]:
-    """How many findings are in each state."""
+    """Return the number of findings per state."""
     return Counter(state_of(row) for row in rows)

@@ -1,4 +1,4 @@
-"""The topology of a plan as a drawing: who comes to which server, by which ports."""
+"""The topology of a plan as a drawing: who connects to which server, on which ports."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SIDES = {"agents": _("agents' browsers"), "providers": _("provider")}
 
 
 def draw(site: Site, plan: Plan, *, arrow: str = "▶") -> RenderableType:
-    """Agents on the left, servers with their roles, the provider on the right.
+    """Draw agents on the left, servers with their roles, and the provider on the right.
 
-    Ports come from the port registry. `arrow` is for screens without Unicode.
+    Ports come from the port registry. Screens without Unicode need another `arrow`.
     """
     servers = [_server(site, plan, host, arrow) for host in plan.hosts]
     drawn = Table.grid(padding=(0, 1))
@@ -67,7 +67,7 @@ def _server(site: Site, plan: Plan, host: PlannedHost, arrow: str) -> Panel:
 
 
 def _named(rows: Iterable[PortRow], source: str, numbers: dict[str, str]) -> str:
-    """The ports that are open to that source, udp and tcp of one number as one."""
+    """Return the ports that are open to that source; UDP and TCP of one number are merged."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if source in row.sources:

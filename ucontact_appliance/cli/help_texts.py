@@ -1,7 +1,7 @@
-"""Help in the reader's language: the texts of the commands, and the words around them.
+"""Translate the help: the texts of the commands, and the words of Typer and Click around them.
 
-The sources have the help texts in English, as Typer wants them. Typer and Click have no catalogue
-of their own; their words are listed here.
+The sources have the help texts in English, as Typer requires. Typer and Click have no message
+catalogue; their words are listed here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from ucontact_appliance.language.catalogue import Translate
 from ucontact_appliance.language.messages import Message, _
 
-# What typer.rich_utils puts around the texts, by the name of its constant.
+# The words of typer.rich_utils around the texts, by the names of its constants.
 PANELS = {
     "ARGUMENTS_PANEL_TITLE": _("Arguments"),
     "OPTIONS_PANEL_TITLE": _("Options"),
@@ -24,25 +24,25 @@ PANELS = {
     "REQUIRED_LONG_STRING": _("[required]"),
 }
 USAGE = _("Usage:")
-# What stands for the options, for a command and for its own words in the line of usage.
+# The placeholders for options, commands and arguments in the usage line.
 PIECES = (_("[OPTIONS]"), _("COMMAND [ARGS]..."), _("[COMMAND] [ARGS]..."))
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """Yield the paragraphs of a help text; an example of it starts with a space."""
+    """Yield the paragraphs of a help text; examples start with a space."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         yield paragraph if paragraph.startswith(" ") else " ".join(paragraph.split())
 
 
 def translated_help(text: str, translate: Translate) -> str:
-    """Return the help text with its paragraphs translated; examples are commands as they are."""
+    """Return the help text with its paragraphs translated; examples stay unchanged."""
     return "\n\n".join(
         one if one.startswith(" ") else translate(_(one)) for one in paragraphs(text)
     )
 
 
 def translate_help(command: Any, translate: Translate) -> Any:
-    """Make a click command, and those below it, show their help by `translate`; the command."""
+    """Make a click command and its subcommands show translated help; return the command."""
     command.help = translated_help(command.help or "", translate)
     command.options_metavar = translate(_(command.options_metavar or ""))
     for parameter in command.params:
@@ -51,7 +51,7 @@ def translate_help(command: Any, translate: Translate) -> Any:
     if hasattr(command, "subcommand_metavar"):
         command.subcommand_metavar = translate(_(command.subcommand_metavar))
     below: Mapping[str, Any] = getattr(command, "commands", {})
-    if isinstance(below, dict):  # others are made when they are asked for
+    if isinstance(below, dict):  # other mappings load commands on demand
         for child in below.values():
             translate_help(child, translate)
     return command
@@ -62,7 +62,7 @@ def _translate_parameter(parameter: Any, translate: Translate) -> None:
 
 
 def _translate_words(command: Any, translate: Translate) -> None:
-    """Replace the methods of this command that show what is Click's and Typer's."""
+    """Replace the methods of this command that print Click's and Typer's own words."""
     get_help_option, get_usage = command.get_help_option, command.get_usage
     format_help = command.format_help
 
@@ -86,7 +86,7 @@ def _translate_words(command: Any, translate: Translate) -> None:
 
 @contextmanager
 def _panels(translate: Translate) -> Iterator[None]:
-    """With Typer's own words translated."""
+    """Translate Typer's own words within the block."""
     from typer import rich_utils  # noqa: PLC0415 - loads Rich's Markdown: only help needs it
 
     words: dict[str, Message] = PANELS
@@ -94,7 +94,7 @@ def _panels(translate: Translate) -> Iterator[None]:
     highlights = rich_utils.OptionHighlighter.highlights
     for name, text in words.items():
         setattr(rich_utils, name, translate(text))
-    usage = rf"(?P<usage>{re.escape(translate(USAGE))} )"  # it is coloured as the English one is
+    usage = rf"(?P<usage>{re.escape(translate(USAGE))} )"  # coloured like the English one
     rich_utils.OptionHighlighter.highlights = [*highlights, usage]
     try:
         yield

@@ -63,9 +63,9 @@ def init(
 
 
 def ask_for_site(path: Path) -> Path:
-    """Ask, show the plan, write the file; gives back its path. Answers may come by a pipe.
+    """Ask, show the plan, write the file, and return its path. Answers may come from a pipe.
 
-    That the file can be written is known before the first question.
+    A folder that can't be written to is refused before the first question.
     """
     _refuse_folder(path.absolute().parent)
     try:
@@ -89,7 +89,7 @@ def ask_for_site(path: Path) -> Path:
 
 
 def _refuse_folder(folder: Path) -> None:
-    """Raises UnreachableError for a folder that takes no file: by trying, as modes tell half."""
+    """Raise UnreachableError if no file can be created in the folder, which modes don't show."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -140,7 +140,7 @@ def _ask_hosts(groups: tuple[tuple[Role, ...], ...]) -> list[dict[str, str]]:
 
 
 def _unlike(kind: Any, taken: list[str]) -> Any:
-    """That type, without the values that are taken."""
+    """Return that type, without the values that are taken."""
 
     def refuse(value: str) -> str:
         if value in taken:
@@ -171,7 +171,7 @@ def _ask_trunk() -> list[dict[str, str]]:
 
 
 def _prompt(question: str, default: str | None, kind: Any) -> str:
-    """Ask until the answer is one that site.yml would take; `kind` is its type there."""
+    """Ask until the answer is valid in site.yml; `kind` is its type there."""
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def judged(answer: str) -> str:
@@ -186,7 +186,7 @@ def _prompt(question: str, default: str | None, kind: Any) -> str:
 
 
 def _refusal(error: ValidationError) -> Message:
-    """What is wrong with an answer: what our own types say, or pydantic's sentence."""
+    """Return what is wrong with an answer: the message of our own types, or pydantic's."""
     first = error.errors()[0]
     raised = first.get("ctx", {}).get("error")
     return what_of(raised) if isinstance(raised, ValueError) else usage_message(first["msg"])

@@ -163,7 +163,7 @@ def install(
 
 
 def _refuse_dry(*, new_ca: bool, taken: tuple[str, ...]) -> None:
-    """A dry run changes nothing. Raises UsageError where one is asked for what begins by that."""
+    """Raise UsageError in a dry run for options that begin with a change."""
     if new_ca:
         raise UsageError(
             _("a dry run makes no new CA"),
@@ -177,7 +177,7 @@ def _refuse_dry(*, new_ca: bool, taken: tuple[str, ...]) -> None:
 
 
 def _short(seen: Surveyed) -> tuple[Shortfall, ...]:
-    """What the servers are short of. Raises UsageError for what keeps services from starting."""
+    """Return the servers' shortfalls. Raises UsageError for one that prevents services' start."""
     short = shortfalls(seen.site, seen.plan, iron_of(seen.surveys))
     refusing = [found for found in short if found.weight is Weight.REFUSES]
     if refusing:
@@ -191,7 +191,7 @@ def _short(seen: Surveyed) -> tuple[Shortfall, ...]:
 
 
 def _asked(dry_run: bool) -> Path:
-    """The site file that the answers make; a dry run asks nothing, because it would write it."""
+    """Ask for the site, and return its file. Raises UsageError in a dry run, which writes none."""
     if dry_run:
         raise UsageError(
             _("there is no site.yml here, and a dry run writes none"),
@@ -205,7 +205,7 @@ def _say(text: str) -> None:
 
 
 def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
-    """Before anything is done: what changes servers, and what that means for those who work."""
+    """Announce, before any change, what moves to another server, and the effect on calls."""
     if not moves:
         return
     rows = table(_("moves"), _("from"), _("to"))

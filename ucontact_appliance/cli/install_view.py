@@ -1,6 +1,6 @@
-"""The last words of an install and of a dry run.
+"""Print the result of an install or a dry run.
 
-Where the portal is, who can log in and what the PCs have to trust; or what would be changed.
+It names the portal, the first login and the CA that PCs must trust, or the changes to be made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ucontact_appliance.state import state_paths
 
 
 def show_preview(rows: Sequence[Preview]) -> None:
-    """What a dry run found, by phase; what it could not judge says why."""
+    """Print the result of a dry run per phase, or why a phase could not be judged."""
     shown = table(_("phase"), _("would change"))
     for row in rows:
         match row.changes:
@@ -35,7 +35,7 @@ def show_preview(rows: Sequence[Preview]) -> None:
 
 
 def show_installed(site: Site, site_file: Path, done: InstallResult) -> None:
-    """What was done, and what people do next; secrets are named, and never shown."""
+    """Print what was done and the next steps; secrets are named, and never shown."""
     paths = state_paths(site.site)
     first = _(
         "[bold green]installed[/] changed={changed} in {seconds:.0f} s",
@@ -56,7 +56,7 @@ def show_installed(site: Site, site_file: Path, done: InstallResult) -> None:
 
 
 def _login(site: Site, site_file: Path) -> tuple[tuple[str, str], ...]:
-    """The first login, by the command that prints its secret."""
+    """Return the first login, with the command that prints its secret."""
     numbers = site.telephony.extensions
     if not numbers:
         return ()
@@ -71,7 +71,7 @@ def _login(site: Site, site_file: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _trust(site: Site) -> tuple[tuple[str, str], ...]:
-    """The site's CA, and how PCs are made to trust it."""
+    """Return the site's CA, and how to make PCs trust it."""
     authority = site_authority(state_paths(site.site))
     file = str(authority.path)
     target = f"/usr/local/share/ca-certificates/ucontact-{site.site}.crt"

@@ -35,7 +35,7 @@ app = typer.Typer(
 
 
 class Ubuntu(str, Enum):
-    """The Ubuntu releases that a machine can say it is."""
+    """The Ubuntu releases that a machine's /etc/os-release can report."""
 
     XENIAL = "16.04"
     BIONIC = "18.04"
@@ -141,7 +141,7 @@ def list_machines(as_json: JsonOption = False) -> None:
     out.print(rows)
 
 
-# What follows the name belongs to the command there, its options too.
+# The words after the name, also options, belong to the command in the machine.
 @app.command(context_settings={"allow_interspersed_args": False})
 def shell(
     name: Name,

@@ -28,8 +28,8 @@ from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import TEMPORARY, first_full, refused
 from ucontact_appliance.state import etc_root, var_root
 
-# What Typer raises for wrong words, whether click comes with it or apart: the class that
-# BadParameter and all its siblings inherit from.
+# The base class of Typer's usage errors: BadParameter and all its siblings inherit from it, whether
+# click is bundled with Typer or separate.
 _WrongUsage = typer.BadParameter.__mro__[2]
 _AGAIN = _("run the same command again; it continues")
 
@@ -67,11 +67,11 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    sweep_leftovers()  # whatever the command is: what a killed one left should not wait
+    sweep_leftovers()  # in every command: what a killed one left must not stay
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with the contract's code; never a traceback."""
+    """Run the command line and exit with its code; never print a traceback."""
     with orderly_end():
         code = _run()
     sys.exit(code)
@@ -81,7 +81,7 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except BrokenPipeError:
-        # The reader of our output has left, as `| head` does: nothing more to say, to nobody.
+        # The reader of our output is gone, as with `| head`: discard the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
     except Ended as ended:
@@ -98,13 +98,13 @@ def _run() -> int:
 
 
 def _explained(error: BaseException) -> tuple[ApplianceError, int]:
-    """What a person gets to read of the error, nothing when it was read, and the exit code."""
+    """Return the error to show, empty if it was shown already, and the exit code."""
     if isinstance(error, ApplianceError):
         return error, error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ApplianceError(_("interrupted"), helps=_AGAIN), INTERRUPTED
     if isinstance(error, _WrongUsage):
-        # Empty where a group of commands was named alone: Typer has shown its help.
+        # Empty for a command group without a command: Typer has shown its help.
         said = cast("Any", error).format_message().strip()
         return UsageError(usage_message(said), helps="ucontact --help"), EXIT_USAGE
     if isinstance(error, OSError):

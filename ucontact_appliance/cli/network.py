@@ -1,4 +1,4 @@
-"""`ucontact doctor network`: what the network between agents, servers and each other is like."""
+"""`ucontact doctor network`: measure the network between agents and servers."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def network(
         return
     wanted = Wanted(Session(seconds, rate, probe().dscp), port, throughput_port, calls)
     began = datetime.now(timezone.utc)
-    # On an agent's machine there is no site: what --to names is then a reflector that runs.
+    # On an agent's machine there is no site: --to then names a running reflector.
     chosen = site or find_site_file()
     here = load_installed(chosen.absolute()) if chosen else None
     ways = legs(here.site, to) if here else ()
@@ -153,7 +153,7 @@ def _announce(source: str, target: str, wanted: Wanted) -> None:
 def _document(
     site: str, time: datetime, found: list[Finding], paths: list[MeasuredPath]
 ) -> dict[str, Any]:
-    """The doctor's own document, with each path's figures as `paths`."""
+    """Return the doctor's document, with each path's figures as `paths`."""
     document = DoctorDocument(
         site=site,
         time=time.replace(microsecond=0),

@@ -1,4 +1,4 @@
-"""Options that several commands share, and finding the site that a command is about."""
+"""Options that several commands share, and the choice of the site file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SiteOption = Annotated[
         show_default=False,
     ),
 ]
-# Of a command that changes something: see `site_to_change`.
+# For commands that change something: see `site_to_change`.
 SiteToChange = Annotated[
     Path | None,
     typer.Option(
@@ -47,7 +47,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def site_file(chosen: Path | None) -> Path:
-    """The site file that the command is about. Raises UnreachableError when there is none."""
+    """Return the site file to use. Raises UnreachableError if there is none."""
     found = chosen or find_site_file()
     if found is None:
         raise UnreachableError(
@@ -58,12 +58,12 @@ def site_file(chosen: Path | None) -> Path:
 
 
 def site_to_change(chosen: Path | None, *, yes: bool = False) -> Path | None:
-    """The site file of a command that changes servers or secrets; None when there is no site.
+    """Return the site file for a command that changes servers or secrets; None if there is no site.
 
-    What `--site` names and `./site.yml` are taken at once. The site installed last is taken only
-    when somebody types its name at a terminal: in the wrong folder, an installer with many
-    customers would otherwise change another one's servers. Raises UsageError with the command that
-    names the site; always with `yes`, which answers questions before they are asked.
+    `--site` and `./site.yml` need no confirmation. The site installed last is used only if its name
+    is typed at a terminal: in the wrong folder, an installer with many customers would otherwise
+    change another customer's servers. Otherwise raises UsageError with the command that names the
+    site; always with `yes`, because nothing may be asked then.
     """
     here, last = Path(SITE_FILE), installed_site_file()
     if chosen is not None or here.exists():
@@ -98,17 +98,17 @@ def site_to_change(chosen: Path | None, *, yes: bool = False) -> Path | None:
 
 
 def demand_site_to_change(chosen: Path | None) -> Path:
-    """The same. Raises UnreachableError when there is no site at all."""
+    """Return the file of `site_to_change`. Raises UnreachableError if there is no site at all."""
     return site_to_change(chosen) or site_file(None)
 
 
 def again(*more: str) -> str:
-    """The command line that is running, with these words added, to be copied and pasted."""
+    """Return the running command line with these words added, to copy and paste."""
     return shlex.join(["ucontact", *sys.argv[1:], *more])
 
 
 def require_root() -> None:
-    """Refuse to go on as anybody but root; a state folder of one's own (UCONTACT_ETC) will do."""
+    """Raise UsageError unless run by root, or with a state folder of one's own (UCONTACT_ETC)."""
     if os.geteuid() != 0 and "UCONTACT_ETC" not in os.environ:
         raise UsageError(
             _("this command needs root: the site's secrets and keys are root's"),

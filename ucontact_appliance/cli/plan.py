@@ -78,7 +78,7 @@ def plan(
         raise UsageError(_("how many agents?"), helps="ucontact plan --agents 20")
     others = [site_for_agents(number) for number in _numbers(what_if)]
     if what_if is not None:
-        # Compared as bare sites: other numbers may take other servers than site.yml names.
+        # Compare sites without hosts: other numbers may need other servers than site.yml's.
         sites = [site_for_agents(loaded.agents), *others]
         plans = [(other, make_plan(other, {})) for other in sites]
         show_comparison(plans, as_json=as_json)
@@ -99,7 +99,7 @@ def plan(
 
 
 def _end(short: Sequence[Shortfall]) -> None:
-    """Exit code 1 where the plan that was asked for has a shortfall."""
+    """Exit with 1 if the requested plan has a shortfall."""
     if short:
         told = ngettext(
             "the plan has {count} shortfall", "the plan has {count} shortfalls", len(short)
@@ -119,7 +119,7 @@ def _numbers(what_if: str | None) -> list[int]:
 
 
 def _host_resources(site: Site) -> dict[str, HostResources]:
-    """What can be seen of the hosts; of the others assumptions, and this is said."""
+    """Return the resources of the hosts that can be read; report hosts planned on assumptions."""
     found = look_at_hosts(site, state_paths(site.site))
     for name, seen in found.items():
         if isinstance(seen, UnreachableError):

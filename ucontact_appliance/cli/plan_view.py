@@ -30,7 +30,7 @@ _COLOUR = {Weight.REFUSES: "bold red", Weight.WARNS: "yellow"}
 
 
 def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:
-    """Size, drawing, figures with their reasons, ports, and what is too little."""
+    """Print size, drawing, figures with their reasons, ports, and shortfalls."""
     told = _TITLES[made.size].filled(agents=made.agents)
     out.print(f"\n{translated(told)}\n")
     out.print(draw(site, made, arrow=">" if out.options.ascii_only else "▶"))
@@ -65,7 +65,7 @@ def _show_shortfall(found: Shortfall) -> None:
 
 
 def show_shopping_list(servers: Sequence[ServerToBuy]) -> None:
-    """What to buy for each server, with the reasons below the table."""
+    """Print what to buy for each server, with the reasons below the table."""
     rows = table(_("to buy"), _("carries"), *_PARTS)
     for one in servers:
         rows.add_row(
@@ -87,7 +87,7 @@ def show_shopping_list(servers: Sequence[ServerToBuy]) -> None:
 
 
 def show_comparison(plans: Sequence[tuple[Site, Plan]], *, as_json: bool) -> None:
-    """Several numbers of agents side by side, figure by figure."""
+    """Print the plans for several numbers of agents side by side, one row per figure."""
     if as_json:
         judged = [(site, made, shortfalls(site, made, {})) for site, made in plans]
         show_json({"plans": [document(*one, {}) for one in judged]})
@@ -117,9 +117,9 @@ def show_comparison(plans: Sequence[tuple[Site, Plan]], *, as_json: bool) -> Non
 def document(
     site: Site, made: Plan, short: Sequence[Shortfall], resources: Mapping[str, HostResources]
 ) -> dict[str, Any]:
-    """The plan for programs: its hosts with ports and with what was seen of them.
+    """Return the plan for programs; its hosts have their ports and the resources seen.
 
-    `verdict` is "fail" where there is a shortfall, as the exit code is 1 then.
+    `verdict` is "fail" if there is a shortfall, as the exit code is 1 then.
     """
     shown = made.model_dump(mode="json")
     for host, planned in zip(shown["hosts"], made.hosts, strict=True):

@@ -1,4 +1,4 @@
-"""`ucontact profile`: what this machine, or each server of a site, is."""
+"""`ucontact profile`: show the hardware of this machine, or of each server of a site."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _named(name: str, error: UnreachableError) -> UnreachableError:
 
 
 def _answer(seen: Profile | UnreachableError) -> dict[str, Any]:
-    """A host of the document: the profile, or `error` alone where there is none."""
+    """Return a host's part of the document: its profile, or only `error` if there is none."""
     if isinstance(seen, UnreachableError):
         return {"error": {"what": seen.what, "evidence": seen.evidence, "helps": seen.helps}}
     return {"error": None, **_document(seen)}

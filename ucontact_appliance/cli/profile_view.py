@@ -1,4 +1,4 @@
-"""A machine's profile for people: one block, each line a sentence that a technician can check."""
+"""A machine's profile for people: one block, with facts per line that a technician can check."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ucontact_appliance.planning.capability import Capability
 from ucontact_appliance.resources import load_data
 
 _LINK_LOCAL = "fe80:"
-# The words of the records of facts.hardware, which stay as they are in documents for programs.
+# The words in records of facts.hardware; documents for programs keep them untranslated.
 _MEDIA = {
     "solid state": _("solid state"),
     "rotating": _("rotating"),
@@ -37,7 +37,7 @@ _USES = {"database": _("database"), "recordings": _("recordings")}
 
 
 def profile_block(name: str, seen: Profile, carries: Sequence[Capability]) -> Panel:
-    """Everything about one machine, under its name."""
+    """Return a panel with everything about one machine, under its name."""
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")
@@ -102,7 +102,7 @@ def _cpu(cpu: Cpu) -> str:
 
 
 def _shown(text: str) -> str:
-    """The text in the reader's language, and never taken for markup."""
+    """Return the text in the reader's language, escaped so that it is not taken for markup."""
     return escape(translated(text))
 
 

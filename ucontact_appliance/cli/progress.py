@@ -34,7 +34,7 @@ _TASK_WIDTH = 60
 
 @dataclass
 class _AtWork:
-    """A phase on the screen: what it does, on which hosts that is done, since when (monotonic)."""
+    """A running phase: its task, the hosts that have finished it, and its start (monotonic)."""
 
     title: str
     since: float
@@ -44,7 +44,7 @@ class _AtWork:
 
 
 class Progress:
-    """An observer with a screen: finished phases above, those at work below, each with its task."""
+    """Shows events on the screen: finished phases above, running ones below with their tasks."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

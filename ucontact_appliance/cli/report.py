@@ -1,4 +1,4 @@
-"""`ucontact report`: compliance evidence, and checking a folder of it again."""
+"""`ucontact report`: make compliance reports, verify and compare them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a report from the command line, with what it looks at shown as it goes."""
+"""Make a report from the command line, and show the progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ucontact_appliance.operate.installed import Installed
 def make_report(
     here: Installed, folder: Path | None, *, deep: bool, feed: Path | None, language: Language
 ) -> Path:
-    """Look at the site, and write the report's folder; the folder."""
+    """Run the checks on the site, write the report's folder, and return it."""
     gatherer, translate = Gatherer(), translation(language)
     with err.status(translate(_("gathering evidence …"))) as status:
         surveys = look(here.site, here.paths).surveys

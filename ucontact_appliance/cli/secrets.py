@@ -1,4 +1,4 @@
-"""`ucontact secrets`: the only place that shows one, and where one is changed."""
+"""`ucontact secrets`: show and change secrets. No other command shows one."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def rotate(name: Name, site: SiteToChange = None) -> None:
     """
     require_root()
     path = demand_site_to_change(site)
-    # Only who rotates needs what installs.
+    # Imported here: only `rotate` needs the installer.
     from ucontact_appliance.install import rotation  # noqa: PLC0415
 
     done = rotation.rotate(name, path, _say)

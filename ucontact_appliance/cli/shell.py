@@ -23,7 +23,7 @@ from ucontact_appliance.state import state_paths
 app = typer.Typer(add_completion=False)
 
 
-# What follows the name belongs to the command there, its options too.
+# The words after the name, also options, belong to the command on the server.
 @app.command("shell", context_settings={"allow_interspersed_args": False})
 def shell(
     host: Annotated[str, typer.Argument(help="The name of a host in site.yml.")],
@@ -57,7 +57,7 @@ def shell(
 
 
 def _split(words: list[str], site: Path | None) -> tuple[Path | None, list[str]]:
-    """`--site FILE` may stand behind the host too; what follows `--` is the command."""
+    """Return site file and command: `--site FILE` may follow the host; `--` begins the command."""
     while words and words[0] != "--":
         option, equals, value = words[0].partition("=")
         if option != "--site" or (not equals and len(words) < 2):
@@ -83,7 +83,7 @@ def _host(site: Site, name: str, path: Path) -> Host:
 
 
 def _run(host: Host, command: list[str], known_hosts: Path) -> int:
-    """The exit status of the command there. Raises UnreachableError when there is no way there."""
+    """Run the command on the host and return its exit status. Raises UnreachableError."""
     with shared_connections(known_hosts, retry_seconds=0.0) as ssh, runner_for(host, ssh) as runner:
         try:
             runner.run(["true"], timeout=30)
@@ -98,15 +98,15 @@ def _run(host: Host, command: list[str], known_hosts: Path) -> int:
         words = runner.command(there(command) if command else LOGIN)
         if not host.is_local and sys.stdin.isatty() and sys.stdout.isatty():
             words.insert(1, "-t")
-        # Ctrl-C is the command's; how it ended is told by its status.
+        # Ctrl-C is for the command; its exit status shows how it ended.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             status = subprocess.run(words, check=False, preexec_fn=_as_usual).returncode
         finally:
             signal.signal(signal.SIGINT, before)
-    return status if status >= 0 else 128 - status  # as shells tell of a signal
+    return status if status >= 0 else 128 - status  # as shells report a signal
 
 
 def _as_usual() -> None:
-    """An ignored signal stays ignored in a new program (execve(2))."""
+    """Restore SIGINT: an ignored signal would stay ignored in a new program (execve(2))."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

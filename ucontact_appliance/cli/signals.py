@@ -1,4 +1,4 @@
-"""Being told to end: the terminal is gone, or the machine goes down."""
+"""Signals that end a command: the terminal is gone (HUP), or the machine shuts down (TERM)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TOLD_TO_END = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Ended(SystemExit):
-    """Told to end by a signal: unwinds as Ctrl-C does, with the exit code that shells give it."""
+    """Raised by a signal that ends the command: unwinds like Ctrl-C, with a shell's exit code."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -20,12 +20,12 @@ class Ended(SystemExit):
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
-    """Turn TERM and HUP into `Ended`, once; one that is ignored (as by nohup) stays so."""
+    """Turn the first TERM or HUP into `Ended`; a signal that is ignored (as by nohup) stays so."""
     before = {number: signal.getsignal(number) for number in _TOLD_TO_END}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
 
     def end(number: int, frame: FrameType | None) -> None:
-        for other in heard:  # nothing interrupts the cleaning up
+        for other in heard:  # nothing may interrupt the cleanup
             signal.signal(other, signal.SIG_IGN)
         raise Ended(number)
 

@@ -1,6 +1,6 @@
-"""The subcommands of `ucontact`, each of whose modules is loaded when it is asked for.
+"""The subcommands of `ucontact`, whose modules are loaded on demand.
 
-Loading all of them takes longer than many of them run: the doctor needs neither the paper report's
+Loading all of them takes longer than many of them run: the doctor needs neither the PDF report's
 typesetting nor the lab.
 """
 
@@ -20,9 +20,8 @@ from ucontact_appliance.cli.help_texts import translate_help
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import _
 
-# In the order in which `ucontact --help` lists them, with what it says of each: the first paragraph
-# of the command's own help. Each is a module beside this one, with a Typer named `app` where it has
-# commands of its own, else a function of its name.
+# In the order of `ucontact --help`, with the first paragraph of each command's own help. Each is a
+# module beside this one, with a Typer named `app` or else a function named like the command.
 HELP = {
     "profile": "Show the hardware of this machine, or of each server of a site.",
     "plan": (
@@ -41,13 +40,13 @@ HELP = {
 
 
 class Subcommands(Mapping[str, Any]):
-    """Name to click's command, made of its module when looked up, with its help translated."""
+    """Maps names to click commands with translated help; a command's module is loaded on lookup."""
 
     def __init__(self, translate: Translate = english) -> None:
         self._translate = translate
 
     def __getitem__(self, name: str) -> Any:
-        """The command. Raises KeyError for a name that is none."""
+        """Return the command. Raises KeyError for an unknown name."""
         if name not in HELP:
             raise KeyError(name)
         module = import_module(_module(name))
@@ -60,11 +59,11 @@ class Subcommands(Mapping[str, Any]):
         return command if self._translate is english else translate_help(command, self._translate)
 
     def __iter__(self) -> Iterator[str]:
-        """The names whose module is there; none is loaded."""
+        """Iterate over the names whose module exists, without loading any."""
         return (name for name in HELP if find_spec(_module(name)))
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of commands."""
         return sum(1 for __ in self)
 
 
@@ -73,18 +72,18 @@ def _module(name: str) -> str:
 
 
 class Group(typer.core.TyperGroup):
-    """`ucontact` itself."""
+    """The command group `ucontact` itself."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        # Typer hands the commands over that were added to it: none were.
+        # Typer passes the commands that were added to it: none were.
         self.commands: Any = Subcommands()
         self._translate: Translate = english
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """The context of a run; from then on the help is in the reader's language."""
+        """Return the context of a run; from then on the help is in the reader's language."""
         translate = reader()
         if translate is not english:
             self._translate, self.commands = translate, Subcommands(translate)
@@ -92,18 +91,18 @@ class Group(typer.core.TyperGroup):
         return super().make_context(info_name, args, parent, **extra)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """What may follow here, by names alone: to load all commands takes a second a TAB."""
+        """Return completions by names alone: loading all commands takes one second per TAB."""
         with self._named():
             return super().shell_complete(ctx, incomplete)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """The commands with what HELP says of each; none is loaded."""
+        """Write the help with the texts of HELP, without loading a command."""
         with self._named():
             super().format_help(ctx, formatter)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """With commands that have a name and a help, and nothing else."""
+        """Within the block, use commands that have only a name and a help text."""
         commands = self.commands
         self.commands = {
             name: typer.core.TyperCommand(name, help=self._translate(_(HELP[name])))

@@ -1,7 +1,7 @@
 """The errors of Click, Typer and pydantic about what a person typed, as messages.
 
-They write their sentences in English. Each is recognised by its template here, and is then a
-message like the appliance's own; a sentence that is not listed stays in English.
+These libraries write English sentences. A sentence that matches a template here becomes a message
+like the appliance's own, which can be translated; any other stays in English.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import cache
 
 from ucontact_appliance.language.messages import Message, _, verbatim
 
-# In the order in which they are tried; the places of a template take any text. A place named
-# `rest` is a sentence by itself.
+# In the order in which they are tried; a placeholder matches any text. A placeholder named `rest`
+# is a sentence by itself.
 TEMPLATES = (
     _("Invalid value for {parameter}: {rest}"),
     _("Invalid value: {rest}"),
@@ -34,7 +34,7 @@ TEMPLATES = (
     _("file {path} is a directory."),
     _("file {path} is not readable."),
     _("path {path} does not exist."),
-    # pydantic's, of which Typer and the questions of `ucontact init` make use
+    # pydantic's, which Typer and the questions of `ucontact init` use
     _("Input should be greater than or equal to {least}"),
     _("Input should be less than or equal to {most}"),
     _("Input should be a valid integer, unable to parse string as an integer"),
@@ -50,7 +50,7 @@ _PLACE = re.compile(r"\{(\w+)\}")
 
 
 def usage_message(text: str) -> Message:
-    """Return the sentence as a message; an unknown one as it is."""
+    """Return the sentence as a message; an unknown sentence stays in English."""
     if isinstance(text, Message):
         return text
     for template in TEMPLATES:
@@ -66,7 +66,7 @@ def usage_message(text: str) -> Message:
 
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
-    """What matches the texts of a template."""
+    """Return the pattern that matches the texts of a template."""
     parts = _PLACE.split(template)
     made = (
         f"(?P<{part}>.+?)" if index % 2 else re.escape(part) for index, part in enumerate(parts)

@@ -1,4 +1,4 @@
-"""A tone, and finding it again in what came back or was recorded."""
+"""Generate a test tone, and detect it in received or recorded audio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import av
 
 FULL_SCALE = 32768
-_BLOCK_SECONDS = 0.1  # resolves 10 Hz, and drift between two clocks does not matter yet
+_BLOCK_SECONDS = 0.1  # resolves 10 Hz; clock drift does not matter yet
 _QUIET_DBFS = -45.0
 _CLEAR_SHARE = 0.5
 
@@ -22,8 +22,8 @@ _CLEAR_SHARE = 0.5
 class ToneHeard:
     """How much of a recording is the tone.
 
-    `seconds` is the time in which the tone is clearly there, of `total_seconds`; `level_dbfs` and
-    `share` (the tone's part of all the energy, 0 to 1) are means over that time.
+    `seconds` is the time in which the tone is clearly present, out of `total_seconds`; `level_dbfs`
+    and `share` (the tone's share of the total energy, 0 to 1) are means over that time.
     """
 
     seconds: float
@@ -33,7 +33,7 @@ class ToneHeard:
 
 
 def tone_samples(first: int, count: int, rate: int, hertz: float, level: float = 0.3) -> array[int]:
-    """A sine's samples, 16 bit signed, from sample number `first` on; `level` of full scale."""
+    """16-bit signed samples of a sine, from sample number `first` on; `level` of full scale."""
     step = 2 * math.pi * hertz / rate
     return array(
         "h", (round(level * FULL_SCALE * math.sin(step * n)) for n in range(first, first + count))
@@ -41,7 +41,7 @@ def tone_samples(first: int, count: int, rate: int, hertz: float, level: float =
 
 
 def find_tone(samples: Sequence[int], rate: int, hertz: float) -> ToneHeard:
-    """Look for the tone block by block (Goertzel's algorithm)."""
+    """Detect the tone block by block (Goertzel's algorithm)."""
     size = int(rate * _BLOCK_SECONDS)
     blocks = [samples[start : start + size] for start in range(0, len(samples) - size + 1, size)]
     judged = [_judge(block, rate, hertz) for block in blocks]
@@ -74,8 +74,8 @@ def _judge(block: Sequence[int], rate: int, hertz: float) -> tuple[float, float]
 
 
 def decode_gsm(data: bytes) -> tuple[array[int], int]:
-    """The samples of a raw GSM 06.10 file, and their rate. Raises ValueError for anything else."""
-    import av  # noqa: PLC0415  takes long to load, and most runs hear nothing
+    """Samples and sampling rate of a raw GSM 06.10 file. Raises ValueError for anything else."""
+    import av  # noqa: PLC0415  loads slowly, and most runs decode no audio
 
     samples: array[int] = array("h")
     rate = 8000
@@ -94,7 +94,7 @@ def decode_gsm(data: bytes) -> tuple[array[int], int]:
 
 
 def mono_bytes(frame: av.AudioFrame) -> bytes:
-    """The first channel of a packed 16 bit frame; the plane's padding is left out."""
+    """The first channel of a packed 16-bit frame, without the plane's padding."""
     channels = len(frame.layout.channels)
     samples = array("h", bytes(frame.planes[0])[: frame.samples * channels * 2])
     return samples[::channels].tobytes()

@@ -1,4 +1,4 @@
-"""What a call is to be, and what was seen of it: nothing here needs the media stack."""
+"""The request for a call, and the record of one; nothing here needs the media stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ucontact_appliance.clients.sip import Account, SipServer
 from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.clients.stun import Credential
 
-# The steps of a call, in order: what a record's times and a failure name.
+# The steps of a call in order: keys of a record's times, and names in failures.
 CONNECTED_TLS = "connected over TLS"
 REGISTERED = "registered"
 GATHERED = "candidates gathered"
@@ -30,14 +30,14 @@ STEPS = (
     HEARD,
     ENDED,
 )
-# How media finds its way: from our own addresses, from the one that the STUN server told alone, or
-# through the TURN server alone.
+# Kinds of ICE candidates: our own addresses, only the one that the STUN server reports, or only the
+# TURN server's relay.
 DIRECT, REFLEXIVE, RELAY = "host", "srflx", "relay"
 
 
 @dataclass(frozen=True)
 class IceRoute:
-    """How media is to find its way; `server` is STUN's or TURN's `ADDRESS:PORT`."""
+    """The route that media must take; `server` is the STUN or TURN server's `ADDRESS:PORT`."""
 
     kind: str = DIRECT
     server: str = ""
@@ -46,12 +46,12 @@ class IceRoute:
 
 @dataclass(frozen=True)
 class Request:
-    """What to call and with what: `hertz` of tone for `seconds`. `codecs` are MIME subtypes.
+    """A call to place: `hertz` of tone for `seconds`. `codecs` are MIME subtypes.
 
-    With `speech` the speech-like signal follows half a second of the tone, and is compared with
-    what comes back. `video` is a MIME subtype, and frames are sent too; so many `pictures` are
-    waited for. `mark` goes with the call, so that its traces are found. Without `registers` the
-    account only calls, and `reports` is whether the far side's counters are waited for.
+    With `speech`, the speech-like signal follows half a second of tone, and is compared with what
+    comes back. `video` is a MIME subtype: frames are sent too, and the call waits for `pictures` of
+    them to come back. `mark` is sent with the call, so that its traces can be found. Without
+    `registers` the account only calls. `reports`: wait for the far side's RTCP reports.
     """
 
     door: SipServer
@@ -70,13 +70,13 @@ class Request:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The steps that this call takes."""
+        """The steps of this call."""
         return tuple(step for step in STEPS if self.registers or step != REGISTERED)
 
 
 @dataclass(frozen=True)
 class Media:
-    """Counters of the call's audio; times in seconds, None when the far side reported nothing."""
+    """Counters of the call's audio; times in seconds, None when the far side sent no report."""
 
     sent: int
     received: int
@@ -88,7 +88,7 @@ class Media:
 
 @dataclass(frozen=True)
 class VideoSeen:
-    """Frames that went and came back; the size in pixels of the last one."""
+    """Video frames sent and received, and the size of the last one in pixels."""
 
     sent: int
     received: int
@@ -98,14 +98,14 @@ class VideoSeen:
 
 @dataclass(frozen=True)
 class CallRecord:
-    """Everything that was seen of one call.
+    """Everything that was observed of one call.
 
     `local_port` is our end of the connection, by which servers list a registration. `steps` are
-    (name, seconds) in order; `during` is what the caller's own look at the server
-    during the call returned. `dtls` is the state and `srtp` the negotiated profile (RFC 7714,
-    RFC 5764). `offered_ways` are our candidates as `TYPE ADDRESS:PORT`, `chosen_way` the pair that
-    ICE nominated: ours and the far side's. `arrived` are datagrams by kind, source and DSCP, and
-    `signalling` segments of the SIP connection by DSCP; None: it takes root to see them.
+    (name, seconds) in order; `during` is the result of the caller's callback during the call.
+    `dtls` is the state and `srtp` the negotiated profile (RFC 7714, RFC 5764). `offered_ways` are
+    our candidates as `TYPE ADDRESS:PORT`, `chosen_way` the pair that ICE nominated: ours and the
+    far side's. `arrived` are datagrams by kind, source and DSCP, and `signalling` segments of the
+    SIP connection by DSCP; None: reading them requires root.
     """
 
     number: str
@@ -145,7 +145,7 @@ class CallRecord:
 
 
 class CallFailedError(Exception):
-    """A call that did not get through: the step it did not reach, why, and what was seen."""
+    """A call that failed: the step that it did not reach, why, and what was observed."""
 
     def __init__(
         self, step: str, why: str, steps: tuple[tuple[str, float], ...], during: Any = None

@@ -1,7 +1,7 @@
-"""One HTTP request to a server found at an address and asked for by name, and its whole answer.
+"""One HTTP request to a server at a given address under a given name, and its answer.
 
-Certificates are not verified here: whether one can be trusted is judged by `clients.tls`, and a
-server with a bad one must still be looked at. So nothing secret may be sent with this client.
+Certificates are not verified: `clients.tls` judges them, and a server with a bad one must still be
+examined. Therefore this client must never send secrets.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked. `name` goes into Host and SNI, `address` is where the server is found.
+    """A request. `name` goes into Host and SNI, `address` is where the server is reached.
 
-    `port` is the scheme's own when it is left out.
+    `port` defaults to the scheme's port.
     """
 
     address: str
@@ -38,13 +38,13 @@ class Request:
 
     @property
     def url(self) -> str:
-        """As a person would write it."""
+        """The URL of the request."""
         port = f":{self.port}" if self.port else ""
         return f"{self.scheme}://{self.name}{port}{self.path}"
 
     @property
     def command(self) -> str:
-        """The curl(1) command that asks the same."""
+        """The curl(1) command for the same request."""
         port = self.port or (443 if self.scheme == "https" else 80)
         data = [word for key, value in self.form for word in ("-d", f"{key}={value}")]
         method = [] if self.method == "GET" or data else ["-X", self.method]
@@ -54,7 +54,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """The answer: status, protocol (`HTTP/2`), headers in order, and the body's beginning."""
+    """The answer: status, protocol (`HTTP/2`), headers in order, and the beginning of the body."""
 
     request: Request
     status: int
@@ -63,7 +63,7 @@ class Response:
     body: str
 
     def all(self, name: str) -> tuple[str, ...]:
-        """Every value of the header, whatever the case of its name."""
+        """Every value of the header; its name is case-insensitive."""
         return tuple(value for key, value in self.headers if key.lower() == name.lower())
 
     @property
@@ -77,9 +77,9 @@ class Response:
 def fetch(
     request: Request, *, headers: Mapping[str, str] = _NOTHING, seconds: float = _SECONDS
 ) -> Response:
-    """Ask once; redirects are not followed.
+    """Send the request once; redirects are not followed.
 
-    Raises UnreachableError when no answer came, TimeoutError when it took too long.
+    Raises UnreachableError when no answer came, TimeoutError after `seconds`.
     """
     host = f"[{request.address}]" if ":" in request.address else request.address
     port = f":{request.port}" if request.port else ""
@@ -115,7 +115,7 @@ def fetch(
 
 
 def _beginning(answer: httpx.Response) -> str:
-    """As much of the body as is ever judged: a large file is not read to its end."""
+    """The part of the body that checks may need: a large file is not read to its end."""
     text = ""
     for piece in answer.iter_text():
         text += piece

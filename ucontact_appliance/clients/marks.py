@@ -1,8 +1,8 @@
-"""Seeing the DSCP mark of what arrives (R07): of datagrams by the socket, of TCP by a raw one.
+"""Read the DSCP of arriving packets (R07): of datagrams from their socket, of TCP from a raw one.
 
-The kernel hands the TOS byte of each datagram to who asks for it (ip(7), IP_RECVTOS; ipv6(7),
-IPV6_RECVTCLASS), but asyncio's own datagram transport does not ask. Of a TCP connection that this
-side opened the kernel tells nothing: that takes a raw socket, and so root.
+The kernel passes each datagram's TOS byte to a program that asks for it (ip(7), IP_RECVTOS;
+ipv6(7), IPV6_RECVTCLASS), but asyncio's own datagram transport does not ask. For a TCP connection
+the kernel does not report it to the side that opened it: that takes a raw socket, and so root.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Address = tuple[Any, ...]
 
 _DATAGRAM_BYTES = 65536
 _CONTROL_BYTES = 256
-_AT_ONCE = 32  # datagrams a turn, so that nothing else starves
+_AT_ONCE = 32  # datagrams per turn, so that other callbacks are not starved
 _RECEIVE_BUFFER = 1 << 20
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67  # linux/in6.h; not in Python's socket module everywhere
-_IP_RECVTOS = 13  # linux/in.h; named in Python's socket module from 3.10 on some systems only
+_IP_RECVTOS = 13  # linux/in.h; Python's socket module has it from 3.10, on some systems only
 
 AUDIO, VIDEO, REPORT, DTLS, STUN, RELAYED, OTHER = (
     "audio",
@@ -43,7 +43,7 @@ _FIRST_BYTES = ((STUN, 0, 3), (DTLS, 20, 63), (RELAYED, 64, 79), (AUDIO, 128, 19
 
 @dataclass(frozen=True)
 class Marked:
-    """How many packets of one kind came from one place with one DSCP (0 to 63)."""
+    """The number of packets of one kind from one source with one DSCP (0 to 63)."""
 
     kind: str
     source: str
@@ -52,9 +52,9 @@ class Marked:
 
 
 def kind_of(data: bytes, video_types: frozenset[int] = frozenset()) -> str:
-    """What a datagram of a WebRTC call is, by its first bytes (RFC 7983, RFC 5761 4).
+    """Classify a datagram of a WebRTC call by its first bytes (RFC 7983, RFC 5761 4).
 
-    Which RTP payload types are video is agreed in the SDP: `video_types`.
+    `video_types` are the RTP payload types that the SDP assigns to video.
     """
     if len(data) < 2:
         return OTHER
@@ -67,7 +67,7 @@ def kind_of(data: bytes, video_types: frozenset[int] = frozenset()) -> str:
 
 
 class SeeingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose datagram sockets count what arrives by kind, source and DSCP."""
+    """An event loop whose datagram sockets count what arrives, by kind, source and DSCP."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class SeeingLoop(asyncio.SelectorEventLoop):
 
     @property
     def arrived(self) -> tuple[Marked, ...]:
-        """All that arrived so far."""
+        """Everything that has arrived so far."""
         return tuple(Marked(*key, count) for key, count in sorted(self._arrived.items()))
 
     def note(self, data: bytes, source: Address, dscp: int) -> None:
@@ -91,7 +91,7 @@ class SeeingLoop(asyncio.SelectorEventLoop):
         remote_addr: tuple[str, int] | None = None,
         **options: Any,
     ) -> tuple[asyncio.DatagramTransport, asyncio.DatagramProtocol]:
-        """As asyncio's own; sockets made elsewhere and special options are left to it."""
+        """Like asyncio's own; existing sockets and special options are passed on to that."""
         named = local_addr or remote_addr
         if options or named is None:
             return await super().create_datagram_endpoint(
@@ -124,7 +124,7 @@ def _socket(family: int) -> socket.socket:
 
 
 class _Transport(asyncio.DatagramTransport):
-    """One socket: what arrives is counted and handed on. What can't be sent at once is lost."""
+    """One socket: received datagrams are counted and passed on. Failed sends are dropped."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class _Transport(asyncio.DatagramTransport):
         protocol.connection_made(self)
 
     def sendto(self, data: Any, addr: Any = None) -> None:
-        """Send it now. UDP promises nothing: what the kernel does not take is dropped."""
+        """Send without blocking. As in UDP, what the kernel does not accept is dropped."""
         try:
             if self._connected:
                 self._socket.send(data)
@@ -170,7 +170,7 @@ class _Transport(asyncio.DatagramTransport):
                 return
 
     def close(self) -> None:
-        """Close the socket and tell the protocol, once."""
+        """Close the socket and notify the protocol, once."""
         if self._closing:
             return
         self._closing = True
@@ -179,18 +179,18 @@ class _Transport(asyncio.DatagramTransport):
         self._loop.call_soon(self._protocol.connection_lost, None)
 
     def abort(self) -> None:
-        """The same: nothing is kept back to be sent."""
+        """Same as `close`: nothing is buffered for sending."""
         self.close()
 
     def is_closing(self) -> bool:
-        """Whether it was closed."""
+        """Whether the transport was closed."""
         return self._closing
 
 
 def dscp_of(control: list[tuple[int, int, bytes]]) -> int:
-    """The DSCP in what recvmsg(2) says beside the data: the TOS byte's upper six bits; 0 if none.
+    """The DSCP in recvmsg(2)'s ancillary data: the upper six bits of the TOS byte; 0 if none.
 
-    IPv4 tells one byte, IPv6 an int.
+    IPv4 passes one byte, IPv6 an int.
     """
     for level, kind, data in control:
         if (level, kind) == (socket.IPPROTO_IP, socket.IP_TOS) and data:
@@ -201,7 +201,7 @@ def dscp_of(control: list[tuple[int, int, bytes]]) -> int:
 
 
 def run_seeing(make: Callable[[SeeingLoop], Coroutine[Any, Any, T]]) -> T:
-    """As asyncio.run, in a loop that counts what arrives."""
+    """Like asyncio.run, in a loop that counts what arrives."""
     loop = SeeingLoop()
     try:
         return loop.run_until_complete(make(loop))
@@ -217,7 +217,7 @@ def run_seeing(make: Callable[[SeeingLoop], Coroutine[Any, Any, T]]) -> T:
 
 
 class TcpEar:
-    """Counts the DSCP of the TCP segments that come from one address and port."""
+    """Counts TCP segments from one address and port by DSCP."""
 
     def __init__(self, raw: socket.socket, port: int) -> None:
         self._raw = raw
@@ -225,7 +225,7 @@ class TcpEar:
         self._arrived: Counter[tuple[int, int]] = Counter()
 
     def listen(self) -> None:
-        """Take what has arrived."""
+        """Read the packets that have arrived."""
         for _ in range(_AT_ONCE):
             try:
                 packet = self._raw.recv(_DATAGRAM_BYTES)
@@ -236,12 +236,12 @@ class TcpEar:
                 self._arrived[found[1], found[3]] += 1
 
     def to(self, port: int) -> dict[int, int]:
-        """Segments with data to our port, by DSCP."""
+        """Segments with data sent to our port, by DSCP."""
         return {dscp: n for (ours, dscp), n in self._arrived.items() if ours == port}
 
 
 def tcp_mark(packet: bytes) -> tuple[int, int, bool, int] | None:
-    """Source port, destination port, whether there are data, and the DSCP; None: no IPv4 TCP."""
+    """Source port, destination port, whether it has data, and DSCP; None if not TCP over IPv4."""
     if len(packet) < 20 or packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP:
         return None
     start = (packet[0] & 15) * 4
@@ -255,9 +255,9 @@ def tcp_mark(packet: bytes) -> tuple[int, int, bool, int] | None:
 
 @contextmanager
 def tcp_ear(address: str, port: int) -> Iterator[TcpEar | None]:
-    """An ear in the running loop for what comes from there; None without the right to have one.
+    """Yield a counter, in the running loop, of segments from that address; None without the rights.
 
-    It takes CAP_NET_RAW (root) and IPv4.
+    Requires CAP_NET_RAW (root) and IPv4.
     """
     try:
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
@@ -268,7 +268,7 @@ def tcp_ear(address: str, port: int) -> Iterator[TcpEar | None]:
     with raw:
         raw.setblocking(False)
         try:
-            raw.connect((address, 0))  # the kernel then hands over this sender's packets only
+            raw.connect((address, 0))  # the kernel then passes only this sender's packets
         except OSError:
             yield None
             return

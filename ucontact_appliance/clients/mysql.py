@@ -1,4 +1,4 @@
-"""Asking MySQL as a service does: over verified TLS, or on purpose without it."""
+"""Query MySQL as a service does: over verified TLS, or on purpose without it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.language.messages import _
 
 _SECONDS = 6
-_HOST = "127.0.0.1"  # a tunnel's end; the server's certificate names it
+_HOST = "127.0.0.1"  # the local end of a tunnel; the server's certificate names this address
 # MySQL's client/server protocol, connection phase: capabilities, and the largest packet that the
-# client takes.
+# client accepts.
 _PROTOCOL_41 = 0x0200
 _SSL = 0x0800
 _SECURE_CONNECTION = 0x8000
@@ -28,7 +28,7 @@ _REFUSED = 0xFF  # an error packet instead of a greeting
 
 @dataclass(frozen=True)
 class Login:
-    """Who asks, by which local port, and the PEM file of the authority that signed the server."""
+    """An account, the local port to connect to, and the PEM file of the server's CA."""
 
     user: str
     password: str
@@ -41,20 +41,20 @@ class Login:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The server's error: number and words; number 0 means that it let us in."""
+    """The server's error number and text; number 0 means that the login succeeded."""
 
     number: int
     words: str
 
 
 class LoginRefusedError(Exception):
-    """The server, or the verification of its certificate, ended the login."""
+    """The server rejected the login, or its certificate did not verify."""
 
 
 def ask(login: Login, queries: Mapping[str, str]) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """The rows of each query by its name, as texts, over TLS with the certificate verified.
+    """The rows of each query by its name, as strings, over TLS with the certificate verified.
 
-    Raises LoginRefusedError when the server refuses the account or can't be verified,
+    Raises LoginRefusedError when the server rejects the account or can't be verified,
     UnreachableError when there is no server.
     """
     secure = {
@@ -73,9 +73,9 @@ def ask(login: Login, queries: Mapping[str, str]) -> dict[str, tuple[tuple[str, 
 
 
 def greets(port: int, seconds: float = 4.0) -> bool:
-    """Whether a server speaks first on that local port, as MySQL's protocol has it.
+    """Whether a server speaks first on that local port, as MySQL's protocol requires.
 
-    One that hangs is connected to by its kernel, and says nothing.
+    If it hangs, its kernel still accepts the connection, but nothing is sent.
     """
     try:
         with socket.create_connection((_HOST, port), timeout=seconds) as connection:
@@ -86,9 +86,9 @@ def greets(port: int, seconds: float = 4.0) -> bool:
 
 
 def open_tls(connection: socket.socket) -> None:
-    """Take a fresh connection to where TLS begins: the server's greeting, and a request for TLS.
+    """Prepare a fresh connection for TLS: read the server's greeting, and send a request for TLS.
 
-    Raises UnreachableError when this is no MySQL server, or one that offers no TLS.
+    Raises UnreachableError if this is no MySQL server, or one that does not support TLS.
     """
     size = int.from_bytes(_exactly(connection, 4)[:3], "little")
     greeting = _exactly(connection, size)
@@ -109,7 +109,7 @@ def open_tls(connection: socket.socket) -> None:
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
-    """So many octets: one more of them would be TLS's own."""
+    """Read exactly `size` bytes: any further byte would belong to TLS."""
     found = b""
     while len(found) < size:
         more = connection.recv(size - len(found))
@@ -120,10 +120,10 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 
 def plaintext(login: Login) -> Refusal:
-    """What the server says to the same account without TLS.
+    """The server's answer to the same account without TLS.
 
-    It judges the password first, so the right one is needed; it travels as the salted digest of
-    the account's plug-in, never itself, and only through the host's loopback or a tunnel.
+    The server checks the password first, so the right one is needed. It is sent only as the salted
+    digest of the account's plug-in, and only over the host's loopback or a tunnel.
     """
     try:
         with mysql.connector.connect(**_options(login), ssl_disabled=True):

@@ -1,4 +1,4 @@
-"""What the SDP of a call says (RFC 8866), read by aiortc's parser."""
+"""Read a call's SDP (RFC 8866) with aiortc's parser."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _NO_CODECS = ("telephone-event", "cn")
 
 
 def parse_sdp(text: str) -> SessionDescription:
-    """The description. Raises ConnectionError for what is none: a server may answer anything."""
+    """Parse an SDP. Raises ConnectionError for anything else: a server may send any text."""
     try:
         return SessionDescription.parse(text)
-    except Exception as error:  # the parser asserts, and lets each kind of error of Python through
+    except Exception as error:  # the parser asserts, and lets Python errors of every kind through
         raise ConnectionError(
             _("the SDP can't be read ({kind})", kind=type(error).__name__)
         ) from error
 
 
 def audio_codecs(session: SessionDescription) -> tuple[str, ...]:
-    """The codecs of the audio section, in order of preference, as small names (`opus`, `pcmu`).
+    """The codecs of the audio section, in order of preference, in lower case (`opus`, `pcmu`).
 
-    Telephone events and comfort noise are no codecs.
+    Telephone events and comfort noise do not count as codecs.
     """
     names: list[str] = []
     for media in _of_kind(session, "audio"):
@@ -48,7 +48,7 @@ def candidates(session: SessionDescription) -> tuple[str, ...]:
 
 
 def with_candidates(session: SessionDescription, kind: str) -> SessionDescription:
-    """The same description with the ICE candidates of that type alone."""
+    """A copy of the description with only the ICE candidates of that type."""
     left = deepcopy(session)
     for media in left.media:
         media.ice_candidates = [one for one in media.ice_candidates if one.type == kind]

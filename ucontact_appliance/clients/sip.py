@@ -1,6 +1,6 @@
-"""A small SIP user agent over secure WebSockets (RFC 3261, RFC 7118), as a softphone speaks it.
+"""A small SIP user agent over secure WebSockets (RFC 3261, RFC 7118), like a softphone.
 
-Registers, places one call and hangs up. Answers what a server asks meanwhile (OPTIONS, BYE).
+Registers, places one call and hangs up. Answers the server's own requests (OPTIONS, BYE).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ANSWER_SECONDS = 8.0
 
 
 class SipRefusedError(Exception):
-    """The server's final answer was not a success: its status and reason."""
+    """The server's final response was not a success; has its status and reason."""
 
     def __init__(self, method: str, status: int, reason: str) -> None:
         super().__init__(f"{method} was answered {status} {reason}")
@@ -54,7 +54,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Call:
-    """An answered call: what BYE needs, and the answer's SDP."""
+    """An answered call: the dialog's data that BYE needs, and the answer's SDP."""
 
     call_id: str
     local: str
@@ -74,7 +74,7 @@ class SipLine:
 
     def __init__(self, socket: ClientConnection, account: Account, mark: str = "") -> None:
         self.account = account
-        # RFC 7118 5: the client has no address to give.
+        # RFC 7118 5: the client can't know an address at which it is reachable.
         self.contact_host = f"{mark}{_token()}.invalid"
         self._mark = mark
         self._socket = socket
@@ -86,7 +86,7 @@ class SipLine:
 
     @property
     def contact(self) -> str:
-        """Where the server is to find us: over this very connection."""
+        """Our contact URI: the server reaches us over this very connection."""
         return f"<sip:{self.account.number}@{self.contact_host};transport=ws>"
 
     @property
@@ -95,7 +95,7 @@ class SipLine:
         return int(self._socket.local_address[1])
 
     async def register(self, expires: int = 120) -> Message:
-        """Register, or with `expires` 0 take the registration back. Raises SipRefusedError."""
+        """Register, or with `expires` 0 remove the registration. Raises SipRefusedError."""
         return await self._transact(
             "REGISTER",
             f"sip:{self.account.domain}",
@@ -109,9 +109,9 @@ class SipLine:
         )
 
     async def bindings(self) -> Message:
-        """Ask who is registered as the account, and register nothing (RFC 3261 10.2.3).
+        """Query the account's bindings without registering anything (RFC 3261 10.2.3).
 
-        A server wants the account's secret for it. Raises SipRefusedError.
+        The server requires the account's secret for it. Raises SipRefusedError.
         """
         return await self._transact(
             "REGISTER",
@@ -124,7 +124,7 @@ class SipLine:
         )
 
     async def call(self, number: str, offer: str, seconds: float = _ANSWER_SECONDS) -> Call:
-        """Call `number` with that SDP. Raises SipRefusedError, TimeoutError without an answer."""
+        """Call `number` with that SDP. Raises SipRefusedError; TimeoutError without an answer."""
         target = f"sip:{number}@{self.account.domain}"
         call_id = f"{_token(20)}@{self.contact_host}"
         local = f"<{self.account.uri}>;tag={_token()}"
@@ -156,7 +156,7 @@ class SipLine:
         return call
 
     async def hang_up(self, call: Call) -> None:
-        """End the call; fine when the other side has already."""
+        """End the call; does nothing if the other side has already ended it."""
         if self.hung_up.is_set():
             return
         self._sequence = max(self._sequence, call.sequence) + 1
@@ -190,7 +190,7 @@ class SipLine:
         body: str = "",
         seconds: float = _ANSWER_SECONDS,
     ) -> Message:
-        """Send it, answer one challenge, return the final success."""
+        """Send the request, answer one challenge, and return the final successful response."""
         known = dict(headers)
         authorization: tuple[tuple[str, str], ...] = ()
         for __ in range(2):
@@ -247,7 +247,7 @@ class SipLine:
         return answer
 
     async def _awaited(self, method: str, call_id: str, sequence: int) -> Message:
-        """The next final answer to that request; provisional ones and strays are dropped."""
+        """The next final response to that request; provisional and unrelated ones are dropped."""
         while True:
             answer = await self._answers.get()
             key = (answer.header("call-id"), answer.header("cseq").split())
@@ -258,7 +258,7 @@ class SipLine:
         await self._socket.send(message.text())
 
     async def listen(self) -> None:
-        """Sort what comes in until the connection ends: answers to who waits, requests answered."""
+        """Read until the connection ends: queue responses for their callers, answer requests."""
         with contextlib.suppress(ConnectionClosed):
             async for frame in self._socket:
                 text = frame if isinstance(frame, str) else frame.decode(errors="replace")
@@ -295,7 +295,7 @@ class _ChallengedError(Exception):
 
 
 def _ack_of(request: Message, answer: Message) -> Message:
-    """The ACK of a refused INVITE: same transaction (RFC 3261 17.1.1.3)."""
+    """The ACK of a rejected INVITE, in the same transaction (RFC 3261 17.1.1.3)."""
     sequence = request.header("cseq").split()[0]
     return Message(
         request.start.replace("INVITE", "ACK", 1),
@@ -317,7 +317,7 @@ def _uri_of(contact: str) -> str:
 
 @dataclass(frozen=True)
 class SipServer:
-    """Where the SIP server listens: its name, the address to connect to, and its trust anchor."""
+    """The SIP server's name, the address and port to connect to, and its trust anchor."""
 
     name: str
     address: str
@@ -330,9 +330,9 @@ class SipServer:
 async def open_line(
     door: SipServer, account: Account, seconds: float = 8.0, mark: str = ""
 ) -> AsyncIterator[SipLine]:
-    """A line over verified TLS: the certificate must be for `door.name` whatever the address.
+    """Open a line over verified TLS: the certificate must match `door.name`, whatever the address.
 
-    `mark` (letters and digits) goes with registrations and calls, so that they are found again.
+    `mark` (letters and digits) is sent with registrations and calls, so that they can be found.
     Raises UnreachableError when the connection, TLS or the WebSocket handshake fails.
     """
     context = ssl.create_default_context(cafile=door.ca_file)

@@ -1,4 +1,4 @@
-"""Digest authentication (RFC 7616) as a SIP client answers it."""
+"""Digest authentication (RFC 7616) for a SIP client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PARAMETER = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
 
 def parse_challenge(value: str) -> dict[str, str]:
-    """The parameters of a Digest challenge, names in small letters."""
+    """The parameters of a Digest challenge, with names in lower case."""
     scheme, _, rest = value.partition(" ")
     if scheme.lower() != "digest":
         return {}
@@ -25,7 +25,7 @@ def digest_answer(
     cnonce: str,
     count: int = 1,
 ) -> str:
-    """The Authorization header's value (RFC 7616).
+    """The value of the Authorization header (RFC 7616).
 
     `credentials` are user and password, `request` is method and URI. Raises ValueError for an
     algorithm that is neither MD5 nor SHA-256.
@@ -58,7 +58,7 @@ def digest_answer(
 
 
 def choose_challenge(values: tuple[str, ...]) -> dict[str, str]:
-    """The first challenge that can be answered: the server's order is its preference."""
+    """The first supported challenge: the server lists them in order of preference."""
     parsed = (parse_challenge(value) for value in values)
     known = (c for c in parsed if c and c.get("algorithm", "MD5").upper() in _ALGORITHMS)
     chosen = next(known, None)

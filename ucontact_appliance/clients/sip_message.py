@@ -10,7 +10,7 @@ _HEADER_NAMES = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "conta
 
 @dataclass(frozen=True)
 class Message:
-    """A SIP request or response: start line, headers in order (names in small letters), body."""
+    """A SIP request or response: start line, headers in order (names in lower case), body."""
 
     start: str
     headers: tuple[tuple[str, str], ...]
@@ -31,7 +31,7 @@ class Message:
 
     @property
     def reason(self) -> str:
-        """The words behind the status."""
+        """The reason phrase after the status."""
         return " ".join(self.start.split()[2:])
 
     @property
@@ -40,7 +40,7 @@ class Message:
         return self.header("cseq").split()[-1] if self.status else self.start.split()[0]
 
     def text(self) -> str:
-        """As it goes over the wire."""
+        """The message as sent over the wire."""
         length = len(self.body.encode())
         lines = [self.start, *(f"{_shown(k)}: {v}" for k, v in self.headers)]
         return _BREAK.join([*lines, f"Content-Length: {length}", "", self.body])
@@ -52,7 +52,7 @@ def _shown(name: str) -> str:
 
 
 def parse_message(text: str) -> Message:
-    """A message from its text. Raises ValueError when it is none."""
+    """Parse a message. Raises ValueError when it is not SIP."""
     head, _, body = text.partition(_BREAK * 2)
     start, *lines = head.split(_BREAK)
     if "SIP/2.0" not in start:

@@ -1,8 +1,8 @@
-"""A speech-like signal, and how much of it comes back intact.
+"""A speech-like signal, and a measure of how much of it comes back intact.
 
 The measure is our own, on purpose (docs/decisions/0003-dependencies.md): a log-spectral distance in
 critical bands of the telephone range, which is plain arithmetic and needs no licence. It is not a
-MOS-LQO of ITU-T P.862 or P.863, and is never called one.
+MOS-LQO of ITU-T P.862 or P.863, and must never be called one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ SECONDS = 3.0
 _PEAK = 0.5 * 32767
 _FRAME = 256  # samples: 32 ms
 _HOP = 128
-# Edges of critical bands after Zwicker, in Hz, within what a telephone carries.
+# Edges of critical bands after Zwicker, in Hz, within the telephone range.
 _EDGES = (300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3400)
-_FLOOR_DB = 30.0  # below a frame's strongest band nothing is heard beside it
-_ACTIVE_DB = 35.0  # a frame that much below the loudest is a pause
+_FLOOR_DB = 30.0  # a band this far below a frame's strongest one is inaudible
+_ACTIVE_DB = 35.0  # a frame this far below the loudest one is a pause
 _INTACT_DB = 6.0
 _COARSE = 80  # samples: 10 ms
-_FINE = 120  # samples to each side of the coarse place
+_FINE = 120  # samples on each side of the coarse position
 # A vowel's formants (Hz) from one syllable to the next: a, e, i, o, u and back.
 _FORMANTS = ((730, 1090, 2440), (530, 1840, 2480), (300, 2290, 3010), (570, 840, 2410), (320, 870, 2240))  # fmt: skip # noqa: E501
 _SYLLABLE = 0.28  # seconds
@@ -35,11 +35,11 @@ _BANDWIDTH = 110.0
 
 @dataclass(frozen=True)
 class SpeechHeard:
-    """What came back of the speech.
+    """The comparison of received with sent speech.
 
-    `delay_ms` is where it begins in what was heard; `intact` the part of the speech's frames (32
-    ms) whose bands are within 6 dB on average, 0 to 1; `distance_db` the mean difference of a band;
-    `gain_db` how much louder it came back.
+    `delay_ms` is where the speech begins in the received audio; `intact` the share (0 to 1) of its
+    frames (32 ms) whose bands differ by less than 6 dB on average; `distance_db` the mean
+    difference per band; `gain_db` how much louder it came back.
     """
 
     delay_ms: float
@@ -51,8 +51,8 @@ class SpeechHeard:
 
 @lru_cache(maxsize=1)
 def speech_samples() -> array[int]:
-    """Three seconds like speech, 16 bit at 8 kHz: voiced syllables with gliding formants and
-    pitch, and short pauses between. The same each time."""
+    """Three seconds of a speech-like signal, 16-bit at 8 kHz: voiced syllables with gliding
+    formants and pitch, and short pauses between. Deterministic."""
     count = int(RATE * SECONDS)
     made = [0.0] * count
     phase = 0.0
@@ -85,10 +85,10 @@ def _shape(hertz: float, formants: Sequence[float]) -> float:
 
 
 def resampled(samples: Sequence[int], rate: int, to: int) -> array[int]:
-    """The same sound at another rate, 16 bit mono."""
+    """The same audio at another sampling rate, 16-bit mono."""
     if rate == to or not samples:
         return array("h", samples)
-    import av  # noqa: PLC0415  takes long to load, and most runs hear nothing
+    import av  # noqa: PLC0415  loads slowly, and most runs decode no audio
 
     frame = av.AudioFrame(format="s16", layout="mono", samples=len(samples))
     frame.planes[0].update(array("h", samples).tobytes())
@@ -101,7 +101,7 @@ def resampled(samples: Sequence[int], rate: int, to: int) -> array[int]:
 
 
 def hear_speech(heard: Sequence[int], rate: int) -> SpeechHeard | None:
-    """Find the speech in what was heard and compare; None where it is not there."""
+    """Find the sent speech in the received audio, and compare; None if it is not in there."""
     sent = speech_samples()
     came = resampled(heard, rate, RATE)
     start = _place(sent, came)
@@ -112,9 +112,9 @@ def hear_speech(heard: Sequence[int], rate: int) -> SpeechHeard | None:
 
 
 def _place(sent: Sequence[int], came: Sequence[int]) -> int | None:
-    """The sample in `came` where `sent` begins."""
+    """The sample in `came` at which `sent` begins."""
     envelope, other = _envelope(sent), _envelope(came)
-    least = len(envelope) // 2  # half of it must be there
+    least = len(envelope) // 2  # at least half of it must have arrived
     best, where = 0.0, None
     for lag in range(max(len(other) - least, 0)):
         shown = other[lag : lag + len(envelope)]
@@ -127,7 +127,7 @@ def _place(sent: Sequence[int], came: Sequence[int]) -> int | None:
     if where is None:
         return None
     around = where * _COARSE
-    # A loud stretch of 0.4 s settles it to the sample.
+    # A loud section of 0.4 s gives the position to the sample.
     probe = sent[RATE // 2 : RATE // 2 + 3200]
 
     def alike(shift: int) -> float:
@@ -142,7 +142,7 @@ def _place(sent: Sequence[int], came: Sequence[int]) -> int | None:
 
 
 def _envelope(samples: Sequence[int]) -> list[float]:
-    """The level of each 10 ms."""
+    """The RMS level of each 10 ms."""
     return [
         math.sqrt(sum(value * value for value in samples[at : at + _COARSE]) / _COARSE)
         for at in range(0, len(samples) - _COARSE + 1, _COARSE)
@@ -151,7 +151,7 @@ def _envelope(samples: Sequence[int]) -> list[float]:
 
 @lru_cache(maxsize=1)
 def sent_bands() -> tuple[list[float], ...]:
-    """The energy of each critical band in dB, of each frame of the speech that is sent."""
+    """The energy per critical band in dB, for each frame of the sent speech."""
     return tuple(_bands(frame) for frame in _frames(speech_samples()))
 
 
@@ -163,7 +163,7 @@ def _compared(came: Sequence[int], start: int) -> SpeechHeard | None:
     pairs = list(zip(sent_bands(), (_bands(frame) for frame in _frames(came)), strict=True))
     loudest = max(max(bands) for bands, _ in pairs)
     active = [pair for pair in pairs if max(pair[0]) > loudest - _ACTIVE_DB]
-    # How much louder it came back: the median, so that lost frames do not count in.
+    # How much louder it came back: the median, so that lost frames do not distort it.
     gains = sorted(max(back) - max(bands) for bands, back in active)
     gain = gains[len(gains) // 2]
     if gain < -_ACTIVE_DB:
@@ -179,7 +179,7 @@ def _compared(came: Sequence[int], start: int) -> SpeechHeard | None:
 
 
 def _distance(one: Sequence[float], other: Sequence[float]) -> float:
-    """The mean difference of a band in dB; what the frame's own strongest band hides is equal."""
+    """The mean difference per band in dB; levels masked by the strongest band count as equal."""
     floor = max(one) - _FLOOR_DB
     return sum(
         abs(max(a, floor) - max(b, floor)) for a, b in zip(one, other, strict=True)
@@ -187,7 +187,7 @@ def _distance(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _bands(frame: Sequence[int]) -> list[float]:
-    """The energy of each critical band in dB."""
+    """The energy per critical band in dB."""
     window = [
         value * (0.5 - 0.5 * math.cos(2 * math.pi * n / _FRAME)) for n, value in enumerate(frame)
     ]
@@ -208,7 +208,7 @@ def _turns(size: int) -> tuple[complex, ...]:
 
 
 def _fft(values: list[complex]) -> list[complex]:
-    """Cooley and Tukey's; the length is a power of two."""
+    """The Cooley-Tukey FFT; the length must be a power of two."""
     size = len(values)
     if size == 1:
         return values

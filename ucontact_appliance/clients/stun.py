@@ -20,14 +20,14 @@ from ucontact_appliance.language.messages import _
 T = TypeVar("T")
 
 _SECONDS = 4.0
-_LIFETIME = 60  # of an allocation that is given back at once anyway
+_LIFETIME = 60  # seconds, of an allocation that is released at once anyway
 _CREDENTIAL_SECONDS = 300
-_ANY_PORT = 9  # a permission is for an address; the port is not looked at (RFC 8656 9.1)
+_ANY_PORT = 9  # permissions are per address; the port is ignored (RFC 8656 9.1)
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server is; `tls` verifies it as `name`, None speaks UDP."""
+    """The server's address; with `tls` its certificate is verified for `name`, None means UDP."""
 
     address: str
     port: int
@@ -36,13 +36,13 @@ class Server:
 
     @property
     def label(self) -> str:
-        """As evidence names it."""
+        """The server's name in evidence."""
         return f"{'tls' if self.tls else 'udp'}:{self.address}:{self.port}"
 
 
 @dataclass(frozen=True)
 class Credential:
-    """A user and its password, which no repr shows."""
+    """A user and its password, which repr() omits."""
 
     user: str
     password: str
@@ -53,7 +53,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class Binding:
-    """How the server sees us, where we see ourselves, and the round trip in milliseconds."""
+    """Our address as the server sees it, our local address, and the round trip in milliseconds."""
 
     mapped: str
     local: str
@@ -62,11 +62,10 @@ class Binding:
 
 @dataclass(frozen=True)
 class Allocation:
-    """What came of asking for a relay.
+    """The result of an allocation request.
 
-    `error` is the STUN error code that refused it (0: granted), `relayed` the relay's address,
-    `relayed_port` its port, and `permissions` the error code for each peer that was asked for (0:
-    granted).
+    `error` is the STUN error code of a rejection (0: granted), `relayed` the relay's address,
+    `relayed_port` its port, and `permissions` the error code per requested peer (0: granted).
     """
 
     error: int
@@ -76,7 +75,7 @@ class Allocation:
 
 
 def time_limited(secret: str, name: str, *, now: float | None = None) -> Credential:
-    """A credential for some minutes (draft-uberti-behave-turn-rest): what `use-auth-secret` takes.
+    """A credential for 5 minutes (draft-uberti-behave-turn-rest) for coturn's `use-auth-secret`.
 
     The user is `EXPIRY:NAME`, the password base64(HMAC-SHA1(secret, user)).
     """
@@ -87,7 +86,7 @@ def time_limited(secret: str, name: str, *, now: float | None = None) -> Credent
 
 
 def binding(server: Server, *, seconds: float = _SECONDS) -> Binding:
-    """Ask how the server sees us. Raises UnreachableError or TimeoutError."""
+    """Request our address as the server sees it. Raises UnreachableError or TimeoutError."""
 
     async def ask(client: turn.TurnClientProtocol) -> Binding:
         message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
@@ -108,10 +107,10 @@ def allocation(
     peers: Callable[[str], Sequence[str]] = lambda relayed: (),
     seconds: float = _SECONDS,
 ) -> Allocation:
-    """Ask for a relay, then for permission to send to each of `peers(relayed address)`.
+    """Request a relay, then permission to send to each of `peers(relayed address)`.
 
-    The relay is given back. Raises UnreachableError or TimeoutError when there is no answer; a
-    refusal is an answer.
+    The relay is released at the end. Raises UnreachableError or TimeoutError when there is no
+    answer; a rejection is an answer.
     """
 
     async def ask(client: turn.TurnClientProtocol) -> Allocation:

@@ -1,7 +1,7 @@
-"""What a server's TLS is like, seen from outside: handshakes and what it accepts (R01, R08).
+"""A server's TLS as seen from outside: handshakes, and which offers it accepts (R01, R08).
 
-Everything is tried with this machine's OpenSSL. What that can't offer itself is told as
-`Offer.UNTESTABLE`, never taken for a refusal.
+All tests use this machine's OpenSSL. What that can't offer is reported as `Offer.UNTESTABLE`,
+never as a rejection.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _VERSIONS = {
     "TLSv1.2": ssl.TLSVersion.TLSv1_2,
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
 }
-# Below level 1 OpenSSL still offers old protocols and ciphers: how else to see whether they are on?
+# Only below security level 1 does OpenSSL offer old protocols and ciphers, which are tested here.
 _ANYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server is found, and the name that it is asked for (SNI and verification).
+    """A server's address and port, and the name used for SNI and verification.
 
-    `opening` is what has to be said on a fresh connection before TLS begins, where a protocol turns
-    to TLS on its own port; None where TLS begins at once.
+    `opening` runs the exchange before TLS on a fresh connection, for a protocol that switches to
+    TLS on its own port; None if TLS begins at once.
     """
 
     address: str
@@ -49,7 +49,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Handshake:
-    """A finished handshake: what was agreed on, and the server's own certificate in DER.
+    """A finished handshake: the negotiated parameters, and the server's own certificate in DER.
 
     `problem` says why the certificate did not verify; empty when it did.
     """
@@ -62,7 +62,7 @@ class Handshake:
 
 
 class Offer(str, Enum):
-    """What came of offering a protocol version, a group of ciphers or a curve."""
+    """The result of offering a protocol version, a group of ciphers or a curve."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -71,7 +71,7 @@ class Offer(str, Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """One offer and what came of it; `agreed` is the cipher when it was accepted."""
+    """One offer and its result; `agreed` is the cipher if the offer was accepted."""
 
     offered: str
     offer: Offer
@@ -79,18 +79,18 @@ class Answer:
 
     @property
     def line(self) -> str:
-        """For evidence."""
+        """The answer as one line of evidence."""
         return f"{self.offered}: {self.offer.value}{f' ({self.agreed})' if self.agreed else ''}"
 
 
 def handshake(
     endpoint: Endpoint, roots: Path | None, alpn: Sequence[str] = (), seconds: float = _SECONDS
 ) -> Handshake:
-    """Shake hands as a client does that verifies; if that fails, once more without verifying.
+    """Perform a handshake with verification; if that fails, repeat it without verification.
 
     `roots` are the trusted roots in PEM, None the system's. Only the chain and its dates are
-    verified: whom the certificate speaks for is the caller's to judge. Raises UnreachableError
-    when there is no TLS server at all, or the roots can't be read.
+    verified, not the name: the caller must check that. Raises UnreachableError when there is no TLS
+    server at all, or the roots can't be read.
     """
     problem = ""
     try:
@@ -112,7 +112,7 @@ def handshake(
 
 
 def offer_version(endpoint: Endpoint, version: str, seconds: float = _SECONDS) -> Answer:
-    """Offer one protocol version alone (`TLSv1` to `TLSv1.3`), with every cipher there is."""
+    """Offer one protocol version alone (`TLSv1` to `TLSv1.3`), with every available cipher."""
     try:
         context = _only(version)
         context.set_ciphers(_ANYTHING)
@@ -121,14 +121,14 @@ def offer_version(endpoint: Endpoint, version: str, seconds: float = _SECONDS) -
     try:
         return _offered(endpoint, version, context, seconds)
     except TimeoutError:
-        # coturn 4.5 leaves an offer that it does not take without any answer.
+        # coturn 4.5 does not answer an offer that it does not accept.
         return Answer(version, Offer.REFUSED)
 
 
 def offer_ciphers(
     endpoint: Endpoint, title: str, ciphers: str, seconds: float = _SECONDS
 ) -> Answer:
-    """Offer a group of TLS 1.2 ciphers, as an OpenSSL cipher string, and nothing else."""
+    """Offer only one group of TLS 1.2 ciphers, given as an OpenSSL cipher string."""
     context = _only("TLSv1.2")
     try:
         context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
@@ -138,7 +138,7 @@ def offer_ciphers(
 
 
 def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> Answer:
-    """Offer one curve for the key exchange, by the openssl(1) program: Python can't yet."""
+    """Offer one curve for the key exchange, with openssl(1): Python's ssl can't do that yet."""
     openssl = shutil.which("openssl")
     if openssl is None:
         return Answer(curve, Offer.UNTESTABLE)
@@ -164,7 +164,7 @@ def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> An
 
 
 def parse_s_client(curve: str, out: str, err: str) -> Answer:
-    """The verdict on a curve from what `openssl s_client` printed."""
+    """Parse the output of `openssl s_client` into an answer for the curve."""
     if "Cipher is " in out and "Cipher is (NONE)" not in out:
         line = next(line for line in out.splitlines() if "Cipher is " in line)
         return Answer(curve, Offer.ACCEPTED, line.rpartition("Cipher is ")[2].strip())
@@ -192,7 +192,7 @@ def _offered(endpoint: Endpoint, title: str, context: ssl.SSLContext, seconds: f
 
 
 def _can_greet(context: ssl.SSLContext) -> bool:
-    """Whether this OpenSSL makes a ClientHello of it: the first step without any network."""
+    """Whether this OpenSSL can build a ClientHello from it: the first step, without any network."""
     outgoing = ssl.MemoryBIO()
     try:
         context.wrap_bio(ssl.MemoryBIO(), outgoing, server_side=False).do_handshake()
@@ -215,7 +215,7 @@ def _verifying(roots: Path | None) -> ssl.SSLContext:
 
 
 def _any_certificate() -> ssl.SSLContext:
-    """For looking at a server whatever its certificate: what it says must not be believed."""
+    """A context that accepts any certificate: the server's answers must not be trusted."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -225,7 +225,7 @@ def _any_certificate() -> ssl.SSLContext:
 def _only(version: str) -> ssl.SSLContext:
     context = _any_certificate()
     with warnings.catch_warnings():
-        # Offering deprecated versions is the point here.
+        # Offering deprecated versions is intended here.
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = context.maximum_version = _VERSIONS[version]
     return context

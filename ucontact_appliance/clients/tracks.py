@@ -21,7 +21,7 @@ from ucontact_appliance.clients.speech import (
 )
 
 RATE = 48000
-_LONGEST_GAP_SECONDS = 1.0  # more is no loss, but a stream that began anew
+_LONGEST_GAP_SECONDS = 1.0  # a longer gap is not loss, but a restarted stream
 _VIDEO_CLOCK = 90000  # RFC 7741
 _PICTURES_A_SECOND = 10
 _WIDTH, _HEIGHT = 320, 240
@@ -40,7 +40,7 @@ class ToneTrack(MediaStreamTrack):  # type: ignore[misc]
         self._pace = _Pace()
 
     async def recv(self) -> AudioFrame:
-        """The next frame, when its time has come."""
+        """Return the next frame when it is due."""
         if self.readyState != "live":
             raise MediaStreamError
         begin = await self._pace.due()
@@ -60,7 +60,7 @@ class SpeechTrack(MediaStreamTrack):  # type: ignore[misc]
         self._pace = _Pace()
 
     async def recv(self) -> AudioFrame:
-        """The next frame, when its time has come."""
+        """Return the next frame when it is due."""
         if self.readyState != "live":
             raise MediaStreamError
         begin = await self._pace.due()
@@ -70,14 +70,14 @@ class SpeechTrack(MediaStreamTrack):  # type: ignore[misc]
 
 
 class _Pace:
-    """When the next 20 ms of sound are due."""
+    """Schedules 20 ms audio frames in real time."""
 
     def __init__(self) -> None:
         self._sent = 0
         self._start: float | None = None
 
     async def due(self) -> int:
-        """Wait for it; the number of its first sample."""
+        """Wait until the next frame is due, and return the number of its first sample."""
         if self._start is None:
             self._start = time.monotonic()
         await asyncio.sleep(max(self._start + self._sent / RATE - time.monotonic(), 0))
@@ -87,7 +87,7 @@ class _Pace:
 
 
 class PictureTrack(MediaStreamTrack):  # type: ignore[misc]
-    """A grey picture with a bar that moves, 320 by 240, ten a second."""
+    """A grey picture with a moving bar, 320 by 240 pixels, 10 frames per second."""
 
     kind = "video"
 
@@ -97,7 +97,7 @@ class PictureTrack(MediaStreamTrack):  # type: ignore[misc]
         self._start: float | None = None
 
     async def recv(self) -> VideoFrame:
-        """The next frame, when its time has come."""
+        """Return the next frame when it is due."""
         if self.readyState != "live":
             raise MediaStreamError
         if self._start is None:
@@ -128,7 +128,7 @@ def _audio_frame(samples: array[int], pts: int) -> AudioFrame:
 
 
 class VideoSink:
-    """Counts the pictures that a track brings."""
+    """Counts the frames of a video track."""
 
     def __init__(self) -> None:
         self.frames = 0
@@ -144,7 +144,7 @@ class VideoSink:
 
 
 class AudioSink:
-    """Collects what a track brings, as 16 bit samples; silence stands for what was lost."""
+    """Collects an audio track as 16-bit samples; lost frames are replaced by silence."""
 
     def __init__(self) -> None:
         self.samples: array[int] = array("h")
@@ -159,7 +159,7 @@ class AudioSink:
                 self.take(await track.recv())
 
     def take(self, frame: AudioFrame) -> None:
-        """Add a frame; its time (pts, in samples) says how much is missing before it."""
+        """Add a frame; its time (pts, in samples) shows how much is missing before it."""
         self.rate = frame.sample_rate
         if frame.pts is not None:
             missing = frame.pts - self._next if self._next is not None else 0

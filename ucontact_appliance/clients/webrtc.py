@@ -1,6 +1,6 @@
-"""A real call as a browser makes it: SIP over WSS, ICE, DTLS-SRTP, a sound there and back.
+"""Place a real call as a browser does: SIP over WSS, ICE, DTLS-SRTP, and audio both ways.
 
-Media finds its way directly, by what the site's STUN server told, or through its TURN relay alone.
+Media goes directly, by the address that the site's STUN server reports, or only by its TURN relay.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ from ucontact_appliance.clients.tracks import (
 from ucontact_appliance.language.messages import _, concatenated, what_of
 
 _NARROW_RATE = 8000
-_PICTURES_SECONDS = 6  # at most, for pictures that a busy machine brings late
-_MEDIA_SECONDS = 8.0  # ICE and DTLS: a LAN takes well below one
+_PICTURES_SECONDS = 6  # at most, for frames that a busy machine sends late
+_MEDIA_SECONDS = 8.0  # ICE and DTLS: well below 1 s on a LAN
 _REPORTS_STEP_SECONDS = 0.2
 _REPORTS_SECONDS = 8.0  # RFC 3550 6.3.1: reports come every 5 s, or up to half as much later
 
 
 class _Stopwatch:
-    """Remembers how long each step took, and what was seen on the way."""
+    """Records how long each step took, and the result of the `during` callback."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[str, float]] = []
@@ -87,23 +87,23 @@ class _Stopwatch:
 
 
 async def _seen(peer: RTCPeerConnection, eye: VideoSink, pictures: int) -> None:
-    """Wait until so many are back, for some seconds, and send a whole picture every second.
+    """Wait up to 6 s until `pictures` frames are back, and send a key frame every second.
 
-    Where the first one was lost, those that only tell what moved leave the far side dark.
+    If the first key frame is lost, the far side can't decode the inter frames that follow.
     """
     senders = [one for one in peer.getSenders() if one.kind == "video"]
     for __ in range(_PICTURES_SECONDS):
         if eye.frames >= pictures:
             return
         for sender in senders:
-            sender._send_keyframe()  # aiortc names this nowhere in public
+            sender._send_keyframe()  # aiortc has no public name for it
         await asyncio.sleep(1)
 
 
 async def place_call(
     request: Request, during: Callable[[], Awaitable[Any]] | None = None
 ) -> CallRecord:
-    """Register, call, send the tone, listen, hang up and take the registration back.
+    """Register, call, send the tone, record, hang up and remove the registration.
 
     `during` is awaited while the call is up. Raises CallFailedError.
     """
@@ -128,12 +128,12 @@ async def place_call(
 
 
 def call_now(request: Request, during: Callable[[], Awaitable[Any]] | None = None) -> CallRecord:
-    """Place the call in a loop of its own that sees the marks of what arrives.
+    """Place the call in its own event loop, which counts the DSCP of what arrives.
 
     Raises CallFailedError.
     """
     if request.speech:
-        speech_samples()  # made before the clock runs
+        speech_samples()  # computed before the clock runs
     return run_seeing(lambda loop: place_call(request, during))
 
 
@@ -149,12 +149,12 @@ async def _line_and_call(
         try:
             return await _call(line, request, during, watch)
         finally:
-            with contextlib.suppress(Exception):  # the call's own failure is the one to tell
+            with contextlib.suppress(Exception):  # report the call's own failure instead
                 await line.register(expires=0)
 
 
 def _ice_servers(way: IceRoute) -> list[RTCIceServer]:
-    """An empty list asks nobody; without one aiortc would ask a public STUN server."""
+    """The route's ICE servers; empty for none, as aiortc's default is a public STUN server."""
     if way.kind == REFLEXIVE:
         return [RTCIceServer(urls=f"stun:{way.server}")]
     if way.kind == RELAY and way.credential is not None:
@@ -214,7 +214,7 @@ async def _call(
         if looking is not None:
             await looking
         if call is not None:
-            with contextlib.suppress(Exception):  # the call's own failure is the one to tell
+            with contextlib.suppress(Exception):  # report the call's own failure instead
                 await line.hang_up(call)
         await peer.close()
         for task in listening:
@@ -243,7 +243,7 @@ async def _call(
 def _add_tracks(
     peer: RTCPeerConnection, request: Request, picture: PictureTrack | None
 ) -> RTCRtpSender:
-    """Add what is sent; the sender of the sound."""
+    """Add the tracks to send, and return the sender of the audio."""
     track = SpeechTrack if request.speech else ToneTrack
     sender = peer.addTrack(track(request.hertz))
     if picture is not None:
@@ -255,10 +255,10 @@ def _add_tracks(
 async def _offer(
     peer: RTCPeerConnection, sender: RTCRtpSender, request: Request
 ) -> SessionDescription:
-    """Our offer, with the candidates of the wanted way alone."""
+    """Create our offer, with only the candidates of the requested route."""
     way = request.way
     if way.kind == RELAY:
-        # aiortc names this in public only in its later releases.
+        # Only later releases of aiortc have a public name for it.
         sender.transport.transport.iceGatherer._connection._transport_policy = TransportPolicy.RELAY
     await peer.setLocalDescription(await peer.createOffer())
     offer = parse_sdp(peer.localDescription.sdp)
@@ -276,7 +276,7 @@ async def _offer(
 
 
 def _nominated(ice: Any) -> tuple[str, str]:
-    """The pair that ICE chose, ours and theirs: aiortc has no public name for it."""
+    """The candidate pair that ICE nominated, ours and theirs; aiortc has no public name for it."""
     pair = ice._connection._nominated.get(1)
     if pair is None:
         return "", ""
@@ -297,14 +297,14 @@ async def _found_way(peer: RTCPeerConnection) -> None:
 
 
 async def _look(during: Callable[[], Awaitable[Any]], watch: _Stopwatch) -> None:
-    with contextlib.suppress(Exception):  # a look that fails leaves the call as it is
+    with contextlib.suppress(Exception):  # a failed callback does not affect the call
         watch.seen = await during()
 
 
 async def _within(seconds: float, awaited: Awaitable[Any], otherwise: str) -> None:
     try:
         await asyncio.wait_for(awaited, seconds)
-    except asyncio.TimeoutError:  # on Python 3.10 not yet the built-in one
+    except asyncio.TimeoutError:  # Python 3.10 does not yet alias it to the built-in one
         raise TimeoutError(
             _("{otherwise} within {seconds:g} s", otherwise=otherwise, seconds=seconds)
         ) from None
@@ -324,7 +324,7 @@ async def _connected(peer: RTCPeerConnection) -> None:
 
 
 def _prefer(peer: RTCPeerConnection, codecs: tuple[str, ...], video: str = "") -> None:
-    """Offer these codecs only, in this order."""
+    """Offer only these codecs, in this order."""
     for transceiver in peer.getTransceivers():
         names = codecs if transceiver.kind == "audio" else (video,)
         known = RTCRtpReceiver.getCapabilities(transceiver.kind).codecs
@@ -338,9 +338,9 @@ def _prefer(peer: RTCPeerConnection, codecs: tuple[str, ...], video: str = "") -
 
 
 async def _media(peer: RTCPeerConnection, clock: int, *, wait: bool = True) -> Media:
-    """The counters, once the far side has reported what it got, or after a while without.
+    """The audio counters, as soon as the far side has sent an RTCP report, or after a time limit.
 
-    A report from before the far side had one of ours tells no round trip: the next one does.
+    A report sent before the far side had one of ours contains no round trip: the next one does.
     """
     end = time.monotonic() + (_REPORTS_SECONDS if wait else 0.0)
     while True:
@@ -363,7 +363,7 @@ async def _media(peer: RTCPeerConnection, clock: int, *, wait: bool = True) -> M
 
 
 def _profile(dtls: Any) -> str:
-    """The negotiated SRTP profile: aiortc has no public name for it, OpenSSL has."""
+    """The negotiated SRTP profile: aiortc has no public name for it, but OpenSSL has."""
     connection = getattr(dtls, "_ssl", None)
     chosen = connection.get_selected_srtp_profile() if connection is not None else b""
     return str(chosen.decode())

@@ -1,4 +1,4 @@
-"""Whether a secure WebSocket for SIP opens (R02, RFC 7118): the upgrade, and nothing after it."""
+"""Open a secure WebSocket for SIP (R02, RFC 7118): the upgrade only, and nothing after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIP = Subprotocol("sip")
 
 @dataclass(frozen=True)
 class Upgrade:
-    """The server's answer: HTTP status (101 is success), subprotocol, and what went wrong."""
+    """The server's answer: HTTP status (101 is success), subprotocol, and the problem, if any."""
 
     url: str
     status: int
@@ -30,7 +30,7 @@ class Upgrade:
 
     @property
     def evidence(self) -> str:
-        """The exchange in short."""
+        """The exchange as one line."""
         spoken = f", subprotocol {self.subprotocol or 'none'}" if self.status == 101 else ""
         return f"{self.url}: HTTP {self.status}{spoken} {self.problem}".strip()
 
@@ -41,7 +41,7 @@ def upgrade(
     """Open `wss://NAME:PORT/path` with subprotocol `sip`, its certificate verified, and close it.
 
     `roots` are the trusted roots in PEM, None the system's. Raises UnreachableError when no TLS or
-    no HTTP answer came, TimeoutError when it took too long.
+    no HTTP answer came, TimeoutError after `seconds`.
     """
     return asyncio.run(_upgrade(endpoint, path, roots, seconds))
 

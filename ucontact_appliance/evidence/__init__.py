@@ -1,1 +1,1 @@
-"""What a report is made of, gathered and filed."""
+"""Gather the contents of a report, and file it."""

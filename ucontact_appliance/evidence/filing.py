@@ -1,4 +1,4 @@
-"""Putting a report on disk: signed, chained to the one before, and forgotten by rule."""
+"""File a report: sign it, chain it to the previous one, and apply the retention rule."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NAME = "%Y%m%dT%H%M%SZ"
 
 
 class Chain(BaseModel):
-    """Every report that was ever made here, the oldest first: its folder, time and hash."""
+    """All reports ever made here, oldest first: folder, time and hash of each."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +38,7 @@ class Chain(BaseModel):
 
 
 def new_folder(reports: Path) -> Path:
-    """A folder of its own for a report of this moment (UTC)."""
+    """Return the path of a new report's folder, named by the current time (UTC)."""
     return reports / f"{datetime.now(timezone.utc):{_NAME}}"
 
 
@@ -52,7 +52,7 @@ def file_report(
     paths: StatePaths,
     language: Language = Language.EN,
 ) -> None:
-    """Compose the report of this moment, write its signed folder, and remember it in the chain."""
+    """Compose a report of the current time, write its signed folder, and add it to the chain."""
     time = datetime.now(timezone.utc)
     report = replace(
         compose(site, plan, surveys, evidence.findings, time, exhibits=evidence.exhibits),
@@ -71,7 +71,7 @@ def file_report(
 
 
 def load_chain(paths: StatePaths) -> Chain:
-    """The reports so far. Raises UnreachableError when the record is there and damaged."""
+    """Return the chain of reports, which may be empty. Raises UnreachableError if unreadable."""
     try:
         return Chain.model_validate_json(paths.chain.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def load_chain(paths: StatePaths) -> Chain:
 
 
 def signing_key(paths: StatePaths) -> bytes:
-    """The site's private key, made at the first report; 0600, and it never leaves this machine.
+    """Return the private key that signs reports; made once, 0600, it never leaves this machine.
 
     Raises UsageError when it is damaged, or lost while there are reports that it signed.
     """
@@ -99,9 +99,9 @@ def signing_key(paths: StatePaths) -> bytes:
 
 
 def report_damage(paths: StatePaths) -> tuple[Damage, ...]:
-    """What is wrong with the signing key; nothing before the first report.
+    """Return what is wrong with the signing key; empty before the first report.
 
-    An auditor knows the site by that key: a new one in its place would look like a forgery.
+    Auditors identify the site by that key: a new one in its place would look like a forgery.
     """
     key, chain = paths.report_key, paths.chain
     if not key.exists() and not chain.exists():
@@ -139,7 +139,7 @@ def report_damage(paths: StatePaths) -> tuple[Damage, ...]:
 
 
 def demand_reportable(paths: StatePaths) -> None:
-    """Before anything is changed: what a report builds on can be read, if it is there.
+    """Check before any change that the chain and the signing key are readable, if they exist.
 
     Raises UnreachableError for a damaged record, UsageError for a damaged key.
     """
@@ -149,7 +149,7 @@ def demand_reportable(paths: StatePaths) -> None:
 
 
 def auditors_key(paths: StatePaths) -> tuple[bytes, str]:
-    """The public half in PEM, and its fingerprint: what an auditor takes along."""
+    """Return the public key in PEM and its fingerprint, for the auditor."""
     public = public_half(signing_key(paths))
     return public, fingerprint(public)
 
@@ -166,7 +166,7 @@ def _forget(reports: Path, now: datetime) -> None:
 
 
 def _time(folder: Path) -> datetime | None:
-    """When a folder of ours was made; None for any other."""
+    """Return when a report's folder was made; None for any other folder."""
     try:
         time = datetime.strptime(folder.name, _NAME).replace(tzinfo=timezone.utc)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Gathering what a report is made of, while the hosts are still within reach."""
+"""Gather the contents of a report while the hosts are still connected."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from ucontact_appliance.site.secrets import Secrets
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run found, what it asked for that, and what is installed.
+    """A run's findings, the queries behind them, and the software installed on each host.
 
-    `vulnerabilities` is None where no feed was given.
+    `vulnerabilities` is None if no feed was given.
     """
 
     findings: tuple[Finding, ...]
@@ -43,16 +43,16 @@ class Evidence:
 
 @dataclass
 class Gatherer:
-    """Takes a run's facts when everything is judged, and asks each host for what it has installed.
+    """Receives a run's facts after its last check, and queries each host's installed software.
 
-    To be handed to a run as `on_facts`: then the hosts are still within reach.
+    Pass it to a run as `on_facts`, which is called while the hosts are still connected.
     """
 
     facts: dict[str, FactSource] = field(default_factory=dict)
     contents: tuple[HostContents, ...] = ()
 
     def __call__(self, facts: Mapping[str, FactSource]) -> None:
-        """Take them, by host, and ask all hosts at once."""
+        """Store the facts, by host, and query all hosts in parallel."""
         self.facts = dict(facts)
         with ThreadPoolExecutor(max_workers=max(1, len(facts))) as pool:
             self.contents = tuple(pool.map(_contents, facts, facts.values()))
@@ -60,7 +60,7 @@ class Gatherer:
     def evidence(
         self, findings: Sequence[Finding], secrets: Secrets, feed: Path | None = None
     ) -> Evidence:
-        """All of it, without any secret. Raises FeedError, and UnreachableError for no feed."""
+        """Return the evidence, without secrets. Raises FeedError, or UnreachableError (no feed)."""
         redaction = Redaction(secrets)
         asked = {name: source.asked() for name, source in self.facts.items()}
         return Evidence(
@@ -75,7 +75,7 @@ class Gatherer:
 
 
 def _contents(name: str, facts: FactSource) -> HostContents:
-    """What the host has installed; what can't be read is said in its place."""
+    """Return the host's installed software; a part that can't be read has the error instead."""
     try:
         packages = facts.get(installed_packages)
     except (ApplianceError, TimeoutError) as error:

@@ -1,1 +1,1 @@
-"""Facts: what was read from a host, as frozen records. Nothing here judges or changes anything."""
+"""Facts: frozen records of what was read from a host. Nothing here judges or changes anything."""

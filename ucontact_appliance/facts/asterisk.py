@@ -1,4 +1,4 @@
-"""What the running Asterisk says of itself, by its command line, and what the system says of it."""
+"""The state of the running Asterisk, from its command line and from the operating system."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ucontact_appliance.facts.source import Reach
 RECORDINGS = "/var/spool/asterisk/monitor"
 SECURITY_LOG = "/var/log/asterisk/security"
 JAIL = "ucontact-asterisk"
-# Ends connections with wrong passwords; the other one bans addresses.
+# This jail ends connections with wrong passwords; the other one bans addresses.
 CONNECTION_JAIL = "ucontact-connection"
 DSN = "ucontact-ccdata"
 _SECONDS = 12.0
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[A-Za-z0-9-]+")
 
 
 def _ask(command: str) -> str:
-    """The shell command that asks Asterisk; without a terminal its answer has no colours."""
+    """Return the shell command for an Asterisk CLI command; without a tty it prints no colours."""
     return f"asterisk -rx {shlex.quote(command)} 2>&1 || true"
 
 
@@ -34,7 +34,7 @@ def _compound(reach: Reach, text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Service:
-    """The unit as systemd sees it, and what Asterisk answers when it is asked how long it runs."""
+    """The unit's state in systemd, and Asterisk's answer to `core show uptime`."""
 
     state: str
     enabled: str
@@ -54,12 +54,12 @@ _SERVICE = script(
 
 
 def service(reach: Reach) -> Service:
-    """Whether Asterisk runs."""
+    """Read whether Asterisk runs."""
     return parse_service(_compound(reach, _SERVICE))
 
 
 def parse_service(parts: Mapping[str, str]) -> Service:
-    """From the properties of `systemctl show` and the answer to `core show uptime`."""
+    """Parse the properties of `systemctl show` and the answer to `core show uptime`."""
     unit = dict(line.split("=", 1) for line in parts.get("unit", "").splitlines() if "=" in line)
     uptime = parts.get("uptime", "").strip()
     return Service(
@@ -72,7 +72,7 @@ def parse_service(parts: Mapping[str, str]) -> Service:
 
 @dataclass(frozen=True)
 class Transport:
-    """One of PJSIP's transports, with its QoS marks as numbers (TOS byte, 802.1p priority)."""
+    """A PJSIP transport, with its QoS marks as numbers (TOS byte, 802.1p priority)."""
 
     name: str
     protocol: str
@@ -84,7 +84,7 @@ class Transport:
 
 @dataclass(frozen=True)
 class Contact:
-    """A place where an endpoint is reached, and what its last OPTIONS told (`Avail`, …)."""
+    """An endpoint's contact, and its status from the last OPTIONS (`Avail`, …)."""
 
     owner: str
     uri: str
@@ -93,7 +93,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What Asterisk says in one round trip; `texts` are the answers by topic, for evidence."""
+    """Asterisk's answers from one round trip; `texts` holds them by topic, as evidence."""
 
     version: str
     transports: tuple[Transport, ...]
@@ -115,7 +115,7 @@ class Snapshot:
     texts: Mapping[str, str]
 
 
-# The applications that tell the vendor's build from stock Asterisk (R19).
+# The applications that distinguish the vendor's build from stock Asterisk (R19).
 VENDOR_APPLICATIONS = (
     "AMDEarlyMedia",
     "GUID",
@@ -146,18 +146,18 @@ _SNAPSHOT = script(
         "cat /proc/$(systemctl show asterisk.service -p MainPID | cut -d= -f2)/limits 2>&1 || true"
     ),
     sessions="grep -E '^ *sessionlimit' /etc/asterisk/http.conf || true",
-    # Asterisk tells nobody how many it has. It counts those of both ports together.
+    # Asterisk does not report how many sessions it has. It counts those of both ports together.
     used="ss -Htn state established '( sport = :8088 or sport = :8089 )'",
 )
 
 
 def snapshot(reach: Reach) -> Snapshot:
-    """Everything that the checks look at, but the endpoints' own settings."""
+    """Read everything that the checks need, except the endpoints' own settings."""
     return parse_snapshot(_compound(reach, _SNAPSHOT))
 
 
 def parse_snapshot(parts: Mapping[str, str]) -> Snapshot:
-    """From the answers of Asterisk 13 to 22 by topic."""
+    """Parse the answers of Asterisk 13 to 22, by topic."""
 
     def text(topic: str) -> str:
         return parts.get(topic, "").strip()
@@ -196,12 +196,12 @@ def _number(pattern: str, text: str) -> int | None:
 
 
 def parse_version(text: str) -> str:
-    """The version of `core show version`, such as 22.10.1+dfsg; UNKNOWN… for the vendor's."""
+    """The version in `core show version`, such as 22.10.1+dfsg; UNKNOWN… for the vendor's build."""
     return _found(r"^Asterisk (\S+)", text)
 
 
 def parse_transports(text: str) -> tuple[Transport, ...]:
-    """Rows of `pjsip show transports`."""
+    """Parse the rows of `pjsip show transports`."""
     rows = re.findall(r"^Transport:\s+([^<\s]\S*)\s+(\w+)\s+(\d+)\s+(\d+)\s+(\S+)$", text, re.M)
     return tuple(
         Transport(
@@ -212,37 +212,37 @@ def parse_transports(text: str) -> tuple[Transport, ...]:
 
 
 def parse_endpoints(text: str) -> tuple[str, ...]:
-    """Names in `pjsip show endpoints`, without the caller ids behind them."""
+    """Endpoint names in `pjsip show endpoints`, without the caller ids after them."""
     return tuple(re.findall(r"^ *Endpoint:\s+([^<\s/]+)", text, re.MULTILINE))
 
 
 def parse_contacts(text: str) -> tuple[Contact, ...]:
-    """Rows of `pjsip show contacts`: owner and URI, hash, status, round trip."""
+    """Parse the rows of `pjsip show contacts`: owner and URI, hash, status, round-trip time."""
     rows = re.findall(r"^ *Contact:\s+([^<\s/]+)/(\S+)\s+\S+\s+(\w+)", text, re.MULTILINE)
     return tuple(Contact(owner, uri, status) for owner, uri, status in rows)
 
 
 def parse_registrations(text: str) -> dict[str, str]:
-    """Our registrations with others: name to state (`Registered`, `Rejected`, …)."""
+    """Outbound registrations: name to state (`Registered`, `Rejected`, …)."""
     rows = re.findall(r"^ *([^<\s/]+)/sips?:\S+\s+\S+\s+(\w+)", text, re.MULTILINE)
     return dict(rows)
 
 
 def parse_rtp(text: str) -> tuple[int, int] | None:
-    """First and last port of `rtp show settings`."""
+    """First and last RTP port in `rtp show settings`."""
     first, last = _number(r"Port start:\s+(\d+)", text), _number(r"Port end:\s+(\d+)", text)
     return None if first is None or last is None else (first, last)
 
 
 def parse_ami(text: str) -> str:
-    """The address and port of the manager interface; empty when it is off."""
+    """Address and port of the manager interface (AMI); empty when it is disabled."""
     if not re.search(r"Manager \(AMI\):\s+Yes", text):
         return ""
     return _found(r"TCP Bindaddress:\s+(\S+)", text)
 
 
 def parse_security_log(text: str) -> str:
-    """The file that takes the level SECURITY, if it is enabled."""
+    """The log file that receives the SECURITY level, if it is enabled; else empty."""
     for line in text.splitlines():
         words = line.split()
         if words[:1] and words[0].startswith("/") and "Enabled" in words and "SECURITY" in words:
@@ -251,19 +251,19 @@ def parse_security_log(text: str) -> str:
 
 
 def parse_backends(text: str) -> tuple[str, ...]:
-    """The backends of `cdr show status` that are not suspended, in small letters."""
+    """The backends in `cdr show status` that are not suspended, in lower case."""
     _, _, listed = text.partition("Registered Backends")
     names = (line.strip().lower() for line in listed.splitlines())
     return tuple(name for name in names if re.fullmatch(r"[\w -]+", name) and name.strip("-"))
 
 
 def parse_applications(text: str) -> tuple[str, ...]:
-    """Names of `core show applications`."""
+    """Application names in `core show applications`."""
     return tuple(re.findall(r"^\s*([A-Za-z]\w*): ", text, re.MULTILINE))
 
 
 def parse_modules(text: str) -> tuple[str, ...]:
-    """The modules of `module show` that run."""
+    """The running modules in `module show`."""
     return tuple(re.findall(r"^(\S+\.so)\s.*(?<!Not )\bRunning\b", text, re.MULTILINE))
 
 
@@ -271,7 +271,7 @@ Settings = Mapping[str, str]
 
 
 def endpoint_settings(reach: Reach, names: tuple[str, ...]) -> dict[str, Settings]:
-    """The settings of each of these endpoints; an unknown one has none."""
+    """The settings of each endpoint; an unknown one has none. Raises ValueError for a bad name."""
     strange = [name for name in names if not _NUMBER.fullmatch(name)]
     if strange:
         raise ValueError(f"no name of an endpoint: {strange[0]!r}")
@@ -283,14 +283,14 @@ def endpoint_settings(reach: Reach, names: tuple[str, ...]) -> dict[str, Setting
 
 
 def parse_settings(text: str) -> Settings:
-    """The parameters of `pjsip show endpoint`."""
+    """Parse the parameters of `pjsip show endpoint`."""
     rows = re.findall(r"^ (\w+)\s+: (.*)$", text, re.MULTILINE)
     return {name: value.strip() for name, value in rows if name != "ParameterName"}
 
 
 @dataclass(frozen=True)
 class SipLimits:
-    """The limits in front of SIP: whether they are loaded, and whether the kernel can limit."""
+    """The nftables limits on SIP: whether they are loaded, and whether the kernel supports them."""
 
     loaded: bool
     limiting: bool
@@ -298,7 +298,7 @@ class SipLimits:
 
 
 def sip_limits(reach: Reach) -> SipLimits:
-    """The chain of nftables that limits SIP connections."""
+    """Read the nftables chain that limits SIP connections."""
     done = reach.runner.run(["nft", "list", "chain", "inet", "ucontact_sip", "streams"])
     return SipLimits(done.status == 0, "limit rate over" in done.stdout, done.stdout + done.stderr)
 
@@ -311,7 +311,7 @@ def wss_marks(reach: Reach) -> str:
 
 @dataclass(frozen=True)
 class Jail:
-    """What fail2ban says of its jails; `active` when both are there and its unit will start."""
+    """fail2ban's report on its jails; `active` when both exist and its unit is enabled."""
 
     active: bool
     log_file: str
@@ -328,12 +328,12 @@ _JAIL = script(
 
 
 def jail(reach: Reach) -> Jail:
-    """The jail for refused logins."""
+    """Read the jail for rejected logins."""
     return parse_jail(_compound(reach, _JAIL))
 
 
 def parse_jail(parts: Mapping[str, str]) -> Jail:
-    """From `fail2ban-client status JAIL` for both and `systemctl is-enabled`."""
+    """Parse `fail2ban-client status JAIL` for both jails, and `systemctl is-enabled`."""
     text = parts.get("jail", "")
     enabled = parts.get("unit", "").strip() == "enabled"
     both = all("Status for the jail" in parts.get(name, "") for name in ("jail", "connections"))
@@ -347,20 +347,20 @@ def parse_jail(parts: Mapping[str, str]) -> Jail:
 
 @dataclass(frozen=True)
 class RecordsPath:
-    """Whether Asterisk's account reaches the table of call records by its own ODBC settings."""
+    """Whether Asterisk's account can read the call records table through its own ODBC settings."""
 
     reached: bool
     evidence: str
 
 
 def records_path(reach: Reach) -> RecordsPath:
-    """Read one row of the call records as Asterisk would write one: same account, DSN and TLS."""
+    """Query the call records by the path that Asterisk writes them: same account, DSN and TLS."""
     done = reach.runner.run(
         ["runuser", "-u", "asterisk", "--", "isql", "-b", "-v", DSN],
         stdin="select count(*) from cdr where 1=0;\n",
         timeout=_SECONDS,
     )
-    # isql ends with 0 when the server refuses the query.
+    # isql exits with status 0 when the server rejects the query.
     reached = done.status == 0 and "[ISQL]ERROR" not in done.stderr
     return RecordsPath(reached, f"{done.stdout.strip()}\n{done.stderr.strip()}".strip())
 
@@ -382,12 +382,12 @@ _FOLDER = script(
 
 
 def recordings_folder(reach: Reach) -> RecordingsFolder:
-    """The root of the recordings tree."""
+    """Read the root of the recordings tree."""
     return parse_folder(_compound(reach, _FOLDER))
 
 
 def parse_folder(parts: Mapping[str, str]) -> RecordingsFolder:
-    """From `stat` and a try with `test -w` as Asterisk's account."""
+    """Parse the output of `stat`, and of `test -w` run as Asterisk's account."""
     words = parts.get("stat", "").split()
     known = len(words) == 2
     return RecordingsFolder(

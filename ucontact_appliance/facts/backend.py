@@ -1,4 +1,4 @@
-"""The Java backend as systemd, its process and its own health resource show it."""
+"""The Java backend, as seen by systemd, its process and its own health resource."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ucontact_appliance.planning.component_tables import ports
 
 _UNIT = "integraserver.service"
 _HEALTH_SECONDS = 10
-_AGAIN_SECONDS = 5  # what was slow once is not waited for that long twice more
+_AGAIN_SECONDS = 5  # after one slow answer, the two repeats wait less
 _TIMEOUT = 25.0
 _MEGABYTES = {"k": 1 / 1024, "m": 1, "g": 1024}
 
@@ -25,8 +25,8 @@ _MEGABYTES = {"k": 1 / 1024, "m": 1, "g": 1024}
 class BackendService:
     """The unit and its process.
 
-    `active` is systemd's ActiveState, `loaded` its LoadState, `heap_mb` the process's -Xmx and
-    `java` the version of its very runtime; None or empty where there is no process.
+    `active` is systemd's ActiveState, `loaded` its LoadState, `heap_mb` the process's -Xmx in MB
+    and `java` the version of the running runtime; None or empty when there is no process.
     """
 
     loaded: str
@@ -40,9 +40,9 @@ class BackendService:
 
 @dataclass(frozen=True)
 class BackendHealth:
-    """The health resource's answer: HTTP status (0: none), curl's words, and the document.
+    """The health resource's answer: HTTP status (0: none), curl's error text, the JSON document.
 
-    `seconds` is what it took.
+    `seconds` is the response time.
     """
 
     status: int
@@ -52,20 +52,20 @@ class BackendHealth:
 
 
 def backend_service(reach: Reach) -> BackendService:
-    """Ask systemd and the process."""
+    """Read the unit's and the process's state."""
     pid = f"$(systemctl show -p MainPID {_UNIT} | cut -d= -f2)"
     command = script(
         unit=f"systemctl show {_UNIT} -p LoadState -p ActiveState -p UnitFileState -p Result "
         "-p ActiveEnterTimestamp",
         arguments=f"tr '\\0' '\\n' < /proc/{pid}/cmdline 2>/dev/null",
-        # The runtime that is running, whatever `java` means in somebody's PATH.
+        # The runtime of the process, whatever `java` is in PATH.
         java=f"/proc/{pid}/exe -version 2>&1",
     )
     return parse_service(reach.runner.run(["sh", "-c", command], timeout=_TIMEOUT).stdout)
 
 
 def parse_service(text: str) -> BackendService:
-    """The record of that command's output."""
+    """Parse that command's output."""
     parts = sections(text)
     unit = dict(line.partition("=")[::2] for line in parts.get("unit", "").splitlines())
     version = re.search(r'version "([^"]+)"', parts.get("java", ""))
@@ -81,7 +81,7 @@ def parse_service(text: str) -> BackendService:
 
 
 def _heap(arguments: str) -> int | None:
-    """-Xmx in MB. The last one counts, as Java has it."""
+    """-Xmx in MB. The last one wins, as in Java."""
     found = re.findall(r"^-Xmx([0-9]+)([kKmMgG]?)$", arguments, re.MULTILINE)
     if not found:
         return None
@@ -90,9 +90,9 @@ def _heap(arguments: str) -> int | None:
 
 
 def backend_health(reach: Reach, path: str, quick: float) -> BackendHealth:
-    """Ask the health resource on the host itself: the web server has checks of its own.
+    """Query the health resource on the host itself; the web server has its own checks.
 
-    Where the answer took longer than `quick` seconds it is the middle one of three.
+    If the first answer took longer than `quick` seconds, return the median of three.
     """
     limits = chain((_HEALTH_SECONDS,), repeat(_AGAIN_SECONDS))
     return usual(
@@ -103,7 +103,7 @@ def backend_health(reach: Reach, path: str, quick: float) -> BackendHealth:
 
 
 def bare_seconds(reach: Reach) -> float:
-    """What an answer usually takes that wants no work: its root's, whatever its status is."""
+    """The usual time in seconds of a request that needs no work: the root's, with any status."""
     three = [_url("/")] * 3
     bodies = ["-o", "/dev/null"] * len(three)
     argv = ["curl", "-sS", "-m", str(_AGAIN_SECONDS), *bodies, "-w", "%{time_total}\\n", *three]
@@ -111,7 +111,7 @@ def bare_seconds(reach: Reach) -> float:
 
 
 def parse_seconds(text: str) -> float:
-    """The middle one of curl's times, a line each."""
+    """The median of curl's times, one per line."""
     return median(_seconds(line) for line in text.split())
 
 
@@ -128,12 +128,12 @@ def _url(path: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    """Curl writes the point as its locale has it."""
+    """Parse a number of curl's, whose decimal separator depends on the locale."""
     return float(text.replace(",", ".") or 0)
 
 
 def parse_health(text: str, error: str) -> BackendHealth:
-    """The body, and behind it a line with the status and the seconds that it took."""
+    """Parse the body, and the last line: the status and the response time in seconds."""
     body, _, line = text.strip().rpartition("\n")
     status, _, seconds = line.partition(" ")
     try:

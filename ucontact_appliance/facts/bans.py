@@ -1,4 +1,4 @@
-"""Bans on a telephony server: fail2ban's jails, and the nftables sets that refuse for them."""
+"""Bans on a telephony server: fail2ban's jails, and the nftables sets that enforce them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.language.messages import _
 
 TABLE = "inet ucontact_sip"
-# Sets of the table by address family: elements of fail2ban's jails for SIP.
+# Sets of the table by address family: they hold the bans of fail2ban's jails for SIP.
 _ADDRESSES = {4: "banned-ip", 6: "banned-ip6"}
 _CONNECTIONS = {4: "refused-ip", 6: "refused-ip6"}
 _SETS = (*_ADDRESSES.values(), *_CONNECTIONS.values())
-# The jails whose bans are elements of these sets; the others' own actions refuse for them.
+# The jails whose bans are elements of these sets; other jails enforce bans by their own actions.
 _SIP_JAILS = frozenset((JAIL, CONNECTION_JAIL))
 _SECONDS = 30.0
-_MOST_CHARACTERS = 256  # of what is banned: an address or a connection has fewer than 60
+_MOST_CHARACTERS = 256  # per banned ID: an address or a connection has fewer than 60
 _CONNECTION = re.compile(r"[A-Z]{2,5}/(?P<address>[0-9A-Fa-f:.]+)/(?P<port>\d{1,5})")
-# `fail2ban-client get JAIL banip --with-time`: ID, since, seconds (negative: for ever), until.
+# `fail2ban-client get JAIL banip --with-time`: ID, since, seconds (negative: permanent), until.
 _WITH_TIME = re.compile(r"(\S.*?) *\t(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \+ (-?\d+) = .+")
 _JAILS = re.compile(r"Jail list:[ \t]*(.*)")
 _Row = tuple[str, datetime | None, datetime | None]
@@ -35,9 +35,9 @@ _BANNED = re.compile(r"Banned IP list:[ \t]*(.*)")
 
 @dataclass(frozen=True)
 class Target:
-    """What a ban is about, as fail2ban names it: an address, or a connection from one.
+    """What a ban applies to, as fail2ban names it: an address, or a connection from one.
 
-    `address` is empty for what another jail bans and is neither; `port` is None but for
+    `address` is empty when another jail bans something that is neither; `port` is None except for
     connections.
     """
 
@@ -47,21 +47,21 @@ class Target:
 
     @property
     def element(self) -> str:
-        """The element of an nftables set that refuses it. Raises ValueError when there is none."""
+        """The nftables set and element that block it. Raises ValueError when there is none."""
         version = ipaddress.ip_address(self.address).version
         if self.port is None:
             return f"{_ADDRESSES[version]} {{ {self.address} }}"
         return f"{_CONNECTIONS[version]} {{ {self.address} . {self.port} }}"
 
     def covers(self, other: Target) -> bool:
-        """Whether lifting this lifts the other: an address stands for its connections, too."""
+        """Whether lifting this ban lifts the other: an address includes its connections."""
         if not self.address:
             return self.id == other.id
         return self.address == other.address and self.port in (None, other.port)
 
 
 class Standing(Enum):
-    """Whether fail2ban and the nftables sets agree about a ban."""
+    """Whether fail2ban and the nftables sets agree on a ban."""
 
     IN_FORCE = _("in force")
     LEFT_OVER = _("left over: unknown to fail2ban")
@@ -70,10 +70,10 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class Ban:
-    """One ban; `jail` is empty where only an nftables set has it.
+    """One ban; `jail` is empty when only an nftables set contains it.
 
-    `since` and `until` are aware, and None where fail2ban is too old to tell; `until` is None for a
-    permanent ban, too.
+    `since` and `until` are aware datetimes, None when fail2ban is too old to report them; `until`
+    is None for a permanent ban, too.
     """
 
     jail: str
@@ -85,7 +85,7 @@ class Ban:
 
 @dataclass(frozen=True)
 class HostBans:
-    """The bans of one host, by jail; `error` says what could not be read, or is empty."""
+    """The bans of one host, by jail; `error` describes what could not be read, or is empty."""
 
     bans: tuple[Ban, ...]
     error: str = ""
@@ -97,7 +97,7 @@ _LOOK = "\n".join(
         "jails=$(fail2ban-client status 2>/dev/null | sed -n 's/.*Jail list:[[:space:]]*//p')",
         "for jail in $(printf %s \"$jails\" | tr ',' ' '); do",
         'echo "---- jail $jail"',
-        # Before 0.10.5 it tells the addresses without times.
+        # Before 0.10.5 fail2ban lists the addresses without times.
         'fail2ban-client get "$jail" banip --with-time 2>/dev/null '
         '|| fail2ban-client status "$jail" 2>&1',
         "done",
@@ -108,14 +108,14 @@ _LOOK = "\n".join(
 
 
 def bans(runner: Runner) -> HostBans:
-    """Every ban of the host. Raises UnreachableError, TimeoutError; reads only."""
+    """Every ban on the host; read-only. Raises UnreachableError, TimeoutError."""
     done = runner.run(["sh", "-c", _LOOK], timeout=_SECONDS)
     with parsing(done, _("the list of bans can't be understood")):
         return parse_bans(done.stdout)
 
 
 def parse_bans(text: str) -> HostBans:
-    """From the probe's output, with fail2ban 0.10 to 1.1. Raises ValueError."""
+    """Parse the probe's output, with fail2ban 0.10 to 1.1. Raises ValueError."""
     parts = sections(text)
     status = parts["jails"].strip()
     errors = [] if _JAILS.search(status) else [f"fail2ban: {_last(status)}"]
@@ -160,7 +160,7 @@ def _of_jail(
 def _listed(
     text: str, zone: tzinfo | None
 ) -> Iterator[tuple[str, datetime | None, datetime | None]]:
-    """What is banned, since when, and until when."""
+    """Yield each banned ID, since when, and until when."""
     without = _BANNED.search(text)
     if without:
         yield from ((name, None, None) for name in without.group(1).split())
@@ -175,7 +175,7 @@ def _listed(
 
 
 def _end(since: datetime, seconds: int) -> datetime | None:
-    """None for a permanent ban, whose seconds are negative, and for one of thousands of years."""
+    """The end of a ban; None for a permanent one (negative seconds), or past datetime's range."""
     try:
         return None if seconds < 0 else since + timedelta(seconds=seconds)
     except OverflowError:
@@ -183,7 +183,7 @@ def _end(since: datetime, seconds: int) -> datetime | None:
 
 
 def _elements(text: str) -> Iterator[Target]:
-    """The elements of a set, from `nft -j list set` (libnftables-json(5))."""
+    """Parse the elements of a set from `nft -j list set` (libnftables-json(5))."""
     try:
         document = json.loads(text)
     except RecursionError as error:
@@ -199,8 +199,8 @@ def _elements(text: str) -> Iterator[Target]:
 
 
 def _target(address: str, port: str | None = None) -> Target:
-    """Raises ValueError for what is no address, or no port; a set does not tell the protocol."""
-    if "%" in address:  # a zone of IPv6 may be any text, and no set has one
+    """Raises ValueError for an invalid address or port. Sets do not store the protocol: TCP."""
+    if "%" in address:  # an IPv6 zone may be any text, and no set contains one
         raise ValueError(f"not an address: {address[:_MOST_CHARACTERS]}")
     plain = str(ipaddress.ip_address(address))
     if port is None:
@@ -212,7 +212,7 @@ def _target(address: str, port: str | None = None) -> Target:
 
 
 def parse_target(text: str) -> Target:
-    """What is banned by that name; one without an address for what is neither kind.
+    """Parse the ID of a ban; the target has no address if the ID is neither kind.
 
     Raises ValueError for more than 256 characters.
     """
@@ -223,5 +223,5 @@ def parse_target(text: str) -> Target:
         found = _target(connection["address"], connection["port"]) if connection else _target(text)
     except ValueError:
         return Target(text)
-    # fail2ban finds a ban by the very name that it gave it.
+    # fail2ban looks a ban up by exactly the ID that it assigned.
     return Target(text, found.address, found.port)

@@ -1,4 +1,4 @@
-"""Running a command with a bound on its time and on the size of its answer."""
+"""Run a command with limits on its time and on the size of its output."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _CHUNK = 1 << 16
 
 
 class TooMuchError(Exception):
-    """The command wrote more than it may."""
+    """The command wrote more output than the limit."""
 
 
 def run_bounded(
     command: Sequence[str], *, stdin: bytes, timeout: float, limit: int
 ) -> tuple[int, str, str]:
-    """The exit status and both outputs, as text with `\\n` at the ends of lines.
+    """Return the exit status, stdout and stderr, as text with `\\n` line ends.
 
-    `timeout` is in seconds, `limit` in bytes for both outputs together. What was started is killed
-    when either is passed. Raises TimeoutError, TooMuchError, or OSError when it can't be started.
+    `timeout` is in seconds, `limit` in bytes for both outputs together. The process is killed when
+    it exceeds either. Raises TimeoutError, TooMuchError, or OSError when it can't be started.
     """
     deadline = time.monotonic() + timeout
     with subprocess.Popen(
@@ -44,7 +44,7 @@ def run_bounded(
 def _exchange(
     process: subprocess.Popen[bytes], stdin: bytes, deadline: float, limit: int
 ) -> tuple[bytearray, bytearray]:
-    """Write `stdin`, and read until both outputs have ended."""
+    """Write `stdin`, and read stdout and stderr to their end."""
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -76,7 +76,7 @@ def _exchange(
 
 
 def _written(descriptor: int, data: memoryview) -> int:
-    """How much of it went; all of it counts as gone when nobody reads it."""
+    """Return the number of bytes written; all of them when the reader has closed the pipe."""
     try:
         return os.write(descriptor, data) if data else 0
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""A real call to the echo test, and what it left on the servers."""
+"""A real call to the echo test, and the traces it left on the servers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ RECORDINGS = "/var/spool/asterisk/monitor"
 ECHO = "*43"
 HERTZ = 440.0
 SECONDS = 3.0
-SHORT_SECONDS = 1.5  # of the call that the nights and an unchanged installation end with
+SHORT_SECONDS = 1.5  # of the call that ends nightly runs and an unchanged installation
 _WSS_PORT = 8089  # R02
-_CODECS = ("opus", "PCMU", "PCMA")  # R06, the audio ones, as SDP names them
+_CODECS = ("opus", "PCMU", "PCMA")  # R06, the audio codecs, by their SDP names
 _ID = re.compile(r"[\w.-]+")
-_NO_CLIENT = 42  # an exit status of our own
+_NO_CLIENT = 42  # our own exit status
 _SOCKET = "/run/mysqld/mysqld.sock"
 _RECORDING_SECONDS = 5.0
 _ROW_SECONDS = 6.0
@@ -39,11 +39,11 @@ _CHANNEL_SECONDS = SHORT_SECONDS
 
 @dataclass(frozen=True)
 class Attempt:
-    """A call that was tried: its record, or the step it did not reach and why.
+    """An attempted call: its record, or the step that it did not reach and why.
 
-    `uniqueid` is Asterisk's name for it; empty when it was not seen. `contacts_before` and
-    `contacts_after` are the extension's registrations around it. `seconds` is how long the tone
-    was to be sent.
+    `uniqueid` is Asterisk's id of the call; empty when it was not seen. `contacts_before` and
+    `contacts_after` are the extension's registrations before and after it. `seconds` is the
+    planned duration of the tone.
     """
 
     record: CallRecord | None
@@ -66,7 +66,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class CallTraces:
-    """What the call left: Asterisk's id of it, and its recording's path (empty: none)."""
+    """The call's traces: its unique id in Asterisk, and its recording's path (empty: none)."""
 
     uniqueid: str
     recording: str
@@ -74,7 +74,7 @@ class CallTraces:
 
 @dataclass(frozen=True)
 class Recording:
-    """The call's recording: its path, size in bytes and the tone in it, or why it is unreadable."""
+    """The call's recording: path, size in bytes and the tone in it, or why it can't be decoded."""
 
     path: str
     size: int
@@ -84,7 +84,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class CallRow:
-    """The call's row in ccdata.cdr by column; `missing`: there is no client to ask with."""
+    """The call's row in ccdata.cdr by column; `missing`: the host has no mysql client."""
 
     columns: dict[str, str]
     evidence: str
@@ -96,8 +96,8 @@ def echo_call(
 ) -> Attempt:
     """Call the echo test as that extension; never raises for a call that fails.
 
-    A shorter call than the usual one does not wait for the far side's counters. Raises
-    UnreachableError when this machine can place no call.
+    A call shorter than SECONDS does not wait for the far side's RTCP reports. Raises
+    UnreachableError when this machine can't place calls.
     """
     request = echo_request(reach, number, secret, ca_file)
     request = replace(request, seconds=seconds, reports=seconds >= SECONDS)
@@ -114,7 +114,7 @@ def echo_call(
 def echo_request(
     reach: Reach, number: str, secret: str, ca_file: str, name: str = "main"
 ) -> Request:
-    """The call to the echo test; `name` (letters and digits, at most six) tells it from others."""
+    """Build the call to the echo test; `name` (letters and digits, at most six) identifies it."""
     return Request(
         door=door(reach, ca_file),
         account=Account(reach.site.fqdn, number, secret),
@@ -127,16 +127,16 @@ def echo_request(
 
 
 def door(reach: Reach, ca_file: str) -> SipServer:
-    """Where Asterisk takes calls by WebRTC; `ca_file` has the roots that may be trusted."""
+    """The server where Asterisk accepts WebRTC calls; `ca_file` has the trusted roots."""
     return SipServer(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file)
 
 
 def attempted(reach: Reach, request: Request) -> Attempt:
     """Place that call; never raises for a call that fails.
 
-    Raises UnreachableError when this machine can place none.
+    Raises UnreachableError when this machine can't place calls.
     """
-    # Only here: the media stack takes long to load, and most runs of the doctor place no call.
+    # Imported here: the media stack loads slowly, and most runs of the doctor place no call.
     try:
         from ucontact_appliance.clients.webrtc import call_now  # noqa: PLC0415
     except (ImportError, OSError) as error:
@@ -171,9 +171,9 @@ def _uniqueid(reach: Reach, number: str, mark: str) -> str:
 def parse_channel_id(text: str, number: str, mark: str = "") -> str:
     """The unique id of the extension's channel in the echo test; empty when there is none.
 
-    `core show channels concise`: fields parted by `!`, the first the channel's name, the third the
-    extension, the sixth the application, the ninth the account code, the last the unique id. The
-    channel with the mark is the one; where the installed dialplan marks none yet, any will do.
+    `core show channels concise`: fields separated by `!`; the first is the channel's name, the
+    third the extension, the sixth the application, the ninth the account code, the last the unique
+    id. The channel with the mark is chosen; if the installed dialplan sets no marks yet, any one.
     """
     found: dict[str, str] = {}
     for line in text.splitlines():
@@ -186,18 +186,18 @@ def parse_channel_id(text: str, number: str, mark: str = "") -> str:
 
 
 def contacts(reach: Reach, number: str) -> tuple[str, ...]:
-    """Where the extension is registered, as Asterisk lists it."""
+    """The extension's contacts, as Asterisk lists them."""
     return parse_contacts(reach.runner.run(["asterisk", "-rx", f"pjsip show aor {number}"]).stdout)
 
 
 def parse_contacts(text: str) -> tuple[str, ...]:
-    """The addresses in the `Contact:` lines of `pjsip show aor`."""
+    """Parse the addresses in the `Contact:` lines of `pjsip show aor`."""
     rows = (line.split() for line in text.splitlines() if line.strip().startswith("Contact:"))
     return tuple(row[1] for row in rows if len(row) > 1 and "<" not in row[1])
 
 
 def recording(reach: Reach, uniqueid: str) -> Recording | None:
-    """The recording of that call, waited for a little; None when there is none."""
+    """The recording of that call; waits up to 5 s for it. None when there is none."""
     end = time.monotonic() + _RECORDING_SECONDS
     while True:
         path = recording_path(reach, uniqueid)
@@ -208,7 +208,7 @@ def recording(reach: Reach, uniqueid: str) -> Recording | None:
 
 
 def recording_path(reach: Reach, uniqueid: str) -> str:
-    """Where that call's recording is now; empty when there is none."""
+    """The current path of that call's recording; empty when there is none."""
     if not _ID.fullmatch(uniqueid):
         return ""
     find = ["find", RECORDINGS, "-type", "f", "-name", f"*_{uniqueid}.*"]
@@ -229,7 +229,7 @@ def _judged(path: str, data: bytes) -> Recording:
 
 @contextmanager
 def runner_of(reach: Reach, name: str, known_hosts: str) -> Iterator[Runner]:
-    """A way to the site's host of that name, which may be the one at hand."""
+    """Yield a runner for the site's host of that name, which may be this host."""
     if name == reach.host.name:
         yield reach.runner
         return
@@ -239,9 +239,9 @@ def runner_of(reach: Reach, name: str, known_hosts: str) -> Iterator[Runner]:
 
 
 def call_row(reach: Reach, name: str, known_hosts: str, uniqueid: str) -> CallRow:
-    """The call's row on the database host `name`, waited for a little.
+    """The call's row on the database host `name`; waits up to 6 s for it.
 
-    Asterisk writes rows by the batch (cdr.conf): it is asked to write those that it has.
+    Asterisk writes rows in batches (cdr.conf); `cdr submit` makes it write the pending ones.
     """
     reach.runner.run(["asterisk", "-rx", "cdr submit"])
     end = time.monotonic() + _ROW_SECONDS
@@ -254,7 +254,7 @@ def call_row(reach: Reach, name: str, known_hosts: str, uniqueid: str) -> CallRo
 
 
 def call_row_now(runner: Runner, uniqueid: str) -> CallRow:
-    """The call's row, asked for once over the database host's own socket."""
+    """Query the call's row once, over the database host's own socket."""
     if not _ID.fullmatch(uniqueid):
         return CallRow({}, f"no unique id of a call: {uniqueid!r}")
     query = f"select * from ccdata.cdr where uniqueid = '{uniqueid}'"
@@ -266,12 +266,12 @@ def call_row_now(runner: Runner, uniqueid: str) -> CallRow:
 
 
 def mysql_words(query: str) -> list[str]:
-    """The command that runs a query as the system's root, over the local socket."""
+    """The command that runs a query as the system's root over the local socket."""
     return ["mysql", "--protocol=socket", f"--socket={_SOCKET}", "--batch", "-e", query]
 
 
 def parse_row(text: str) -> dict[str, str]:
-    """The first row of `mysql --batch`: a line of names, then lines of values, by tabs."""
+    """The first row of `mysql --batch`: a line of names, then lines of values, tab-separated."""
     lines = text.splitlines()
     if len(lines) < 2:
         return {}

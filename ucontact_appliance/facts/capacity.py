@@ -1,4 +1,4 @@
-"""What a benchmark's commands said: pure parsers of their recorded outputs."""
+"""Pure parsers of the recorded outputs of the benchmark's commands."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 _CALLS = re.compile(r"^(\d+) (?:of \d+ max )?active calls?\b", re.MULTILINE)
-# Asterisk's cost of a translator that can't be measured (main/translate.c: 999999).
+# Asterisk's cost of a translator that it could not measure (main/translate.c: 999999).
 _UNMEASURED = 999_999
 
 
 @dataclass(frozen=True)
 class Run:
-    """The processor and disk run: see `installer/probes/capacity.py`.
+    """The processor and disk benchmark: see `installer/probes/capacity.py`.
 
-    `relay_us` and `compute_ms` hold a figure a repetition. `mb_per_second` and `fsync_p99_ms` are
-    None when the disk was full, or not asked for.
+    `relay_us` and `compute_ms` hold one value per repetition. `mb_per_second` and `fsync_p99_ms`
+    are None when the disk was full, or not requested.
     """
 
     cores: int
@@ -31,7 +31,7 @@ class Run:
 
 
 def parse_run(text: str) -> Run:
-    """From the JSON document of the probe. Raises ValueError when it is no such document."""
+    """Parse the probe's JSON document. Raises ValueError for anything else."""
     try:
         said: dict[str, Any] = json.loads(text)
         disk = said["disk"]
@@ -56,10 +56,10 @@ def _p99(milliseconds: list[float]) -> float:
 
 
 def parse_translations(text: str) -> dict[str, int]:
-    """Asterisk's table of translations: microseconds for a second of audio by "from>to".
+    """Asterisk's translation table: processor microseconds per second of audio, by "from>to".
 
-    Takes `core show translation comp N`: processor time that was measured. What `core show
-    translation recalc N` prints in the same form are constants of the kinds of translation.
+    Takes `core show translation comp N`, which measures. `core show translation recalc N` prints
+    the same form, but its values are constants per kind of translation.
     """
     costs: dict[str, int] = {}
     columns: list[str] = []
@@ -78,11 +78,11 @@ def parse_translations(text: str) -> dict[str, int]:
 
 
 def _name(codec: str) -> str:
-    """Asterisk 13 writes `slin` for what later ones call `slin8`."""
+    """The codec's name; Asterisk 13 writes `slin` for what later versions call `slin8`."""
     return "slin8" if codec == "slin" else codec
 
 
 def parse_calls(text: str) -> int | None:
-    """Calls that are up, from `core show channels count`; None when Asterisk did not answer."""
+    """Active calls, from `core show channels count`; None when Asterisk did not answer."""
     found = _CALLS.search(text)
     return int(found.group(1)) if found else None

@@ -1,4 +1,4 @@
-"""The certificates and keys on a host. Private keys stay there: only their public halves come."""
+"""The certificates and keys on a host. Private keys stay there: only public keys are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ucontact_appliance.facts.source import Reach
 
 FOLDER = "/etc/ssl/ucontact"
 _MARK = "=== "
-# Where a private key could be that NGINX, or whoever breaks into it, can read.
+# Where a private key could be that NGINX, or an intruder through it, can read.
 _WEB_PLACES = "/etc/ssl /etc/nginx /etc/IntegraServer /var/www /var/lib/IntegraServer"
 _PAIR = """
 echo '{mark}chain'; cat {folder}/{name}.pem
@@ -16,7 +16,7 @@ echo '{mark}public'; openssl pkey -in {folder}/private/{name}.key -pubout </dev/
 echo '{mark}roots'; cat {folder}/{roots}.pem
 """
 _MODES = f"stat -c '%A %U:%G %n' {FOLDER} {FOLDER}/* {FOLDER}/private/*"
-# A line for each private key: SHA-256 of its public half in base64 (RFC 7469), and its file.
+# One line per private key: base64 SHA-256 of its public key (RFC 7469), and its file.
 _KEYS = f"""
 grep -rlIs -e 'PRIVATE KEY-----' {_WEB_PLACES} | while IFS= read -r file; do
   pin=$(openssl pkey -in "$file" -pubout -outform der </dev/null 2>/dev/null |
@@ -28,7 +28,7 @@ done
 
 @dataclass(frozen=True)
 class Pair:
-    """A chain and the roots it verifies against, in PEM, and the public half of its key."""
+    """A chain, the roots that it must verify against and its key's public key, all in PEM."""
 
     chain: str
     public: str
@@ -47,20 +47,20 @@ class Mode:
 
     @property
     def line(self) -> str:
-        """For evidence."""
+        """The record as one line of evidence."""
         return f"{self.mode} {self.owner}:{self.group} {self.path}"
 
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A private key that lies on the host, by the RFC 7469 pin of its public half."""
+    """A private key found on the host, by the RFC 7469 pin of its public key."""
 
     pin: str
     path: str
 
 
 def pair(reach: Reach, name: str, roots: str) -> Pair:
-    """The pair NAME.pem and private/NAME.key, and ROOTS.pem beside it."""
+    """Read the pair NAME.pem and private/NAME.key, and ROOTS.pem beside it."""
     done = reach.runner.run(
         ["sh", "-c", _PAIR.format(mark=_MARK, folder=FOLDER, name=name, roots=roots)]
     )
@@ -72,12 +72,12 @@ def pair(reach: Reach, name: str, roots: str) -> Pair:
 
 
 def modes(reach: Reach) -> tuple[Mode, ...]:
-    """Mode and owner of the folder, and of everything in it."""
+    """Read mode and owner of the folder and of everything in it."""
     return parse_modes(reach.runner.run(["sh", "-c", _MODES]).stdout)
 
 
 def parse_modes(text: str) -> tuple[Mode, ...]:
-    """Records from `stat -c '%A %U:%G %n'`."""
+    """Parse the output of `stat -c '%A %U:%G %n'`."""
     found = []
     for line in text.splitlines():
         mode, owner, path = line.split(" ", 2)
@@ -87,11 +87,11 @@ def parse_modes(text: str) -> tuple[Mode, ...]:
 
 
 def web_keys(reach: Reach) -> tuple[KeyFile, ...]:
-    """Every private key in the places that a web server has to do with."""
+    """Find every private key in the folders that a web server uses."""
     return parse_keys(reach.runner.run(["sh", "-c", _KEYS]).stdout)
 
 
 def parse_keys(text: str) -> tuple[KeyFile, ...]:
-    """Records from lines of pin and path."""
+    """Parse lines of pin and path."""
     lines = (line.partition(" ") for line in text.splitlines())
     return tuple(KeyFile(pin, path) for pin, _, path in lines if path)

@@ -1,7 +1,7 @@
-"""What software is installed: a host's packages and Java archives, and the appliance's own Python.
+"""Installed software: a host's packages and Java archives, and the appliance's own Python.
 
-What can't be read is a part of the answer (`unread`): a list of components that silently lacks some
-is worth less than one that says so.
+Whatever can't be read is listed in `unread`: an inventory that silently lacks components is worth
+less than one that reports its gaps.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ucontact_appliance.resources import INSTALLER, load_data
 
 _PROBE = INSTALLER / "probes" / "archives.py"
 _PACKAGES_SECONDS = 30.0
-_ARCHIVES_SECONDS = 120.0  # hashing a large release, and the archives in it, from a slow disk
+_ARCHIVES_SECONDS = 120.0  # hashing a large release and its nested archives from a slow disk
 _APPLIANCE = "ucontact-appliance"
 _LICENCE = "License-Expression"
 _ROLLING = "sid"
-# dpkg-query(1), db:Status-Abbrev, its second letter: n(ot installed), c(onfiguration files only).
+# dpkg-query(1), db:Status-Abbrev, second letter: n(ot installed), c(onfiguration files only).
 _NOT_THERE = "nc"
 
 
@@ -37,8 +37,8 @@ _NOT_THERE = "nc"
 class InstalledPackage:
     """A package as dpkg knows it; its versions are Debian's (deb-version(7)).
 
-    `source` and `source_version` are of the source package that it was built from, `maintainer` is
-    the package's own word.
+    `source` and `source_version` are of the source package that it was built from; `maintainer` is
+    the package's own field.
     """
 
     name: str
@@ -51,7 +51,7 @@ class InstalledPackage:
 
 @dataclass(frozen=True)
 class InstalledPackages:
-    """A host's system (os-release(5)) and its packages, by name; `unread` says what is not here."""
+    """A host's system (os-release(5)) and its packages, by name; `unread` lists what is missing."""
 
     os_id: str
     os_version: str
@@ -62,12 +62,12 @@ class InstalledPackages:
 
     @property
     def suite(self) -> str:
-        """The suite's codename; Debian without a version is taken for sid, as in data/os.yml."""
+        """The suite's codename; Debian without a version counts as sid, as in data/os.yml."""
         return _ROLLING if self.os_id == "debian" and not self.os_version else self.codename
 
 
-# Half-installed packages are there in part, and triggers may be pending for years: all but what is
-# gone counts. dpkg-query itself expands \t and \n.
+# Half-installed packages are partly present, and triggers may stay pending for years, so every
+# package except a removed one counts. dpkg-query itself expands \t and \n.
 _FORMAT = "\\t".join(
     (
         "${db:Status-Abbrev}",
@@ -88,13 +88,13 @@ _PACKAGES = script(
 
 
 def installed_packages(reach: Reach) -> InstalledPackages:
-    """Ask dpkg for all that is installed."""
+    """Query dpkg for all installed packages."""
     done = reach.runner.run(["sh", "-c", _PACKAGES], timeout=_PACKAGES_SECONDS)
     return parse_packages(done.stdout)
 
 
 def parse_packages(text: str) -> InstalledPackages:
-    """The record of that command's output."""
+    """Parse that command's output."""
     part = sections(text)
     release = parse_os_release(part.get("release", ""))
     found, strange = [], []
@@ -135,11 +135,11 @@ def parse_packages(text: str) -> InstalledPackages:
 
 @dataclass(frozen=True)
 class JavaArchive:
-    """A *.jar or *.war by its path under the tree's root, `OUTER!/INNER` in another archive.
+    """A *.jar or *.war by its path under the tree's root; `OUTER!/INNER` if nested in another one.
 
-    `size` in octets. `title`, `version` and `vendor` are its manifest's Implementation-*, or else
-    its Bundle-*, entries; `group`, `artifact` and `maven_version` are its Maven coordinates, where
-    it has exactly one set of them: several mean that other projects were merged into it.
+    `size` is in bytes. `title`, `version` and `vendor` are its manifest's Implementation-* entries,
+    or else its Bundle-* entries. `group`, `artifact` and `maven_version` are its Maven coordinates,
+    if it has exactly one set of them: several mean that other projects were merged into it.
     """
 
     path: str
@@ -155,7 +155,7 @@ class JavaArchive:
 
 @dataclass(frozen=True)
 class JavaArchives:
-    """The archives under `root`, by path; `unread` says what is not here, or only in part."""
+    """The archives under `root`, by path; `unread` lists what is missing or incomplete."""
 
     root: str
     archives: tuple[JavaArchive, ...]
@@ -164,7 +164,7 @@ class JavaArchives:
 
 @dataclass(frozen=True)
 class HostContents:
-    """What was found installed on the host of that name."""
+    """The software installed on the host of that name."""
 
     name: str
     packages: InstalledPackages
@@ -172,7 +172,7 @@ class HostContents:
 
 
 def java_archives(reach: Reach) -> JavaArchives:
-    """Read every archive of the tree of R22, by the host's own Python; none where no tree is."""
+    """Read every archive in R22's tree with the host's own Python; none if there is no tree."""
     root = str(load_data("tree")["root"])
     done = reach.runner.run(
         ["python3", "-", root],
@@ -183,9 +183,9 @@ def java_archives(reach: Reach) -> JavaArchives:
 
 
 def parse_archives(root: str, text: str, complaint: str = "") -> JavaArchives:
-    """The record of the probe's document; `complaint` says why there is none."""
+    """Parse the probe's document; if there is none, `complaint` says why."""
     try:
-        # Only the last line is the probe's: a login script may greet before it.
+        # Only the last line is the probe's: a login script may print a greeting before it.
         told: dict[str, Any] = json.loads(text.splitlines()[-1])
         found = tuple(_archive(row) for row in told["archives"])
         problems = [(str(row["path"]), str(row["problem"])) for row in told["archives"]]
@@ -217,10 +217,10 @@ def _archive(row: dict[str, Any]) -> JavaArchive:
 
 
 def parse_manifest(text: str) -> dict[str, str]:
-    """The entries of a manifest's main section, whose octets stand as Latin-1.
+    """Parse the main section of a manifest whose bytes were decoded as Latin-1.
 
-    Lines end after 72 octets and go on behind a space (JAR File Specification, "Line length"): even
-    in the middle of a character, so they are joined before they are decoded.
+    Lines are wrapped after 72 bytes and continue after a space (JAR File Specification, "Line
+    length"), even in the middle of a character, so they are joined before they are decoded.
     """
     whole = re.sub(rb"\n ", b"", text.encode("latin-1", "replace")).decode("utf-8", "replace")
     pairs = (line.partition(":") for line in whole.split("\n") if ":" in line)
@@ -228,14 +228,14 @@ def parse_manifest(text: str) -> dict[str, str]:
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """The plain `key=value` lines of a Java properties file, such as Maven writes."""
+    """Parse the plain `key=value` lines of a Java properties file, as Maven writes it."""
     lines = (line.strip() for line in text.splitlines())
     pairs = (line.partition("=") for line in lines if line[:1] not in ("#", "!") and "=" in line)
     return {key.strip(): _printable(value.strip()) for key, _, value in pairs}
 
 
 def _printable(text: str) -> str:
-    """The text without what no document may carry: control characters and lone surrogates."""
+    """Replace what no document may contain: control characters and lone surrogates."""
     whole = str(text).encode("utf-8", "replace").decode("utf-8")
     return re.sub(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]", "?", whole)
 
@@ -244,8 +244,8 @@ def _printable(text: str) -> str:
 class PythonDistribution:
     """An installed distribution by its normalized name (PEP 503).
 
-    `requires` are the names of those that it depends on and that are installed; `licence` is its
-    SPDX expression (PEP 639), empty where it states none in that form.
+    `requires` lists its installed dependencies; `licence` is its SPDX expression (PEP 639), empty
+    if it states none in that form.
     """
 
     name: str
@@ -256,9 +256,9 @@ class PythonDistribution:
 
 @dataclass(frozen=True)
 class PythonEnvironment:
-    """This machine's Python: the appliance and all that it depends on, by name.
+    """This machine's Python: the appliance and all its dependencies, by name.
 
-    `unread` says which of it can't be found.
+    `unread` lists the dependencies that can't be found.
     """
 
     python: str
@@ -267,7 +267,7 @@ class PythonEnvironment:
 
 
 def python_environment(root: str = _APPLIANCE) -> PythonEnvironment:
-    """Follow the requirements of `root`, as they hold on this machine; looks at no host."""
+    """Resolve the requirements of `root` for this machine; accesses no host."""
     found: dict[str, PythonDistribution] = {}
     unread: dict[str, None] = {}
     asked: dict[str, set[str]] = {}
@@ -319,7 +319,7 @@ def _holds(requirement: Requirement, extras: set[str]) -> bool:
 
 
 def _complete(found: dict[str, PythonDistribution]) -> Iterator[PythonDistribution]:
-    """By name, each with those of its requirements only that were found."""
+    """Sort by name, and keep only those requirements that were found."""
     for name, one in sorted(found.items()):
         there = tuple(other for other in one.requires if other in found and other != name)
         yield PythonDistribution(name, one.version, there, one.licence)

@@ -1,4 +1,4 @@
-"""The database server's own state: how it started, whether it replicates and takes writes."""
+"""The database server's state: how it started, whether it replicates and accepts writes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _UNIT = "mysql.service"
 
 @dataclass(frozen=True)
 class Start:
-    """Seconds from the start of the unit to its being ready, and systemd's limit for it.
+    """Seconds from the unit's start until it was ready, and systemd's limit for it.
 
-    None where systemd does not tell: the unit has not come up, or has no limit.
+    None where systemd reports none: the unit has not come up, or has no limit.
     """
 
     seconds: float | None
@@ -25,7 +25,7 @@ class Start:
 
 
 def start(reach: Reach) -> Start:
-    """How the newest start went."""
+    """Read how long the latest start took."""
     words = [
         *("systemctl", "show", _UNIT),
         *("-p", "InactiveExitTimestampMonotonic", "-p", "ActiveEnterTimestampMonotonic"),
@@ -35,7 +35,7 @@ def start(reach: Reach) -> Start:
 
 
 def parse_start(text: str) -> Start:
-    """From the properties of `systemctl show`: microseconds since the boot, and a time span."""
+    """Parse the properties of `systemctl show`: microseconds since boot, and a time span."""
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     began = int(found.get("InactiveExitTimestampMonotonic", "0") or 0)
     ready = int(found.get("ActiveEnterTimestampMonotonic", "0") or 0)
@@ -47,21 +47,21 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
 def span(text: str) -> float | None:
-    """systemd's time span (`10min`, `1min 30s`) in seconds; None for infinity or nothing."""
+    """Convert a systemd time span (`10min`, `1min 30s`) to seconds; None for infinity or empty."""
     parts = re.findall(r"(\d+(?:\.\d+)?)(us|ms|min|s|h|d)", text)
     return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else None
 
 
 @dataclass(frozen=True)
 class Replication:
-    """What `SHOW REPLICA STATUS` says, a channel a row: none where it copies from no other."""
+    """The output of `SHOW REPLICA STATUS`, one row per channel; none if it is not a replica."""
 
     channels: tuple[Mapping[str, str], ...]
     evidence: str
 
 
-# Older than 8.0.22 it is called by its former name; root asks over the server's own socket. Not by
-# "\G": the client of MySQL 9 knows no commands of its own in a batch.
+# Before 8.0.22 only the former name exists. root connects over the server's own socket. "\G" can't
+# be used: the client of MySQL 9 accepts none of its own commands in batch mode.
 _REPLICATION = script(
     status="mysql --vertical -e 'SHOW REPLICA STATUS' 2>/dev/null || "
     "mysql --vertical -e 'SHOW SLAVE STATUS'",
@@ -69,9 +69,9 @@ _REPLICATION = script(
 
 
 def replication(reach: Reach) -> Replication:
-    """Whether the server is another's replica, and how far behind.
+    """Read whether the server is a replica, and its lag.
 
-    Raises RuntimeError when the server does not say.
+    Raises RuntimeError when the server does not answer.
     """
     done = reach.runner.run(["sh", "-c", _REPLICATION])
     if done.status:
@@ -80,7 +80,7 @@ def replication(reach: Reach) -> Replication:
 
 
 def parse_replication(text: str) -> Replication:
-    """From the vertical form: `Name: value` lines; former names are told by today's."""
+    """Parse the vertical form, `Name: value` lines; former names are replaced by today's."""
     channels: list[dict[str, str]] = []
     for line in text.splitlines():
         name, colon, value = line.strip().partition(":")
@@ -92,15 +92,15 @@ def parse_replication(text: str) -> Replication:
     return Replication(tuple(channels), text.strip())
 
 
-# Each forbids writes while it is ON; super_read_only first, for it implies read_only.
+# Each forbids writes while it is ON; super_read_only first, because it implies read_only.
 FORBIDDING = ("super_read_only", "read_only", "offline_mode", "innodb_read_only")
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A connection that holds a global read lock, and how long ago its newest statement began.
+    """A connection that holds a global read lock, and how long ago its latest statement began.
 
-    It holds the lock for at least that long: when it got it, the server does not tell.
+    It has held the lock for at least that long: the server does not report when it got it.
     """
 
     connection: int
@@ -110,10 +110,10 @@ class Lock:
 
 @dataclass(frozen=True)
 class Writable:
-    """What can keep the server from writing: its variables, and the global read locks.
+    """What can block writes: the server's variables, and the global read locks.
 
-    `variables` lacks what this server does not know, as MariaDB super_read_only. `waited` is the
-    longest wait for such a lock in seconds, None when nothing waits.
+    `variables` lacks those that this server does not know, such as super_read_only on MariaDB.
+    `waited` is the longest wait for such a lock in seconds, None when nothing waits.
     """
 
     variables: Mapping[str, str]
@@ -123,9 +123,9 @@ class Writable:
 
 
 _LISTED = ", ".join(f"'{name}'" for name in (*FORBIDDING, "performance_schema"))
-# FLUSH TABLES WITH READ LOCK holds both types of object; LOCK INSTANCE FOR BACKUP has one of its
-# own and keeps no row from being written. MySQL 5.7 leaves this table empty as it comes (the
-# instrument wait/lock/metadata/sql/mdl is off): there a lock shows by nothing but those that wait.
+# FLUSH TABLES WITH READ LOCK holds both types of object; LOCK INSTANCE FOR BACKUP has its own type
+# and does not block writes to rows. By default MySQL 5.7 leaves this table empty (the instrument
+# wait/lock/metadata/sql/mdl is off): there, only waiting statements reveal a lock.
 _LOCKS = (
     "SELECT DISTINCT PROCESSLIST_ID, COALESCE(PROCESSLIST_TIME, 0), PROCESSLIST_USER"
     " FROM performance_schema.metadata_locks"
@@ -133,13 +133,13 @@ _LOCKS = (
     " WHERE OBJECT_TYPE IN ('GLOBAL', 'COMMIT') AND LOCK_TYPE = 'SHARED'"
     " AND LOCK_STATUS = 'GRANTED' AND PROCESSLIST_ID IS NOT NULL"
 )
-# A new statement waits for the one, a transaction that had begun before waits for the other.
+# New statements wait for the first, a transaction that had begun earlier waits for the second.
 _WAITED = (
     "SELECT MAX(PROCESSLIST_TIME) FROM performance_schema.threads WHERE PROCESSLIST_STATE"
     " IN ('Waiting for global read lock', 'Waiting for commit lock')"
 )
 _ROWS = "mysql -N -B --raw -e"
-# Ended by the first failure: an answer that is cut short must not look like one without locks.
+# Stop at the first failure: a truncated answer must not look like one without locks.
 _WRITABLE = "set -e\n" + script(
     variables=f'{_ROWS} "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_LISTED})"',
     locks=f'{_ROWS} "{_LOCKS}"',
@@ -148,9 +148,9 @@ _WRITABLE = "set -e\n" + script(
 
 
 def writable(reach: Reach) -> Writable:
-    """Whether anything keeps the server from writing, as root sees it over the socket.
+    """Read whether anything blocks writes, as root sees it over the socket.
 
-    Raises RuntimeError when the server does not say.
+    Raises RuntimeError when the server does not answer.
     """
     done = reach.runner.run(["sh", "-c", _WRITABLE])
     if done.status:
@@ -159,7 +159,7 @@ def writable(reach: Reach) -> Writable:
 
 
 def parse_writable(text: str) -> Writable:
-    """From the three sections, their columns between tabs; NULL where nothing waits."""
+    """Parse the three sections with tab-separated columns; NULL when nothing waits."""
     part = sections(text)
     variables = dict(line.split("\t", 1) for line in part["variables"].splitlines())
     locks = []

@@ -1,7 +1,7 @@
-"""The further calls of the deep doctor: each codec, each way that media may take, and video.
+"""The deep doctor's additional calls: one per codec, one per ICE route, and video.
 
-None of them registers: an extension's account calls, and nothing is to be taken back but what every
-call leaves, which the run's mark names.
+None of them registers: they use an extension's account. The only traces to remove are those that
+every call leaves, and they carry the run's mark.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ MIME = {"opus": "opus", "alaw": "PCMA", "ulaw": "PCMU"}
 VIDEO_MIME = {"vp8": "VP8", "h264": "H264"}
 WAY_SECONDS = 2.0
 VIDEO_SECONDS = 3.0
-# An extension's number, its secret, and the file of the CA that signed the door's certificate.
+# An extension's number, its secret, and the file of the CA that signed the server's certificate.
 Caller = tuple[str, str, str]
-_SPEECH_SECONDS = speech.SECONDS + 1.2  # the tone before it, and the way there and back
+_SPEECH_SECONDS = speech.SECONDS + 1.2  # plus the tone before it and the round trip
 
 
 @dataclass(frozen=True)
 class Named:
-    """One call of several: the codec's or the way's name, and what came of it."""
+    """One call of several: the name of its codec or ICE route, and its result."""
 
     name: str
     attempt: Attempt
 
 
 def keeps_marks(reach: Reach) -> bool:
-    """Whether the installed dialplan keeps the mark of a call (from this version on)."""
+    """Whether the installed dialplan stores a call's mark (it does from this version on)."""
     shown = reach.runner.run(["asterisk", "-rx", "dialplan show mark"]).stdout
     return "X-uContact-Doctor" in shown
 
 
 def quality_call(reach: Reach, caller: Caller, take: int) -> Attempt:
-    """Another call like the main one, with the far side's counters, but without a registration."""
+    """Repeat the main call, with the far side's RTCP reports but without a registration."""
     request = replace(echo_request(reach, *caller, f"again{take}"), registers=False, reports=True)
     return attempted(reach, request)
 
@@ -48,10 +48,10 @@ def quality_call(reach: Reach, caller: Caller, take: int) -> Attempt:
 def codec_calls(
     reach: Reach, caller: Caller, codecs: tuple[str, ...], take: int = 1
 ) -> tuple[Named, ...]:
-    """A call by each of these codecs (R06's names), all at once.
+    """Place one call per codec (R06's names), all at once.
 
-    Each is listened to: what one disturbs in another shows, and a second listening is alone. `take`
-    tells the calls of a second and a third listening from the first.
+    Each call's audio is judged. Concurrent calls can disturb each other, so a second attempt runs
+    alone. `take` distinguishes the calls of second and third attempts from the first.
     """
 
     def one(codec: str) -> Named:
@@ -65,12 +65,12 @@ def codec_calls(
         )
         return Named(codec, attempted(reach, request))
 
-    speech.sent_bands()  # made once, before the clock of any of them runs
+    speech.sent_bands()  # computed once, before the clock of any call runs
     return _at_once(one, codecs)
 
 
 def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tuple[Named, ...]:
-    """A call by what the STUN server told, and one through the TURN relay alone, at once."""
+    """Place two calls at once: by the STUN server's reflexive address, and by TURN relay only."""
     server = f"{reach.address}:{port}"
 
     def one(kind: str) -> Named:
@@ -90,7 +90,7 @@ def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tupl
 def video_calls(
     reach: Reach, caller: Caller, codecs: tuple[str, ...], pictures: int
 ) -> tuple[Named, ...]:
-    """A call by each of these video codecs, at once, each until so many pictures are back."""
+    """Place one call per video codec, all at once, each until `pictures` frames are back."""
 
     def one(codec: str) -> Named:
         request = replace(

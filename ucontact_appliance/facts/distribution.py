@@ -1,4 +1,4 @@
-"""What this distribution brings along, and with which packages it runs."""
+"""The contents of this distribution, and the versions of the packages that it runs with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ucontact_appliance.resources import ROOT
 
 
 def installed_versions(names: Sequence[str]) -> dict[str, str]:
-    """The version of each Python distribution; empty for one that is not installed."""
+    """The version of each Python distribution; empty if it is not installed."""
     found = {}
     for name in names:
         try:
@@ -35,8 +35,8 @@ _SECONDS = 20
 def known_commands(wanted: tuple[str, ...]) -> tuple[str, ...]:
     """Those commands of `ucontact` that can be loaded; none when it can't even start.
 
-    The command line that is running is looked at itself; without one (what judges does not know
-    it) one is started, which takes a second.
+    Inspects the running command line. If there is none (callers in `checks` must not import it),
+    starts one, which takes a second.
     """
     line = sys.modules.get(_COMMAND_LINE)
     if line is not None:
@@ -54,7 +54,7 @@ def known_commands(wanted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _loads(commands: Mapping[str, object], name: str) -> bool:
-    # A command's module may stand on something that lacks.
+    # A command's module may import a package that is missing.
     try:
         return commands[name] is not None
     except (ImportError, KeyError):
@@ -62,5 +62,5 @@ def _loads(commands: Mapping[str, object], name: str) -> bool:
 
 
 def missing_parts(parts: Sequence[str]) -> tuple[str, ...]:
-    """Those of the files and folders that are not there."""
+    """Those of the files and folders that do not exist."""
     return tuple(part for part in parts if not (ROOT / part).exists())

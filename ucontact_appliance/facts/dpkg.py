@@ -1,4 +1,4 @@
-"""The package manager's state: who has locked it, and what an interrupted run left unfinished."""
+"""The package manager's state: who holds its locks, and what an interrupted run left unfinished."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ucontact_appliance.language.messages import _
 
 @dataclass(frozen=True)
 class LockHolder:
-    """A process that has locked a file of apt's or dpkg's.
+    """A process that holds a lock on a file of apt or dpkg.
 
-    Process 0 without a name is one that can't be seen from the server (of another namespace).
+    PID 0 without a name is a process that the server can't see (in another namespace).
     """
 
     pid: int
@@ -24,7 +24,7 @@ class LockHolder:
     file: str
 
     def __str__(self) -> str:
-        """The process as a person names it."""
+        """The process in words, for a message."""
         return f"{self.name} (process {self.pid})" if self.name else "a process of a container"
 
 
@@ -32,9 +32,9 @@ class LockHolder:
 class PackageManager:
     """The state of dpkg on a host.
 
-    `holders` have locked it this moment. `journal` are the numbered files of /var/lib/dpkg/updates,
-    which an interrupted dpkg left (apt refuses to work until `dpkg --configure -a`), and `audit` is
-    what `dpkg --audit` says of half-installed packages.
+    `holders` hold its locks right now. `journal` lists the numbered files in /var/lib/dpkg/updates,
+    left by an interrupted dpkg (apt refuses to work until `dpkg --configure -a`). `audit` is the
+    output of `dpkg --audit` on half-installed packages.
     """
 
     holders: tuple[LockHolder, ...]
@@ -43,12 +43,12 @@ class PackageManager:
 
     @property
     def unfinished(self) -> bool:
-        """Whether an interrupted run left something half-way; says nothing while it is locked."""
+        """Whether an interrupted run left work unfinished; meaningless while dpkg is locked."""
         return bool(self.journal or self.audit)
 
 
-# apt and dpkg lock by fcntl(2), and only F_GETLK says who holds such a lock. perl-base is on every
-# Debian and Ubuntu (Essential). struct flock of 64-bit Linux: type, whence, start, length, pid.
+# apt and dpkg lock by fcntl(2); only F_GETLK reports the holder of such a lock. Every Debian and
+# Ubuntu has perl-base (Essential). struct flock of 64-bit Linux: type, whence, start, length, pid.
 _SCRIPT = r"""
 echo '---- holders'
 perl -MFcntl -e '
@@ -73,19 +73,19 @@ _HOLDER = re.compile(r"(-?[0-9]{1,10}) (/[a-z/-]+) (.{0,64})")
 
 
 def package_manager(reach: Reach) -> PackageManager:
-    """Look at dpkg's state, as one of the host's facts."""
+    """Read dpkg's state, as one of the host's facts."""
     return look_at_package_manager(reach.runner)
 
 
 def look_at_package_manager(runner: Runner) -> PackageManager:
-    """Look at dpkg's state; changes nothing. Raises UnreachableError for an answer that is none."""
+    """Read dpkg's state; changes nothing. Raises UnreachableError for an unparsable answer."""
     done = runner.run(["sh", "-c", _SCRIPT], timeout=20)
     with parsing(done, _("the state of the package manager can't be read")):
         return parse_package_manager(done.stdout)
 
 
 def parse_package_manager(text: str) -> PackageManager:
-    """The record from the script's output. Raises ValueError or KeyError for anything else."""
+    """Parse the script's output. Raises ValueError or KeyError for anything else."""
     part = sections(text)
     holders: dict[int, LockHolder] = {}
     for line in part["holders"].splitlines():
@@ -93,10 +93,10 @@ def parse_package_manager(text: str) -> PackageManager:
         if found is None:
             raise ValueError(f"no holder of a lock: {line[:80]!r}")
         holder = LockHolder(max(0, int(found[1])), found[3].strip(), found[2])
-        holders.setdefault(holder.pid, holder)  # one process mostly has all of the locks
+        holders.setdefault(holder.pid, holder)  # one process usually holds all of the locks
     return PackageManager(
         holders=tuple(holders.values()),
-        # As apt tells them (apt-pkg/deb/debsystem.cc, CheckUpdates): digits alone.
+        # By apt's own rule (apt-pkg/deb/debsystem.cc, CheckUpdates): digits only.
         journal=tuple(name for name in part["journal"].split() if name.isdigit()),
         audit=part["audit"].strip(),
     )

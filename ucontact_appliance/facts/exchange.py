@@ -1,4 +1,4 @@
-"""What was said between a probe and its host: the raw material of evidence."""
+"""The commands that probes ran on a host and their answers: the raw material of evidence."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed, Runner
 
 @dataclass(frozen=True)
 class Exchange:
-    """One command on the host, and what came back.
+    """One command on the host, and its answer.
 
-    `began` is an aware time, UTC; `status` is None where no answer came, and `stderr` says why.
+    `began` is an aware datetime in UTC; `status` is None if no answer came, and `stderr` says why.
     """
 
     argv: tuple[str, ...]
@@ -26,7 +26,7 @@ class Exchange:
 
 
 class RecordingRunner:
-    """Another runner, with every command that goes through it kept in `exchanges`."""
+    """A wrapper of another runner that appends every command and its answer to `exchanges`."""
 
     def __init__(self, runner: Runner, exchanges: list[Exchange]) -> None:
         self._runner = runner
@@ -40,7 +40,7 @@ class RecordingRunner:
         stdin: str | None = None,
         limit: int = ANSWER_BYTES,
     ) -> Completed:
-        """Run it there, and keep what came of it."""
+        """Run the command by the other runner, and record the result."""
         began = datetime.now(timezone.utc)
         try:
             done = self._runner.run(argv, timeout=timeout, stdin=stdin, limit=limit)
@@ -54,7 +54,7 @@ class RecordingRunner:
         return done
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The other runner's command line: a stream is its reader's own to keep."""
+        """The other runner's command line; streams are not recorded, their reader keeps them."""
         return self._runner.command(argv)
 
     def forward(self, port: int) -> AbstractContextManager[int]:

@@ -1,4 +1,4 @@
-"""What a host's firewall holds, on disk and in the kernel, and what it lets through from here."""
+"""A host's firewall on disk and in the kernel, and the ports that it lets through from here."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ RULES = "/etc/nftables.d/ucontact.nft"
 UNIT = "ucontact-firewall.service"
 TABLE = "inet ucontact"
 _MARK = "=== "
-KNOCK_SECONDS = 1.6  # a second try (RFC 6298: after 1 s) has 0.6 s for its answer
+KNOCK_SECONDS = 1.6  # one SYN retransmission after 1 s (RFC 6298), and 0.6 s for its answer
 _CHAIN = re.compile(r"^chain (?P<name>\S+) \{")
 _POLICY = re.compile(r"\bpolicy (\w+)")
-# What may let a packet in: by itself, or by what it leads to.
+# Statements that may let a packet in, directly or through another chain.
 _LETS_IN = re.compile(r"\b(?:accept|jump|goto|vmap|queue|include)\b")
 _ASIDE = re.compile(r'"[^"]*"|#.*')
 _ACCEPT = re.compile(
@@ -33,7 +33,7 @@ _ANYBODY = {
     "meta nfproto ipv6": ("::/0",),
 }
 _NETWORKS = re.compile(r"ip6? saddr (?:\{ (?P<set>[^{}]+) \}|(?P<one>[0-9a-fA-F.:/]+))")
-# The file is loaded in a network namespace of its own, so that both are told in the kernel's words.
+# The file is loaded in a network namespace of its own: the kernel formats both versions alike.
 _SCRIPT = f"""
 echo '{_MARK}disk'; cat {RULES}
 echo '{_MARK}wanted'; unshare --net sh -c 'nft -f {RULES} && nft list table {TABLE}' 2>&1
@@ -45,7 +45,7 @@ echo '{_MARK}active'; systemctl is-active {UNIT} 2>&1
 
 @dataclass(frozen=True)
 class Opening:
-    """A port that a rule lets in, to those networks; `single`: to one address by itself."""
+    """A port that a rule opens to `sources`; `single`: to one address without a prefix length."""
 
     protocol: str
     port: str
@@ -55,10 +55,10 @@ class Opening:
 
 @dataclass(frozen=True)
 class InputChain:
-    """What a rules' file does with packets for the host.
+    """How a rules file treats packets to the host.
 
-    `policy` is what becomes of those that no rule is about; nftables' own is to accept. `rules`
-    are all that may let a packet in, by themselves or by what they lead to, as lines of text.
+    `policy` applies to packets that match no rule; nftables' default is accept. `rules` are all
+    rules that may let a packet in, directly or through another chain, as lines of text.
     """
 
     policy: str
@@ -67,7 +67,7 @@ class InputChain:
 
 @dataclass(frozen=True)
 class Firewall:
-    """The rules' file, the table it means, the table in the kernel, and the unit's state."""
+    """The rules file, the table that it defines, the table in the kernel, and the unit's state."""
 
     disk: str
     wanted: str
@@ -82,19 +82,19 @@ class Firewall:
 
     @property
     def input(self) -> InputChain:
-        """What the file does with packets for the host."""
+        """How the file treats packets to the host."""
         return parse_input(self.disk)
 
 
 def firewall(reach: Reach) -> Firewall:
-    """Look at file, table and unit."""
+    """Read the file, the table and the unit."""
     done = reach.runner.run(["sh", "-c", _SCRIPT])
     return parse_firewall(done.stdout)
 
 
 @dataclass(frozen=True)
 class SourceLimits:
-    """Connections that one address may hold, by TCP port; `loaded`: the table is there."""
+    """Connections allowed per source address, by TCP port; `loaded`: the table exists."""
 
     loaded: bool
     ports: Mapping[str, int]
@@ -102,13 +102,13 @@ class SourceLimits:
 
 
 def source_limits(reach: Reach) -> SourceLimits:
-    """The chain of nftables that limits connections per source."""
+    """Read the nftables chain that limits connections per source."""
     done = reach.runner.run(["nft", "list", "chain", "inet", "ucontact_limits", "input"])
     return parse_source_limits(done.status == 0, done.stdout + done.stderr)
 
 
 def parse_source_limits(loaded: bool, text: str) -> SourceLimits:
-    """From `nft list chain`; where a port's rules differ, the loosest counts."""
+    """Parse `nft list chain`; if a port's rules differ, the highest limit counts."""
     ports: dict[str, int] = {}
     for port, most in _COUNTED.findall(text):
         ports[port] = max(int(most), ports.get(port, 0))
@@ -116,7 +116,7 @@ def parse_source_limits(loaded: bool, text: str) -> SourceLimits:
 
 
 def parse_firewall(text: str) -> Firewall:
-    """The record from the script's output; a part that is missing is empty."""
+    """Parse the script's output; a missing part is empty."""
     parts = dict.fromkeys(("disk", "wanted", "kernel", "enabled", "active"), "")
     for block in text.split(_MARK)[1:]:
         name, _, content = block.partition("\n")
@@ -125,7 +125,7 @@ def parse_firewall(text: str) -> Firewall:
 
 
 def parse_input(text: str) -> InputChain:
-    """The chain `input` of a rules' file, and what the file says outside of any chain."""
+    """Parse the chain `input` of a rules file, and the file's statements outside of any chain."""
     policy, rules, chain, depth = "accept", [], "", 0
     for raw in text.splitlines():
         line = " ".join(raw.split())
@@ -145,7 +145,7 @@ def parse_input(text: str) -> InputChain:
 
 
 def parse_opening(rule: str) -> Opening | None:
-    """The port that a rule lets in; None for a rule that is about anything else as well."""
+    """The port that a rule opens; None for a rule that matches on anything else as well."""
     found = _ACCEPT.fullmatch(rule)
     match = (found["match"] or "") if found else ""
     named = _NETWORKS.fullmatch(match)
@@ -161,7 +161,7 @@ def parse_opening(rule: str) -> Opening | None:
 
 
 class PortState(str, Enum):
-    """What a TCP connection from here met."""
+    """The result of a TCP connection attempt from here."""
 
     OPEN = "open"
     CLOSED = "closed, not filtered"
@@ -170,14 +170,14 @@ class PortState(str, Enum):
 
 @dataclass(frozen=True)
 class Knock:
-    """One attempt: the port, and what it met."""
+    """One attempt: the port, and its result."""
 
     port: int
     door: PortState
 
 
 def own_address(reach: Reach) -> str:
-    """The address that the host sees this machine by, translation left out."""
+    """This machine's source address towards the host, ignoring NAT."""
     family = socket.AF_INET6 if ":" in reach.address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((reach.address, 9))  # sends nothing: the kernel only picks the address
@@ -187,8 +187,8 @@ def own_address(reach: Reach) -> str:
 def knocks(reach: Reach, ports: tuple[int, ...]) -> tuple[Knock, ...]:
     """Try to connect to each TCP port, all at once; nothing is sent.
 
-    The port of ssh is open where a command comes through: a connection that never logs in is held
-    against this machine (PerSourcePenalties, sshd_config(5)).
+    If a command runs over ssh, ssh's port is open. It is not probed: sshd penalises a source whose
+    connections never log in (PerSourcePenalties, sshd_config(5)).
     """
     if not ports:
         return ()

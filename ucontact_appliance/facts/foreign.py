@@ -1,6 +1,6 @@
-"""What is on a host that no package and no installation of ours put there, component by component.
+"""A component's files on a host that neither a package nor an installation of ours put there.
 
-Reads only. Names are bounded: what there is beyond counts, and is not listed.
+Reads only. Lists of names are bounded: further files count, but are not listed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ucontact_appliance.printable import printable
 KEPT = "/var/backups/ucontact"
 _MOST_FILES = 5000
 _SECONDS = 30.0
-# What a server makes for itself; ours are told from others' by the claim.
+# Schemas that a server creates for itself; the claim distinguishes ours from others'.
 _SYSTEM_SCHEMAS = frozenset(("mysql", "performance_schema", "sys", "lost+found"))
-# dpkg(1) and ucf(1) leave these beside a file that somebody changed: the file itself tells.
+# dpkg(1) and ucf(1) leave these beside a changed file; the changed file itself is reported.
 _LEFT = re.compile(r"\.(dpkg|ucf)-(old|new|dist|tmp|bak)$")
 _CONFFILE = re.compile(r"^ (?P<path>/.+?) (?P<sum>[0-9a-f]{32})(?: obsolete)?$")
 _SUM = re.compile(r"^\\?(?P<sum>[0-9a-f]{32})  (?P<path>/.+)$")
@@ -29,7 +29,7 @@ _OWNED = re.compile(r"^[^/]+: (?P<path>/.+)$")
 
 
 class Claim(Enum):
-    """Whose the component's files are: nobody's yet, ours, or somebody's who let us have them."""
+    """Who owns the component's files: nobody yet, us, or somebody whose files we took over."""
 
     NONE = "none"
     OURS = "ours"
@@ -38,10 +38,10 @@ class Claim(Enum):
 
 @dataclass(frozen=True)
 class Foreign:
-    """What somebody else left of a component; all empty where there is nothing, or it is ours.
+    """Another party's files and data of a component; all empty if there are none, or they are ours.
 
-    `changed` are packages' configuration files with another content, `added` files that no package
-    owns, `databases` schemas of the data folder, `data` a sentence about other data.
+    `changed` are configuration files of packages with modified content, `added` files that no
+    package owns, `databases` schemas in the data folder, `data` sentences about other data.
     """
 
     claim: Claim
@@ -52,7 +52,7 @@ class Foreign:
 
 
 def foreign(reach: Reach, row: ForeignRow) -> Foreign:
-    """Look at one component's files on the host."""
+    """Read one component's files on the host."""
     done = reach.runner.run(["sh", "-c", _script(row)], timeout=_SECONDS)
     return parse_foreign(done.stdout, row)
 
@@ -88,7 +88,7 @@ def _data(row: ForeignRow) -> str:
         parts += [
             f"echo '---- schemas'; find {shlex.join(row.databases)} -mindepth 1 -maxdepth 1 "
             f"-type d -printf '%f\\n' 2>/dev/null | head -n {_MOST_FILES}",
-            # Another server's, in the folder that ours starts on.
+            # MariaDB's data, in the folder that our MySQL would start on.
             f"echo '---- aria'; ls {shlex.quote(row.databases[0])}/aria_log_control 2>/dev/null",
         ]
     if row.files:
@@ -99,7 +99,7 @@ def _data(row: ForeignRow) -> str:
 
 
 def parse_foreign(text: str, row: ForeignRow) -> Foreign:
-    """The record from that script's output. Raises ValueError when it is none."""
+    """Parse that script's output. Raises ValueError if it is not that."""
     part = sections(text)
     claim = Claim(part["claim"].strip()) if "claim" in part else None
     if claim is None:
@@ -108,7 +108,7 @@ def parse_foreign(text: str, row: ForeignRow) -> Foreign:
         return Foreign(claim)
     links = dict(line.split("\t", 1) for line in part.get("links", "").splitlines() if "\t" in line)
     files = {found["path"]: found["sum"] for found in _matches(_SUM, part.get("sums", ""))}
-    # A link that leads nowhere has no sum.
+    # A dangling link has no checksum.
     found = {**dict.fromkeys(links, ""), **files}
     known = {one["path"]: one["sum"] for one in _matches(_CONFFILE, part.get("conffiles", ""))}
     known |= {one["path"]: one["sum"] for one in _matches(_SUM, part.get("ucf", ""))}
@@ -136,7 +136,7 @@ def _is_a_packages(
     owned: set[str],
     row: ForeignRow,
 ) -> bool:
-    """Whether a package or its scripts made it: by its own path, or by what the link leads to."""
+    """Whether a package or its scripts created it, judged by its own path or the link's target."""
     target = links.get(path, path)
     return path in owned or path in row.generated or target in known or target in owned
 

@@ -1,8 +1,8 @@
-"""Packet filters of a host beside the appliance's own: nftables' tables, and iptables' legacy ones.
+"""A host's packet filters other than the appliance's: nftables tables, and legacy iptables ones.
 
-nftables asks every base chain of a hook (nft(8), CHAINS): a packet that the appliance's table
-accepts can still be dropped by another's. Read are `nft -nn list ruleset`, in which the tables of
-iptables-nft are too, and `iptables-save` where the kernel has tables of the legacy kind.
+nftables evaluates every base chain of a hook (nft(8), CHAINS): a packet that the appliance's table
+accepts can still be dropped by another one. Sources: `nft -nn list ruleset`, which includes the
+tables of iptables-nft, and `iptables-save` if the kernel has legacy tables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum
 
 from ucontact_appliance.facts.source import Reach
 
-# The roles' tables, and the one of the jail, whose entries `asterisk.banned` judges.
+# The roles' tables, and the jail's table, whose entries `asterisk.banned` judges.
 OWN = frozenset(
     {
         "inet ucontact",
@@ -29,8 +29,8 @@ LEGACY = frozenset(
     f"{family}tables{kind}-save" for family in ("ip", "ip6") for kind in ("-legacy", "")
 )
 _MARK = "=== "
-_MOST_BYTES = 8 << 20  # a hundred thousand bans have room
-_LONGEST = 4096  # characters of a rule; of a longer one its two ends say what it does
+_MOST_BYTES = 8 << 20  # enough for a hundred thousand bans
+_LONGEST = 4096  # characters of a rule; both ends of a longer one show what it does
 _SCRIPT = f"""
 echo '{_MARK}nftables'; nft -nn list ruleset 2>&1 || echo "{_MARK}unread"
 for family in ip ip6; do
@@ -56,7 +56,7 @@ _PROTOCOL = re.compile(r"\b(?:meta l4proto|ip protocol|ip6 nexthdr) (?P<ones>\{[
 _ICMP = re.compile(r"\bicmp(?:v6|x)?\b")
 _NUMBERS = {"tcp": "tcp", "udp": "udp", "6": "tcp", "17": "udp"}
 _AIM = re.compile(r"\b(?:jump|goto) (?P<chain>\S+)")
-# What narrows a rule down to some packets: sources, states, sets, rates, other interfaces.
+# Matches that restrict a rule to some packets: sources, states, sets, rates, other interfaces.
 _SOME = re.compile(
     r"\b(?:[sd]addr|iif|iifname|oif|oifname|ct|meta mark|mark|limit|fib|xt|@\S+|skuid|skgid|"
     r"pkttype|flags|icmp|icmpv6|vmap|ether|vlan|osf|quota|length|cgroup|time|hour|day|socket)\b"
@@ -76,7 +76,7 @@ _COMMENT = re.compile(r'-m comment --comment (?:"(?:\\.|[^"\\])*"|\S+)')
 
 
 class Fate(str, Enum):
-    """What a rule does with a packet."""
+    """A rule's verdict on a packet."""
 
     DROP = "drop"
     REDIRECT = "redirect"
@@ -86,7 +86,7 @@ class Fate(str, Enum):
 
 
 class Family(str, Enum):
-    """The transport protocols that a rule is about."""
+    """The transport protocols that a rule matches."""
 
     TCP = "tcp"
     UDP = "udp"
@@ -98,8 +98,8 @@ class Family(str, Enum):
 class Rule:
     """A rule of a chain.
 
-    `ports` are ranges, of destination (`side` d) or source (s) ports; empty: all, or not told.
-    `some`: only some of those packets, by their source, state, interface or what else it looks at.
+    `ports` are ranges of destination (`side` d) or source (s) ports; empty: all, or unknown.
+    `some`: it matches only some of those packets, by source, state, interface or other criteria.
     """
 
     text: str
@@ -113,7 +113,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Chain:
-    """A base chain with all rules that a packet can meet in it, by way of jumps too.
+    """A base chain with all rules that a packet can reach in it, including through jumps.
 
     `table` is the family and the name; `tool` is the command that listed it.
     """
@@ -129,7 +129,7 @@ class Chain:
 
     @property
     def title(self) -> str:
-        """Which one it is."""
+        """The chain's description in one line."""
         tool = self.tool.partition("-")[0]
         return (
             f"{tool} table {self.table}, chain {self.name}: type {self.type}, hook {self.hook}, "
@@ -139,7 +139,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class ForeignRules:
-    """The base chains of tables that are not the appliance's; `unread` says what gave no answer."""
+    """The base chains of tables other than the appliance's; `unread` lists tools that failed."""
 
     chains: tuple[Chain, ...]
     unread: tuple[str, ...] = ()
@@ -152,12 +152,12 @@ class _Table:
 
 
 def foreign_rules(reach: Reach) -> ForeignRules:
-    """Look at all packet filters of the host."""
+    """Read all packet filters of the host."""
     return parse_foreign(reach.runner.run(["sh", "-c", _SCRIPT], limit=_MOST_BYTES).stdout)
 
 
 def parse_foreign(text: str) -> ForeignRules:
-    """The record from the script's output."""
+    """Parse the script's output."""
     chains: list[Chain] = []
     unread: list[str] = []
     name = ""
@@ -175,9 +175,9 @@ def parse_foreign(text: str) -> ForeignRules:
 
 
 def parse_nft(text: str) -> tuple[Chain, ...]:
-    """The base chains of `nft -nn list ruleset` in tables of others."""
+    """The base chains in `nft -nn list ruleset` that are in tables of others."""
     tables: dict[str, _Table] = {}
-    table, chain, depth = "", "", 0  # depth: of blocks that are no chain
+    table, chain, depth = "", "", 0  # depth: of blocks other than chains
     for raw in text.splitlines():
         line = _short(" ".join(raw.split()))
         opened = _TABLE.match(line)
@@ -218,7 +218,7 @@ def _short(line: str) -> str:
 
 
 def _met(rules: Mapping[str, Sequence[Rule]], start: str) -> tuple[Rule, ...]:
-    """The chain's rules and those of all chains that it leads to, each chain once."""
+    """The chain's rules and those of all chains that it jumps to, each chain once."""
     found: list[Rule] = []
     waiting, seen = [(start, False)], {start}
     while waiting:
@@ -234,7 +234,7 @@ def _met(rules: Mapping[str, Sequence[Rule]], start: str) -> tuple[Rule, ...]:
 
 
 def parse_nft_rule(text: str) -> Rule:
-    """One rule as nftables lists it, with numbers for names (`-nn`)."""
+    """Parse one rule as nftables lists it, with numbers for names (`-nn`)."""
     bare = _QUOTED.sub('""', text.partition(" # ")[0])
     named = _DPORT.search(bare)
     ports = _ranges(named["ports"]) if named else ()
@@ -256,7 +256,7 @@ def parse_nft_rule(text: str) -> Rule:
 
 
 def _bare_of_protocol(text: str) -> str:
-    """The rule without its protocol and its ports, which narrow nothing else down."""
+    """The rule without its protocol and ports, so that only other restrictions remain."""
     return _QUOTED.sub(
         lambda quoted: quoted[0] if quoted[0] == '"lo"' else '""',
         _PROTOCOL.sub("", _DPORT.sub("", text)),
@@ -280,7 +280,7 @@ def _family(text: str) -> Family:
 
 
 def _ranges(text: str) -> tuple[tuple[int, int], ...]:
-    """Ports and ranges of one or several; empty where one of them is no number."""
+    """Parse a port, a range, or a set of them; empty if any of them is not a number."""
     found = []
     for part in text.strip("{} ").split(","):
         first, _, last = part.strip().replace(":", "-").partition("-")
@@ -291,7 +291,7 @@ def _ranges(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def parse_legacy(text: str, tool: str) -> tuple[Chain, ...]:
-    """The base chains of `iptables-save`: `*table`, `:CHAIN POLICY [counters]`, `-A CHAIN …`."""
+    """The base chains in `iptables-save`: `*table`, `:CHAIN POLICY [counters]`, `-A CHAIN …`."""
     chains: list[Chain] = []
     table = ""
     policies: dict[str, str] = {}
@@ -324,7 +324,7 @@ def parse_legacy(text: str, tool: str) -> tuple[Chain, ...]:
 
 
 def parse_legacy_rule(text: str) -> Rule:
-    """One rule as `iptables-save` writes it."""
+    """Parse one rule as `iptables-save` writes it."""
     bare = _COMMENT.sub("", text).partition(" ")[2].partition(" ")[2]
     match, _, target = bare.partition("-j ")
     match, _, goto = match.partition("-g ") if "-g " in match else (match, "", "")

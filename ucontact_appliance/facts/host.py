@@ -1,6 +1,6 @@
-"""What kind of machine a host is: processor, memory, system, clock, name.
+"""Properties of a host: processor, memory, operating system, clock, name.
 
-Each probe is one command and a pure parser from its output to a frozen record.
+Each probe is one command, and a pure parser that turns its output into a frozen record.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MARK = "---- "
 
 
 def sections(text: str) -> dict[str, str]:
-    """The parts of a compound command's output, each behind a line `---- NAME`."""
+    """Split a compound command's output into its parts, each after a line `---- NAME`."""
     parts: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.splitlines():
@@ -29,15 +29,15 @@ def sections(text: str) -> dict[str, str]:
 
 
 def script(**commands: str) -> str:
-    """One shell script that runs each command behind its marker: one round trip for many."""
+    """A shell script that runs each command after its marker: many commands in one round trip."""
     return "\n".join(f"echo '{_MARK}{name}'; {command}" for name, command in commands.items())
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Processors, nominal memory in MB, the machine's name for its architecture, and what it is.
+    """Processors, nominal memory in MB, architecture (`uname -m`), and kind of virtualisation.
 
-    `virtualisation` is systemd-detect-virt(1)'s word: `none` on bare metal.
+    `virtualisation` is the output of systemd-detect-virt(1): `none` on bare metal.
     """
 
     cpus: int
@@ -66,7 +66,7 @@ def hardware(reach: Reach) -> Hardware:
 
 
 def parse_hardware(text: str) -> Hardware:
-    """The record from the output of the probe's script."""
+    """Parse the output of the probe's script."""
     part = sections(text)
     memory = parse_mem_total_kb(part["memory"])
     return Hardware(
@@ -83,7 +83,7 @@ def parse_hardware(text: str) -> Hardware:
 
 @dataclass(frozen=True)
 class System:
-    """The operating system as os-release(5) names it, and what the installer stands on there."""
+    """The operating system by os-release(5), and what the installer needs to know about it."""
 
     os_id: str
     os_version: str
@@ -100,7 +100,7 @@ _SYSTEM = script(
     kernel="uname -r",
     uid="id -u",
     init="cat /proc/1/comm",
-    # The file may be empty: that it is there is what counts.
+    # The file may be empty: its existence is what counts.
     reboot="ls /run/reboot-required 2>/dev/null"
     " && cat /run/reboot-required /run/reboot-required.pkgs 2>/dev/null || true",
 )
@@ -112,7 +112,7 @@ def system(reach: Reach) -> System:
 
 
 def parse_system(text: str) -> System:
-    """The record from the output of the probe's script."""
+    """Parse the output of the probe's script."""
     part = sections(text)
     release = parse_os_release(part["release"])
     return System(
@@ -136,8 +136,8 @@ class OwnName:
     evidence: str
 
 
-# The addresses are asked for by family: `getent hosts` would ask a name server for the family that
-# /etc/hosts does not have, and wait for it where there is none.
+# One query per address family: `getent hosts` would query a name server for the family that is
+# not in /etc/hosts, and wait for a timeout if no server answers.
 _OWN_NAME = script(
     name="hostname",
     resolves='timeout 4 getent ahostsv4 "$(hostname)" || timeout 2 getent ahostsv6 "$(hostname)"'
@@ -151,7 +151,7 @@ def own_name(reach: Reach) -> OwnName:
 
 
 def parse_own_name(text: str) -> OwnName:
-    """The record from the output of the probe's script."""
+    """Parse the output of the probe's script."""
     part = sections(text)
     found = part["resolves"].split()
     return OwnName(part["name"].strip(), found[0] if found else "", text.strip())
@@ -159,14 +159,14 @@ def parse_own_name(text: str) -> OwnName:
 
 @dataclass(frozen=True)
 class Clock:
-    """How far the host's clock is ahead of this machine's, in seconds, to `uncertainty`."""
+    """Seconds that the host's clock is ahead of this machine's, give or take `uncertainty`."""
 
     ahead: float
     uncertainty: float
 
 
 def clock(reach: Reach) -> Clock:
-    """Compare the clocks: the host's answer against the middle of the question's way."""
+    """Compare the clocks: the host's answer against the midpoint of the round trip."""
     before = time.time()
     done = reach.runner.run(["date", "+%s.%N"])
     after = time.time()
@@ -175,7 +175,7 @@ def clock(reach: Reach) -> Clock:
 
 @dataclass(frozen=True)
 class TimeSync:
-    """What disciplines the clock: the running service, and whether it says synchronised."""
+    """The running time service, and whether the clock is reported as synchronised."""
 
     service: str
     synchronised: bool
@@ -197,9 +197,9 @@ def time_sync(reach: Reach) -> TimeSync:
 
 
 def parse_time_sync(text: str) -> TimeSync:
-    """The record from the output of the probe's script.
+    """Parse the output of the probe's script.
 
-    Ubuntu 16.04's timedatectl knows no `show`: there its status line stands instead.
+    Ubuntu 16.04's timedatectl has no `show`: its status line is used instead.
     """
     part = sections(text)
     states = dict(zip(_TIME_SERVICES, part["units"].split(), strict=False))
@@ -210,7 +210,7 @@ def parse_time_sync(text: str) -> TimeSync:
 
 @dataclass(frozen=True)
 class PythonFound:
-    """The interpreter that Ansible is going to use: its version, empty when it is missing."""
+    """The interpreter that Ansible will use, and its version; empty when it is missing."""
 
     path: str
     version: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""How a host stands in its network: addresses, routes, name servers, MTU, and its ways to peers."""
+"""A host's network: addresses, routes, name servers, MTU, and whether its peers are reachable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Interface:
-    """A network interface that is up: its MTU in octets, and its addresses."""
+    """A network interface that is up: its MTU in bytes, and its addresses."""
 
     name: str
     mtu: int
@@ -28,7 +28,7 @@ class Interface:
 
 @dataclass(frozen=True)
 class Links:
-    """Interfaces, default routes as `ip` tells them, and the name servers of resolv.conf."""
+    """Interfaces, default routes as `ip` prints them, and the name servers in resolv.conf."""
 
     interfaces: tuple[Interface, ...]
     routes: tuple[str, ...]
@@ -58,12 +58,12 @@ _LINKS = script(
 
 
 def links(reach: Reach) -> Links:
-    """Look at interfaces, routes and name servers."""
+    """Read interfaces, routes and name servers."""
     return parse_links(reach.runner.run(["sh", "-c", _LINKS]).stdout)
 
 
 def parse_links(text: str) -> Links:
-    """From `ip -o link`, `ip -o addr`, `ip route` and resolv.conf."""
+    """Parse `ip -o link`, `ip -o addr`, `ip route` and resolv.conf."""
     part = sections(text)
     addresses: dict[str, list[str]] = {}
     for line in part["addresses"].splitlines():
@@ -82,20 +82,20 @@ def parse_links(text: str) -> Links:
 
 
 def name_servers_answer(reach: Reach, servers: tuple[str, ...]) -> Mapping[str, str]:
-    """What each name server says to a question for the root's servers; empty: nothing.
+    """Each name server's answer to a query for the root's NS records; empty: no answer.
 
-    Any answer will do, a refusal too: that one is there.
+    Any answer, even REFUSED, shows that the server is reachable.
     """
     return _probed(reach, "dns", *servers)
 
 
 def peers_reached(reach: Reach, doors: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
-    """`open`, `closed` or `filtered` for each `address port`, tried from the host."""
+    """`open`, `closed` or `filtered` per `address port`, probed from the host."""
     return _probed(reach, "tcp", *(f"{address} {port}" for address, port in doors))
 
 
 def packets_pass(reach: Reach, sizes: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
-    """`passes` or what ping says, for each address and MTU, with fragmenting forbidden."""
+    """`passes` or ping's error per address and MTU, with fragmentation forbidden."""
     return _probed(reach, "mtu", *(f"{address} {mtu}" for address, mtu in sizes))
 
 
@@ -110,9 +110,9 @@ def _probed(reach: Reach, *words: str) -> Mapping[str, str]:
 
 
 def addresses_of(name: str) -> tuple[str, ...] | None:
-    """The addresses that this machine's resolver has for the name; None when it does not answer.
+    """The name's addresses from this machine's resolver; None when it does not answer in 3 s.
 
-    By a program of its own, which can be left behind: a resolver may take its time.
+    Runs a separate program, which can be killed: a resolver may block for long.
     """
     try:
         done = subprocess.run(

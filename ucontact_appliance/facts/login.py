@@ -1,4 +1,4 @@
-"""Whether telephony takes an extension's secret, asked without disturbing the extension's phone."""
+"""Whether telephony accepts an extension's secret; does not affect the extension's phone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ucontact_appliance.facts.source import Reach
 
 
 def login_status(reach: Reach, number: str, secret: str, ca_file: str) -> int:
-    """The final answer to a REGISTER that registers nothing: 200, or 401 for a wrong secret.
+    """The final status of a REGISTER that registers nothing: 200, or 401 for a wrong secret.
 
-    Asterisk counts a wrong secret, and bans who sends several. Raises UnreachableError when there
-    is no way to it, asyncio.TimeoutError when it gives no answer.
+    Asterisk logs a wrong secret, and several of them lead to a ban. Raises UnreachableError when it
+    can't be reached, asyncio.TimeoutError when it does not answer.
     """
     account = Account(reach.site.fqdn, number, secret)
     return asyncio.run(_asked(door(reach, ca_file), account))

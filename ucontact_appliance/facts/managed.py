@@ -1,4 +1,4 @@
-"""The files that an installation wrote whole: as they are, and as they were written."""
+"""Files that an installation wrote as a whole: their current state, and the recorded one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import Reach
 from ucontact_appliance.language.messages import _
 
-# One process for all sums and one for all modes: three for each file take a hundred times as long.
+# One process for all checksums and one for all modes: three per file take a hundred times as long.
 _SCRIPT = r"""
 for file in "$@"; do
   shift
@@ -25,7 +25,7 @@ done
 
 
 class Record(BaseModel):
-    """What the newest installation left: of each host, each file's SHA-256, mode and owner."""
+    """The latest installation's record: per host, each file's SHA-256, mode and owner."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,12 +33,12 @@ class Record(BaseModel):
 
 
 def fingerprints(reach: Reach, paths: tuple[str, ...]) -> Mapping[str, str]:
-    """SHA-256, mode and owner of each of the files that is there, by path."""
+    """SHA-256, mode and owner of each existing file, by path."""
     return look(reach.runner, paths)
 
 
 def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
-    """The same by a runner alone. Raises UnreachableError when the host refuses."""
+    """Like `fingerprints`, given only a runner. Raises UnreachableError when the command fails."""
     done = runner.run(["sh", "-c", _SCRIPT, "sh", *paths])
     if done.status:
         raise UnreachableError(_("the host's files can't be looked at"), evidence=done.evidence)
@@ -47,7 +47,7 @@ def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
 
 
 def parse_fingerprints(text: str) -> dict[str, str]:
-    """From sha256sum(1)'s lines and those of path, tab, mode and owner; nothing of no file."""
+    """Parse sha256sum(1)'s lines, and lines of path, tab, mode and owner; empty without files."""
     part = sections(text)
     sums = [line.split("  ", 1) for line in part.get("sums", "").splitlines()]
     modes = dict(line.split("\t", 1) for line in part.get("modes", "").splitlines())
@@ -55,9 +55,9 @@ def parse_fingerprints(text: str) -> dict[str, str]:
 
 
 def written(path: str, host: str) -> Mapping[str, str]:
-    """What was written on that host, as this machine's record has it; empty without a record.
+    """What this machine recorded as written to that host; empty without a record.
 
-    Raises UnreachableError when the record is there and damaged.
+    Raises UnreachableError when the record exists but is damaged.
     """
     try:
         record = Record.model_validate_json(Path(path).read_text(encoding="utf-8"))

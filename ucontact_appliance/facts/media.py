@@ -1,4 +1,4 @@
-"""How media finds its way and changes its codec, as Asterisk tells it (R03, R05)."""
+"""Asterisk's STUN server and transcoding paths, as its command line reports them (R03, R05)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PATH = re.compile(r"^\s*(\w+):\d+\s+To (\w+):\d+\s*:.*->\(?(\w+)", re.MULTILINE
 
 
 def parse_stun(settings: str) -> str | None:
-    """The STUN server of `rtp show settings` as ADDRESS:PORT; empty: none, None: not shown.
+    """The STUN server in `rtp show settings` as ADDRESS:PORT; empty: none, None: not shown.
 
-    Older releases say `STUN address: A:P`, later ones `STUN: STATE` and below it `Address: A:P`.
+    Older releases print `STUN address: A:P`, later ones `STUN: STATE` and then `Address: A:P`.
     """
     found = _STUN.search(settings)
     if found is None:
@@ -29,14 +29,14 @@ def parse_stun(settings: str) -> str | None:
 
 @dataclass(frozen=True)
 class Transcoding:
-    """From which codec to which there is a way, and what Asterisk answered."""
+    """The pairs of codecs that have a translation path, and Asterisk's answer."""
 
     ways: frozenset[tuple[str, str]]
     evidence: str
 
 
 def transcoding(reach: Reach, codecs: tuple[str, ...]) -> Transcoding:
-    """Ask Asterisk for the ways from each of these codecs."""
+    """Query Asterisk's translation paths from each of these codecs."""
     asked = {
         name: f"asterisk -rx {shlex.quote(f'core show translation paths {name}')} 2>&1 || true"
         for name in codecs
@@ -46,12 +46,12 @@ def transcoding(reach: Reach, codecs: tuple[str, ...]) -> Transcoding:
 
 
 def parse_transcoding(parts: Mapping[str, str], codecs: Iterable[str]) -> Transcoding:
-    """From the answers to `core show translation paths CODEC` of Asterisk 13 to 22, by codec."""
+    """Parse `core show translation paths CODEC` of Asterisk 13 to 22, by codec."""
     ways = {
         (source, target)
         for text in parts.values()
         for source, target, last in _PATH.findall(text)
-        if target == last  # a way that breaks off leads elsewhere
+        if target == last  # an incomplete path ends at another codec
     }
     wanted = set(codecs)
     text = "\n".join(parts.values())

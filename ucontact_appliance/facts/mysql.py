@@ -1,4 +1,4 @@
-"""MySQL as a service finds it over TLS, and as root finds it over the socket."""
+"""MySQL as a service sees it over TLS, and as root sees it over the socket."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Grants = dict[str, frozenset[str]]  # privileges by `schema.table`
 
 @dataclass(frozen=True)
 class ServerView:
-    """What the account of the health checks sees; `refused` has the words when it was not let in.
+    """What the health checks' account can see; `refused` is the error text of a failed login.
 
     `columns` holds (schema, table, column).
     """
@@ -55,7 +55,7 @@ class ServerView:
 
 @dataclass(frozen=True)
 class Account:
-    """A row of mysql.user. `ssl_type` is empty where TLS is not required."""
+    """A row of mysql.user. `ssl_type` is empty if TLS is not required."""
 
     user: str
     host: str
@@ -65,7 +65,7 @@ class Account:
 
     @property
     def label(self) -> str:
-        """As MySQL writes it."""
+        """The account as MySQL writes it."""
         return f"{self.user}@{self.host}"
 
 
@@ -73,7 +73,7 @@ class Account:
 class Audit:
     """All accounts, and the services' grants by `user@host`.
 
-    `error` has the words of a failure to read the accounts, `grants_error` to read the grants.
+    `error` is the error text if the accounts can't be read, `grants_error` if the grants can't.
     """
 
     accounts: tuple[Account, ...]
@@ -83,7 +83,7 @@ class Audit:
 
 
 def server_view(reach: Reach, port: int, password: str, ca: str) -> ServerView:
-    """Log in as the account of the checks over verified TLS and look around.
+    """Log in as the checks' account over verified TLS, and read version, schemas and variables.
 
     Raises UnreachableError when there is no server.
     """
@@ -103,25 +103,25 @@ def server_view(reach: Reach, port: int, password: str, ca: str) -> ServerView:
 
 
 def answers(reach: Reach, port: int) -> bool:
-    """Whether the server greets whoever connects."""
+    """Whether the server sends a greeting to a new connection."""
     with reach.runner.forward(port) as local:
         return greets(local)
 
 
 def greeting_seconds(reach: Reach, port: int) -> float:
-    """What it usually takes until the server greets."""
+    """The usual time in seconds until the server sends its greeting."""
     with reach.runner.forward(port) as local:
         return usual_seconds(lambda: greets(local))
 
 
 def without_tls(reach: Reach, port: int, password: str) -> Refusal:
-    """What the same account is told without TLS."""
+    """The server's answer to the same account without TLS."""
     with reach.runner.forward(port) as local:
         return plaintext(Login(USER, password, local, ""))
 
 
 def audit(reach: Reach, users: Sequence[str]) -> Audit:
-    """Ask as root over the socket for all accounts, and for the grants of these users."""
+    """Read, as root over the socket, all accounts and the grants of these users."""
     listed = ", ".join(f"'{user}'" for user in users)
     command = script(
         accounts=f"{_CLIENT} -e \"SELECT CONCAT_WS('|', user, host, plugin, ssl_type,"
@@ -136,7 +136,7 @@ def audit(reach: Reach, users: Sequence[str]) -> Audit:
 
 
 def parse_audit(text: str) -> Audit:
-    """The two sections of the script: accounts with `|` between fields, then SHOW GRANTS."""
+    """Parse the script's two sections: accounts with fields separated by `|`, then SHOW GRANTS."""
     found = sections(text)
     rows = found.get("accounts", "").strip().splitlines()
     if "!failed" in rows:
@@ -151,7 +151,7 @@ def parse_audit(text: str) -> Audit:
 
 
 def parse_grants(lines: Iterable[str]) -> dict[str, Grants]:
-    """What SHOW GRANTS says, by `user@host`. A role counts as a privilege on nothing."""
+    """Parse SHOW GRANTS, by `user@host`. A role counts as a privilege on an empty target."""
     found: dict[str, dict[str, set[str]]] = {}
     for line in lines:
         match = _GRANT.match(line.strip())
@@ -175,7 +175,7 @@ def parse_grants(lines: Iterable[str]) -> dict[str, Grants]:
 
 
 def single_privileges(words: str) -> frozenset[str]:
-    """Each privilege by itself: `SELECT (a, b), INSERT` is SELECT(a), SELECT(b) and INSERT."""
+    """Split into single privileges: `SELECT (a, b), INSERT` is SELECT(a), SELECT(b) and INSERT."""
     found = set()
     for name, columns in _PRIVILEGE.findall(words):
         if name.strip() == "USAGE":

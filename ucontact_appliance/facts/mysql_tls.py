@@ -1,4 +1,4 @@
-"""What MySQL's TLS is like: it begins within MySQL's own protocol, and behind a tunnel."""
+"""MySQL's TLS, which starts inside MySQL's own protocol and is reached through a tunnel."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ucontact_appliance.facts.source import Reach
 
 
 def greeting(reach: Reach, port: int, ca: str) -> Handshake:
-    """A handshake that verifies against the authority in that file."""
+    """A handshake verified against the CA in that file."""
     with _server(reach, port) as where:
         return tls.handshake(where, Path(ca))
 
 
 def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:
-    """What comes of offering each protocol version alone."""
+    """The server's answer to each protocol version offered alone."""
     with _server(reach, port) as where:
         return tuple(tls.offer_version(where, name) for name in names)
 
@@ -27,7 +27,7 @@ def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, .
 def cipher_groups(
     reach: Reach, port: int, groups: tuple[tuple[str, str], ...]
 ) -> tuple[Answer, ...]:
-    """What comes of offering each group of ciphers: pairs of title and OpenSSL cipher string."""
+    """The server's answer to each group of ciphers, given as pairs of title and OpenSSL string."""
     with _server(reach, port) as where:
         return tuple(tls.offer_ciphers(where, title, ciphers) for title, ciphers in groups)
 

@@ -1,4 +1,4 @@
-"""Addresses of hosts as others see them."""
+"""Addresses of hosts as other machines see them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def default_gateway() -> tuple[str, str] | None:
 
 
 def peer_address(host: Host) -> str:
-    """The address at which agents and other hosts find it.
+    """The address at which agents and other hosts reach the host.
 
     For the machine that installs: the address on the interface of its default route. Raises
     UnreachableError when it has none.

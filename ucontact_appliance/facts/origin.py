@@ -1,4 +1,4 @@
-"""Who mends a program: the distribution whose package it comes from, or its maker alone."""
+"""The origin of a running program: a distribution's package, or its maker."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _DISTRIBUTIONS = re.compile(r"@(?:[\w-]+\.)*(debian\.(org|net)|ubuntu\.com)\b")
 
 @dataclass(frozen=True)
 class Origin:
-    """The package that a running program's file belongs to; empty: to none.
+    """The package that owns a running program's file; empty: none.
 
-    `maintainer` is the package's own word. `distribution`: Debian or Ubuntu made it.
+    `maintainer` is the package's own field. `distribution`: Debian or Ubuntu maintains it.
     """
 
     package: str
@@ -24,12 +24,12 @@ class Origin:
 
     @property
     def distribution(self) -> bool:
-        """Whether security updates of the system reach it."""
+        """Whether the system's security updates cover it."""
         return bool(_DISTRIBUTIONS.search(self.maintainer))
 
 
-# A running program's file may have been replaced by an update: the kernel says "(deleted)" then.
-# /usr is merged, and packages still name /bin and /lib.
+# The file of a running program may have been replaced by an update: the kernel then appends
+# "(deleted)". /usr is merged, but packages still list /bin and /lib.
 _ABOUT = r"""
 exe=$(readlink "/proc/$(systemctl show "$1" -p MainPID | cut -d= -f2)/exe") || exit 0
 exe=${exe%' (deleted)'}
@@ -39,11 +39,11 @@ owner=$({ dpkg -S "$exe" || dpkg -S "${exe#/usr}"; } 2>/dev/null | head -1 | cut
 
 
 def origin(reach: Reach, unit: str) -> Origin:
-    """Of the program that the unit runs now."""
+    """The origin of the program that the unit runs now."""
     return parse_origin(reach.runner.run(["sh", "-c", _ABOUT, "sh", unit]).stdout)
 
 
 def parse_origin(text: str) -> Origin:
-    """From dpkg-query's line: package, version and maintainer, tabs between."""
+    """Parse dpkg-query's line: package, version and maintainer, separated by tabs."""
     package, version, maintainer = (*text.strip().split("\t"), "", "", "")[:3]
     return Origin(package, version, maintainer, text.strip())

@@ -1,4 +1,4 @@
-"""How long answers take, so that one that was slow by chance is not taken for a slow server."""
+"""Response times by median, so that one slow answer by chance does not count as a slow server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def usual(ask: Callable[[], T], seconds: Callable[[T], float], quick: float) -> T:
-    """The first answer where it took at most `quick` seconds, else the middle one of three."""
+    """The first answer if it took at most `quick` seconds, else the median of three."""
     first = ask()
     if seconds(first) <= quick:
         return first
@@ -19,15 +19,15 @@ def usual(ask: Callable[[], T], seconds: Callable[[T], float], quick: float) -> 
 
 
 def usual_seconds(ask: Callable[[], object]) -> float:
-    """The middle one of three times that an answer took; raises nothing of its own.
+    """The median of three response times in seconds; suppresses all errors of `ask`.
 
-    Asked three times whatever the first one took: who gets too little processor time has saved some
-    up, and is quick once.
+    Always asks three times: a process that is short of CPU time may have saved some up, and answer
+    quickly once.
     """
 
     def timed() -> float:
         started = time.monotonic()
-        # That nothing came is for other probes to tell; how long that took counts here.
+        # Other probes report a failed request; here only the time that it took counts.
         with contextlib.suppress(Exception):
             ask()
         return time.monotonic() - started

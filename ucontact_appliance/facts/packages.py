@@ -1,4 +1,4 @@
-"""What apt has installed, or would install, on a host; nothing there is changed to find out."""
+"""Packages that apt has installed, or would install, on a host; changes nothing there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDS = 100
 
 @dataclass(frozen=True)
 class Package:
-    """A package's installed version and the one that apt would install; empty: there is none."""
+    """A package's installed version and apt's candidate version; empty: none."""
 
     name: str
     installed: str
@@ -26,28 +26,28 @@ class Package:
 
     @property
     def version(self) -> str:
-        """The version that a role finds after its task: what is installed is left as it is."""
+        """The version after a role's task: an installed package keeps its version."""
         return self.installed or self.candidate
 
 
 @dataclass(frozen=True)
 class Packages:
-    """What apt knows of packages (by name), and from which lists.
+    """Package versions by name, and which package lists they come from.
 
-    `own` are the host's, `fetched` were fetched for this look alone, `none` says that there were
-    none to be had.
+    `own`: the host's lists; `fetched`: lists downloaded for this probe only; `none`: no lists were
+    available.
     """
 
     lists: Lists
     known: Mapping[str, Package]
 
     def get(self, name: str) -> Package:
-        """The package of that name; one without any version where apt knows none."""
+        """The package of that name; without any version if apt does not know it."""
         return self.known.get(name, Package(name, "", "", f"{name}: unknown to apt"))
 
 
-# Lists that are older than the sources they come from say nothing of an archive just added. Only
-# their folder has a time of its own: the files in it have their servers'.
+# Lists older than their sources lack an archive that was just added. The folder's time is compared:
+# the files in it have the times of the servers.
 _OWN = r"""
 lists=/var/lib/apt/lists
 state=current
@@ -56,7 +56,7 @@ state=current
 ls $lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
 """
-# apt with folders of its own, and without the hooks that a distribution hangs on its updates.
+# apt with its own folders, and without the hooks that a distribution adds to updates.
 _FETCHED = r"""
 folder=$(mktemp -d /var/tmp/ucontact-apt-XXXXXX) || exit 1
 trap 'rm -rf "$folder"' EXIT
@@ -84,7 +84,7 @@ echo '---- lists'; echo $state
 
 @dataclass(frozen=True)
 class Wanted:
-    """Packages that a role installs in one go; nothing where one of the units is at work."""
+    """Packages that a role installs in one go; none if one of the units in `unless` is active."""
 
     packages: tuple[str, ...]
     unless: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Removals:
-    """What apt would remove for each set of packages, as `NAME (VERSION)`, and by which lists."""
+    """Packages that apt would remove per set, as `NAME (VERSION)`, and the lists it used."""
 
     lists: Lists
     removed: tuple[tuple[str, ...], ...]
@@ -100,7 +100,7 @@ class Removals:
 
 @dataclass(frozen=True)
 class Apt:
-    """What apt knows of packages, and what it would remove for sets of them."""
+    """The known packages, and what apt would remove for sets of them."""
 
     packages: Packages
     removals: Removals
@@ -116,7 +116,7 @@ else
 fi
 """
 
-# As the roles call it. What is installed already is left as it is, and asks apt for nothing.
+# The same call as the roles'. Installed packages stay as they are, so apt is not called for them.
 _SIMULATE = r"""
 wanted() {
   for unit in $unless; do ! systemctl is-active --quiet "$unit" || return 1; done
@@ -148,16 +148,16 @@ judge() {
 }
 """
 
-# Without apt's cache files: a look writes nothing.
+# Without apt's cache files: a probe writes nothing.
 _OWN_OPTIONS = "-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
 _FETCHED_OPTIONS = "-c $folder/apt.conf"
 
 
 def apt(reach: Reach, names: tuple[str, ...], sets: tuple[Wanted, ...]) -> Apt:
-    """Ask apt for these packages, and what it would remove for each of these sets.
+    """Query apt for these packages, and for what it would remove to install each of these sets.
 
-    Where the host's lists are missing or old, on lists fetched anew. Of what is installed nothing
-    more is asked. Nothing is known, and `lists` is `none`, where there are no lists to be had.
+    If the host's lists are missing or old, uses freshly fetched lists, unless everything is already
+    installed. If no lists are available, `lists` is `none` and nothing is known.
     """
     own = _asked(reach, _OWN, _OWN_OPTIONS, names, sets)
     there = all(name in own.known and own.known[name].installed for name in names)
@@ -173,7 +173,7 @@ def apt(reach: Reach, names: tuple[str, ...], sets: tuple[Wanted, ...]) -> Apt:
 
 @dataclass(frozen=True)
 class _Answer:
-    """The state of the lists, what is known by name, and the removals; whether a set is wanted."""
+    """The state of the lists, packages by name, removals, and whether any set must be installed."""
 
     state: str
     known: Mapping[str, Package]
@@ -203,7 +203,7 @@ def _asked(
 
 
 def parse_removals(text: str, count: int) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """The state of the lists, and the packages that apt would remove for each of the sets."""
+    """Parse the state of the lists, and the packages that apt would remove for each set."""
     part = sections(text)
     found = (
         re.findall(r"^Remv (\S+)(?: \[([^\]]+)\])?", part.get(f"removes {number}", ""), re.M)
@@ -213,7 +213,7 @@ def parse_removals(text: str, count: int) -> tuple[str, tuple[tuple[str, ...], .
     return part.get("lists", "missing").strip(), removed
 
 
-# A package's file is known by the path that the package has, which a merged folder can differ from.
+# dpkg records the path inside the package, which can differ from the real one in a merged folder.
 _UNOWNED = r"""
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 path=$(command -v "$1") || exit 0
@@ -223,7 +223,7 @@ dpkg-query -S "$path" >/dev/null 2>&1 || dpkg-query -S "$(readlink -f "$path")" 
 
 
 def unowned(reach: Reach, program: str) -> str:
-    """Where the program lies, when no package put it there; empty when one did, or it is absent."""
+    """The program's path if no package owns it; empty if one does, or it is absent."""
     return reach.runner.run(["sh", "-c", _UNOWNED, "sh", program]).stdout.strip()
 
 
@@ -233,13 +233,13 @@ def _ask(reach: Reach, script: str, names: tuple[str, ...], seconds: float) -> s
 
 
 def parse_answer(text: str) -> tuple[str, dict[str, Package]]:
-    """The state of the lists (current, older, missing), and the packages by name."""
+    """Parse the state of the lists (current, older, missing), and the packages by name."""
     part = sections(text)
     return part.get("lists", "missing").strip(), parse_policy(part.get("policy", ""))
 
 
 def parse_policy(text: str) -> dict[str, Package]:
-    """`apt-cache policy`: a block a package, its name at the margin; `(none)` is no version."""
+    """Parse `apt-cache policy`: a block per package, name unindented; `(none)` is no version."""
     blocks = re.split(r"^(?=\S+:$)", text, flags=re.MULTILINE)
     found = {}
     for block in blocks:

@@ -1,4 +1,4 @@
-"""A host's answer may be anybody's words: what a parser can't make sense of is told, not raised."""
+"""Convert errors of parsing a host's answer, which is untrusted, into UnreachableError."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Completed
 
 _MOST_SHOWN = 1000
-# What parsers of text and of JSON raise when something is missing, odd or of another type.
+# Exceptions that parsers of text and JSON raise when something is missing, odd or mistyped.
 _SURPRISES = (LookupError, TypeError, ValueError, AttributeError)
 
 
 @contextmanager
 def parsing(done: Completed, what: str, helps: str = "") -> Iterator[None]:
-    """Turn a parser's surprise at that answer into UnreachableError: `what`, with the exchange."""
+    """Turn a parser's exception into UnreachableError with the message `what` and the exchange."""
     try:
         yield
     except _SURPRISES as error:

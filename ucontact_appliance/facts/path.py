@@ -1,8 +1,8 @@
-"""What a path between two machines is like: a STAMP session (RFC 8762), and how it is read.
+"""The quality of a path between two machines: a STAMP session (RFC 8762) and its figures.
 
-`installer/probes/stamp.py` is the session's sender, on this machine or on a site's host; here its
-packets become figures. Clocks need not agree: delays are round trips without the time that the far
-end took, and jitter is a difference in which the clocks' own difference is gone.
+`installer/probes/stamp.py` is the session's sender, on this machine or a site's host; this module
+computes figures from its packets. The clocks need not agree: delays are round trips minus the far
+end's processing time, and jitter is a difference in which the clock offset cancels out.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ucontact_appliance.resources import INSTALLER
 PROBE = INSTALLER / "probes" / "stamp.py"
 _CONFIDENCE = 0.95
 _GRACE_SECONDS = 15.0
-_SETTLED = 32  # packets after which RFC 3550's estimate, a filter of 1/16, has forgotten its start
+_SETTLED = 32  # packets until RFC 3550's estimate, a filter of 1/16, has forgotten its start
 _MS = 1e6  # nanoseconds
 
 
 class Row(NamedTuple):
-    """An answered packet, as the probe tells it; times in nanoseconds since 1970."""
+    """An answered packet, as the probe reports it; times in nanoseconds since 1970."""
 
     sequence: int
     sent: int
@@ -46,9 +46,9 @@ _UNANSWERED = _("{count} packets sent, none answered")
 
 @dataclass(frozen=True)
 class Loss:
-    """Packets lost of those sent, with the bounds of a 95 % confidence interval, in per cent.
+    """Packets lost out of those sent, with the bounds of a 95 % confidence interval in per cent.
 
-    The bounds are Wilson's; they take each loss for independent of the others.
+    The bounds are Wilson's, which assume that losses are independent.
     """
 
     lost: int
@@ -58,16 +58,16 @@ class Loss:
 
     @property
     def percent(self) -> float:
-        """What was seen."""
+        """The observed loss."""
         return 100 * self.lost / self.of if self.of else 0.0
 
 
 @dataclass(frozen=True)
 class Direction:
-    """One way of a path: loss, jitter in ms (RFC 3550, over the session), and reordered packets.
+    """One direction of a path: loss, jitter in ms (RFC 3550, over the session), reordered packets.
 
-    `reordered` is by RFC 4737: packets that came behind a later one. `dscp` are the marks with
-    which packets arrived; empty when the far end does not tell.
+    `reordered` is by RFC 4737: packets that arrived after a later one. `dscp` are the DSCP values
+    with which packets arrived; empty when the far end does not report them.
     """
 
     loss: Loss | None
@@ -79,10 +79,10 @@ class Direction:
 
 @dataclass(frozen=True)
 class PathQuality:
-    """A session's figures. Round trips in ms, without the far end's own time.
+    """A session's figures. Round trips are in ms, without the far end's processing time.
 
-    `out` is towards the far end, `back` from it. A far end that counts nothing for itself leaves
-    both losses None: then `loss` of the round trip is all that can be known.
+    `out` is towards the far end, `back` from it. If the far end does not count packets itself,
+    both losses are None, and only the round trip's `loss` is known.
     """
 
     sent: int
@@ -101,14 +101,14 @@ class PathQuality:
 
     @property
     def one_way_ms(self) -> float:
-        """Half of the typical round trip: what one way takes can't be known without one clock."""
+        """Half of the typical round trip: one way can't be measured without synchronised clocks."""
         return self.typical_ms / 2
 
 
 def measure(runner: Runner, python: str, far_end: str, port: int, session: Session) -> PathQuality:
-    """A session from where the runner leads to `far_end`.
+    """Run a session from the runner's host to `far_end`.
 
-    Raises UnreachableError when nobody answers there, or when the sender can't run.
+    Raises UnreachableError when nothing answers there, or when the sender can't run.
     """
     words = [python, "-", "send", far_end, str(port)]
     words += [str(session.packets), str(session.rate), str(session.dscp)]
@@ -126,7 +126,7 @@ def measure(runner: Runner, python: str, far_end: str, port: int, session: Sessi
 
 @dataclass(frozen=True)
 class Session:
-    """How a path is measured: for so many seconds, at so many packets a second, with that mark."""
+    """Parameters of a measurement: duration in seconds, packets per second, and DSCP value."""
 
     seconds: int = 30
     rate: int = 50
@@ -134,12 +134,12 @@ class Session:
 
     @property
     def packets(self) -> int:
-        """How many are sent."""
+        """The number of packets to send."""
         return self.seconds * self.rate
 
 
 def parse_session(text: str, far_end: str, port: int) -> PathQuality:
-    """From the document of `stamp.py send`. Raises UnreachableError when nobody answered."""
+    """Parse the document of `stamp.py send`. Raises UnreachableError when nothing answered."""
     told = json.loads(text)
     rows = [Row(*row) for row in told["rows"]]
     if not rows:
@@ -161,7 +161,7 @@ def parse_session(text: str, far_end: str, port: int) -> PathQuality:
 
 
 def quality(rows: Sequence[Row], sent: int, refused: int, rate: int, dscp: int) -> PathQuality:
-    """The figures of a session's answers, in the order of their arrival; at least one."""
+    """Compute the figures from a session's answers in order of arrival; at least one is needed."""
     first: dict[int, Row] = {}
     for row in rows:
         first.setdefault(row.sequence, row)
@@ -199,17 +199,17 @@ def quality(rows: Sequence[Row], sent: int, refused: int, rate: int, dscp: int) 
 
 
 def _reached(rows: Sequence[Row], sent: int) -> int | None:
-    """How many packets reached the far end, by what it counted; None where it does not tell.
+    """The number of packets that reached the far end, by its own count; None if it does not count.
 
-    What it counted last is how many came, but for those lost at the very end, and those that came
-    twice: of one packet it then answers two numbers.
+    Its last count is the number that arrived, except those lost at the very end and duplicates: it
+    answers a duplicated packet with two numbers.
     """
     if all(row.sequence_there == row.sequence for row in rows):
         return None
     last = max(row.sequence_there for row in rows)
     twice = len({row.sequence_there for row in rows}) - len({row.sequence for row in rows})
     came = last + 1 - twice
-    # More than were sent: it went on counting an older session.
+    # A count above the number sent: the far end continued an older session's count.
     return came if came <= sent else None
 
 
@@ -231,9 +231,9 @@ def _direction(
 
 
 def jitter(times: Sequence[tuple[int, int]]) -> list[float]:
-    """RFC 3550's estimate behind each packet, in ms (6.4.1), for (sent, arrived) in ns.
+    """RFC 3550's jitter estimate after each packet, in ms (6.4.1), for (sent, arrived) in ns.
 
-    The standard's filter follows its last sixteen packets or so; over a session its mean is told.
+    The RFC's filter covers about the last sixteen packets; over a session its mean is reported.
     """
     estimate, estimates = 0.0, []
     for (sent, arrived), (next_sent, next_arrived) in pairwise(times):
@@ -244,7 +244,7 @@ def jitter(times: Sequence[tuple[int, int]]) -> list[float]:
 
 
 def reordered(order: Sequence[int]) -> int:
-    """How many came behind one that was sent later (RFC 4737, 3.3)."""
+    """The number of packets that arrived after one that was sent later (RFC 4737, 3.3)."""
     count, expected = 0, 0
     for number in order:
         if number < expected:
@@ -255,7 +255,7 @@ def reordered(order: Sequence[int]) -> int:
 
 
 def loss(lost: int, of: int) -> Loss:
-    """The loss with its bounds: Wilson's score interval for so many of so many."""
+    """The loss with its bounds: Wilson's score interval for `lost` out of `of`."""
     if of <= 0:
         return Loss(0, 0, 0.0, 100.0)
     z = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2)

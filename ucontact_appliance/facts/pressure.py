@@ -1,4 +1,4 @@
-"""How much work waits on a host: the kernel's pressure stall information (PSI)."""
+"""A host's load as the kernel's pressure stall information (PSI)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _PRESSURE = script(**{kind: f"cat /proc/pressure/{kind} 2>/dev/null || true" for
 
 @dataclass(frozen=True)
 class Pressure:
-    """Per cent of the last five minutes in which some task waited, by what it waited for.
+    """Per cent of the last five minutes in which some task waited, by resource.
 
-    Empty where the kernel does not keep it (before 4.20, or switched off).
+    Empty if the kernel does not record it (before 4.20, or disabled).
     """
 
     waited: Mapping[str, float]
@@ -30,7 +30,7 @@ def pressure(reach: Reach) -> Pressure:
 
 
 def parse_pressure(text: str) -> Pressure:
-    """The line `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` of each file."""
+    """Parse the line `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` of each file."""
     waited = {}
     for kind, part in sections(text).items():
         found = re.search(r"^some .*\bavg300=([\d.]+)", part, re.MULTILINE)

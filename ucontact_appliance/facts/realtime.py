@@ -1,4 +1,4 @@
-"""Asterisk's realtime: configuration that comes out of a database rather than from a file."""
+"""Asterisk's realtime: configuration that comes from a database instead of a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE = re.compile(r"^[ \t]*([\w.-]+)[ \t]*=>?[ \t]*([^;\n]+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Mapping:
-    """A line of extconfig.conf: a family, the engine that brings it, and the database it asks."""
+    """A line of extconfig.conf: a family, the engine that provides it, and its database."""
 
     family: str
     engine: str
@@ -25,9 +25,9 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Realtime:
-    """What is mapped on disk, the engines that are loaded, and the ODBC classes by connections.
+    """Mappings on disk, the loaded engines, and the connections per ODBC class.
 
-    `classes` holds (name, connections); what is mapped on disk may not be loaded yet.
+    `classes` holds (name, connections); mappings on disk may not be loaded yet.
     """
 
     mapped: tuple[Mapping, ...]
@@ -37,7 +37,7 @@ class Realtime:
 
 
 _ASK = script(
-    # Comments and sections aside; without the file nothing is mapped.
+    # Without comments and sections; without the file nothing is mapped.
     file=f"cat {FILE} 2>/dev/null | sed -n '/^[[:space:]]*[^;[:space:]]/p'",
     mappings=f"asterisk -rx {shlex.quote('core show config mappings')} 2>&1 || true",
     odbc=f"asterisk -rx {shlex.quote('odbc show all')} 2>&1 || true",
@@ -45,12 +45,12 @@ _ASK = script(
 
 
 def realtime(reach: Reach) -> Realtime:
-    """The mappings, and what stands behind them."""
+    """Read the mappings, the engines and the ODBC classes."""
     return parse_realtime(reach.runner.run(["sh", "-c", _ASK], timeout=_SECONDS).stdout)
 
 
 def parse_realtime(text: str) -> Realtime:
-    """From extconfig.conf, `core show config mappings` and `odbc show all`."""
+    """Parse extconfig.conf, `core show config mappings` and `odbc show all`."""
     part = sections(text)
     mapped = []
     for family, rest in _LINE.findall(part.get("file", "")):

@@ -1,4 +1,4 @@
-"""The spool that Asterisk writes recordings into, and what its log says of those it lost."""
+"""The spool that Asterisk writes recordings into, and recordings reported as lost in its log."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _TIMED_OUT = 124  # timeout(1)
 
 @dataclass(frozen=True)
 class SpoolAccess:
-    """What in the spool Asterisk's account can't use: folders to write in, files to read.
+    """What Asterisk's account can't access in the spool: folders to write in, files to read.
 
-    `shown` are the first few as `TYPE OWNER:GROUP MODE PATH`. `complete` is False where the walk
-    was stopped before it had seen everything.
+    `shown` are the first few as `TYPE OWNER:GROUP MODE PATH`. `complete` is False if the search
+    was stopped before its end.
     """
 
     folders: int
@@ -37,9 +37,9 @@ class SpoolAccess:
     evidence: str
 
 
-# The kernel itself is asked (access(2)) as Asterisk's account: groups and ACLs count as they do for
-# Asterisk. Nothing is opened; entries that go meanwhile do not matter. A line end in a name would
-# look like a second entry. The number of entries printed does not depend on that of files.
+# The kernel itself is asked (access(2)) as Asterisk's account, so groups and ACLs count as they do
+# for Asterisk. Nothing is opened; entries that vanish meanwhile do not matter. A newline in a name
+# would look like a second entry. The number of printed entries is bounded.
 _REFUSED = (
     r"\( -type d ! \( -readable -writable -executable \) -o -type f ! -readable \) "
     r"-printf '%y %u:%g %m %p\0'"
@@ -50,7 +50,7 @@ _COUNTED = (
     'END { printf "%d folders, %d files, status %s\\n", d, f, status }\''
 )
 _WALK = (
-    # find(1) has to come back to the folder it started in, which is root's own.
+    # find(1) must be able to return to the folder it started in, which belongs to root.
     f"cd / && {{ nice -n 19 ionice -c 3 runuser -u asterisk -- timeout {WALK_SECONDS} "
     f"find {SPOOL} -ignore_readdir_race {_REFUSED} 2>/dev/null; "
     r"""printf '= %d\0' $?; } | tr '\n\0' '?\n' | """
@@ -59,15 +59,15 @@ _WALK = (
 
 
 def spool_access(reach: Reach) -> SpoolAccess:
-    """Walk the whole spool with low priority, for at most WALK_SECONDS."""
+    """Search the whole spool with low priority, for at most WALK_SECONDS."""
     done = reach.runner.run(["sh", "-c", _WALK], timeout=WALK_SECONDS + _GRACE_SECONDS)
     return parse_access(done.stdout)
 
 
 def parse_access(text: str) -> SpoolAccess:
-    """From the first entries, a line each, and the line with the counts and find(1)'s status.
+    """Parse the first entries, one per line, and the line with the counts and find(1)'s status.
 
-    Raises UnreachableError where the walk could not be made.
+    Raises UnreachableError if the search failed.
     """
     *shown, last = text.splitlines() or [""]
     counts = re.fullmatch(r"(\d{1,12}) folders, (\d{1,12}) files, status (\d{1,3})", last)
@@ -76,7 +76,7 @@ def parse_access(text: str) -> SpoolAccess:
             _("{spool} can't be searched", spool=SPOOL), evidence=text.strip()[:1000]
         )
     folders, files, status = map(int, counts.groups())
-    # find(1) ends with 1 where it could not enter a folder, which it has listed by then.
+    # find(1) exits with 1 if it could not enter a folder, which it has listed by then.
     if status not in (0, _TIMED_OUT) and not folders:
         raise UnreachableError(
             _("{spool} can't be searched", spool=SPOOL), evidence=text.strip()[:1000]
@@ -86,9 +86,9 @@ def parse_access(text: str) -> SpoolAccess:
 
 @dataclass(frozen=True)
 class LostRecordings:
-    """Recordings that Asterisk could not open in the last 24 hours, by its log.
+    """Recordings that Asterisk could not open in the last 24 hours, according to its log.
 
-    `last` is the time of the last one as the log has it (the host's local time; empty: none).
+    `last` is the time of the latest one as logged (the host's local time; empty: none).
     """
 
     count: int
@@ -99,7 +99,7 @@ class LostRecordings:
 _LOST = script(
     since="date -d '24 hours ago' '+%F %T'",
     log=f"test -r {shlex.quote(LOG)} && echo readable || echo missing",
-    # Of one that is lost, file.c says why and app_mixmonitor.c that there is no recording.
+    # For each lost recording file.c logs the reason, and app_mixmonitor.c that it can't be opened.
     lines=f"tail -c {_LOG_OCTETS} {shlex.quote(LOG)} 2>/dev/null | "
     f"grep -aE '(app_mixmonitor\\.c: Cannot open|file\\.c: Unable to open file) {SPOOL}/' | "
     "cut -c 1-400 | tail -n 2000 || true",
@@ -107,15 +107,15 @@ _LOST = script(
 
 
 def lost_recordings(reach: Reach) -> LostRecordings:
-    """Look through the end of Asterisk's log."""
+    """Search the end of Asterisk's log."""
     done = reach.runner.run(["sh", "-c", _LOST])
     return parse_lost(sections(done.stdout))
 
 
 def parse_lost(parts: Mapping[str, str]) -> LostRecordings:
-    """From the time 24 hours ago and the lines of the log, both `YYYY-MM-DD HH:MM:SS` first.
+    """Parse the time 24 hours ago and the log lines, both beginning with `YYYY-MM-DD HH:MM:SS`.
 
-    Raises UnreachableError where the host did not say the time, or has no such log.
+    Raises UnreachableError if the host did not report the time, or has no such log.
     """
     if parts.get("log", "").strip() != "readable":
         raise UnreachableError(
@@ -143,7 +143,7 @@ KEEPING_UNITS = ("ucontact-records.service", "ucontact-sync.service")
 
 @dataclass(frozen=True)
 class Keeping:
-    """The units that bring recordings and records to the disk while calls are up, by state."""
+    """State of the units that write recordings and call records to disk during calls."""
 
     states: Mapping[str, str]
     enabled: Mapping[str, str]
@@ -151,7 +151,7 @@ class Keeping:
 
 
 def keeping(reach: Reach) -> Keeping:
-    """Whether these units run, and would at the next boot."""
+    """Read whether these units are running, and enabled at boot."""
     units = " ".join(KEEPING_UNITS)
     command = script(
         active=f"systemctl is-active {units} || true",
@@ -161,7 +161,7 @@ def keeping(reach: Reach) -> Keeping:
 
 
 def parse_keeping(parts: Mapping[str, str]) -> Keeping:
-    """From the words of systemctl, one a line, in the order of KEEPING_UNITS."""
+    """Parse systemctl's answers, one per line, in the order of KEEPING_UNITS."""
     active, enabled = (parts.get(name, "").split() for name in ("active", "enabled"))
     return Keeping(
         states=dict(zip(KEEPING_UNITS, active, strict=False)),
@@ -172,7 +172,7 @@ def parse_keeping(parts: Mapping[str, str]) -> Keeping:
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """A recording: the id of its call, how long ago it was written (seconds), size and name."""
+    """A recording: its call's unique id, age since the last write in seconds, size and name."""
 
     uniqueid: str
     age: float
@@ -182,7 +182,7 @@ class RecordingFile:
 
 @dataclass(frozen=True)
 class RecordedRow:
-    """An answered call's record that names a recording; `age` in seconds since its beginning."""
+    """An answered call's record that names a recording; `age` is in seconds since its beginning."""
 
     uniqueid: str
     age: float
@@ -193,7 +193,7 @@ class RecordedRow:
 class RecordedRows:
     """The ids of all records, newest first, and those of answered calls that name a recording.
 
-    `oldest` is the age in seconds up to which all are here. `missing`: there is no client to ask.
+    `oldest`: the records are complete up to this age in seconds. `missing`: no mysql client exists.
     """
 
     ids: frozenset[str]
@@ -209,7 +209,7 @@ _MOST = 20_000
 _NO_CLIENT = 127  # the shell's exit status for a command that does not exist
 _DAY = 86400.0
 _RECORDING = re.compile(r".*_(?P<uniqueid>\d+\.\d+)\.\w+")
-# Folders are by the day on which a call began; only the newest ones are looked into.
+# Folders are named by the day on which a call began; only the latest ones are searched.
 _FILES = (
     "now=$(date +%s); "
     f'for day in $(seq 0 {_LOOKED_AT_DAYS}); do folder={RECORDINGS}/$(date -d "$day days ago" '
@@ -227,14 +227,14 @@ _ROWS = (
 
 
 def recording_files(reach: Reach) -> tuple[RecordingFile, ...]:
-    """The newest recordings, the newest first."""
+    """The latest recordings, newest first."""
     return parse_files(reach.runner.run(["sh", "-c", _FILES], timeout=30.0).stdout)
 
 
 def parse_files(text: str) -> tuple[RecordingFile, ...]:
-    """From `TIME SIZE NAME` lines and the line with the time; other files are passed over.
+    """Parse `TIME SIZE NAME` lines and the line with the time; other files are skipped.
 
-    Raises UnreachableError where the host did not say the time.
+    Raises UnreachableError if the host did not report the time.
     """
     *lines, last = text.splitlines() or [""]
     now = re.fullmatch(r"now (\d{1,12})", last)
@@ -250,7 +250,7 @@ def parse_files(text: str) -> tuple[RecordingFile, ...]:
 
 
 def recorded_rows(reach: Reach, name: str, known_hosts: str) -> RecordedRows:
-    """The newest call records on the database host `name`."""
+    """Read the latest call records on the database host `name`."""
     with runner_of(reach, name, known_hosts) as runner:
         done = runner.run([*mysql_words(_ROWS), "--skip-column-names"], timeout=30.0)
     if done.status == _NO_CLIENT:
@@ -261,7 +261,7 @@ def recorded_rows(reach: Reach, name: str, known_hosts: str) -> RecordedRows:
 
 
 def parse_rows(lines: Iterable[str]) -> RecordedRows:
-    """From `ID AGE BILLSEC RECORDED` by tabs."""
+    """Parse tab-separated lines of `ID AGE BILLSEC RECORDED`."""
     rows = [line.split("\t") for line in lines]
     good = [row for row in rows if len(row) == 4 and re.fullmatch(r"-?\d{1,12}", row[1])]
     all_of_them = len(rows) < _MOST

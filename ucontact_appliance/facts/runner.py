@@ -1,4 +1,4 @@
-"""Running read-only commands on a host: this machine, or another over one shared ssh connection."""
+"""Run read-only commands on a host: this machine, or another over one shared ssh connection."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ucontact_appliance.site.model import Host
 _SSH_FAILED = 255  # ssh(1): exit status when the connection itself failed
 _NOT_FOUND = 127  # the shell's exit status for a command that does not exist
 _CONNECT_SECONDS = 8
-_PERSIST_SECONDS = 300  # an idle connection of a run; its owner closes it before
+_PERSIST_SECONDS = 300  # for an idle connection; its owner closes it earlier
 _MOST_PAUSE_SECONDS = 15.0
 _MOST_SHOWN = 400
-# A host that is hostile or broken must not fill this machine. The longest honest answer is the list
-# of the files below /etc/IntegraServer: 300,000 of them have room.
+# A hostile or broken host must not fill this machine's memory. The longest legitimate answer is the
+# list of files under /etc/IntegraServer: the limit is enough for 300,000 of them.
 ANSWER_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
 class Completed:
-    """A finished command: its words, exit status, output and wall time in seconds."""
+    """A finished command: its arguments, exit status, output and wall time in seconds."""
 
     argv: tuple[str, ...]
     status: int
@@ -42,7 +42,7 @@ class Completed:
 
     @property
     def evidence(self) -> str:
-        """The exchange as a person would have seen it in a terminal."""
+        """The command and its output as a terminal would show them."""
         lines = [f"$ {shlex.join(self.argv)}", self.stdout.rstrip(), self.stderr.rstrip()]
         if self.status:
             lines.append(f"(exit status {self.status})")
@@ -51,11 +51,11 @@ class Completed:
 
 @dataclass(frozen=True)
 class SshSettings:
-    """How the ssh connections of one run are made.
+    """Settings of one run's ssh connections.
 
-    Host keys are pinned in `known_hosts`. With `control_dir` every user of a host shares the one
-    connection whose socket lies there; without it each runner has its own. A connection that is
-    refused or cut is tried again for `retry_seconds`.
+    Host keys are pinned in `known_hosts`. With `control_dir`, all users of a host share the one
+    connection whose socket is there; without it, each runner opens its own. Connecting is retried
+    for `retry_seconds` when a connection is refused or cut.
     """
 
     known_hosts: Path
@@ -64,7 +64,7 @@ class SshSettings:
 
 
 class Runner(Protocol):
-    """A way to run commands on one host."""
+    """Runs commands on one host."""
 
     def run(
         self,
@@ -74,16 +74,16 @@ class Runner(Protocol):
         stdin: str | None = None,
         limit: int = ANSWER_BYTES,
     ) -> Completed:
-        """Run it there; its answer may have `limit` bytes.
+        """Run the command on the host; its output may have `limit` bytes.
 
-        Raises TimeoutError, or UnreachableError when there is no way there or the answer is larger.
+        Raises TimeoutError, or UnreachableError if the host is unreachable or the output is larger.
         """
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The command line of this machine that runs it there, for streams."""
+        """The local command line that runs it on the host, for streams."""
 
     def forward(self, port: int) -> AbstractContextManager[int]:
-        """A local TCP port that leads to 127.0.0.1:`port` of the host, while in the context."""
+        """A local TCP port that forwards to 127.0.0.1:`port` on the host, while in the context."""
 
 
 def _run(
@@ -110,7 +110,7 @@ def _run(
 
 
 class LocalRunner:
-    """This machine."""
+    """Runs commands on this machine."""
 
     def run(
         self,
@@ -120,21 +120,21 @@ class LocalRunner:
         stdin: str | None = None,
         limit: int = ANSWER_BYTES,
     ) -> Completed:
-        """Run it here."""
+        """Run the command on this machine."""
         return _run(argv, self.command(argv), timeout, stdin, limit)
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """The words themselves."""
+        """Return the arguments unchanged."""
         return list(argv)
 
     @contextmanager
     def forward(self, port: int) -> Iterator[int]:
-        """The port itself: it is already here."""
+        """Yield the port itself: it is already local."""
         yield port
 
 
 class SshRunner:
-    """Another machine, over one multiplexed ssh connection that `close` ends."""
+    """Runs commands on another machine, over one multiplexed ssh connection that `close` ends."""
 
     def __init__(
         self, host: Host, known_hosts: Path, control_dir: Path, retry_seconds: float = 0.0
@@ -166,7 +166,7 @@ class SshRunner:
         stdin: str | None = None,
         limit: int = ANSWER_BYTES,
     ) -> Completed:
-        """Run it there; again, after a pause, when the connection was refused or cut."""
+        """Run the command on the host; retry after a pause if the connection is refused or cut."""
         deadline = time.monotonic() + self._retry_seconds
         pause = 1.0
         while True:
@@ -187,12 +187,12 @@ class SshRunner:
             pause = min(2 * pause, _MOST_PAUSE_SECONDS)
 
     def command(self, argv: Sequence[str]) -> list[str]:
-        """ssh over the shared connection."""
+        """The ssh command line over the shared connection."""
         return self._ssh(self._target, "--", shlex.join([*self.host.as_root, *argv]))
 
     @contextmanager
     def forward(self, port: int) -> Iterator[int]:
-        """A tunnel through the shared connection."""
+        """Forward the port through the shared connection."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             local = int(probe.getsockname()[1])
@@ -200,7 +200,7 @@ class SshRunner:
         asked = self._ssh("-O", "forward", "-L", spec, self._target)
         opened = _run((), asked, 10, None)
         if opened.status:
-            self.run(["true"])  # makes the connection where there is none
+            self.run(["true"])  # opens the connection if there is none
             opened = _run((), asked, 10, None)
         if opened.status:
             raise UnreachableError(
@@ -219,10 +219,10 @@ class SshRunner:
 
 
 def ssh_options(host: Host, known_hosts: Path) -> list[str]:
-    """The options every connection to `host` uses: no questions, keys pinned at first contact.
+    """The ssh options for every connection to `host`: no prompts, keys pinned at first contact.
 
-    Only options that mean the same to ssh, sftp and scp: Ansible hands them to all three. `-p`
-    (port) is none of them: to sftp and scp it means "preserve", and ends their options.
+    Only options with the same meaning in ssh, sftp and scp: Ansible passes them to all three. `-p`
+    (port) is not one of them: in sftp and scp it means "preserve", and ends their options.
     """
     key = ["-i", _ssh_path(host.key), "-o", "IdentitiesOnly=yes"] if host.key else []
     return [
@@ -234,17 +234,17 @@ def ssh_options(host: Host, known_hosts: Path) -> list[str]:
     ]
 
 
-# A login shell of the account that commands run as.
+# A login shell of the account that runs the commands.
 LOGIN = ("sh", "-c", 'exec "${SHELL:-/bin/sh}" -l')
 
 
 def there(words: Sequence[str]) -> list[str]:
-    """The words that `ucontact shell HOST -- WORDS` runs: one is a line for the host's shell."""
+    """The command for `ucontact shell HOST -- WORDS`: a single word is a line of shell code."""
     return ["sh", "-c", words[0]] if len(words) == 1 else list(words)
 
 
 def by_hand(host: Host, *command: str) -> str:
-    """The line with which a person runs that command on the host, as root."""
+    """The command line with which a person runs that command on the host, as root."""
     if host.is_local:
         return shlex.join(command)
     return shlex.join(["ucontact", "shell", host.name, *(("--", *command) if command else ())])
@@ -253,20 +253,20 @@ def by_hand(host: Host, *command: str) -> str:
 def control_path(host: Host, folder: Path) -> Path:
     """The socket of the host's shared connection in that folder.
 
-    Its path may have 108 bytes at the most (unix(7)), of which ssh adds 17 while it makes one: the
-    name is short, whatever the host's is.
+    A socket's path has at most 108 bytes (unix(7)), of which ssh adds 17 while creating it, so the
+    file name is short, however long the host's name is.
     """
     return folder / hashlib.sha256(host.name.encode()).hexdigest()[:8]
 
 
 def _ssh_path(path: Path) -> str:
-    """A path in an option of ssh's, which expands `%` (ssh_config(5), TOKENS)."""
+    """Escape a path in an ssh option, where `%` is expanded (ssh_config(5), TOKENS)."""
     return str(path).replace("%", "%%")
 
 
 @contextmanager
 def runner_for(host: Host, ssh: SshSettings) -> Iterator[Runner]:
-    """A runner for the host; a connection of its own is closed at the end."""
+    """Yield a runner for the host; if it has its own connection, close that at the end."""
     if host.is_local:
         yield LocalRunner()
         return
@@ -283,16 +283,16 @@ def runner_for(host: Host, ssh: SshSettings) -> Iterator[Runner]:
 
 @contextmanager
 def shared_connections(known_hosts: Path, *, retry_seconds: float) -> Iterator[SshSettings]:
-    """Settings with which everybody shares one connection per host, closed at the end.
+    """Settings with which all runners share one connection per host, closed at the end.
 
-    Servers count connections (MaxStartups), and OpenSSH 9.8 and newer locks out addresses that
-    open many without logging in (PerSourcePenalties): a run opens few, and logs in on each.
+    Servers limit connections (MaxStartups), and OpenSSH 9.8 and later blocks addresses that open
+    many without logging in (PerSourcePenalties): a run opens few, and logs in on each.
     """
     with tempfile.TemporaryDirectory(prefix=own_prefix(CONNECTIONS)) as folder:
         try:
             yield SshSettings(known_hosts, Path(folder), retry_seconds)
         finally:
             for socket_path in Path(folder).iterdir():
-                # The socket alone says which connection; ssh wants a name all the same.
+                # The socket alone identifies the connection, but ssh requires a host name.
                 words = ["ssh", "-o", f'ControlPath="{socket_path}"', "-O", "exit", "any"]
                 _run((), words, 10, None)

@@ -1,4 +1,4 @@
-"""What systemd, the package manager, the kernel's settings and sshd say of a host."""
+"""A host's systemd units, package archives, kernel settings and sshd settings."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def failed_units(reach: Reach) -> tuple[str, ...]:
 
 
 def parse_failed_units(text: str) -> tuple[str, ...]:
-    """The first word of each line; older releases put a dot before it."""
+    """The first word of each line; older releases print a dot before it."""
     rows = (line.replace("●", " ").split() for line in text.splitlines())
     return tuple(words[0] for words in rows if words)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One release of a package archive in apt's configuration, and whether it answered."""
+    """One release of a package archive in apt's configuration, and whether it is reachable."""
 
     release_file: str
     reached: bool
     said: str
 
 
-# `update --print-uris` changes nothing, and names the archives of a machine whose lists are still
-# empty. apt's own helper uses apt's proxy, credentials and certificates; what it fetches is thrown
-# away at once.
+# `update --print-uris` changes nothing, and lists the archives even while a machine has no package
+# lists yet. apt's own helper uses apt's proxy, credentials and certificates; its downloads are
+# deleted at once.
 _FETCH = r"""
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
@@ -52,17 +52,17 @@ done
 """
 
 
-# RFC 3986 3.2.1: what stands before the host of a mirror that is not for everybody.
+# RFC 3986 3.2.1: userinfo, the login before the host of a mirror that requires one.
 _LOGIN = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@]*@", re.IGNORECASE)
 
 
 def archives(reach: Reach) -> tuple[Archive, ...]:
-    """Ask each package archive of the host's apt configuration for its release file."""
+    """Fetch the release file of each package archive in the host's apt configuration."""
     return parse_archives(reach.runner.run(["sh", "-c", _FETCH], timeout=40).stdout)
 
 
 def parse_archives(text: str) -> tuple[Archive, ...]:
-    """A record a line: `yes URL`, or `no URL what apt said`, logins in URLs left out."""
+    """Parse one record per line: `yes URL` or `no URL MESSAGE`; logins in URLs are removed."""
     found = []
     for line in _LOGIN.sub(r"\1", text).splitlines():
         reached, _, rest = line.partition(" ")
@@ -73,7 +73,7 @@ def parse_archives(text: str) -> tuple[Archive, ...]:
 
 @dataclass(frozen=True)
 class Setting:
-    """A kernel setting that our file asks for, and what the kernel has; None: not visible here."""
+    """A kernel setting that our file requires, and the kernel's value; None: not visible here."""
 
     key: str
     wanted: str
@@ -84,7 +84,7 @@ _SETTINGS_FILE = "/etc/sysctl.d/60-ucontact.conf"
 
 
 def kernel_settings(reach: Reach) -> tuple[Setting, ...] | None:
-    """The settings of the baseline's file with the kernel's values; None without that file."""
+    """The settings in the baseline's file with the kernel's values; None without that file."""
     read = reach.runner.run(["cat", _SETTINGS_FILE])
     if read.status:
         return None
@@ -107,7 +107,7 @@ def kernel_settings(reach: Reach) -> tuple[Setting, ...] | None:
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """The assignments of a sysctl.d(5) file, blanks in values made one."""
+    """Parse the assignments of a sysctl.d(5) file; blanks within values become one space."""
     pairs = (line.partition("=") for line in text.splitlines() if line.strip()[:1] not in "#;")
     return {
         key.strip().lstrip("-").replace("/", "."): " ".join(value.split())
@@ -117,13 +117,13 @@ def parse_settings(text: str) -> dict[str, str]:
 
 
 def sshd_settings(reach: Reach) -> dict[str, str] | None:
-    """sshd's effective settings in small letters; None when there is no sshd to ask."""
+    """sshd's effective settings in lower case; None when there is no sshd."""
     done = reach.runner.run(["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; sshd -T 2>/dev/null"])
     return None if done.status else parse_sshd_settings(done.stdout)
 
 
 def parse_sshd_settings(text: str) -> dict[str, str]:
-    """`keyword value` lines; of a repeated keyword the first counts, as in sshd_config(5)."""
+    """Parse `keyword value` lines; the first of a repeated keyword counts, as in sshd_config(5)."""
     settings: dict[str, str] = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")

@@ -1,4 +1,4 @@
-"""What the site's own file says, asked like any other fact: so a report shows what was judged."""
+"""Settings in the site's own file, read as facts, so that a report shows what was judged."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def web(reach: Reach) -> Web:
 
 
 def waivers(reach: Reach) -> tuple[Waiver, ...]:
-    """The site's named exceptions."""
+    """The site's waivers."""
     return reach.site.waivers

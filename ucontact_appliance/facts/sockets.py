@@ -1,4 +1,4 @@
-"""Which sockets listen on a host, and whose they are."""
+"""The listening sockets on a host, and the processes that hold them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PROCESS = re.compile(r'\("([^"]+)",pid=(\d+)')
 
 @dataclass(frozen=True)
 class Listener:
-    """A socket that waits for traffic; `processes` are the names of those that hold it."""
+    """A listening socket; `processes` are the names of the processes that hold it."""
 
     protocol: str
     address: str
@@ -29,7 +29,7 @@ class Listener:
 
 
 def listeners(reach: Reach) -> tuple[Listener, ...]:
-    """Every TCP socket that listens and every UDP socket that is bound without a peer."""
+    """Every listening TCP socket, and every UDP socket that is bound without a peer."""
     done = reach.runner.run(["ss", "-lntup"])
     if done.status:
         raise RuntimeError(done.evidence)
@@ -37,7 +37,7 @@ def listeners(reach: Reach) -> tuple[Listener, ...]:
 
 
 def parse_listeners(text: str) -> tuple[Listener, ...]:
-    """Records from the lines of `ss -lntup`."""
+    """Parse the lines of `ss -lntup`."""
     found = []
     for line in text.splitlines():
         words = line.split()

@@ -1,4 +1,4 @@
-"""One host's facts, each probed at most once a run, shared by all the checks that ask."""
+"""One host's facts, each probed at most once per run and shared by all checks that need it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Question = tuple[Callable[..., Any], tuple[Hashable, ...]]
 
 @dataclass(frozen=True)
 class Reach:
-    """What a probe works with: the host, a way to run commands on it, and its site.
+    """What a probe works with: the site, the host, and a runner for commands on the host.
 
-    `mark` is what this run's own calls bear, so that their traces are found again.
+    `mark` identifies this run's own calls, so that their traces can be found.
     """
 
     site: Site
@@ -32,13 +32,13 @@ class Reach:
 
     @property
     def address(self) -> str:
-        """Where network probes from this machine find the host."""
+        """The address at which network probes from this machine reach the host."""
         return "127.0.0.1" if self.host.is_local else self.host.address
 
 
 @dataclass(frozen=True)
 class Look:
-    """When a probe looked (aware, UTC), for how long in seconds, and what it said to the host."""
+    """When a probe ran (aware, UTC), for how many seconds, and its exchanges with the host."""
 
     began: datetime | None = None
     seconds: float = 0.0
@@ -47,7 +47,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question of a run, and what came of it: a value, or the exception; neither: no answer."""
+    """One question of a run and its result: a value or an exception; neither if not answered."""
 
     probe: Callable[..., Any]
     args: tuple[Hashable, ...]
@@ -58,16 +58,16 @@ class Asked:
 
     @property
     def question(self) -> Question:
-        """What tells it from the other questions of its host."""
+        """The key that distinguishes it from the host's other questions."""
         return self.probe, self.args
 
 
 class NotStoredError(Exception):
-    """A stored run has no answer to this: what builds on it can't be judged. Says why."""
+    """A stored run lacks this answer, so what depends on it can't be judged. Carries the reason."""
 
 
 class FactSource:
-    """Remembers each probe's result or its exception; safe to ask from many threads."""
+    """Caches each probe's result or exception; thread-safe."""
 
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
@@ -76,23 +76,23 @@ class FactSource:
         self._looks: dict[Question, Look] = {}
 
     def get(self, probe: Callable[..., T], *args: Hashable) -> T:
-        """`probe(reach, *args)`, probed once however many ask; re-raises what it raised."""
+        """Return `probe(reach, *args)`, run once for all callers; re-raises its exception."""
         exchanges: list[Exchange] = []
         reach = replace(self.reach, runner=RecordingRunner(self.reach.runner, exchanges))
         return self._once(probe, args, lambda: probe(reach, *args), exchanges)
 
     def here(self, probe: Callable[..., T], *args: Hashable) -> T:
-        """`probe(*args)`, in the same way: what this machine itself knows, not the host."""
+        """Return `probe(*args)` in the same way, for facts of this machine instead of the host."""
         return self._once(probe, args, lambda: probe(*args), [])
 
     def asked(self) -> tuple[Asked, ...]:
-        """All that was asked so far."""
+        """All questions so far, with their results."""
         with self._lock:
             known = [(key, future, self._looks.get(key)) for key, future in self._known.items()]
         return tuple(_asked(*key, future, look or Look()) for key, future, look in known)
 
     def witness(self) -> Observation:
-        """The same facts, for one reader whose questions are to be told from the others'."""
+        """A view of the same facts that records which questions its reader asks."""
         return Observation(self)
 
     def _once(
@@ -129,7 +129,7 @@ class FactSource:
 
 
 class Observation(FactSource):
-    """One reader's view of a host's facts: it remembers what was asked through it."""
+    """One reader's view of a host's facts: it records the questions asked through it."""
 
     def __init__(self, source: FactSource) -> None:
         super().__init__(source.reach)
@@ -142,7 +142,7 @@ class Observation(FactSource):
             return tuple(self._keys)
 
     def asked(self) -> tuple[Asked, ...]:
-        """All that was asked of the host so far, by whomever."""
+        """All questions about the host so far, by any reader."""
         return self._source.asked()
 
     def _once(

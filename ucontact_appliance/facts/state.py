@@ -1,4 +1,4 @@
-"""The state of what an installation converges on a server: one command, one line an item."""
+"""The state of what an installation manages on a server: one command, one line per item."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SECONDS = 60.0
 
 
 def look_at_state(runner: Runner, items: Collection[str]) -> dict[str, str]:
-    """The state of each item, "KIND NAME", of a server; ABSENT for what is not there.
+    """The state of each item ("KIND NAME") on a server; ABSENT if it does not exist.
 
-    Raises UnreachableError when the server refuses, and TimeoutError.
+    Raises UnreachableError when the command fails, and TimeoutError.
     """
     script = _PROBE.read_text(encoding="utf-8")
     asked = "".join(f"{item}\n" for item in sorted(items))
@@ -28,6 +28,6 @@ def look_at_state(runner: Runner, items: Collection[str]) -> dict[str, str]:
 
 
 def parse_state(text: str) -> dict[str, str]:
-    """State by item, of lines with a tab between the two."""
+    """Parse lines of item, tab and state."""
     lines = (line.partition("\t") for line in text.splitlines())
     return {item: state for item, tab, state in lines if tab}

@@ -15,9 +15,9 @@ _DAY = 86400
 
 @dataclass(frozen=True)
 class FileSystem:
-    """The file system that a path is on. Sizes in kB (1024 bytes), as df(1) counts.
+    """The file system that contains a path. Sizes are in kB (1024 bytes), as df(1) counts.
 
-    `inodes` is 0 where the file system has no fixed number of them (btrfs).
+    `inodes` is 0 if the file system has no fixed number of them (btrfs).
     """
 
     path: str
@@ -32,12 +32,12 @@ class FileSystem:
 
     @property
     def free_percent(self) -> float:
-        """Free space that ordinary processes can use, of all that they can see."""
+        """Space free to unprivileged processes, as a percentage of `size_kb`."""
         return 100.0 * self.free_kb / self.size_kb if self.size_kb else 0.0
 
     @property
     def inodes_free_percent(self) -> float:
-        """Free inodes; 100 where there is no limit."""
+        """Percentage of free inodes; 100 if there is no limit."""
         return 100.0 * self.inodes_free / self.inodes if self.inodes else 100.0
 
 
@@ -47,7 +47,7 @@ def file_system(reach: Reach, path: str) -> FileSystem | None:
 
 
 def file_systems(reach: Reach, paths: tuple[str, ...]) -> tuple[FileSystem, ...]:
-    """Those that the paths lie on, each once; a path that does not exist is passed over."""
+    """The file systems that contain the paths, each once; a path that does not exist is skipped."""
     return parse_file_systems(_df(reach, paths))
 
 
@@ -58,25 +58,25 @@ def _df(reach: Reach, paths: tuple[str, ...]) -> str:
 
 
 def taken_kb(reach: Reach, path: str) -> int | None:
-    """What everything below `path` takes on its disk, in kB of 1024 bytes; None: not to be told.
+    """Disk usage of everything below `path`, in kB of 1024 bytes; None if it can't be determined.
 
-    Reading years of recordings takes its time, so they are read with low priority.
+    Runs with low priority: reading years of recordings takes long.
     """
     done = reach.runner.run(["nice", "-n", "19", "du", "-skx", "--", path], timeout=TAKEN_SECONDS)
     return parse_taken(done.stdout)
 
 
 def parse_taken(text: str) -> int | None:
-    """The number of the line that du(1) prints; files that go meanwhile do not matter."""
+    """Parse the line that du(1) prints; files that vanish meanwhile do not matter."""
     number = text.partition("\t")[0].strip()
     return int(number) if number.isdigit() else None
 
 
 @dataclass(frozen=True)
 class Growth:
-    """What was written below a folder in its last days and is still there, in octets.
+    """Bytes written below a folder in the last days and still there.
 
-    `days` is how far back the oldest of it lies: at least one, at most those asked for.
+    `days` is the age of the oldest of these files: at least one, at most the number requested.
     """
 
     files: int
@@ -86,13 +86,13 @@ class Growth:
 
     @property
     def gb_a_day(self) -> float:
-        """Decimal gigabytes a day."""
+        """Decimal gigabytes per day."""
         return self.octets / 1e9 / self.days
 
 
 def growth(reach: Reach, path: str, days: int) -> Growth:
-    """How much was written below `path` in the last `days`; with low priority, as `taken_kb`."""
-    # find tells the time and the size of each; they are summed there: there may be millions.
+    """Measure how much was written below `path` in the last `days`; low priority, as `taken_kb`."""
+    # find prints each file's time and size; awk sums on the host, because there may be millions.
     summed = (
         f"nice -n 19 find {shlex.quote(path)} -xdev -type f -mtime -{days} -printf '%T@ %s\\n' | "
         "awk '{ n++; s += $2; if (!o || $1 < o) o = $1 } "
@@ -104,7 +104,7 @@ def growth(reach: Reach, path: str, days: int) -> Growth:
 
 
 def parse_growth(text: str, days: int) -> Growth:
-    """From the line of the sums and that of the time, both in seconds since 1970."""
+    """Parse the line of the sums and that of the time, both in seconds since 1970."""
     found = re.search(
         r"(\d+) files, (\d+) octets, the oldest of (\d+)\nnow (\d+)", text, re.MULTILINE
     )
@@ -117,7 +117,7 @@ def parse_growth(text: str, days: int) -> Growth:
 
 @dataclass(frozen=True)
 class Retention:
-    """The nightly deletion of recordings: its timer's state, and the days it keeps (0: none)."""
+    """The nightly deletion of recordings: its timer's state, and the days kept (0: no deletion)."""
 
     timer: str
     days: int
@@ -125,7 +125,7 @@ class Retention:
 
 
 def retention(reach: Reach) -> Retention:
-    """What the host's retention timer is set to."""
+    """Read the settings of the host's retention timer."""
     done = reach.runner.run(
         [
             "sh",
@@ -140,20 +140,20 @@ def retention(reach: Reach) -> Retention:
 
 
 def parse_retention(text: str) -> Retention:
-    """The record from the state of the timer and the command of its service."""
+    """Parse the state of the timer and the command of its service."""
     part = sections(text)
     days = re.search(r"-type f -mtime \+(\d+) -delete", part.get("command", ""))
     return Retention(part.get("timer", "").strip(), int(days[1]) if days else 0, text.strip())
 
 
 def parse_file_system(text: str, path: str) -> FileSystem | None:
-    """The record of the one path that df(1) was asked for."""
+    """Parse df(1)'s output for a single path."""
     found = parse_file_systems(text)
     return replace(found[0], path=path) if found else None
 
 
 def parse_file_systems(text: str) -> tuple[FileSystem, ...]:
-    """From the output of the probe's script (df -P: one line a path, in both tables alike)."""
+    """Parse the probe's output (df -P: one line per path, in the same order in both tables)."""
     part = sections(text)
     rows = zip(part["space"].splitlines()[1:], part["inodes"].splitlines()[1:], strict=False)
     found = (_parse_row(space, inodes, part["mounts"]) for space, inodes in rows)
@@ -187,7 +187,7 @@ def _count(word: str) -> int:
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory in use, and processes that the kernel killed for want of it since the start."""
+    """Memory and swap, and the number of processes that the OOM killer has killed since boot."""
 
     total_kb: int
     available_kb: int
@@ -198,7 +198,7 @@ class Memory:
 
     @property
     def available_percent(self) -> float:
-        """What can be had without swapping, of the whole."""
+        """Memory available without swapping, as a percentage of the total."""
         return 100.0 * self.available_kb / self.total_kb if self.total_kb else 0.0
 
 
@@ -217,7 +217,7 @@ def memory(reach: Reach) -> Memory:
 
 
 def parse_memory(text: str) -> Memory:
-    """The record from the output of the probe's script."""
+    """Parse the output of the probe's script."""
     part = sections(text)
     known = {
         line.split(":")[0]: int(line.split()[1])

@@ -1,7 +1,7 @@
-"""A run's facts as one document, to be judged again elsewhere without any way to the site.
+"""A run's facts as one document that can be judged again without access to the site.
 
-Each answer is stored by the type that its probe promises: what does not come back as it was is
-not stored, with the reason, and nothing is ever judged by it.
+Each answer is stored by its probe's return type. An answer that a round trip would change is not
+stored; the reason is stored instead, and no check is judged by it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ T = TypeVar("T")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL
 )
-# The tags of what JSON has no form for.
+# Tags for types that JSON can't represent.
 _BYTES, _PAIRS = "$bytes", "$pairs"
 _ERRORS: dict[str, type[ApplianceError]] = {
     "unreachable": UnreachableError,
@@ -53,7 +53,7 @@ class _Model(BaseModel):
 
 
 class StoredError(_Model):
-    """What a probe raised instead of an answer."""
+    """The exception that a probe raised instead of an answer."""
 
     kind: Literal["unreachable", "usage", "phase", "appliance", "timeout", "defect"]
     what: str
@@ -62,7 +62,7 @@ class StoredError(_Model):
 
 
 class StoredFact(_Model):
-    """One question and what came of it; `unstored` says why there is no answer here."""
+    """One question and its result; `unstored` is the reason if there is no answer."""
 
     probe: str
     args: str
@@ -72,7 +72,7 @@ class StoredFact(_Model):
 
 
 class Snapshot(_Model):
-    """All that one run of the doctor read. `time` is the run's; secrets are there by name only."""
+    """Everything that one doctor run read. `time` is the run's; secrets are stored by name only."""
 
     schema_version: Literal[1] = 1
     appliance: str
@@ -88,31 +88,31 @@ class Snapshot(_Model):
 
 
 def placeholders(names: Iterable[str]) -> Secrets:
-    """Secrets whose values are their own names: what stands for them in a stored fact."""
+    """Secrets whose values are made of their names: they replace real ones in stored facts."""
     return Secrets({name: f"[secret {name}]" for name in names})
 
 
 class Redaction:
-    """Puts each secret's placeholder where the secret stands."""
+    """Replaces each secret by its placeholder."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        # The longest first: one may be a part of another.
+        # The longest first: a secret may contain another.
         named = sorted(secrets.items(), key=lambda pair: len(pair[1]), reverse=True)
         stands_for = placeholders(secrets)
         self._redactors = [redactor([value], stands_for[name]) for name, value in named]
 
     def text(self, text: str) -> str:
-        """The text without any secret, nor a private key."""
+        """The text without any secret or private key."""
         for redacted in self._redactors:
             text = redacted(text)
         return _PRIVATE_KEY.sub(r"[\1]", text)
 
     def data(self, data: bytes) -> bytes:
-        """The same for bytes of any kind: each is a character of its own."""
+        """The same for arbitrary bytes, decoded as Latin-1: one character per byte."""
         return self.text(data.decode("latin-1")).encode("latin-1", "replace")
 
     def everywhere(self, value: Any) -> Any:
-        """The same for every text in lists and mappings, keys too."""
+        """The same for all strings in lists and mappings, including keys."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bytes):
@@ -144,19 +144,19 @@ def _stored(asked: Asked, redaction: Redaction) -> StoredFact:
         value = _through_json(redaction.everywhere(plain))
         adapter.validate_python(_decoded(value))
     except Exception as error:
-        # Of whatever kind: an answer that can't be stored must not take the others with it.
+        # Any exception: an answer that can't be stored must not prevent storing the others.
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         return StoredFact(probe=probe, args=args, unstored=redaction.text(why))
     return StoredFact(probe=probe, args=args, value=value)
 
 
 def probe_name(probe: Callable[..., Any]) -> str:
-    """What a probe is called in a stored run."""
+    """A probe's name in a stored run."""
     return f"{probe.__module__.removeprefix('ucontact_appliance.')}.{probe.__qualname__}"
 
 
 def args_text(args: Sequence[Hashable]) -> str:
-    """A probe's arguments as one text that tells them apart."""
+    """A probe's arguments as one text that identifies them."""
     return json.dumps([_encoded(arg) for arg in args], ensure_ascii=False, default=repr)
 
 
@@ -169,7 +169,7 @@ def _through_json(value: Any) -> Any:
 
 
 def _encoded(value: Any) -> Any:
-    """As JSON has it; sets as lists, bytes and mappings with other keys than texts tagged."""
+    """Encode for JSON: sets as lists; bytes, and mappings with non-string keys, with a tag."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _encoded(getattr(value, f.name)) for f in dataclasses.fields(value)}
     match value:
@@ -237,7 +237,7 @@ def _raised(stored: StoredError) -> BaseException:
 
 
 class NoRunner:
-    """No way to a host: every command is refused."""
+    """A runner without access to any host: every command is rejected."""
 
     def run(
         self,
@@ -260,7 +260,7 @@ class NoRunner:
 
 
 class StoredFacts(FactSource):
-    """One host's facts as they were stored; looks at nothing."""
+    """One host's facts as they were stored; runs no probes."""
 
     def __init__(self, site: Site, host: Host, facts: Sequence[StoredFact]) -> None:
         super().__init__(Reach(site, host, NoRunner()))

@@ -1,4 +1,4 @@
-"""coturn as its clients find it: bindings, and relays with good, bad and no credentials."""
+"""coturn as its clients see it: bindings, and relays with good, bad and no credentials."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ucontact_appliance.language.messages import _
 T = TypeVar("T")
 
 _USER = "doctor"
-# Nobody must reach these by a relay (RFC 6890): the server itself, a cloud's metadata service, a
-# group, this network, and an address beyond any site (TEST-NET-1). A permission sends nothing.
+# Relays must not reach these (RFC 6890): the server itself, a cloud's metadata service, multicast,
+# this network, and an address outside any site (TEST-NET-1). A permission sends nothing to them.
 FORBIDDEN_PEERS = ("127.0.0.1", "169.254.169.254", "224.0.0.1", "0.0.0.0", "192.0.2.1")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A binding, or the words of the failure in `error`."""
+    """A binding, or the error text in `error`."""
 
     server: str
     binding: Binding | None
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Relay:
-    """An allocation, or the words of the failure in `error`."""
+    """An allocation, or the error text in `error`."""
 
     server: str
     allocation: Allocation | None
@@ -47,14 +47,14 @@ class Relay:
 
 
 def bound(reach: Reach, port: int) -> Answer:
-    """A STUN binding over UDP."""
+    """Request a STUN binding over UDP."""
     server = Server(reach.address, port)
     found, error = _tried(lambda: binding(server))
     return Answer(server.label, found, error)
 
 
 def bound_by_tls(reach: Reach, port: int, roots: str) -> Answer:
-    """A STUN binding over TLS, verified as the portal's name by the roots in that PEM file."""
+    """Request a STUN binding over TLS, verified for the portal's name by the roots in that file."""
     try:
         context = ssl.create_default_context(cafile=roots)
     except OSError as error:
@@ -67,17 +67,17 @@ def bound_by_tls(reach: Reach, port: int, roots: str) -> Answer:
 
 
 def relay_for_nobody(reach: Reach, port: int) -> Relay:
-    """Ask for a relay without any credential."""
+    """Request a relay without any credential."""
     return _relay(Server(reach.address, port), None)
 
 
 def relay_for_stranger(reach: Reach, port: int) -> Relay:
-    """Ask for a relay with a credential that was made from another secret."""
+    """Request a relay with a credential made from a wrong secret."""
     return _relay(Server(reach.address, port), time_limited("not the secret", _USER))
 
 
 def relay_for_agent(reach: Reach, port: int, secret: str) -> Relay:
-    """Ask for a relay as an agent, with permission for the server's address and forbidden ones."""
+    """Request a relay as an agent, with permissions for the server's address and forbidden ones."""
     return _relay(Server(reach.address, port), time_limited(secret, _USER), with_peers=True)
 
 

@@ -1,4 +1,4 @@
-"""The first look at a host: enough to choose its system's row and to size its services."""
+"""The survey of a host: enough to select its operating system's row and to size its services."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _MOST_CA = 65536  # bytes
 _MARK = "----"
 _NOMINAL_MB = 512
 _ID = re.compile("[0-9a-f]{32}")
-_KEPT = 0.06  # firmware and kernel keep up to this share: 7.6 GiB are sold, and counted, as 8
+_KEPT = 0.06  # share that firmware and kernel may reserve: 7.6 GiB are sold, and counted, as 8
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A host's operating system as /etc/os-release names it, and how much of it there is.
+    """A host's operating system as /etc/os-release names it, and its resources.
 
-    Nominal memory in MB, processor threads, and the filesystem that /var is on, in MB. `machine_id`
-    (machine-id(5)) tells one server from another, whatever its name and address. `came_from` is the
-    address that the server saw this look come from; empty on this machine itself. `mark` is the
-    site CA's certificate that an installation left there; None when there is none.
+    Nominal memory in MB, processor threads, and the size of /var's file system in MB. `machine_id`
+    (machine-id(5)) identifies a server, whatever its name and address. `came_from` is this
+    machine's address as the server sees it; empty on this machine itself. `ca` is the site CA's
+    certificate that an installation left there; None when there is none.
     """
 
     os_id: str
@@ -47,7 +47,7 @@ class Survey:
     ca: bytes | None = None
 
 
-# sudo hides SSH_CONNECTION, so the parents are asked.
+# sudo removes SSH_CONNECTION, so the parent processes are searched for it.
 _CAME_FROM = r"""
 pid=$$
 while [ "${pid:-0}" -gt 1 ]; do
@@ -56,7 +56,7 @@ while [ "${pid:-0}" -gt 1 ]; do
 done | head -n 1
 """
 
-# In base64: PEM's own last line ends like the mark between the answers.
+# In base64: the last line of a PEM file ends like the mark between the answers.
 _CARRIED = f"if [ -e {_SITE_CA} ]; then echo = $(head -c {_MOST_CA} {_SITE_CA} | base64 -w 0); fi"
 
 _SCRIPT = f"; echo {_MARK}; ".join(
@@ -73,7 +73,7 @@ _SCRIPT = f"; echo {_MARK}; ".join(
 
 
 def survey(runner: Runner) -> Survey:
-    """Look at the host. Raises UnreachableError when it can't be reached or read."""
+    """Survey the host. Raises UnreachableError when it can't be reached or read."""
     done = runner.run(["sh", "-c", _SCRIPT], timeout=20)
     if done.status:
         raise UnreachableError(_("the host can't be looked at"), evidence=done.evidence)
@@ -82,7 +82,7 @@ def survey(runner: Runner) -> Survey:
 
 
 def came_from(runner: Runner) -> str:
-    """The address that the host sees this machine come from; empty on this machine itself.
+    """This machine's address as the host sees it; empty on this machine itself.
 
     Raises UnreachableError when the host answers with something else.
     """
@@ -92,24 +92,24 @@ def came_from(runner: Runner) -> str:
 
 
 def parse_came_from(text: str) -> str:
-    """The address in the probe's output, or nothing. Raises ValueError for anything else."""
+    """Parse the address, or nothing, in the probe's output. Raises ValueError for anything else."""
     said = text.strip().removeprefix("::ffff:")
     return ip_address(said) if said else ""
 
 
 def seen_as(reach: Reach) -> str:
-    """The same, as one of the host's facts."""
+    """The same as `came_from`, as one of the host's facts."""
     return came_from(reach.runner)
 
 
 def parse_survey(text: str) -> Survey:
-    """The record from the output of the probe's script.
+    """Parse the output of the probe's script.
 
-    Raises ValueError or IndexError for an answer that is none: it may be anybody's.
+    Raises ValueError or IndexError for anything else: the answer is untrusted.
     """
     release, memory, machine_id, threads, disk, carried, came_from = text.split(f"{_MARK}\n")
     names = parse_os_release(release)
-    # df -P: device, 1024-blocks, used, available, capacity, mount; one line, whatever its length
+    # df -P: device, 1024-blocks, used, available, capacity, mount; always on one line
     blocks = disk.splitlines()[1].split()
     return Survey(
         os_id=names.get("ID", ""),
@@ -126,9 +126,9 @@ def parse_survey(text: str) -> Survey:
 
 
 def parse_ca(text: str) -> bytes | None:
-    """The file's content from `= ` and base64; None where there is no file.
+    """Decode the file's content from `= ` and base64; None if there is no file.
 
-    Raises ValueError for text that is no base64.
+    Raises ValueError for invalid base64.
     """
     sign, _, content = text.strip().partition(" ")
     if sign != "=":
@@ -137,13 +137,13 @@ def parse_ca(text: str) -> bytes | None:
 
 
 def parse_os_release(text: str) -> dict[str, str]:
-    """The assignments of an os-release(5) file."""
+    """Parse the assignments of an os-release(5) file."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return {key.strip(): " ".join(shlex.split(value)) for key, _, value in pairs if key[:1] != "#"}
 
 
 def parse_mem_total_kb(text: str) -> int:
-    """MemTotal of /proc/meminfo, in kB; 0 when it is not there."""
+    """MemTotal of /proc/meminfo, in kB; 0 when it is missing."""
     for line in text.splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1])
@@ -151,10 +151,10 @@ def parse_mem_total_kb(text: str) -> int:
 
 
 def nominal_mb(kilobytes: int) -> int:
-    """The memory as it was bought: the roundest size that is at most 6 % more, in MB.
+    """The installed memory in MB: the roundest size that is at most 6 % more than the visible one.
 
-    Modules come in powers of two, so the next multiple of the largest such power is tried first:
-    62.7 GiB are 64, 23.5 are 24, 9.7 are 10. At the least the next 512 MB.
+    Modules come in powers of two, so multiples of the largest power are tried first: 62.7 GiB
+    are 64, 23.5 are 24, 9.7 are 10. The smallest step is 512 MB.
     """
     step = 1 << max(kilobytes // 1024, _NOMINAL_MB).bit_length()
     while True:

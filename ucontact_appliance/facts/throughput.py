@@ -1,4 +1,4 @@
-"""How much a path carries, up and down: iperf3 between its ends, read from its own JSON."""
+"""Throughput of a path in both directions: iperf3 between its ends, parsed from its JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_FOUND = 127  # the shell's exit status for a command that does not exist
 
 @dataclass(frozen=True)
 class Throughput:
-    """Bits a second that arrived in each direction, in kbit/s; None with the reason in `missing`.
+    """Received throughput per direction in kbit/s; None, with the reason in `missing`.
 
     `up` is towards the far end.
     """
@@ -27,7 +27,7 @@ class Throughput:
 
 
 def throughput(runner: Runner, far_end: str, port: int, seconds: int) -> Throughput:
-    """Fill the path for so many seconds each way, one TCP connection."""
+    """Measure for `seconds` in each direction, over one TCP connection at a time."""
     found: list[float] = []
     for direction in ((), ("--reverse",)):
         words = ["iperf3", "--client", far_end, "--port", str(port), "--json"]
@@ -45,7 +45,7 @@ def throughput(runner: Runner, far_end: str, port: int, seconds: int) -> Through
 
 
 def parse_iperf(text: str) -> tuple[float | None, str]:
-    """What arrived in kbit/s, from `iperf3 --json`; else why it is not known."""
+    """The received throughput in kbit/s from `iperf3 --json`; else the reason why it is unknown."""
     try:
         told: dict[str, Any] = json.loads(text)
         if "error" in told:

@@ -1,4 +1,4 @@
-"""What the host's TLS services are like from here: one record a service and question (R08)."""
+"""The host's TLS services as seen from here: one record per service and question (R08)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from ucontact_appliance.facts.source import Reach
 
 
 def endpoint(reach: Reach, port: int) -> Endpoint:
-    """The host's service on that port, asked for by the portal's name."""
+    """The host's service on that port, addressed by the portal's name (SNI)."""
     return Endpoint(reach.address, port, reach.site.fqdn)
 
 
 def greeting(reach: Reach, port: int, roots: str, alpn: tuple[str, ...] = ()) -> Handshake:
-    """A handshake that verifies against the roots in that file."""
+    """A handshake verified against the roots in that file."""
     return tls.handshake(endpoint(reach, port), Path(roots), alpn)
 
 
 def handshake_seconds(reach: Reach, port: int, roots: str) -> float:
-    """What such a handshake usually takes."""
+    """The usual duration of such a handshake in seconds."""
     return usual_seconds(lambda: greeting(reach, port, roots))
 
 
 def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:
-    """What comes of offering each protocol version, all at once: to some, servers stay silent."""
+    """The server's answer to each protocol version alone, in parallel: some may time out."""
     where = endpoint(reach, port)
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         return tuple(pool.map(lambda name: tls.offer_version(where, name), names))
@@ -41,20 +41,20 @@ def versions(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, .
 def cipher_groups(
     reach: Reach, port: int, groups: tuple[tuple[str, str], ...]
 ) -> tuple[Answer, ...]:
-    """What comes of offering each group of ciphers: pairs of title and OpenSSL cipher string."""
+    """The server's answer to each group of ciphers, given as pairs of title and OpenSSL string."""
     return tuple(
         tls.offer_ciphers(endpoint(reach, port), title, ciphers) for title, ciphers in groups
     )
 
 
 def curves(reach: Reach, port: int, names: tuple[str, ...]) -> tuple[Answer, ...]:
-    """What comes of offering each curve."""
+    """The server's answer to each curve alone."""
     return tuple(tls.offer_curve(endpoint(reach, port), name) for name in names)
 
 
 @dataclass(frozen=True)
 class Preference:
-    """What a server chose of a list in its own order, and of the same list backwards."""
+    """The server's choice from a list of ciphers, and from the same list reversed."""
 
     offered: tuple[str, ...]
     forwards: str
@@ -62,10 +62,10 @@ class Preference:
 
 
 def preference(reach: Reach, port: int, certificate: bytes, ciphers: tuple[str, ...]) -> Preference:
-    """Offer the ciphers that go with the certificate's kind of key, in both orders."""
+    """Offer the ciphers that match the certificate's key type, in both orders."""
     key = load_der_x509_certificate(certificate).public_key()
     kind = "ECDSA" if isinstance(key, ec.EllipticCurvePublicKey) else "RSA"
-    # ChaCha20 is left out: a server may rightly put it first for a client that does.
+    # ChaCha20 is left out: a server may legitimately prefer it for a client that puts it first.
     offered = tuple(c for c in ciphers if f"-{kind}-" in c and "CHACHA20" not in c)
     where = endpoint(reach, port)
     return Preference(

@@ -1,4 +1,4 @@
-"""What lies under /etc/IntegraServer on a host (R22), and the hashes of its release."""
+"""The tree /etc/IntegraServer on a host (R22), and the hashes of its release."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Entry:
 class InstalledTree:
     """The tree of a host.
 
-    `places` are the paths of data/tree.yml and the folders around them, links followed no further
-    than the release in use (which itself is `current/`, with the slash);
-    `files` everything in that release, by its path in it; `manifest` the text of the manifest.json
-    that lies there, empty where there is none; `current` what the link `current` leads to.
+    `places` are the paths in data/tree.yml and the folders around them; links are not followed
+    beyond the release in use (which itself is `current/`, with the slash).
+    `files` is everything in that release, by its path in it; `manifest` is the text of its
+    manifest.json, empty if there is none; `current` is the target of the link `current`.
     """
 
     current: str
@@ -42,15 +42,15 @@ class InstalledTree:
 
 
 def installed_tree(reach: Reach) -> InstalledTree:
-    """List and hash it in one command; empty records where nothing is installed."""
+    """List and hash the tree in one command; empty records if nothing is installed."""
     return parse_tree(reach.runner.run(["sh", "-c", _command()], timeout=_TIMEOUT).stdout)
 
 
 def _command() -> str:
     tree = load_data("tree")
     root, state = tree["root"], tree["state"]
-    # %P of a start point is empty: places are listed by their full names. \037 can't be in a path
-    # that a release may have, and keeps names with spaces whole.
+    # %P of a start point is empty, so places are listed by their full paths. \037 can't occur in a
+    # release's path, and keeps names with spaces intact.
     shape = r"%y\037%m\037%u\037%g\037%l\037"
     places = " ".join(f"{root}/{row['path']}" for row in tree["paths"])
     outside = " ".join(
@@ -70,7 +70,7 @@ def _command() -> str:
 
 
 def parse_tree(text: str) -> InstalledTree:
-    """The record of that command's output."""
+    """Parse that command's output."""
     parts = sections(text)
     hashes = dict(_hash(line) for line in parts.get("hashes", "").splitlines())
     return InstalledTree(
@@ -82,7 +82,7 @@ def parse_tree(text: str) -> InstalledTree:
 
 
 def _hash(line: str) -> tuple[str, str]:
-    """Path and hash of a line of sha256sum(1), whose paths begin with './'."""
+    """Path and hash from a line of sha256sum(1), whose paths begin with './'."""
     return line[_HASH_LENGTH + 2 :].removeprefix("./"), line[:_HASH_LENGTH]
 
 

@@ -1,7 +1,7 @@
-"""A call through each trunk that names a number for it, made by Asterisk's own command line.
+"""A call through each trunk that has a test number, placed by Asterisk's own command line.
 
 The dialplan's context `test-trunk-NAME` dials, hangs up three seconds after the answer, and keeps
-what came of it in its channel's variables for some seconds, where they are read.
+the result in its channel's variables for some seconds, where this module reads it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ucontact_appliance.facts.source import Reach
 
-_SECONDS = 40.0  # 20 of ringing, 3 of talk, 6 in which the outcome stays, and some
+_SECONDS = 40.0  # 20 of ringing, 3 of talk, 6 while the result is kept, and a margin
 _STEP_SECONDS = 0.4
 _NUMBER = re.compile(r"\+?[0-9*#]{2,32}")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -22,11 +22,11 @@ _SIP = re.compile(r"SIP (\d{3}) ?(.*)")
 
 @dataclass(frozen=True)
 class TrunkCall:
-    """What came of one: `outcome` is Asterisk's DIALSTATUS (`ANSWER`, `BUSY`, `CHANUNAVAIL`, …).
+    """A trunk call's result: `outcome` is the DIALSTATUS (`ANSWER`, `BUSY`, `CHANUNAVAIL`, …).
 
-    Empty: the call was not seen to end, and `evidence` says what was seen. `status` and `reason`
-    are the provider's last SIP answer (0: none). `answered_after` is in seconds, None without an
-    answer; `talked` the seconds until the hang-up.
+    Empty: the call's end was not seen, and `evidence` says what was seen. `status` and `reason`
+    are the provider's last SIP response (0: none). `answered_after` is in seconds, None without an
+    answer; `talked` is the number of seconds until the hang-up.
     """
 
     trunk: str
@@ -40,12 +40,12 @@ class TrunkCall:
 
 
 def trunk_call(reach: Reach, trunk: str, number: str) -> TrunkCall:
-    """Call that number through that trunk. Raises ValueError for what is no number or name."""
+    """Call the number through the trunk. Raises ValueError for an invalid number or trunk name."""
     if not _NUMBER.fullmatch(number) or not _NAME.fullmatch(trunk):
         raise ValueError(f"no number to call through a trunk: {number!r} through {trunk!r}")
     context = f"test-trunk-{trunk}"
     place = f"Local/{number}m{reach.mark}trunk@{context}"
-    # "n": the two halves stay, so that the outcome is on the second.
+    # "n": no optimization of the Local channel, so that the result stays on its second half.
     asked = reach.runner.run(
         ["asterisk", "-rx", f"channel originate {place}/n application Milliwatt"]
     )
@@ -65,13 +65,13 @@ def trunk_call(reach: Reach, trunk: str, number: str) -> TrunkCall:
 
 
 def parse_half(text: str, place: str) -> str:
-    """The name of the second half of that Local channel in `core show channels concise`."""
+    """The name of that Local channel's second half in `core show channels concise`."""
     names = (line.split("!")[0] for line in text.splitlines())
     return next((name for name in names if name.startswith(f"{place}-") and name[-2:] == ";2"), "")
 
 
 def parse_trunk_call(trunk: str, number: str, channel: str, evidence: str) -> TrunkCall:
-    """From `core show channel` of the half that dialled."""
+    """Parse `core show channel` of the half that dialled."""
     found = {name: value.strip() for name, value in _VARIABLE.findall(channel)}
     told = _SIP.search(found.get("told", ""))
     answered = found.get("came_of_it") == "ANSWER"
@@ -103,7 +103,7 @@ _TOLD = (
 
 
 def _seconds(found: dict[str, str], name: str) -> float:
-    """The variable in milliseconds where this Asterisk has that (from 16), else in seconds."""
+    """The variable in seconds, from its milliseconds form where Asterisk has it (16 and later)."""
     for key, unit in ((f"{name}_MS", 1000.0), (name, 1.0)):
         value = found.get(key, "")
         if value.isdigit():

@@ -1,4 +1,4 @@
-"""A unit of systemd: is it there, does it run, will it come back."""
+"""A systemd unit: whether it exists, is running, and is enabled at boot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result"
 
 @dataclass(frozen=True)
 class Unit:
-    """What `systemctl show` says of a unit, in systemd's own words; `text` is the whole answer."""
+    """The properties of a unit in `systemctl show`, as printed; `text` is the whole answer."""
 
     name: str
     loaded: str
@@ -23,18 +23,18 @@ class Unit:
 
     @property
     def evidence(self) -> str:
-        """The exchange as in a terminal."""
+        """The command and its output as a terminal would show them."""
         return f"$ systemctl show {self.name}\n{self.text.strip()}"
 
 
 def unit(reach: Reach, name: str) -> Unit:
-    """Ask systemd for the unit of that name."""
+    """Read the unit of that name from systemd."""
     words = [part for name_ in _PROPERTIES for part in ("-p", name_)]
     return parse_unit(name, reach.runner.run(["systemctl", "show", name, *words]).stdout)
 
 
 def parse_unit(name: str, text: str) -> Unit:
-    """The lines `Property=value`; a property that is missing is empty."""
+    """Parse lines of `Property=value`; a missing property is empty."""
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     loaded, active, sub, enabled, result = (found.get(key, "") for key in _PROPERTIES)
     return Unit(name, loaded, active, sub, enabled, result, text)

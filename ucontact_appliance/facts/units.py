@@ -1,4 +1,4 @@
-"""The units of a host's services: the files that each is read from, and whose its process is."""
+"""The units of a host's services: their files, and the accounts that their processes run as."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import Reach
 
-# User is what the unit asks for: not judged, and there for whoever reads the evidence.
+# User is the unit's setting: it is not judged, but is shown in the evidence.
 _PROPERTIES = ("Id", "LoadState", "FragmentPath", "DropInPaths", "User", "MainPID", "NRestarts")
 
 
 @dataclass(frozen=True)
 class ServiceUnit:
-    """A unit in systemd's own words, and the account of its main process.
+    """A unit's properties in systemd's own words, and the account of its main process.
 
     `fragment` is the unit's file, empty without one; `account` is empty without a process.
-    `restarts` is how often systemd had to start it again; 0 before systemd 235, which tells nobody.
+    `restarts` is how often systemd has restarted it; 0 before systemd 235, which does not count.
     """
 
     name: str
@@ -28,20 +28,20 @@ class ServiceUnit:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All that the unit is read from."""
+        """All files that define the unit."""
         return tuple(path for path in (self.fragment, *self.drop_ins) if path)
 
 
 @dataclass(frozen=True)
 class ServiceUnits:
-    """The units that were asked for, in that order, and the whole answer."""
+    """The requested units in that order, and the whole answer."""
 
     units: tuple[ServiceUnit, ...]
     evidence: str
 
 
-# A process's folder is its effective account's, whatever became of its other rights (proc(5)); ps
-# would cut a long name.
+# The owner of /proc/PID is the process's effective user, whatever its other privileges (proc(5));
+# ps would truncate a long name.
 _ASK = script(
     units=f'shown=$(systemctl show "$@" {" ".join(f"-p {name}" for name in _PROPERTIES)} 2>&1)\n'
     r"""printf '%s\n' "$shown" """,
@@ -51,12 +51,12 @@ do echo "$pid $(stat -c %U "/proc/$pid" 2>/dev/null)"; done""",
 
 
 def service_units(reach: Reach, names: tuple[str, ...]) -> ServiceUnits:
-    """Ask systemd for these units, and the kernel for their processes."""
+    """Read these units from systemd, and their processes' accounts from the kernel."""
     return parse_units(reach.runner.run(["sh", "-c", _ASK, "sh", *names]).stdout)
 
 
 def parse_units(text: str) -> ServiceUnits:
-    """From `systemctl show`, an empty line between units, and lines of process and account."""
+    """Parse `systemctl show`, with an empty line between units, and lines of PID and account."""
     part = sections(text)
     accounts = dict(line.partition(" ")[::2] for line in part.get("accounts", "").splitlines())
     blocks = (

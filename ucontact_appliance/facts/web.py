@@ -1,4 +1,4 @@
-"""What NGINX says of itself on a host, and what it answers (R01, R17, R22)."""
+"""NGINX's state and configuration on a host, and its answers to requests (R01, R17, R22)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import Reach
 
 UNIT = "nginx.service"
-# Touched by the unit at each start and reload (role web): what is newer has not been loaded.
+# The unit touches this file at each start and reload (role web): newer files are not loaded yet.
 _STAMP = "/run/nginx-loaded"
 _READ = (
     "/etc/nginx",
@@ -23,11 +23,11 @@ _READ = (
 
 @dataclass(frozen=True)
 class Nginx:
-    """The service, its version, and whether its files are good and loaded.
+    """The service, its version, and whether its files are valid and loaded.
 
     `version` is empty when NGINX is not installed. `unloaded` are files changed since NGINX last
-    read them; None when that can't be told. `problem` is what `nginx -t` complained of. `rivals`
-    are the names that two servers have at one address: NGINX heeds only the first of the two.
+    read them; None when unknown. `problem` is the error output of `nginx -t`. `rivals` are names
+    that two servers share at one address: NGINX uses only the first of the two.
     """
 
     active: str
@@ -54,7 +54,7 @@ def nginx(reach: Reach) -> Nginx:
 
 
 def parse_nginx(text: str) -> Nginx:
-    """The record from the output of the probe's script."""
+    """Parse the output of the probe's script."""
     part = sections(text)
     unit = dict(line.split("=", 1) for line in part["unit"].splitlines() if "=" in line)
     version = re.search(r"nginx/([0-9.]+)", part["version"])
@@ -73,7 +73,7 @@ def parse_nginx(text: str) -> Nginx:
 
 @dataclass(frozen=True)
 class HeaderLine:
-    """An `add_header` of the configuration: its name, the contexts it stands in, its value."""
+    """An `add_header` directive: the header's name, the enclosing contexts, its value."""
 
     name: str
     contexts: tuple[str, ...]
@@ -82,10 +82,10 @@ class HeaderLine:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the whole configuration says, as `nginx -T` prints it.
+    """The whole configuration as `nginx -T` prints it.
 
-    `headers` is every `add_header`; `maps` the tables by which header values depend on the path,
-    by their variable; `server_files` the files in which servers are set up, each once.
+    `headers` is every `add_header`; `maps` are the `map` blocks that make header values depend on
+    the path, by variable; `server_files` are the files that contain `server` blocks, each once.
     """
 
     headers: tuple[HeaderLine, ...]
@@ -94,14 +94,14 @@ class Configuration:
 
 
 def configuration(reach: Reach) -> Configuration:
-    """Have NGINX print it."""
+    """Read the configuration from `nginx -T`."""
     command = ["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; nginx -T 2>/dev/null"]
     text = reach.runner.run(command).stdout
     return Configuration(parse_header_lines(text), parse_maps(text), parse_server_files(text))
 
 
 def parse_server_files(text: str) -> tuple[str, ...]:
-    """From `nginx -T`, which puts a comment with its path before each file."""
+    """Parse `nginx -T`, which prints a comment with its path before each file."""
     parts = re.split(r"^# configuration file (\S+):$", text, flags=re.MULTILINE)
     return tuple(
         dict.fromkeys(
@@ -112,17 +112,17 @@ def parse_server_files(text: str) -> tuple[str, ...]:
     )
 
 
-# A word in quotes, a comment, one of the three marks of the grammar, or a bare word.
+# A quoted word, a comment, one of the grammar's three punctuation marks, or a bare word.
 _TOKEN = re.compile(
     r"""\s*("(?:\\.|[^"])*"|'(?:\\.|[^'])*'|\#[^\n]*|[{};]|(?:\\.|[^\s{};"'\#])+)"""
 )
 
 
 def parse_header_lines(text: str) -> tuple[HeaderLine, ...]:
-    """The `add_header` directives of a configuration, files being read in where they are included.
+    """The `add_header` directives of a configuration; included files count where they are included.
 
-    `nginx -T` prints included files one after the other, not in place. A file of ours is included
-    in `http`, so top-level directives of a file other than the main one count as of `http`.
+    `nginx -T` prints included files one after the other, not in place. Our files are included in
+    `http`, so top-level directives outside the main file count as directives of `http`.
     """
     return tuple(
         HeaderLine(words[1], contexts, _bare(words[2]) if len(words) > 2 else "")
@@ -132,7 +132,7 @@ def parse_header_lines(text: str) -> tuple[HeaderLine, ...]:
 
 
 def parse_maps(text: str) -> dict[str, tuple[tuple[str, str], ...]]:
-    """The `map $uri $variable { … }` blocks: pairs of pattern and value, as they stand."""
+    """The `map $uri $variable { … }` blocks: pairs of pattern and value, verbatim."""
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for contexts, words in _directives(text):
         kind, _, variable = contexts[-1].rpartition(" ") if contexts else ("", "", "")
@@ -168,11 +168,11 @@ def _directives(text: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
 def page(
     reach: Reach, path: str, scheme: str = "https", method: str = "GET", name: str = ""
 ) -> Response:
-    """What the host's web server answers to the portal's name, or to another one."""
+    """The web server's answer on this host, for the portal's name or the given one."""
     return fetch(Request(reach.address, name or reach.site.fqdn, path, scheme, method))
 
 
 def login(reach: Reach, path: str, user: str, password: str) -> Response:
-    """The answer to a login; never to be asked with a real password (nothing is verified)."""
+    """The answer to a login. Never use a real password: the certificate is not verified."""
     form = (("user", user), ("password", password))
     return fetch(Request(reach.address, reach.site.fqdn, path, "https", "POST", form))

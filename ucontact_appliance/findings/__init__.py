@@ -1,1 +1,1 @@
-"""Running the checks, and what follows from all their findings together."""
+"""Run the checks, and draw conclusions from all their findings together."""

@@ -1,4 +1,4 @@
-"""Which findings are causes, and what stands behind each: one cause is told, not forty symptoms."""
+"""Find the root causes among findings, so that one cause is reported, not forty symptoms."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _ORDER = tuple(Severity)  # critical first
 
 @dataclass(frozen=True)
 class Cause:
-    """A failure that nothing else stands behind, and the findings that wait for its mending.
+    """A failure that is a root cause, and the findings that it blocks (`behind`).
 
-    `more` are the same failure on other hosts: with one remedy each, they are one thing to
-    understand.
+    `more` are the same failure on other hosts, each with its remedy: together they are one problem.
     """
 
     finding: Finding
@@ -25,15 +24,15 @@ class Cause:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Where it was found."""
+        """The hosts on which it was found."""
         return (self.finding.host, *(finding.host for finding in self.more))
 
 
 def causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
-    """The causes, the worst first, and of the equally bad the one that keeps most from working.
+    """Return the causes, most severe first, then those that block the most findings.
 
-    Waived failures are none; what is blocked by one that is waived on its host counts as behind the
-    first that is not.
+    Waived failures are no causes. A finding that a waived failure blocks is assigned to the same
+    check's first failure that is not waived.
     """
     roots: dict[str, list[Finding]] = {}
     for finding in findings:

@@ -1,4 +1,4 @@
-"""What is not as it was in an earlier run: new, gone, worse, better. Pure."""
+"""Compare a run with an earlier one: new, gone, worse and better findings. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ucontact_appliance.checks.model import Finding, Verdict
 
 BLOCKED = "blocked"
 WAIVED = "waived"
-# From good to bad: what nobody could judge stands between a warning and what is known to be bad.
+# From good to bad: a blocked check ranks between a warning and an error.
 _ORDER = ("pass", "skip", WAIVED, "warn", BLOCKED, "error", "fail")
 QUIET = ("pass", "skip", WAIVED)
 
@@ -28,7 +28,7 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Seen:
-    """What an earlier run remembers of a finding. `state` is as `state_of` gives it."""
+    """A finding of an earlier run; `state` is the result of `state_of`."""
 
     id: str
     host: str
@@ -38,7 +38,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Change:
-    """One difference. `before` is None for what is new, `now` for what is gone."""
+    """One difference. `before` is None if it is new, `now` if it is gone."""
 
     kind: Kind
     id: str
@@ -53,7 +53,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """All differences to the run of `since`, the worse ones first; None: there was no such run."""
+    """All differences from the run at `since` (None: no such run), worse ones first."""
 
     since: datetime | None
     rows: tuple[Change, ...]
@@ -64,19 +64,19 @@ class Concluded(Protocol):
 
     @property
     def verdict(self) -> Verdict:
-        """What the check concluded."""
+        """The check's verdict."""
 
     @property
     def blocked_by(self) -> str | None:
-        """The check that kept it from being judged."""
+        """The id of the check whose failure blocked this one."""
 
     @property
     def waived(self) -> object | None:
-        """The exception that covers it."""
+        """The waiver that covers it."""
 
 
 def state_of(finding: Concluded) -> str:
-    """Its verdict, or 'waived', or 'blocked' where another check's failure hid it."""
+    """Return the verdict, or 'waived', or 'blocked' if another check's failure blocked it."""
     if finding.waived is not None:
         return WAIVED
     return BLOCKED if finding.blocked_by else finding.verdict.value
@@ -85,7 +85,7 @@ def state_of(finding: Concluded) -> str:
 def compare(
     before: Iterable[Seen], now: Sequence[Finding], since: datetime | None = None
 ) -> Changes:
-    """The differences of state, by check and host; other words for the same state are none."""
+    """Return the differences in state, by check and host; different wording is no difference."""
     earlier = {(seen.id, seen.host): seen for seen in before}
     rows = [
         change
@@ -101,7 +101,7 @@ def compare(
 
 
 def _bad(row: Change) -> int:
-    """For sorting: the worst state first."""
+    """Return a sort key that puts the worst state first."""
     return -_ORDER.index(row.now or row.before or "pass")
 
 

@@ -14,14 +14,14 @@ from ucontact_appliance.findings.causes import Cause, causes
 from ucontact_appliance.findings.changes import Changes, Kind
 from ucontact_appliance.site.model import Site
 
-# Raised only when a program that reads today's document could misread a new one.
+# Increment it only if a program that reads the current document could misread a new one.
 SCHEMA_ID = "urn:ucontact:doctor:1"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class _Model(BaseModel):
-    # What is unknown to a reader is to be passed over: new keys may come, none goes.
-    # from_attributes: a row is made of the record whose fields it has.
+    # Readers must ignore unknown keys: keys may be added, but none is removed.
+    # from_attributes: a row is built from a record with the same fields.
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
@@ -116,9 +116,9 @@ class DoctorDocument(_Model):
 def verdict_of(findings: Sequence[Finding]) -> Verdict:
     """FAIL when a check failed or could not be carried out, else WARN or PASS.
 
-    An error counts as a failure, and so does what was not judged because another check failed:
-    what could not be judged is not known to be good. What site.yml waives does not count. SKIP
-    when nothing was judged at all.
+    An error counts as a failure, and so does a finding blocked by another check's failure, because
+    its state is unknown. Findings that site.yml waives do not count. SKIP when nothing was judged
+    at all.
     """
     verdicts = {
         Verdict.ERROR if finding.blocked_by else finding.verdict
@@ -136,7 +136,7 @@ def verdict_of(findings: Sequence[Finding]) -> Verdict:
 def to_document(
     site: Site, time: datetime, findings: Sequence[Finding], changes: Changes | None = None
 ) -> dict[str, Any]:
-    """The JSON shape that other programs rely on; `time` is an aware time, given in UTC."""
+    """Return the JSON document, a stable interface; `time` is aware and is converted to UTC."""
     document = DoctorDocument(
         site=site.site,
         time=_utc(time),
@@ -149,12 +149,12 @@ def to_document(
 
 
 def finding_row(finding: Finding) -> dict[str, Any]:
-    """A finding as other programs read it."""
+    """Return a finding as in the JSON document."""
     return _plain(FindingRow.model_validate(finding))
 
 
 def changes_part(changes: Changes) -> ChangesPart:
-    """What changed, as other programs read it."""
+    """Return the changes as in the JSON document."""
     return ChangesPart(
         since=None if changes.since is None else _utc(changes.since),
         rows=tuple(ChangeRow.model_validate(change) for change in changes.rows),
@@ -168,7 +168,7 @@ def schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as docs/schemas/doctor.schema.json has it."""
+    """Return the text of docs/schemas/doctor.schema.json."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -190,7 +190,7 @@ def _utc(time: datetime) -> datetime:
 
 
 def _plain(model: BaseModel, exclude: set[str] | None = None) -> dict[str, Any]:
-    """As JSON has it; times in the one form that Python 3.10 reads again, +00:00."""
+    """Return JSON-compatible values; times end in +00:00, because Python 3.10 can't parse Z."""
     made: dict[str, Any] = model.model_dump(mode="json", exclude=exclude or set())
     for part, key in ((made, "time"), (made.get("changes") or {}, "since")):
         if part.get(key):

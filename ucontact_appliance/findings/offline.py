@@ -1,4 +1,4 @@
-"""Judging a stored run again: the same checks, its own facts and its own day, and no way out."""
+"""Judge a stored run again: the same checks on its stored facts and date, without any network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAKE = "ucontact doctor facts save FILE"
 
 
 def load_snapshot(path: Path) -> Snapshot:
-    """The stored run in that file. Raises UnreachableError, or UsageError when it is none."""
+    """Load the stored run. Raises UnreachableError, or UsageError if the file is no stored run."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -43,9 +43,9 @@ def load_snapshot(path: Path) -> Snapshot:
 def judge_snapshot(
     snapshot: Snapshot, only: tuple[str, ...] = (), catalogue: Sequence[Check] = CHECKS
 ) -> tuple[Finding, ...]:
-    """A finding a check and host, by the stored facts alone, as on the day they were read.
+    """Return one finding per check and host, from the stored facts and as of their date.
 
-    What was not stored is skipped, with the reason. Raises UsageError for an unknown id in `only`.
+    A check without stored facts is skipped, with the reason. Raises UsageError for an unknown id.
     """
     stages = (Calls.DEEP if snapshot.deep else Calls.NONE).stages
     state = StatePaths(Path(snapshot.etc), Path(snapshot.var))

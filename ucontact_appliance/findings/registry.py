@@ -1,4 +1,4 @@
-"""The one table of checks: preflight, doctor and report choose from it, nothing is discovered."""
+"""The table of all checks, from which preflight, doctor and report select; no discovery."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ CHECKS: tuple[Check, ...] = (
     *pressure.CHECKS,
     *links.CHECKS,
     *bans.CHECKS,
-    *modules.CHECKS,  # what listens, and answers, builds on them
+    *modules.CHECKS,  # checks of ports and services need them
     *ports.CHECKS,
     *firewall.CHECKS,
     *foreign_rules.CHECKS,

@@ -1,7 +1,7 @@
-"""Running checks: all hosts at once, each check on its own, one finding a check and host.
+"""Run checks on all hosts in parallel, each in its own thread: one finding per check and host.
 
 The caller's thread is the only scheduler; judges run in daemon threads, so that one that never
-returns holds up neither the run nor the end of the process.
+returns delays neither the run nor the end of the process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from ucontact_appliance.state import StatePaths
 if TYPE_CHECKING:
     from ucontact_appliance.checks.model import Tidy
 
-# sshd allows 10 sessions a connection (MaxSessions, sshd_config(5)); two are left for tunnels.
+# sshd allows 10 sessions per connection (MaxSessions, sshd_config(5)); two are left for tunnels.
 AT_ONCE_PER_HOST = 8
 
 Key = tuple[str, str]  # host name, check id
@@ -53,7 +53,7 @@ _BROKEN = (Verdict.FAIL, Verdict.ERROR)
 
 @dataclass(frozen=True)
 class Task:
-    """One check on one host, with the tasks whose pass it builds on."""
+    """One check on one host, with the keys of the tasks that have to pass first."""
 
     check: Check
     subject: Subject
@@ -61,7 +61,7 @@ class Task:
 
     @property
     def key(self) -> Key:
-        """Its place in the run."""
+        """The host's name and the check's id."""
         return self.subject.host.name, self.check.id
 
 
@@ -95,16 +95,16 @@ def run_checks(
     mark: str = "",
     ssh: SshSettings | None = None,
 ) -> tuple[Finding, ...]:
-    """Every selected check on every host that it concerns: hosts as in site.yml, then catalogue.
+    """Run the selected checks on their hosts; return findings in order of site.yml, then catalogue.
 
-    `only` holds ids or their beginnings (`tls`, `tls.chain`); what they need runs too.
-    `on_finding` is called in the caller's thread as each finding comes. `tidy` removes what the
-    deep stage's call left (`operate.traces.remove_call_traces`), and `mark` is what its calls bear.
-    What site.yml waives is marked, but for the preflight: a waiver opens no way into an
-    installation.
-    `on_facts` gets all that was read, by host, when everything is judged.
-    `ssh` shares the connections of a larger run; left out, this one has its own.
-    Raises UsageError for an unknown id; a host out of reach is a finding, not an error.
+    `only` has ids or their prefixes (`tls`, `tls.chain`); the checks that they need run too.
+    `on_finding` is called in the caller's thread with each finding. `tidy` removes the traces of
+    the deep stage's call (`operate.traces.remove_call_traces`); `mark` is the mark of its calls.
+    Findings that site.yml waives are marked, except in preflight: no waiver may let an installation
+    pass.
+    `on_facts` receives all facts, by host, after the last check.
+    `ssh` shares the connections of a larger run; by default this run has its own.
+    Raises UsageError for an unknown id; an unreachable host is a finding, not an error.
     """
     connections = ssh or SshSettings(state.known_hosts)
     chosen = select(catalogue, stages, only)
@@ -132,7 +132,7 @@ def run_checks(
 def select(
     catalogue: Sequence[Check], stages: Sequence[Stage], only: Sequence[str] = ()
 ) -> tuple[Check, ...]:
-    """The checks of those stages, or those of them that `only` names with all they need.
+    """Return the checks of those stages, or those that `only` names and all that they need.
 
     Raises UsageError when an entry of `only` names no check, or none of these stages.
     """
@@ -186,10 +186,10 @@ def _with_needs(ids: Iterable[str], known: Mapping[str, Check]) -> set[str]:
 
 
 def tasks_for(checks: Sequence[Check], subjects: Sequence[Subject]) -> tuple[Task, ...]:
-    """The checks on the hosts they concern, with needs resolved to tasks.
+    """Return one task per check and host that it concerns, with needs resolved to tasks.
 
-    A need is met on the same host where it runs there, else on the hosts where it does (the
-    backend's REST check needs the database, which may be elsewhere). Everything needs its host to
+    A need is resolved to the same host if it runs there, else to the hosts where it does (the
+    backend's REST check needs the database, which may be elsewhere). Every check needs its host to
     be reachable.
     """
     places = {check.id: [s for s in subjects if _concerns(check, s)] for check in checks}
@@ -226,7 +226,7 @@ def run_tasks(
     on_finding: Observer,
     at_once: int = AT_ONCE_PER_HOST,
 ) -> tuple[Finding, ...]:
-    """Run them as their needs allow, what many wait for first; findings in the tasks' order.
+    """Run tasks as their needs allow, most urgent first; return findings in the tasks' order.
 
     Raises ValueError when tasks need each other in a circle.
     """
@@ -264,7 +264,7 @@ def run_tasks(
             del waiting[task.key]
             if root is not None:
                 settle(task, _blocked(root[1]), root=root)
-                released = True  # those that wait for it are blocked too
+                released = True  # the tasks that need it are blocked too
                 continue
             running[task.key] = _start(task, ended)
         if released:
@@ -312,9 +312,9 @@ def _busy(running: Mapping[Key, _Running], task: Task) -> int:
 
 
 def _disturbed(task: Task, waiting: Mapping[Key, Task], running: Mapping[Key, _Running]) -> bool:
-    """A real call is measured in real time: it waits until the shorter checks are through.
+    """Return whether the task is a real-time call that has to wait for other checks to finish.
 
-    Those that only wait for an answer themselves disturb no call.
+    Checks that only wait for an answer do not disturb a call.
     """
     if not _deep(task):
         return False
@@ -327,7 +327,7 @@ def _deep(task: Task) -> bool:
 
 
 def _root_of(task: Task, findings: Mapping[Key, Finding]) -> Key | None:
-    """The finding whose failure stands at the beginning of what blocks this one."""
+    """Return the host and check of the root failure that blocks this task; None without one."""
     for need in task.needs:
         found = findings[need]
         if found.blocked_by is not None and found.blocked_on is not None:
@@ -347,7 +347,7 @@ def _judge(check: Check, subject: Subject) -> Judgement:
     except TimeoutError as error:
         return Judgement(Verdict.ERROR, what_of(error) or _("no answer in time"))
     except Exception as error:
-        # A defect of one check must not take the others' findings with it.
+        # A bug in one check must not lose the findings of the others.
         return Judgement(
             Verdict.ERROR,
             verbatim(f"{type(error).__name__}: {error}"),

@@ -1,4 +1,4 @@
-"""Findings in the reader's language. Ids, evidence and commands are the same in all of them."""
+"""Translate findings and changes; ids, evidence and commands are the same in all languages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ucontact_appliance.language.catalogue import Translate
 
 
 def translated(findings: Sequence[Finding], translate: Translate) -> tuple[Finding, ...]:
-    """The findings with their titles, texts and the notes of their remedies in that language."""
+    """Return the findings with titles, texts and the notes of remedies translated."""
     return tuple(
         replace(
             finding,
@@ -25,7 +25,7 @@ def translated(findings: Sequence[Finding], translate: Translate) -> tuple[Findi
 
 
 def translated_changes(changes: Changes, translate: Translate) -> Changes:
-    """What changed, with titles, texts and the notes of remedies in that language."""
+    """Return the changes with titles, texts and the notes of remedies translated."""
     return replace(
         changes,
         rows=tuple(

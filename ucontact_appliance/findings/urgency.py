@@ -1,4 +1,4 @@
-"""Which checks a run should begin with: those at the head of the chains that take longest."""
+"""Rank checks, so that a run starts with those at the head of the longest chains of needs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ K = TypeVar("K", bound=Hashable)
 
 
 def urgency(needs: Mapping[K, Iterable[K]], takes: Mapping[K, float]) -> dict[K, float]:
-    """Of each task, how many seconds the longest chain takes that begins with it.
+    """Return, per task, the duration in seconds of the longest chain that begins with it.
 
-    `needs` names for each task those it waits for, `takes` its own seconds. Beginning with the most
-    urgent is what list scheduling calls highest level first: it keeps the end from waiting for one
-    long chain that was begun late. Raises ValueError when tasks wait for each other in a circle.
+    `needs` has the tasks that each task waits for, `takes` its own seconds. To start the most
+    urgent first is list scheduling by highest level first: the end does not wait for one long
+    chain that started late. Raises ValueError when tasks wait for each other in a circle.
     """
     try:
         order = tuple(TopologicalSorter(needs).static_order())

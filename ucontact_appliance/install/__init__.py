@@ -1,1 +1,1 @@
-"""An installation: its phases, their order, journal and locks, and Ansible as a process."""
+"""Run an installation: phases and their order, journal, locks, and the Ansible processes."""

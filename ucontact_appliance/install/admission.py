@@ -1,8 +1,8 @@
-"""Whether an install may go on with this machine's state, and on these servers.
+"""Check before any change whether an installation may use this machine's state and these servers.
 
-Before anything is changed: what is kept here must be whole, and a server that carries an
-installation must carry one of this machine's. `--new-ca` goes on where keys or secrets are lost: it
-sets what is left aside, dated, and deletes nothing.
+The site's state on this machine must be intact, and a server with an installation must have this
+machine's site CA. `--new-ca` continues although keys or secrets are lost: it renames the remaining
+files with a timestamp and deletes nothing.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ucontact_appliance.site.model import Site
 from ucontact_appliance.site.secrets import load_secrets, required_names
 from ucontact_appliance.state import StatePaths
 
-# What stays served through a new CA: browsers pinned these keys (R10).
+# Keys that a new CA does not replace, because browsers have pinned them (R10).
 _PINNED = ("portal.key", "hpkp-backup.key", "hpkp-backup.pub.pem")
 _KNOWN_HOST_FIELDS = 3  # sshd(8), SSH_KNOWN_HOSTS FILE FORMAT
 
 
 class _Replaced(BaseModel):
-    """The pins of the CAs that a new one took the place of."""
+    """The pins of the CAs that were replaced by a new one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,9 +42,9 @@ class _Replaced(BaseModel):
 
 
 def find_damage(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
-    """What is damaged or lost of the site's state here; nothing before the first install.
+    """Return what is damaged or lost of the site's state here; empty before the first install.
 
-    Raises UnreachableError or UsageError for what can't be read and `--new-ca` does not replace.
+    Raises UnreachableError or UsageError for an unreadable file that `--new-ca` does not replace.
     """
     journal = load_journal(paths.journal)
     return (
@@ -58,14 +58,14 @@ def find_damage(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
 
 
 def demand_whole(site: Site, paths: StatePaths, *, new_ca: bool = False) -> None:
-    """Raises UsageError for the first damage that this install does not replace."""
+    """Raise UsageError for the first damage that this installation does not replace."""
     for damage in find_damage(site, paths):
         if not new_ca or damage.replacement is Replacement.BY_HAND:
             raise damage.error()
 
 
 def demand_own(marks: Mapping[str, SiteMark | None], site: Site, paths: StatePaths) -> None:
-    """Raises UsageError when a server carries an installation that is not this machine's."""
+    """Raise UsageError when a server has an installation with another CA than this machine's."""
     own = ca_mark(site, paths.pki)
     found = strangers(marks, own.pin if own else None, _replaced(paths).pins)
     if not found:
@@ -106,7 +106,7 @@ def demand_own(marks: Mapping[str, SiteMark | None], site: Site, paths: StatePat
 
 
 def _marks(found: Mapping[str, SiteMark], last: Message) -> Message:
-    """What each server carries, a line each, and a last line."""
+    """Return one line per server with the mark of its installation, then the line `last`."""
     rows = [concatenated((f"{host}: ", mark.words)) for host, mark in found.items()]
     return joined("\n", (*rows, last))
 
@@ -114,10 +114,10 @@ def _marks(found: Mapping[str, SiteMark], last: Message) -> Message:
 def start_anew(
     site: Site, paths: StatePaths, marks: Mapping[str, SiteMark | None], now: datetime | None = None
 ) -> tuple[Path, ...]:
-    """Set the CA aside with all that is damaged, so that new ones are made; where it is kept now.
+    """Rename the CA and all damaged files, so that new ones are made; return the new paths.
 
-    Keys that browsers have pinned stay when they are whole. The servers' old marks are remembered,
-    so that an interrupted install continues. Raises UnreachableError when a file can't be moved.
+    Keys that browsers have pinned stay in use if intact. The servers' old marks are stored, so that
+    an interrupted install can continue. Raises UnreachableError when a file can't be moved.
     """
     suffix = f"replaced-{now or datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
     damaged = [
@@ -165,7 +165,7 @@ def _keep_pinned(old: Path, pki: Path, damaged: Sequence[Path]) -> None:
 
 
 def _lost_ca(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
-    """No pki folder, though an install came through its certificates."""
+    """Return the damage when the CA is missing although certificates were installed before."""
     if (paths.pki / "ca.key").exists() or (paths.pki / "ca.pem").exists():
         return ()
     if paths.places.exists():
@@ -225,7 +225,7 @@ def _secrets(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
 
 
 def _known_hosts(path: Path) -> tuple[Damage, ...]:
-    """ssh passes over what it can't read, and would pin another key without a word."""
+    """Find malformed lines: ssh ignores them and would silently pin a different key."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -279,7 +279,7 @@ def _is_known_host(line: bytes) -> bool:
 
 
 def _places(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
-    """Without the places a role that changes servers would start without its data."""
+    """Find a missing places.json: without it a role that changes servers starts without data."""
     if load_places(paths.places) or paths.places.exists():
         return ()
     if not journal.finished("database") and not paths.managed.exists():

@@ -1,4 +1,4 @@
-"""Running a playbook as a process, and reading its events as it goes."""
+"""Run a playbook in a child process and read its events while it runs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ucontact_appliance.install.unsafe import as_data
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import refusing
 
-_MOST_LINE = 1 << 16  # characters of a line of the log; what is longer goes on in the next
+_MOST_LINE = 1 << 16  # characters per line of the log; a longer line is split
 
 
 @dataclass(frozen=True)
 class PlayResult:
-    """A finished playbook: its exit status, and the tasks that failed or changed something."""
+    """Result of a playbook: its exit status, and the tasks that failed or changed something."""
 
     status: int
     failed: tuple[TaskResult, ...]
@@ -30,7 +30,7 @@ class PlayResult:
 
     @property
     def changed(self) -> int:
-        """How many things were changed over all hosts; a task that tells none apart is one."""
+        """Number of changes on all hosts; a changed task that lists no changes counts as one."""
         return sum(len(task.changes) or 1 for task in self.changed_tasks)
 
 
@@ -45,13 +45,13 @@ def run_playbook(
     check: bool = False,
     tags: tuple[str, ...] = (),
 ) -> PlayResult:
-    """Run it and wait; events go to `observer`, Ansible's own output to `log` line by line.
+    """Run a playbook and wait for its end.
 
-    With `tags` only the tasks that have one of them are run. Inventory and secrets are files in
-    memory (tmpfs, 0600 in a 0700 folder) for as long as the process runs; every string in them is
-    data, and none a template. Raises PhaseFailedError only when Ansible could not be started at
-    all. Whatever ends this function ends Ansible and all that it started here, even SIGKILL; so
-    does ending the launcher's processes, from another thread.
+    Events go to `observer`, Ansible's own output to `log` line by line. With `tags`, only tasks
+    with one of them run. Inventory and secrets are files on a tmpfs (0600 in a 0700 folder) while
+    the process runs; no string in them is evaluated as a template. Raises PhaseFailedError only if
+    Ansible can't be started. When this function ends, even by SIGKILL, Ansible and its local child
+    processes end; another thread can end them through the launcher's `processes`.
     """
     with launcher.process() as launched:
         folder = launched.folder
@@ -81,20 +81,20 @@ def _watch(
     observer: Observer,
     log: Callable[[str], None],
 ) -> PlayResult:
-    """Hand it its arguments, and read what it says until it ends."""
+    """Send the process its arguments, and read its events and output until it ends."""
     process = launched.process
     assert process.stdin is not None
     assert process.stdout is not None
     output = threading.Thread(target=_copy, args=(process.stdout, log), daemon=True)
     output.start()
     try:
-        with suppress(BrokenPipeError):  # it has ended; its status says so
+        with suppress(BrokenPipeError):  # the process has ended; its status reports that
             process.stdin.write(f"{json.dumps(words)}\n")
             process.stdin.close()
         record = _collect(launched.events, observer, log)
         status = process.wait()
     except BaseException:
-        end(process)  # first: its output ends with it
+        end(process)  # before the join: the reading thread ends when the process does
         raise
     finally:
         output.join(timeout=5)
@@ -127,7 +127,7 @@ def _collect(events: TextIO, observer: Observer, log: Callable[[str], None]) -> 
 
 
 def parse_event(record: Mapping[str, Any]) -> Event | None:
-    """The event in one line of the callback; None for one that is no event here."""
+    """Return the event in one record of the callback plugin; None for any other record."""
     match record["event"]:
         case "task":
             return TaskStarted(record["name"])

@@ -1,4 +1,4 @@
-"""The phases of one run: each on its servers, side by side where the schedule lets them."""
+"""Run the phases of one installation, in parallel where the schedule allows it."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ from ucontact_appliance.redact import redactor
 def run_phases(
     job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...], *, full: bool
 ) -> int:
-    """Run what this run needs, journalled; the number of things changed.
+    """Run the phases that are needed, record them in the journal; return the number of changes.
 
-    Unless it is a `full` run, a phase is skipped whose inputs and servers are as right after its
-    last good run. Where the last phase then finds the site unhealthy, all of them run after all.
-    A phase starts as soon as the schedule lets it. When one fails none is started after it, those
-    at work come to their end, and its error is raised. An interruption ends them all.
+    Unless the run is `full`, a phase is skipped if its inputs and servers are unchanged since its
+    last successful run. If the last phase then finds the site unhealthy, the skipped phases run.
+    A phase starts as soon as the schedule allows it. After a failure no phase is started, running
+    phases finish, and the error is raised. An interruption ends all phases.
     """
     job = replace(job, observer=_one_at_a_time(job.observer))
     course = _Course(job, journal, log_path, phases, full=full)
@@ -78,13 +78,13 @@ def run_phases(
 
 
 def hosts_of(phase: Phase, job: Job) -> tuple[str, ...]:
-    """The names of the hosts that the phase is about."""
+    """Return the names of the hosts that the phase runs on."""
     hosts = job.plan.hosts if phase.runs_on is None else job.plan.carriers(phase.runs_on)
     return tuple(host.name for host in hosts)
 
 
 def within(job: Job, phase: Phase) -> Job:
-    """The job as that phase sees it: what it tells and logs says from which phase it comes."""
+    """Return the job with an observer and a log that add the phase's id to events and lines."""
 
     def observer(event: Event) -> None:
         if isinstance(event, TaskStarted | TaskResult):
@@ -95,7 +95,7 @@ def within(job: Job, phase: Phase) -> Job:
 
 
 class _Course:
-    """How far a run has come. Its state is the main thread's alone; only `work` is for others."""
+    """Progress of a run. Only the main thread uses its state; `_work` runs in other threads."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class _Course:
         self._changed = 0
 
     def run(self, pool: Executor) -> int:
-        """To the end, or to the first failure."""
+        """Run all phases; return the number of changes, or raise the first failure."""
         self._save(self._journal)
         self._expect_playbooks()
         while self._begin(pool) or self._running:
@@ -136,7 +136,7 @@ class _Course:
         return self._changed
 
     def _expect_playbooks(self) -> None:
-        """Let the processes of playbooks that will run for certain be started ahead."""
+        """Start in advance the processes of those playbooks that are certain to run."""
         names = (
             name
             for name in self._phases
@@ -148,7 +148,7 @@ class _Course:
         self._job.launcher.expect(sum(1 for _ in names))
 
     def _begin(self, pool: Executor) -> bool:
-        """Start what may start now; whether there was anything."""
+        """Start the phases that may start now; return whether there were any."""
         if self._failure is not None:
             return False
         at_work = {phase.id for phase, _ in self._running.values()}
@@ -156,7 +156,7 @@ class _Course:
         alone = len(found) == 1 and not at_work
         for phase in (self._phases[name] for name in found):
             if self._number(phase) > 1 and self._journal.finished(phase.id):
-                self._skip(phase)  # the first only looks, and looks again
+                self._skip(phase)  # preflight, the first, changes nothing and always runs again
             else:
                 self._start(phase, _in_place if alone else pool.submit)
         return bool(found)
@@ -179,7 +179,7 @@ class _Course:
         self._running[submit(self._work, phase, job, begin)] = (phase, begin)
 
     def _hearing(self, phase: Phase, observer: Observer) -> Observer:
-        """Note how the phase's tasks end."""
+        """Return an observer that also records the results of the phase's tasks."""
         results = self._results[phase.id] = []
 
         def heard(event: Event) -> None:
@@ -218,11 +218,11 @@ class _Course:
             try:
                 self._save(self._journal.with_entry(failed).with_progress(Progress.FAILED))
             except UnreachableError as unsaved:
-                # A full disk, say. "Started" stands there and continues as "failed" would; what a
-                # person has to read is why the phase failed.
+                # For example a full disk. The journal still has "started", which continues like
+                # "failed"; the error to report is why the phase failed.
                 self._job.observer(Warned(joined(": ", (unsaved.what, unsaved.evidence))))
             return
-        if self._number(phase) == 1:  # until then nothing is changed: the old plan is what is there
+        if self._number(phase) == 1:  # preflight changes nothing: until now the old plan was valid
             if self._job.hold is not None:
                 self._job.hold.begin()
             save_plan(self._job.paths, self._job.plan)
@@ -243,7 +243,7 @@ class _Course:
         self._job.observer(PhaseFinished(phase.id, phase.title, run.changed, seconds))
 
     def _again(self, last: Phase) -> None:
-        """Let every phase run whose tasks did not all run, and judge again."""
+        """Run every phase with skipped tasks, then the last phase (verify) again."""
         self._job.observer(
             Warned(_("nothing else differs, and yet the site is not healthy: all phases run"))
         )
@@ -263,20 +263,20 @@ class _Course:
 
 
 def _changes(results: Sequence[TaskResult]) -> list[str]:
-    """What tasks changed, a line each; of a task that reports none its name."""
+    """Return one line per change; for a changed task that lists no changes, its name."""
     changed = (result for result in results if result.status == "changed")
     return [line for result in changed for line in result.changes or (result.task,)]
 
 
 def _turn(phase: Phase, job: Job) -> Turn:
-    """A move has two ends, and stops what writes at both: then nothing goes on beside it."""
+    """Return the phase's turn; with moves it takes all hosts: a move stops writers on all."""
     if job.moves:
         return Turn(phase.id, frozenset(host.name for host in job.plan.hosts), phase.after)
     return Turn(phase.id, frozenset(hosts_of(phase, job)), phase.after, alone=phase.alone)
 
 
 def _in_place(work: Callable[..., Done], *words: object) -> Future[Done]:
-    """Done here and now, so that Ctrl-C reaches it; as a future, like those done elsewhere."""
+    """Call `work` in this thread, so that Ctrl-C reaches it; return a completed future."""
     future: Future[Done] = Future()
     try:
         future.set_result(work(*words))
@@ -305,7 +305,7 @@ def failing(
     *,
     last: bool = False,
 ) -> Iterator[None]:
-    """Say of any failure in which phase it was, and how to go on."""
+    """Add to any failure the phase in which it happened and the command that continues."""
     try:
         yield
     except (ApplianceError, OSError) as caught:  # a time-out is an OSError too
@@ -323,7 +323,7 @@ def failing(
 
 
 def _going_on(helps: str, command: str, how: Message) -> str:
-    """What helps, then the command that goes on; once, where the help names it already."""
+    """Return the remedy, then the command that continues, unless the remedy already names it."""
     if command in helps:
         return with_note(helps, how) if helps.endswith(command) else helps
     noted = with_note(command, how)
@@ -331,7 +331,7 @@ def _going_on(helps: str, command: str, how: Message) -> str:
 
 
 def _told(caught: ApplianceError | OSError, job: Job) -> ApplianceError:
-    """The failure as a person may read it: on the screen as in the log, without secrets."""
+    """Return the failure as an ApplianceError with secrets redacted, for screen and log."""
     if isinstance(caught, TimeoutError):
         caught = UnreachableError(_("a host gave no answer in time"), evidence=what_of(caught))
     if isinstance(caught, OSError):

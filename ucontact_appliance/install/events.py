@@ -1,4 +1,4 @@
-"""What an install says while it runs; a screen, a log or a test listens."""
+"""Events of a running installation, for an observer such as a screen, a log or a test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ucontact_appliance.language.messages import Message
 
 @dataclass(frozen=True)
 class PhaseStarted:
-    """A phase begins; `number` of `total`."""
+    """A phase has started; it is phase `number` of `total`."""
 
     id: str
     title: str
@@ -22,7 +22,7 @@ class PhaseStarted:
 
 @dataclass(frozen=True)
 class PhaseSkipped:
-    """A phase that an earlier, interrupted run had already finished."""
+    """A phase was skipped because an earlier, interrupted run had finished it."""
 
     id: str
     title: str
@@ -33,7 +33,7 @@ class PhaseSkipped:
 
 @dataclass(frozen=True)
 class PhaseFinished:
-    """A phase is through: how many tasks changed something, and its wall time in seconds."""
+    """A phase has finished, with the number of changes and its wall time in seconds."""
 
     id: str
     title: str
@@ -43,9 +43,9 @@ class PhaseFinished:
 
 @dataclass(frozen=True)
 class PhaseUnchanged:
-    """A phase that had nothing to do: its inputs and servers are as after its last good run.
+    """A phase had nothing to do: inputs and servers are unchanged since its last successful run.
 
-    `seconds` is the wall time that it took to look.
+    `seconds` is the wall time of that comparison.
     """
 
     id: str
@@ -55,7 +55,7 @@ class PhaseUnchanged:
 
 @dataclass(frozen=True)
 class PhaseForeseen:
-    """A dry run has judged a phase: how much it would change; wall time in seconds."""
+    """A dry run has judged a phase: the number of changes to expect; wall time in seconds."""
 
     id: str
     title: str
@@ -65,7 +65,7 @@ class PhaseForeseen:
 
 @dataclass(frozen=True)
 class PhaseNotJudged:
-    """A dry run can't judge that phase, and says why."""
+    """A dry run can't judge a phase, for the reason `because`."""
 
     id: str
     title: str
@@ -74,7 +74,7 @@ class PhaseNotJudged:
 
 @dataclass(frozen=True)
 class PhaseFailed:
-    """A phase could not be finished."""
+    """A phase has failed after `seconds` of wall time."""
 
     id: str
     title: str
@@ -83,7 +83,7 @@ class PhaseFailed:
 
 @dataclass(frozen=True)
 class TaskStarted:
-    """Ansible begins a task, or a phase a step of its own; `phase` is the id of that phase."""
+    """A task of Ansible, or a step of a phase, has started; `phase` is the phase's id."""
 
     name: str
     phase: str = ""
@@ -91,10 +91,10 @@ class TaskStarted:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """How a task ended on a host: ok, changed, skipped, failed, unreachable or ignored.
+    """Result of a task on a host: ok, changed, skipped, failed, unreachable or ignored.
 
-    `changes` are what it changed, a line each, where its module tells them apart; `manages` all
-    that it looks after, each a kind and a name as in the `state` of data/components.
+    `changes` has one line per change, if the module lists them. `manages` lists all that the task
+    manages, each as a kind and a name like the `state` of data/components.
     """
 
     host: str
@@ -109,16 +109,16 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something that ends nothing, and that a person should know."""
+    """A warning; the installation continues."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class CallMade:
-    """What came of the call that an installation ends with, in one line; also that there was none.
+    """One line with the result of the installation's final test call, or that none was made.
 
-    `text` is safe to show: it holds no secret.
+    `text` contains no secret.
     """
 
     text: str
@@ -141,7 +141,7 @@ Observer = Callable[[Event], None]
 
 
 def in_language(observer: Observer, translate: Translate) -> Observer:
-    """An observer that hears the texts of each event in the language of `translate`."""
+    """Return an observer that translates each event's texts and passes it to `observer`."""
 
     def heard(event: Event) -> None:
         texts: dict[str, Any] = {
@@ -155,4 +155,4 @@ def in_language(observer: Observer, translate: Translate) -> Observer:
 
 
 def nobody(event: Event) -> None:
-    """An observer that looks away."""
+    """Ignore the event: an observer for callers that need none."""

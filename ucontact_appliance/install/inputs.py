@@ -1,4 +1,4 @@
-"""What decides what a phase's playbook does, as digests."""
+"""Digests of a phase's inputs: of everything that determines what its playbook does."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.resources import DATA, INSTALLER, ROLES
 
 _PLAYBOOKS = INSTALLER / "playbooks"
-# What says how to reach a host and is another in each run.
+# A connection variable that differs in each run.
 _OF_THE_RUN = "ansible_control_path"
-# Secrets with a digest of their own: generated, so that none can be found by trying.
+# Secrets with a separate digest: they are generated, so a digest can't be brute-forced.
 _GENERATED = "secrets.telephony.extensions"
 _FOLDERS = (_PLAYBOOKS, INSTALLER / "plugins", ROLES, DATA)
 
@@ -30,12 +30,12 @@ Chain = tuple[str, ...]
 
 
 def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return the SHA-256 of each part of what decides what the phase's playbook does.
+    """Return the SHA-256 of each input that determines what the phase's playbook does.
 
-    That is the appliance's code and tables, each host's share of the inventory, and those values of
-    the site, the plan and the secrets that the playbook names; with `pending` what the phase would
-    make here first. Values that it does not name are left out, so that one changed key of site.yml
-    is no other phase's matter. Of secrets that a person may have chosen there is one digest: a
+    Inputs are the appliance's code and tables, each host's variables in the inventory, and those
+    values of the site, the plan and the secrets that the playbook names; `pending` lists what the
+    phase would first create here. Other values are left out, so that a changed key of site.yml
+    affects only phases that use it. Secrets that a person may have chosen share one digest: a
     password may be short.
     """
     inventory = job.inventory()["all"]
@@ -67,9 +67,9 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
 
 
 def enough_tags(phase: str, different: Collection[str]) -> tuple[str, ...]:
-    """Return the tags of the tasks that are enough where these inputs of a phase differ.
+    """Return the tags of the tasks that suffice when only these inputs of a phase differ.
 
-    None where all of its tasks have to run.
+    The tuple is empty when all of its tasks have to run.
     """
     row = phases().get(phase)
     part = row.playbook.part if row else None
@@ -87,22 +87,22 @@ def _release(job: Job) -> str:
 
 
 def named_values(playbook: str, roots: set[str]) -> set[Chain]:
-    """Return the variables that a playbook's expressions name, with the keys that follow.
+    """Return the variables that a playbook's expressions use, each with its chain of keys.
 
     `{{ site.web.hsts_max_age }}` is ("site", "web", "hsts_max_age"). A key known only at run time
-    ends the chain: the whole value before it counts.
+    ends the chain: the whole value before that key is an input.
     """
     environment = Environment(autoescape=True)
     found: set[Chain] = set()
     for text in _texts(yaml.safe_load(playbook)):
         found.update(_chains(environment.parse(text), roots))
-        with suppress(TemplateSyntaxError):  # a name; a condition is an expression without braces
+        with suppress(TemplateSyntaxError):  # plain text; a `when` is an expression without braces
             found.update(_chains(environment.parse(f"{{{{ {text} }}}}"), roots))
     return found
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every string in there but the keys."""
+    """Yield every string in a nested value except the keys of mappings."""
     match value:
         case str():
             yield value
@@ -147,13 +147,13 @@ def _value(known: Mapping[str, Any], chain: Chain) -> Any:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """The versions, and every file that Ansible reads from this package."""
+    """Return the versions, and a digest of every file that Ansible reads from this package."""
     files = "".join(_content(folder) for folder in _FOLDERS)
     return f"{__version__} {version('ansible-core')} {hashlib.sha256(files.encode()).hexdigest()}"
 
 
 def _content(folder: Path) -> str:
-    """A digest of the files below a folder: names and contents."""
+    """Return a digest of the names and contents of the files below a folder."""
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -1,4 +1,4 @@
-"""The inventory that playbooks get: groups by role, and each host's share of the plan."""
+"""Build Ansible's inventory: one group per role, and each host's variables from the plan."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ucontact_appliance.site.model import EVALUATION, CertificateSource, Host, S
 
 @dataclass(frozen=True)
 class HostInputs:
-    """What is known of a host beyond site.yml: its system's row, and its address for others.
+    """A host's surveyed values: the row of its system, and its address for the other hosts.
 
-    `came_from` is the address that it sees the installer come from; empty on this machine itself.
+    `came_from` is the installer's address as that host sees it; empty for this machine itself.
     """
 
     system: SystemRow
@@ -36,7 +36,7 @@ class HostInputs:
 
 @dataclass(frozen=True)
 class ControllerInputs:
-    """Files of the machine that installs which roles copy from; the release may not be here."""
+    """Files on the installing machine that roles copy; the release is None if not stored here."""
 
     pki: Path
     release: Path | None
@@ -50,9 +50,9 @@ def build_inventory(
     controller: ControllerInputs,
     ssh: SshSettings,
 ) -> dict[str, Any]:
-    """The inventory as Ansible's YAML inventory plug-in reads it, in JSON.
+    """Return the inventory in the structure of Ansible's YAML inventory plugin, ready for JSON.
 
-    What people wrote as text stays out of it: reasons, statements and paths of the site file.
+    It leaves out free text that people wrote: reasons, statements and paths of the site file.
     """
     shared = {
         "site": site_variables(site),
@@ -78,7 +78,7 @@ def build_inventory(
 
 
 def site_variables(site: Site) -> dict[str, Any]:
-    """What playbooks may know of site.yml: values of a fixed form, and answers to questions."""
+    """Return the values of site.yml for playbooks: typed values and booleans, no free text."""
     known = {"site", "fqdn", "network", "telephony", "recordings", "web"}
     certificate = site.certificate
     return site.model_dump(mode="json", include=known) | {

@@ -1,4 +1,4 @@
-"""Everything the phases of one install share."""
+"""The objects that all phases of one installation share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Hold(Protocol):
     """The locks of all servers of a site (install/server_lock.py)."""
 
     def demand(self) -> None:
-        """Raises PhaseFailedError when one was lost."""
+        """Raise PhaseFailedError when a lock was lost."""
 
     def begin(self) -> None:
         """Record on every server that this run is about to change it."""
@@ -37,7 +37,7 @@ class Hold(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the installer on one site; only a whole install needs the release."""
+    """One run of the installer on one site; `release` may be None in a dry run."""
 
     seen: Surveyed
     site_file: Path
@@ -48,33 +48,33 @@ class Job:
     observer: Observer
     log: Callable[[str], None]
     moves: tuple[Move, ...] = ()
-    take_over: tuple[str, ...] = ()  # components that somebody else has, to be copied first
+    take_over: tuple[str, ...] = ()  # components that others installed, to be copied first
     launcher: Launcher = field(default_factory=Launcher)
     hold: Hold | None = None  # the locks of the servers; a dry run has none
-    interrupted: bool = False  # the newest run on this site was, amid its changes
-    unproven: bool = False  # something was changed that only all calls can prove
+    interrupted: bool = False  # the newest run on this site was interrupted during its changes
+    unproven: bool = False  # something was changed that only the full set of calls can verify
     tags: tuple[
         str, ...
-    ] = ()  # of the tasks that are enough for a phase; none where all have to run
+    ] = ()  # tags of the tasks that suffice for a phase; empty when all tasks have to run
 
     @property
     def processes(self) -> Processes:
-        """All that this run has started."""
+        """The child processes of this run."""
         return self.launcher.processes
 
     @property
     def site(self) -> Site:
-        """The site that is being installed."""
+        """The site to install."""
         return self.seen.site
 
     @property
     def plan(self) -> Plan:
-        """The plan that is being executed."""
+        """The plan to install."""
         return self.seen.plan
 
     @property
     def stored_release(self) -> ReleaseFiles:
-        """The release that is being installed. Raises UsageError in a dry run without one."""
+        """The release to install. Raises UsageError in a dry run without one."""
         if self.release is None:
             raise UsageError(
                 _("the release is not stored here yet"), helps="ucontact release build-evaluation"
@@ -82,9 +82,9 @@ class Job:
         return self.release
 
     def inventory(self) -> dict[str, Any]:
-        """The inventory of this run, which names a release where there is one.
+        """Return the inventory of this run, with the release if there is one.
 
-        Raises PhaseFailedError on a system without a row.
+        Raises PhaseFailedError for a host whose system is not supported.
         """
         release = self.release
         return build_inventory(
@@ -100,7 +100,7 @@ class Job:
         )
 
     def system(self, name: str) -> SystemRow:
-        """The row of the host's system. Raises PhaseFailedError on one without a row."""
+        """Return the row of the host's system. Raises PhaseFailedError if it is not supported."""
         seen = self.seen.surveys[name]
         row = system_row(seen.os_id, seen.os_version)
         if row is None:

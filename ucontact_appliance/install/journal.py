@@ -1,4 +1,4 @@
-"""What an install did, on which inputs: written before and after each phase, in one step."""
+"""The journal of an installation: inputs and phases, written atomically around each phase."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA = 1
 
 
 class Progress(str, Enum):
-    """How far a phase, or the whole install, has come."""
+    """Progress of a phase or of the whole installation."""
 
     STARTED = "started"
     DONE = "done"
@@ -30,7 +30,7 @@ class Progress(str, Enum):
 
 
 class PhaseEntry(BaseModel):
-    """One phase of the newest run."""
+    """One phase of the newest run; `at` is UTC (ISO 8601), `seconds` its wall time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,10 +43,10 @@ class PhaseEntry(BaseModel):
 
 
 class Journal(BaseModel):
-    """The newest run of one site. `inputs` is what the run was made of, without secrets.
+    """The newest run of one site. `inputs` are the inputs of that run, without secrets.
 
-    `unproven`: something was changed, or may have been, that only all calls of the deep stage can
-    prove, since an installation last ended well.
+    `unproven`: since the last successful installation, something was or may have been changed that
+    only the full set of calls of the deep stage can verify.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +58,7 @@ class Journal(BaseModel):
     unproven: bool = False
 
     def finished(self, phase: str) -> bool:
-        """Whether that phase of the newest run is through."""
+        """Whether that phase of the newest run has finished."""
         return any(e.id == phase and e.progress is Progress.DONE for e in self.phases)
 
     @property
@@ -67,38 +67,38 @@ class Journal(BaseModel):
         return self.progress is not Progress.DONE
 
     def begun(self, phase: str) -> bool:
-        """Whether the newest run came to that phase."""
+        """Whether the newest run started that phase."""
         return any(e.id == phase for e in self.phases)
 
     def begun_beyond(self, phase: str) -> bool:
-        """Whether the newest run came to any phase but that one."""
+        """Whether the newest run started any phase other than that one."""
         return any(e.id != phase for e in self.phases)
 
     def with_entry(self, entry: PhaseEntry) -> Journal:
-        """The journal with that phase's entry added or replaced."""
+        """Return a copy with that phase's entry added or replaced."""
         others = tuple(e for e in self.phases if e.id != entry.id)
         return self.model_copy(update={"phases": (*others, entry)})
 
     def without(self, phases: Collection[str]) -> Journal:
-        """The journal in which those phases were never begun."""
+        """Return a copy without the entries of those phases."""
         return self.model_copy(
             update={"phases": tuple(e for e in self.phases if e.id not in phases)}
         )
 
     def with_progress(self, progress: Progress) -> Journal:
-        """The journal with the whole run's progress changed; a run that is through is proven."""
+        """Return a copy with the run's progress set; DONE clears `unproven`."""
         unproven = self.unproven and progress is not Progress.DONE
         return self.model_copy(update={"progress": progress, "unproven": unproven})
 
     def with_changes(self) -> Journal:
-        """The journal of a run that changed something which a short call does not prove."""
+        """Return a copy for a run with a change that a short call does not verify."""
         return self.model_copy(update={"unproven": True})
 
 
 def entry(
     phase: str, progress: Progress, *, changed: int = 0, seconds: float = 0.0, error: str = ""
 ) -> PhaseEntry:
-    """An entry of this moment (UTC)."""
+    """Return an entry with the current time (UTC)."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return PhaseEntry(
         id=phase,
@@ -111,7 +111,7 @@ def entry(
 
 
 def load_journal(path: Path) -> Journal:
-    """The journal in that file; an empty one when nothing was installed yet."""
+    """Return the journal in the file, or an empty one if there is no file yet."""
     try:
         return Journal.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -127,12 +127,12 @@ def load_journal(path: Path) -> Journal:
 
 
 def save_journal(path: Path, journal: Journal) -> None:
-    """Replace the file in one step."""
+    """Replace the journal file atomically."""
     write_private(path, json.dumps(journal.model_dump(mode="json"), indent=2) + "\n")
 
 
 def inputs_diff(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """A unified diff of two runs' inputs; empty when they are the same."""
+    """Return a unified diff of two runs' inputs; empty when they are equal."""
     return "\n".join(
         difflib.unified_diff(
             yaml.safe_dump(old, sort_keys=True).splitlines(),

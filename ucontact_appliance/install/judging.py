@@ -1,4 +1,4 @@
-"""Judging a site before and after it is installed, for the phases that begin and end a run."""
+"""Run the checks of the phases preflight and verify, before and after an installation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ready(job: Job) -> tuple[Finding, ...]:
 def examined(
     job: Job, calls: Calls, on_facts: Callable[[Mapping[str, FactSource]], None]
 ) -> tuple[Finding, ...]:
-    """Return the doctor's findings on what is installed; `on_facts` gets what was read."""
+    """Return the doctor's findings on the installed site; `on_facts` receives the facts read."""
     here = Installed(job.site, job.site_file, job.plan, job.secrets, job.paths)
     return _with_lost_hosts_again(
         job,
@@ -58,14 +58,14 @@ def _telling(job: Job) -> Callable[[Finding], None]:
 
 
 def _without_retries(job: Job) -> SshSettings:
-    """A check has less time than a connection that is tried again takes."""
+    """Return ssh settings without retries: a check's timeout is shorter than the retries take."""
     return replace(job.ssh, retry_seconds=0.0)
 
 
 def _with_lost_hosts_again(
     job: Job, judged: Callable[[], tuple[Finding, ...]]
 ) -> tuple[Finding, ...]:
-    """The findings; judged once more when a host was lost meanwhile that is back."""
+    """Return the findings; judge once more when hosts were unreachable and are reachable again."""
     findings = judged()
     lost = {f.host for f in findings if f.id == REACHABLE and f.verdict is not Verdict.PASS}
     if lost and _came_back(job, lost):
@@ -74,7 +74,7 @@ def _with_lost_hosts_again(
 
 
 def _came_back(job: Job, names: set[str]) -> bool:
-    """Whether all of those hosts can be reached again, for as long as a connection is retried."""
+    """Return whether all of those hosts can be reached again, with the usual ssh retries."""
     try:
         for host in job.site.hosts:
             if host.name in names:
@@ -86,9 +86,9 @@ def _came_back(job: Job, names: set[str]) -> bool:
 
 
 def demand(findings: tuple[Finding, ...], what: str) -> None:
-    """Raises PhaseFailedError with all that is wrong and not waived.
+    """Raise PhaseFailedError with all failed findings that are not waived.
 
-    Where there are many, with the remedy of each.
+    With more than one, the evidence has the remedy of each.
     """
     wrong = [f for f in findings if f.verdict in (Verdict.FAIL, Verdict.ERROR) and f.waived is None]
     if wrong:

@@ -1,7 +1,7 @@
-"""Processes that run a playbook each, started before there is one to run.
+"""Start one process per playbook, in advance where it is known that a playbook follows.
 
-Python and Ansible take most of a second before they can do anything. Where it is known that another
-playbook follows, its process is started meanwhile, and waits.
+Python and Ansible take most of a second to load. A process that is started in advance loads while
+another playbook runs, then waits for its arguments.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from ucontact_appliance.resources import INSTALLER
 SUPERVISOR = "ucontact_appliance.install.supervisor"
 WAITING = "ucontact_appliance.install.waiting_playbook"
 _LOADED_SECONDS = 10.0
-_STOP_SECONDS = 12.0  # the supervisor kills what has not ended after 5
+_STOP_SECONDS = 12.0  # the supervisor kills the remaining processes after 5 s
 
 
 @dataclass(frozen=True)
 class Launched:
     """A supervised process that waits for its arguments on its standard input.
 
-    `folder` is on a tmpfs, 0700, and removed with the process. `events` has its playbook's events;
-    while the descriptor `lifeline` is open the supervisor lets it run.
+    `folder` is on a tmpfs, 0700, and removed with the process. `events` is the stream of the
+    playbook's events. The supervisor ends the process when the descriptor `lifeline` is closed.
     """
 
     process: subprocess.Popen[str]
@@ -49,9 +49,9 @@ class Launched:
 
 
 class Launcher:
-    """The playbooks' processes of one run; for several threads.
+    """The playbook processes of one run; thread-safe.
 
-    `held` are descriptors that stay open until the last of them has ended.
+    The processes inherit the descriptors `held`, which stay open until the last process has ended.
     """
 
     def __init__(self, held: tuple[int, ...] = ()) -> None:
@@ -63,9 +63,9 @@ class Launcher:
         self._starting: list[threading.Thread] = []
 
     def expect(self, count: int) -> None:
-        """Start the processes of `count` playbooks that are certain to run, one after the other.
+        """Start the processes of `count` playbooks that are certain to run, in a thread.
 
-        One at a time, so that what is at work meanwhile has the other processors.
+        They are started one at a time, to leave the other processors to running phases.
         """
         thread = threading.Thread(target=self._start_ahead, args=(count,), daemon=True)
         self._starting.append(thread)
@@ -79,13 +79,13 @@ class Launcher:
                 try:
                     launched = _launched(self._held)
                 except (PhaseFailedError, OSError):
-                    return  # whoever needs one says why it can't be started
+                    return  # process() reports why it can't be started
                 self._waiting.append(launched)
             _wait_until_loaded(launched)
 
     @contextmanager
     def process(self) -> Iterator[Launched]:
-        """One that waits, or a new one; it has ended and left nothing after the context.
+        """Yield a waiting process or a new one; on exit it is ended and its folder removed.
 
         Raises PhaseFailedError when it can't be started.
         """
@@ -104,7 +104,7 @@ class Launcher:
             _clean_up(launched)
 
     def close(self) -> None:
-        """Start no more ahead, and end those that wait."""
+        """Stop starting processes in advance, and end those that wait."""
         self._closed.set()
         for thread in self._starting:
             thread.join()
@@ -121,7 +121,7 @@ class Launcher:
             launched = self._waiting.pop(0)
             if launched.process.poll() is None:
                 return launched
-            _clean_up(launched)  # somebody has ended it
+            _clean_up(launched)  # it was ended from outside
         return None
 
 
@@ -138,10 +138,10 @@ def _launched(held: tuple[int, ...]) -> Launched:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            cwd=folder,  # `-m` looks for modules there first: nobody else's lie in a folder of ours
+            cwd=folder,  # `-m` looks for modules here first: others can't put any into our folder
             env={**_environment(folder), "UCONTACT_EVENTS_FD": str(writing)},
             pass_fds=(writing, supervisors, *held),
-            start_new_session=True,  # a group of its own, to be ended as a whole
+            start_new_session=True,  # a separate process group, which can be ended as a whole
         )
     except OSError as error:
         os.close(reading)
@@ -157,8 +157,8 @@ def _launched(held: tuple[int, ...]) -> Launched:
 
 
 def _wait_until_loaded(launched: Launched) -> None:
-    """Until it has loaded Ansible, has ended, or takes long; what it says is left in the pipe."""
-    with suppress(OSError, ValueError):  # it was taken meanwhile, and is done
+    """Wait until it has loaded Ansible or ended, or 10 s have passed; its events stay unread."""
+    with suppress(OSError, ValueError):  # it was used in the meantime, and its stream is closed
         select.select([launched.events], [], [], _LOADED_SECONDS)
 
 
@@ -190,22 +190,22 @@ def _clean_up(launched: Launched) -> None:
 
 
 def _end_with_supervisor(pid: int) -> None:
-    """Wait until the supervisor ends; where it was killed, end its group: nobody else does."""
+    """Wait for the supervisor; if it was killed, kill its process group in its place."""
     try:
         ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         if ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
             os.killpg(pid, signal.SIGKILL)
-    except (ChildProcessError, ProcessLookupError):  # it was waited for already
+    except (ChildProcessError, ProcessLookupError):  # another thread has already reaped it
         return
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """End the process and its whole group: politely, then, after some seconds, for good."""
+    """End the process and its process group: SIGTERM, then SIGKILL after 12 s."""
     if process.returncode is not None:
         return
     signal_group(process.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    # Not waited for in earnest yet: as long as it is not, its number is nobody else's.
+    # WNOWAIT: until the process is reaped, its process id can't be reused.
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while os.waitid(os.P_PID, process.pid, flags) is None and time.monotonic() < deadline:
         time.sleep(0.05)

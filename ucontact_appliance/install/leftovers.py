@@ -1,4 +1,4 @@
-"""What killed runs left on this machine: secrets in memory, and open ssh connections."""
+"""Remove what killed runs left on this machine: secrets on a tmpfs and open ssh connections."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 from ucontact_appliance.process_identity import CONNECTIONS, MEMORY, begun
 
-TMPFS = (Path("/run"), Path("/dev/shm"))  # memory, so that no secret meets a disk
+TMPFS = (Path("/run"), Path("/dev/shm"))  # in memory, so that no secret is written to a disk
 _EXIT_SECONDS = 5.0
 
 
 def sweep_leftovers() -> None:
-    """Remove the folders of our processes that are gone, and end the connections in them.
+    """Remove the folders of our processes that have ended, and end the ssh connections in them.
 
-    A folder is a leftover when its owner is ours and no process has the number and the start that
-    its name bears; everything else stays. Never raises: the command at hand does not depend on it.
+    A folder is a leftover when it belongs to our user and no process has the id and start time in
+    its name; everything else stays. Never raises: the current command does not depend on it.
     """
     for root in TMPFS:
         for folder in _left(root, MEMORY):
@@ -39,14 +39,14 @@ def _left(root: Path, kind: str) -> Iterator[Path]:
             found = pattern.fullmatch(folder.name)
             if found is None or begun(int(found[1])) == found[2]:
                 continue
-            with suppress(OSError):  # another sweep came first
+            with suppress(OSError):  # another run has removed it
                 status = folder.lstat()
                 if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
                     yield folder
 
 
 def _end_connections(folder: Path) -> None:
-    """End the ssh masters whose sockets lie there; else each keeps its server for minutes."""
+    """End the ssh masters with sockets in that folder; else they stay connected for minutes."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.is_socket():

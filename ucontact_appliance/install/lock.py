@@ -1,4 +1,4 @@
-"""One installer at a time."""
+"""The lock on this machine that allows one installer per site at a time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.os_errors import refusing
 from ucontact_appliance.site.files import private_dir
 
-_ENDING_SECONDS = 20.0  # a supervisor needs 10 at the most
+_ENDING_SECONDS = 20.0  # a supervisor needs at most 10 s to end
 
 
 @contextmanager
 def install_lock(path: Path) -> Iterator[int]:
-    """Hold the lock; its descriptor, for what this run starts to hold it too.
+    """Hold the lock; yield its descriptor, which child processes inherit so that they hold it too.
 
-    The kernel releases it when the last of its holders has ended, however they end. What a killed
-    installer started ends itself within seconds: that is waited for. Raises UsageError naming the
-    holder when another installer is at work.
+    The kernel releases the lock when its last holder has ended, by whatever cause. Processes that a
+    killed installer started end within seconds, and this function waits for them. Raises UsageError
+    with the holder when another installer is running.
     """
     private_dir(path.parent)
     with refusing(_("the lock {path} can't be opened", path=path), path):
@@ -50,7 +50,7 @@ def install_lock(path: Path) -> Iterator[int]:
 
 
 def _locked(stream: TextIO, path: Path) -> bool:
-    """Whether the lock could be had: at once, or as soon as a killed holder's children ended."""
+    """Try to acquire the lock, waiting for a killed holder's children; return its success."""
     deadline = time.monotonic() + _ENDING_SECONDS
     while True:
         try:
@@ -65,7 +65,7 @@ def _locked(stream: TextIO, path: Path) -> bool:
 
 
 class _Holder(BaseModel):
-    """Who wrote the lock file: a process, and when (ISO 8601, UTC)."""
+    """Content of the lock file: the holder's process id, and since when (ISO 8601, UTC)."""
 
     pid: PositiveInt
     since: str
@@ -79,7 +79,7 @@ def _holder(path: Path) -> _Holder | None:
 
 
 def _lives(pid: int) -> bool:
-    """Whether the process is at work: one that was killed may still be there as a zombie."""
+    """Return whether the process is running; a killed one may remain as a zombie."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -96,7 +96,7 @@ def _way_out(path: Path) -> str:
 
 
 def _holding(path: Path) -> list[int]:
-    """The other processes that have the lock's file open."""
+    """Return the ids of the other processes that have the lock file open."""
     found = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
@@ -104,7 +104,7 @@ def _holding(path: Path) -> list[int]:
         try:
             if any(opened.path == str(path) for opened in process.open_files()):
                 found.append(process.pid)
-        except psutil.Error:  # it has ended, or is somebody else's
+        except psutil.Error:  # it has ended, or belongs to another user
             continue
     return found
 

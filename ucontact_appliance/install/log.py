@@ -1,4 +1,4 @@
-"""A log file a run, with every secret replaced before it is written."""
+"""One log file per run; every secret is redacted before it is written."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ucontact_appliance.site.files import private_dir
 def run_log(
     folder: Path, secrets: Iterable[str], tell: Callable[[str], None]
 ) -> Iterator[tuple[Path, Callable[[str], None]]]:
-    """A new 0600 log file: its path, and a function that writes one line with the time (UTC).
+    """Yield the path of a new 0600 log file and a function that writes one line with UTC time.
 
-    That function never raises: an installation does not end for want of its log. What could not be
-    written is told once, by `tell`.
+    The function never raises: an installation does not fail because its log can't be written. It
+    reports the first write error through `tell`.
     """
     private_dir(folder)
     redacted = redactor(secrets)
@@ -31,14 +31,14 @@ def run_log(
     with refusing(_("the log {path} can't be opened", path=path), path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     told: list[str] = []
-    # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
+    # Unbuffered: a write that failed on a full disk must not be repeated when the file is closed.
     with os.fdopen(descriptor, "wb", buffering=0) as stream:
 
         def write(line: str) -> None:
             stamp = datetime.now(timezone.utc).strftime("%H:%M:%S")
             try:
                 stream.write(f"{stamp} {printable(redacted(line))}\n".encode(errors="replace"))
-            except ValueError:  # closed: a straggler's line, after the run
+            except ValueError:  # the file is closed: a late line after the run
                 return
             except OSError as error:
                 if not told:

@@ -1,4 +1,4 @@
-"""Remembering what an installation wrote, so that the doctor can tell what was changed since."""
+"""Record the files an installation wrote, so that the doctor can detect later changes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ucontact_appliance.state import StatePaths
 
 
 def remember_written(site: Site, plan: Plan, paths: StatePaths, ssh: SshSettings) -> None:
-    """Take the fingerprint of every managed file on every host, and keep it here, 0600.
+    """Save the fingerprint of every managed file of every host on this machine (file mode 0600).
 
-    Raises UnreachableError when a host is out of reach.
+    Raises UnreachableError when a host can't be reached.
     """
     hosts = {}
     for host in site.hosts:
@@ -32,9 +32,9 @@ def remember_written(site: Site, plan: Plan, paths: StatePaths, ssh: SshSettings
 
 
 def load_record(paths: StatePaths, site_file: Path) -> Record:
-    """What was written, by host; nothing before the first installation came to its end.
+    """Return the recorded files per host; empty before the first complete installation.
 
-    Raises UnreachableError when the record is there and can't be read.
+    Raises UnreachableError when the record exists but can't be read.
     """
     try:
         return Record.model_validate_json(paths.managed.read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def load_record(paths: StatePaths, site_file: Path) -> Record:
 def remember_rewritten(
     paths: StatePaths, record: Record, host: str, files: Mapping[str, str]
 ) -> None:
-    """Remember of that host what these files are now; what else was written stays as it was."""
+    """Update the record of these files of one host; its other files keep their entries."""
     known = record.hosts.get(host)
     if known is not None:
         hosts = {**record.hosts, host: {**known, **files}}

@@ -1,7 +1,7 @@
-"""Keeping each file as it was before the first installation wrote over it, on its own server.
+"""Back up each file on its own server before the first installation overwrites it.
 
-Once: a list beside the copies has every path that was looked at, so that what the roles write is
-never taken for an original. One command on each server; a second run finds nothing to keep.
+This happens once per file: a list beside the copies has every path already handled, so that a file
+written by a role is never taken for an original. One command per server; a second run copies none.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ucontact_appliance.site.model import Site
 ORIGINALS = f"{KEPT}/originals"
 _SECONDS = 60.0
 _SAID = 4000
-# `$1` is the folder. Where an earlier version of the appliance installed, and kept nothing, the
-# files are the roles' own: they are listed, not kept. The list grows behind the copy.
+# `$1` is the folder. If an earlier version of the appliance installed without backups, the files
+# are the roles' own: they are listed, not copied. A path is listed only after its copy.
 _SCRIPT = r"""
 set -eu
 kept=$1
@@ -48,9 +48,9 @@ done
 
 
 def keep_originals(site: Site, plan: Plan, ssh: SshSettings) -> Mapping[str, tuple[str, ...]]:
-    """Copy what is in the roles' way and was not looked at before; what was kept, by host.
+    """Copy files that roles will overwrite and that are not listed yet; return them per host.
 
-    Raises PhaseFailedError when it can't be copied; nothing is written over then.
+    Raises PhaseFailedError when a copy fails; then nothing is overwritten.
     """
     kept = {}
     for host in site.hosts:
@@ -73,5 +73,5 @@ def keep_originals(site: Site, plan: Plan, ssh: SshSettings) -> Mapping[str, tup
 
 
 def written_paths(host: PlannedHost) -> tuple[str, ...]:
-    """Every file that the host's roles write, change or remove, and that can be another's."""
+    """Return the files that the host's roles write, change or remove and that others may own."""
     return tuple(dict.fromkeys((*managed_paths(host), *changed_paths(host))))

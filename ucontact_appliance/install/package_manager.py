@@ -1,4 +1,4 @@
-"""Waiting for apt and dpkg on the servers, and finishing what our own killed run left half-way."""
+"""Wait for the locks of apt and dpkg, and finish packages that an interrupted run left."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ WAIT_SECONDS = 300.0
 _POLL_SECONDS = 2.0
 _FINISH_SECONDS = 900.0
 _SAID = 2000
-# What apt, apt-get, dpkg and Ansible's apt module say of a lock that somebody else holds.
+# Messages of apt, apt-get, dpkg and Ansible's apt module when another process holds the lock.
 _LOCKED = re.compile(
     r"Could not get lock |Unable to acquire the dpkg frontend lock"
     r"|Unable to lock (?:the )?(?:list )?directory"
     r"|Failed to lock apt|dpkg [a-z ]*(?:is|was) locked by another process",
     re.IGNORECASE,
 )
-# As the roles' own apt tasks: no questions, the customer's changed configuration files stay, and no
-# service starts with the distribution's example configuration (policy-rc.d, /usr/share/doc/init-
-# system-helpers). A package that was torn while it was unpacked (dpkg-query(1): half-installed, or
-# reinst-required) is beyond dpkg, and also beyond --fix-broken.
+# Like the roles' own apt tasks: no questions, the customer's changed configuration files stay, and
+# no service starts with the distribution's example configuration (policy-rc.d, /usr/share/doc/init-
+# system-helpers). Neither dpkg nor --fix-broken can repair a package whose unpacking was
+# interrupted (dpkg-query(1): half-installed, or reinst-required): it is reinstalled.
 _FINISH = r"""
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 policy=/usr/sbin/policy-rc.d
@@ -57,7 +57,7 @@ Ending = Callable[[], bool]
 
 
 def says_locked(message: str) -> bool:
-    """Whether the message of a failed task says that somebody else has locked apt or dpkg."""
+    """Return whether a failed task's message says that another process has locked apt or dpkg."""
     return _LOCKED.search(message) is not None
 
 
@@ -69,11 +69,11 @@ def ready_package_managers(
     finish: bool,
     ending: Ending,
 ) -> None:
-    """Wait on all hosts at once until nobody has locked apt; `tell` names who has.
+    """Wait on all hosts in parallel until apt is unlocked; report the lock's holder by `tell`.
 
-    With `finish` (a run of ours was interrupted in its changes) packages that are half-way are
-    finished. `ending` says when the run is being ended. Raises PhaseFailedError naming the holder
-    when the time is up, or with dpkg's words when it can't be finished.
+    With `finish` (our run was interrupted during its changes), half-installed packages are
+    finished. `ending` returns whether the run is being ended. Raises PhaseFailedError with the
+    holder when the time is up, or with dpkg's output when packages can't be finished.
     """
     left = threading.Event()
 
@@ -101,7 +101,7 @@ def ready_package_managers(
 def wait_until_unlocked(
     host: Host, runner: Runner, tell: Tell, ending: Ending, seconds: float = WAIT_SECONDS
 ) -> PackageManager:
-    """The state of the host's package manager as soon as nobody has locked it.
+    """Return the state of the host's package manager once it is unlocked.
 
     Raises PhaseFailedError when that takes longer than `seconds`, or the run is being ended.
     """

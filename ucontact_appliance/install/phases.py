@@ -1,4 +1,4 @@
-"""Install as one readable list of phases, each with one intent."""
+"""The phases of an installation, in their order; each has one purpose."""
 
 from __future__ import annotations
 
@@ -34,69 +34,69 @@ _NOT_READY = _("the servers are not ready for the installation")
 
 @dataclass(frozen=True)
 class Unforeseen:
-    """Why a dry run can't say what a phase would change."""
+    """The reason why a dry run can't predict what a phase would change."""
 
     because: str
 
 
 class Phase(Protocol):
-    """One step of the install. `run` returns how many things it changed."""
+    """One step of the installation. `run` returns the number of changes."""
 
     @property
     def id(self) -> str:
-        """Its name in the journal."""
+        """The phase's name in the journal."""
 
     @property
     def title(self) -> str:
-        """What a person sees."""
+        """The phase's name on screen."""
 
     @property
     def runs_on(self) -> Role | None:
-        """The role whose hosts it is about; None for every host."""
+        """The role on whose hosts the phase runs; None for every host."""
 
     @property
     def after(self) -> tuple[str, ...]:
-        """The phases that it builds on, on whichever hosts they are."""
+        """The phases that must be done before it, on any host."""
 
     @property
     def alone(self) -> bool:
-        """Whether no other phase may run on its hosts meanwhile."""
+        """Whether no other phase may run on its hosts at the same time."""
 
     def needed(self, job: Job) -> bool:
-        """Whether this run has anything for it to do or to look at."""
+        """Return whether this run includes the phase."""
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
-        """Digests of all that decides what it does; None of a phase that always has to run."""
+        """Return digests of the phase's inputs; None for a phase that always has to run."""
 
     def run(self, job: Job) -> int:
-        """Do it, or find it done. Raises ApplianceError when it can't be finished."""
+        """Run the phase; return the number of changes. Raises ApplianceError when it fails."""
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """How much `run` would change, without changing it; or why that can't be told.
+        """Return the number of changes that `run` would make, or why that is unknown.
 
-        Raises what `run` would refuse, as far as that can be known before.
+        Changes nothing. Raises the errors of `run` that can be predicted.
         """
 
 
 class _Always:
-    """A phase of every install."""
+    """A phase that is part of every run."""
 
     def needed(self, job: Job) -> bool:
-        """In every run."""
+        """Return True."""
         return True
 
 
 class _Looking:
-    """A phase without a playbook of its own: what it does shows when it is done."""
+    """A phase that always runs, because its inputs can't show whether it has anything to do."""
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
-        """Never skipped."""
+        """Return None: the phase is never skipped."""
         return None
 
 
 @dataclass(frozen=True)
 class _Converging:
-    """A phase whose playbook has the phase's name; `keeps` is the role whose data is there then."""
+    """A phase with a playbook of the same name; `keeps`: the role whose location it records."""
 
     id: str
     title: str
@@ -106,13 +106,13 @@ class _Converging:
     alone: bool = False
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
-        """The playbook's."""
+        """Return the digests of the playbook's inputs."""
         return phase_inputs(job, self.id)
 
 
 @dataclass(frozen=True)
 class Preflight(_Always, _Looking):
-    """Everything that can be known to fail is found before anything is changed."""
+    """Find every predictable failure before anything is changed."""
 
     id: str = "preflight"
     title: str = _("Preflight checks")
@@ -121,14 +121,14 @@ class Preflight(_Always, _Looking):
     alone: bool = True
 
     def run(self, job: Job) -> int:
-        """Judge inputs and hosts; finishes only what our own interrupted run left half-way.
+        """Judge inputs and hosts, and raise what a later phase would refuse; return 0.
 
-        What a later phase would refuse, it refuses.
+        Changes only packages that our own interrupted run left half-installed: it finishes them.
         """
         return self._judged(job, finish=job.interrupted)
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """The same, but only a look."""
+        """Judge the same without finishing packages."""
         return self._judged(job, finish=False)
 
     def _judged(self, job: Job, *, finish: bool) -> int:
@@ -140,7 +140,7 @@ class Preflight(_Always, _Looking):
         ready_for_packages(job, job.site.hosts, finish=finish)
         findings = ready(job)
         excused = {f"{FOREIGN}{name}" for name in job.take_over}
-        if excused:  # what holds the ports is stopped by the next phase, which judges again
+        if excused:  # the next phase stops the services on these ports and judges again
             excused.add(PORTS_FREE)
         demand(tuple(f for f in findings if f.id not in excused), _NOT_READY)
         return 0
@@ -148,7 +148,7 @@ class Preflight(_Always, _Looking):
 
 @dataclass(frozen=True)
 class TakeOver(_Looking):
-    """What somebody else has of the components that were named is copied, and then ours."""
+    """Back up existing installations of the named components, then take them over."""
 
     id: str = "take-over"
     title: str = _("Copies of what is taken over")
@@ -157,11 +157,11 @@ class TakeOver(_Looking):
     alone: bool = True
 
     def needed(self, job: Job) -> bool:
-        """Only when somebody asked for it."""
+        """Return whether `--take-over` named any component."""
         return bool(job.take_over)
 
     def run(self, job: Job) -> int:
-        """Copy, tell how to put it back, and judge again; how many components were taken over."""
+        """Copy, report how to restore, judge again; return how many components were taken over."""
         count = 0
         job.observer(TaskStarted(_("Stop, copy and compare")))
         for done in take_over(job.take_over, job.site, job.plan, job.ssh):
@@ -173,35 +173,35 @@ class TakeOver(_Looking):
         return count
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """What there is to copy is known when it is copied."""
+        """Return Unforeseen: the data to copy is known only when it is copied."""
         return Unforeseen(_("an install copies first what it takes over"))
 
 
 @dataclass(frozen=True)
 class Play(_Always, _Converging):
-    """A playbook that converges its roles.
+    """A phase that only runs its playbook.
 
-    Packages are there since the phase of that name, and each of the services' roles has units and
-    files of its own, so that they run beside each other on one server.
+    The phase `packages` has installed all packages, and the services' roles share no units or
+    files, so that these phases can run in parallel on one server.
     """
 
     def run(self, job: Job) -> int:
-        """Run the playbook, or those of its tasks that are enough; the count of changed tasks."""
+        """Run the playbook, or only its tasks with the job's tags; return the number of changes."""
         changed = play(job, self.id, check=False, tags=job.tags)
         _settled(job, self.keeps)
         return changed
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """Ansible's check mode; only meaningful where the phase has been through before."""
+        """Run in Ansible's check mode; meaningful only if the phase has finished before."""
         return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
 class First(_Always, _Converging):
-    """One of the first playbooks to change a server: the files as they were are kept before."""
+    """One of the first phases to change a server: it first backs up the original files."""
 
     def run(self, job: Job) -> int:
-        """Keep the originals, then run the playbook."""
+        """Back up the originals, then run the playbook; return the number of changes."""
         job.observer(TaskStarted(_("Keep the files that were there before")))
         kept = keep_originals(job.site, job.plan, job.ssh)
         for host, paths in kept.items():
@@ -210,27 +210,27 @@ class First(_Always, _Converging):
         return count + play(job, self.id, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """Check mode of the roles; what would be kept is not counted."""
+        """Run the roles in check mode; files to back up are not counted."""
         return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
 class Certificates(_Always, _Converging):
-    """Keys and certificates are made here, then laid down there."""
+    """Issue keys and certificates on this machine, then install them on the servers."""
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
-        """The playbook's, and what is to be issued first."""
+        """Return the digests of the playbook's inputs and of the files to issue first."""
         wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
         return phase_inputs(job, self.id, pending=tuple(wanted))
 
     def run(self, job: Job) -> int:
-        """Issue what is missing or near its end, then run the role."""
+        """Issue certificates that are missing or expire soon, then run the role."""
         job.observer(TaskStarted(_("Issue certificates")))
         issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         return len(issued.changed) + play(job, self.id, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """Check mode of the role, where nothing is to be issued first."""
+        """Run the role in check mode, unless files must be issued first."""
         wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
         if wanted:
             return Unforeseen(_("an install first writes {files} here", files=", ".join(wanted)))
@@ -239,17 +239,17 @@ class Certificates(_Always, _Converging):
 
 @dataclass(frozen=True)
 class Backend(_Always, _Converging):
-    """The release and the service that runs it; from then on checks know what should lie there."""
+    """Install the release and its service, and save the manifest that the checks compare with."""
 
     def run(self, job: Job) -> int:
-        """Run the playbook, then remember the manifest of what it laid down."""
+        """Run the playbook, then save the manifest of the installed release."""
         changed = play(job, self.id, check=False)
         remember_manifest(job.paths, job.stored_release.manifest)
         _settled(job, self.keeps)
         return changed
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """Check mode, once the release is stored here."""
+        """Run in check mode if the release is stored here."""
         if job.release is None:
             return Unforeseen(_("the release is not stored here yet"))
         return play(job, self.id, check=True)
@@ -257,7 +257,7 @@ class Backend(_Always, _Converging):
 
 @dataclass(frozen=True)
 class Carry(_Looking):
-    """What a role keeps follows it to its new server, where the role already runs."""
+    """Move a role's data to its new server, where the role already runs."""
 
     id: str
     title: str
@@ -271,11 +271,11 @@ class Carry(_Looking):
         return self.role
 
     def needed(self, job: Job) -> bool:
-        """Only when the role changes servers."""
+        """Return whether the role changes servers."""
         return any(move.role is self.role for move in job.moves)
 
     def run(self, job: Job) -> int:
-        """Move it, then let the role's playbook look at what came; how many things changed."""
+        """Move the data, then run the role's playbook on it; return the number of changes."""
         store = store_of(self.role)
         for move in job.moves:
             if move.role is self.role:
@@ -291,16 +291,16 @@ class Carry(_Looking):
         return 1 + play(job, store.phase, check=False)
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """Not to be told before the role is on its new server; preflight has found room there."""
+        """Return Unforeseen: the role must run there first; preflight has checked free space."""
         return Unforeseen(_("what moves is copied and proved by the install itself"))
 
 
 @dataclass(frozen=True)
 class Verify(_Always, _Looking):
-    """The doctor's checks and a real call on what was installed, and the evidence either way.
+    """Run the doctor's checks and real calls on the installed site, and write the report.
 
-    After a change those are all calls of `doctor --deep`; a short one where nothing was changed, or
-    only what that proves (`short_call` of the phase).
+    After a change all calls of `doctor --deep` are made. If nothing was changed, or only what a
+    short call verifies (`short_call` of the phase), one short call is made.
     """
 
     id: str = "verify"
@@ -310,7 +310,7 @@ class Verify(_Always, _Looking):
     alone: bool = True
 
     def run(self, job: Job) -> int:
-        """Raises PhaseFailedError naming what failed; the report is written before."""
+        """Write the report, then raise PhaseFailedError if checks failed."""
         remember_written(job.site, job.plan, job.paths, job.ssh)
         gatherer = Gatherer()
         findings = examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
@@ -323,7 +323,7 @@ class Verify(_Always, _Looking):
         return 0
 
     def preview(self, job: Job) -> int | Unforeseen:
-        """Not to be told before the other phases are through."""
+        """Return Unforeseen: the result is unknown before the other phases have finished."""
         return Unforeseen(_("these checks look at the site when it is installed"))
 
 
@@ -337,7 +337,7 @@ _KINDS: Mapping[str, type[First | Certificates | Backend]] = {
 
 
 def _of_components() -> Iterator[Phase]:
-    """The phases that the components name, each with the move of its data behind it."""
+    """Yield the components' phases, each followed by the move of its data, if it has any."""
     for row in phases().values():
         keeps = row.role if row.data else None
         kind = _KINDS.get(row.id, Play)
@@ -346,12 +346,12 @@ def _of_components() -> Iterator[Phase]:
             yield Carry(row.data.move.id, _(row.data.move.title), row.role)
 
 
-# All of them, in order: docs/components.md#phases.
+# All phases, in order: docs/components.md#phases.
 INSTALL: tuple[Phase, ...] = (Preflight(), TakeOver(), *_of_components(), Verify())
 
 
 def _settled(job: Job, role: Role | None) -> None:
-    """The role's data, if any, is where it now runs, unless it is still to be moved there."""
+    """Record where the role's data is, unless it has yet to be moved there."""
     if role is not None and all(move.role is not role for move in job.moves):
         settle(job.paths.places, role, _place(job, role))
 

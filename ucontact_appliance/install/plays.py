@@ -1,4 +1,4 @@
-"""Running a phase's playbook, and waiting for whoever has locked apt."""
+"""Run a phase's playbook, and wait while another process has locked apt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ucontact_appliance.site.model import Host
 
 
 def play_tagged(job: Job, name: str, tag: str) -> int:
-    """Run the tasks of a playbook that have the tag; how many changed something.
+    """Run the tasks of a playbook that have the tag; return the number of changes.
 
     Raises PhaseFailedError or UnreachableError with the task that failed.
     """
@@ -31,10 +31,10 @@ def play_tagged(job: Job, name: str, tag: str) -> int:
 
 
 def play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int:
-    """Run the playbook; how many tasks changed something.
+    """Run the playbook; return the number of changes.
 
-    Where all that failed is that somebody else had locked apt, that is waited for, and the playbook
-    runs again: Ansible's own wait does not cover an installation of packages.
+    If tasks failed only because another process had locked apt, wait for the lock and run the
+    playbook again: Ansible's own wait for the lock does not cover the installation of packages.
     """
     deadline = time.monotonic() + WAIT_SECONDS
     changed = 0
@@ -65,14 +65,14 @@ def play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int
 
 
 def playbook_of(name: str) -> Path:
-    """The playbook of the phase of that name; not every phase has one."""
+    """Return the path of a phase's playbook, which need not exist."""
     return INSTALLER / "playbooks" / f"{name}.yml"
 
 
 def ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None:
-    """Wait until apt and dpkg are free there, and tell who holds them.
+    """Wait until apt and dpkg are unlocked on those hosts, and report who holds the locks.
 
-    With `finish`, what our own interrupted run left half-way is finished first.
+    With `finish`, then finish packages that our own interrupted run left half-installed.
     """
     told: set[str] = set()
 
@@ -80,7 +80,7 @@ def ready_for_packages(job: Job, hosts: Sequence[Host], *, finish: bool) -> None
         job.log(text)
         job.observer(TaskStarted(text))
         what = text.partition(" release apt")[0]
-        if what not in told:  # once where nobody watches a task's progress
+        if what not in told:  # a warning once per holder, for output without task progress
             told.add(what)
             job.observer(Warned(text))
 

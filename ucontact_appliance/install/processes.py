@@ -1,4 +1,4 @@
-"""The processes that one run has started, so that whatever ends the run ends them all."""
+"""Track the child processes of one run, so that ending the run ends all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STOP_SECONDS = 12.0
 
 
 class Processes:
-    """Leaders of process groups that are at work; for several threads."""
+    """The leaders of running process groups; thread-safe."""
 
     def __init__(self) -> None:
         self._groups: set[int] = set()
@@ -22,7 +22,7 @@ class Processes:
 
     @contextmanager
     def watched(self, process: subprocess.Popen[str]) -> Iterator[None]:
-        """Count the process among them until its number may be somebody else's."""
+        """Track the process until the context ends: later its id may belong to another process."""
         with self._changed:
             self._groups.add(process.pid)
             if self._ending:
@@ -41,7 +41,7 @@ class Processes:
             return self._ending
 
     def end(self) -> None:
-        """End them and their groups: politely, then, after some seconds, for good."""
+        """End all process groups: SIGTERM, then SIGKILL after 12 s."""
         with self._changed:
             self._ending = True
             self._tell(signal.SIGTERM)
@@ -54,6 +54,6 @@ class Processes:
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
-    """Send it to the process group; nothing where that is gone."""
+    """Send the signal to the process group, if it still exists."""
     with suppress(ProcessLookupError):
         os.killpg(group, number)

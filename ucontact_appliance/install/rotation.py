@@ -1,9 +1,9 @@
-"""A new value for one generated secret of an installed site.
+"""Rotate one generated secret of an installed site.
 
-An extension's new secret is taken over by the running telephony server within seconds, by the very
-tasks of its role that write it, and without ending calls. It is stored when the server has accepted
-a login by it; until then the old one stays in the secrets file, and is given back to the server
-when anything fails. Every other secret is stored, and laid down by the next install.
+An extension's new secret is applied to the running telephony server within seconds, by the same
+tasks of its role that write it at installation, without ending calls. It is stored when the server
+has accepted a login with it. Until then the secrets file keeps the old secret, which is restored on
+the server if anything fails. Any other secret is only stored; the next install applies it.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ FILE = "/etc/asterisk/pjsip_extensions.conf"
 _EXTENSION = "telephony.extensions."
 _TAG = "telephony_extensions"
 _RETRY_SECONDS = 60.0
-# Asterisk may still be reading; it bans who sends five wrong ones in ten minutes.
+# Asterisk may still be reloading; five wrong passwords within ten minutes cause a ban.
 _ATTEMPTS = 2
 _PAUSE_SECONDS = 1.0
 _ACCEPTED = 200
-# What is a secret of the site, and kept elsewhere: a new one is more than another value.
+# Private keys, which are kept outside the secrets file: replacing one has further consequences.
 _KEYS = {
     "ca": _("every PC that trusts the site's CA would refuse the portal until it has the new root"),
     "portal": _(
@@ -70,15 +70,15 @@ _KEYS = {
 
 
 class Taken(Enum):
-    """When a new secret is taken over by the servers."""
+    """When the servers start to use a new secret."""
 
-    NOW = "now"  # it is: a login by it was accepted
+    NOW = "now"  # they do already: a login with it was accepted
     NEXT_INSTALL = "next install"
 
 
 @dataclass(frozen=True)
 class Rotated:
-    """A secret that has a new value, stored; the host that took it over, if any has."""
+    """A secret with a new, stored value, and the host that already uses it, if any."""
 
     name: str
     taken: Taken
@@ -88,13 +88,13 @@ class Rotated:
 def rotate(name: str, site_file: Path, say: Say) -> Rotated:
     """Give the secret of that name a new value.
 
-    Raises UsageError for a secret that can't get one, or not now; PhaseFailedError or
-    UnreachableError when the server did not take it over: the old one then stays the right one.
+    Raises UsageError for a secret that can't be rotated, or not now. Raises PhaseFailedError or
+    UnreachableError when the server did not accept the new value: the old one then stays valid.
     """
     here = load_installed(site_file)
     _demand_generated(name, here)
     with install_lock(here.paths.lock) as lock:
-        # Another command may have been at work on them until now.
+        # Another command may have changed the secrets before the lock was acquired.
         here = replace(here, secrets=load_secrets(here.paths.secrets))
         _demand_generated(name, here)
         journal = load_journal(here.paths.journal)
@@ -108,7 +108,7 @@ def rotate(name: str, site_file: Path, say: Say) -> Rotated:
 
 
 def _demand_generated(name: str, here: Installed) -> None:
-    """Raises UsageError for what has no generated value, with the reason and the way that helps."""
+    """Raise UsageError for a secret without a generated value, with reason and remedy."""
     at = f"--site {here.site_file}"
     if name in provided_names(here.site):
         raise UsageError(
@@ -137,7 +137,7 @@ def _demand_generated(name: str, here: Installed) -> None:
 
 
 def _demand_whole(journal: Journal, here: Installed) -> None:
-    """A continued install skips what it had finished: the new value would not get there."""
+    """Raise UsageError after an interrupted install: continued, it would not apply the secret."""
     if stopped_midway(journal):
         raise UsageError(
             _(
@@ -152,9 +152,9 @@ def _demand_whole(journal: Journal, here: Installed) -> None:
 
 
 def _demand_same_extensions(journal: Journal, here: Installed) -> None:
-    """The file that is written has all extensions: others than the installed ones are an install's.
+    """Raise UsageError if site.yml's extensions differ from the installed ones.
 
-    Secrets of new ones are not even made yet.
+    The file written here has all extensions, and only an install creates new ones' secrets.
     """
     installed = journal.inputs.get("site", {}).get("telephony", {}).get("extensions", [])
     if list(here.site.telephony.extensions) != installed:
@@ -169,7 +169,7 @@ def _demand_same_extensions(journal: Journal, here: Installed) -> None:
 
 
 def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: Say) -> Rotated:
-    """Written, loaded, proved by a login, stored: in this order."""
+    """Write the secret, load it, verify it by a login, and store it, in this order."""
     paths = here.paths
     record = load_record(paths, here.site_file)
 
@@ -214,7 +214,7 @@ def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: S
 
 
 def _proved(name: str, job: Job) -> dict[str, str]:
-    """What was written, once a login by the new secret was accepted. Raises PhaseFailedError."""
+    """Return the written file's fingerprint if a login works; else raise PhaseFailedError."""
     number = name.removeprefix(_EXTENSION)
     host = carrier(job.site, job.plan, Role.TELEPHONY)
     roots = str(job.paths.pki / "portal-ca.pem")
@@ -243,7 +243,7 @@ def _proved(name: str, job: Job) -> dict[str, str]:
 def _taken_back(
     name: str, job: Job, error: BaseException, clean: Callable[[str], str], log_path: Path
 ) -> BaseException:
-    """Give the server the old secret again; what is to be raised, which says how that went."""
+    """Restore the old secret on the server; return the error to raise, with the outcome."""
     mends = f"ucontact install --site {job.site_file} --yes"
     if isinstance(error, TimeoutError):
         error = PhaseFailedError(_("a host gave no answer in time"), evidence=what_of(error))

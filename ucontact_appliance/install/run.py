@@ -1,4 +1,4 @@
-"""The install: survey, plan, then the phases in order, journalled so that it can continue."""
+"""Install a site: run the phases under locks and a journal, so that a run can be continued."""
 
 from __future__ import annotations
 
@@ -61,22 +61,22 @@ _RETRY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class InstallResult:
-    """What a finished install leaves to say."""
+    """Result of a finished installation; `seconds` is its wall time."""
 
     changed: int
     seconds: float
     log: Path
-    call: str  # what came of the call that it ends with; also that there was none
+    call: str  # one line with the result of the final test call, or that none was made
 
 
-# A phase that the newest install did not finish, or not on these servers: its tasks build on what
-# earlier ones lay down.
+# The newest install did not finish the phase, or not on these servers: check mode can't judge tasks
+# that need what earlier tasks install.
 NEVER_THROUGH = Unforeseen(_("the newest install did not come through it on these servers"))
 
 
 @dataclass(frozen=True)
 class Preview:
-    """One phase of a dry run: how much it would change, or why that can't be told."""
+    """One phase of a dry run: the number of changes, or why it is unknown."""
 
     id: str
     title: str
@@ -100,10 +100,10 @@ def install(
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
 
-    What the run tells is in the language of `translate`. With `new_ca` the site's CA is set
-    aside first, with what else is damaged, and every phase runs. The components of `take_over` may
-    be somebody else's: they are copied before anything is written over. With `full` no phase is
-    skipped because nothing differs.
+    Events are in the language of `translate`. With `new_ca`, the site's CA and damaged files are
+    renamed first, and every phase runs. Existing installations of the components in `take_over` are
+    backed up before anything is overwritten. With `full`, no phase is skipped because nothing
+    differs.
 
     Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
     an interrupted install is continued on other inputs (unless `restart`), or when a server was
@@ -131,7 +131,7 @@ def install(
             replace_newer=replace_newer or new_ca,
         ) as hold,
     ):
-        sweep_leftovers()  # of the killed run whose last process the lock has waited for
+        sweep_leftovers()  # of a killed run, whose processes have ended now that the lock is held
         if new_ca:
             kept = start_anew(seen.site, paths, marks_of(seen.cas))
             lines = [_("the site gets a new CA"), *(_("kept: {path}", path=path) for path in kept)]
@@ -140,7 +140,7 @@ def install(
         journal = load_journal(paths.journal)
         interrupted = _interrupted_amid_changes(journal, phases)
         anew = restart or new_ca or not stopped_midway(journal, phases)
-        # Until a run has come to its end, nobody knows what was changed and that it works.
+        # After an interrupted run it is unknown what was changed and whether it works.
         unproven = journal.unproven or interrupted
         journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
         journal = journal.model_copy(update={"unproven": unproven})
@@ -183,22 +183,22 @@ def install(
 
 
 def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> bool:
-    """Whether the next install continues the newest one, and skips what that has finished.
+    """Return whether the next install continues the newest one and skips its finished phases.
 
-    A run that only looked has changed nothing: there is nothing to continue. One that came to its
-    last phase, which only judges, has all others behind it: what the judgement asks to be mended is
-    theirs to mend, so they run again.
+    A run that stopped in preflight changed nothing, so there is nothing to continue. A run that
+    reached the last phase, verify, has finished all others; they run again, because only they can
+    repair what verify found.
     """
     return _interrupted_amid_changes(journal, phases) and not journal.begun(phases[-1].id)
 
 
 def _interrupted_amid_changes(journal: Journal, phases: tuple[Phase, ...]) -> bool:
-    """Whether the newest install came beyond preflight, and not to its end."""
+    """Return whether the newest install started a phase after preflight and did not finish."""
     return journal.interrupted and journal.begun_beyond(phases[0].id)
 
 
 def _recorded(hold: ServerHold, observer: Observer, *, well: bool) -> None:
-    """Record on the servers how the run ended; what can't be recorded changes nothing of that."""
+    """Record on the servers how the run ended; a failure to record is only a warning."""
     try:
         hold.finish(well=well)
     except (ApplianceError, TimeoutError) as error:
@@ -220,10 +220,10 @@ def preview(
     phases: tuple[Phase, ...] = INSTALL,
     translate: Translate = english,
 ) -> tuple[Preview, ...]:
-    """What an install would change; writes nothing here and changes nothing there.
+    """Return what an install would change; writes nothing here and changes nothing on servers.
 
-    Preflight is judged for real, as are secrets and an interrupted install's inputs: raises what
-    `install` raises of them. A phase that was never through can't be told in numbers.
+    Preflight, secrets and an interrupted install's inputs are judged for real, with the errors
+    that `install` raises. For a phase that never finished the number of changes is unknown.
     """
     paths = state_paths(seen.site.site)
     observer = in_language(observer, translate)
@@ -233,7 +233,7 @@ def preview(
     secrets = Secrets(with_generated(seen.site, known))
     if not restart and stopped_midway(journal, phases):
         inputs = _inputs(seen, release)
-        if release is None:  # no telling yet whether it is the same
+        if release is None:  # whether it is the same can't be known yet
             inputs["release"] = journal.inputs.get("release")
         _demand_same(journal, inputs, site_file)
     moves = pending_moves(seen, abandoned)
@@ -279,7 +279,7 @@ def _previewed(
 
 
 def _stood(phase: Phase, plan: Plan, journal: Journal) -> bool:
-    """Whether the journal's install had the phase's hosts, at their addresses, in their roles."""
+    """Return whether the phase's hosts had the same addresses and roles in the journal's run."""
     now = plan.hosts if phase.runs_on is None else plan.carriers(phase.runs_on)
     before = journal.inputs.get("plan", {}).get("hosts", [])
     keys = ("name", "address", "roles")
@@ -289,9 +289,9 @@ def _stood(phase: Phase, plan: Plan, journal: Journal) -> bool:
 
 
 def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> tuple[Move, ...]:
-    """What an install of this site would carry from one server to another; changes nothing.
+    """Return the moves of data between servers that an install would make; changes nothing.
 
-    `abandoned` are roles whose old server is gone for good: they start without their data.
+    `abandoned` are roles whose old server is lost: they start without their data.
     """
     places = load_places(state_paths(seen.site.site).places)
     machines = {name: found.machine_id for name, found in seen.surveys.items()}
@@ -332,7 +332,7 @@ def _inputs(seen: Surveyed, release: ReleaseFiles | None) -> dict[str, Any]:
 def _opened_journal(
     journal: Journal, inputs: dict[str, Any], site_file: Path, *, anew: bool
 ) -> Journal:
-    """The journal to go on with: the interrupted one, or a fresh one."""
+    """Return the journal of this run: the interrupted one, continued, or a new one."""
     fresh = Journal(inputs=inputs, progress=Progress.STARTED)
     if anew:
         return fresh
@@ -341,7 +341,7 @@ def _opened_journal(
 
 
 def _demand_same(journal: Journal, inputs: dict[str, Any], site_file: Path) -> None:
-    """An interrupted install goes on with what it began with, or not at all."""
+    """Raise UsageError, with a diff, if an interrupted install's inputs have changed."""
     difference = inputs_diff(journal.inputs, inputs)
     if difference:
         raise UsageError(

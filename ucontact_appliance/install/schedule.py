@@ -1,4 +1,4 @@
-"""Which phases may run now: pure, from what is done, what is at work and where."""
+"""Decide which phases may start, from those done and running; pure functions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Turn:
-    """What decides when a phase may start: its servers, and the phases that it builds on.
+    """When a phase may start: its servers, and the phases that must be done before it.
 
-    `alone`: no other phase may run on its servers meanwhile.
+    `alone`: no other phase may run on its servers at the same time.
     """
 
     id: str
@@ -19,7 +19,7 @@ class Turn:
     alone: bool = True
 
     def waits_for(self, other: Turn) -> bool:
-        """Whether it may start only when that earlier phase is done."""
+        """Return whether it may start only when that earlier phase is done."""
         meet = bool(self.servers & other.servers) and (self.alone or other.alone)
         return meet or other.id in self.after
 
@@ -27,10 +27,10 @@ class Turn:
 def startable(
     turns: Collection[Turn], done: Collection[str], running: Collection[str]
 ) -> tuple[str, ...]:
-    """The ids that may start beside those running, in the list's order.
+    """Return the ids of phases that may start beside those running, in the list's order.
 
-    A phase waits for those before it that it builds on, wherever they are. Where one of two phases
-    has to be alone on a server that both share, the later one waits for the earlier one.
+    A phase waits for the earlier phases in its `after`, on any server. If two phases share a server
+    and one of them has to be alone there, the later one waits for the earlier one.
     """
     free: list[str] = []
     before: list[Turn] = []

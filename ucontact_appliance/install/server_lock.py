@@ -1,8 +1,8 @@
-"""One installer at a time on each server, whichever controller it is on.
+"""Allow one installer at a time on each server, from whichever controller.
 
-A process on the server holds the lock (`hold.sh`) at the end of the run's shared connection. It
-ends with the installer, however that one ends: its standard input closes. Where the network is cut
-instead, its lease runs out, so that no lock outlives its holder for longer than that.
+A process on the server (`hold.sh`), started over the run's shared connection, holds the lock. It
+ends when the installer ends for any reason, because its standard input closes. If the network is
+cut, its lease expires, so that a lock outlives its holder by one lease at most.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class ServerHold:
         self._keeper.start()
 
     def ended_by(self, end: Callable[[], None]) -> None:
-        """What to call when a lock is lost for good."""
+        """Set the function to call when a lock is lost for good."""
         self._on_lost = end
 
     def demand(self) -> None:
-        """Raises PhaseFailedError when a lock was lost: nothing more may be changed."""
+        """Raise PhaseFailedError when a lock was lost: nothing more may be changed."""
         lost = self._lost
         if lost is not None:
             raise PhaseFailedError(
@@ -68,19 +68,19 @@ class ServerHold:
         """Record on every server that this run is about to change it."""
         self.demand()
         if not self._written:
-            # Known here before it is recorded there: a kill in between must lock nobody out.
+            # Saved here first: if killed in between, this controller must not be refused later.
             remember_run(self._runs, self._record)
             self._write(self._record)
             self._written = True
 
     def finish(self, *, well: bool) -> None:
-        """Record how the run ended, where it had begun. Raises UnreachableError."""
+        """Record how the run ended, if its start was recorded. Raises UnreachableError."""
         if self._written and self._lost is None:
             progress = {"progress": "done" if well else "failed"}
             self._write(self._record.model_copy(update=progress))
 
     def stop(self) -> None:
-        """Renew no more."""
+        """Stop renewing the leases."""
         self._end.set()
         self._keeper.join(timeout=1)
 
@@ -112,10 +112,10 @@ def hold_servers(
 ) -> Iterator[ServerHold]:
     """Hold the lock of every server of the site.
 
-    They are taken in the order of the servers' machine-ids: two controllers that name them
-    otherwise do not wait for one another. Raises UsageError naming the holder when another
-    installer is at work on one, and with a diff when a server's newest installation is not known
-    here (unless `replace_newer`); UnreachableError when a record can't be read.
+    Locks are acquired in the order of the servers' machine-ids, so that two controllers with
+    different host names do not deadlock. Raises UsageError with the holder when another installer
+    is running on a server, and with a diff when a server's newest installation is not known here
+    (unless `replace_newer`); UnreachableError when a record can't be read.
     """
     known = load_known_runs(paths.runs)
     controller = socket.gethostname()
@@ -158,7 +158,7 @@ else printf %s -; fi
 
 
 def demand_known(seen: Surveyed, site_file: Path, paths: StatePaths, ssh: SshSettings) -> None:
-    """The same refusal for a dry run, which takes no lock and writes nothing."""
+    """Raise the errors of `hold_servers` for unknown runs, in a dry run, without any lock."""
     known = load_known_runs(paths.runs)
     for host in seen.site.hosts:
         with runner_for(host, ssh) as runner:

@@ -1,8 +1,8 @@
-"""The newest installation as each server records it, and whether this machine knows of it.
+"""Each server's record of its newest installation, compared with the runs known here.
 
-A server's record says which run of which controller installed it, and on which site.yml. The
-controller remembers the runs that it knows beside the site's secrets: who copies those to another
-controller takes along what it knows. Everything in a record is a server's word: bounded and parsed.
+The record has the run, the controller and the values of site.yml. The controller stores its known
+runs beside the site's secrets, so that copying these to another controller copies the runs too.
+A record comes from a server and is untrusted: its size is bounded, and it is parsed to a type.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RECORD_BYTES = 1 << 20  # a site with 10,000 extensions takes 100 kB
 _KEPT_RUNS = 200
 _MOST_LINES = 60  # of a diff
 _RUN = r"^[0-9a-f]{32}$"
-# What is another server's business, or means something on the controller alone.
+# Values that other servers must not see, or that matter on the controller only.
 _PRIVATE: dict[str, Any] = {
     "waivers": True,
     "attestations": True,
@@ -44,10 +44,10 @@ _PRIVATE: dict[str, Any] = {
 
 
 class ServerRecord(BaseModel):
-    """The newest installation of a server: whose, by whom, when, and on what.
+    """The newest installation of a server: its site, run, controller, start and inputs.
 
-    `fingerprint` is the SHA-256 of the whole site.yml as it was understood; `site_values` is what
-    of it may be shown, without secrets.
+    `fingerprint` is the SHA-256 of the whole parsed site.yml; `site_values` are those of its values
+    that may be shown, without secrets.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,12 +64,12 @@ class ServerRecord(BaseModel):
     site_values: dict[str, Any]
 
     def encoded(self) -> str:
-        """The file's content in base64, on one line."""
+        """Return the file's content in base64, on one line."""
         return base64.b64encode(f"{self.model_dump_json(indent=1)}\n".encode()).decode()
 
 
 class KnownRun(BaseModel):
-    """A run that the controller's state knows of."""
+    """A run that is recorded in this controller's state."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,7 +79,7 @@ class KnownRun(BaseModel):
 
 
 class KnownRuns(BaseModel):
-    """The runs of a site that the controller's state knows of, the newest last."""
+    """The runs of a site that are recorded in this controller's state, newest last."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,12 +87,12 @@ class KnownRuns(BaseModel):
     runs: tuple[KnownRun, ...] = ()
 
     def knows(self, run: str) -> bool:
-        """Whether that run was this state's own."""
+        """Return whether that run is recorded here."""
         return any(one.run == run for one in self.runs)
 
 
 def new_record(site: Site, controller: str, sequence: int) -> ServerRecord:
-    """The record of a run that begins now."""
+    """Return the record of a run that starts now (UTC)."""
     whole = json.dumps(site.model_dump(mode="json"), sort_keys=True)
     return ServerRecord(
         site=site.site,
@@ -108,14 +108,14 @@ def new_record(site: Site, controller: str, sequence: int) -> ServerRecord:
 
 
 def shown_values(site: Site) -> dict[str, Any]:
-    """What of site.yml may lie on every server of the site: no paths, no accounts."""
+    """Return the values of site.yml that every server may store: no paths, no accounts."""
     return site.model_dump(mode="json", exclude=_PRIVATE)
 
 
 def parse_record(text: str, host: Host) -> ServerRecord | None:
-    """The record in base64 as the server gave it, `-` for none.
+    """Return the record that the server sent in base64; None for `-`, no record.
 
-    Raises UnreachableError for one that can't be understood: it is not replaced silently.
+    Raises UnreachableError for one that can't be parsed, so that it is not replaced silently.
     """
     if text == "-":
         return None
@@ -143,7 +143,7 @@ def parse_record(text: str, host: Host) -> ServerRecord | None:
 
 
 def load_known_runs(path: Path) -> KnownRuns:
-    """The runs in that file; none before the first. Raises UnreachableError."""
+    """Return the runs in that file; empty if it is missing. Raises UnreachableError."""
     try:
         return KnownRuns.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -157,7 +157,7 @@ def load_known_runs(path: Path) -> KnownRuns:
 
 
 def remember_run(path: Path, record: ServerRecord) -> None:
-    """Add the run to the file, in one step; before any server records it."""
+    """Add the run to the file atomically; call it before any server records the run."""
     known = load_known_runs(path)
     added = KnownRun(run=record.run, sequence=record.sequence, started=record.started)
     runs = (*known.runs, added)[-_KEPT_RUNS:]
@@ -167,7 +167,7 @@ def remember_run(path: Path, record: ServerRecord) -> None:
 def refuse_unknown(
     host: Host, found: ServerRecord, known: KnownRuns, site: Site, site_file: Path
 ) -> None:
-    """Raises UsageError, with a diff, when the server's newest run is not known here."""
+    """Raise UsageError, with a diff, when the server's newest run is not known here."""
     if found.site == site.site and known.knows(found.run):
         return
     replace = f"ucontact install --site {site_file} --replace-newer"

@@ -1,4 +1,4 @@
-"""One server's lock: the session that holds it, and how it is taken again after a cut."""
+"""One server's lock: the session that holds it, and its re-acquisition after a disconnect."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from ucontact_appliance.site.model import Host
 
 _SCRIPT = INSTALLER / "probes" / "hold.sh"
 _LEASE_SECONDS = 60
-_REGAIN_SECONDS = 90.0  # more than a lease: our own old holder may have to run out first
+_REGAIN_SECONDS = 90.0  # more than a lease: our own old session's lease may have to expire first
 _PAUSE_SECONDS = 2.0
 _ANSWER_SECONDS = 30.0
 LINE_BYTES = 2 * RECORD_BYTES
 _CHUNK = 1 << 16
 _MOST_SHOWN = 200
-# Where Ansible keeps what it sends to a server (installer/ansible.cfg, remote_tmp).
+# Ansible's temporary folder on a server (installer/ansible.cfg, remote_tmp).
 _TEMPORARY = ".ansible/ucontact"
 
 Tell = Callable[[str], None]
 
 
 class Holder(BaseModel):
-    """Who holds the lock of a server, as it told the server."""
+    """The holder of a server's lock, as it identified itself to the server."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -52,16 +52,16 @@ class Holder(BaseModel):
     run: str = Field(max_length=32)
 
     def encoded(self) -> str:
-        """As one word of a command."""
+        """Return it as one argument of a command: JSON in base64."""
         return base64.b64encode(self.model_dump_json().encode()).decode()
 
 
 class _Session:
-    """The process at the other end, which holds the lock as long as this one lives."""
+    """The process on the server, which holds the lock while this session's process runs."""
 
     def __init__(self, host: Host, runner: Runner, who: Holder, how: str) -> None:
         self._host = host
-        # Ansible's folder is in the home of the login, which sudo does not keep.
+        # Ansible's folder is in the login account's home, and sudo changes $HOME.
         home = "~" if host.user == "root" else f"~{host.user}"
         lines = _SCRIPT.read_text(encoding="utf-8")
         script = f'set -- "$@" {home}/{_TEMPORARY}\n{lines}'
@@ -72,13 +72,13 @@ class _Session:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            # Ctrl-C is for the installer, which gives the lock back when all else has ended.
+            # Ctrl-C must reach only the installer, which releases the lock last.
             start_new_session=True,
         )
         self._unread = bytearray()
 
     def line(self, seconds: float = _ANSWER_SECONDS) -> str:
-        """The next line. Raises UnreachableError when it does not come, or is too long."""
+        """Return the next line. Raises UnreachableError after a time-out or for too long a line."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
@@ -96,7 +96,7 @@ class _Session:
         return told.decode("utf-8", "replace")
 
     def send(self, line: str) -> None:
-        """Say a line. Raises UnreachableError when the session has ended."""
+        """Send a line. Raises UnreachableError when the session has ended."""
         assert self._process.stdin is not None
         data = memoryview(f"{line}\n".encode())
         try:
@@ -107,11 +107,11 @@ class _Session:
 
     @property
     def lives(self) -> bool:
-        """Whether the session is there, as far as can be seen from here."""
+        """Whether the local process of the session is running."""
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock and end the session."""
         with contextlib.suppress(UnreachableError):
             self.send("end")
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
@@ -140,7 +140,7 @@ class _Session:
 
 
 class Held:
-    """One server's lock, kept for as long as the run lasts; taken again after a cut connection."""
+    """One server's lock, held during the run and acquired again after a cut connection."""
 
     def __init__(self, host: Host, runner: Runner, who: Holder, tell: Tell) -> None:
         self.host = host
@@ -150,7 +150,7 @@ class Held:
         self._session, self.record = _taken(host, runner, who, tell, "first")
 
     def write(self, record: ServerRecord) -> None:
-        """Record the run on the server, in one step."""
+        """Write the run's record on the server atomically. Raises UnreachableError."""
         with self._mutex:
             try:
                 self._say(f"write {record.encoded()}")
@@ -183,8 +183,8 @@ class Held:
                 self._regain()
 
     def close(self) -> None:
-        """Give it back."""
-        self._closing.set()  # nothing is taken again that is to be given back
+        """Release the lock."""
+        self._closing.set()  # so that a lock to be released is not acquired again
         with self._mutex:
             self._session.close()
 
@@ -194,7 +194,7 @@ class Held:
         self._session.send(line)
 
     def _regain(self) -> None:
-        """Take the lock again, unless somebody else has had it meanwhile."""
+        """Acquire the lock again; raise UsageError if another installer held it in the meantime."""
         self._session.close()
         deadline = time.monotonic() + _REGAIN_SECONDS
         while True:
@@ -222,14 +222,14 @@ class Held:
 
 
 def connect(runner: Runner) -> None:
-    """Make the shared connection where there is none; it is tried again where that fails."""
+    """Open the shared connection if there is none; the runner retries it."""
     runner.run(["true"], timeout=30)
 
 
 def _taken(
     host: Host, runner: Runner, who: Holder, tell: Tell, how: str
 ) -> tuple[_Session, ServerRecord | None]:
-    """The lock, with the server's record. Raises UsageError naming the holder when it is held."""
+    """Acquire the lock; return session and record. Raises UsageError with the current holder."""
     connect(runner)
     session = _Session(host, runner, who, how)
     waited_for = ""
@@ -241,7 +241,7 @@ def _taken(
                     return session, parse_record(rest, host)
                 case "waiting":
                     pid, __, name = rest.partition(" ")
-                    if pid != waited_for:  # it is said each second
+                    if pid != waited_for:  # the server repeats it every second
                         tell(
                             _(
                                 "{host}: wait for process {process}, which an earlier "
@@ -275,7 +275,7 @@ def _taken(
                         ),
                         evidence=f"{word} {rest}"[:_MOST_SHOWN],
                     )
-    except ValueError as error:  # a number that is none: the server may be anybody's
+    except ValueError as error:  # not a number: the server is untrusted
         session.close()
         raise UnreachableError(
             _("host {name}: the lock of its installation can't be taken", name=host.name),

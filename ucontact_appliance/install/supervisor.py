@@ -1,11 +1,11 @@
-"""Runs one command, and ends all that it started when the program that asked for it is gone.
+"""Run one command, and end all its processes when the requesting program has ended.
 
     python -m ucontact_appliance.install.supervisor LIFELINE FOLDER COMMAND...
 
-LIFELINE is a descriptor whose other end the asking program holds: it ends with that program,
-however that one ends. FOLDER is then removed with the secrets in it. The command inherits the
+LIFELINE is the read end of a pipe whose write end the requesting program holds: it closes when that
+program ends for any reason. FOLDER, which has secrets, is then removed. The command inherits
 standard input and every other descriptor that this process was given, so that a lock is held until
-the last of it has ended.
+the last of its processes has ended.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from typing import NoReturn
 
 import psutil
 
-_TERM_SECONDS = 5.0  # less than the asking program gives this one
+_TERM_SECONDS = 5.0  # less than the requesting program allows this one
 _KILL_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 class _EndedError(Exception):
-    """The asking program is gone, or has asked for an end."""
+    """The requesting program has ended, or has sent a signal to end."""
 
 
 def main(words: Sequence[str]) -> int:
-    """The command's exit status, as a shell gives it."""
+    """Run the command; return its exit status as a shell would (128 + signal)."""
     lifeline, folder, *command = words
-    # Whatever is left without its parent becomes a child of this process: nothing gets out of hand.
+    # A subreaper (prctl(2)) adopts orphaned descendants, so that all of them can be ended.
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _end)
@@ -46,7 +46,7 @@ def main(words: Sequence[str]) -> int:
         process = subprocess.Popen(
             command,
             pass_fds=_others(int(lifeline)),
-            # This process has one thread: no lock is held between fork and exec.
+            # preexec_fn is safe: this process has one thread, so fork copies no held lock.
             preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509
         )
         _wait(process, int(lifeline))
@@ -65,7 +65,7 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _others(lifeline: int) -> list[int]:
-    """The descriptors that this process was given beside the standard ones and the lifeline."""
+    """Return the inherited descriptors except the standard ones and the lifeline."""
     return [
         number
         for number in (int(path.name) for path in Path("/proc/self/fd").iterdir())
@@ -76,7 +76,7 @@ def _others(lifeline: int) -> list[int]:
 def _is_inherited(number: int) -> bool:
     try:
         return os.get_inheritable(number)
-    except OSError:  # the one that listed them
+    except OSError:  # the descriptor that listed the folder is closed by now
         return False
 
 
@@ -86,7 +86,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], lifeline: int) -> None:
-    """Until the command ends. Raises _EndedError when the asking program does first."""
+    """Wait for the command. Raises _EndedError if the requesting program ends first."""
     ended = os.pidfd_open(process.pid)
     try:
         ready, _, _ = select.select([ended, lifeline], [], [])
@@ -98,7 +98,7 @@ def _wait(process: subprocess.Popen[bytes], lifeline: int) -> None:
 
 
 def _end_descendants() -> None:
-    """End every process below this one: politely, then for good."""
+    """End every descendant of this process: SIGTERM, then SIGKILL after 5 s."""
     for number, seconds in ((signal.SIGTERM, _TERM_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
         deadline = time.monotonic() + seconds
         told: set[int] = set()
@@ -114,7 +114,7 @@ def _end_descendants() -> None:
 
 
 def _descendants() -> list[psutil.Process]:
-    """The living ones; those that have ended are taken note of."""
+    """Reap the children that have ended; return the remaining descendants."""
     while True:
         try:
             if os.waitpid(-1, os.WNOHANG) == (0, 0):

@@ -1,4 +1,4 @@
-"""The first look at all hosts of a site, and the plan made of it."""
+"""Survey all hosts of a site, and make the plan from the surveys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ucontact_appliance.state import StatePaths
 
 @dataclass(frozen=True)
 class Surveyed:
-    """A site with the first look at each host (by name), and the plan made of both."""
+    """A site, the survey and peer address of each host (by name), and the resulting plan."""
 
     site: Site
     surveys: Mapping[str, Survey]
@@ -29,12 +29,12 @@ class Surveyed:
 
     @property
     def cas(self) -> Mapping[str, bytes | None]:
-        """The file of the site CA that each server carries, by host; None where there is none."""
+        """The content of each server's site CA file, by host; None where there is none."""
         return {name: found.ca for name, found in self.surveys.items()}
 
 
 def look(site: Site, paths: StatePaths) -> Surveyed:
-    """Survey every host and make the plan. Raises UnreachableError for a host out of reach."""
+    """Survey every host and make the plan. Raises UnreachableError for an unreachable host."""
     surveys: dict[str, Survey] = {}
     for name, found in look_at_hosts(site, paths).items():
         if isinstance(found, UnreachableError):
@@ -46,7 +46,7 @@ def look(site: Site, paths: StatePaths) -> Surveyed:
 
 
 def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | UnreachableError]:
-    """All hosts at once, in the order of site.yml: what each is, or why that can't be told."""
+    """Survey all hosts in parallel; return survey or error per host, in site.yml's order."""
 
     ssh = SshSettings(paths.known_hosts)
 
@@ -62,7 +62,7 @@ def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | Unreachab
 
 
 def iron_of(surveys: Mapping[str, Survey]) -> dict[str, HostResources]:
-    """What planning needs of each host, by name."""
+    """Return each host's resources for planning, by name."""
     return {
         name: HostResources(found.memory_mb, found.threads, found.disk_free_mb, found.disk_total_mb)
         for name, found in surveys.items()

@@ -1,7 +1,7 @@
-"""Taking over a component that somebody else has on a server: copied, compared, and then ours.
+"""Take over a component that others installed on a server: stop it, copy it, compare the copy.
 
-The copy lies on the server itself, 0700, with a script that puts everything back. Nothing is
-removed before the copy was compared with what it is of.
+The copy is on the server itself, 0700, with a script that restores everything. Nothing is removed
+before the copy was compared with its original.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SAID = 4000
 
 @dataclass(frozen=True)
 class Copy:
-    """Where a component's copy lies on a host, and the command that puts it back."""
+    """The folder of a component's copy on a host, and the command that restores it."""
 
     title: str
     host: str
@@ -40,7 +40,7 @@ class Copy:
 
     @property
     def notice(self) -> Message:
-        """Both for a person."""
+        """Folder and command as a message for the operator."""
         return joined(
             "\n",
             (
@@ -56,7 +56,7 @@ class Copy:
 
 
 def named_components(text: str) -> tuple[str, ...]:
-    """The components in a list with commas, each once. Raises UsageError with the nearest name."""
+    """Parse comma-separated component names, each once. Raises UsageError with the nearest name."""
     known = [row.id for row in rows()]
     wanted = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     for name in wanted:
@@ -73,10 +73,10 @@ def named_components(text: str) -> tuple[str, ...]:
 def take_over(
     names: tuple[str, ...], site: Site, plan: Plan, ssh: SshSettings
 ) -> Iterator[Copy | str]:
-    """Take each of the components over on the hosts of its role: the copy, or why there is none.
+    """Take over each component on the hosts of its role; yield the copy, or why there is none.
 
-    Raises PhaseFailedError when a copy can't be made; what was there is untouched by then, and its
-    services that ran are started again.
+    Raises PhaseFailedError when a copy fails; the original is then unchanged, and those of its
+    services that were running are started again.
     """
     for row in rows():
         if row.id not in names:
@@ -99,7 +99,7 @@ def _taken_over(row: ForeignRow, site: Site, host: Host, runner: Runner) -> Copy
         )
     folder = f"{KEPT}/{row.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
     script = _script(row, host, folder, found)
-    # On standard input: thousands of names are too much for one argument (execve(2)).
+    # On standard input: thousands of names exceed the limit of one argument (execve(2)).
     done = runner.run(["bash", "-c", 'eval "$(cat)"'], timeout=_LONG, stdin=script)
     if done.status:
         raise PhaseFailedError(
@@ -132,7 +132,7 @@ def _script(row: ForeignRow, host: Host, folder: str, found: Foreign) -> str:
         "added": found.added,
         "our_units": _our_units(row),
     }
-    # A shell's ${#list[@]} is no comment.
+    # Jinja's default comment start {# would match the shell's ${#list[@]}.
     jinja = environment("takeover", comment_start_string="{=#", comment_end_string="#=}")
     jinja.filters["quoted"] = lambda value: (
         shlex.quote(value) if isinstance(value, str) else shlex.join(value)
@@ -144,7 +144,7 @@ def _script(row: ForeignRow, host: Host, folder: str, found: Foreign) -> str:
 
 
 def _our_units(row: ForeignRow) -> list[str]:
-    """The units and drop-ins of ours that would keep the component's own from starting."""
+    """Return our units and drop-ins that would prevent the component's own from starting."""
     return [
         path
         for one in components_of(row.role)

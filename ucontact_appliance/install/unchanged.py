@@ -1,6 +1,6 @@
-"""Which phases have nothing to do: their inputs and servers are as right after their last good run.
+"""Skip phases whose inputs and servers are unchanged since their last successful run.
 
-An installation looks first, one command a server, and lets Ansible converge only what differs.
+The state is read first, with one command per server; Ansible then runs only where it differs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MOST_NAMED = 5
 
 
 class PhaseState(BaseModel):
-    """A phase right after its last good run: digests of its inputs, and each host's state."""
+    """A phase after its last successful run: digests of its inputs, and each host's state."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +43,7 @@ class PhaseState(BaseModel):
 
 
 class States(BaseModel):
-    """The phases of one site by id; one that was never through, or is at work, has none."""
+    """The recorded states of a site's phases, by id; an unfinished or running phase has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class States(BaseModel):
 
 
 def load_states(paths: StatePaths) -> States:
-    """What was recorded; nothing where no record can be read: then every phase runs."""
+    """Return the recorded states; none, so that every phase runs, if they can't be read."""
     try:
         return States.model_validate_json(paths.states.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
@@ -61,13 +61,13 @@ def load_states(paths: StatePaths) -> States:
 
 @dataclass(frozen=True)
 class Differences:
-    """Why a phase has to run: names of its inputs, and what else, in words."""
+    """Why a phase has to run: names of changed inputs, and other reasons as text."""
 
     inputs: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """As one line; of many the first."""
+        """Return one line with the first 5 reasons and the number of further ones."""
         words = [*(f"input {name}" for name in self.inputs), *self.others]
         more = len(words) - _MOST_NAMED
         return ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -105,14 +105,14 @@ class Tasks(Enum):
 
 @dataclass(frozen=True)
 class Done:
-    """A phase that is through: which of its tasks ran, and how many things they changed."""
+    """A finished phase: which of its tasks ran, and the number of changes."""
 
     tasks: Tasks
     changed: int = 0
 
 
 class Servers:
-    """The servers' states as this run has seen them; asked by several phases at once."""
+    """The servers' states as read in this run; thread-safe, because phases run in parallel."""
 
     def __init__(self, hosts: Iterable[Host], ssh: SshSettings, states: States) -> None:
         self._hosts = {host.name: host for host in hosts}
@@ -124,36 +124,36 @@ class Servers:
     def differences(
         self, phase: str, inputs: Mapping[str, str] | None, hosts: Collection[str]
     ) -> Differences:
-        """Return why the phase has to run. Raises UnreachableError for a host out of reach."""
+        """Return why the phase has to run. Raises UnreachableError for an unreachable host."""
         if inputs is None:
             return Differences(others=("it is never skipped",))
         return differences(self._states.phases.get(phase), inputs, self._seen_of(hosts))
 
     def _seen_of(self, names: Collection[str]) -> dict[str, dict[str, str]]:
-        # All items on record, in one look for all phases.
+        # One query per server reads the recorded items of all phases.
         with self._lock:
             missing = [name for name in names if name not in self._seen]
             self._seen |= self._looked_at({name: self._known(name) for name in missing})
             return {name: self._seen[name] for name in names}
 
     def has_record(self, phase: str) -> bool:
-        """Whether the phase was through before; without a record it has to run."""
+        """Return whether the phase has a record; without one it has to run."""
         with self._lock:
             return phase in self._states.phases
 
     def forget(self, names: Collection[str]) -> None:
-        """Something was changed on those hosts: look again when somebody asks."""
+        """Discard the states of hosts that were changed, so that they are read again on demand."""
         with self._lock:
             for name in names:
                 self._seen.pop(name, None)
 
     def record(self, paths: StatePaths, phase: str, state: PhaseState) -> None:
-        """Record a phase that is through."""
+        """Record the state of a finished phase."""
         with self._lock:
             self._save(paths, {**self._states.phases, phase: state})
 
     def drop(self, paths: StatePaths, phase: str) -> PhaseState | None:
-        """Take the record of a phase that begins away; what it was."""
+        """Remove the record of a phase that starts; return the removed record."""
         with self._lock:
             phases = dict(self._states.phases)
             recorded = phases.pop(phase, None)
@@ -166,7 +166,7 @@ class Servers:
         write_private(paths.states, self._states.model_dump_json(indent=1) + "\n")
 
     def after(self, inputs: Mapping[str, str], items: Mapping[str, Collection[str]]) -> PhaseState:
-        """Return a phase's state as it is now."""
+        """Read and return a phase's current state."""
         return PhaseState(inputs=dict(inputs), hosts=self._looked_at(items))
 
     def _known(self, name: str) -> set[str]:
@@ -191,11 +191,11 @@ def run_where_different(
     *,
     full: bool,
 ) -> Done:
-    """Run the phase, and record its state when it is through.
+    """Run the phase, and record its state when it has finished.
 
-    `results` are those of its tasks; they come while it runs, by the observer of `job`. Unless it
-    is a `full` run, nothing runs where nothing differs, and where only some inputs do, the tasks
-    that are enough for these. Raises what the phase raises; then it is not on record any more.
+    `results` are its tasks' results, added during the run by the observer of `job`. Unless the run
+    is `full`, nothing runs if nothing differs. If only certain inputs differ, only the tasks that
+    suffice for these run. Raises the phase's errors; its record is removed then.
     """
     inputs = phase.inputs(job)
     if inputs is None:
@@ -218,12 +218,12 @@ def run_where_different(
             managed[host].update(recorded.hosts[host])
     for result in results:
         managed.setdefault(result.host, set()).update(result.manages)
-    # Asked again: what was to be issued first is part of the inputs.
+    # Computed again: the certificates that had to be issued first are part of the inputs.
     servers.record(job.paths, phase.id, servers.after(phase.inputs(job) or inputs, managed))
     return Done(Tasks.SOME if job.tags else Tasks.ALL, changed)
 
 
 def _managed(phase: str, system: SystemRow) -> set[str]:
-    """What its tasks do not report: its components' `state`, and packages that it configures."""
+    """Return the items its tasks do not report: components' `state` and configured packages."""
     packages = (f"package {name}" for name in packages_of_phase(phase, system))
     return {*state_of_phase(phase), *packages}

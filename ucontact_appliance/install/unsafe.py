@@ -1,4 +1,4 @@
-"""Values as data for Ansible, which takes a plain string of an inventory for a template."""
+"""Mark values as data for Ansible, which renders plain strings of an inventory as templates."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def as_data(value: Any) -> Any:
-    """The value with every string in it marked as data, as Ansible's JSON decoder knows it.
+    """Return the value with every string marked as unsafe, in the form of Ansible's JSON decoder.
 
-    Ansible renders a string that is not marked on the machine that installs, as root: one that
-    came from a host, a file or a person could run commands there. Keys are never rendered.
+    Ansible renders unmarked strings on the installing machine, as root: a string from a host, a
+    file or a person could run commands there. Keys are never rendered.
     """
     if isinstance(value, str):
         return {"__ansible_unsafe": value}

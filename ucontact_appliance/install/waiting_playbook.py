@@ -1,8 +1,8 @@
-"""Loads Ansible, waits for a line with ansible-playbook's arguments, and runs it.
+"""Load Ansible, wait for a line with ansible-playbook's arguments, and run it.
 
     python -m ucontact_appliance.install.waiting_playbook
 
-The line is a JSON list of strings. Without one, the process that started this is done with it.
+The line is a JSON list of strings. At end of file without a line, nothing runs (exit status 0).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from importlib import import_module
 
 
 def main() -> int:
-    """The exit status of ansible-playbook."""
-    # The entry point that `ansible-playbook` has in every ansible-core that we allow. The first of
-    # these two takes most of the time that a playbook needs before its first task.
+    """Run ansible-playbook, which exits with its own status; return 0 without a line."""
+    # The entry point of `ansible-playbook` in every supported ansible-core. This first import takes
+    # most of the time that a playbook needs before its first task.
     playbook = import_module("ansible.cli.playbook")
     import_module("ansible.plugins.strategy.linear")
     os.write(int(os.environ["UCONTACT_EVENTS_FD"]), b'{"event": "loaded"}\n')
@@ -27,7 +27,7 @@ def main() -> int:
     os.dup2(nothing, sys.stdin.fileno())
     os.close(nothing)
     playbook.main(["ansible-playbook", *json.loads(line)])
-    return 0  # it ends the process itself
+    return 0  # not reached: playbook.main() calls sys.exit()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Rehearsal machines: real servers on systemd-nspawn, booted in seconds and thrown away.
+"""Rehearsal machines: disposable servers on systemd-nspawn that boot in seconds.
 
 The lab works only in its own folder and under its own names (bridge, nftables table, machine
-prefix); a customer's machine is never touched by it.
+prefix); it never touches a customer's machine.
 """

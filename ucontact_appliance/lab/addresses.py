@@ -12,14 +12,14 @@ from ucontact_appliance.lab import arp, layout, processes
 from ucontact_appliance.lab.records import address_of, machine_names
 from ucontact_appliance.language.messages import _, with_note
 
-# The kernel takes a machine's interface away some moments after its last process has ended, and
-# later where it has much else to do.
+# The kernel removes a machine's interface some moments after its last process has ended, later
+# under load.
 _RELEASE_SECONDS = 10.0
 _MOST = layout.NETWORK.num_addresses - layout.FIRST_MACHINE - 1
 
 
 def free_address() -> str:
-    """The first address that no machine of this folder has, and nobody on the bridge holds."""
+    """The first address that no machine of this folder has, and that is unused on the bridge."""
     ours = {address_of(layout.machines() / name) for name in machine_names()}
     wanted = choose_address(ours)
     held = _holders(all_addresses(), wanted)
@@ -27,7 +27,7 @@ def free_address() -> str:
 
 
 def _holder(address: str) -> str:
-    """Who holds the address on the bridge, for a person; empty when nobody does."""
+    """Description of who holds the address on the bridge; empty if nobody does."""
     found = _holders([address], address)
     if not found:
         return ""
@@ -36,10 +36,10 @@ def _holder(address: str) -> str:
 
 
 def _holders(addresses: Collection[str], wanted: str) -> dict[str, str]:
-    """Of those addresses the ones held on the bridge, with the MAC of each holder.
+    """The addresses that are in use on the bridge, each with the MAC of its holder.
 
-    A machine that was thrown away a moment ago still answers for the wanted one: it is given time
-    to leave. One that runs is not waited for.
+    A machine that was just removed still answers for its address: if that is the wanted one, wait
+    for it to disappear. Running machines are not waited for.
     """
     deadline = time.monotonic() + _RELEASE_SECONDS
     while True:
@@ -49,13 +49,13 @@ def _holders(addresses: Collection[str], wanted: str) -> dict[str, str]:
 
 
 def _holding(address: str) -> tuple[Path, ...]:
-    """The folders of the machines that run on the bridge with that address."""
+    """The folders of the machines that run on the bridge with this address."""
     folders = (root.parent for root in processes.roots_on_bridge())
     return tuple(folder for folder in folders if _claims(folder, address))
 
 
 def _claims(folder: Path, address: str) -> bool:
-    """Whether the machine, which may be of any lab folder, was made with that address."""
+    """Whether the machine (of any lab folder) was created with this address."""
     try:
         return address_of(folder) == address
     except ApplianceError:
@@ -63,7 +63,7 @@ def _claims(folder: Path, address: str) -> bool:
 
 
 def refuse_taken(name: str, address: str) -> None:
-    """Raises UsageError when somebody else on the bridge answers for the machine's address."""
+    """Raise UsageError if another machine on the bridge answers for the address."""
     holder = _holder(address)
     if holder:
         raise UsageError(
@@ -84,9 +84,9 @@ def refuse_taken(name: str, address: str) -> None:
 
 
 def refuse_name_elsewhere(folder: Path) -> None:
-    """Raises UsageError when a machine of that name runs from another lab folder.
+    """Raise UsageError if a machine of this name runs from another lab folder.
 
-    Its interface and its cgroup on the host are named by the machine's name alone.
+    Its interface and cgroup on the host are named after the machine alone.
     """
     other = namesake(folder)
     if other is not None:
@@ -98,13 +98,13 @@ def refuse_name_elsewhere(folder: Path) -> None:
 
 
 def namesake(folder: Path) -> Path | None:
-    """The folder of a running machine of that name in another lab folder."""
+    """The folder of a running machine of the same name in another lab folder."""
     others = (root.parent for root in processes.roots_on_bridge())
     return next((one for one in others if one.name == folder.name and one != folder), None)
 
 
 def choose_address(taken: set[str]) -> str:
-    """The first address of the range that no machine has. Raises UsageError when it is full."""
+    """The first address of the range that is not taken. Raises UsageError if all are."""
     for address in all_addresses():
         if address not in taken:
             return address

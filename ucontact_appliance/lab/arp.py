@@ -1,7 +1,7 @@
-"""ARP probes (RFC 5227, section 2.1.1): which addresses somebody on the lab's bridge holds.
+"""ARP probes (RFC 5227, section 2.1.1): find which addresses are in use on the lab's bridge.
 
-The bridge is shared by all lab folders (UCONTACT_VAR), which do not know of one another. A machine
-that runs answers for its address whichever folder it is of; one that is stopped can't be seen.
+All lab folders (UCONTACT_VAR) share the bridge without knowing of one another. A running machine
+answers for its address, whichever folder it belongs to; a stopped one can't be detected.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from pathlib import Path
 _ETH_P_ARP = 0x0806
 _REQUEST, _REPLY = 1, 2
 _BROADCAST = b"\xff" * 6
-_NOBODY = bytes(4)  # a probe's sender address: it must not enter anybody's cache
+_NOBODY = bytes(4)  # a probe's sender address: all zero, so that it enters no ARP cache
 # Ethernet header, then RFC 826: hardware, protocol, their lengths, operation, sender and target.
 _FRAME = struct.Struct("!6s6sH HHBBH 6s4s6s4s")
 _PROBES = 3
 # RFC 5227 waits a second or more for other switches and hosts; all of ours are on this machine,
-# whose kernel answers while the probe is sent.
+# whose kernel answers at once.
 _WAIT_SECONDS = 0.1
 
 
 def probe(address: str, mac: bytes) -> bytes:
-    """The frame that asks who holds the address, sent by the interface with that MAC."""
+    """The ARP probe frame for the address, sent from the interface with this MAC."""
     target = IPv4Address(address).packed
     ethernet = (_BROADCAST, mac, _ETH_P_ARP)
     return _FRAME.pack(*ethernet, 1, 0x0800, 6, 4, _REQUEST, mac, _NOBODY, bytes(6), target)
 
 
 def holder(frame: bytes) -> tuple[str, str] | None:
-    """The address that the sender of the frame holds, and its MAC; None when it claims none."""
+    """The address that the frame's sender holds, and its MAC; None if it claims none."""
     if len(frame) < _FRAME.size:
         return None
     _, _, kind, hardware, protocol, *lengths, operation, mac, address, _, _ = _FRAME.unpack_from(
@@ -47,9 +47,9 @@ def holder(frame: bytes) -> tuple[str, str] | None:
 
 
 def holders(bridge: str, addresses: Collection[str]) -> dict[str, str]:
-    """Of those addresses the ones that are held on the bridge, with the MAC of each holder.
+    """The addresses that are in use on the bridge, each with the MAC of its holder.
 
-    Takes 0.3 s. Raises OSError when the bridge can't be used.
+    Takes 0.3 s. Raises OSError if the bridge can't be used.
     """
     mac = bytes.fromhex(_address_file(bridge).read_text(encoding="ascii").strip().replace(":", ""))
     found: dict[str, str] = {}
@@ -68,7 +68,7 @@ def _address_file(bridge: str) -> Path:
 
 
 def _heard(wire: socket.socket) -> list[tuple[str, str]]:
-    """Who was heard within the time that one probe waits."""
+    """The (address, MAC) pairs received within the wait time of one probe."""
     heard = []
     deadline = time.monotonic() + _WAIT_SECONDS
     with selectors.DefaultSelector() as selector:

@@ -18,14 +18,14 @@ from ucontact_appliance.lab.records import Spec, ssh_command
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.files import write_atomic
 
-# One or two seconds on an idle host. A machine that ends is not waited for.
+# Boot takes one or two seconds on an idle host. A machine whose init has ended is not waited for.
 _UP_SECONDS = 90.0
 _ANSWER_SECONDS = 15.0
 _UNMOUNT_SECONDS = 5.0
 
 
 def create(folder: Path, spec: Spec, address: str, image: Path) -> None:
-    """Make the machine's folder, with its record."""
+    """Create the machine's folder with its record."""
     for part in ("upper", "work", "root"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     values = {**asdict(spec), "address": address}
@@ -34,15 +34,15 @@ def create(folder: Path, spec: Spec, address: str, image: Path) -> None:
 
 
 def boot(folder: Path, spec: Spec, layers: Sequence[Path], address: str) -> None:
-    """Mount the machine on these layers, boot it, and wait until it answers over ssh."""
+    """Mount the machine's layers, boot it, and wait until it answers over ssh."""
     root = folder / "root"
     lower = ":".join(str(layer) for layer in layers)
     options = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     if not root.is_mount():
         run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)])
     images.copy_resolver(root)
-    # Once: a machine that boots again keeps its /etc/hosts and its machine-id, as a server does.
-    # The same holds for one that was settled: its name and address lie in a layer.
+    # Only once: like a server, a machine that boots again keeps its /etc/hosts and machine-id.
+    # The same holds for a settled machine, whose name and address are in a layer.
     mine = (folder / "upper" / images.HOSTNAME).exists()
     if not mine and not images.is_personal(root, spec.name, address):
         if spec.ubuntu:
@@ -82,29 +82,29 @@ def _wait_for_ssh(folder: Path, address: str, boot: subprocess.Popen[bytes]) -> 
 
 
 def remove(folder: Path) -> None:
-    """End the machine and delete its folder."""
+    """Stop the machine and delete its folder."""
     halt(folder)
     if folder.exists():
         shutil.rmtree(folder)
 
 
 def sync(folder: Path) -> None:
-    """Write what the machine's processes have not written to disk yet."""
+    """Flush the machine's file system buffers to disk."""
     init = processes.leader(folder / "root")
     if init is not None:
         run(["nsenter", "-t", str(init), "-a", "sync"])
 
 
 def halt(folder: Path) -> None:
-    """End the machine and unmount its root; what it has become stays in its own layer."""
+    """Stop the machine and unmount its root; its changes stay in its own layer."""
     processes.stop(folder / "root")
-    if namesake(folder) is None:  # else the group is that machine's
+    if namesake(folder) is None:  # otherwise the cgroup belongs to that machine
         processes.drop_group(folder.name)
     deadline = time.monotonic() + _UNMOUNT_SECONDS
     while mounts := images.mounts_below(folder):
         try:
             run(["umount", mounts[0]])
-        except UnreachableError:  # busy: somebody looks into it this moment
+        except UnreachableError:  # busy: a process has it open
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Running the host's tools, and naming the ones that are missing."""
+"""Run the host's tools, and report which ones are missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.messages import _
 
-# command: the package that brings it
+# command: the package that contains it
 TOOLS = {
     "systemd-nspawn": "systemd-container",
     "mmdebstrap": "mmdebstrap",
@@ -24,13 +24,13 @@ TOOLS = {
 
 
 def require_root() -> None:
-    """Raises UsageError for anybody else: the lab's folder is root's."""
+    """Raise UsageError unless run as root, who owns the lab's folder."""
     if os.geteuid() != 0:
         raise UsageError(_("rehearsal machines need root"), helps=_("run it again with sudo"))
 
 
 def require_tools() -> None:
-    """Raises UsageError naming the missing packages with the command that installs them."""
+    """Raise UsageError with the missing packages and the command that installs them."""
     require_root()
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
     if missing:
@@ -41,7 +41,7 @@ def require_tools() -> None:
 
 
 def run(argv: Sequence[str], *, timeout: float = 60, stdin: str = "") -> str:
-    """Its output. Raises UnreachableError with its words when it fails."""
+    """The output of a command. Raises UnreachableError with its messages if it fails."""
     try:
         done = subprocess.run(
             argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False

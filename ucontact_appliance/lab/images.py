@@ -1,4 +1,4 @@
-"""Base images: a fresh server of a Debian suite, made once and cached by its recipe."""
+"""Base images: a fresh server of a Debian suite, built once and cached by a hash of its recipe."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Observer = Callable[[str], None]
 _HALF = ".half-"
 
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
-# Where a machine's own name lies, below its root.
+# File with a machine's own name, below its root.
 HOSTNAME = "etc/hostname"
 _NETWORK_FILE = "etc/systemd/network/10-host0.network"
-# What a freshly installed server has; everything else is the appliance's to bring.
+# The packages of a freshly installed server; the appliance must install everything else.
 PACKAGES = (
     "apt",
     "ca-certificates",
@@ -36,12 +36,12 @@ PACKAGES = (
     "systemd-sysv",
     "tzdata",
 )
-# To be raised with every change of `_configure`: images are made anew then.
+# Increase it with every change of `_configure`, so that images are built again.
 _EDITION = "2"
 _BUILD_SECONDS = 600
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _RESOLVER = Path("/etc/resolv.conf")
-# The newest suite's Release file can be past its date on a mirror that stands still. Lab only.
+# The newest suite's Release file may have expired on a mirror that is not updated. Lab only.
 _APT = (
     'Acquire::Check-Valid-Until "false";\nAcquire::Retries "3";\nAPT::Install-Recommends "false";\n'
 )
@@ -49,9 +49,9 @@ _NETWORKD = "[Match]\nName=host0\n\n[Network]\nAddress={address}\nGateway={gatew
 
 
 def base_image(suite: str, on_event: Observer) -> Path:
-    """The image's folder, made when it is not there yet. Raises UsageError for an unknown suite.
+    """The image's folder, built if it does not exist. Raises UsageError for an unknown suite.
 
-    The caller holds the lab's lock: what builds another image beside it would be taken for a rest.
+    The caller holds the lab's lock: a concurrent build would be removed as an unfinished one.
     """
     if suite not in SUITES:
         raise UsageError(
@@ -78,16 +78,16 @@ def base_image(suite: str, on_event: Observer) -> Path:
 
 
 def drop_halves() -> None:
-    """Take away images that were never finished, and what a killed `up` left building them."""
+    """Remove unfinished images, and stop the builders that a killed `up` left running."""
     processes.end_builders(layout.images())
     for half in layout.images().glob(f"{_HALF}*"):
         _remove(half)
 
 
 def drop_old(suite: str, in_use: Collection[str], on_event: Observer) -> None:
-    """Take away the suite's images of older recipes, but those `in_use` and those with layers.
+    """Remove the suite's images of older recipes, except those `in_use` and those with layers.
 
-    One that does not go is told, and ends nothing.
+    A failure to remove one is reported and does not stop the command.
     """
     kept = {f"{suite}-{recipe(suite)}", *in_use}
     for image in sorted(layout.images().glob(f"{suite}-*")):
@@ -102,7 +102,7 @@ def drop_old(suite: str, in_use: Collection[str], on_event: Observer) -> None:
 
 
 def recipe(suite: str) -> str:
-    """A hash of everything that decides what the image holds."""
+    """A hash of everything that determines the image's content."""
     keys = [layout.ssh_key().with_suffix(".pub"), *sorted(layout.host_keys().glob("*.pub"))]
     trust = [_CA_BUNDLE] if _CA_BUNDLE.exists() else []
     files = [path.read_bytes() for path in (*keys, *trust)]
@@ -111,7 +111,7 @@ def recipe(suite: str) -> str:
 
 
 def ensure_keys() -> None:
-    """The lab's own ssh key, and the host keys of its machines."""
+    """Create the lab's ssh key and the host keys of its machines if they are missing."""
     layout.lab_root().mkdir(mode=0o700, parents=True, exist_ok=True)
     _ensure_key(layout.ssh_key(), "ucontact rehearsal machines")
     layout.host_keys().mkdir(mode=0o700, exist_ok=True)
@@ -121,7 +121,7 @@ def ensure_keys() -> None:
 
 def _ensure_key(path: Path, comment: str, kind: str = "ed25519") -> None:
     public = path.with_name(f"{path.name}.pub")
-    if public.exists():  # written last: without it the pair was cut off half-way
+    if public.exists():  # written last: without it the key pair is incomplete
         return
     path.unlink(missing_ok=True)
     run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", comment, "-f", str(path)])
@@ -130,8 +130,8 @@ def _ensure_key(path: Path, comment: str, kind: str = "ed25519") -> None:
 def _bootstrap(suite: str, target: Path) -> None:
     run(
         [
-            # A PID namespace: whatever ends this build ends all that it started, dpkg and hooks
-            # included, and its mounts are seen by nobody else.
+            # A PID namespace: when this build ends, so does all that it started, dpkg and hooks
+            # included, and its mounts are invisible to other processes.
             *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
             "mmdebstrap",
             "--variant=minbase",
@@ -147,7 +147,7 @@ def _bootstrap(suite: str, target: Path) -> None:
 
 
 def _configure(root: Path) -> None:
-    """Keys, resolver, trust and network service, as an operator would have set them."""
+    """Set up keys, resolver, CA certificates and network, as an operator would have done."""
     (root / "etc/apt/apt.conf.d/90lab").write_text(_APT)
     ssh = root / "root/.ssh"
     ssh.mkdir(mode=0o700, exist_ok=True)
@@ -157,20 +157,20 @@ def _configure(root: Path) -> None:
         path.unlink()
     for path in layout.host_keys().iterdir():
         shutil.copy2(path, root / "etc/ssh" / path.name)
-    # What the host trusts, its machines trust: a mirror behind a proxy may need it.
+    # Machines trust the CAs that the host trusts: a mirror behind a proxy may need it.
     (root / "etc/ssl/certs").mkdir(parents=True, exist_ok=True)
     if _CA_BUNDLE.exists():
         shutil.copy2(_CA_BUNDLE, root / "etc/ssl/certs/ca-certificates.crt")
     copy_resolver(root)
-    # The host's own name would win over --hostname once systemd is up.
+    # Otherwise the host's own name would override --hostname once systemd is up.
     (root / HOSTNAME).unlink(missing_ok=True)
     run(["systemctl", "--root", str(root), "enable", "systemd-networkd.service", "ssh.service"])
-    # A rehearsal machine that is up is reachable: nothing to wait for.
+    # A running rehearsal machine has its network at once: nothing to wait for.
     run(["systemctl", "--root", str(root), "mask", "systemd-networkd-wait-online.service"])
 
 
 def copy_resolver(root: Path) -> None:
-    """The host's resolver; where that is on the loopback, what systemd-resolved asks itself."""
+    """Copy the host's resolver; if that is systemd-resolved's stub, its upstream resolvers."""
     upstream = Path("/run/systemd/resolve/resolv.conf")
     stub = "127.0.0.53" in _RESOLVER.read_text()
     source = upstream if stub and upstream.exists() else _RESOLVER
@@ -178,8 +178,8 @@ def copy_resolver(root: Path) -> None:
 
 
 def personalise(root: Path, name: str, address: str) -> None:
-    """Name and address of one machine, written to its own layer, its name last."""
-    # Empty: systemd makes one, and does not take this for a first boot with questions to ask.
+    """Write one machine's name and address to its own layer, the name last."""
+    # Empty: systemd generates one, and does not treat this as a first boot (machine-id(5)).
     _put(root, "etc/machine-id", "")
     _put(root, "etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{address} {name}\n")
     network = _NETWORKD.format(
@@ -190,7 +190,7 @@ def personalise(root: Path, name: str, address: str) -> None:
 
 
 def is_personal(root: Path, name: str, address: str) -> bool:
-    """Whether the machine has that name and address already, from a layer that it stands on."""
+    """Whether a layer below the machine already has this name and address."""
     try:
         named = (root / HOSTNAME).read_text(encoding="utf-8").strip()
         network = (root / _NETWORK_FILE).read_text(encoding="utf-8")
@@ -200,7 +200,7 @@ def is_personal(root: Path, name: str, address: str) -> bool:
 
 
 def pretend_ubuntu(root: Path, version: str) -> None:
-    """Make /etc/os-release say Ubuntu: what it is stays Debian, and it says that too."""
+    """Make /etc/os-release report this Ubuntu, with a note that the machine is Debian."""
     _put(
         root,
         "etc/os-release",
@@ -210,7 +210,7 @@ def pretend_ubuntu(root: Path, version: str) -> None:
 
 
 def _put(root: Path, path: str, text: str) -> None:
-    """Write one file of a machine, never through a link of its own that leads out to the host."""
+    """Write one file of a machine; never through one of its links that points to the host."""
     target = root / path
     if not target.parent.resolve().is_relative_to(root.resolve()):
         raise UsageError(
@@ -223,7 +223,7 @@ def _put(root: Path, path: str, text: str) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder that no file system is mounted in: what is mounted may be the host's."""
+    """Remove a folder unless something is mounted in it: a mount may be the host's."""
     inside = mounts_below(path)
     if inside:
         raise UnreachableError(
@@ -233,7 +233,7 @@ def _remove(path: Path) -> None:
 
 
 def mounts_below(path: Path) -> list[str]:
-    """What is mounted at or below the folder, deepest first."""
+    """The mount points at or below the folder, deepest first."""
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     mounts = [line.split()[4] for line in lines]
     real = path.resolve()

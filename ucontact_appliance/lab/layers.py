@@ -1,4 +1,4 @@
-"""The images and frozen layers that rehearsal machines stand on."""
+"""The images and frozen layers that rehearsal machines are mounted on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ucontact_appliance.language.messages import _
 
 
 def image_of(folder: Path) -> Path | None:
-    """The image that the machine was made on; None where that is not written (yet).
+    """The image that the machine was created on; None if that is not recorded (yet).
 
-    Another image than that one must not get under what the machine has become.
+    A machine's own layer must not be mounted on any other image.
     """
     try:
         name = (folder / "image").read_text(encoding="utf-8").strip()
@@ -30,13 +30,13 @@ def image_of(folder: Path) -> Path | None:
 
 
 def images_in_use() -> set[str]:
-    """The names of the images that machines stand on."""
+    """The names of the images that machines use."""
     files = (layout.machines() / name / "image" for name in machine_names())
     return {file.read_text(encoding="utf-8").strip() for file in files if file.exists()}
 
 
 def layer_folder(image: Path, layer: str) -> Path:
-    """Where that layer of that image lies."""
+    """The folder of a layer on an image."""
     return layout.images() / f"{image.name}+{layer}"
 
 
@@ -46,7 +46,7 @@ def folders_of(layer: str) -> list[Path]:
 
 
 def layer_folders(image: Path, spec: Spec) -> list[Path]:
-    """What the machine stands on, uppermost first, as overlay wants it."""
+    """The lower layers of the machine, uppermost first, as overlayfs expects them."""
     for layer in spec.layers:
         if not layer_folder(image, layer).is_dir():
             there = ", ".join(path.name for path in folders_of(layer)) or _("no layer of that name")

@@ -1,4 +1,4 @@
-"""Where the lab keeps things, and the names under which it appears on the host."""
+"""Paths of the lab's files, and the names of its bridge and other objects on the host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ucontact_appliance.state import var_root
 
-# The one private range of rehearsal machines; the bridge has its first address.
+# The private range of all rehearsal machines; the bridge has its first address.
 NETWORK = ipaddress.IPv4Network("10.203.17.0/24")
 BRIDGE = "ucontact-lab"
 NFT_TABLE = "ucontact_lab"
@@ -17,7 +17,7 @@ FIRST_MACHINE = 10
 
 
 def lab_root() -> Path:
-    """The lab's own folder: everything it makes lies below it."""
+    """The lab's own folder: all its files are below it."""
     return var_root() / "lab"
 
 
@@ -27,40 +27,40 @@ def images() -> Path:
 
 
 def machines() -> Path:
-    """A folder a machine."""
+    """The folder with one subfolder per machine."""
     return lab_root() / "machines"
 
 
 def ssh_key() -> Path:
-    """The private key that every rehearsal machine lets in."""
+    """The private key that every rehearsal machine accepts."""
     return lab_root() / "key"
 
 
 def host_keys() -> Path:
     """The machines' ssh host keys.
 
-    All machines share them, so that one made anew under an old address is not taken for an
-    impostor by a site that has pinned its key.
+    All machines share them: a machine recreated under an old address still matches the key that
+    a site has pinned.
     """
     return lab_root() / "host-keys"
 
 
 def saved_forwarding() -> Path:
-    """The value of net.ipv4.ip_forward before the lab changed it.
+    """File with the value of net.ipv4.ip_forward before the lab changed it.
 
-    In /run, because a reboot of the host takes both the change and the need to undo it away.
+    It is in /run, because a reboot of the host removes both the change and the need to undo it.
     """
     return Path(f"/run/{BRIDGE}.ip_forward.before")
 
 
 def lab_lock() -> Path:
-    """Held while this folder's machines or images are changed."""
+    """Lock held while this folder's machines or images are changed."""
     return lab_root() / "lock"
 
 
 def bridge_lock() -> Path:
-    """Held while the bridge is changed, or an address on it is chosen and not yet answered for.
+    """Lock held while the bridge changes, or while a chosen address is not in use yet.
 
-    One for all lab folders, which share the bridge.
+    One lock for all lab folders, which share the bridge.
     """
     return Path(f"/run/{BRIDGE}.lock")

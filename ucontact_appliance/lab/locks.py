@@ -1,4 +1,4 @@
-"""Locks of the lab: of one lab folder, and of the bridge that all of them share."""
+"""Locks of the lab: one per lab folder, and one for the bridge that all of them share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Observer = Callable[[str], None]
 
 @contextmanager
 def lab_lock(on_event: Observer) -> Iterator[None]:
-    """This folder's lock, and nobody else's."""
+    """Hold the lock of this lab folder."""
     private_dir(layout.lab_root())
     waiting = _("waiting for another ucontact at work on the lab")
     with _held(layout.lab_lock(), waiting, on_event):
@@ -25,7 +25,7 @@ def lab_lock(on_event: Observer) -> Iterator[None]:
 
 @contextmanager
 def bridge_lock(on_event: Observer) -> Iterator[None]:
-    """The lock of all lab folders; taken after this folder's own."""
+    """Hold the lock of the bridge; taken after this folder's own."""
     waiting = _("waiting for another lab folder that is at work on the bridge")
     with _held(layout.bridge_lock(), waiting, on_event):
         yield
@@ -33,7 +33,7 @@ def bridge_lock(on_event: Observer) -> Iterator[None]:
 
 @contextmanager
 def _held(path: Path, waiting: str, on_event: Observer) -> Iterator[None]:
-    """Held by one at a time; the kernel lets go of it when its holder is killed."""
+    """Hold an exclusive flock(2); the kernel releases it when its holder is killed."""
     with path.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

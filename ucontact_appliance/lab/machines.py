@@ -1,4 +1,4 @@
-"""Rehearsal machines: up, down, reset, list, and layers frozen from them."""
+"""Rehearsal machines: create, stop, reset and list them, and freeze layers from them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 
 
 def up(spec: Spec, on_event: Observer) -> Machine:
-    """The machine, made and booted where it isn't yet; what a failure left half is taken back.
+    """The machine, created and booted if it is not running; a failed creation is undone.
 
-    A machine that was stopped (its host was rebooted, it was killed) boots as it was left: its own
-    layer, on the image that it was made on, at its address. Raises UsageError when its address or
-    its name has been taken meanwhile by a machine of another lab folder.
+    A stopped machine (its host was rebooted, it was killed) boots with its own layer, on the image
+    that it was created on, at its address. Raises UsageError if a machine of another lab folder
+    has taken its address or name meanwhile.
     """
     require_tools()
     _refuse_bad_name(spec.name)
@@ -65,7 +65,7 @@ def up(spec: Spec, on_event: Observer) -> Machine:
             layers = layer_folders(image, spec)
             with bridge_lock(on_event):
                 network.bring_up()
-                # A crash may have come before the address was written.
+                # A crash may have happened before the address was written.
                 address = address_of(folder)
                 if address:
                     refuse_taken(spec.name, address)
@@ -81,9 +81,9 @@ def up(spec: Spec, on_event: Observer) -> Machine:
 
 
 def spec_for(name: str, suite: str | None = None, ubuntu: str | None = None) -> Spec:
-    """The spec to bring that machine up by: as it was made, where nothing else is asked for.
+    """The spec to start this machine with: its recorded one, with the given values changed.
 
-    A new machine is sid unless `suite` says otherwise.
+    A new machine is sid unless `suite` is given.
     """
     require_root()
     there = read_spec(layout.machines() / name) if name in machine_names() else Spec(name)
@@ -91,7 +91,7 @@ def spec_for(name: str, suite: str | None = None, ubuntu: str | None = None) -> 
 
 
 def base_image(suite: str, on_event: Observer) -> Path:
-    """The base image's folder, for somebody who boots it himself; made where it isn't there yet.
+    """The base image's folder, for callers that boot it themselves; built if it does not exist.
 
     Raises UsageError for an unknown suite.
     """
@@ -101,9 +101,9 @@ def base_image(suite: str, on_event: Observer) -> Path:
 
 
 def down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
-    """Throw these machines away; the names of those that were.
+    """Remove these machines; the names of those that were removed.
 
-    With the last machine the bridge, the rule and the sysctl go too.
+    With the last machine, the bridge, the nftables rule and the sysctl are removed too.
     """
     require_tools()
     with lab_lock(on_event):
@@ -111,7 +111,7 @@ def down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
 
 
 def down_all(on_event: Observer) -> tuple[str, ...]:
-    """Throw every machine away, whoever made it, and the network; the names of those that were."""
+    """Remove every machine of this folder and the network; the names of the removed machines."""
     require_tools()
     with lab_lock(on_event):
         return _down(machine_names(), on_event)
@@ -131,7 +131,7 @@ def _down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
         on_event(_("removing {machine}", machine=name))
         try:
             remove(layout.machines() / name)
-        except ApplianceError as error:  # one that does not go must not keep the others
+        except ApplianceError as error:  # a failure must not keep the others from being removed
             failures.append(error)
     images.drop_halves()
     _tidy_network(on_event)
@@ -143,13 +143,13 @@ def _down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
 def reset(name: str, on_event: Observer) -> Machine:
     """The same machine, fresh: same name, address, suite and layers.
 
-    Where it does not come up again it stays, stopped.
+    If it does not boot, it is kept, stopped.
     """
     require_tools()
     with lab_lock(on_event):
         folder = existing(name)
         spec, address = read_spec(folder), address_of(folder)
-        # With layers on the image that they were made on; else on the newest.
+        # With layers: on the image that they were made on; without: on the newest.
         kept = image_of(folder) if spec.layers else None
         image = kept or images.base_image(spec.suite, on_event)
         layers = layer_folders(image, spec)
@@ -172,11 +172,11 @@ def reset(name: str, on_event: Observer) -> Machine:
 
 
 def freeze(name: str, layer: str, on_event: Observer) -> tuple[str, ...]:
-    """Keep what the machine has become as a read-only layer for others, and throw it away.
+    """Keep the machine's state as a read-only layer for other machines, and remove the machine.
 
-    Gives back what `Spec.layers` of another machine has to be: the layers that this machine stood
-    on, and the new one. A layer belongs to the image that it was made on. The machine is ended as
-    by a power cut after a sync: stop its services first where that matters.
+    Returns the `Spec.layers` for such machines: the layers of this machine, and the new one. A
+    layer belongs to the image that it was made on. The machine is killed after a sync, as by a
+    power cut: stop its services first if that matters.
     """
     require_tools()
     _refuse_bad_name(layer)
@@ -197,11 +197,11 @@ def freeze(name: str, layer: str, on_event: Observer) -> tuple[str, ...]:
 
 
 def settle(name: str, layer: str, on_event: Observer) -> Machine:
-    """Keep what the machine has become as a layer, and put the same machine on top of it, stopped.
+    """Keep the machine's state as a layer, and stack the same machine on top of it, stopped.
 
-    From then on `reset` gives that state back in a second or two, under the same name and address.
-    The machine is ended as `freeze` ends it; `drop_layer` forgets the layer once the machine is
-    down. Raises UsageError when there is a layer of that name already.
+    From then on `reset` restores that state in a second or two, with the same name and address.
+    The machine is ended as by `freeze`; `drop_layer` removes the layer once the machine is down.
+    Raises UsageError if a layer of this name exists.
     """
     require_tools()
     _refuse_bad_name(layer)
@@ -221,7 +221,7 @@ def settle(name: str, layer: str, on_event: Observer) -> Machine:
 
 
 def drop_layer(layer: str, on_event: Observer) -> None:
-    """Forget a frozen layer. Raises UsageError while a machine stands on it."""
+    """Remove a frozen layer. Raises UsageError while a machine uses it."""
     require_root()
     with lab_lock(on_event):
         for name in machine_names():
@@ -241,7 +241,7 @@ def listed() -> tuple[Machine, ...]:
 
 
 def find(name: str) -> Machine:
-    """The machine of that name. Raises UsageError when there is none."""
+    """The machine of this name. Raises UsageError if there is none."""
     require_root()
     return machine_in(existing(name))
 

@@ -1,4 +1,4 @@
-"""The package mirror is the host's affair: it is read from the host's apt configuration."""
+"""Find the Debian package mirror in the host's apt configuration."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _ARCHIVE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] MIRRO
 
 
 def debian_mirror() -> str:
-    """The URI of the Debian archive that the host itself uses."""
+    """The URI of the Debian archive that the host's apt uses."""
     listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)"])
     uri = choose_mirror(listed)
-    if uri.startswith(_LIST):  # as Debian's cloud images have it
+    if uri.startswith(_LIST):  # as in Debian's cloud images
         path = Path(uri.removeprefix(_LIST).rstrip("/"))
         return first_of_list(path.read_text(encoding="utf-8"))
     return uri
 
 
 def first_of_list(text: str) -> str:
-    """The first mirror of apt's mirror list: a URI a line, options after a tab, `#` comments.
+    """The first mirror of apt's mirror list: one URI per line, options after a tab, `#` comments.
 
-    Raises UsageError when it names none.
+    Raises UsageError if it has none.
     """
     found = re.search(r"^\s*([a-z+]+://\S+)", text, re.MULTILINE)
     if found is None:
@@ -37,7 +37,7 @@ def first_of_list(text: str) -> str:
 def choose_mirror(listed: str) -> str:
     """The first repository whose origin and label are Debian's main archive.
 
-    `listed` has a line a target: URI, origin, label. Raises UsageError when there is none.
+    `listed` has one line per target: URI, origin, label. Raises UsageError if there is none.
     """
     for line in listed.splitlines():
         uri, __, names = line.partition(" ")

@@ -24,12 +24,12 @@ table ip {table} {{
 
 
 def bring_up() -> None:
-    """Bridge, forwarding and masquerade; what is there already stays."""
+    """Create bridge, forwarding and masquerading; keep what exists."""
     if not bridge_exists():
         _refuse_foreign_route()
         run(["ip", "link", "add", layout.BRIDGE, "type", "bridge"])
     _keep_mac()
-    # Also on a bridge that is there: a killed `up` may have left it without its address.
+    # Also on an existing bridge: a killed `up` may have left it without its address.
     address = f"{layout.GATEWAY}/{layout.NETWORK.prefixlen}"
     run(["ip", "address", "replace", address, "dev", layout.BRIDGE])
     run(["ip", "link", "set", layout.BRIDGE, "up"])
@@ -42,9 +42,9 @@ def bring_up() -> None:
 
 
 def tear_down() -> None:
-    """Take away exactly what `bring_up` made; while a machine hangs on the bridge, nothing.
+    """Remove exactly what `bring_up` created, or nothing while a machine is on the bridge.
 
-    Such a machine is of another lab folder (UCONTACT_VAR), which shares the network.
+    Such a machine belongs to another lab folder (UCONTACT_VAR), which shares the network.
     """
     if _in_use():
         return
@@ -59,10 +59,10 @@ def tear_down() -> None:
 
 
 def _keep_mac() -> None:
-    """Set the bridge's MAC address, which otherwise follows the lowest one of its ports.
+    """Fix the bridge's MAC address, which otherwise follows the lowest one of its ports.
 
-    When a machine came or went, the others sent to an address that nobody had any more: for up to
-    five seconds (arp(7), delay_first_probe_time) none of their packets reached this machine.
+    When a machine came or went, the address changed and the other machines kept using the old one:
+    for up to five seconds (arp(7), delay_first_probe_time) their packets did not reach the host.
     """
     bridge = Path(f"/sys/class/net/{layout.BRIDGE}")
     if (bridge / "addr_assign_type").read_text().strip() != _SET_BY_HAND:
@@ -71,17 +71,17 @@ def _keep_mac() -> None:
 
 
 def forget_neighbour(address: str) -> None:
-    """Drop what the host remembers of the machine that had this address before."""
+    """Flush the host's ARP entry of the machine that had this address before."""
     run(["ip", "neighbour", "flush", "to", address, "dev", layout.BRIDGE])
 
 
 def bridge_exists() -> bool:
-    """Whether the lab's bridge is there."""
+    """Whether the lab's bridge exists."""
     return Path(f"/sys/class/net/{layout.BRIDGE}").exists()
 
 
 def _in_use() -> bool:
-    """Whether the bridge keeps a port; that of a machine that has just ended goes in a moment."""
+    """Whether the bridge keeps a port; the port of a machine that just ended goes in a moment."""
     ports = Path(f"/sys/class/net/{layout.BRIDGE}/brif")
     deadline = time.monotonic() + _PORTS_SECONDS
     while ports.is_dir() and any(ports.iterdir()):
@@ -92,7 +92,7 @@ def _in_use() -> bool:
 
 
 def _refuse_foreign_route() -> None:
-    """A range that somebody else uses here is never taken over."""
+    """Raise UnreachableError if this host already routes the lab's range."""
     taken = run(["ip", "route", "show", "root", str(layout.NETWORK)]).strip()
     if taken:
         raise UnreachableError(

@@ -1,4 +1,4 @@
-"""The lab's processes, found by looking, so that a crashed `up` is cleaned up all the same."""
+"""Find the lab's processes in /proc, so that those of a crashed `up` are cleaned up too."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ucontact_appliance.language.messages import _
 _STOP_SECONDS = 15.0
 _SYSTEMD_IS_INIT = Path("/run/systemd/system")
 _MOUNTS = Path("/proc/self/mountinfo")
-# A machine that reboots ends its supervisor with 133, see EXIT_STATUS in systemd-nspawn(1): the
-# one that started it is to do so again.
+# When a machine reboots, its supervisor exits with 133 (EXIT_STATUS in systemd-nspawn(1)), and
+# its parent must start it again.
 _AGAIN = 'while "$@"; test $? -eq 133; do :; done'
-# Each boot in a leaf of its own: the one before has become a branch, which may hold no process.
+# Each boot in its own leaf: the previous one is an inner node by now, which may hold no process.
 _JOIN = 'leaf=$(mktemp -d "$0/boot.XXXXXX") && echo $$ > "$leaf/cgroup.procs" && exec "$@"'
 
 
 def boot_command(name: str, root: Path, *, group: Path | None) -> list[str]:
-    """The words that boot a machine in a cgroup of its own to manage.
+    """The command line that boots a machine in a cgroup of its own.
 
-    In a shared one the machines' services of one name would be one group: stopping it in one
-    machine waits for, and kills, those of the others. `group` is that cgroup; None where systemd
-    is the host's init, which gives a scope. The scope has no name of ours: it outlives its machine
-    by a moment, and a machine that is reset would find the name taken. A machine that reboots is
-    booted again.
+    In a shared cgroup, services of the same name on different machines would share one group:
+    stopping one would wait for, and kill, those of the others. `group` is that cgroup; None if
+    systemd is the host's init and provides a scope. The scope has a generated name: it outlives
+    its machine by a moment, and a machine that is reset would find a fixed name taken. A machine
+    that reboots is started again.
     """
     again = ["sh", "-c", _AGAIN, "sh"]
     nspawn = [
@@ -47,7 +47,7 @@ def boot_command(name: str, root: Path, *, group: Path | None) -> list[str]:
 
 
 def spawn(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
-    """Boot the machine, detached; the process that ends when it does, and not to boot again."""
+    """Boot the machine, detached; the returned process lives through its reboots."""
     group = None
     if not _SYSTEMD_IS_INIT.is_dir():
         group = _group_root() / _group_of(name)
@@ -65,7 +65,7 @@ def spawn(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
 
 
 def drop_group(name: str) -> None:
-    """Take away the cgroups of a machine that has ended, in each hierarchy that has them."""
+    """Remove the cgroups of an ended machine from each hierarchy."""
     for mount in cgroup_mounts(_MOUNTS.read_text(encoding="utf-8")).values():
         group = mount / _group_of(name)
         for folder, __, __ in os.walk(group, topdown=False):
@@ -75,9 +75,9 @@ def drop_group(name: str) -> None:
 
 
 def cgroup_mounts(mountinfo: str) -> dict[str, Path]:
-    """Where the hierarchies that systemd manages are mounted, by kind: `cgroup2` and `named`.
+    """Mount points of the hierarchies that systemd manages, by kind: `cgroup2` and `named`.
 
-    `mountinfo` is /proc/self/mountinfo, see proc(5): the mount point is its fifth field, the type
+    `mountinfo` is /proc/self/mountinfo (proc(5)): the mount point is its fifth field, the type
     the first one after the dash.
     """
     found: dict[str, Path] = {}
@@ -105,7 +105,7 @@ def _group_of(name: str) -> str:
 
 
 def _drop(group: Path) -> None:
-    """Remove one empty cgroup; a process that has just been killed leaves its own in a moment."""
+    """Remove one empty cgroup; wait for a process that was just killed to leave it."""
     deadline = time.monotonic() + _STOP_SECONDS
     while True:
         try:
@@ -123,12 +123,12 @@ def _drop(group: Path) -> None:
 
 
 def supervisors(root: Path) -> tuple[int, ...]:
-    """The systemd-nspawn processes whose machine lives in `root`, and what starts them."""
+    """PIDs of the systemd-nspawn processes with this `root`, and of the shells that start them."""
     return tuple(pid for pid, words in _processes() if _boots(words, root))
 
 
 def roots_on_bridge() -> tuple[Path, ...]:
-    """The roots of all machines on the lab's bridge, of whichever lab folder."""
+    """The roots of all machines on the lab's bridge, of any lab folder."""
     found = set()
     for __, words in _processes():
         if f"--network-bridge={layout.BRIDGE}" in words and "--directory" in words[:-1]:
@@ -137,7 +137,7 @@ def roots_on_bridge() -> tuple[Path, ...]:
 
 
 def end_builders(images: Path) -> None:
-    """End what still builds an image below `images`; with the lock held, a killed `up` left it.
+    """Kill processes that build an image below `images`; called with the lock held, after a crash.
 
     A builder is the first process of a PID namespace, so that everything it started ends with it.
     """
@@ -154,7 +154,7 @@ def end_builders(images: Path) -> None:
 
 
 def leader(root: Path) -> int | None:
-    """The machine's own init, as the host numbers it; None while it is not running."""
+    """The host's PID of the machine's init; None while it is not running."""
     nspawns = [
         pid
         for pid, words in _processes()
@@ -169,7 +169,7 @@ def leader(root: Path) -> int | None:
 
 
 def stop(root: Path) -> None:
-    """End the machine: its init first, and with it everything in it; then its supervisor."""
+    """End the machine: first its init, and with it all its processes; then its supervisor."""
     init = leader(root)
     if init is not None:
         _signal(init, signal.SIGKILL)
@@ -187,7 +187,7 @@ def stop(root: Path) -> None:
 
 
 def _processes() -> Iterator[tuple[int, list[str]]]:
-    """All processes with the words they were started with; kernel threads have none."""
+    """All processes with their command lines; kernel threads have none."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             words = _words(entry / "cmdline")
@@ -207,7 +207,7 @@ def _builds_below(words: list[str], images: Path) -> bool:
 
 
 def _alive(pid: int) -> bool:
-    """Whether it runs still; a zombie does not."""
+    """Whether the process still runs; a zombie does not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -218,7 +218,7 @@ def _alive(pid: int) -> bool:
 def _words(path: Path) -> list[str]:
     try:
         return path.read_bytes().decode(errors="replace").split("\0")
-    except OSError:  # it ended while we looked
+    except OSError:  # it ended before it was read
         return []
 
 

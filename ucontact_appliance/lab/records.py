@@ -1,4 +1,4 @@
-"""Rehearsal machines on record: what each one is to be, where it is, and how to reach it."""
+"""Records of rehearsal machines: specification, location, and how to reach them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ucontact_appliance.language.messages import _, with_note
 
 @dataclass(frozen=True)
 class Spec:
-    """What a machine is to be: its suite, the Ubuntu it says it is, the layers it stands on."""
+    """Specification of a machine: its suite, the Ubuntu that it reports, its layers."""
 
     name: str
     suite: str = "sid"
@@ -26,7 +26,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine as it was found; `state` is running or stopped."""
+    """An existing machine; `state` is running or stopped."""
 
     name: str
     address: str
@@ -35,7 +35,7 @@ class Machine:
     root: Path
 
     def ssh(self, argv: Sequence[str], timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run words in the machine's shell over ssh."""
+        """Run a command in the machine's shell over ssh."""
         return subprocess.run(
             [*ssh_command(self.address), *argv],
             stdin=subprocess.DEVNULL,
@@ -47,7 +47,7 @@ class Machine:
 
 
 def ssh_command(address: str) -> list[str]:
-    """The words that reach a rehearsal machine; its key is the lab's own, so nothing is pinned."""
+    """The ssh command for a rehearsal machine; no host key is pinned, as all share the lab's."""
     return [
         "ssh",
         *("-i", str(layout.ssh_key()), "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"),
@@ -63,7 +63,7 @@ def machine_names() -> tuple[str, ...]:
 
 
 def existing(name: str) -> Path:
-    """The folder of that machine. Raises UsageError when there is none."""
+    """The folder of this machine. Raises UsageError if there is none."""
     folder = layout.machines() / name
     if name not in machine_names():
         raise UsageError(
@@ -75,17 +75,17 @@ def existing(name: str) -> Path:
 
 
 def read_spec(folder: Path) -> Spec:
-    """The machine's spec; a plain one where a crash came before it was written."""
+    """The machine's spec; the default one if a crash came before it was written."""
     return _recorded(folder)[0]
 
 
 def address_of(folder: Path) -> str:
-    """The machine's address; empty where a crash came before it was written."""
+    """The machine's address; empty if a crash came before it was written."""
     return _recorded(folder)[1]
 
 
 def _recorded(folder: Path) -> tuple[Spec, str]:
-    """Spec and address as `create` wrote them. Raises UnreachableError for anything else."""
+    """Spec and address as written by `create`. Raises UnreachableError for an invalid file."""
     path = folder / "spec.json"
     try:
         text = path.read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def _recorded(folder: Path) -> tuple[Spec, str]:
 
 
 class _Record(BaseModel):
-    """The file spec.json of a machine."""
+    """Content of a machine's spec.json."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -125,7 +125,7 @@ def _unreadable(path: Path, error: Exception) -> UnreachableError:
 
 
 def machine_in(folder: Path) -> Machine:
-    """The machine in that folder, as it is found."""
+    """The machine in this folder, with its present state."""
     root = folder / "root"
     state = "running" if processes.supervisors(root) else "stopped"
     return Machine(folder.name, address_of(folder), read_spec(folder).suite, state, root)

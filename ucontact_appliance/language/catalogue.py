@@ -1,4 +1,4 @@
-"""Translates messages by gettext."""
+"""Translate messages with gettext."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from gettext import NullTranslations
 
 from ucontact_appliance.language.messages import Message
 
-# A message into the reader's language; any other text is returned unchanged.
+# Translates a message into the reader's language, and returns any other text unchanged.
 Translate = Callable[[str], str]
 
 
 def english(text: str) -> str:
-    """The text itself: the sources are in English."""
+    """Return the text unchanged: the sources are in English."""
     return text
 
 
 def translator(
     translations: NullTranslations, contractions: Mapping[str, str] | None = None
 ) -> Translate:
-    """Return what translates messages, with their values and parts, by these translations.
+    """Return a function that translates messages, their values and parts by these translations.
 
-    `contractions` are words that become one where a translated value follows a template's words
-    (`de el` is `del`).
+    `contractions` maps words to the one word that replaces them where a template was filled with
+    translated values (`de el` becomes `del`).
     """
     shortened = [
         (re.compile(rf"\b{re.escape(words)}\b"), one) for words, one in (contractions or {}).items()

@@ -1,4 +1,4 @@
-"""Which languages there are, and which one a person reads."""
+"""The supported languages, and the choice of one by the environment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from ucontact_appliance.language.catalogue import Translate, english, translator
 
 DOMAIN = "ucontact"
-CATALOGUES = Path(__file__).parent / "locale"  # LANGUAGE/LC_MESSAGES/ucontact.mo, made of the .po
+CATALOGUES = Path(__file__).parent / "locale"  # LANGUAGE/LC_MESSAGES/ucontact.mo, from the .po
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides: POSIX, 8.2
 
 
 class Language(str, Enum):
-    """A language of the appliance, by ISO 639-1."""
+    """A supported language, by its ISO 639-1 code."""
 
     EN = "en"
     ES = "es"
@@ -26,13 +26,13 @@ _CONTRACTIONS = {Language.ES: {"de el": "del", "a el": "al"}}
 
 
 def language_of(environment: Mapping[str, str]) -> Language:
-    """The language of an environment: Spanish where it asks for any Spanish, else English."""
+    """Return the language of an environment: Spanish for any Spanish locale, else English."""
     chosen = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
     return Language.ES if chosen.lower().startswith("es") else Language.EN
 
 
 def translation(language: Language) -> Translate:
-    """Return what translates messages into that language."""
+    """Return the function that translates messages into that language."""
     return english if language is Language.EN else _loaded(language)
 
 

@@ -10,7 +10,7 @@ from ucontact_appliance.language.messages import Message
 
 
 def _kept(value: Any, validated: ValidatorFunctionWrapHandler) -> Any:
-    """The value itself where it is a message: pydantic would keep its English text alone."""
+    """Return a message unchanged: pydantic would keep only its English text."""
     return value if isinstance(value, Message) else validated(value)
 
 

@@ -1,9 +1,9 @@
-"""Texts for people that can be translated after they were made. The sources are in English.
+"""Texts for people that can be translated after they were built. The sources are in English.
 
-A `Message` is its English text, a `str` like any other, and remembers the template and the values
-that it was made from. So whoever judges writes the text where it knows the values, everything that
-compares, stores or redacts it works on English, and whoever shows it translates it
-(`language.catalogue`). A plain `str` is never translated: names, paths, another program's words.
+A `Message` is a `str` with its English text that also keeps the template and the values it was
+built from. A check builds the text where the values are known; code that compares, stores or
+redacts it works on English; code that shows it translates it (`language.catalogue`). A plain `str`
+is never translated: names, paths, output of other programs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NOTE = "  # "
 
 
 class Message(str):
-    """An English text with what it was made from: a template with values, or `parts` in a row."""
+    """An English text and its source: a template with values, or concatenated `parts`."""
 
     template: str = ""
     plural: str = ""
@@ -30,17 +30,17 @@ class Message(str):
         return concatenated((other, self))
 
     def filled(self, **values: object) -> Message:
-        """The message of the same template with these values."""
+        """Return a message of the same template with these values."""
         return _(self.template, **values)
 
     def strip(self, chars: str | None = None, /) -> Message:
-        """The text itself where there is nothing to strip."""
+        """Strip as `str` does; return the message itself if there is nothing to strip."""
         text = super().strip(chars)
         return self if text == self else verbatim(text)
 
 
 def _(template: str, **values: object) -> Message:
-    """A message from a template in the notation of `str.format`; without values it is the text."""
+    """Return a message from a template of `str.format`; without values the template is the text."""
     told = {
         name: what_of(value) if isinstance(value, BaseException) else value
         for name, value in values.items()
@@ -51,19 +51,19 @@ def _(template: str, **values: object) -> Message:
 
 
 def what_of(error: BaseException) -> Message:
-    """What an exception says: the message that it was raised with, or its text."""
+    """Return the message that an exception was raised with, or else its text."""
     return next((one for one in error.args[:1] if isinstance(one, Message)), verbatim(str(error)))
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> Message:
-    """A message whose template depends on `count`, which both templates may name."""
+    """Return a message whose template depends on `count`, which both templates may use."""
     message = _(one if count == 1 else many, count=count, **values)
     message.template, message.plural, message.number = one, many, count
     return message
 
 
 def verbatim(text: str) -> Message:
-    """A text that is the same in every language: a name, a figure, another program's words."""
+    """Return a message that is never translated: a name, a figure, output of another program."""
     if isinstance(text, Message):
         return text
     message = Message(text)
@@ -72,7 +72,7 @@ def verbatim(text: str) -> Message:
 
 
 def concatenated(parts: Iterable[str]) -> Message:
-    """The parts as one text; those that are messages are translated."""
+    """Return the parts as one message; those that are messages are translated."""
     kept = tuple(part for part in parts if part)
     message = Message("".join(kept))
     message.parts = kept
@@ -80,7 +80,7 @@ def concatenated(parts: Iterable[str]) -> Message:
 
 
 def joined(separator: str, parts: Iterable[str]) -> Message:
-    """The parts with the separator between them, as `str.join` does it."""
+    """Return the parts joined by the separator, as `str.join` does."""
     row: list[str] = []
     for part in parts:
         row += [separator, part] if row else [part]
@@ -88,12 +88,12 @@ def joined(separator: str, parts: Iterable[str]) -> Message:
 
 
 def with_note(command: str, note: str) -> Message:
-    """A remedy: a command, and behind ` # ` what a person has to know."""
+    """Return a remedy: a command, and after `  # ` a note for the reader."""
     return concatenated((command, _NOTE, note))
 
 
 def split_note(remedy: str) -> tuple[str, str]:
-    """The command and the note of a remedy; without a note the second is empty."""
+    """Return the command and the note of a remedy; the note is empty if there is none."""
     if isinstance(remedy, Message) and _NOTE in remedy.parts:
         at = remedy.parts.index(_NOTE)
         return concatenated(remedy.parts[:at]), concatenated(remedy.parts[at + 1 :])
@@ -102,7 +102,7 @@ def split_note(remedy: str) -> tuple[str, str]:
 
 
 def mapped(text: str, change: Callable[[str], str]) -> str:
-    """The text after `change`, a message still if `change` does the same to its values alone."""
+    """Return `change(text)`; still a message if changing only its values has the same result."""
     changed = change(text)
     if changed == text:
         return text

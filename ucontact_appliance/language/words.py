@@ -1,4 +1,4 @@
-"""Words for the values that findings and changes are described by, alone and with a number."""
+"""Words for states, severities, and kinds of changes and runs, alone and with a number."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _COUNTED = {
 
 
 def word(value: str) -> Message:
-    """A state, a severity, a kind of change or of run. Raises KeyError for any other."""
+    """Return a state, severity, or kind of change or run as a word. Raises KeyError for others."""
     return _WORDS[value]
 
 
 def number_of(count: int, value: str) -> Message:
-    """So many findings in a state, or changes of a kind. Raises KeyError for any other."""
+    """Return such as `2 fail`, for a state or a kind of change. Raises KeyError for any other."""
     return _COUNTED[value](count)

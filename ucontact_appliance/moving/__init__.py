@@ -1,1 +1,1 @@
-"""Carrying a role's data to another server."""
+"""Move a role's data to another server."""

@@ -1,8 +1,8 @@
-"""Carrying a role's data to its new server: stopped, copied, proved, and only then retired.
+"""Move a role's data to its new server: stop writers, copy, verify, then retire the old service.
 
-The stream goes through the machine that installs, which reaches both servers and keeps nothing of
-it. The old server keeps its copy; nothing is deleted anywhere. A move that was not finished starts
-again: until it is proved, the old server's data is the one that counts.
+The stream passes through the installing machine, which reaches both servers and stores none of it.
+The old server keeps its copy; nothing is deleted anywhere. An unfinished move starts again: until
+the copy is verified, the old server's data is authoritative.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from ucontact_appliance.site.model import Host, Site
 
 _PLACES = TypeAdapter(dict[Role, Place])
 _SHORT = 60.0
-_LONG = 6 * 3600.0  # hashing years of recordings takes its time
+_LONG = 6 * 3600.0  # hashing years of recordings takes hours
 _SAID = 4000
-# A copy does not go on without the installation that asked for it (setpriv(1)).
+# The kernel kills the copying processes when the installer ends (setpriv(1)).
 _DYING = ("setpriv", "--pdeathsig", "KILL", "--")
 _ANOTHER = _("{title} can't be fetched: the server {name} ({address}) is another one now")
 _GONE = _("{title} can't be fetched: the server {name} ({address}) is out of reach")
-_PROOF_BYTES = 512 << 20  # a line for each recording of ten years
+_PROOF_BYTES = 512 << 20  # one line per recording, for ten years
 
 
 @dataclass(frozen=True)
 class Ends:
-    """Ways to both servers of a move, and to every server on which its data is written."""
+    """Runners for both servers of a move, and for every server on which its data is written."""
 
     source: Runner
     target: Runner
@@ -54,7 +54,7 @@ class Ends:
 
 
 def load_places(path: Path) -> Mapping[Role, Place]:
-    """Where each role's data is; nothing before the first install. Raises UnreachableError."""
+    """Return where each role's data is; empty before the first install. Raises UnreachableError."""
     try:
         return _PLACES.validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -75,15 +75,15 @@ def load_places(path: Path) -> Mapping[Role, Place]:
 
 
 def settle(path: Path, role: Role, place: Place) -> None:
-    """Remember that the role's data is there from now on."""
+    """Record that the role's data is at that place from now on."""
     places = {**load_places(path), role: place}
     write_private(path, _PLACES.dump_json(places, indent=2) + b"\n")
 
 
 def demand_sources(moves: Sequence[Move], ssh: SshSettings, site_file: Path) -> None:
-    """Before anything is changed: the servers that data is to come from are there, and the same.
+    """Check before any change that the old servers are reachable and have the same machine-id.
 
-    Raises UnreachableError, which says what to do when one is gone for good.
+    Raises UnreachableError, with the remedy for a server that is lost.
     """
     for move in moves:
         try:
@@ -110,9 +110,9 @@ def demand_sources(moves: Sequence[Move], ssh: SshSettings, site_file: Path) -> 
 
 
 def demand_room(moves: Sequence[Move], ssh: SshSettings) -> None:
-    """Before anything is changed: what is to move has room on its new server.
+    """Check before any change that the data to move fits on its new server.
 
-    Raises PhaseFailedError where it has not.
+    Raises PhaseFailedError if it does not.
     """
     for move in moves:
         store = store_of(move.role)
@@ -128,10 +128,10 @@ def carry(
     ssh: SshSettings,
     tell: Callable[[str], None],
 ) -> str:
-    """Bring the store to its new server; what was done, in words.
+    """Move the store to its new server; return a sentence for the log.
 
-    Raises PhaseFailedError when there is no room, when copying fails, or when what arrived is not
-    what left; the old server's data is untouched in each case.
+    Raises PhaseFailedError when there is too little space, when copying fails, or when the copy
+    differs from the original; the old server's data is unchanged in each case.
     """
     with ExitStack() as stack:
 
@@ -186,7 +186,7 @@ def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) ->
 
 
 def _demand_room(ends: Ends, move: Move, store: Store) -> int:
-    """Before anything is stopped: the data fits, with a tenth to spare; its size in MB."""
+    """Check, before anything is stopped, that the data fits with 10 % to spare; return its MB."""
     used = _number(_shell(ends.source, f"du -sk {store.room} | cut -f1", _LONG))
     free = _number(
         _shell(
@@ -222,7 +222,7 @@ def _number(done: Completed) -> int:
 
 
 def _each_there(units: Sequence[str], verb: str) -> str:
-    """A script that says the verb to those of the units that the server knows."""
+    """Return a script that applies the command `verb` to those units that the server has."""
     return "; ".join(
         f"if systemctl cat {unit} >/dev/null 2>&1; then {verb} {unit} || exit; fi" for unit in units
     )
@@ -239,7 +239,7 @@ def _shell(
 
 
 def _words(script: str) -> list[str]:
-    # bash: a dump that dies in the middle of a pipe must not look like a short one.
+    # bash, for pipefail: a dump that fails within a pipe must not pass for a complete one.
     return ["bash", "-c", f"set -o pipefail; {script}"]
 
 
@@ -249,7 +249,7 @@ def _demand(done: Completed) -> None:
 
 
 def _stream(ends: Ends, store: Store) -> None:
-    """Copy through this machine, which keeps nothing of it."""
+    """Stream the data from the old to the new server through this machine, which stores nothing."""
     with tempfile.TemporaryFile() as said:
         sending = subprocess.Popen(
             [*_DYING, *ends.source.command(_words(store.pack))],
@@ -264,7 +264,7 @@ def _stream(ends: Ends, store: Store) -> None:
             stdout=subprocess.DEVNULL,
             stderr=said,
         )
-        sending.stdout.close()  # so that the sender notices when the taker ends
+        sending.stdout.close()  # so that the sender gets SIGPIPE when the receiver ends
         try:
             statuses = (taking.wait(), sending.wait())
         except BaseException:

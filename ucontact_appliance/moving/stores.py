@@ -1,7 +1,7 @@
-"""What each role keeps that belongs to the customer, and how it gets to another server unharmed.
+"""The customer's data of each role, and the commands that move it intact to another server.
 
-Commands for `bash -c` as root. `pack` writes to its standard output what `unpack` reads; `proof`
-tells, where the data came from, what `verify` demands on its standard input where it went.
+Commands for `bash -c` as root. `unpack` reads what `pack` writes to its standard output. `proof`
+runs on the old server; `verify` reads its output on standard input and checks the new server.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _DUMP = (
 
 @dataclass(frozen=True)
 class Store:
-    """One role's data, and the playbook `phase` that lays the role down.
+    """One role's data, and the playbook `phase` that sets up the role.
 
-    `there`: exit status 0 where there is any. `room`: the folder it grows in. `ready` is run on the
-    old server before, `writers` are units that change it and stand still meanwhile, on every
-    server; `units` are what the role runs, retired on the old server when all is proved.
+    `there`: exit status 0 if there is any data. `room`: the folder in which it grows. `ready` runs
+    first, on the old server. `writers` are units that change the data; they are stopped during the
+    move on every server. `units` are the role's units, disabled on the old server after `verify`.
     """
 
     role: Role
@@ -68,7 +68,7 @@ def _of_files(data: Data) -> _Commands:
 
 def _of_schemas() -> _Commands:
     schemas = " ".join(load_data("database")["schemas"])
-    # One row a line, in the order of the primary keys: the same text whatever version wrote it.
+    # One row per line, ordered by primary key: the same text whichever MySQL version wrote it.
     rows = (
         f"{_DUMP} --no-create-info --skip-triggers --compact --skip-extended-insert "
         f"--order-by-primary --databases {schemas} | sha256sum"
@@ -97,7 +97,7 @@ def _store(phase: str, role: Role, data: Data) -> Store:
 
 
 def _running(role: Role) -> tuple[str, ...]:
-    """The role's units, but for those that a timer of theirs starts."""
+    """Return the role's units, except services that a timer of the role starts."""
     units = {unit for one in components_of(role) for unit in one.units}
     return tuple(
         sorted(unit for unit in units if f"{unit.removesuffix('.service')}.timer" not in units)
@@ -110,5 +110,5 @@ STORES: tuple[Store, ...] = tuple(
 
 
 def store_of(role: Role) -> Store:
-    """The store of that role."""
+    """Return the store of that role."""
     return next(store for store in STORES if store.role is role)

@@ -1,1 +1,1 @@
-"""What an operator does with an installed site: examine, measure, lift bans, be told."""
+"""Operate an installed site: examinations, measurements, bans and notifications."""

@@ -1,4 +1,4 @@
-"""Listing and lifting the bans of an installed site's telephony servers."""
+"""List and lift the bans of an installed site's telephony servers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Lifted:
-    """What was lifted on one host, of which the newest look found none left."""
+    """The bans lifted on one host; a second query found none of them left."""
 
     host: str
     bans: tuple[Ban, ...]
 
 
 def site_bans(here: Installed) -> Mapping[str, HostBans | UnreachableError]:
-    """The bans of each telephony server by its name, or why it could not be asked."""
+    """Return the bans of each telephony server by its name, or why it could not be queried."""
     ssh = SshSettings(here.paths.known_hosts)
     found: dict[str, HostBans | UnreachableError] = {}
     for host in _hosts(here):
@@ -42,10 +42,10 @@ def site_bans(here: Installed) -> Mapping[str, HostBans | UnreachableError]:
 
 
 def lift(here: Installed, target: Target | None) -> Iterator[Lifted]:
-    """Lift the bans that `target` covers, or all of them when None, one host after the other.
+    """Lift the bans that `target` covers (None: all bans), one host after the other.
 
-    Raises UnreachableError when a host can't be asked or fail2ban does not answer, and
-    PhaseFailedError when a ban is still there afterwards.
+    Raises UnreachableError when a host can't be queried or fail2ban does not answer, and
+    PhaseFailedError when a ban remains.
     """
     ssh = SshSettings(here.paths.known_hosts)
     for host in _hosts(here):
@@ -64,7 +64,7 @@ def _lift(host: Host, runner: Runner, target: Target | None) -> tuple[Ban, ...]:
     done = [*_unban(runner, wanted), *_delete_left_over(runner, wanted)]
     if wanted:
         left = {(ban.jail, ban.target.id) for ban in _covered(bans(runner), target)}
-        # A ban that came in between, by new guesses, is not one of these.
+        # A new ban, set in the meantime after further wrong passwords, is not in `wanted`.
         kept = [ban for ban in wanted if (ban.jail, ban.target.id) in left]
         if kept:
             named = ", ".join(ban.target.id for ban in kept[:_MOST_NAMED])
@@ -109,10 +109,10 @@ def _unban(runner: Runner, wanted: Sequence[Ban]) -> Iterator[Completed]:
 
 
 def _delete_left_over(runner: Runner, wanted: Sequence[Ban]) -> Iterator[Completed]:
-    """After fail2ban has deleted its own: what is in a set and in no jail."""
+    """Delete nftables elements that belong to no jail; call it after fail2ban's own unbanning."""
     elements = [ban.target.element for ban in wanted if not ban.jail]
     for some in _chunks(elements):
-        # Added before, so that one that is gone by now is no error.
+        # Added first, so that deleting an element that has expired is no error.
         commands = "".join(
             f"{verb} element {TABLE} {element}\n" for element in some for verb in ("add", "delete")
         )

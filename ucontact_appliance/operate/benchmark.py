@@ -1,7 +1,7 @@
-"""The benchmark of the telephony server: what calls cost there, measured on the host itself.
+"""Benchmark the telephony server: measure on the host itself what calls cost.
 
 It loads one core for some seconds, has Asterisk time its codecs, and writes 32 MB beside the
-recordings, which it removes again. It refuses while calls are up, unless it is forced.
+recordings, which it removes again. It refuses while calls are active, unless forced.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ucontact_appliance.site.files import write_private
 
 PROBE = INSTALLER / "probes" / "capacity.py"
 EXPECTED_SECONDS = 12
-# Rounds of codecs and processor in turn, so that both see the same neighbours.
+# Rounds alternate codecs and processor, so that both are measured beside the same other load.
 _ROUNDS = 5
 _REPETITIONS = 2
-# Seconds of audio a translator is timed on, 0.7 s of processor time for all of them: Asterisk lets
-# nobody set up a call meanwhile.
+# Seconds of audio per translator. All of them together take 0.7 s of processor time, during which
+# Asterisk sets up no call.
 _AUDIO_SECONDS = 10
 _TIMEOUT = 60.0
 _VERSION = re.compile(r"^Asterisk (\S+)", re.MULTILINE)
@@ -38,10 +38,10 @@ Say = Callable[[str], None]
 
 
 def benchmark(here: Installed, say: Say, *, force: bool = False) -> Measurement:
-    """Measure the site's telephony server and remember it in `StatePaths.capacity`.
+    """Measure the site's telephony server and save the result in `StatePaths.capacity`.
 
     Raises UnreachableError when the host or its Asterisk does not answer, or a run fails there, and
-    UsageError when calls are up (unless `force`).
+    UsageError when calls are active (unless `force`).
     """
     name = here.plan.carriers(Role.TELEPHONY)[0].name
     host = next(host for host in here.site.hosts if host.name == name)
@@ -52,7 +52,7 @@ def benchmark(here: Installed, say: Say, *, force: bool = False) -> Measurement:
 
 
 def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = False) -> Measurement:
-    """The measurement of the host behind `runner`; `site` is the option for a remedy's command."""
+    """Measure the host behind `runner`; `site` is the --site option for commands in remedies."""
     start = time.monotonic()
     before = _calls(runner, name, site)
     if before and not force:
@@ -82,7 +82,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
         runs.append(_run(runner, name, str(_REPETITIONS)))
     untimed: tuple[str, ...] = ()
     if not translations:
-        # Older than `comp`: its table of constants still tells what it can translate.
+        # Asterisk without `comp`: its table of constants still lists the possible translations.
         said = _ask(runner, "core show translation")
         untimed = tuple(sorted(parse_translations(said.stdout)))
         if not untimed:

@@ -1,9 +1,9 @@
-"""What a run with real calls will leave, written down before it begins.
+"""Record each run with real calls before it starts, so that a later run can clean up after it.
 
-A run that is killed can't take its calls away. Each run therefore has a mark of its own, which its
-calls carry (Asterisk's account code, the host name of the SIP contact), and a journal file that
-names the mark and the process. The next run finds the file of a process that is no more, and takes
-away what bears the mark.
+A run that is killed can't remove its calls. Each run therefore has a unique mark, which its calls
+carry (Asterisk's account code, the host name of the SIP contact), and a journal file with the mark
+and the process. The next run finds the journal of a process that has ended, and removes everything
+with that mark.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class DeepJournal(BaseModel):
 
     @property
     def alive(self) -> bool:
-        """Whether that very process still runs; another one may have its id by now."""
+        """Whether that process still runs; the start time rules out a reused id."""
         try:
             return abs(psutil.Process(self.pid).create_time() - self.started) < _START_TOLERANCE
         except psutil.Error:
@@ -51,12 +51,12 @@ class DeepJournal(BaseModel):
 
 
 def new_mark() -> str:
-    """A mark that no other run has: 12 hexadecimal digits."""
+    """Return a random mark, unique per run: 12 hexadecimal digits."""
     return secrets.token_hex(_MARK_BYTES)
 
 
 def write_journal(folder: Path, mark: str) -> Path:
-    """The journal of this process, written before its first call."""
+    """Write the journal of this process, before its first call; return the path."""
     path = folder / f"deep-{mark}.json"
     own = DeepJournal(mark=mark, pid=os.getpid(), started=psutil.Process().create_time())
     write_private(path, own.model_dump_json() + "\n")
@@ -64,8 +64,8 @@ def write_journal(folder: Path, mark: str) -> Path:
 
 
 def left_behind(folder: Path) -> tuple[tuple[Path, DeepJournal], ...]:
-    """The journals of runs whose process is no more. An unreadable file is nobody's: it is dropped
-    by its name alone, so its mark is taken from there."""
+    """Return the journals of runs whose process has ended, with their paths. An unreadable file
+    counts as one of them; its mark is taken from its name."""
     found = []
     for path in sorted(folder.glob("deep-*.json")):
         if not _FILE.fullmatch(path.name):
@@ -85,23 +85,23 @@ def _folder(here: Installed) -> Path:
 
 @contextmanager
 def own_run(here: Installed, ssh: SshSettings | None = None) -> Iterator[str]:
-    """The mark of a run with real calls, whose every trace is taken away at the end.
+    """Yield the mark of a run with real calls, and remove all its traces at the end.
 
-    What can't be taken away then is left to the next run: the journal stays. `ssh` shares the
+    If they can't be removed, the journal stays and the next run removes them. `ssh` shares the
     connections of a larger run.
     """
     mark = new_mark()
     journal = write_journal(_folder(here), mark)
     yield mark
-    # Not reached by a run that failed or was interrupted: its journal stays, and is swept later.
+    # Not reached by a run that failed or was interrupted: its journal stays for a later sweep.
     with contextlib.suppress(ApplianceError, TimeoutError):
         remove_run(here, mark, ssh)
         journal.unlink(missing_ok=True)
 
 
 def sweep(here: Installed, ssh: SshSettings | None = None) -> tuple[str, ...]:
-    """Take away what killed runs left; one sentence a run. A host out of reach is told, not raised:
-    the journal stays for the next run."""
+    """Remove what killed runs left; return one sentence per run. An unreachable host is reported,
+    not raised: the journal stays for the next run."""
     told = []
     for path, journal in left_behind(_folder(here)):
         try:
@@ -122,7 +122,7 @@ def sweep(here: Installed, ssh: SshSettings | None = None) -> tuple[str, ...]:
 
 
 def remove_run(here: Installed, mark: str, ssh: SshSettings | None = None) -> MarkedTraces:
-    """Take away everything that bears the mark. Raises UnreachableError or TimeoutError."""
+    """Remove everything that has the mark. Raises UnreachableError or TimeoutError."""
     ssh = ssh or SshSettings(here.paths.known_hosts)
     hosts = {host.name: host for host in here.site.hosts}
     telephony = hosts[here.plan.carriers(Role.TELEPHONY)[0].name]

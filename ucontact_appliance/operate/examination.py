@@ -1,4 +1,4 @@
-"""Examining an installed site: the checks, and the traces of the deep stage's call taken away."""
+"""Examine an installed site: run the checks, and remove the traces of the deep stage's calls."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def examine(
     on_notice: Callable[[str], None] | None = None,
     ssh: SshSettings | None = None,
 ) -> tuple[Finding, ...]:
-    """A finding a check and host; `calls` are the real calls that are placed as well.
+    """Return one finding per check and host; `calls` are the real calls to place as well.
 
-    What an earlier run with calls left because it was killed is taken away first; `on_notice` is
-    told. `ssh` shares the connections of a larger run.
+    Traces that an earlier, killed run with calls left are removed first and reported by
+    `on_notice`. `ssh` shares the connections of a larger run.
     """
     for notice in sweep(here, ssh):
         if on_notice is not None:
@@ -57,7 +57,7 @@ def examine(
 def save_facts(
     here: Installed, facts: Mapping[str, FactSource], time: datetime, path: Path, *, deep: bool
 ) -> tuple[str, ...]:
-    """Write what a run read, 0600, without any secret; the probes that could not be stored.
+    """Write a run's facts, 0600, without any secret; return the probes that can't be stored.
 
     Raises UnreachableError when the file can't be written.
     """

@@ -1,4 +1,4 @@
-"""The doctor's runs, kept as files on the machine that installs, and forgotten by rule."""
+"""The doctor's runs, saved as files on the installing machine, with a retention rule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Site
 
 _NAME = "%Y%m%dT%H%M%S%fZ"
-# What runs with each kind of calls judge; what is in no registry any more was judged by all.
+# Ids of the checks that a run judges, per kind of calls; ids not in `_KNOWN` count for all kinds.
 _JUDGED = {
     calls: frozenset(check.id for check in CHECKS if check.stages & set(calls.stages))
     for calls in Calls
@@ -30,7 +30,7 @@ By = Literal["hand", "night"]
 
 
 class Run(BaseModel):
-    """One kept run. `deep`: with all calls; `by`: a person, or the timer that told of it."""
+    """One saved run. `deep`: with all calls; `by`: a person, or the timer, which notified."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,14 +41,14 @@ class Run(BaseModel):
 
 @dataclass(frozen=True)
 class Retention:
-    """How many runs are kept at the most, and for how many days."""
+    """The maximum number of saved runs, and their maximum age in days."""
 
     runs: int
     days: int
 
 
 def retention() -> Retention:
-    """The rule of data/doctor.yml."""
+    """Return the retention rule of data/doctor.yml."""
     return Retention(**load_data("doctor")["history"])
 
 
@@ -62,7 +62,7 @@ def keep_run(
     by: By = "hand",
     rule: Retention | None = None,
 ) -> Path:
-    """Write the run of that (aware) time, 0600 in a 0700 folder, then forget what the rule says.
+    """Save the run of that (aware) time, 0600 in a 0700 folder, then apply the retention rule.
 
     Raises UnreachableError when it can't be written.
     """
@@ -70,14 +70,14 @@ def keep_run(
     path = folder / f"{time.astimezone(timezone.utc):{_NAME}}-{by}.json"
     run = Run(deep=calls is Calls.DEEP, by=by, document=document)
     write_private(path, run.model_dump_json(indent=1) + "\n")
-    # Each kind by itself: a day of trying things out must not push the nights out.
+    # Per kind: many manual runs on one day must not displace the nightly runs.
     for old in _forgotten(_files(folder, by), time, rule or retention()):
         old.unlink(missing_ok=True)
     return path
 
 
 def kept_runs(folder: Path) -> tuple[Run, ...]:
-    """The kept runs, the newest first; a file that is none, or damaged, is passed over."""
+    """Return the saved runs, newest first; damaged and other files are ignored."""
     runs = (_load(path) for path in reversed(_files(folder)))
     return tuple(run for run in runs if run is not None)
 
@@ -85,11 +85,11 @@ def kept_runs(folder: Path) -> tuple[Run, ...]:
 def changes_since(
     runs: Iterable[Run], findings: Sequence[Finding], *, calls: Calls, by: By | None = None
 ) -> Changes:
-    """What changed since the newest of `runs` (newest first) that can be compared.
+    """Return the changes since the newest comparable run of `runs` (newest first).
 
-    A deep run is compared with a deep one; what the earlier run judged by calls that this one does
-    not place is left out. `by` narrows them to the timer's own: what a person saw by day, the night
-    still tells.
+    A deep run is compared with a deep one; checks that need calls which this run does not place
+    are left out. `by` restricts `runs`: the timer compares with its own last run, and so also
+    reports changes that a person saw in a manual run.
     """
     deep = calls is Calls.DEEP
     earlier = next(
@@ -107,7 +107,7 @@ def changes_since(
 
 
 def _files(folder: Path, by: By | Literal["*"] = "*") -> list[Path]:
-    """The runs' files, the oldest first: their names begin with their times."""
+    """Return the runs' files, oldest first: their names begin with their times."""
     return sorted(path for path in folder.glob(f"*-{by}.json") if _time(path) is not None)
 
 

@@ -1,4 +1,4 @@
-"""What was installed, as the state on this machine remembers it."""
+"""The installed site, loaded from the state on this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ucontact_appliance.state import StatePaths, state_paths
 
 @dataclass(frozen=True)
 class Installed:
-    """A site with the plan that its newest install executed, and its secrets."""
+    """A site, the plan of its newest installation, and its secrets."""
 
     site: Site
     site_file: Path
@@ -32,7 +32,7 @@ class Installed:
 
 
 def load_installed(site_file: Path) -> Installed:
-    """The installed site. Raises UsageError when it was never installed from this machine."""
+    """Load the installed site. Raises UsageError if it was never installed from this machine."""
     site = load_site(site_file, IDS, control_ids())
     paths = state_paths(site.site)
     try:
@@ -59,5 +59,5 @@ def load_installed(site_file: Path) -> Installed:
 
 
 def save_plan(paths: StatePaths, plan: Plan) -> None:
-    """Remember the plan that is being executed, once preflight has let it pass."""
+    """Save the plan that is being installed, once preflight has passed."""
     write_private(paths.plan, plan.model_dump_json(indent=2) + "\n")

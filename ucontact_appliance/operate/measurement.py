@@ -1,4 +1,4 @@
-"""What the newest benchmark of the telephony server found (operate/benchmark.py)."""
+"""The result of the telephony server's newest benchmark (operate/benchmark.py)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ucontact_appliance.state import StatePaths
 
 
 def load_measurement(paths: StatePaths) -> Measurement | None:
-    """What the newest benchmark found; None when there was none, or none that this user may read.
+    """Return the newest benchmark's result; None if there is none that this user may read.
 
-    Raises UnreachableError when it is there and can't be read.
+    Raises UnreachableError for any other read error.
     """
     try:
         return Measurement.model_validate_json(paths.capacity.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Telling somebody: mail by this machine's own sendmail, JSON to a webhook."""
+"""Send notifications: mail by this machine's own sendmail, JSON to a webhook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TRIES = 2
 
 
 def mail_address(text: str) -> str:
-    """The address, as it may stand in a mail's head. Raises UsageError when it is none."""
+    """Return the address if it is valid in a mail header, else raise UsageError."""
     if not _ADDRESS.fullmatch(text):
         raise UsageError(
             _("{text!r} is no mail address", text=text),
@@ -35,7 +35,7 @@ def mail_address(text: str) -> str:
 
 
 def webhook_address(text: str, *, allow_http: bool = False) -> str:
-    """The address, https unless insisted. Raises UsageError, which shows its host at the most."""
+    """Return the address; http only if allowed. Raises UsageError, which shows at most its host."""
     example = "ucontact doctor timer set --webhook https://chat.example.com/hooks/TOKEN"
     try:
         parts = urlsplit(text)
@@ -57,14 +57,14 @@ def webhook_address(text: str, *, allow_http: bool = False) -> str:
 
 
 def public_part(url: str) -> str:
-    """Of a webhook's address what may be shown: scheme and host; all the rest can be a secret."""
+    """Return scheme and host of a webhook's address; the rest may be secret."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}/…"
 
 
 def find_sendmail() -> str:
-    """The program. Raises UsageError when this machine has none."""
+    """Return the path of sendmail. Raises UsageError when this machine has none."""
     found = shutil.which("sendmail") or shutil.which("sendmail", path=_SENDMAIL_PLACES)
     if found is None:
         raise UsageError(
@@ -79,7 +79,7 @@ def find_sendmail() -> str:
 
 
 def send_mail(address: str, subject: str, text: str) -> None:
-    """Hand one mail to sendmail. Raises UnreachableError when it does not take it."""
+    """Pass one mail to sendmail. Raises UnreachableError when sendmail fails."""
     mail = EmailMessage()
     mail["To"] = address
     mail["Subject"] = " ".join(subject.split())
@@ -87,7 +87,7 @@ def send_mail(address: str, subject: str, text: str) -> None:
     mail.set_content(text)
     program = find_sendmail()
     try:
-        # -i: a line with a lone dot is no end; addresses after -- are never taken for options.
+        # -i: a line with a single dot does not end the mail; an address after -- is no option.
         done = subprocess.run(
             [program, "-i", "--", address],
             input=mail.as_bytes(),
@@ -113,9 +113,9 @@ def _unsent(address: str, evidence: str) -> UnreachableError:
 def post(
     url: str, document: Mapping[str, Any], pause: Callable[[float], None] = time.sleep
 ) -> None:
-    """Post JSON; once more after a pause when it was not taken. Redirects are not followed.
+    """Post JSON; retry once after a pause. Redirects are not followed.
 
-    Raises UnreachableError, which shows the address's host at the most.
+    Raises UnreachableError, which shows at most the address's host.
     """
     why = ""
     for attempt in range(_TRIES):
@@ -126,13 +126,13 @@ def post(
                 url, json=dict(document), timeout=_POST_SECONDS, follow_redirects=False
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = type(error).__name__  # its text can hold the address
+            why = type(error).__name__  # its text may contain the address, which is secret
             continue
         if answer.is_success:
             return
         why = f"it answered {answer.status_code}"
         if not (answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS):
-            break  # it will say the same again
+            break  # a retry would get the same answer
     raise UnreachableError(
         _("the webhook at {public_part} did not take the message", public_part=public_part(url)),
         evidence=why,

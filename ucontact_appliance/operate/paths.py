@@ -1,7 +1,7 @@
-"""Measuring paths: from this machine to a far end, and between a site's own hosts.
+"""Measure network paths: from this machine to a reflector, and between a site's own hosts.
 
-A far end that is a host of the site gets its reflector for the time of the measurement. The paths
-are measured one after another, or each would be a part of the other's traffic.
+On a host of the site, the reflector runs only during the measurement. Paths are measured one after
+another, because parallel measurements would distort each other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PREPARATION = 30  # seconds that a reflector may wait for its first packet
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be measured: sessions like this one, and so many calls' bandwidth."""
+    """What to measure per path: a session like this one, and the bandwidth of `calls` calls."""
 
     session: Session
     port: int
@@ -37,25 +37,25 @@ class Wanted:
 
     @property
     def seconds(self) -> int:
-        """What one path takes."""
+        """Duration of one path's measurement, in seconds."""
         return self.session.seconds + 2 * probe().throughput_seconds
 
 
 @dataclass(frozen=True)
 class Leg:
-    """A path to be measured; `source` None is this machine."""
+    """A path to measure; a `source` of None is this machine."""
 
     source: Host | None
     target: Host
 
     @property
     def names(self) -> tuple[str, str]:
-        """What its two ends are called."""
+        """The names of its two ends."""
         return self.source.name if self.source else HERE, self.target.name
 
 
 def legs(site: Site, target: str | None = None) -> tuple[Leg, ...]:
-    """From this machine to each host, and between the hosts; with `target` only from here to it."""
+    """Return the paths from here to each host and between hosts; with `target`, only to it."""
     afar = [host for host in site.hosts if not host.is_local]
     if target is not None:
         return tuple(Leg(None, host) for host in afar if target in (host.name, host.address))
@@ -68,7 +68,7 @@ def _is_here(leg: Leg) -> bool:
 
 
 def measure_far_end(address: str, wanted: Wanted) -> tuple[MeasuredPath, float]:
-    """From this machine to a reflector that runs already; with the seconds that it took."""
+    """Measure the path to a running reflector; return the figures and the duration in seconds."""
     return _measured(LocalRunner(), sys.executable, (HERE, address), address, wanted)
 
 
@@ -78,7 +78,7 @@ def measure_legs(
     wanted: Wanted,
     on_leg: Callable[[Leg], None],
 ) -> Iterator[tuple[MeasuredPath, float]]:
-    """Each leg's figures with its seconds. Raises UnreachableError when one can't be measured."""
+    """Yield each path's figures and its duration in seconds. Raises UnreachableError."""
     ssh = SshSettings(paths.known_hosts)
     for leg in chosen:
         on_leg(leg)
@@ -99,7 +99,7 @@ def _measured(
     runner: Runner, python: str, names: tuple[str, str], address: str, wanted: Wanted
 ) -> tuple[MeasuredPath, float]:
     began = time.monotonic()
-    # Not at once: what fills the line would be measured as its delay.
+    # Not in parallel: the throughput test fills the line, which would be measured as delay.
     quality = measure(runner, python, address, wanted.port, wanted.session)
     carried = throughput(runner, address, wanted.throughput_port, probe().throughput_seconds)
     path = MeasuredPath(*names, quality, carried, wanted.calls)

@@ -1,4 +1,4 @@
-"""Saying of a first look that failed at which host it was, and what to try by hand."""
+"""Add the host and a manual command to survey errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ucontact_appliance.site.model import Host
 
 @contextmanager
 def reaching(host: Host) -> Iterator[None]:
-    """Turn time-outs and nameless refusals of that host into UnreachableError with a command."""
+    """Convert time-outs and errors without a remedy to UnreachableError with host and command."""
     try:
         yield
     except TimeoutError as error:
@@ -27,7 +27,7 @@ def reaching(host: Host) -> Iterator[None]:
             helps=_by_hand(host),
         ) from error
     except UnreachableError as error:
-        if error.helps:  # ssh itself failed: that is told already, with its command
+        if error.helps:  # ssh itself failed: its error already has the host and a command
             raise
         raise UnreachableError(
             _(
@@ -42,7 +42,7 @@ def reaching(host: Host) -> Iterator[None]:
 
 
 def _by_hand(host: Host) -> str:
-    """The same way in with the smallest question there; must print 0, without asking anything."""
+    """Return a command for the same login that must print 0 without asking for anything."""
     hint = _("must print 0")
     if host.as_root:
         hint = _(

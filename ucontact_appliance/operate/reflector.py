@@ -1,7 +1,7 @@
-"""A far end for network probes: here in the foreground, or on a site's host for one measurement.
+"""Run reflectors for network probes: here in the foreground, or on a host for one measurement.
 
-On a host it is two transient units in /run, each with an opening in the firewall for the prober's
-addresses only. systemd ends them and closes the opening, even when nobody is left to ask for it.
+On a host they are two transient units in /run, each with a firewall rule that admits only the
+prober's addresses. systemd stops them and removes the rules, even if the prober has gone away.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TABLE = "inet ucontact"
 
 @dataclass(frozen=True)
 class _Service:
-    """One of the two far ends on a host."""
+    """One of the two services on a host: the STAMP reflector or the iperf3 server."""
 
     name: str
     title: str
@@ -67,9 +67,9 @@ def _services(probe_port: int, throughput_port: int, everywhere: str) -> tuple[_
 def reflecting(
     runner: Runner, sources: Sequence[str], ports: tuple[int, int], seconds: int
 ) -> Iterator[None]:
-    """The host's far ends while in the context: STAMP's port and iperf3's, open to `sources`.
+    """Run STAMP reflector and iperf3 server on the host, on `ports`, reachable from `sources`.
 
-    They end by themselves after `seconds`. Without iperf3 on the host only the first of them runs.
+    They stop by themselves after `seconds`. Without iperf3 on the host only the reflector runs.
     Raises UnreachableError when the reflector does not start.
     """
     everywhere = "::" if any(":" in source for source in sources) else "0.0.0.0"
@@ -114,9 +114,9 @@ def _lay_down(runner: Runner, service: _Service, sources: Sequence[str], seconds
 
 
 def opening(name: str, protocol: str, port: int, sources: Sequence[str]) -> str:
-    """The script that lets these addresses in, and nobody else; nothing where no table is loaded.
+    """Return the script that admits only these addresses; a no-op if our table is not loaded.
 
-    Raises UsageError for what is no address: it would become a part of a root's script.
+    Raises UsageError for an invalid address: it would become part of a script that runs as root.
     """
     rules = []
     for source in sources:
@@ -134,7 +134,7 @@ def opening(name: str, protocol: str, port: int, sources: Sequence[str]) -> str:
 
 
 def closing(name: str) -> str:
-    """The script that takes every opening of that name away again."""
+    """Return the script that removes every firewall rule of that name."""
     return (
         f"nft -a list chain {_TABLE} input 2>/dev/null |\n"
         f"  sed -n 's/.*comment \"{name}\".* # handle \\([0-9]*\\)$/\\1/p' |\n"
@@ -143,7 +143,7 @@ def closing(name: str) -> str:
 
 
 def _await(runner: Runner, service: _Service) -> None:
-    """Until it listens: a packet before that would be told as lost."""
+    """Wait until it listens: a packet sent before would be counted as lost."""
     deadline = time.monotonic() + _READY_SECONDS
     question = ["sh", "-c", f"ss -Hlun sport = :{service.port} | grep -q ."]
     while runner.run(question).status:
@@ -159,7 +159,7 @@ def _done(completed: Completed) -> None:
 
 
 def _everywhere() -> str:
-    """Every address of this machine: of both families, where it has both."""
+    """Return the wildcard address: `::`, for both families, or 0.0.0.0 without IPv6."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as tried:
             tried.bind(("::", 0))
@@ -169,9 +169,9 @@ def _everywhere() -> str:
 
 
 def reflect_here(port: int, throughput_port: int) -> None:
-    """Both far ends on this machine until they are interrupted.
+    """Run the reflector, and iperf3 if installed, on this machine until interrupted.
 
-    Raises UnreachableError when the port can't be had.
+    Raises UnreachableError when the port can't be bound.
     """
     everywhere = _everywhere()
     iperf = shutil.which("iperf3")

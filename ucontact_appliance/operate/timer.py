@@ -1,6 +1,6 @@
-"""The nights: a systemd timer on the machine that installs, and whom it tells what changed.
+"""The nightly run: a systemd timer on the installing machine, and whom it notifies of changes.
 
-Whom it tells is kept in `watch.json` beside the site's secrets, and not in site.yml: a webhook's
+Recipients are stored in `watch.json` beside the site's secrets, and not in site.yml: a webhook's
 address is a secret, and the timer belongs to this machine, not to the site.
 """
 
@@ -38,7 +38,7 @@ AT = "03:30"
 
 
 class Watch(BaseModel):
-    """Whom the timer of a site tells, when it looks (this machine's time), and with which calls."""
+    """Whom a site's timer notifies, when it runs (this machine's time), and with which calls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,22 +55,22 @@ class Watch(BaseModel):
 
 @dataclass(frozen=True)
 class Timer:
-    """What was laid down: the timer's name, and when it looks next, as systemd tells it."""
+    """The installed timer: its name, and its next run as reported by systemd."""
 
     name: str
     next: str
 
 
 def unit_name(site: str) -> str:
-    """What the service and the timer of a site are called."""
+    """Return the name of a site's service and timer, without the suffix."""
     return f"ucontact-doctor-{site}"
 
 
 def install_timer(watch: Watch, site_file: Path, path: Path, units: Path = UNITS) -> Timer:
-    """Lay the service and the timer down, checked before they replace anything, and start it.
+    """Install the service and the timer, verified before they replace anything, and start it.
 
-    `path` is where `watch` is kept. Raises UsageError where there is no systemd or no sendmail,
-    UnreachableError when systemd does not take them.
+    `watch` is saved in `path`. Raises UsageError if there is no systemd or no sendmail,
+    UnreachableError when systemd rejects the units.
     """
     _demand_systemd()
     if watch.mail:
@@ -84,19 +84,19 @@ def install_timer(watch: Watch, site_file: Path, path: Path, units: Path = UNITS
     timer = f"{unit_name(watch.site)}.timer"
     _systemctl("daemon-reload")
     _systemctl("enable", timer)
-    _systemctl("restart", timer)  # also where it ran already, at another time
+    _systemctl("restart", timer)  # so that a running timer takes the new time
     return find_timer(watch.site)
 
 
 def find_timer(site: str) -> Timer:
-    """The site's timer, and when it looks next. Raises UnreachableError where systemd is silent."""
+    """Return the site's timer and its next run. Raises UnreachableError if systemctl fails."""
     timer = f"{unit_name(site)}.timer"
     shown = _systemctl("show", timer, "--property=NextElapseUSecRealtime", "--value")
     return Timer(timer, shown.strip())
 
 
 def remove_timer(site: str, path: Path, units: Path = UNITS) -> bool:
-    """Stop the timer and take its files away; whether there was one."""
+    """Stop the timer and remove its files; return whether there was one."""
     _demand_systemd()
     name = unit_name(site)
     files = [units / f"{name}.timer", units / f"{name}.service"]
@@ -111,11 +111,11 @@ def remove_timer(site: str, path: Path, units: Path = UNITS) -> bool:
 
 
 def load_watch(path: Path) -> Watch:
-    """Whom to tell. Raises UnreachableError when the file can't be read."""
+    """Return whom to notify. Raises UnreachableError when the file can't be read."""
     try:
         return Watch.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        # A message of pydantic's would quote the file, and with it the webhook's address.
+        # pydantic's message would quote the file, including the webhook's address.
         evidence = str(error) if isinstance(error, OSError) else _("it is damaged")
         raise UnreachableError(
             _("whom to tell can't be read from {path}", path=path),
@@ -125,7 +125,7 @@ def load_watch(path: Path) -> Watch:
 
 
 def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Finding]) -> None:
-    """Send what changed to all that are to be told. Raises UnreachableError when one was not."""
+    """Send the changes to all recipients. Raises UnreachableError if one was not notified."""
     translate = translation(watch.lang)
     subject = translate(subject_line(watch.site, changes, findings))
     told = translated_changes(changes, translate)
@@ -135,7 +135,7 @@ def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Find
 
 
 def tell_trouble(watch: Watch, error: ApplianceError) -> None:
-    """Send what kept the doctor from looking: silence would read as health."""
+    """Send the error that prevented the run: without a message the site would seem healthy."""
     translate = translation(watch.lang)
     subject = translate(_("uContact {site}: the doctor could not look", site=watch.site))
     helps = f"{translate(_('try:'))} {translate(error.helps)}" if error.helps else ""
@@ -168,13 +168,13 @@ def _send(watch: Watch, subject: str, text: str, document: dict[str, object]) ->
 
 
 def destinations(watch: Watch) -> str:
-    """Whom it tells, for the screen."""
+    """Return the recipients as text for the screen."""
     told = [watch.mail, public_part(watch.webhook) if watch.webhook else None]
     return joined(_(" and "), filter(None, told)) or _("the journal alone")
 
 
 def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:
-    """The text of the service and the timer by file name."""
+    """Return the text of the service and the timer, by file name."""
     jinja = environment("etc/systemd/system")  # words pass through `_quoted`
     words = (sys.executable, "-m", "ucontact_appliance", "doctor")
     deep = ("--deep",) if watch.deep else ()
@@ -198,7 +198,7 @@ _ROOTS = ("UCONTACT_ETC", "UCONTACT_VAR")
 
 
 def _quoted(text: str) -> str:
-    """One word of a unit file, its specifiers taken literally (systemd.syntax(7))."""
+    """Return one quoted word of a unit file, with specifiers escaped (systemd.syntax(7))."""
     if any(ord(character) < 32 for character in text):
         raise UsageError(
             _("{text!r} can't stand in a unit file", text=text), helps=_("use a path without it")
@@ -224,7 +224,7 @@ def _demand_systemd() -> None:
 
 
 def _demand_importable() -> None:
-    """The unit starts in /: an appliance that is only found in this folder is not found there."""
+    """Raise UsageError if the package can be imported in this folder only: the unit starts in /."""
     done = subprocess.run(
         [sys.executable, "-c", "import ucontact_appliance"],
         cwd="/",
@@ -244,7 +244,7 @@ def _demand_importable() -> None:
 
 
 def _verify(texts: dict[str, str]) -> None:
-    """Let systemd read the units before they replace anything."""
+    """Verify the units by systemd-analyze before they replace anything."""
     program = shutil.which("systemd-analyze")
     if program is None:
         return

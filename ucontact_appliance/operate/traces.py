@@ -1,7 +1,7 @@
-"""Removing what the doctor's own calls left behind: the one thing a check-up changes on a host.
+"""Remove what the doctor's own calls left: the only change that an examination makes on a host.
 
-Nothing but those calls can match: a call's recording and row are found by Asterisk's unique id of
-it, and a whole run's by its mark, twelve random digits that its calls carry as account code. A
+Only those calls can match. A call's recording and record are found by Asterisk's unique id of the
+call, those of a whole run by its mark, twelve random digits that its calls carry as account code. A
 recording's path must be inside the recordings tree and end in the call's id.
 """
 
@@ -42,13 +42,13 @@ _CHANNEL = re.compile(r"[\w./*+@;-]+")
 _CONTACT_KEY = re.compile(r"^/?registrar/contact/([^\s:]+)\s*:")
 _BATCH = re.compile(r"Current batch size:\s*([0-9]+)")
 _ENDING_SECONDS = 6.0
-_WRITING_SECONDS = 1.0  # records are written by a thread of its own
+_WRITING_SECONDS = 1.0  # Asterisk writes call records in a separate thread
 _NO_CLIENT = 127  # the shell's exit status for a command that does not exist
 
 
 @dataclass(frozen=True)
 class MarkedTraces:
-    """What bore a run's mark and is gone: numbers of each kind."""
+    """The number of removed items with a run's mark, per kind."""
 
     channels: int
     contacts: int
@@ -57,7 +57,7 @@ class MarkedTraces:
 
     @property
     def words(self) -> str:
-        """As one line tells it."""
+        """The numbers as one line of text."""
         counted = (
             ngettext("{count} call", "{count} calls", self.channels),
             ngettext("{count} registration", "{count} registrations", self.contacts),
@@ -69,10 +69,10 @@ class MarkedTraces:
 
 
 def marked_channels(text: str, mark: str) -> dict[str, str]:
-    """The unique ids of the channels that bear the mark, by name.
+    """Return the unique ids of the channels that have the mark, by channel name.
 
-    `core show channels concise`: fields parted by `!`, the first the name, the ninth the account
-    code. The first leg of a trunk's test call has no account code: its name bears the mark.
+    `core show channels concise`: fields separated by `!`, the first the name, the ninth the account
+    code. The first leg of a trunk's test call has no account code: its name has the mark.
     """
     rows = (line.split("!") for line in text.splitlines())
     return {
@@ -85,7 +85,7 @@ def marked_channels(text: str, mark: str) -> dict[str, str]:
 
 
 def marked_contacts(text: str, mark: str) -> tuple[str, ...]:
-    """The keys of the contacts whose host name bears the mark, in `database show`."""
+    """Return the keys of the contacts in `database show` whose host name has the mark."""
     found = (_CONTACT_KEY.match(line) for line in text.splitlines() if f"{mark}" in line)
     return tuple(one[1] for one in found if one)
 
@@ -93,7 +93,7 @@ def marked_contacts(text: str, mark: str) -> tuple[str, ...]:
 def remove_marked(telephony: Runner, database: Runner, mark: str) -> MarkedTraces:
     """End the calls of the run with that mark; delete its registrations, recordings and records.
 
-    Raises UnreachableError when a host refuses, ValueError for what is no mark.
+    Raises UnreachableError when a host refuses, ValueError for an invalid mark.
     """
     if not _MARK.fullmatch(mark):
         raise ValueError(f"no mark of a run: {mark!r}")
@@ -121,7 +121,7 @@ def _records_held_back(telephony: Runner) -> bool:
 
 
 def _end_calls(telephony: Runner, mark: str) -> dict[str, str]:
-    """End them and wait until they are gone; all that were seen."""
+    """Hang up the run's calls and wait for their end; return the channels' unique ids by name."""
     seen: dict[str, str] = {}
     end = time.monotonic() + _ENDING_SECONDS
     while True:
@@ -142,7 +142,7 @@ def _bears(mark: str) -> str:
 
 
 def _rows(database: Runner, mark: str) -> tuple[str, ...]:
-    """The unique ids in the call records of that run; none where there is no client to ask with."""
+    """Return the unique ids of the run's call records; empty if there is no MySQL client."""
     query = f"select uniqueid from ccdata.cdr where {_bears(mark)}"
     asked = database.run([*mysql_words(query), "--skip-column-names"])
     if asked.status == _NO_CLIENT:
@@ -152,7 +152,7 @@ def _rows(database: Runner, mark: str) -> tuple[str, ...]:
 
 
 def _remove_recordings(telephony: Runner, ids: Iterable[str]) -> int:
-    """Delete the recordings of those calls; how many there were."""
+    """Delete the recordings of those calls; return their number."""
     named = [word for one in sorted(ids) if _UNIQUEID.fullmatch(one) for word in _or_name(one)]
     if not named:
         return 0

@@ -1,4 +1,4 @@
-"""What certificates are built of: keys, extensions, name constraints, PEM."""
+"""Building blocks of certificates: keys, extensions, name constraints, PEM."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.types import (
 from ucontact_appliance.planning.certificates import spki_pin
 
 E = TypeVar("E", bound=x509.ExtensionType)
-# Clocks of phones and PCs on site run behind.
+# Certificates start in the past, because clocks of phones and PCs on site may be slow.
 _BACKDATE = timedelta(hours=1)
-# What a site's servers may be numbered from, so that renumbering needs no new root on the PCs.
+# Permitted for the servers of any site, so that renumbering needs no new root on the PCs.
 _PRIVATE_NETWORKS = (
     "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
     "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10",
@@ -50,7 +50,7 @@ def builder(
     now: datetime,
     days: int,
 ) -> x509.CertificateBuilder:
-    """What all our certificates have in common: times, serial number, key identifiers."""
+    """Return a builder with the common parts: validity, serial number, key identifiers."""
     start = now - _BACKDATE
     return (
         x509.CertificateBuilder()
@@ -68,7 +68,7 @@ def builder(
 
 
 def key_usage(*wanted: str) -> x509.KeyUsage:
-    """The extension with these usages, by the names that cryptography gives them."""
+    """Return the extension with these usages, named like the parameters of x509.KeyUsage."""
     return x509.KeyUsage(**{usage: usage in wanted for usage in _EVERY_USAGE})
 
 
@@ -84,7 +84,7 @@ def alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
 
 
 def permitted_networks(addresses: Sequence[str]) -> tuple[str, ...]:
-    """The private networks, and each of the addresses that lies outside of them."""
+    """Return the private networks, and one network per address outside of them."""
     private = [ipaddress.ip_network(network) for network in _PRIVATE_NETWORKS]
     outside = (
         str(ipaddress.ip_network(address))
@@ -95,7 +95,7 @@ def permitted_networks(addresses: Sequence[str]) -> tuple[str, ...]:
 
 
 def permits(ca: x509.Certificate, dns: Sequence[str], networks: Sequence[str]) -> bool:
-    """Whether the authority's name constraints let it sign for all of these."""
+    """Return whether the CA's name constraints permit all of these names and networks."""
     constraints = extension_of(ca, x509.NameConstraints)
     if constraints is None:
         return False

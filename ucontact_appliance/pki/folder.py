@@ -16,7 +16,7 @@ from ucontact_appliance.site.files import write_atomic, write_private
 
 @dataclass
 class PkiFolder:
-    """The pki folder, and the names of what was written in it."""
+    """The pki folder, and the names of the files written to it."""
 
     path: Path
     changed: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class PkiFolder:
         return read_file(self.path / name) if (self.path / name).exists() else None
 
     def put(self, name: str, data: bytes, *, private: bool = False) -> None:
-        """Write that file, unless it is so already; `private` is for its owner alone."""
+        """Write that file unless it is up to date; a `private` one only its owner can read."""
         path = self.path / name
         if self.read(name) == data and (not private or path.stat().st_mode & 0o077 == 0):
             return
@@ -39,7 +39,7 @@ class PkiFolder:
     def key(self, name: str) -> CertificateIssuerPrivateKeyTypes | None:
         """The key in that file, or None when there is no file.
 
-        Raises ValueError for a file without a key that can be used: `pki_damage` comes before.
+        Raises ValueError for a file without a usable key, which `pki_damage` reports earlier.
         """
         data = self.read(name)
         return None if data is None else load_key(data)
@@ -55,12 +55,12 @@ class PkiFolder:
 
 @dataclass
 class ForeseenFolder(PkiFolder):
-    """The pki folder as it would become: what would be written stays in memory."""
+    """A pki folder whose writes stay in memory, to predict what would be written."""
 
     pending: dict[str, bytes] = field(default_factory=dict)
 
     def read(self, name: str) -> bytes | None:
-        """As it would be read then."""
+        """Return the bytes that the file would have then."""
         return self.pending.get(name) or super().read(name)
 
     def put(self, name: str, data: bytes, *, private: bool = False) -> None:
@@ -74,7 +74,7 @@ class ForeseenFolder(PkiFolder):
 
 
 def read_file(path: Path) -> bytes:
-    """Its bytes. Raises UnreachableError."""
+    """Return the file's bytes. Raises UnreachableError."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,9 +1,9 @@
-"""The site's keys and certificates on the machine that installs; roles only carry them over.
+"""Issue the site's keys and certificates on the installing machine; roles only copy them.
 
-Made once and left alone while good. Renewal keeps the key, so that a pinned key (R10) stays
-served. The HPKP backup key never leaves this machine: when the portal's key is compromised, delete
-`portal.key` and install again: the backup key, which browsers have pinned already, takes its place
-and a new backup is made.
+They are issued once and kept while valid. Renewal keeps the key, so that a pinned key (R10) stays
+in use. The HPKP backup key never leaves this machine. When the portal's key is compromised, delete
+`portal.key` and install again: the backup key, which browsers have pinned already, replaces it,
+and a new backup key is made.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _LOOPBACK = ("localhost", "127.0.0.1")
 
 @dataclass(frozen=True)
 class PkiResult:
-    """What `ensure_pki` wrote: file names below the pki folder, in order; empty if all was good."""
+    """The files that `ensure_pki` wrote to the pki folder, in order; empty if all were valid."""
 
     changed: tuple[str, ...]
 
@@ -79,7 +79,7 @@ class _Authority:
 
 @dataclass(frozen=True)
 class _Leaf:
-    """A certificate that is wanted: file name, key, names and addresses, and what it is for."""
+    """A required certificate: file name, key, names and addresses, extended key usages."""
 
     name: str
     key: CertificateIssuerPrivateKeyTypes
@@ -89,7 +89,7 @@ class _Leaf:
 
 @dataclass(frozen=True)
 class _Job:
-    """What every step works with. `reached` maps a host's name to its address."""
+    """The inputs of every step. `reached` maps a host's name to its address."""
 
     folder: PkiFolder
     site: Site
@@ -100,14 +100,14 @@ class _Job:
 
 @dataclass(frozen=True)
 class SiteAuthority:
-    """The site's own CA: its certificate's file, and what people compare it by."""
+    """The site's own CA: its certificate's path, and its fingerprint for comparison."""
 
     path: Path
     fingerprint: str
 
 
 def site_authority(paths: StatePaths) -> SiteAuthority:
-    """The CA that `ensure_pki` made. Raises UnreachableError when its certificate can't be read."""
+    """Return the site's CA. Raises UnreachableError when its certificate can't be read."""
     path = paths.pki / "ca.pem"
     try:
         return SiteAuthority(path, fingerprint(read_file(path)))
@@ -125,10 +125,10 @@ def ensure_pki(
     addresses: Mapping[str, str] = MappingProxyType({}),
     now: datetime | None = None,
 ) -> PkiResult:
-    """Bring `paths.pki` to what the site needs; files that are still good are not touched.
+    """Issue what the site needs into `paths.pki`; files that are still valid are not changed.
 
-    `addresses` gives hosts' addresses by name where the plan says 'local' (without it: the source
-    address of this machine's default route). `now` is an aware time, the clock's when left out.
+    `addresses` gives hosts' addresses by name where the plan has 'local' (default: the source
+    address of this machine's default route). `now` is an aware time (default: the current time).
     Raises UsageError when the customer's own chain and key can't be used, or when a key is damaged
     or lost (nothing is written then), UnreachableError when a file can't be read or written.
     """
@@ -147,7 +147,7 @@ def foresee_pki(
     addresses: Mapping[str, str] = MappingProxyType({}),
     now: datetime | None = None,
 ) -> PkiResult:
-    """What `ensure_pki` would write this moment; writes nothing, and raises the same."""
+    """Return what `ensure_pki` would write now; writes nothing, and raises the same errors."""
     now = now or datetime.now(timezone.utc)
     own = _judged(site, paths, now)
     reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
@@ -155,7 +155,7 @@ def foresee_pki(
 
 
 def _judged(site: Site, paths: StatePaths, now: datetime) -> dict[str, bytes] | None:
-    """The customer's files; None where the site's own CA signs. Raises for what can't be used."""
+    """Return the customer's files, or None if the site's CA signs. Raises if any is unusable."""
     for damage in pki_damage(site, paths.pki):
         raise damage.error()
     if site.certificate.source is not CertificateSource.FILES:
@@ -164,7 +164,7 @@ def _judged(site: Site, paths: StatePaths, now: datetime) -> dict[str, bytes] | 
 
 
 def _brought(job: _Job, own: dict[str, bytes] | None) -> PkiResult:
-    """The folder, brought to what the site needs."""
+    """Write what the site needs to the folder; return the written files."""
     folder = job.folder
     authority = _ensure_authority(job)
     if own:
@@ -193,7 +193,7 @@ def _address(name: str, address: str, known: Mapping[str, str]) -> str:
 
 
 def _customers_files(site: Site, now: datetime) -> dict[str, bytes]:
-    """The customer's chain, key and root as they are laid down, after they were judged."""
+    """Judge the customer's chain, key and root; return them in the form that is installed."""
     wanted = site.certificate
     if not wanted.chain or not wanted.key:  # the model has refused this already
         raise UsageError(_("certificate.source is 'files', but 'chain' or 'key' is missing"))
@@ -212,7 +212,7 @@ def _customers_files(site: Site, now: datetime) -> dict[str, bytes]:
             helps=f"openssl crl2pkcs7 -nocrl -certfile {wanted.chain} | openssl pkcs7 -print_certs",
         )
     certificates = x509.load_pem_x509_certificates(chain)
-    # Without any roots file the chain's own end is the anchor.
+    # Without a roots file, the last certificate of the chain is the trust anchor.
     ends = anchors(chain, roots) if roots else (certificates[-1],)
     private = serialization.load_pem_private_key(key, password=None)
     return {
@@ -234,7 +234,7 @@ def _ensure_authority(job: _Job) -> _Authority:
         and days_left(known, job.now) > _RENEW_CA_DAYS
         and permits(known, dns, networks)
     ):
-        folder.put("ca.key", key_pem(key), private=True)  # mends its mode, too
+        folder.put("ca.key", key_pem(key), private=True)  # also corrects the file mode
         return _Authority(known, key)
     key = key or new_key()
     # The same key and subject again: PCs that trust the older root still trust what it signs.
@@ -269,7 +269,7 @@ def _ensure_authority(job: _Job) -> _Authority:
 
 
 def _ensure_portal(job: _Job, authority: _Authority) -> None:
-    """One certificate for 443 and 8089: for the name, and for the servers behind it."""
+    """Ensure one certificate for 443 and 8089, for the site's name and the servers behind it."""
     front = [
         job.reached[host.name]
         for host in job.plan.hosts
@@ -277,7 +277,7 @@ def _ensure_portal(job: _Job, authority: _Authority) -> None:
     ]
     key = job.folder.key("portal.key")
     if key is None:
-        # Deleted, because compromised: the backup key is the one that browsers have pinned.
+        # It was deleted because it is compromised: browsers have pinned the backup key, too.
         key = job.folder.key("hpkp-backup.key")
         if key is None and job.folder.read("hpkp-backup.pub.pem"):
             raise UsageError(
@@ -297,7 +297,7 @@ def _ensure_portal(job: _Job, authority: _Authority) -> None:
 
 
 def _ensure_internal(job: _Job, authority: _Authority, host: str) -> None:
-    """A certificate for the services between hosts, for both ends of a connection."""
+    """Ensure a host's internal certificate, valid for both ends of a connection."""
     name = f"internal-{host}"
     key = job.folder.key(f"{name}.key") or new_key()
     names = _unique([host, job.site.fqdn, job.reached[host], *_LOOPBACK])
@@ -306,7 +306,7 @@ def _ensure_internal(job: _Job, authority: _Authority, host: str) -> None:
 
 
 def _ensure_leaf(job: _Job, authority: _Authority, leaf: _Leaf) -> None:
-    """NAME.key and NAME.pem; renewed with the same key when the certificate no longer serves."""
+    """Ensure NAME.key and NAME.pem; renew the certificate with the same key when necessary."""
     job.folder.put(f"{leaf.name}.key", key_pem(leaf.key), private=True)
     known = job.folder.certificate(f"{leaf.name}.pem")
     alternative = alternative_names(leaf.names)
@@ -341,10 +341,10 @@ def _unique(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ensure_pins(folder: PkiFolder) -> None:
-    """The backup key pair, different from the served key, and the file the web role reads."""
+    """Ensure a backup key pair other than the served one, and pins.json for the web role."""
     served = spki_pin(folder.read("portal.pem") or b"")
     backup, public = folder.key("hpkp-backup.key"), folder.read("hpkp-backup.pub.pem")
-    # The key may have been taken to a safe place: its public half is enough to pin it.
+    # The private key may be kept elsewhere: its public half suffices for the pin.
     if backup or public is None or spki_pin(public) == served:
         if backup is None or pin_of(backup.public_key()) == served:
             backup = new_key()

@@ -1,7 +1,7 @@
-"""Whether the keys and certificates on this machine can be used, and belong together.
+"""Check that the keys and certificates on this machine are usable and match.
 
-A key that is damaged or lost is never replaced silently: agents' PCs trust the site CA's, and
-browsers pinned the portal's. A certificate that is missing is issued again with the same key.
+A damaged or lost key is never replaced silently: agents' PCs trust the site CA's key, and browsers
+have pinned the portal's. A missing certificate is issued again with the same key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TRUST = _("every agent's PC must then be given the new CA")
 
 
 def load_key(data: bytes) -> CertificateIssuerPrivateKeyTypes:
-    """The private key in PEM. Raises ValueError, with the reason, when it can't be used."""
+    """Parse a private key in PEM. Raises ValueError, with the reason, when it can't be used."""
     if not data.strip():
         raise ValueError(_("the file is empty"))
     try:
@@ -45,7 +45,7 @@ def load_key(data: bytes) -> CertificateIssuerPrivateKeyTypes:
 
 
 def pki_damage(site: Site, pki: Path) -> tuple[Damage, ...]:
-    """What is damaged, lost or inconsistent in the pki folder; nothing before the first install.
+    """Return what is damaged, lost or inconsistent in the pki folder; empty before any install.
 
     Raises UnreachableError when a file can't be read.
     """
@@ -59,7 +59,7 @@ def pki_damage(site: Site, pki: Path) -> tuple[Damage, ...]:
 
 
 def ca_mark(site: Site, pki: Path) -> SiteMark | None:
-    """What tells this machine's CA of the site from others; None when there is none to be used."""
+    """Return the mark that identifies this machine's CA of the site; None without a usable CA."""
     state = _State(pki)
     key, certificate = state.key("ca.key"), state.certificate("ca.pem")
     if certificate is not None:
@@ -70,13 +70,13 @@ def ca_mark(site: Site, pki: Path) -> SiteMark | None:
 
 
 class _State:
-    """The files of the folder, read once; what is wrong with a key is told, not raised."""
+    """The files of the folder; a defect of a key is returned, not raised."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def read(self, name: str) -> bytes | None:
-        """The content; None when there is no such file."""
+        """Return the content; None when there is no such file."""
         path = self.folder / name
         try:
             return path.read_bytes()
@@ -90,7 +90,7 @@ class _State:
             ) from error
 
     def has(self, name: str) -> bool:
-        """Whether the file is there, whatever it holds."""
+        """Return whether the file exists, with any content."""
         return self.read(name) is not None
 
     def key(self, name: str) -> CertificateIssuerPrivateKeyTypes | str | None:
@@ -109,7 +109,7 @@ class _State:
             return None
 
     def paths(self, *names: str) -> tuple[Path, ...]:
-        """Those of the files that are there."""
+        """Return the paths of those files that exist."""
         return tuple(self.folder / name for name in names if self.has(name))
 
 
@@ -251,7 +251,7 @@ def _internal(state: _State, name: str) -> Iterator[Damage]:
 
 
 def _backup(state: _State) -> Iterator[Damage]:
-    """The HPKP backup key: it may be kept elsewhere, and then its public half is here."""
+    """Check the HPKP backup key, which may be kept elsewhere, with only its public half here."""
     private, public = (state.folder / name for name in _BACKUP)
     key, pinned = state.key(private.name), state.read(public.name)
     pins = state.folder / "pins.json"
@@ -306,7 +306,7 @@ def _backup(state: _State) -> Iterator[Damage]:
             (pins,),
         )
     elif key is not None and pinned is not None and not _is_of_pem(pinned, key):
-        # A run that was killed right after it made a new backup key left the served key's half.
+        # A run killed right after it made a new backup key leaves the served key's public half.
         served = state.certificate("portal.pem")
         if served is None or _pin(pinned) != _pin_of(served.public_key()):
             yield Damage(

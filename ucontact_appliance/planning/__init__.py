@@ -1,1 +1,1 @@
-"""Decisions: from a site and its facts to one frozen plan. Nothing here looks or acts."""
+"""Decisions: from a site and its facts to one immutable plan. Nothing here does I/O."""

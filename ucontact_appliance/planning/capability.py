@@ -1,4 +1,4 @@
-"""Which roles a machine could carry, by the memory and the processors that R12's sizes start at."""
+"""Judge which site sizes (R12) a machine's memory and processors suffice for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ucontact_appliance.planning.tables import tuning
 
 @dataclass(frozen=True)
 class Capability:
-    """A size whose first server this machine could be, or why not."""
+    """A site size, whether this machine could be its first server, and the reason."""
 
     size: str
     fits: str
@@ -21,7 +21,7 @@ class Capability:
 def capabilities(
     memory_mb: int, threads: int, os_id: str, os_version: str
 ) -> tuple[Capability, ...]:
-    """One row a size, for the heaviest of its servers; `fits` is 'yes' or 'no'."""
+    """One row per size, judged by its heaviest server; `fits` is 'yes' or 'no'."""
     system = system_row(os_id, os_version)
     rows = []
     for size, needs in tuning()["least_host"].items():

@@ -1,9 +1,9 @@
-"""From a measurement of the telephony server to the calls that it carries, and their limits.
+"""Predict from a measurement of the telephony server how many calls it carries, and what limits it.
 
-A call's processor time is made of two parts. Relaying its packets (and writing its recording) is a
-figure of the reference machine in `data/capacity.yml`, taken to this machine by the ratio of a
-short processor run there and here. Each translation between codecs is what Asterisk itself measured
-on this machine. Processor time is in percent of one core for as long as the call lasts.
+A call's processor time has two parts. The cost of relaying its packets (and writing its recording)
+comes from the reference machine in `data/capacity.yml`, scaled by the ratio of a short benchmark on
+both machines. The cost of each codec translation is what Asterisk itself measured on this machine.
+Processor time is in percent of one core for as long as the call lasts.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.tables import tuning
 from ucontact_appliance.resources import load_data
 
-_MICROSECONDS_PER_PERCENT = 10_000  # of a second: 1 % of a core
-_SRTP_PACKETS = 100  # a second of an agent's leg: 50 each way
-_WORTH_NAMING = 0.005  # percent of a core: less reads as nothing
+_MICROSECONDS_PER_PERCENT = 10_000  # in one second: 1 % of a core
+_SRTP_PACKETS = 100  # per second on an agent's leg: 50 each way
+_WORTH_NAMING = 0.005  # percent of a core: smaller values would be shown as 0
 _PROCESSOR = _("processor")
 
 
@@ -33,21 +33,21 @@ class _Frozen(BaseModel):
 
 
 class DiskRun(_Frozen):
-    """The recordings' filesystem: a long write with its fsync (MB/s), small ones' p99 (ms)."""
+    """The recordings' filesystem: throughput of a long write with fsync, p99 of small ones (ms)."""
 
     mb_per_second: float
     fsync_p99_ms: float
 
 
 class Measurement(_Frozen):
-    """What `profile --benchmark` found on one host; the content of capacity.json.
+    """Result of `profile --benchmark` on one host; the content of capacity.json.
 
-    `taken` is ISO 8601 in UTC, `seconds` how long it took. `relay_us` is the processor time to
-    receive and send one UDP packet, `compute_ms` that of a fixed piece of computing, a figure a
-    repetition. `translations_us` holds microseconds of processor time for one second of audio by
-    "from>to" (`core show translation comp`), a figure a repetition; `untimed` are pairs that this
-    Asterisk translates and can't be asked about. `calls_up` counts the calls
-    that were up before or after: above 0 the figures are disturbed.
+    `taken` is ISO 8601 in UTC, `seconds` the duration of the benchmark. Tuples hold one value
+    per repetition. `relay_us` is the processor time to receive and send one UDP packet,
+    `compute_ms` that of a fixed computation, `translations_us` that in microseconds for one
+    second of audio, by "from>to" (`core show translation comp`). `untimed` are pairs that this
+    Asterisk translates but reports no time for. `calls_up` counts the calls that were up before
+    or after; above 0 the figures are disturbed.
     """
 
     host: str
@@ -75,7 +75,7 @@ class _Reference(_Frozen):
 
 
 class Kind(_Frozen):
-    """A kind of call: its base cost on the reference machine and its translations with counts."""
+    """A kind of call: its base cost on the reference machine, and the count of each translation."""
 
     id: str
     title: str
@@ -91,10 +91,10 @@ class _KeptFree(_Frozen):
 
 
 class TelephonyServer(_Frozen):
-    """What one Asterisk is planned for: calls measured, calls at most, and what a login takes.
+    """The load that one Asterisk is planned for: calls measured, calls at most, cost of a login.
 
-    `login_ms` is processor time, `session_kb` memory of a WebSocket (1000 bytes), `srtp_us` the
-    processor time that encrypting or decrypting a packet takes by itself.
+    `login_ms` is processor time per login, `session_kb` memory per WebSocket (1000 bytes),
+    `srtp_us` the processor time to encrypt or decrypt one packet.
     """
 
     measured_calls: int
@@ -106,7 +106,7 @@ class TelephonyServer(_Frozen):
 
     @property
     def unmeasured(self) -> str:
-        """All that was not measured, in one line."""
+        """Everything that was not measured, in one line."""
         percent = self.srtp_us * _SRTP_PACKETS / _MICROSECONDS_PER_PERCENT
         return joined(
             "; ",
@@ -118,7 +118,7 @@ class TelephonyServer(_Frozen):
 
 
 class Basis(str, Enum):
-    """What a number of calls on one Asterisk is known by."""
+    """The evidence that one Asterisk carries a number of calls."""
 
     MEASURED = "within the measured load"
     EXTRAPOLATED = "extrapolated from the measured load"
@@ -150,7 +150,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Calls:
-    """Calls at the same time, surely, likely and at best."""
+    """Concurrent calls: pessimistic, likely and optimistic."""
 
     low: int
     likely: int
@@ -159,7 +159,7 @@ class Calls:
 
 @dataclass(frozen=True)
 class Limit:
-    """Something beside the processor that ends the growth: so many calls, and why."""
+    """A limit other than the processor: how many calls it allows, and why."""
 
     name: str
     calls: int
@@ -170,8 +170,8 @@ class Limit:
 class Carried:
     """How many calls of one kind the machine carries.
 
-    `percent` is what one costs, in percent of a core. `processor` is what the processor alone
-    would carry, `calls` what is left after `limits`; `binding` names what limits `calls.likely`.
+    `percent` is the cost of one call, in percent of a core. `processor` is what the processor alone
+    would carry, `calls` what `limits` leave of it; `binding` names what limits `calls.likely`.
     """
 
     kind: str
@@ -186,7 +186,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class Capacity:
-    """All kinds of calls on one host, and the share of its processor that stays free."""
+    """All kinds of calls on one host, and the share of its processor that is kept free."""
 
     host: str
     kept_free: float
@@ -204,12 +204,12 @@ def table() -> _Table:
 
 
 def telephony_server() -> TelephonyServer:
-    """What one telephony server is planned for."""
+    """The load that one telephony server is planned for."""
     return table().telephony_server
 
 
 def basis(calls: int) -> Basis:
-    """By what it is known that one Asterisk carries so many calls at the same time."""
+    """The evidence that one Asterisk carries this number of concurrent calls."""
     server = telephony_server()
     if calls <= server.measured_calls:
         return Basis.MEASURED
@@ -217,7 +217,7 @@ def basis(calls: int) -> Basis:
 
 
 def spread(values: tuple[float, ...]) -> float:
-    """Half of the distance between the quartiles, as a share of the median."""
+    """Half the interquartile range, as a share of the median."""
     if len(values) < 2:
         return 0.0
     low, middle, high = quantiles(values, n=4, method="inclusive")
@@ -225,7 +225,7 @@ def spread(values: tuple[float, ...]) -> float:
 
 
 def speed(measured: Measurement) -> float:
-    """How much processor time this machine takes for what took the reference machine 1."""
+    """Processor time that this machine takes, relative to the reference machine (1.0)."""
     reference = table().reference
     relay = median(measured.relay_us) / reference.relay_us
     compute = median(measured.compute_ms) / reference.compute_ms
@@ -233,13 +233,13 @@ def speed(measured: Measurement) -> float:
 
 
 def cores(measured: Measurement) -> float:
-    """What the processor's threads are worth in whole cores."""
+    """The processor's threads in whole-core equivalents."""
     second_threads = max(0, measured.threads - measured.cores)
     return measured.cores + second_threads * table().second_thread
 
 
 def cost(kind: Kind, measured: Measurement) -> float | None:
-    """Percent of a core that one such call takes; None where Asterisk lacks a translation."""
+    """Percent of a core that one such call takes; None if Asterisk lacks a translation."""
     extra = 0.0
     for name, times in kind.translations.items():
         seen = translation_us(name, measured)
@@ -250,7 +250,7 @@ def cost(kind: Kind, measured: Measurement) -> float | None:
 
 
 def on_reference(kind: str) -> float:
-    """Percent of one of the reference machine's cores that a call of the kind of that id takes."""
+    """Percent of one core of the reference machine that a call of this kind (id) takes."""
     found = next(row for row in table().kinds if row.id == kind)
     known = table().reference.translations_us
     extra = sum(times * known[pair] for pair, times in found.translations.items())
@@ -258,7 +258,7 @@ def on_reference(kind: str) -> float:
 
 
 def translation_us(pair: str, measured: Measurement) -> float | None:
-    """Processor time for a second of audio; an estimate where Asterisk does not tell; or None."""
+    """Processor time per second of audio; an estimate if Asterisk reports none; or None."""
     if seen := measured.translations_us.get(pair):
         return median(seen)
     reference = table().reference
@@ -269,14 +269,14 @@ def translation_us(pair: str, measured: Measurement) -> float | None:
 
 
 def uncertainty(measured: Measurement) -> float:
-    """As a share: the model's own error, with what the repetitions on this machine differed by."""
+    """Relative uncertainty: the model's error and the spread of this machine's figures."""
     seen = math.hypot(spread(measured.relay_us), spread(measured.compute_ms))
     guessed = table().estimate_error if measured.untimed else 0.0
     return min(math.hypot(table().model_error, seen, guessed), table().most_error)
 
 
 def capacity(measured: Measurement, plan: Plan) -> Capacity:
-    """The calls of each kind that the measured host carries under this plan."""
+    """The number of calls of each kind that the measured host carries under this plan."""
     constants = table()
     roles = next((host.roles for host in plan.hosts if host.name == measured.host), ())
     alone = set(roles) <= {Role.TELEPHONY}

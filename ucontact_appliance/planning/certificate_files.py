@@ -1,4 +1,4 @@
-"""Read certificates and keys from the bytes of a file, or say what is wrong with them."""
+"""Parse certificates and private keys from a file's bytes, or report what is wrong with them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACES = {"chain": _("the chain file"), "key": _("the key file"), "ca": _("the r
 class Problem:
     """Why a chain or key can't be used: what is wrong, where, and what to do about it.
 
-    `file` is `chain`, `key` or `ca`: which of the three inputs it is about.
+    `file` is the input that it is about: `chain`, `key` or `ca`.
     """
 
     what: str
@@ -35,12 +35,12 @@ class Problem:
 
     @property
     def words(self) -> Message:
-        """All of it as one text."""
+        """The problem as one text."""
         return concatenated((self.where, ": ", self.what, ". ", self.remedy, "."))
 
 
 def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | None, list[Problem]]:
-    """The certificates in these bytes, or None and why there are none; `file` as in `Problem`."""
+    """The certificates in these bytes, or None and the reasons; `file` as in `Problem`."""
     where = PLACES[file]
     problem = _not_pem(
         pem, file, _("certificates"), "openssl x509 -inform der -in FILE -out FILE.pem"
@@ -60,7 +60,7 @@ def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | N
     try:
         found = x509.load_pem_x509_certificates(pem)
         for certificate in found:
-            # Extensions and keys are parsed lazily: a bad one must be told here.
+            # Extensions and keys are parsed lazily: parse them here to report a bad one.
             names_of(certificate)
             certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -76,7 +76,7 @@ def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | N
 
 
 def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
-    """The private key in these bytes, or None and why there is none."""
+    """The private key in these bytes, or None and the reasons."""
     where = PLACES["key"]
     problem = _not_pem(
         pem, "key", _("a private key"), "openssl pkey -inform der -in FILE -out FILE.pem"
@@ -95,7 +95,7 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
     try:
         return serialization.load_pem_private_key(pem, password=None), []
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        # The library's message is left out: it may quote what stands in the file.
+        # The library's message is left out: it may quote the file's content.
         return None, [
             Problem(
                 _("no private key can be read from it"),

@@ -1,4 +1,4 @@
-"""What a certificate says: its names, key, issuer and times (R01, R02, R10)."""
+"""Fields of a certificate: its names, key, issuer and validity (R01, R02, R10)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from ucontact_appliance.language.messages import _
 
-# CA/Browser Forum baseline requirements 6.1.5: what browsers accept.
+# CA/Browser Forum baseline requirements 6.1.5: the keys that browsers accept.
 _LEAST_RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _BROKEN_HASHES = (hashes.MD5, hashes.SHA1)
@@ -24,8 +24,8 @@ _BROKEN_HASHES = (hashes.MD5, hashes.SHA1)
 def spki_pin(pem: str | bytes) -> str:
     """The RFC 7469 pin (base64 of the SHA-256 of the SubjectPublicKeyInfo) for R10.
 
-    `pem` holds a certificate (of a chain, the first one counts) or a public key. Raises
-    ValueError when it holds neither.
+    `pem` holds a public key or certificates, of which the first counts. Raises ValueError if it
+    holds neither.
     """
     data = pem.encode() if isinstance(pem, str) else pem
     if b"-----BEGIN PUBLIC KEY-----" in data:
@@ -36,9 +36,9 @@ def spki_pin(pem: str | bytes) -> str:
 
 
 def fingerprint(pem: bytes) -> str:
-    """SHA-256 of the (first) certificate, as `openssl x509 -fingerprint -sha256` and browsers show.
+    """SHA-256 of the first certificate, in the format of `openssl x509 -fingerprint -sha256`.
 
-    Raises ValueError when there is none.
+    Raises ValueError if there is none.
     """
     certificate = x509.load_pem_x509_certificates(pem)[0]
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
@@ -52,7 +52,7 @@ def public_der(key: PublicKeyTypes) -> bytes:
 
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The DNS names and IP addresses that the certificate speaks for; its CN counts nowhere."""
+    """The certificate's subject alternative names (DNS and IP); clients ignore its CN."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
@@ -63,7 +63,7 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def speaks_for(certificate: x509.Certificate, name: str) -> bool:
-    """Whether a client that asked for `name` accepts it (RFC 6125: `*` for one leftmost label)."""
+    """Whether the certificate is valid for `name` (RFC 6125: `*` matches one leftmost label)."""
     wanted = name.lower()
     try:
         wanted = str(ipaddress.ip_address(name))
@@ -79,9 +79,9 @@ def speaks_for(certificate: x509.Certificate, name: str) -> bool:
 
 
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the issuer's name and key stand behind the certificate's signature."""
+    """Whether the certificate names this issuer and is signed with its key."""
     if has_broken_hash(certificate):
-        # No signature worth verifying, which `judge_chain` tells: by the names it is found at all.
+        # Such a signature proves nothing (`judge_chain` reports it): the names must suffice.
         return certificate.issuer == issuer.subject
     try:
         certificate.verify_directly_issued_by(issuer)
@@ -91,7 +91,7 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Whether it vouches for itself: a root, or a makeshift."""
+    """Whether it is signed with its own key: a root, or a self-signed server certificate."""
     return is_issued_by(certificate, certificate)
 
 
@@ -104,7 +104,7 @@ def has_broken_hash(certificate: x509.Certificate) -> bool:
 
 
 def weak_key(key: PublicKeyTypes) -> str:
-    """Why browsers refuse this kind of key; empty when they take it."""
+    """Why browsers reject this key; empty if they accept it."""
     if isinstance(key, rsa.RSAPublicKey):
         return (
             _("its RSA key has only {key_size} bits", key_size=key.key_size)
@@ -119,5 +119,5 @@ def weak_key(key: PublicKeyTypes) -> str:
 
 
 def days_left(certificate: x509.Certificate, now: datetime) -> float:
-    """Days until it expires; negative when it has."""
+    """Days until it expires; negative if it has expired."""
     return (certificate.not_valid_after_utc - now) / timedelta(days=1)

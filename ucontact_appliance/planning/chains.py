@@ -1,6 +1,6 @@
-"""Judging a certificate chain and its key before anything is replaced by them (R01, R02, R10).
+"""Judge a certificate chain and its key before they replace anything (R01, R02, R10).
 
-Pure: bytes in, problems out. The same judgements serve the customer's own files (`source: files`)
+No I/O: bytes in, problems out. The same code judges the customer's own files (`source: files`)
 before an install, and the files on a server in the checks.
 """
 
@@ -36,12 +36,12 @@ from ucontact_appliance.planning.certificates import (
 def judge_chain(
     chain_pem: bytes, key_pem: bytes, ca_pem: bytes | None, names: Sequence[str], now: datetime
 ) -> tuple[Problem, ...]:
-    """Everything that is wrong with the chain and key; nothing when they can be served.
+    """Everything that is wrong with the chain and key; empty if they can be served.
 
-    `chain_pem` holds the server's certificate, then its intermediates. `ca_pem` holds the roots
-    that may be trusted (several are fine, such as the system's); with None only the chain's own
-    coherence is judged. `names` are the host names and addresses that clients will ask for.
-    `now` is an aware time.
+    `chain_pem` holds the server's certificate, then its intermediates. `ca_pem` holds the trusted
+    roots (one or more, such as the system's); with None the chain is not checked against a root.
+    `names` are the host names and addresses that clients connect to. `now` is a timezone-aware
+    time.
     """
     key, problems = read_key(key_pem)
     public = None if key is None else key.public_key()
@@ -51,7 +51,7 @@ def judge_chain(
 def judge_served(
     chain_pem: bytes, public_pem: bytes, ca_pem: bytes | None, names: Sequence[str], now: datetime
 ) -> tuple[Problem, ...]:
-    """`judge_chain` for a server's files: its key stays there, only the public half is known."""
+    """`judge_chain` for a server's files, by the public key: the private key stays there."""
     try:
         public = serialization.load_pem_public_key(public_pem)
     except (ValueError, UnsupportedAlgorithm):
@@ -91,7 +91,7 @@ def _judge(
 def _judge_match(
     certificates: Sequence[x509.Certificate], public: PublicKeyTypes
 ) -> tuple[bool, list[Problem]]:
-    """Whether the first certificate can be taken as the server's, and what is wrong if not."""
+    """Whether the first certificate belongs to the key, and the problems if it does not."""
     mine = public_der(public)
     matching = [n for n, c in enumerate(certificates) if public_der(c.public_key()) == mine]
     if matching and matching[0] == 0:
@@ -172,14 +172,14 @@ def _judge_links(
 
 
 def _is_anchored(last: x509.Certificate, roots: Iterable[x509.Certificate]) -> bool:
-    """By a root: OpenSSL, and with it NGINX and Asterisk, takes no intermediate for an end."""
+    """Whether a self-signed root issued it: OpenSSL (NGINX, Asterisk) trusts no intermediate."""
     return any(
         is_self_signed(root) and (last == root or is_issued_by(last, root)) for root in roots
     )
 
 
 def anchors(chain_pem: bytes, ca_pem: bytes) -> tuple[x509.Certificate, ...]:
-    """The roots of `ca_pem` that the chain's last certificate ends at."""
+    """The roots of `ca_pem` that issued the chain's last certificate."""
     last = x509.load_pem_x509_certificates(chain_pem)[-1]
     roots = x509.load_pem_x509_certificates(ca_pem)
     return tuple(root for root in roots if _is_anchored(last, [root]))
@@ -297,7 +297,7 @@ def _judge_each(certificates: Sequence[x509.Certificate], now: datetime) -> list
         if weakness:
             remedy = _("Ask for a certificate with a new key: RSA of 2048 bits or more, or P-256")
             problems.append(Problem(weakness, where, remedy, "chain"))
-        # A root's own signature proves nothing and is checked by nobody.
+        # Clients do not verify a root's own signature.
         if not is_self_signed(certificate) and has_broken_hash(certificate):
             problems.append(Problem(_("it is signed with SHA-1 or MD5"), where, renew, "chain"))
     return problems

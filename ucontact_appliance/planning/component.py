@@ -1,4 +1,4 @@
-"""A component as its file in data/components describes it: all that it brings to a server."""
+"""Schema of the files in data/components: everything that a component brings to a server."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ucontact_appliance.planning.model import Role
 
 EVERY: Literal["every"] = "every"  # the role of a component that each host has
 LOOPBACK = "loopback"
-# Ports that site.yml or the plan numbers; the latter two are ranges.
+# Ports whose numbers come from site.yml or the plan; the latter two are ranges.
 NamedPort = Literal["ssh", "rtp", "turn-relay"]
 _RANGES = frozenset({"rtp", "turn-relay"})
 
 RoleName = Role | Literal["every"]
-# Package names; by system (os.yml) where they differ.
+# Package names; by system (os.yml) if they differ.
 Names = tuple[str, ...] | dict[str, tuple[str, ...]]
 _Text = Annotated[str, Field(min_length=1)]
 _Path = Annotated[str, Field(pattern=r"^/")]
@@ -28,12 +28,12 @@ class _Row(BaseModel):
 
 
 class Port(_Row):
-    """A port that the firewall opens to `sources`; `without`: not on a host with that role.
+    """A port that the firewall opens to `sources`, except on a host with the role `without`.
 
-    Sources are agents, providers and admins (networks of site.yml), site (the site's other hosts
-    that carry one of `peers`) and loopback (never opened). `limited_by` is whose limit of TCP
-    connections per source address holds (tuning.yml). `opened_by` is the check that says whether
-    the service opened it, beside the one that says whether it runs.
+    `sources` are agents, providers and admins (networks of site.yml), site (the site's other hosts
+    that carry one of `peers`) and loopback (never opened). `limited_by` names the role whose limit
+    of TCP connections per source address applies (tuning.yml). `opened_by` is the check whether
+    the service opened the port, in addition to the check whether it runs.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -52,14 +52,14 @@ class Port(_Row):
 
     @property
     def is_range(self) -> bool:
-        """Whether its ports are bound call by call: nothing listens while nobody talks."""
+        """Whether its ports are bound per call, so that nothing listens while there is no call."""
         return self.port in _RANGES
 
 
 class Listener(_Row):
-    """What holds the component's ports: processes by name, and the unit that starts the first.
+    """The processes that may hold the component's ports, and the unit that starts the first one.
 
-    `check` says whether it runs at all: a port of a service that does not is no news.
+    `check` tests whether the service runs; if it does not, its closed port is no further finding.
     """
 
     processes: Annotated[tuple[_Text, ...], Field(min_length=1)]
@@ -70,9 +70,9 @@ class Listener(_Row):
 class Preflight(_Row):
     """What preflight requires of apt: `names` (all packages if empty), in a version from `least`.
 
-    `program` is what a build by hand would have put there: it must not be overwritten. `maker` is
-    an archive that can stand in for the distribution's. `archives` has each system's version, None
-    where its own archive has none; apt on the very server is asked, these say where to look.
+    `program` is where a build from source would be installed, which must not be overwritten.
+    `maker` is an archive that can replace the distribution's. `archives` has the version in each
+    system's own archive, None if it has none; for advice only, as preflight asks the server's apt.
     """
 
     names: Names = ()
@@ -86,9 +86,9 @@ class Preflight(_Row):
 class Packages(_Row):
     """What apt installs: in one transaction for all roles, before any of them is configured.
 
-    `if_available` only some archives have. Those `installed_by_role` are left to the role, as they
-    start a service or make its data. Nothing is installed where a unit of `unless` is active; what
-    `replaces` names may be removed for it.
+    Only some archives have `if_available`. The role itself installs `installed_by_role`, as these
+    packages start a service or create its data. Nothing is installed while a unit of `unless` is
+    active. apt may remove the packages in `replaces`.
     """
 
     names: Names = ()
@@ -99,7 +99,7 @@ class Packages(_Row):
     preflight: Preflight | None = None
 
     def by_system(self) -> Iterator[tuple[str, Mapping[str, object]]]:
-        """What differs between systems, by its key in the file."""
+        """The values that differ between systems, by their key in the file."""
         if isinstance(self.names, dict):
             yield "names", self.names
         if self.preflight and isinstance(self.preflight.names, dict):
@@ -109,17 +109,17 @@ class Packages(_Row):
 
 
 class Part(_Row):
-    """If only these inputs of the phase differ, only the tasks with the tag run."""
+    """If only these inputs of the phase differ, only the tasks with this tag run."""
 
     tag: _Text
     inputs: Annotated[tuple[_Text, ...], Field(min_length=1)]
 
 
 class Playbook(_Row):
-    """The phase of an installation that has a playbook of its name, and starts `after` others.
+    """A phase of an installation with a playbook of the same name; it starts `after` other phases.
 
-    `short_call`: after which changes one short call is enough, in place of all of `doctor --deep`;
-    "all", or what the tasks report (a task that reports nothing: its name).
+    `short_call`: the changes after which one short call suffices instead of all of `doctor --deep`;
+    "all", or the changes that tasks report (for a task that reports none: its name).
     """
 
     title: _Text
@@ -138,9 +138,9 @@ class Move(_Row):
 class Data(_Row):
     """The customer's data, which follows the role to another server (moving/stores.py).
 
-    `there` is a folder that exists where there is any, `room` the one that it grows in. `files` are
-    `paths` below a folder; `schemas` those of data/database.yml. `writers` are the units, on every
-    server, that stand still meanwhile.
+    `there` is a folder that exists if there is any data, `room` the one whose filesystem it fills.
+    `files` are `paths` below a folder; `schemas` are those of data/database.yml. `writers` are the
+    units that are stopped on every server during the move.
     """
 
     title: _Text
@@ -160,17 +160,17 @@ class Data(_Row):
 
 
 class Ours(_Row):
-    """A file that our role writes before any other of the component, and a text that is in it."""
+    """The first of the component's files that our role writes, and a text that it contains."""
 
     file: _Path
     text: str
 
 
 class Foreign(_Row):
-    """What somebody else may have of the component: its units and where its files are.
+    """An existing installation of the component by somebody else: its units and files.
 
-    `generated` are files that packages' scripts make and no package owns, `databases` data folders
-    of MySQL's or MariaDB's, ours first, `files` a folder whose files our timers delete.
+    `generated` are files that package scripts create and no package owns, `databases` the data
+    folders of MySQL or MariaDB (ours first), `files` a folder whose files our timers delete.
     """
 
     units: tuple[_Text, ...]
@@ -182,14 +182,14 @@ class Foreign(_Row):
 
 
 class Component(_Row):
-    """A part of the appliance, by the role that its hosts have.
+    """A part of the appliance, installed on the hosts of its role.
 
-    Lists of components, packages and checks go by `order`; so do phases that may run side by side.
-    `phase` configures it; one of the components of a phase has its `playbook`. `units` come with
-    the account of their main process, empty without a process. `managed` files are written whole,
-    `originals` are changed: the first of each is kept. `state` is what its phase converges beside
-    what the appliance's own modules report, as installer/probes/state.sh takes it. It is taken over
-    from somebody else by itself, if it has `foreign`, or as a `part_of` another.
+    Components, packages, checks and concurrent phases are listed by `order`. `phase` configures
+    the component; one component of each phase has its `playbook`. `units` map to the account of
+    their main process, empty if there is none. `managed` files are written whole, `originals` are
+    changed; the first version of each is kept. `state` is what the phase manages in addition to
+    what the appliance's own modules report, in the form that installer/probes/state.sh takes. The
+    component is taken over by itself if it has `foreign`, or with the component `part_of`.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -212,7 +212,7 @@ class Component(_Row):
 
     @property
     def taken_over_as(self) -> str | None:
-        """The component by whose name it is taken over; None: nothing of it can be in our way."""
+        """The component under whose name it is taken over; None if it can't conflict with ours."""
         return self.part_of or (self.name if self.foreign else None)
 
     @model_validator(mode="after")
@@ -238,5 +238,5 @@ class Component(_Row):
 
 
 def on_system(names: Names, system: str) -> tuple[str, ...]:
-    """The package names on the system of that name."""
+    """The package names on this system."""
     return names if isinstance(names, tuple) else names[system]

@@ -1,4 +1,4 @@
-"""The tables that derive from the components: ports, files, units, packages, phases."""
+"""Tables derived from the components: ports, files, units, packages, phases."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ucontact_appliance.planning.model import PlannedHost, Role
 
 
 class PortRow(Port):
-    """A port with its component's role, and what listens there.
+    """A port with its component's role, and the service that listens on it.
 
-    One of `processes` holds it, none for a range; `unit` starts it; the checks in `needs` say
-    whether the service runs and opened it.
+    One of `processes` holds it (none for a range), and `unit` starts that process. The checks in
+    `needs` test whether the service runs and opened the port.
     """
 
     role: RoleName
@@ -35,7 +35,7 @@ class PortRow(Port):
 
 
 class ForeignRow(Foreign):
-    """What somebody else may have of a component, with its name and role."""
+    """An existing installation of a component by somebody else, with its name and role."""
 
     id: str
     title: str
@@ -53,7 +53,7 @@ class PackageRequirement(Preflight):
 
 @dataclass(frozen=True)
 class PhaseRow:
-    """A phase with a playbook, on the hosts of `role` (None: all), and the data that it keeps."""
+    """A phase with a playbook, on the hosts of `role` (None: all), and the data that it manages."""
 
     id: str
     role: Role | None
@@ -69,7 +69,7 @@ def ports() -> tuple[PortRow, ...]:
 
 
 def registered_port(port_id: str) -> int:
-    """The number of a row of the port registry that is one port."""
+    """The port number of a registry row that is a single port."""
     return int(next(row.port for row in ports() if row.id == port_id))
 
 
@@ -95,7 +95,7 @@ def managed_paths(host: PlannedHost) -> tuple[str, ...]:
 
 
 def changed_paths(host: PlannedHost) -> tuple[str, ...]:
-    """The files that the host's roles change, and do not write whole, sorted by role."""
+    """The files that the host's roles change but do not write whole, sorted by role."""
     groups = _groups(host)
     return tuple(path for group in groups for path in sorted(p for c in group for p in c.originals))
 
@@ -107,21 +107,21 @@ def unit_accounts(host: PlannedHost) -> dict[str, str]:
 
 
 def _groups(host: PlannedHost) -> tuple[tuple[Component, ...], ...]:
-    """The host's components: those of every host, then by role."""
+    """The host's components, grouped: those of every host, then one group per role."""
     roles: tuple[RoleName, ...] = (EVERY, *host.roles)
     return tuple(components_of(role) for role in roles)
 
 
 def state_of_phase(phase: str) -> tuple[str, ...]:
-    """What a phase converges beside what the appliance's own modules report."""
+    """What a phase manages in addition to what the appliance's own modules report."""
     return tuple(item for one in components() if one.phase == phase for item in one.state)
 
 
 @cache
 def phases() -> dict[str, PhaseRow]:
-    """The phases with a playbook, by id: level by level of what they build on, then by component.
+    """The phases with a playbook, by id: by depth in the dependency graph, then by component order.
 
-    Raises ComponentError where they wait for one another in a circle.
+    Raises ComponentError if the dependencies have a cycle.
     """
     rows = {
         one.phase: PhaseRow(
@@ -145,7 +145,7 @@ def phases() -> dict[str, PhaseRow]:
 
 @cache
 def foreign() -> tuple[ForeignRow, ...]:
-    """The components that somebody else may have."""
+    """The components of which somebody else may have an installation."""
     return tuple(
         ForeignRow.model_validate({**one.foreign.model_dump(), **_head(one)})
         for one in components()
@@ -171,7 +171,7 @@ def package_requirements() -> tuple[PackageRequirement, ...]:
 
 
 def replaced_packages() -> frozenset[str]:
-    """What a package of ours may take the place of."""
+    """The packages that ours may replace."""
     return frozenset(name for one in components() for name in one.packages.replaces)
 
 

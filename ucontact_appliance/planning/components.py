@@ -1,4 +1,4 @@
-"""The components of data/components, a file each: read, and held against one another."""
+"""Load the components from data/components (one file per component) and check their consistency."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = "components"
 
 
 class ComponentError(ValueError):
-    """A file of data/components that can't be used: the file, the key, and why."""
+    """An invalid file of data/components: the file, the key, and the reason."""
 
     def __init__(self, name: str, wrong: str) -> None:
         super().__init__(f"data/{FOLDER}/{name}.yml: {wrong}")
@@ -26,7 +26,7 @@ class ComponentError(ValueError):
 
 @cache
 def components() -> tuple[Component, ...]:
-    """Every component, by its `order`. Raises ComponentError for a file that can't be used."""
+    """Every component, by its `order`. Raises ComponentError for an invalid file."""
     names = sorted(path.stem for path in (DATA / FOLDER).glob("*.yml"))
     found = sorted(map(load_component, names), key=lambda one: one.order)
     demand_consistent(found)
@@ -47,7 +47,7 @@ def load_component(name: str) -> Component:
 
 
 def demand_consistent(found: Sequence[Component]) -> None:
-    """Raises ComponentError where components claim the same, or name what there is not."""
+    """Raise ComponentError if components claim the same thing, or refer to something undefined."""
     for one, wrong in (*_claimed_twice(found), *_named_for_nothing(found)):
         raise ComponentError(one.name, wrong)
 

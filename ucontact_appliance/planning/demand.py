@@ -1,4 +1,4 @@
-"""What a plan demands of each server: processor, memory, disk. Factors in `data/hardware.yml`."""
+"""Resources that a plan requires of each server: processor, memory. Factors: data/hardware.yml."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from ucontact_appliance.planning.capacity import on_reference, telephony_server
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Tuning
 from ucontact_appliance.planning.tables import hardware
 
-_KB_PER_MB = 1048.576  # of 1000 bytes, in a megabyte of 1024 x 1024
+_KB_PER_MB = 1048.576  # kilobytes of 1000 bytes per megabyte of 1024 x 1024
 
 
 def cores_needed(plan: Plan, host: PlannedHost) -> float:
-    """Processor cores that the plan's calls take on that host, with headroom."""
+    """Processor cores that the plan's calls need on this host, with headroom."""
     calls = plan.tuning.telephony.max_calls if Role.TELEPHONY in host.roles else 0
     return max(1.0, calls * _cores_per_call())
 
 
 def calls_carried(cores: int) -> int:
-    """Recorded calls at the same time that so many cores carry with that headroom."""
+    """Concurrent recorded calls that this many cores carry, with the same headroom."""
     return int(cores / _cores_per_call())
 
 
 def _cores_per_call() -> float:
-    """Every call is recorded (R05); of a server that nobody measured, the reference's cost."""
+    """Cores per call, with headroom: all are recorded (R05), at the reference machine's cost."""
     return on_reference("recorded") / 100 * float(hardware()["processor"]["headroom"])
 
 
 def memory_needed_mb(tuning: Tuning, roles: tuple[Role, ...]) -> int:
-    """Megabytes that the tuned values of these roles and the roles themselves take on one host."""
+    """Megabytes that these roles need on one host with these tuned values."""
     table = hardware()["memory"]
     need = float(table["system_mb"])
     if Role.TELEPHONY in roles:

@@ -1,8 +1,8 @@
-"""How a call over a measured path would sound: the E-model of ITU-T G.107 (06/2015).
+"""Predict the speech quality of a call over a measured path: the E-model of ITU-T G.107 (06/2015).
 
-All that is not the path's has the standard's default values: a handset's loudness and noise, no
-echo that anybody would notice. Narrow-band speech only; wide-band codecs such as opus have a model
-of their own (G.107.1), and none for their behaviour under loss is published.
+Everything but the path has the standard's default values: loudness and noise of a handset, and
+no noticeable echo. Narrow-band speech only: wide-band codecs such as opus have their own model
+(G.107.1), and their behaviour under loss is not published.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _DS, _DR = 3.0, 3.0
 _TELR, _WEPL = 65.0, 110.0
 _PS, _PR, _NC, _NFOR = 35.0, 35.0, -70.0, -64.0
 _QDU = 1.0
-_JUST_HEARD_MS = 100.0  # mT, the delay below which talking over each other is not noticed
+_JUST_HEARD_MS = 100.0  # mT: below this delay, double talk is not noticed
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec's impairment `ie`, and its robustness against loss `bpl` (ITU-T G.113, appendix I).
+    """A codec's impairment `ie` and packet-loss robustness `bpl` (ITU-T G.113, appendix I).
 
-    `packet_ms` of speech are in each packet.
+    `packet_ms` is the speech per packet.
     """
 
     name: str
@@ -33,23 +33,23 @@ class Codec:
     packet_ms: float = 20.0
 
 
-# G.711 (ulaw, alaw) with packet loss concealment, as browsers and Asterisk have it.
+# G.711 (ulaw, alaw) with packet loss concealment, as in browsers and Asterisk.
 G711 = Codec("G.711", 0.0, 25.1)
 
 
 @dataclass(frozen=True)
 class Sound:
-    """The rating factor R (0 to 100), and the mean opinion score that listeners would give it."""
+    """Speech quality: the rating factor R (0 to 100) and the estimated mean opinion score."""
 
     rating: float
     mos: float
 
 
 def sound(one_way_ms: float, jitter_ms: float, loss_percent: float, codec: Codec = G711) -> Sound:
-    """How a call over such a path sounds: delay one way, jitter (RFC 3550), loss one way.
+    """The quality of a call over such a path: one-way delay, jitter (RFC 3550), one-way loss.
 
-    To the path's delay come a packet's own length and a jitter buffer of twice the jitter, which
-    is what a receiver needs to lose nothing to it.
+    The total delay adds one packet's length and a jitter buffer of twice the jitter, which is
+    what a receiver needs to lose no packet to jitter.
     """
     delay = one_way_ms + codec.packet_ms + 2 * jitter_ms
     rated = rating(delay, loss_percent, codec)
@@ -57,7 +57,7 @@ def sound(one_way_ms: float, jitter_ms: float, loss_percent: float, codec: Codec
 
 
 def rating(delay_ms: float, loss_percent: float, codec: Codec = G711) -> float:
-    """R for a delay from mouth to ear, and a loss at random (BurstR 1). Equation 7-1."""
+    """R for a mouth-to-ear delay and random loss (BurstR 1). Equation 7-1."""
     noise = _circuit_noise()
     signal = 15 - 1.5 * (_SLR + noise)
     return (
@@ -78,7 +78,7 @@ def opinion(rated: float) -> float:
 
 
 def _circuit_noise() -> float:
-    """No in dBm0p. Equations 7-3 to 7-7."""
+    """No: the circuit noise, in dBm0p. Equations 7-3 to 7-7."""
     olr = _SLR + _RLR
     send = _PS - _SLR - _DS - 100 + 0.004 * (_PS - olr - _DS - 14) ** 2
     room = _PR + 10 * math.log10(1 + 10 ** ((10 - (_STMR + _DR)) / 10))
@@ -87,7 +87,7 @@ def _circuit_noise() -> float:
 
 
 def _simultaneous(signal: float, noise: float, delay_ms: float) -> float:
-    """Is: what impairs speech while it is spoken. Equations 7-8 to 7-18."""
+    """Is: impairments simultaneous with speech. Equations 7-8 to 7-18."""
     loudness = _SLR + _RLR + 0.2 * (64 + noise - _RLR)
     too_loud = 20 * ((1 + (loudness / 8) ** 8) ** (1 / 8) - loudness / 8)
     tone = _side_tone(delay_ms)
@@ -113,7 +113,7 @@ def _side_tone(delay_ms: float) -> float:
 
 
 def _delayed(signal: float, noise: float, delay_ms: float) -> float:
-    """Id: echoes, and talking over each other. Equations 7-19 to 7-28."""
+    """Id: impairments by delay (echo, double talk). Equations 7-19 to 7-28."""
     heard = -1.5 * (noise - _RLR)
     echo = (
         _TELR
@@ -131,7 +131,7 @@ def _delayed(signal: float, noise: float, delay_ms: float) -> float:
 
 
 def _too_late(delay_ms: float) -> float:
-    """Idd: even without echo, two people talk over each other. Equation 7-27, sT = 1."""
+    """Idd: impairment by absolute delay, without echo. Equation 7-27, sT = 1."""
     if delay_ms <= _JUST_HEARD_MS:
         return 0.0
     x = math.log2(delay_ms / _JUST_HEARD_MS)
@@ -140,7 +140,7 @@ def _too_late(delay_ms: float) -> float:
 
 
 def _equipment(loss_percent: float, codec: Codec) -> float:
-    """Ie,eff: the codec, and what it can't conceal. Equation 7-29."""
+    """Ie,eff: impairment by the codec and by packet loss. Equation 7-29."""
     if loss_percent <= 0:
         return codec.ie
     return codec.ie + (95 - codec.ie) * loss_percent / (loss_percent + codec.bpl)

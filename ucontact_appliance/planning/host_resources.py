@@ -1,4 +1,4 @@
-"""What planning needs to know of a server; None for whatever nobody has looked at yet."""
+"""The resources of a server that planning uses; None for those not surveyed yet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class HostResources:
 
     @property
     def planned_memory_mb(self) -> int:
-        """The memory, or what the vendor's pages name where nobody has looked yet."""
+        """The memory, or the vendor's minimum if the server was not surveyed yet."""
         return self.memory_mb or int(tuning()["memory_unknown_mb"])
 
 

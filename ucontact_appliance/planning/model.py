@@ -1,4 +1,4 @@
-"""The plan: what install executes, and what doctor and report judge by."""
+"""The plan: install executes it, doctor and report judge against it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ucontact_appliance.language.fields import Text
 
 
 class Size(str, Enum):
-    """R12."""
+    """Size of a site (R12)."""
 
     SMALL = "small"
     MEDIUM = "medium"
@@ -19,7 +19,7 @@ class Size(str, Enum):
 
 
 class Role(str, Enum):
-    """What a host can be asked to carry."""
+    """A role of a host."""
 
     TELEPHONY = "telephony"
     BACKEND = "backend"
@@ -31,7 +31,7 @@ class _Frozen(BaseModel):
 
 
 class PlannedHost(_Frozen):
-    """A host and its roles; `peer` is where others find one whose address is `local`."""
+    """A host and its roles; `peer` is its address for other hosts if `address` is `local`."""
 
     name: str
     address: str
@@ -40,12 +40,12 @@ class PlannedHost(_Frozen):
 
     @property
     def peer_address(self) -> str:
-        """The address by which other hosts and agents find it."""
+        """The address at which other hosts and agents reach it."""
         return self.peer or self.address
 
 
 class Rationale(_Frozen):
-    """One figure of the plan and the reason for it; `number` and `unit` are for programs."""
+    """A figure of the plan and the reason for it; `number` and `unit` are machine-readable."""
 
     figure: Text
     value: Text
@@ -55,7 +55,7 @@ class Rationale(_Frozen):
 
 
 class TelephonyTuning(_Frozen):
-    """Asterisk's limits."""
+    """Limits of Asterisk."""
 
     max_calls: int
     session_limit: int
@@ -66,20 +66,20 @@ class TelephonyTuning(_Frozen):
 
 
 class DatabaseTuning(_Frozen):
-    """MySQL's limits."""
+    """Limits of MySQL."""
 
     buffer_pool_mb: int
     max_connections: int
 
 
 class BackendTuning(_Frozen):
-    """The Java service's limits."""
+    """Limits of the Java service."""
 
     heap_mb: int
 
 
 class WebTuning(_Frozen):
-    """NGINX's limits."""
+    """Limits of NGINX."""
 
     worker_connections: int
     connections_per_source: int
@@ -89,7 +89,7 @@ class WebTuning(_Frozen):
 
 
 class StunTuning(_Frozen):
-    """coturn's relay range."""
+    """Relay port range of coturn, and its connection limit."""
 
     relay_start: int
     relay_end: int
@@ -97,7 +97,7 @@ class StunTuning(_Frozen):
 
 
 class Tuning(_Frozen):
-    """Every tuned value, all from one model."""
+    """All tuned values."""
 
     telephony: TelephonyTuning
     database: DatabaseTuning
@@ -120,7 +120,7 @@ class Plan(_Frozen):
         return tuple(host for host in self.hosts if role in host.roles)
 
     def with_peers(self, addresses: Mapping[str, str]) -> Plan:
-        """The plan with the addresses, by host name, at which hosts find one another."""
+        """The plan with the addresses (by host name) at which the hosts reach one another."""
         hosts = tuple(host.model_copy(update={"peer": addresses[host.name]}) for host in self.hosts)
         return self.model_copy(update={"hosts": hosts})
 

@@ -1,7 +1,7 @@
-"""What has to follow its role when a site's roles change servers: decided here, done by moving/.
+"""Decide which data must follow its role when a site's roles change servers; moving/ does it.
 
-A site that grows (R12) gives roles to other servers: the database leaves the only server of a
-small site for the second one of a medium site, and that one for the third of a big site.
+A growing site (R12) gives roles to other servers: the database moves from the only server of a
+small site to the second one of a medium site, and from there to the third one of a big site.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Move:
-    """A role's data has to get from `source`, which site.yml may no longer name, to `target`.
+    """A role's data must move from `source`, which site.yml may no longer name, to `target`.
 
     `machine` is the machine-id(5) that the source must still have.
     """
@@ -43,11 +43,11 @@ def carrier(site: Site, plan: Plan, role: Role) -> Host:
 def moves_for(
     site: Site, plan: Plan, places: Mapping[Role, Place], machines: Mapping[str, str]
 ) -> tuple[Move, ...]:
-    """The moves that the plan asks for, in the order of `Role`.
+    """The moves that the plan requires, in the order of `Role`.
 
-    `places` is where the data is, `machines` the machine-id of each of the site's hosts by name: a
-    server under a new name or address is the same server, one that was installed anew in its place
-    has nothing of the old one, and what never was anywhere does not move.
+    `places` is where the data is now, `machines` the machine-id of each of the site's hosts by
+    name. A server under a new name or address is the same server. A server that was reinstalled
+    has none of the old data. A role that was never installed does not move.
     """
     wanted = {role: carrier(site, plan, role) for role in Role}
     return tuple(

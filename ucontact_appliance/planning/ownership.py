@@ -1,7 +1,7 @@
-"""Whose installation a server carries: decided here, from the site CA's certificate on it.
+"""Decide whose installation a server carries, from the site CA's certificate on it.
 
-Every installation lays the site CA's certificate down (role certificates). Its key tells one site,
-and one installing machine, from another; it stays the same when the certificate is renewed.
+Every installation puts the site CA's certificate on the server (role certificates). Its key
+identifies the site and the installing machine; it stays the same when the certificate is renewed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _NAME_CHARS = 64
 
 @dataclass(frozen=True)
 class SiteMark:
-    """A site CA's certificate: its site, the RFC 7469 pin of its key, its SHA-256 fingerprint.
+    """The identity in a site CA's certificate: site, RFC 7469 pin of its key, SHA-256 fingerprint.
 
-    All three are empty for a file that holds no certificate.
+    All three are empty for a file without a certificate.
     """
 
     site: str = ""
@@ -35,7 +35,7 @@ class SiteMark:
 
     @property
     def words(self) -> Message:
-        """The mark as a person names it."""
+        """The mark as text for people."""
         if not self.pin:
             return _("a site CA's certificate that can't be read")
         return _(
@@ -51,7 +51,7 @@ def organisation(site: str) -> str:
 
 
 def mark_of(pem: bytes) -> SiteMark:
-    """The mark in that file's content, which may be anybody's."""
+    """The mark in this file's content, which is untrusted."""
     try:
         certificate = x509.load_pem_x509_certificates(pem)[0]
         names = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
@@ -74,11 +74,11 @@ def marks_of(files: Mapping[str, bytes | None]) -> dict[str, SiteMark | None]:
 def strangers(
     marks: Mapping[str, SiteMark | None], own: str | None, replaced: Collection[str] = ()
 ) -> dict[str, SiteMark]:
-    """The servers that carry another installation, with what they carry.
+    """The servers that carry another installation, with its mark.
 
-    `marks` has None for a server without any. `own` is the pin of this machine's CA for the site,
-    None when it has none; `replaced` are the pins of CAs that a new one took the place of. A mark
-    that can't be read is mended where this machine has the CA, and a stranger's where it has none.
+    `marks` has None for a server without a mark. `own` is the pin of this machine's CA for the
+    site, None if it has none; `replaced` are the pins of earlier CAs. An unreadable mark counts as
+    ours (and is repaired) if this machine has the CA, and as another installation's if not.
     """
     known = {*replaced, own}
     return {

@@ -1,4 +1,4 @@
-"""The port registry resolved for one host: what is open there, and to whom."""
+"""Resolve the port registry for one host: which ports are open, and to which networks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ucontact_appliance.site.model import Site
 class OpenPort:
     """One entry of a host's firewall; `sources` empty means loopback only.
 
-    `connections_per_source`: how many connections one address may hold, None for no limit. The
-    site's own hosts (`unlimited`) pass on those of many.
+    `connections_per_source` is the limit per source address, None for no limit. It does not apply
+    to the site's own hosts (`unlimited`), which forward the connections of many clients.
     """
 
     id: str
@@ -27,7 +27,7 @@ class OpenPort:
     unlimited: tuple[str, ...] = ()
 
     def document(self) -> dict[str, object]:
-        """The port as playbooks and programs get it."""
+        """The port in the form that playbooks and programs get."""
         return {
             "id": self.id,
             "protocol": self.protocol,
@@ -40,12 +40,12 @@ class OpenPort:
 
     @property
     def first(self) -> int:
-        """The port, or the first of its range."""
+        """The port number, or the first one of its range."""
         return int(self.port.split("-")[0])
 
 
 def ports_for(site: Site, plan: Plan, host: PlannedHost) -> tuple[OpenPort, ...]:
-    """The registry's rows that concern this host, with numbers and networks filled in."""
+    """The registry's rows for this host, with port numbers and networks filled in."""
     return tuple(
         OpenPort(
             id=row.id,

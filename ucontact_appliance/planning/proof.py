@@ -1,4 +1,4 @@
-"""Which calls prove that a site works after something was changed."""
+"""Decide which test calls prove that a site works after a change."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ucontact_appliance.planning.component_tables import phases
 
 
 def short_call_proves(phase: str, changes: Collection[str]) -> bool:
-    """Whether one short call is enough after these changes of a phase, and not all deep ones.
+    """Whether one short call suffices after these changes of a phase, instead of all deep calls.
 
-    `changes` are what its tasks report; where something was changed that none reports, there are
-    none, and it is not.
+    `changes` are what the phase's tasks report. It is empty, and a short call does not suffice,
+    if something changed that no task reports.
     """
     row = phases().get(phase)
     enough = row.playbook.short_call if row else ()

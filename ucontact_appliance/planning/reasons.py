@@ -1,4 +1,4 @@
-"""The "because" of each figure of a plan."""
+"""The rationale of each figure of a plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNITS = {"days": _("days"), "s of one core": _("s of one core")}
 
 @dataclass(frozen=True)
 class Sized:
-    """A site with all that was decided: size, tuned values, and whose memory MySQL and Java get."""
+    """A site with its size, tuned values, and the memory shares of MySQL and Java."""
 
     site: Site
     size: Size
@@ -47,7 +47,7 @@ def explain(sized: Sized, telephony: HostResources) -> tuple[Rationale, ...]:
 
 def _figure(figure: str, number: float, unit: str, because: str) -> Rationale:
     shown = f"{number:g}" if isinstance(number, int) else f"{number:.2f}"
-    # Programs get the unit in English, as `unit`.
+    # Programs get the untranslated unit, as `unit`.
     value = joined(" ", (shown, _UNITS.get(unit, unit))) if unit else shown
     return Rationale(figure=figure, value=value, because=because, number=number, unit=unit)
 
@@ -114,7 +114,7 @@ def _network(site: Site) -> tuple[Rationale, ...]:
 
 
 def recorded_mb_a_day(site: Site) -> float:
-    """Megabytes of recordings that a day brings by R25's table."""
+    """Megabytes of recordings per day by R25's table."""
     usage = tuning()["usage"]
     minutes, table = usage["call_minutes"], recordings()
     calls = site.agents * usage["talk_minutes_a_day"] / minutes
@@ -125,7 +125,7 @@ def recorded_mb_a_day(site: Site) -> float:
 
 
 def recordings_kept_gb(site: Site) -> float:
-    """Gigabytes (of 1000 MB) of the recordings that the retention keeps."""
+    """Gigabytes (1000 MB) of recordings that the retention keeps."""
     return recorded_mb_a_day(site) * site.recordings.retention_days / 1000
 
 
@@ -159,7 +159,7 @@ def _recordings(site: Site, telephony: HostResources) -> tuple[Rationale, ...]:
     ]
     if telephony.free_mb is None:
         return tuple(rows)
-    # df's megabytes are of 1024 x 1024 bytes, R25's of 1000 x 1000.
+    # df's megabytes have 1024 x 1024 bytes, R25's 1000 x 1000.
     last = telephony.free_mb * 1.048576 / day_mb
     free = f"{telephony.free_mb / 1024:.0f}"
     kept = (
@@ -237,7 +237,7 @@ def _telephony(sized: Sized) -> tuple[Rationale, ...]:
 
 
 def _one_asterisk(calls: int) -> Rationale:
-    """How far the number of calls is from what was measured; there is one telephony server."""
+    """How the number of calls compares with what was measured; a site has one telephony server."""
     server, known = telephony_server(), basis(calls)
     told = {
         Basis.MEASURED: _("{calls} are within them", calls=calls),

@@ -1,4 +1,4 @@
-"""The rehearsal machines of a size, one definition for the lab and for Vagrant."""
+"""The rehearsal machines of a site size: one definition for the lab and for Vagrant."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from ucontact_appliance.planning.tables import sizes
 
 
 def machine_names(size: Size) -> tuple[str, ...]:
-    """A machine a server of R12, in the order of site.yml's hosts, called by its first role."""
+    """One machine per server of R12, in the order of site.yml's hosts, named by its first role."""
     row = next(row for row in sizes() if row.size is size)
     return tuple(f"{size.value}-{group[0].value}" for group in row.groups)

@@ -1,7 +1,7 @@
-"""What to buy for a site before any server is there: cores, memory and disk of each server. Pure.
+"""Hardware to buy for a site before it has servers: cores, memory and disk per server. No I/O.
 
-Figures are what a plan for that many agents takes, with the headroom of data/hardware.yml, and
-never less than what R12's sizes and the vendor's pages name.
+Figures are what a plan for that many agents needs, with the headroom of data/hardware.yml, and
+at least what R12's sizes and the vendor's pages require.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ucontact_appliance.planning.tables import hardware, tuning
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
 
-_MEMORY_STEP_MB = 4096  # modules come in such sizes
+_MEMORY_STEP_MB = 4096  # memory modules come in such sizes
 _DISK_STEP_GB = 10
 _BASES = {
     Basis.MEASURED: _("within the measured load"),
@@ -37,10 +37,10 @@ _KNOWN = {
 
 
 class ServerToBuy(BaseModel):
-    """One server: `server` is its number in the order of site.yml, `host` its name there.
+    """One server: `server` is its position in site.yml, `host` its name there.
 
-    `because` has one sentence each for cores, memory and disk, `note` what the buyer must know
-    before, and is empty where there is nothing.
+    `because` has one sentence each for cores, memory and disk; `note` is what the buyer must know
+    before, or empty.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +56,7 @@ class ServerToBuy(BaseModel):
 
 
 def shopping_list(site: Site) -> tuple[ServerToBuy, ...]:
-    """What to buy for each server of the site, whatever its servers are today."""
+    """What to buy for each server of the site, regardless of its present servers."""
     plan = make_plan(site, {})
     return tuple(_server(site, plan, number, host) for number, host in enumerate(plan.hosts, 1))
 
@@ -157,6 +157,6 @@ def _note(plan: Plan, host: PlannedHost) -> str:
 
 
 def _least(plan: Plan) -> dict[str, int]:
-    """The least that each server of that size has to bring."""
+    """The minimum for each server of a site of this size."""
     found: dict[str, int] = tuning()["least_host"][plan.size.value]
     return found

@@ -1,7 +1,7 @@
-"""What a plan's servers can't carry: by how much, and three ways out of it.
+"""Resources that a plan's servers lack: how much, and three ways to resolve each shortfall.
 
-A shortfall that keeps the services from starting refuses the installation; one that only shows at
-the peak, or on a day to come, is a warning.
+A shortfall that keeps services from starting stops the installation; one that shows only at the
+peak, or at a later date, is a warning.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from ucontact_appliance.planning.reasons import recorded_mb_a_day
 from ucontact_appliance.planning.tables import hardware, sizes, tuning
 from ucontact_appliance.site.model import Site
 
-_DECIMAL = 1.048576  # df's megabytes are of 1024 x 1024 bytes, R25's of 1000 x 1000
+_DECIMAL = 1.048576  # df's megabytes have 1024 x 1024 bytes, R25's 1000 x 1000
 
 
 class Weight(str, Enum):
-    """What a shortfall does to an installation."""
+    """Effect of a shortfall on an installation."""
 
     REFUSES = "refuses"
     WARNS = "warns"
 
 
 class Shortfall(BaseModel):
-    """One thing that a server has too little of; `ways_out` are three sentences."""
+    """A resource that a server has too little of; `ways_out` are three sentences."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +55,7 @@ def shortfalls(
 ) -> tuple[Shortfall, ...]:
     """All shortfalls, host by host.
 
-    Of a server that nobody looked at only what no server can carry is told.
+    A server that was not surveyed has only those that no hardware could resolve.
     """
     return tuple(
         found
@@ -68,7 +68,7 @@ def shortfalls(
 def _asterisk(
     site: Site, plan: Plan, host: PlannedHost, resources: HostResources
 ) -> Shortfall | None:
-    """More calls than one Asterisk is known to carry, whatever machine it runs on."""
+    """More calls than one Asterisk is known to carry, on any hardware."""
     calls, server = plan.tuning.telephony.max_calls, telephony_server()
     if Role.TELEPHONY not in host.roles or basis(calls) is not Basis.BEYOND:
         return None
@@ -128,7 +128,7 @@ def _memory(
 
 
 def _apart(plan: Plan, host: PlannedHost) -> str:
-    """Another server for one of its roles, where it has several; the next size has one more."""
+    """Suggest another server for one of its roles if it has several; the next size has one more."""
     if len(host.roles) == 1:
         return _("put {value} on a larger server", value=host.roles[0].value)
     larger = next((row for row in sizes() if len(row.groups) > len(plan.hosts)), None)

@@ -1,4 +1,4 @@
-"""How big a site is, and what a recording takes: R12 and R25 as functions."""
+"""The size of a site (R12) and of a recording (R25)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_AGENTS = 10000
 
 
 def size_for(agents: int) -> SizeRow:
-    """The row of R12 that serves so many agents. Raises UsageError outside 1 to MOST_AGENTS."""
+    """The row of R12 for this many agents. Raises UsageError outside 1 to MOST_AGENTS."""
     if not 1 <= agents <= MOST_AGENTS:
         raise UsageError(
             _(
@@ -27,10 +27,10 @@ def size_for(agents: int) -> SizeRow:
 
 
 def recording_mb(minutes: float, table: Mapping[int, float]) -> float:
-    """Megabytes of a recording of so many minutes (R25).
+    """Megabytes of a recording of this length (R25).
 
-    Between rows linear, from 0 to the first row as well; past the last row at the table's dearest
-    rate a minute.
+    Linear between rows, and from 0 to the first row; past the last row, the table's highest rate
+    per minute applies.
     """
     if minutes <= 0:
         return 0.0
@@ -44,6 +44,6 @@ def recording_mb(minutes: float, table: Mapping[int, float]) -> float:
 
 
 def codec_mb(minutes: float) -> float:
-    """Megabytes that GSM 06.10 itself writes in so many minutes (ETSI EN 300 961)."""
+    """Megabytes that GSM 06.10 itself writes in this many minutes (ETSI EN 300 961)."""
     frame = gsm_frame()
     return minutes * 60_000 / frame.milliseconds * frame.bytes / 1e6

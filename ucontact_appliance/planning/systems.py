@@ -1,4 +1,4 @@
-"""The supported systems (R18): which row a host is, what it brings for a role, who can drive it."""
+"""The supported systems (R18): a host's row, its packages per role, and its Python for Ansible."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ROLLING = "sid"  # Debian's unstable has no VERSION_ID
 
 
 def system_row(os_id: str, version: str) -> SystemRow | None:
-    """The row of that ID and VERSION_ID (os-release(5)); None when it is not supported."""
+    """The row for this ID and VERSION_ID (os-release(5)); None if the system is not supported."""
     wanted = version or _ROLLING
     return next((row for row in systems() if row.id == os_id and row.version == wanted), None)
 
 
 def supported_names() -> str:
-    """All supported systems, for a message."""
+    """The names of all supported systems, for a message."""
     return ", ".join(row.name for row in systems())
 
 
@@ -35,20 +35,20 @@ def required_of(roles: Iterable[Role]) -> tuple[PackageRequirement, ...]:
 
 
 def packages_asked(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...]:
-    """All packages that these roles require on that system, each once."""
+    """All packages that these roles require on this system, each once."""
     names = (name for row in required_of(roles) for name in on_system(row.names, system.name))
     return tuple(dict.fromkeys(names))
 
 
 def packages_of(one: Component, system: SystemRow) -> tuple[str, ...]:
-    """All packages of a component on that system, but for those that only some archives have."""
+    """All packages of a component on this system, without those that only some archives have."""
     return on_system(one.packages.names, system.name)
 
 
 def packages_at_once(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...]:
-    """What apt may install in one transaction before any of these roles runs; no service may start.
+    """Packages that apt may install in one transaction before these roles; none starts a service.
 
-    A MySQL package that sets up its own database is its role's to install.
+    A MySQL package that creates its own database is left to its role.
     """
     carried = tuple(roles)
     later = {name for names in own_packages(system, carried).values() for name in names}
@@ -57,7 +57,7 @@ def packages_at_once(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...
 
 
 def own_packages(system: SystemRow, roles: Iterable[Role]) -> dict[str, tuple[str, ...]]:
-    """By component, the packages that its own role installs on that system; no empty ones."""
+    """The packages that each component's own role installs on this system; no empty entries."""
     found = {
         one.name: tuple(
             name for name in packages_of(one, system) if name in one.packages.installed_by_role
@@ -69,14 +69,14 @@ def own_packages(system: SystemRow, roles: Iterable[Role]) -> dict[str, tuple[st
 
 @dataclass(frozen=True)
 class BasePackages:
-    """Packages of every server; not where one of the units is active."""
+    """Packages of every server, unless one of the units in `unless` is active."""
 
     packages: tuple[str, ...]
     unless: tuple[str, ...] = ()
 
 
 def base_packages(system: SystemRow) -> tuple[BasePackages, ...]:
-    """What every server gets: in one go, and what depends on its units."""
+    """The packages of every server: the unconditional ones, then those that depend on its units."""
     own = [(packages_of(one, system), one.packages.unless) for one in components_of(EVERY)]
     always = sorted(name for names, unless in own if not unless for name in names)
     return (BasePackages(tuple(always)), *(BasePackages(*one) for one in own if one[1]))
@@ -85,7 +85,7 @@ def base_packages(system: SystemRow) -> tuple[BasePackages, ...]:
 def packages_of_phase(phase: str, system: SystemRow) -> tuple[str, ...]:
     """The packages whose programs a phase of an installation configures.
 
-    The phase of all packages reports its own.
+    The phase `packages` has none: it reports its own.
     """
     rows = (one for one in components() if one.phase == phase != _PACKAGES)
     return tuple(
@@ -94,17 +94,17 @@ def packages_of_phase(phase: str, system: SystemRow) -> tuple[str, ...]:
 
 
 def optional_packages(roles: Iterable[Role]) -> tuple[str, ...]:
-    """What these roles' components also want where the archive has it."""
+    """The packages that these roles' components also use if the archive has them."""
     return tuple(name for one in components_of(*roles) for name in one.packages.if_available)
 
 
 def brought(row: PackageRequirement, system: SystemRow) -> str | None:
-    """The version in the system's own archive; None where it has none."""
+    """The version in the system's own archive; None if it has none."""
     return row.archives[system.name]
 
 
 def lacking(system: SystemRow, roles: Iterable[Role]) -> tuple[PackageRequirement, ...]:
-    """What the system's own archive lacks, or has too old, for a server with these roles."""
+    """What the system's own archive lacks or has in a too old version, for a server's roles."""
     return tuple(
         row
         for row in required_of(roles)
@@ -113,9 +113,9 @@ def lacking(system: SystemRow, roles: Iterable[Role]) -> tuple[PackageRequiremen
 
 
 def suited(roles: Iterable[Role], today: date) -> tuple[SystemRow, ...]:
-    """Systems that bring all that these roles need, their makers' support not ended by `today`.
+    """Systems that have all that these roles need and are still supported on `today`.
 
-    A rolling release is none to advise: what it has today, it may not have tomorrow.
+    Rolling releases are left out: a package of today may be gone tomorrow.
     """
     carried = tuple(roles)
     return tuple(
@@ -126,12 +126,12 @@ def suited(roles: Iterable[Role], today: date) -> tuple[SystemRow, ...]:
 
 
 def drivable(core: str) -> tuple[str, ...]:
-    """The lowest versions of Python, one a major version, that this ansible-core drives."""
+    """The lowest Python version per major version that this ansible-core supports on servers."""
     rows = [row for row in ansible() if reaches(core, row.core)]
     return rows[-1].targets if rows else ()
 
 
 def drives(core: str, python: Numbers) -> bool:
-    """Whether this ansible-core's modules run on that version of Python."""
+    """Whether this ansible-core's modules run on this version of Python."""
     least = {numbers(target)[0]: numbers(target) for target in drivable(core)}
     return bool(python) and python[0] in least and python >= least[python[0]]

@@ -1,4 +1,4 @@
-"""The tables of the specification, parsed: what planning computes with."""
+"""The tables of the specification, parsed for planning."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SizeRow(_Row):
 
 
 class RecordingTable(_Row):
-    """R25: megabytes by minutes."""
+    """R25: megabytes of a recording by minutes."""
 
     requirement: str
     audio_mb: dict[int, float]
@@ -42,7 +42,7 @@ class GsmFrame(_Row):
 
 
 class NetworkRow(_Row):
-    """R23 or R24: what one call needs of the network."""
+    """R23 or R24: the network requirements of one call."""
 
     id: str
     requirement: str
@@ -54,7 +54,7 @@ class NetworkRow(_Row):
 
 
 class ProbeRow(_Row):
-    """How a path is measured; times in seconds."""
+    """Parameters of a path measurement; times in seconds."""
 
     port: int
     throughput_port: int
@@ -66,21 +66,21 @@ class ProbeRow(_Row):
 
 
 class AnsibleRow(_Row):
-    """From which ansible-core on it drives which versions of Python on a server."""
+    """The Python versions on servers that ansible-core supports from this version on."""
 
     core: str
     targets: tuple[str, ...]
 
 
 class OldTargets(_Row):
-    """The ansible-core with the widest range, and the Python versions it comes along with."""
+    """The ansible-core with the widest range of targets, and the controller Pythons that get it."""
 
     core: str
     controller: tuple[str, ...]
 
 
 class SystemRow(_Row):
-    """A supported operating system, and the Python that Ansible finds there."""
+    """A supported operating system, and its Python for Ansible."""
 
     id: str
     version: str
@@ -94,31 +94,31 @@ class SystemRow(_Row):
 
 @cache
 def sizes() -> tuple[SizeRow, ...]:
-    """R12, smallest first."""
+    """The rows of R12, smallest first."""
     return tuple(SizeRow(**row) for row in load_data("sizing")["sizes"])
 
 
 @cache
 def recordings() -> RecordingTable:
-    """R25."""
+    """The table of R25."""
     return RecordingTable(**load_data("storage")["recordings"])
 
 
 @cache
 def gsm_frame() -> GsmFrame:
-    """The codec of audio recordings."""
+    """The frame of the codec of audio recordings."""
     return GsmFrame(**load_data("storage")["gsm_frame"])
 
 
 @cache
 def network() -> dict[str, NetworkRow]:
-    """R23 ('video') and R24 ('voip')."""
+    """The rows of R23 ('video') and R24 ('voip')."""
     return {row["id"]: NetworkRow(**row) for row in load_data("network")["profiles"]}
 
 
 @cache
 def probe() -> ProbeRow:
-    """How a path is measured."""
+    """The parameters of a path measurement."""
     return ProbeRow(**load_data("network")["probe"])
 
 
@@ -130,25 +130,25 @@ def systems() -> tuple[SystemRow, ...]:
 
 @cache
 def hardware() -> dict[str, Any]:
-    """What a server must have, and what calls and roles take of it."""
+    """The hardware that a server must have, and that calls and roles consume."""
     table: dict[str, Any] = load_data("hardware")
     return table
 
 
 @cache
 def ansible() -> tuple[AnsibleRow, ...]:
-    """Which ansible-core drives which Python, oldest first."""
+    """The Python versions that each ansible-core supports, oldest first."""
     return tuple(AnsibleRow(**row) for row in load_data("os")["ansible"])
 
 
 @cache
 def old_targets() -> OldTargets:
-    """The way to a server whose Python the newest ansible-core does not drive."""
+    """The ansible-core for servers whose Python the newest one does not support."""
     return OldTargets(**load_data("os")["ansible_for_old_targets"])
 
 
 @cache
 def tuning() -> dict[str, Any]:
-    """The factors that tuned values are made from."""
+    """The factors that tuned values are computed from."""
     table: dict[str, Any] = load_data("tuning")
     return table

@@ -1,4 +1,4 @@
-"""From a site and what is known of its hosts to the one plan."""
+"""Make the plan from a site and the known resources of its hosts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ucontact_appliance.site.model import DatabaseOn, Host, Site
 
 
 def make_plan(site: Site, resources: Mapping[str, HostResources]) -> Plan:
-    """The plan of that site; `resources` by host name, assumed where a host is missing."""
+    """The plan of this site; `resources` by host name, with assumptions for missing hosts."""
     row = size_for(site.agents)
     groups = _groups(row.size, row.groups, site.database_on)
     if len(site.hosts) != len(groups):
@@ -41,7 +41,7 @@ def make_plan(site: Site, resources: Mapping[str, HostResources]) -> Plan:
 
 
 def site_for_agents(agents: int) -> Site:
-    """A site of so many agents on servers that nobody has named yet."""
+    """A site with this many agents on servers that have no names yet."""
     row = size_for(agents)
     hosts = tuple(
         Host(name=group[0].value, address=f"192.0.2.{number}")  # RFC 5737: no real address

@@ -1,6 +1,6 @@
-"""Every tuned value, from the number of agents and the memory of the hosts, in one place.
+"""Compute all tuned values from the number of agents and the memory of the hosts.
 
-The factors and where they come from stand in `data/tuning.yml`.
+The factors and their sources are in `data/tuning.yml`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ROUND_MB = 64
 
 @dataclass(frozen=True)
 class Share:
-    """What a role can count on: its host's name and memory, and whether it is alone there."""
+    """The memory that a role can use: its host's name and memory, and whether it is alone there."""
 
     host: str
     memory_mb: int
@@ -49,12 +49,12 @@ def telephony(agents: int) -> TelephonyTuning:
 
 
 def descriptors_headroom() -> float:
-    """By how much the planned descriptors exceed what the planned calls take."""
+    """Ratio of the planned file descriptors to those that the planned calls need."""
     return float(_factors("telephony")["descriptors_headroom"])
 
 
 def database(agents: int, share: Share) -> DatabaseTuning:
-    """MySQL's buffer pool (MB) on a shared or an own host, and its connections."""
+    """MySQL's buffer pool (MB) on a shared or dedicated host, and its connections."""
     factors = _factors("database")
     return DatabaseTuning(
         buffer_pool_mb=_megabytes(share, factors),
@@ -65,7 +65,7 @@ def database(agents: int, share: Share) -> DatabaseTuning:
 
 
 def backend(share: Share) -> BackendTuning:
-    """Java's heap (MB)."""
+    """The Java heap (MB)."""
     return BackendTuning(heap_mb=_megabytes(share, _factors("backend")))
 
 

@@ -1,17 +1,17 @@
-"""Comparing versions by the numbers that they begin with; Debian's own order is another thing."""
+"""Compare versions by their leading numbers; this is not Debian's version order."""
 
 from __future__ import annotations
 
 import re
 
-# [epoch:]upstream[-revision] (deb-version(7)): the numbers that the upstream version begins with.
+# [epoch:]upstream[-revision] (deb-version(7)): the numbers that the upstream version starts with.
 _UPSTREAM = re.compile(r"(?:\d+:)?(\d+(?:\.\d+)*)")
 
 Numbers = tuple[int, ...]
 
 
 def numbers(version: str) -> Numbers:
-    """What the upstream part of a package's version begins with; nothing when it has no number.
+    """The leading numbers of a package's upstream version; empty if it has none.
 
     `1:13.18.3~dfsg-1ubuntu4` is (13, 18, 3), `8u504-ga-1` is (8,).
     """
@@ -20,7 +20,7 @@ def numbers(version: str) -> Numbers:
 
 
 def reaches(version: str, least: str | None) -> bool:
-    """Whether a package's version is at least `least`; any version is when that is None."""
+    """Whether a package's version is at least `least`; always true if that is None."""
     have, need = numbers(version), numbers(least or "0")
     width = max(len(have), len(need))
     return bool(have) and _padded(have, width) >= _padded(need, width)

@@ -1,1 +1,1 @@
-"""Releases: what one consists of, whether it is what was signed, and the evaluation's."""
+"""Releases: their content, the verification of their signature, and the evaluation release."""

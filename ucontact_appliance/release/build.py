@@ -1,4 +1,4 @@
-"""Building the evaluation release on a rehearsal machine: this one acts."""
+"""Build the evaluation release on a rehearsal machine (this module acts)."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ PACKAGES = ("openjdk-8-jdk-headless", "libmariadb-java", "nodejs", "npm", "ca-ce
 _SOURCES = "/var/tmp/evaluation"
 _OUT = "/var/tmp/evaluation-built"
 _MACHINE = "release-build"
-_SUITE = "sid"  # the suite that carries JDK 8
+_SUITE = "sid"  # the suite that has JDK 8
 _CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _MOST_SECONDS = 1200
 _TAIL_LINES = 15
-# How this machine reaches the package registry, which the build machine then does as well.
+# This machine's way to the package registry, which the build machine uses too.
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
 class BuildMachine(Protocol):
-    """What a build needs of a machine: a root file system to copy to, and commands."""
+    """A machine for a build: a root file system to copy to, and a shell."""
 
     @property
     def root(self) -> Path:
-        """Its root, as this machine sees it."""
+        """The machine's root, as a path on this host."""
 
     def ssh(self, argv: Sequence[str], timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run words in its shell as root."""
+        """Run a command in its shell as root."""
 
 
 def build_evaluation(sources: str, say: Say) -> ReleaseFiles:
-    """Build on a machine that is made for it and thrown away; the release in the store.
+    """Build the release on a machine that is created for it and removed afterwards, and store it.
 
-    Raises UsageError when rehearsal machines can't be made here, naming what is missing, and
-    PhaseFailedError when the build fails.
+    Raises UsageError if rehearsal machines can't be made here, with what is missing, and
+    PhaseFailedError if the build fails.
     """
     started = time.monotonic()
     machine = machines.up(Spec(_MACHINE, _SUITE), say)
@@ -73,13 +73,13 @@ def build_evaluation(sources: str, say: Say) -> ReleaseFiles:
 def compile_on(machine: BuildMachine, say: Say) -> Compiled:
     """Install the tools on the machine, compile the sources there, and collect the results.
 
-    Raises PhaseFailedError with the end of what a failing command printed.
+    Raises PhaseFailedError with the end of a failed command's output.
     """
     _copy_sources(machine.root)
     say(_("installing {packages}", packages=", ".join(PACKAGES)))
     _run(machine, ["apt-get", "update", "-qq"], {})
-    # npm comes in hundreds of small packages, and nothing of a machine that is thrown away has to
-    # survive a power cut: without a sync a file that takes a third of the time.
+    # npm comes in hundreds of small packages. The machine is disposable, so its files need not
+    # survive a power cut: without one sync per file this takes a third of the time.
     unsynced = ["-o", "DPkg::Options::=--force-unsafe-io"]
     install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *unsynced, *PACKAGES]
     _run(machine, install, {"DEBIAN_FRONTEND": "noninteractive"})
@@ -106,7 +106,7 @@ def pack_evaluation(compiled: Compiled, sources: str) -> ReleaseFiles:
         files={path: file_entry(content) for path, content in files.items()},
     )
     key = build_key(make=True)
-    assert key is not None  # it was to be made
+    assert key is not None  # make=True creates it
     return store_release(sign(manifest, key), files)
 
 
@@ -117,7 +117,7 @@ def _copy_sources(root: Path) -> None:
 
 
 def _npm_environment() -> dict[str, str]:
-    """This machine's registry and proxies, where it has any of its own, for npm over there."""
+    """This machine's npm registry and proxies, if it has its own, for npm on the build machine."""
     environment = {name: os.environ[name] for name in _PROXIES if name in os.environ}
     environment["NODE_EXTRA_CA_CERTS"] = environment["npm_config_cafile"] = _CA_BUNDLE
     # npm's own spelling
@@ -128,7 +128,7 @@ def _npm_environment() -> dict[str, str]:
 
 
 def _configured_registry() -> str:
-    """What npm on this machine is set to; empty where there is no npm."""
+    """The registry that npm on this machine is configured with; empty without npm."""
     npm = shutil.which("npm")
     if npm is None:
         return ""

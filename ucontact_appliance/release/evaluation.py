@@ -1,6 +1,6 @@
-"""The evaluation release: its sources' fingerprint, and its files from what a machine compiled.
+"""The evaluation release: the hash of its sources, and its files from the compiled results.
 
-Building on a machine is `release.build`; here nothing acts.
+`release.build` builds on a machine; this module has no side effects.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ SOURCES = INSTALLER / "evaluation"
 MODULES = ("jasper", "jdbc", "mail", "others", "ssh", "ws")  # R22
 _SERVER = "server"
 _MAIN_CLASS = "ucontact.evaluation.server.Main"
-# Made from the sources, or only about them.
+# Generated from the sources, or not part of the release.
 _NOT_SOURCES = frozenset({"node_modules", "dist", "test", "__pycache__"})
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the build machine made, each as path to content.
+    """Results of the build machine, each a mapping of path to content.
 
-    `classes` has a component (`server`, or a module) to its class files; `softphone` is the built
-    page; `drivers` are the JDBC driver's jars and their licence texts.
+    `classes` maps a component (`server`, or a module) to its class files; `softphone` is the
+    built page; `drivers` are the jars of the JDBC driver with their licence texts.
     """
 
     classes: Mapping[str, Mapping[str, bytes]]
@@ -42,7 +42,7 @@ class Compiled:
 
 
 def source_files() -> tuple[Path, ...]:
-    """Every file the release is made from, sorted; the recipe itself is one of them."""
+    """Every file that the release is made from, sorted, including the build recipe."""
     recipe = [PACKAGE / "release" / name for name in ("evaluation.py", "pack.py", "build.py")]
     return (*sorted(_walk(SOURCES)), *recipe)
 
@@ -58,11 +58,11 @@ def _walk(folder: Path) -> Iterable[Path]:
 
 
 def sources_hash() -> str:
-    """SHA-256 over the names and contents of all sources, and the appliance's version."""
+    """SHA-256 over the names and contents of all sources and the appliance's version."""
     digest = hashlib.sha256(__version__.encode())
     for path in source_files():
         content = path.read_bytes()
-        # The same in a checkout as in an installed wheel, where the sources lie in the package.
+        # The same name in a checkout and in an installed wheel, whose sources are in the package.
         name = path.relative_to(SOURCES).as_posix() if SOURCES in path.parents else path.name
         digest.update(f"\0{name}\0{len(content)}\0".encode())
         digest.update(content)
@@ -70,7 +70,7 @@ def sources_hash() -> str:
 
 
 def version_of(sources: str) -> str:
-    """The release's version: other sources, other version, hence another folder on the target."""
+    """The release's version: it changes with the sources, and with it the folder on the target."""
     return f"{__version__}-{sources[:8]}"
 
 

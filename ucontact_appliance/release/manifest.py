@@ -1,8 +1,8 @@
-"""The manifest of a release: which files it consists of, and the signature over that list.
+"""The manifest of a release: the list of its files, and the signature over that list.
 
-`manifest.json` is the first member of the archive (or lies in the folder). Signed is the canonical
-JSON of everything but the signature itself: keys sorted, no white space, ASCII only. The signature
-is Ed25519 (RFC 8032).
+`manifest.json` is the first member of the archive (or in the folder). The signature is over the
+canonical JSON of everything but itself: keys sorted, no white space, ASCII only. It is Ed25519
+(RFC 8032).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PATH = re.compile(r"[A-Za-z0-9._@+~ ()\[\],='!&#%$-]+(/[A-Za-z0-9._@+~ ()\[\],=
 
 
 def _safe_path(path: str) -> str:
-    """A relative path under web/, server/ or reports/ that can't lead anywhere else."""
+    """A relative path under web/, server/ or reports/ that can't leave it."""
     parts = path.split("/")
     if not _PATH.fullmatch(path) or len(path) > 512:
         raise ValueError(_("{path!r} is no plain relative path", path=path))
@@ -61,7 +61,7 @@ class FileEntry(_Frozen):
 
 
 class Signature(_Frozen):
-    """Who signed, as the SHA-256 of the raw public key, and the signature in base64."""
+    """A signature in base64, and the SHA-256 of the signer's raw public key."""
 
     key: Sha256
     value: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
@@ -103,11 +103,11 @@ class Manifest(_Frozen):
 
     @property
     def title(self) -> str:
-        """The release as people call it."""
+        """Name and version of the release, for people."""
         return f"{self.name} {self.version}"
 
     def signed_bytes(self) -> bytes:
-        """What the signature is over."""
+        """The bytes that the signature covers."""
         return _canonical(self.model_dump(mode="json", exclude={"signature"}))
 
     def document(self) -> bytes:
@@ -136,7 +136,7 @@ def parse_manifest(text: bytes, source: str) -> Manifest:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON lets a key stand twice, and readers differ in which one they believe."""
+    """Reject duplicate keys: JSON allows them, and parsers differ in which one they use."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError(_("a key stands there twice"))
@@ -152,7 +152,7 @@ def _refused(source: str, why: str) -> UsageError:
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """The name a signature calls its key by."""
+    """The key's identifier in signatures: SHA-256 of the raw public key."""
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
 
 
@@ -164,7 +164,7 @@ def sign(manifest: Manifest, key: Ed25519PrivateKey) -> Manifest:
 
 
 def is_signed_by(manifest: Manifest, key: Ed25519PublicKey) -> bool:
-    """Whether the signature is there, names `key`, and is right."""
+    """Whether there is a valid signature by `key`."""
     if manifest.signature is None or manifest.signature.key != key_id(key):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The manifest of the release that a site got, as the machine that installs remembers it."""
+"""The manifest of the release that a site has, stored on the machine that installs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME = "release.manifest.json"
 
 
 def remember_manifest(paths: StatePaths, manifest: Path) -> None:
-    """Keep a copy of the verified manifest: checks judge the site's hosts by it."""
+    """Keep a copy of the verified manifest: checks judge the site's hosts against it."""
     write_private(paths.var / _NAME, manifest.read_bytes())
 
 
@@ -25,7 +25,7 @@ def remembered_manifest(paths: StatePaths) -> Manifest | None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest in that file. Raises UnreachableError, or UsageError when it is damaged."""
+    """The manifest in this file. Raises UnreachableError, or UsageError if it is damaged."""
     try:
         return parse_manifest(path.read_bytes(), str(path))
     except OSError as error:

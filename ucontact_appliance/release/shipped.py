@@ -1,8 +1,8 @@
-"""The evaluation release that an installed wheel carries, and how `make wheel` puts it there.
+"""The evaluation release in an installed wheel, and how `make wheel` puts it there.
 
-The archive lies in the package with its manifest beside it. That manifest is what the archive is
-compared with: whoever trusts the wheel trusts it, and nothing else vouches for it
-(docs/decisions/0005-evaluation-release-in-the-wheel.md). A checkout carries none.
+The archive is in the package, next to its manifest, against which it is verified: trusting the
+wheel means trusting that manifest, and nothing else vouches for it
+(docs/decisions/0005-evaluation-release-in-the-wheel.md). A checkout has none.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ MANIFEST_NAME = "evaluation.manifest.json"
 
 
 def shipped_archive() -> Path | None:
-    """The archive that this installation of ucontact carries; None where it carries none."""
+    """The archive that this installation of ucontact contains; None if it has none."""
     return SHIPPED / ARCHIVE_NAME if SHIPPED.exists() else None
 
 
 def shipped_manifest() -> Manifest | None:
-    """What the carried archive consists of; None where there is none.
+    """The manifest of the contained archive; None if there is none.
 
-    Raises UsageError when this installation of ucontact has lost or damaged it.
+    Raises UsageError if the manifest in this installation of ucontact is missing or damaged.
     """
     if shipped_archive() is None:
         return None
@@ -46,7 +46,7 @@ def shipped_manifest() -> Manifest | None:
 
 
 def damaged(evidence: str) -> UsageError:
-    """The error for a carried release that is not as the wheel brought it."""
+    """The error for a contained release that differs from the wheel's."""
     return UsageError(
         _("the evaluation release in this installation of ucontact is damaged"),
         evidence=evidence,
@@ -55,14 +55,14 @@ def damaged(evidence: str) -> UsageError:
 
 
 def write_shipped(archive: Path, folder: Path, key: Ed25519PrivateKey | None) -> Manifest:
-    """Write what a wheel carries into `folder`: the files of a verified archive, and its manifest.
+    """Write the wheel's content into `folder`: the files of a verified archive, and its manifest.
 
-    The signature of the machine that built the archive is left out, so that a wheel is the same
-    whoever builds it; `key` is a publisher's, and signs the manifest.
+    The signature of the build machine is left out, so that every machine makes the same wheel;
+    `key` is a publisher's, and signs the manifest.
     """
     with tarfile.open(archive) as tar:
         contents = {
-            # The archive was verified: each member is a plain file, and has content.
+            # The archive was verified: each member is a plain file with content.
             member.name: cast("tarfile.ExFileObject", tar.extractfile(member)).read()
             for member in tar
         }

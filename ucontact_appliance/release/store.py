@@ -1,6 +1,6 @@
-"""The releases on this machine: verified copies, each with its manifest beside it.
+"""The releases on this machine: verified copies, each with its manifest next to it.
 
-The one that an installed wheel carries is used where it lies, and not copied.
+The one in an installed wheel is used in place, and not copied.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ReleaseFiles:
 
 @dataclass(frozen=True)
 class Stored:
-    """A release in the store and what its manifest says; else why it can't be read."""
+    """A release in the store with its manifest, or the reason why it can't be read."""
 
     archive: Path
     manifest: Manifest | None
@@ -59,16 +59,16 @@ class Stored:
 
 
 def releases_folder() -> Path:
-    """Where verified releases are kept on the machine that installs."""
+    """The folder of verified releases on the machine that installs."""
     return var_root() / "releases"
 
 
 def resolve_release(name: str, say: Say) -> ReleaseFiles:
-    """The release that `site.yml` names: 'evaluation', an archive or a folder; verified, stored.
+    """The release of `site.yml` ('evaluation', an archive or a folder), verified and stored.
 
-    The evaluation release is the one that the installed wheel carries. A checkout carries none, and
-    builds it when this version of it was not built here yet. Raises UsageError for anything that is
-    not what its publisher signed, and where a wheel carries no evaluation release.
+    The evaluation release is the one in the installed wheel. A checkout has none, and builds it if
+    this version of it was not built here yet. Raises UsageError for anything that differs from
+    what its publisher signed, and if a wheel contains no evaluation release.
     """
     if name == EVALUATION:
         found = _at_hand(load_trust())
@@ -82,9 +82,9 @@ def resolve_release(name: str, say: Say) -> ReleaseFiles:
 
 
 def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
-    """The same where it is stored already, else None; builds, copies and writes nothing.
+    """The release as by `resolve_release` if it is stored, else None; writes nothing (dry run).
 
-    What an install would do first is said. Raises as `resolve_release` does.
+    Reports what an install would do first. Raises as `resolve_release` does.
     """
     trust = load_trust()
     if name == EVALUATION:
@@ -108,7 +108,7 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
 
 
 def _at_hand(trust: Trust) -> ReleaseFiles | None:
-    """The evaluation release of these sources, carried or stored; None where it must be built."""
+    """The evaluation release of these sources, in the wheel or store; None if it must be built."""
     return _carried(trust) or _in_store(archive_path(EVALUATION, version_of(sources_hash())), trust)
 
 
@@ -125,7 +125,7 @@ def _carried(trust: Trust) -> ReleaseFiles | None:
 
 
 def _demand_checkout() -> None:
-    """Raises UsageError in an installed wheel: who installs from one builds nothing on the way."""
+    """Raise UsageError in an installed wheel: installing from a wheel never builds a release."""
     if INSTALLED:
         raise UsageError(
             _("this installation of ucontact carries no evaluation release"),
@@ -139,7 +139,7 @@ def _demand_checkout() -> None:
 
 
 def _in_store(archive: Path, trust: Trust, wanted: Manifest | None = None) -> ReleaseFiles | None:
-    """The release at that place of the store; None unless it is whole, and the wanted one."""
+    """The release at this place of the store; None unless it is complete and the wanted one."""
     beside = manifest_path(archive)
     if not (archive.exists() and beside.exists()):
         return None
@@ -163,42 +163,42 @@ def _source(name: str) -> Path:
 
 
 def verify_release(source: Path) -> Manifest:
-    """The manifest of an archive or folder that is what was signed; stores nothing."""
+    """The manifest of an archive or folder if it is what was signed; stores nothing."""
     verify = verify_folder if source.is_dir() else verify_archive
     return verify(source, load_trust())
 
 
 def ensure_evaluation(say: Say) -> ReleaseFiles:
-    """The evaluation release: in the installed wheel, in the store, or built on a machine."""
+    """The evaluation release: from the installed wheel, from the store, or newly built."""
     if carried := _carried(load_trust()):
         return carried
     sources = sources_hash()
     archive = archive_path(EVALUATION, version_of(sources))
     with (private_dir(releases_folder()) / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # who comes second finds what the first has built
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second process finds what the first has built
         if archive.exists():
             try:
                 return _listed(archive, verify_archive(archive, load_trust()))
             except ApplianceError as error:
                 say(_("building the evaluation release anew: {why}", why=error.evidence))
-        # Only who builds needs the rehearsal machines' code.
+        # Only a build needs the code of the rehearsal machines.
         from ucontact_appliance.release.build import build_evaluation  # noqa: PLC0415
 
         return build_evaluation(sources, say)
 
 
 def archive_path(name: str, version: str) -> Path:
-    """Where the release of that name and version lies in the store."""
+    """The path of the release of this name and version in the store."""
     return releases_folder() / f"ucontact-{name}-{version}{_ARCHIVE}"
 
 
 def manifest_path(archive: Path) -> Path:
-    """The manifest beside an archive of the store."""
+    """The path of the manifest of an archive in the store."""
     return archive.with_name(archive.name.removesuffix(_ARCHIVE) + _MANIFEST)
 
 
 def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
-    """Put a release made here into the store, in one step."""
+    """Put a release that was made here into the store, atomically."""
     target = archive_path(manifest.name, manifest.version)
     with _incoming() as incoming:
         with incoming.open("wb") as out:
@@ -208,9 +208,9 @@ def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
 
 
 def stored_releases() -> tuple[Stored, ...]:
-    """The release in the installed wheel, and those in the store by name and version.
+    """The release in the installed wheel, then those in the store by name and version.
 
-    Raises UsageError when the one in the wheel is damaged.
+    Raises UsageError if the one in the wheel is damaged.
     """
     folder = releases_folder()
     found = sorted(folder.glob(f"*{_ARCHIVE}")) if folder.is_dir() else []
@@ -227,7 +227,7 @@ def _stored(archive: Path) -> Stored:
 
 
 def _store(source: Path, trust: Trust) -> ReleaseFiles:
-    """Copy first, then verify the copy: what was verified is what will be installed."""
+    """Copy first, then verify the copy, so that what is installed is what was verified."""
     with _incoming() as incoming:
         try:
             if source.is_dir():
@@ -248,14 +248,14 @@ def _store(source: Path, trust: Trust) -> ReleaseFiles:
 
 @contextmanager
 def _incoming() -> Iterator[Path]:
-    """A place in the store for what is not a release yet; gone afterwards unless it was renamed."""
+    """A temporary path in the store; removed afterwards unless it was renamed."""
     folder = private_dir(releases_folder())
     with tempfile.TemporaryDirectory(dir=folder, prefix=".incoming-") as temporary:
         yield Path(temporary) / "release"
 
 
 def _listed(archive: Path, manifest: Manifest) -> ReleaseFiles:
-    """The stored archive, its manifest beside it brought up to date."""
+    """The stored archive, after updating the manifest next to it."""
     beside = manifest_path(archive)
     document = manifest.document()
     if not beside.exists() or beside.read_bytes() != document:

@@ -1,9 +1,9 @@
-"""Whose signatures count on this machine.
+"""The keys whose signatures this machine trusts.
 
-Publishers' public keys (PEM, Ed25519) lie in `/etc/ucontact/publishers.d/`. Evaluation releases
-need no publisher: the one that an installed wheel carries counts, so does one that this machine
-built and signed, and so does one of another machine whose public key lies in
-`/etc/ucontact/builders.d/`. None of these counts for any other release.
+Publishers' public keys (PEM, Ed25519) are in `/etc/ucontact/publishers.d/`. Evaluation releases
+need no publisher: trusted are the one in an installed wheel, one that this machine built and
+signed, and one of another machine whose public key is in `/etc/ucontact/builders.d/`. These are
+not trusted for any other release.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from ucontact_appliance.state import etc_root, var_root
 
 @dataclass(frozen=True)
 class Trust:
-    """What counts: publishers' keys for any release, the rest for evaluation releases.
+    """The trusted keys: publishers' for any release, the others for evaluation releases only.
 
     `builder` is this machine's own key, `builders` are other machines' keys, and `shipped` is the
-    manifest of the release that the installed wheel carries.
+    manifest of the release in the installed wheel.
     """
 
     publishers: tuple[Ed25519PublicKey, ...] = ()
@@ -45,7 +45,7 @@ class Trust:
 
 
 class TrustedBy(Enum):
-    """Why a release is trusted; the value says it to a person, behind the release's name."""
+    """Why a release is trusted; the value is text for people, shown after the release's name."""
 
     PUBLISHER = _("signed by a publisher whose key is in publishers.d")
     SHIPPED = _("the release that this installation of ucontact carries")
@@ -54,25 +54,25 @@ class TrustedBy(Enum):
 
 
 def publishers_folder() -> Path:
-    """Where publishers' public keys lie. A site can't be called so: its name has no dot."""
+    """The folder of publishers' public keys. No site can have this name: site names have no dot."""
     return etc_root() / "publishers.d"
 
 
 def builders_folder() -> Path:
-    """Where the public keys of machines that build evaluation releases lie."""
+    """The folder of public keys of other machines that build evaluation releases."""
     return etc_root() / "builders.d"
 
 
 def build_key_path() -> Path:
-    """This machine's key for the evaluation releases that it builds, 0600.
+    """This machine's key for signing the evaluation releases that it builds, 0600.
 
-    It lies beside them: what it signed and it are of use together alone.
+    It is in their folder, as the releases and the key are useless without each other.
     """
     return var_root() / "releases" / "build.key"
 
 
 def load_trust() -> Trust:
-    """The keys of this machine. Raises UsageError for a file that holds none."""
+    """The trusted keys of this machine. Raises UsageError for a file without a key."""
     builder = build_key(make=False)
     return Trust(
         publishers=_public_keys(publishers_folder()),
@@ -83,7 +83,7 @@ def load_trust() -> Trust:
 
 
 def build_key(*, make: bool) -> Ed25519PrivateKey | None:
-    """This machine's build key; a new one when there is none and `make` is set."""
+    """This machine's build key; created if there is none and `make` is set, else None."""
     path = build_key_path()
     try:
         key = private_key(path.read_bytes())
@@ -109,7 +109,7 @@ def build_key(*, make: bool) -> Ed25519PrivateKey | None:
 
 
 def build_key_pem() -> bytes:
-    """This machine's public build key in PEM. Raises UsageError where nothing was built yet."""
+    """This machine's public build key in PEM. Raises UsageError if nothing was built yet."""
     key = build_key(make=False)
     if key is None:
         raise UsageError(
@@ -142,7 +142,7 @@ def _public_key(path: Path) -> Ed25519PublicKey:
 
 
 def trusted_by(manifest: Manifest, trust: Trust) -> TrustedBy | None:
-    """Why the manifest is trusted; None when it is not."""
+    """Why the manifest is trusted; None if it is not."""
     if any(is_signed_by(manifest, key) for key in trust.publishers):
         return TrustedBy.PUBLISHER
     if not manifest.evaluation:
@@ -157,7 +157,7 @@ def trusted_by(manifest: Manifest, trust: Trust) -> TrustedBy | None:
 
 
 def demand_trust(manifest: Manifest, trust: Trust, source: str) -> None:
-    """Raises UsageError unless the manifest is trusted."""
+    """Raise UsageError unless the manifest is trusted."""
     if trusted_by(manifest, trust) is not None:
         return
     if manifest.signature is None:

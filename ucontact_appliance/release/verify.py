@@ -1,8 +1,8 @@
-"""Whether an archive or a folder is exactly the release that its signed manifest lists.
+"""Verify that an archive or folder is exactly the release that its signed manifest lists.
 
-Nothing is unpacked: the archive is read once as a stream, and every refusal comes before a byte
-beyond the manifest's own promise is held in memory. Both functions raise UsageError with the first
-thing that is wrong, and UnreachableError for what can't be read.
+Nothing is unpacked: the archive is read once as a stream, and never more of it is held in memory
+than the manifest lists. Both functions raise UsageError with the first problem, and
+UnreachableError for what can't be read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TAR_OVERHEAD = 64 * 1024
 
 
 class _BoundedReader:
-    """Reads a stream up to `limit` bytes, and refuses what would come after them."""
+    """Reader of a stream that refuses more than `limit` bytes."""
 
     def __init__(self, stream: gzip.GzipFile, source: str, limit: int) -> None:
         self._stream = stream
@@ -44,7 +44,7 @@ class _BoundedReader:
         self._seen = 0
 
     def read(self, size: int = -1) -> bytes:
-        """As a file's `read`. Raises UsageError past the limit."""
+        """Like a file's `read`. Raises UsageError past the limit."""
         left = self.limit - self._seen + 1
         data = self._stream.read(left if size < 0 else min(size, left))
         self._seen += len(data)
@@ -54,7 +54,7 @@ class _BoundedReader:
 
 
 def verify_archive(path: Path, trust: Trust) -> Manifest:
-    """The manifest of a `.tar.gz` whose every member is as the manifest says."""
+    """The manifest of a `.tar.gz` if every member matches it."""
     source = str(path)
     try:
         with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as stream:
@@ -68,7 +68,7 @@ def verify_archive(path: Path, trust: Trust) -> Manifest:
 
 
 def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifest:
-    stream: Any = reader  # tarfile asks for no more than `read` in stream mode
+    stream: Any = reader  # tarfile needs only `read` in stream mode
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         first = archive.next()
         if first is None or first.name != MANIFEST or not _is_plain(first):
@@ -81,7 +81,7 @@ def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifes
         )
         seen: set[str] = set()
         folders = _folders(manifest)
-        # Not `for member in archive`: that would begin with the first one again.
+        # Not `for member in archive`: that would start with the first member again.
         while member := archive.next():
             if member.isdir() and member.name in folders:
                 continue
@@ -111,12 +111,12 @@ def _is_plain(member: tarfile.TarInfo) -> bool:
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     content = archive.extractfile(member)
-    assert content is not None  # only links and devices have none
+    assert content is not None  # only links and devices have no content
     return content
 
 
 def verify_folder(path: Path, trust: Trust) -> Manifest:
-    """The manifest of a folder whose every file is as the manifest says."""
+    """The manifest of a folder if every file matches it."""
     source = str(path)
     try:
         with (path / MANIFEST).open("rb") as stream:
@@ -144,7 +144,7 @@ def _demand_file(path: Path, source: str, name: str, manifest: Manifest) -> None
     entry = manifest.files.get(name)
     if entry is None:
         raise _refused(source, _("{name!r} is not in the manifest", name=name))
-    # A file that becomes a link between the look and the reading is not followed.
+    # O_NOFOLLOW: a file may be replaced by a link after it was listed.
     with os.fdopen(os.open(path / name, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
         if os.fstat(stream.fileno()).st_size != entry.size:
             raise _changed(source, name)
@@ -152,7 +152,7 @@ def _demand_file(path: Path, source: str, name: str, manifest: Manifest) -> None
 
 
 def _walk(path: Path, source: str) -> Iterable[tuple[str, bool]]:
-    """Every file and folder below, by its path with slashes; refuses links and devices."""
+    """Every file and folder below, by its path with slashes; rejects links and devices."""
 
     def fail(error: OSError) -> None:
         raise error
@@ -173,7 +173,7 @@ def _folders(manifest: Manifest) -> set[str]:
 
 
 def demand_tree(manifest: Manifest, source: str) -> None:
-    """Raises UsageError when a place of R22 would stay empty. Rows: data/tree.yml."""
+    """Raise UsageError if a path of R22 would stay empty. Rows: data/tree.yml."""
     for row in load_data("tree")["paths"]:
         path, kind = row["path"], row["kind"]
         below = [name for name in manifest.files if name.startswith(f"{path}/")]

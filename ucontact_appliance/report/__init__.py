@@ -1,1 +1,1 @@
-"""Evidence: from findings, facts and plan to documents that an auditor can read and check."""
+"""Turn findings, facts and plan into documents that an auditor can read and verify."""

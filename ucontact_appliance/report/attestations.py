@@ -1,4 +1,4 @@
-"""What a person vouches for, in place of a check: which of site.yml's words count today. Pure."""
+"""Attestations: statements in site.yml by which a person takes the place of a check. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ucontact_appliance.site.waivers import Attestation
 
 @dataclass(frozen=True)
 class Vouched:
-    """Site.yml's attestations, on the day of a report."""
+    """The attestations of site.yml, and the day of a report."""
 
     attestations: tuple[Attestation, ...]
     today: date
 
     def word_for(self, control: str) -> Attestation | None:
-        """The newest word for that control that holds today; None where there is none."""
+        """Return the newest attestation of that control that is valid today, or None."""
         held = [
             one
             for one in self.attestations
@@ -31,10 +31,10 @@ NOBODY = Vouched((), date.min)
 
 
 def with_attestation(verdict: str, word: Attestation | None) -> str:
-    """The verdict where a person has looked at what is left to one.
+    """Return 'attested' where an attestation completes the verdict, else the verdict.
 
-    `verdict` is the one over all checks, with nothing left to a person. A word outweighs no check:
-    what failed, or could not be judged or seen, stays what it is.
+    `verdict` covers all checks, as if nothing were left to a person. An attestation overrides no
+    check: what failed, or could not be judged or seen, keeps its verdict.
     """
     met = (MANUAL, Verdict.PASS.value)
     return ATTESTED if word is not None and verdict in met else verdict

@@ -1,4 +1,4 @@
-"""What changed, for people: on the screen, in a mail, and as the message of a webhook. Pure."""
+"""Changes between runs as text: on the screen, in a mail, and as a webhook's payload. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ucontact_appliance.report.states import counted
 
 
 def folded(changes: Changes) -> tuple[list[Change], list[Message]]:
-    """The changes to tell one by one, and a line for each heap of the others."""
+    """Return the changes to show one by one, and one line per group of the others."""
     behind: Counter[str] = Counter()
     quiet: Counter[str] = Counter()
     told = []
@@ -48,7 +48,7 @@ def _heap(count: int, what: str) -> Message:
 
 
 def since(changes: Changes) -> Message:
-    """The sentence before the changes."""
+    """Return the sentence that introduces the changes."""
     if changes.since is None:
         return _("no earlier run to compare with: everything is new")
     if not changes.rows:
@@ -57,7 +57,7 @@ def since(changes: Changes) -> Message:
 
 
 def summary(findings: Sequence[Finding]) -> Message:
-    """All findings in numbers: `148 pass, 1 warn, 4 skip`."""
+    """Return the number of findings per state: `148 pass, 1 warn, 4 skip`."""
     counts = counted(findings)
     return joined(", ", (number_of(count, state) for state, count in counts.items() if count)) or _(
         "no checks"
@@ -65,7 +65,7 @@ def summary(findings: Sequence[Finding]) -> Message:
 
 
 def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> Message:
-    """What a mail is about, in one line: the verdict over all, and how much is worse or better."""
+    """Return a mail's subject: the overall verdict, and the number of changes per kind."""
     kinds = Counter(change.kind for change in folded(changes)[0])
     told = joined(", ", (number_of(kinds[kind], kind.value) for kind in Kind if kinds[kind]))
     verdict = verdict_of(findings).value.upper()
@@ -80,9 +80,9 @@ def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> Me
 def body_text(
     site: str, changes: Changes, findings: Sequence[Finding], translate: Translate = english
 ) -> str:
-    """A mail's text: what changed, each with its remedy, and the numbers over all.
+    """Return a mail's text: each change with its remedy, then the number of findings per state.
 
-    `changes` are said in the language already; what stands around them is said here.
+    `changes` are translated already; the text around them is translated here.
     """
     told, heaps = folded(changes)
     parts = [f"{site}: {translate(since(changes))}"]
@@ -103,7 +103,7 @@ def body_text(
 def message(
     site: str, time: datetime, changes: Changes, findings: Sequence[Finding]
 ) -> dict[str, Any]:
-    """What a webhook gets: `text` for chat programs, the rest for others; `time` is aware."""
+    """Return a webhook payload: `text` for chat programs, the rest for others; `time` is aware."""
     return {
         "text": f"{subject_line(site, changes, findings)}\n\n{body_text(site, changes, findings)}",
         "site": site,
@@ -115,5 +115,5 @@ def message(
 
 
 def moment(time: datetime) -> str:
-    """A time as `2026-11-23 09:15 UTC`."""
+    """Return a time as `2026-11-23 09:15 UTC`."""
     return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"

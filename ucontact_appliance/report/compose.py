@@ -1,4 +1,4 @@
-"""From findings, facts and plan to one report. Pure."""
+"""Compose a report from findings, facts and plan. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ucontact_appliance.site.model import Site
 
 
 def requirements() -> tuple[Requirement, ...]:
-    """All requirements, R then C."""
+    """Return all requirements, those numbered R before those numbered C."""
     return tuple(Requirement(**row) for row in load_data("requirements")["requirements"])
 
 
@@ -35,7 +35,7 @@ def compose(
     *,
     exhibits: Sequence[Exhibit] = (),
 ) -> Report:
-    """The report of one run; `surveys` by host name, `time` aware."""
+    """Return the report of one run. `surveys` is keyed by host name; `time` is aware."""
     table = load_data("requirements")
     vouched = Vouched(site.attestations, time.astimezone(timezone.utc).date())
     return Report(
@@ -70,7 +70,7 @@ def compose(
 def assess(
     requirement: Requirement, findings: Sequence[Finding], vouched: Vouched = NOBODY
 ) -> Assessment:
-    """The requirement with its findings, and the verdict over them."""
+    """Return the requirement with its findings and the verdict over them."""
     mine = tuple(finding for finding in findings if requirement.id in finding.requirements)
     word = vouched.word_for(requirement.id)
     verdict = assessed(mine, bool(requirement.manual) and word is None)
@@ -78,7 +78,7 @@ def assess(
 
 
 def _files(host: str, exhibits: Sequence[Exhibit]) -> Mapping[str, str]:
-    """The fingerprints that the run took of that host's managed files; empty without an answer."""
+    """Return the fingerprints of that host's managed files; empty if the probe has no answer."""
     probe = probe_name(fingerprints)
     return next(
         (one.answer for one in exhibits if (one.host, one.probe) == (host, probe) and one.answer),

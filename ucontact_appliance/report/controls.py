@@ -1,7 +1,7 @@
 """Control frameworks (PCI DSS, CIS Benchmarks and others), judged by the doctor's findings. Pure.
 
-Each file of data/controls is one framework. A control names the checks that show it, or a part of
-it, and what a person has to look at where they do not.
+Each file of data/controls is one framework. A control names the checks that verify it or a part of
+it, and what a person must inspect otherwise.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.waivers import Attestation
 
 FOLDER = "controls"
-# In the order of the report: what a stranger can see first, then hosts, then organisations.
+# In the order of the report: first what is visible from outside, then hosts, then organisations.
 NAMES = (
     "mozilla-tls",
     "owasp-headers",
@@ -38,7 +38,7 @@ _Text = Annotated[str, Field(min_length=1)]
 
 
 class ControlsError(ValueError):
-    """A file of data/controls that is not as the models below say: the file, the key, and why."""
+    """An invalid file of data/controls; the message names the file, the key and the reason."""
 
 
 class _Row(BaseModel):
@@ -46,7 +46,7 @@ class _Row(BaseModel):
 
 
 class Status(_Row):
-    """A control that its publisher, or everybody whom it addressed, has given up."""
+    """The status of a control that its publisher, or everybody it addressed, has abandoned."""
 
     state: Literal["retired"]
     since: date
@@ -54,11 +54,11 @@ class Status(_Row):
 
 
 class Control(_Row):
-    """What a framework asks, as far as it concerns this product, in our own words.
+    """A framework's control, as far as it concerns this product, in our own words.
 
-    `id` is the publisher's number or name. `checks` are ids of the registry, each of which shows
-    the control or a part of it; `look` says what a person has to look at by himself: always where
-    there are no checks, and beside checks that show a part only.
+    `id` is the publisher's number or name. `checks` are ids of the registry, each of which
+    verifies the control or a part of it. `look` says what a person must inspect; it is required
+    without checks, and used beside checks that verify only a part.
     """
 
     id: _Text
@@ -79,10 +79,10 @@ class Control(_Row):
 
 
 class Framework(_Row):
-    """A published set of controls, of which those that touch this product are listed.
+    """A published set of controls, limited to those that concern this product.
 
-    `version` and `date` are those of the text that was gone by; `date` is None where the publisher
-    gives none. `note` says what the reader must know about the source.
+    `version` and `date` are those of the text used; `date` is None if the publisher gives none.
+    `note` says what the reader must know about the source.
     """
 
     id: _Text
@@ -104,7 +104,7 @@ class Framework(_Row):
 
 @dataclass(frozen=True)
 class ControlAssessment:
-    """A control with what was found about it; `verdict` is worded as `Assessment.verdict`."""
+    """A control with its findings; `verdict` has the values of `Assessment.verdict`."""
 
     control: Control
     verdict: str
@@ -122,23 +122,20 @@ class AssessedFramework:
 
 @cache
 def frameworks() -> tuple[Framework, ...]:
-    """All frameworks in the report's order.
-
-    Raises ControlsError, which names the file and the key, where a file of data/controls is wrong.
-    """
+    """Return all frameworks in the report's order. Raises ControlsError for an invalid file."""
     return tuple(load_framework(name) for name in NAMES)
 
 
 @cache
 def control_ids() -> frozenset[str]:
-    """What a person may vouch for: requirements (R14), and FRAMEWORK/CONTROL of every framework."""
+    """Return the ids that a person can attest: requirements (R14), and FRAMEWORK/CONTROL."""
     own = {row["id"] for row in load_data("requirements")["requirements"]}
     others = {f"{one.id}/{control.id}" for one in frameworks() for control in one.controls}
     return frozenset(own | others)
 
 
 def load_framework(name: str) -> Framework:
-    """The framework of data/controls/NAME.yml; ControlsError where the file is wrong."""
+    """Return the framework of data/controls/NAME.yml. Raises ControlsError for an invalid file."""
     file = f"data/{FOLDER}/{name}.yml"
     try:
         rows = load_data(f"{FOLDER}/{name}")
@@ -153,7 +150,7 @@ def load_framework(name: str) -> Framework:
 
 
 def parse_framework(file: str, rows: Any) -> Framework:
-    """The framework that the parsed YAML describes; `file` is for the ControlsError."""
+    """Return the framework of the parsed YAML. Raises ControlsError, which names `file`."""
     try:
         return Framework.model_validate(rows)
     except ValidationError as error:
@@ -166,10 +163,10 @@ def parse_framework(file: str, rows: Any) -> Framework:
 def assess_control(
     control: Control, findings: Sequence[Finding], word: Attestation | None = None
 ) -> ControlAssessment:
-    """The control with the findings of its checks, and the verdict over them.
+    """Return the control with the findings of its checks and the verdict over them.
 
-    A check that left no finding, as those of the calls in a run without them, is one that was not
-    seen: without it a control is met in part only, and 'skip' where that is so of all its checks.
+    A check without a finding, such as a call's check in a run without calls, was not seen: at best
+    the control is met in part; the verdict is 'skip' if no check has a finding.
     """
     mine = tuple(finding for finding in findings if finding.id in control.checks)
     unseen = set(control.checks) - {finding.id for finding in mine}
@@ -182,7 +179,7 @@ def assess_control(
 def assess_frameworks(
     findings: Sequence[Finding], vouched: Vouched = NOBODY
 ) -> tuple[AssessedFramework, ...]:
-    """Every framework, each of its controls judged by the findings of one run."""
+    """Return every framework, each of its controls judged by the findings of one run."""
     return tuple(
         AssessedFramework(
             framework,
@@ -196,7 +193,7 @@ def assess_frameworks(
 
 
 def _key(location: Sequence[int | str], rows: Any) -> str:
-    """Where in the file it is: a control by its id, as nobody counts rows."""
+    """Return the key in the file; controls are named by id, as nobody counts rows."""
     words: list[str] = []
     here = rows
     for step in location:

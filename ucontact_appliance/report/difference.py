@@ -1,4 +1,4 @@
-"""What changed between two reports: requirements, controls, findings, versions, files. Pure."""
+"""Compare two reports: requirements, controls, findings, versions, files. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ucontact_appliance.findings.changes import state_of
 from ucontact_appliance.report.document import ReportDocument
 from ucontact_appliance.report.read import Kept
 
-# The better, the further left; what was not judged is neither.
+# Lower is better. Verdicts that are not listed were not judged.
 _RANKS = {"pass": 0, "partial": 0, "attested": 0, "waived": 1, "warn": 1, "fail": 2, "error": 2}
-_LOOKS = 12  # of a hash: enough to see that it is another
+_LOOKS = 12  # characters of a hash: enough to see that it differs
 
 
 class Turn(str, Enum):
-    """How something stands against last time."""
+    """How an item changed between the two reports."""
 
     WORSE = "worse"
     BETTER = "better"
@@ -27,7 +27,7 @@ class Turn(str, Enum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not what it was. `before` and `now` are verdicts, versions, or empty.
+    """One difference. `before` and `now` are verdicts, versions, fingerprints, or empty.
 
     `kind` is requirement, control, finding, version (as a check observed it), component (a package,
     an archive or a distribution) or file (that an installation writes).
@@ -43,7 +43,7 @@ class Difference:
 
 
 def differences(old: Kept, new: Kept) -> tuple[Difference, ...]:
-    """The worse first within requirements, controls and findings; then versions and files."""
+    """Return differences of requirements, controls, findings (worse first), versions and files."""
     before, now = old.document, new.document
     judged = (
         *_compared("requirement", _requirements(before), _requirements(now)),
@@ -100,7 +100,7 @@ def _turn(before: str, now: str) -> Turn:
 def _changed(
     kind: str, old: Mapping[tuple[str, str], str], new: Mapping[tuple[str, str], str]
 ) -> Iterable[Difference]:
-    """Of values by (server, name); a value is a version or a fingerprint."""
+    """Yield the differences of values by (server, name), which are versions or fingerprints."""
     for host, name in dict.fromkeys((*old, *new)):
         before, now = old.get((host, name), ""), new.get((host, name), "")
         if before == now:
@@ -110,12 +110,12 @@ def _changed(
 
 
 def _versions(document: ReportDocument) -> dict[tuple[str, str], str]:
-    """The components that the report names, with what runs of them."""
+    """Return the observed versions by (server, check)."""
     return {(row.host, row.check): row.observed for row in document.versions}
 
 
 def _files(document: ReportDocument) -> dict[tuple[str, str], str]:
-    """Each managed file's fingerprint; of its hash the beginning, as people compare it."""
+    """Return the managed files' fingerprints, their hashes shortened for people to compare."""
     return {
         (host.name, path): f"{told[:_LOOKS]}… {told.partition(' ')[2]}"
         for host in document.hosts

@@ -16,7 +16,7 @@ from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.report.vulnerabilities import KnownToday, Vulnerability
 from ucontact_appliance.site.waivers import Attestation
 
-# Raised only when a program that reads today's document could misread a new one.
+# Incremented only when a program that reads today's document could misread a new one.
 SCHEMA = 2
 SCHEMA_ID = f"urn:ucontact:report:{SCHEMA}"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,8 +28,8 @@ _VERDICT = (
 
 
 class _Model(BaseModel):
-    # What is unknown to a reader is to be passed over: new keys may come, none goes.
-    # from_attributes: a row is made of the record whose fields it has.
+    # Readers must ignore unknown keys: keys may be added, and none is removed.
+    # from_attributes: a row is built from a record with the same fields.
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
@@ -185,13 +185,13 @@ class ReportDocument(_Model):
 
 
 def to_json(report: Report) -> str:
-    """The whole report; requirements and controls name their findings by check and host."""
+    """Return the report as JSON; requirements and controls name findings by check and host."""
     made = to_document(report).model_dump(mode="json", by_alias=True)
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_document(report: Report) -> ReportDocument:
-    """The report as other programs read it."""
+    """Return the document of the report that other programs read."""
     return ReportDocument(
         schema=SCHEMA,
         appliance=report.appliance,
@@ -225,13 +225,13 @@ def to_document(report: Report) -> ReportDocument:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of the document."""
+    """Return the JSON schema (draft 2020-12) of the document."""
     made = ReportDocument.model_json_schema(mode="validation", by_alias=True)
     return {"$schema": _DIALECT, "$id": SCHEMA_ID, **made}
 
 
 def schema_text() -> str:
-    """The schema as docs/schemas/report.schema.json has it."""
+    """Return the schema in the form of docs/schemas/report.schema.json."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

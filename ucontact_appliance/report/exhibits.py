@@ -1,7 +1,7 @@
-"""Exhibits: what was asked of a host and what came back, raw but for secrets, each with a hash.
+"""Exhibits: each question to a host and its raw answer without secrets, with a hash.
 
-A finding names its exhibits; an auditor reads there what the judgement was made of, and computes
-the hash again.
+A finding names its exhibits. An auditor reads in them what the finding was judged by, and can
+recompute the hash.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Method(str, Enum):
 
 @dataclass(frozen=True)
 class Command:
-    """A command on the host: its words, exit status (None: no answer came) and both outputs.
+    """A command on the host: its arguments, exit status (None: no answer), stdout and stderr.
 
     `began` is ISO 8601 in UTC.
     """
@@ -47,10 +47,9 @@ class Command:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One question to one host. `answer` is what was made of the commands or the exchange.
+    """One question to one host. `answer` is the parsed result of the commands or the exchange.
 
-    `problem` says why there is no answer, and is empty where there is one. `sha256` is that of
-    `content()`.
+    `problem` says why there is no answer, else it is empty. `sha256` is the hash of `content()`.
     """
 
     id: str
@@ -67,9 +66,9 @@ class Exhibit:
 
 
 def content(exhibit: Mapping[str, Any]) -> bytes:
-    """What an exhibit's hash is taken of: host, probe, arguments, commands, answer and problem.
+    """Return the hashed bytes: host, probe, arguments, began, commands, answer and problem.
 
-    As JSON with sorted keys, no spaces, UTF-8: anybody can make it again from evidence.json.
+    They are JSON with sorted keys, no spaces, UTF-8: anybody can rebuild them from evidence.json.
     """
     kept = ("host", "probe", "arguments", "began", "commands", "answer", "problem")
     picked = {key: exhibit[key] for key in kept}
@@ -77,12 +76,12 @@ def content(exhibit: Mapping[str, Any]) -> bytes:
 
 
 def digest(exhibit: Mapping[str, Any]) -> str:
-    """The SHA-256 of an exhibit's content, in hexadecimal."""
+    """Return the SHA-256 of an exhibit's content, in hexadecimal."""
     return hashlib.sha256(content(exhibit)).hexdigest()
 
 
 def exhibit_id(host: str, question: Question) -> str:
-    """What a question to a host is called: the same in each report, so that reports compare."""
+    """Return the id of a question to a host; it is the same in each report, so reports compare."""
     probe, args = question
     name = f"{host}/{probe_name(probe)}"
     if not args:
@@ -91,7 +90,7 @@ def exhibit_id(host: str, question: Question) -> str:
 
 
 def exhibits(host: str, asked: Sequence[Asked], redaction: Redaction) -> tuple[Exhibit, ...]:
-    """All that was asked of one host, without any secret."""
+    """Return everything that was asked of one host as exhibits, without secrets."""
     stored = store(asked, redaction)
     return tuple(
         _exhibit(host, one, fact, redaction) for one, fact in zip(asked, stored, strict=True)
@@ -99,7 +98,7 @@ def exhibits(host: str, asked: Sequence[Asked], redaction: Redaction) -> tuple[E
 
 
 def sources_of(finding: Finding) -> tuple[str, ...]:
-    """The ids of the exhibits that a finding was judged by."""
+    """Return the ids of the exhibits that a finding was judged by."""
     return tuple(exhibit_id(finding.host, question) for question in finding.sources)
 
 
@@ -158,6 +157,6 @@ def _read() -> tuple[str, ...]:
 
 
 def method_of(probe: str) -> Method:
-    """How that probe's answers come about."""
+    """Return the method by which that probe gets its answers."""
     read = any(probe == name or probe.startswith(f"{name}.") for name in _read())
     return Method.READ if read else Method.PROBED

@@ -1,8 +1,8 @@
-"""A report's folder as whoever handed it over left it: listed without following or opening links.
+"""Read a report's folder from an untrusted source, without following or opening links.
 
-A folder from elsewhere can hold anything: a symbolic link to a file of this machine, a FIFO that
-nobody writes to, a file without an end. Only regular files that lie in the folder itself are
-opened, and of those only as much as a report can have.
+The folder can contain anything: a symbolic link to a file of this machine, a FIFO that nobody
+writes to, an endless file. Only regular files directly in the folder are opened, and read only up
+to the size that a report can have.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ucontact_appliance.language.messages import _
 from ucontact_appliance.resources import load_data
 
 _CHUNK = 1 << 20
-# A link put in the place of a file after the listing is not followed, and a FIFO does not block.
+# A link that replaces a file after the listing is not followed, and a FIFO does not block.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _KINDS = (
     (stat.S_ISLNK, "symbolic link"),
@@ -34,7 +34,7 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What a report's folder has at most: entries in all, bytes of one file, bytes in all."""
+    """The limits of a report's folder: entries in total, bytes per file, bytes in total."""
 
     entries: int
     file_bytes: int
@@ -42,16 +42,16 @@ class Limits:
 
 
 def limits() -> Limits:
-    """The limits of data/report.yml."""
+    """Return the limits of data/report.yml."""
     return Limits(**load_data("report")["folder"])
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in a folder, by its path within it.
+    """The entries of a folder, by their paths relative to it.
 
-    `files` are the regular files that may be read, `folders` the folders in it. `refused` has the
-    reason for each path that was not opened; the key "" is about the folder as a whole.
+    `files` are the regular files that may be read, `folders` its subfolders. `refused` has the
+    reason for each path that is not opened; the key "" stands for the whole folder.
     """
 
     files: frozenset[str]
@@ -61,7 +61,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class ReportFolder:
-    """An open folder with its listing; get one by `opened`."""
+    """An open folder with its listing; `opened` returns one."""
 
     path: Path
     listing: Listing
@@ -69,7 +69,7 @@ class ReportFolder:
     _limits: Limits
 
     def read(self, name: str) -> bytes:
-        """The whole content of a file of the listing. Raises OSError where there is none."""
+        """Return the content of a listed file. Raises OSError for a name that is not listed."""
         with self._open(name) as stream:
             data = stream.read(self._limits.file_bytes + 1)
         if len(data) > self._limits.file_bytes:
@@ -77,7 +77,7 @@ class ReportFolder:
         return data
 
     def sha256(self, name: str) -> str:
-        """The hash of a file of the listing, in hexadecimal. Raises OSError where there is none."""
+        """Return the hexadecimal hash of a listed file. Raises OSError for an unlisted name."""
         digest, left = hashlib.sha256(), self._limits.file_bytes
         with self._open(name) as stream:
             while chunk := stream.read(_CHUNK):
@@ -88,7 +88,7 @@ class ReportFolder:
         return digest.hexdigest()
 
     def _open(self, name: str) -> IO[bytes]:
-        # Only names of the listing: a manifest could name a path outside of the folder.
+        # Only listed names: a manifest could name a path outside the folder.
         if name not in self.listing.files:
             raise FileNotFoundError(f"{self.path / name} is not there, or is not a regular file")
         descriptor = os.open(name, _FLAGS, dir_fd=self._descriptor)
@@ -101,7 +101,7 @@ class ReportFolder:
 
 @contextmanager
 def opened(path: Path) -> Iterator[ReportFolder]:
-    """The folder, listed. Raises UnreachableError where it can't be read or is none."""
+    """Open and list the folder. Raises UnreachableError if it can't be read or is no folder."""
     bounds = limits()
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -118,7 +118,7 @@ def opened(path: Path) -> Iterator[ReportFolder]:
 
 
 def demand_regular(folder: ReportFolder, names: tuple[str, ...]) -> None:
-    """Raises UsageError where the folder is refused as a whole, or one of those files is."""
+    """Raise UsageError if the whole folder or one of those files is refused."""
     refused = folder.listing.refused
     for name in ("", *names):
         if name in refused:
@@ -170,7 +170,7 @@ def _listing(descriptor: int, bounds: Limits) -> Listing:
 
 
 def _walk(descriptor: int, above: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Every entry below the open folder, without following or opening anything but folders."""
+    """Yield every entry below the open folder; only folders are opened, no link is followed."""
     with os.scandir(descriptor) as entries:
         for entry in entries:
             name, found = f"{above}{entry.name}", entry.stat(follow_symlinks=False)

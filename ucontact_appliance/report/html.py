@@ -19,7 +19,7 @@ from ucontact_appliance.report.known import STATUSES as FLAWS
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.templating import environment
 
-# What a verdict over a requirement is called on the page, in reading order.
+# The names of the verdicts over requirements on the page, in display order.
 VERDICTS = {
     "pass": _("met"),
     "partial": _("met as far as seen"),
@@ -52,7 +52,7 @@ SIZES = {
     "big": _("big site"),
 }
 
-# The report in a sentence, by the worst verdict over a requirement.
+# The report's headline, by the worst verdict over a requirement.
 HEADLINES = {
     "fail": _("Not every requirement is met"),
     "error": _("Not every requirement could be judged"),
@@ -64,7 +64,7 @@ HEADLINES = {
 }
 NOTHING = _("Nothing could be verified")
 OWN = _("The appliance's own requirements")
-# How many requirements are what, in parts to be joined.
+# The number of requirements per verdict, as parts of a sentence.
 _OTHERS = {
     "partial": _("{count} of them as far as it can be seen from here"),
     "attested": _("{count} of them by a person's word"),
@@ -78,12 +78,12 @@ METHODS = {
     "attested": _("attested at"),
 }
 _CODE = re.compile("`([^`]+)`")
-Tally = tuple[tuple[str, int], ...]  # numbers by verdict, in reading order, zeros left out
+Tally = tuple[tuple[str, int], ...]  # counts by verdict, in display order, without zeros
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The report in one sentence, with the verdict that colours it."""
+    """The report in one sentence, with the verdict that sets its colour."""
 
     verdict: str
     text: str
@@ -91,7 +91,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Here:
-    """What was found on one server."""
+    """The findings of one server."""
 
     tally: Tally
     findings: tuple[Finding, ...]
@@ -100,10 +100,10 @@ class Here:
 
 
 def to_html(report: Report, translate: Translate = english, language: str = "en") -> str:
-    """The page; every value is escaped.
+    """Return the page; every value is escaped.
 
-    `translate` is for the page's own words, `language` names their language (ISO 639-1). What the
-    report holds is in that language already (`report.translated.translated_report`).
+    `translate` translates the page's own words into `language` (ISO 639-1). The report's content
+    is in that language already (`report.translated.translated_report`).
     """
     jinja = environment("report", html=True, extensions=["jinja2.ext.i18n"])
     jinja.install_gettext_callables(  # type: ignore[attr-defined]
@@ -142,12 +142,12 @@ def to_html(report: Report, translate: Translate = english, language: str = "en"
 
 
 def coded(text: str) -> Markup:
-    """The text, escaped, with what stands between backticks as code."""
+    """Return the escaped text, with text between backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def headline(counts: Mapping[str, int]) -> Headline:
-    """The sentence for these numbers of requirements by verdict."""
+    """Return the headline for these counts of requirements by verdict."""
     for verdict, text in HEADLINES.items():
         if counts.get(verdict):
             return Headline("pass" if verdict in ("partial", "attested") else verdict, text)
@@ -155,7 +155,7 @@ def headline(counts: Mapping[str, int]) -> Headline:
 
 
 def sentence(counts: Mapping[str, int], of: int) -> tuple[Message, ...]:
-    """How many of so many requirements are what, in parts to be joined."""
+    """Return the counts of the `of` requirements by verdict, as parts of a sentence."""
     met = sum(counts.get(one, 0) for one in ("pass", "partial", "warn", "attested"))
     told = [part.filled(count=counts[one]) for one, part in _OTHERS.items() if counts.get(one)]
     left = counts.get("manual", 0) + counts.get("skip", 0)
@@ -164,7 +164,7 @@ def sentence(counts: Mapping[str, int], of: int) -> tuple[Message, ...]:
 
 
 def long_date(time: str, translate: Translate = english) -> str:
-    """An ISO 8601 time as `23 November 2026, 02:29 UTC`."""
+    """Return an ISO 8601 time as `23 November 2026, 02:29 UTC`."""
     moment = datetime.fromisoformat(time).astimezone(timezone.utc)
     day = translate(_DATES[moment.month - 1].filled(day=moment.day, year=moment.year))
     return f"{day}, {moment:%H:%M} UTC"
@@ -176,7 +176,7 @@ def _tally(verdicts: Iterable[str]) -> Tally:
 
 
 def _tallies(report: Report, translate: Translate) -> list[tuple[str, str, Tally]]:
-    """The appliance's own requirements, then each framework: name, anchor, numbers."""
+    """Return name, anchor and counts of the appliance's requirements, then of each framework."""
     own = _tally(a.verdict for a in report.assessments)
     return [
         (translate(OWN), "overview", own),

@@ -1,7 +1,7 @@
 """Findings as JUnit XML, for pipelines: one suite per host, one case per check.
 
-Known vulnerabilities follow in suites of their own. They change no verdict of a report, so they are
-no failures here: one that affects a server passes with a warning, as a check that warns does.
+Known vulnerabilities follow in separate suites. They change no verdict of a report, so they are not
+failures here: one that affects a server passes with a warning, like a check that warns.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _CLASS = "ucontact.vulnerabilities"
 
 
 def report_to_junit(report: Report) -> bytes:
-    """The document of a whole report: its findings, and what is known of vulnerabilities.
+    """Return the document of a report: its findings and its known vulnerabilities.
 
-    A failure is one, an error is one, what was skipped or waived is skipped, with the reason; a
-    warning passes, and says so in its output.
+    Failures and errors keep their kind; skipped and waived checks are skipped with the reason; a
+    warning passes, and is shown in the output.
     """
     root = _root(report.site, report.time, report.findings)
     known = report.vulnerabilities
     if reason := unknown(known):
-        # Nobody asked where no feed was given: then there is no case, and the suite says why.
+        # Without a feed nothing was judged: there is no case, and the suite's output says why.
         cases = 0 if known is None else 1
         suite = _suite(root, TITLE, report.time, cases, cases)
         _properties(suite, feed_facts(known))

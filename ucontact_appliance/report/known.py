@@ -1,7 +1,7 @@
-"""What a report says of known vulnerabilities, in the one shape that every form of it shows. Pure.
+"""A report's known vulnerabilities, in the structure that all its formats share. Pure.
 
-A feed speaks of source packages: one vulnerability of one source package on one server is a row
-here, with each binary package that it is installed as.
+Feeds list source packages: a row is one vulnerability of one source package on one server, with
+each binary package that is installed from it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ucontact_appliance.report.vulnerabilities import (
 TITLE = _("Known vulnerabilities")
 NO_FEED = _("No feed was given, so nothing is known of them:")
 GIVE_A_FEED = "ucontact report --feed FILE"
-# What a status means to whoever keeps the server.
+# The meaning of each status for the server's operator.
 STATUSES: dict[Status, Message] = {
     "fixed-in": _("a fix is not installed"),
     "open": _("no fix yet"),
@@ -31,7 +31,7 @@ STATUSES: dict[Status, Message] = {
 
 @dataclass(frozen=True)
 class Flaw:
-    """One vulnerability of one source package on one server; `packages` by name."""
+    """One vulnerability of one source package on one server; `packages` are sorted by name."""
 
     host: str
     suite: str
@@ -39,12 +39,12 @@ class Flaw:
 
     @property
     def first(self) -> Vulnerability:
-        """What is the same for all of its packages: number, source, status, urgency, words."""
+        """The first package; CVE, source, status, urgency and description are those of all."""
         return self.packages[0]
 
     @property
     def name(self) -> str:
-        """Its number and its source package."""
+        """The CVE and the source package."""
         return f"{self.first.cve} in {self.first.source}"
 
     @property
@@ -54,14 +54,14 @@ class Flaw:
 
     @property
     def advisory(self) -> str:
-        """Why Debian's security team issues no advisory of its own; empty where it may."""
+        """Why Debian's security team issues no advisory of its own; empty if it may."""
         one = self.first
         reason = f" ({one.no_advisory_reason})" if one.no_advisory_reason else ""
         return f"no advisory: {one.no_advisory}{reason}" if one.no_advisory else ""
 
     @property
     def word(self) -> str:
-        """The feed's word in one line: status, fix, urgency, scope, advisory."""
+        """The feed's assessment in one line: status, fix, urgency, scope, advisory."""
         one = self.first
         parts: list[str] = [STATUSES[one.status]]
         if one.fixed_version:
@@ -76,27 +76,27 @@ class Flaw:
 
     @property
     def told(self) -> str:
-        """The feed's word, with the source version that is installed."""
+        """The feed's assessment, with the installed source version."""
         return f"{self.word}; installed from {self.first.source} {self.first.source_version}"
 
 
 @dataclass(frozen=True)
 class Unjudged:
-    """Something of a server that the feed tells nothing of, and why."""
+    """Something on a server that could not be judged by the feed, and the reason."""
 
     host: str
     reason: str
 
 
 def flaws(known: KnownToday | None) -> tuple[Flaw, ...]:
-    """Every vulnerability of every server, as in site.yml and then by number."""
+    """Return all vulnerabilities, by server as in site.yml and then by CVE."""
     if known is None:
         return ()
     return tuple(flaw for host, judged in known.hosts for flaw in _flaws(host, judged))
 
 
 def unjudged(known: KnownToday | None) -> tuple[Unjudged, ...]:
-    """What a feed that was given tells nothing of: whole servers, packages, vulnerabilities."""
+    """Return what the given feed could not judge: whole servers, packages, vulnerabilities."""
     if known is None:
         return ()
     return tuple(
@@ -107,7 +107,7 @@ def unjudged(known: KnownToday | None) -> tuple[Unjudged, ...]:
 
 
 def unknown(known: KnownToday | None) -> str:
-    """Why nothing at all is known of vulnerabilities; empty where a feed was judged by."""
+    """Return why no vulnerabilities are known at all; empty if a feed was used."""
     if known is None:
         return f"{NO_FEED} {GIVE_A_FEED}"
     if known.refused:
@@ -116,7 +116,7 @@ def unknown(known: KnownToday | None) -> str:
 
 
 def feed_facts(known: KnownToday | None) -> tuple[tuple[str, str], ...]:
-    """Whose word it is, for forms with named values: name and value of each fact."""
+    """Return the name and value of each fact about the feed, for formats with named values."""
     if known is None:
         return (("vulnerability-feed", "none was given"),)
     return (
@@ -129,7 +129,7 @@ def feed_facts(known: KnownToday | None) -> tuple[tuple[str, str], ...]:
 
 
 def judged_facts(judged: Judged) -> tuple[tuple[str, str], ...]:
-    """By what a server was judged, for forms with named values."""
+    """Return what a server was judged by, for formats with named values."""
     return (
         ("vulnerability-feed-suite", judged.suite or "unknown"),
         ("vulnerability-packages-judged", str(judged.packages)),
@@ -139,7 +139,7 @@ def judged_facts(judged: Judged) -> tuple[tuple[str, str], ...]:
 def _flaws(host: str, judged: Judged) -> Iterator[Flaw]:
     rows: dict[tuple[str, str, str, str], list[Vulnerability]] = {}
     for one in (*judged.affected, *judged.undetermined):
-        # Binary packages of one source can be of several source versions: each is its own row.
+        # Binary packages of one source can have several source versions: one row per version.
         rows.setdefault((one.cve, one.source, one.status, one.source_version), []).append(one)
     for key in sorted(rows):
         yield Flaw(host, judged.suite, tuple(rows[key]))

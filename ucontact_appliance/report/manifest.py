@@ -1,4 +1,4 @@
-"""A report's manifest: every file by its hash, the report before it, and the key that signs it."""
+"""A report's manifest: the hash of every file, the previous report, and the signing key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIGNATURE = "manifest.sig"
 
 
 class Previous(BaseModel):
-    """The report before: its folder's name and time, and the SHA-256 of its manifest."""
+    """The previous report: its folder's name, its time, and the SHA-256 of its manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,7 +24,7 @@ class Previous(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` says. `time` is the report's, ISO 8601 in UTC."""
+    """The content of `manifest.json`. `time` is the report's, ISO 8601 in UTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,15 +37,15 @@ class Manifest(BaseModel):
     sha256: dict[str, str]
 
     def to_bytes(self) -> bytes:
-        """The very octets that are signed."""
+        """Return the exact octets that are signed."""
         return (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode()
 
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:
-    """SHA-256 of each file, by name, in order."""
+    """Return the SHA-256 of each file, sorted by name."""
     return {name: sha256(data) for name, data in sorted(files.items())}
 
 
 def sha256(data: bytes) -> str:
-    """In hexadecimal."""
+    """Return the SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

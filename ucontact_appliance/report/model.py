@@ -1,4 +1,4 @@
-"""What a report holds: frozen, and the same for every form it takes."""
+"""The content of a report: frozen, and the same for every output format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ucontact_appliance.site.waivers import Attestation
 
 @dataclass(frozen=True)
 class ReportedHost:
-    """A server: what it carries and what it is.
+    """A server of the report: its roles, system and memory.
 
     `files` has the fingerprint (SHA-256, mode, owner) of each file that an installation writes.
     """
@@ -31,7 +31,7 @@ class ReportedHost:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A fact of the specification that an auditor can ask for; a row of data/requirements.yml."""
+    """A requirement that an auditor can ask for; a row of data/requirements.yml."""
 
     id: str
     group: str
@@ -44,13 +44,13 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Assessment:
-    """A requirement with what was found about it.
+    """A requirement with its findings.
 
-    `verdict` is the worst of its findings, where a blocked one counts as an error; 'partial' where
-    all that could be seen passed, but a check had to be skipped or a part is left to a person;
-    'waived' where nothing worse than an exception of site.yml keeps it from being met;
-    'attested' where all else passed and a person vouches for what no check covers;
-    'skip' where every check had to be skipped; 'manual' where no check covers it.
+    `verdict` is the worst of its findings; a blocked finding counts as an error. It is 'partial' if
+    all that could be seen passed, but a check was skipped or a part is left to a person; 'waived'
+    if nothing worse than a waiver of site.yml keeps it from being met; 'attested' if all else
+    passed and a person attests what no check covers; 'skip' if every check was skipped; 'manual'
+    if no check covers it.
     """
 
     requirement: Requirement
@@ -61,11 +61,11 @@ class Assessment:
 
 @dataclass(frozen=True)
 class Report:
-    """One run's evidence. `time` is ISO 8601 in UTC.
+    """The evidence of one run. `time` is ISO 8601 in UTC.
 
-    `exhibits` are what was asked and answered; findings name theirs (`exhibits.sources_of`).
-    `contents` is what each host has installed, `controller` the machine that installs; None where
-    nobody looked. `vulnerabilities` is None where no feed was given.
+    `exhibits` are the questions and answers; findings name theirs (`exhibits.sources_of`).
+    `contents` is what each host has installed, `controller` what the installing machine has (None:
+    not collected). `vulnerabilities` is None if no feed was given.
     """
 
     appliance: str
@@ -92,5 +92,5 @@ class Report:
         return {exhibit.id: exhibit for exhibit in self.exhibits}
 
     def shown(self, finding: Finding) -> tuple[Exhibit, ...]:
-        """The exhibits that the finding was judged by, as far as they were kept."""
+        """Return the exhibits that the finding was judged by, as far as the report has them."""
         return tuple(self._by_id[one] for one in sources_of(finding) if one in self._by_id)

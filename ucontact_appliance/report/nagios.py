@@ -1,4 +1,4 @@
-"""One line for Nagios, Icinga and what speaks like them, by the Monitoring Plugins guidelines.
+"""One line for Nagios, Icinga and compatible systems, by the Monitoring Plugins guidelines.
 
 https://www.monitoring-plugins.org/doc/guidelines.html: one line of text, a `|`, performance data
 `'label'=value[UOM];[warn];[crit];[min];[max]`, and the exit codes 0 to 3.
@@ -17,8 +17,8 @@ from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.states import counted
 
 _SERVICE = "UCONTACT"
-_NAMED = 5  # causes told by name: the line is read on a small screen, or by SMS
-_LONGEST = 120  # characters of what was observed
+_NAMED = 5  # causes listed by name: the line is read on a small screen, or by SMS
+_LONGEST = 120  # characters of an observation
 
 
 class Status(IntEnum):
@@ -31,7 +31,7 @@ class Status(IntEnum):
 
 
 def status_of(findings: Sequence[Finding]) -> Status:
-    """CRITICAL when a check failed; else UNKNOWN when one could not be carried out, or none was."""
+    """Return CRITICAL if a check failed; UNKNOWN if one could not be carried out, or none ran."""
     counts = counted(findings)
     if counts["fail"]:
         return Status.CRITICAL
@@ -41,10 +41,10 @@ def status_of(findings: Sequence[Finding]) -> Status:
 
 
 def to_line(findings: Sequence[Finding], seconds: float, translate: Translate = english) -> str:
-    """The line, without its line feed; `seconds` is how long the run took.
+    """Return the line without its line feed; `seconds` is how long the run took.
 
-    `findings` are said in the language already. The status and the performance data are the
-    guidelines' own words in every language: programs read them.
+    `findings` are translated already. The status and the performance data are the guidelines' own
+    words in every language: programs read them.
     """
     counts = counted(findings)
     parts = []
@@ -66,7 +66,7 @@ def to_line(findings: Sequence[Finding], seconds: float, translate: Translate = 
 
 
 def trouble_line(error: ApplianceError, translate: Translate = english) -> str:
-    """The line for what kept the checks from being run."""
+    """Return the line for an error that kept the checks from running."""
     what = translate(error.what)
     text = f"{what}: {error.evidence}" if error.evidence else what
     return f"{_SERVICE} {Status.UNKNOWN.name} - {_plain(text, 2 * _LONGEST)}"
@@ -80,7 +80,7 @@ def _causes(findings: Sequence[Finding], translate: Translate) -> str:
 
 
 def _plain(text: str, longest: int = _LONGEST) -> str:
-    """One line, and no `|`: that begins the performance data."""
+    """Return the text as one short line without `|`, which begins the performance data."""
     line = " ".join(text.split()).replace("|", "/")
     return line if len(line) <= longest else line[: longest - 1] + "…"
 

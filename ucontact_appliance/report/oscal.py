@@ -1,10 +1,9 @@
 """A report as OSCAL assessment results (NIST, Open Security Controls Assessment Language). Pure.
 
-The objectives are the requirements, the observations the findings, and the evidence that an
-observation names are the exhibits of evidence.json beside the document. Each framework is a result
-of its own after that of the requirements: its controls are judged by the same observations. A known
-vulnerability is an observation, and a risk as long as it affects a server; it belongs to no
-requirement.
+Requirements are the objectives, findings the observations. The evidence of an observation is in the
+exhibits of evidence.json beside the document. Each framework is a separate result after that of the
+requirements: its controls are judged by the same observations. A known vulnerability is an
+observation, and a risk as long as it affects a server; it belongs to no requirement.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ OSCAL_VERSION = "1.2.1"
 
 
 def to_oscal(report: Report, exhibits: Sequence[Exhibit]) -> bytes:
-    """The document in OSCAL's JSON, UTF-8; the same report and exhibits give the same bytes.
+    """Return the document as OSCAL JSON (UTF-8); the same report and exhibits give the same bytes.
 
-    UUIDs are those of the site, the report's time and the thing's name (RFC 9562, version 5); a
+    UUIDs are made of the site, the report's time and the object's name (RFC 9562, version 5); a
     server's is the same in every report of its site. Exhibits that no finding names are left out.
     """
     document = {
@@ -149,7 +148,7 @@ def _result(report: Report, exhibits: Mapping[str, Exhibit]) -> Json:
         if unverified
         else "",
     }
-    # OSCAL has no empty lists, and no empty text.
+    # OSCAL allows no empty list and no empty text.
     return {key: value for key, value in made.items() if value not in ([], "")}
 
 
@@ -180,7 +179,7 @@ def _observation(report: Report, finding: Finding, exhibits: Mapping[str, Exhibi
 def _evidence(exhibit: Exhibit) -> Json:
     said = f", without an answer: {line(exhibit.problem)}" if exhibit.problem else ""
     return {
-        # A fragment has room for slash and tilde as they are (RFC 3986, 3.5).
+        # Slash and tilde need no encoding here (RFC 3986, 3.5 and 2.3).
         "href": f"evidence.json#{quote(clean(exhibit.id), safe='/~')}",
         "description": f"Exhibit {line(exhibit.id)}, {exhibit.method.value}{said}",
         "props": [prop("sha256", exhibit.sha256), prop("method", exhibit.method.value)],

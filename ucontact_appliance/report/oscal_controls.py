@@ -24,9 +24,9 @@ from ucontact_appliance.report.oscal_parts import (
 )
 from ucontact_appliance.site.waivers import Attestation
 
-# State, reason and explanation for each verdict over a requirement. OSCAL has but two states, and
-# what was not wholly seen is not 'satisfied' (SP 800-53A: other than satisfied is also what could
-# not be determined); the verdict itself stands beside it as a property.
+# State, reason and explanation per verdict over a requirement. OSCAL has only two states. What was
+# not seen completely is not 'satisfied' (SP 800-53A: 'other than satisfied' includes what could not
+# be determined); the verdict itself is added as a property.
 _STATES = {
     "pass": ("satisfied", "pass", "Every check passed."),
     "warn": ("satisfied", "pass", "It is met, and a check has a remark on it."),
@@ -48,12 +48,12 @@ _STATES = {
     "manual": ("not-satisfied", "other", "No check covers it: it is for a person to look at."),
 }
 
-# What OSCAL's tokens have no place for.
+# The characters that an OSCAL token must not contain.
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def requirement_finding(report: Report, assessment: Assessment) -> Json:
-    """A requirement's finding."""
+    """Return the OSCAL finding of a requirement."""
     requirement = assessment.requirement
     return _judged(
         report,
@@ -78,7 +78,7 @@ def requirement_finding(report: Report, assessment: Assessment) -> Json:
 
 
 def framework_result(report: Report, one: AssessedFramework) -> Json:
-    """A framework's result; what it refers to is in the requirements' result of this document."""
+    """Return a framework's result; its observations and risks are in the requirements' result."""
     framework, controls = one.framework, one.assessments
     made = {
         "uuid": run_uuid(report, "framework", framework.id),
@@ -140,7 +140,7 @@ def _control_finding(report: Report, framework: Framework, one: ControlAssessmen
 
 
 def control_objective(framework: Framework, one: ControlAssessment) -> Json:
-    """The objective of a framework's control."""
+    """Return the objective of a framework's control."""
     return {
         "control-id": _control_id(framework, one.control),
         "parts": [
@@ -155,7 +155,7 @@ def control_objective(framework: Framework, one: ControlAssessment) -> Json:
 
 
 def _control_id(framework: Framework, control: Control) -> str:
-    """A token of OSCAL's: letters, figures, dot, dash and underscore."""
+    """Return the control's id as an OSCAL token: letters, digits, dot, dash and underscore."""
     return _NO_TOKEN.sub("_", f"{framework.id}_{control.id}")
 
 
@@ -170,7 +170,7 @@ def _judged(
     one: Assessment | ControlAssessment,
     notes: Sequence[str],
 ) -> Json:
-    """What findings about requirements and about controls have in common, after their heads."""
+    """Return `head` with the fields that findings of requirements and of controls share."""
     state, reason, why = _STATES[one.verdict]
     risks = [found for found in one.findings if found.verdict is Verdict.FAIL]
     made = {
@@ -202,7 +202,7 @@ def _vouched(word: Attestation | None) -> str:
 
 
 def objective(assessment: Assessment) -> Json:
-    """The objective of a requirement."""
+    """Return the objective of a requirement."""
     return {
         "control-id": assessment.requirement.id,
         "parts": [
@@ -221,5 +221,5 @@ def _demand(assessment: Assessment) -> str:
 
 
 def objective_id(assessment: Assessment) -> str:
-    """The id of a requirement's objective."""
+    """Return the id of a requirement's objective."""
     return f"{assessment.requirement.id}_obj"

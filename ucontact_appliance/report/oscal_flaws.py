@@ -20,12 +20,12 @@ from ucontact_appliance.report.text import one_line
 
 
 def feed_properties(report: Report) -> list[Json]:
-    """The feed as properties of the result."""
+    """Return the facts about the feed as properties of the result."""
     return [prop(name, value) for name, value in feed_facts(report.vulnerabilities)]
 
 
 def flaw_observation(report: Report, flaw: Flaw) -> Json:
-    """A known vulnerability of a server as an observation."""
+    """Return a known vulnerability of a server as an observation."""
     one = flaw.first
     return {
         **_of_packages(report, flaw.host),
@@ -45,7 +45,7 @@ def flaw_observation(report: Report, flaw: Flaw) -> Json:
 
 
 def unjudged_observation(report: Report, one: Unjudged) -> Json:
-    """What could not be judged of a server, as an observation."""
+    """Return what could not be judged on a server as an observation."""
     return {
         **_of_packages(report, one.host),
         "uuid": run_uuid(report, "not judged", one.host, one.reason),
@@ -57,7 +57,7 @@ def unjudged_observation(report: Report, one: Unjudged) -> Json:
 
 
 def _of_packages(report: Report, host: str) -> Json:
-    """What observations about a server's packages have in common."""
+    """Return the fields that observations about a server's packages share."""
     return {
         "types": ["finding"],
         "origins": [origin(report)],
@@ -74,7 +74,7 @@ def _of_packages(report: Report, host: str) -> Json:
 
 
 def flaw_risk(report: Report, flaw: Flaw) -> Json:
-    """A vulnerability that affects a server, as a risk."""
+    """Return a vulnerability that affects a server as a risk."""
     one = flaw.first
     made: Json = {
         "uuid": _flaw_uuid(report, "exposure", flaw),

@@ -11,10 +11,7 @@ from ucontact_appliance.report.text import one_line
 
 
 def inventory(report: Report) -> list[Json]:
-    """Every server, those that only a finding or a feed names too.
-
-    So each observation has its subject.
-    """
+    """Return all servers, also those in findings or the feed only, as subjects of observations."""
     named = {host.name: _server(report, host) for host in report.hosts}
     judged = dict(report.vulnerabilities.hosts) if report.vulnerabilities else {}
     for name in (*(finding.host for finding in report.findings), *judged):
@@ -53,7 +50,7 @@ def _address(address: str) -> Json:
 
 
 def assets(report: Report) -> Json:
-    """The appliance as the software that assesses."""
+    """Return the appliance as the software that assesses."""
     tool = tool_uuid(report)
     return {
         "components": [

@@ -1,4 +1,4 @@
-"""What a report's readers look for first, picked from its findings and requirements. Pure."""
+"""Selections of a report's findings and requirements that readers look for first. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.report.controls import ControlAssessment, Framework
 from ucontact_appliance.report.model import Assessment, Report
 
-_SUPPORT = "lifecycle."  # the checks of makers' support
-_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # the worst first
+_SUPPORT = "lifecycle."  # the checks of vendor support
+_PROBLEMS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN)  # worst first
 
 
 def sections(report: Report) -> list[tuple[str, list[Assessment]]]:
-    """The assessments by group, in the order of the table."""
+    """Return the assessments by group, in the order of data/requirements.yml."""
     return [
         (title, [a for a in report.assessments if a.requirement.group == group])
         for group, title in report.groups.items()
@@ -21,12 +21,12 @@ def sections(report: Report) -> list[tuple[str, list[Assessment]]]:
 
 
 def aged(report: Report) -> list[Assessment]:
-    """Requirements that are retired or past support."""
+    """Return the requirements that are retired or past support."""
     return [a for a in report.assessments if a.requirement.status != "effective"]
 
 
 def retired(report: Report) -> list[tuple[Framework, ControlAssessment]]:
-    """Controls of frameworks that everybody has given up."""
+    """Return the frameworks' controls that are retired."""
     return [
         (one.framework, assessed)
         for one in report.frameworks
@@ -36,12 +36,12 @@ def retired(report: Report) -> list[tuple[Framework, ControlAssessment]]:
 
 
 def past_support(findings: Sequence[Finding]) -> list[Finding]:
-    """Components whose makers have ended their support, or soon will."""
+    """Return the findings of components whose vendor support has ended or soon ends."""
     return [f for f in findings if f.id.startswith(_SUPPORT) and f.verdict in _PROBLEMS]
 
 
 def problems(findings: Sequence[Finding]) -> list[Finding]:
-    """What asks for attention, the worst first; what is waived does not."""
+    """Return the findings that need attention, worst first; waived ones do not."""
     return [
         finding
         for verdict in _PROBLEMS
@@ -51,22 +51,22 @@ def problems(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def waived(findings: Sequence[Finding]) -> list[Finding]:
-    """What the site's own file accepts."""
+    """Return the findings that site.yml waives."""
     return [finding for finding in findings if finding.waived and not finding.blocked_by]
 
 
 def skipped(findings: Sequence[Finding]) -> list[Finding]:
-    """What could not be seen from here."""
+    """Return the findings of checks that can't see their subject from here."""
     return [f for f in findings if f.verdict is Verdict.SKIP and not f.blocked_by]
 
 
 def blocked(findings: Sequence[Finding]) -> list[Finding]:
-    """What was not judged because another check did not pass."""
+    """Return the findings that were not judged because another check did not pass."""
     return [finding for finding in findings if finding.blocked_by and finding.waived is None]
 
 
 def once(findings: Sequence[Finding]) -> list[tuple[Finding, Finding | None]]:
-    """Each finding, with the earlier one of its host that brought the very same evidence."""
+    """Return each finding, with its host's earlier finding that has the same evidence, if any."""
     first: dict[tuple[str, str], Finding] = {}
     rows: list[tuple[Finding, Finding | None]] = []
     for finding in findings:

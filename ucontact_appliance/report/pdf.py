@@ -1,6 +1,6 @@
-"""A report as a PDF to print and to sign: set by Typst, with the fonts that its wheel carries.
+"""A report as a PDF to print and to sign, typeset by Typst with the fonts in its wheel.
 
-What a server answered reaches the template as data (JSON), never as Typst markup.
+Answers of servers reach the template as data (JSON), never as Typst markup.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ucontact_appliance.report.vulnerabilities import Judged, KnownToday
 from ucontact_appliance.resources import TEMPLATES
 from ucontact_appliance.site.waivers import Attestation
 
-# Every fixed word of the document but its headline and date. `{0}` and `{1}` are filled in.
+# All fixed texts of the document except its headline and date. `{0}` and `{1}` are filled in.
 WORDS: Mapping[str, Message] = {
     "report": _("Compliance report"),
     "contents": _("Contents"),
@@ -132,7 +132,7 @@ WORDS: Mapping[str, Message] = {
     **{f"status.{key}": name for key, name in STATUSES.items()},
 }
 
-# What of a check's evidence is printed: paper is for reading, report.json has the rest.
+# Limits of a check's printed evidence, in lines and characters per line; report.json has the rest.
 _LINES = 40
 _WIDTH = 2000
 
@@ -140,11 +140,11 @@ _TEMPLATE = TEMPLATES / "report" / "report.typ"
 
 
 def to_pdf(report: Report, translate: Translate = english, language: str = "en") -> bytes:
-    """The document, A4; the same report gives the same bytes with the same release of Typst.
+    """Return the document (A4); the same report and Typst release give the same bytes.
 
-    `translate` is for the document's own words, `language` names their language (ISO 639-1).
-    Nothing is read but the template and the fonts in Typst's wheel. A character that these have no
-    glyph for is printed as an empty box.
+    `translate` translates the document's own words into `language` (ISO 639-1). Only the template
+    and the fonts in Typst's wheel are read. A character without a glyph in these fonts is printed
+    as an empty box.
     """
     return typst.compile(
         _TEMPLATE,
@@ -157,7 +157,7 @@ def to_pdf(report: Report, translate: Translate = english, language: str = "en")
 
 
 def content(report: Report, translate: Translate = english, language: str = "en") -> dict[str, Any]:
-    """What the template is given: texts as they are printed, and the words around them."""
+    """Return the template's input: the texts to print, and the words around them."""
     words = {key: translate(text) for key, text in WORDS.items()}
     findings = report.findings
     counts = Counter(assessment.verdict for assessment in report.assessments)
@@ -325,7 +325,7 @@ def _evidence(
 
 
 def _exhibit(exhibit: Exhibit, words: Mapping[str, str]) -> dict[str, Any]:
-    """The time of day alone: the report's first page has the date."""
+    """Return the exhibit's texts, with only the time of day: the first page has the date."""
     method = words[f"method.{exhibit.method.value}"]
     return {
         "how": words["exhibit"].format(method, exhibit.began[11:19]),
@@ -383,7 +383,7 @@ def _flaws_of(
 
 
 def _cleaned(value: Any) -> Any:
-    """Every text in it, without what neither JSON nor a font can hold."""
+    """Return the value with its texts cleaned of characters that JSON and fonts can't represent."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""The findings in Prometheus' text format, for node_exporter's textfile collector. Pure.
+"""Findings in Prometheus' text format, for node_exporter's textfile collector. Pure.
 
-https://prometheus.io/docs/instrumenting/exposition_formats/; written by Prometheus' own library.
+https://prometheus.io/docs/instrumenting/exposition_formats/; encoded by Prometheus' own library.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.findings.changes import BLOCKED, WAIVED, state_of
 from ucontact_appliance.report.states import counted
 
-# An alert needs one comparison: above 0 somebody should know, above 1 something is wrong.
+# An alert needs one comparison: above 0 needs attention, above 1 is a failure.
 VALUES = {"pass": 0, "warn": 1, "fail": 2, "error": 3, "skip": -1, BLOCKED: -1, WAIVED: -2}
-SUFFIX = ".prom"  # the textfile collector reads no other
+SUFFIX = ".prom"  # the textfile collector reads no other files
 
 
 def to_text(site: str, findings: Sequence[Finding], time: datetime, seconds: float) -> str:
-    """The metrics of a run that began at `time` (aware) and took `seconds`."""
+    """Return the metrics of a run that began at `time` (aware) and took `seconds`."""
     registry = CollectorRegistry()
     registry.register(_Run(site, findings, time, seconds))
     return generate_latest(registry).decode()
 
 
 class _Run(Collector):
-    """One run's metrics, in the shape that the library asks for."""
+    """The collector of one run's metrics, as the library requires."""
 
     def __init__(
         self, site: str, findings: Sequence[Finding], time: datetime, seconds: float
@@ -40,7 +40,7 @@ class _Run(Collector):
         self._seconds = seconds
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """All families; a series a finding, and the run's own."""
+        """Yield all metric families: one series per finding, and those of the run."""
         status = GaugeMetricFamily(
             "ucontact_check_status",
             "0 pass, 1 warn, 2 fail, 3 could not be carried out, "

@@ -1,4 +1,4 @@
-"""Reading a report's folder again, to be compared."""
+"""Read a report's folder for a comparison."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from ucontact_appliance.report.write import DOCUMENT, SBOM
 
 @dataclass(frozen=True)
 class Kept:
-    """A kept report: its document, and its components' versions by (server, name)."""
+    """A saved report: its document, and its components' versions by (server, name)."""
 
     document: ReportDocument
     components: dict[tuple[str, str], str]
 
 
 def read_report(folder: Path) -> Kept:
-    """The report in that folder, of which no link is followed.
+    """Return the report in that folder; no link in it is followed.
 
-    Raises UsageError, which names the file and what is wrong, and UnreachableError for what is no
-    folder.
+    Raises UsageError, which names the file and what is wrong, and UnreachableError for no folder.
     """
     with opened(folder) as here:
         demand_regular(here, (DOCUMENT, SBOM))
@@ -64,7 +63,7 @@ def _components(folder: Path, bom: Any) -> dict[tuple[str, str], str]:
 
 
 def components(bom: Any) -> dict[tuple[str, str], str]:
-    """Versions in a CycloneDX document, by (device, name): packages, archives, distributions."""
+    """Return versions by (device, name) in CycloneDX: packages, archives and distributions."""
     return {
         (device["name"], part["name"]): part["version"]
         for device in bom.get("components", ())

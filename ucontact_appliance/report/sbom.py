@@ -1,25 +1,25 @@
-"""What a site is made of, as a software bill of materials in CycloneDX 1.6 (ECMA-424), JSON.
+"""A site's software bill of materials (SBOM) in CycloneDX 1.6 (ECMA-424), JSON.
 
     site (application)
     ├── a host (device): its system (operating-system), packages, Java archives
     ├── ...
     └── the installing machine (device): Python, the appliance and what it depends on
 
-A host's components are nested in it: they are its parts (CycloneDX: an assembly).
-`dependencies` says who stands on whom: the site on its hosts, a host on its system and archives,
-the system on its packages, a Python distribution on others.
+A host's components are nested in it: they are its parts (CycloneDX: an assembly). In `dependencies`
+the site depends on its hosts, a host on its system and archives, the system on its packages, a
+Python distribution on others.
 
-Package URLs have the forms that the scanners of SBOMs read: `distro` is the system's ID and
-VERSION_ID (`debian-12`), `upstream` the source package, whose name Debian's and Ubuntu's security
-trackers go by. An archive is `pkg:maven` where it says itself which artifact it is, else
-`pkg:generic` with its hash. What has no licence in SPDX's form has none here.
+Package URLs have the forms that SBOM scanners read: `distro` is the system's ID and VERSION_ID
+(`debian-12`), `upstream` the source package, whose name Debian's and Ubuntu's security trackers
+use. An archive is `pkg:maven` if it names its own artifact, else `pkg:generic` with its hash.
+Licences that are no SPDX expression are left out.
 
-A known vulnerability is a row of `vulnerabilities` that names the packages it affects by their
-references, whichever servers they are on. Without a feed there is none, and the metadata say why:
-an empty list alone would read as "nothing is known to be wrong".
+A known vulnerability is an entry of `vulnerabilities` that refers to the packages it affects on all
+servers. Without a feed there is no entry, and the metadata say why: an empty list alone would read
+as "nothing is known to be wrong".
 
-Nothing here is made of the clock or of chance: the same input gives the same octets. What could not
-be read is there as properties named `ucontact:unread`.
+The output depends on neither clock nor random numbers: the same input gives the same octets.
+Properties named `ucontact:unread` list what could not be read.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ from ucontact_appliance.report.text import one_line
 from ucontact_appliance.report.vulnerabilities import KnownToday, Vulnerability
 
 _TRACKER = "https://security-tracker.debian.org/tracker"
-# Debian's urgencies as CycloneDX's severities; those that are none of how bad it is are unknown.
+# Debian's urgencies as CycloneDX severities; urgencies that state no severity are unknown.
 _SEVERITIES = {
     "low": VulnerabilitySeverity.LOW,
     "medium": VulnerabilitySeverity.MEDIUM,
@@ -97,11 +97,10 @@ def to_cyclonedx(
     controller: PythonEnvironment,
     known: KnownToday | None = None,
 ) -> bytes:
-    """The document; `time` is the look's, ISO 8601 with its offset from UTC.
+    """Return the document; `time` is when the hosts were read, ISO 8601 with its offset from UTC.
 
-    `controller` is the machine that installs, `known` what a feed tells of the packages (None: no
-    feed was given). Raises ValueError for a time without an offset, and
-    for two hosts of one name.
+    `controller` is the machine that installs, `known` the vulnerabilities by a feed (None: no feed
+    was given). Raises ValueError for a time without an offset, and for two hosts of one name.
     """
     when = datetime.fromisoformat(time.replace("Z", "+00:00"))
     if when.tzinfo is None:
@@ -130,7 +129,7 @@ def to_cyclonedx(
     devices = [*(_host(host, edges) for host in hosts), _controller(controller, edges)]
     edges.append(_stands_on(root, devices))
     bom.components = devices
-    # Bom.register_dependency looks through all that there are, for each: too long for a big site.
+    # Bom.register_dependency searches all dependencies on each call: too slow for a big site.
     bom.dependencies = edges
     bom.vulnerabilities = _vulnerabilities(known, hosts)
     return _with_serial(bom)
@@ -141,16 +140,16 @@ def _stands_on(upper: Component, lower: Iterable[Component]) -> Dependency:
 
 
 def _with_serial(bom: Bom) -> bytes:
-    """The document, with a serial number made of the document without one."""
+    """Return the document, with a serial number derived from the document without one."""
     unnamed = JsonV1Dot6(bom).output_as_string(indent=2)
     digest = hashlib.sha256(unnamed.encode()).hexdigest()
     serial = uuid5(NAMESPACE_URL, f"https://cyclonedx.org/{_APPLIANCE}/{digest}")
-    # Nothing but the serial number depends on it: a second rendering would take as long again.
+    # Replaced in the text: a second rendering would take as long again.
     return (unnamed.replace(_NO_SERIAL.urn, serial.urn, 1) + "\n").encode()
 
 
 def _feed(known: KnownToday | None) -> list[Property]:
-    """Whose word the vulnerabilities are, or why there are none; what a server lacks of them."""
+    """Return the facts about the feed, why there is none, and what it could not judge."""
     rows = [
         Property(name=f"ucontact:{name}", value=one_line(value))
         for name, value in feed_facts(known)
@@ -170,7 +169,7 @@ def _feed(known: KnownToday | None) -> list[Property]:
 
 
 def _vulnerabilities(known: KnownToday | None, hosts: Sequence[HostContents]) -> list[Affecting]:
-    """One row per vulnerability, source package and suite: there alone the feed's word is one."""
+    """Return one entry per vulnerability, source package and suite: the feed judges by suite."""
     parts = {
         (host.name, one.name, one.architecture, one.version): _package_ref(
             one, host.packages, _host_ref(host.name)
@@ -201,7 +200,7 @@ def _ref(
     parts: Mapping[tuple[str, str, str, str], str],
     named: Collection[str],
 ) -> str:
-    """The package's component; its server's, or the site's, where the document has no such one."""
+    """Return the reference of the package, or of its server or the site if it has no component."""
     above = _host_ref(host) if host in named else "site"
     return parts.get((host, one.package, one.architecture, one.version), above)
 
@@ -282,7 +281,7 @@ def _unread(sentences: Iterable[str]) -> list[Property]:
 
 
 def package_url(package: InstalledPackage, found: InstalledPackages) -> PackageURL:
-    """A package's URL, as a part of its host's system."""
+    """Return the Package URL of a package on its host's system."""
     upstream = package.source
     if package.source_version != package.version:
         upstream = f"{package.source}@{package.source_version}"
@@ -309,7 +308,7 @@ def _package(package: InstalledPackage, found: InstalledPackages, ref: str) -> C
     return Component(
         name=package.name,
         version=package.version,
-        type=ComponentType.LIBRARY,  # what the specification wants where it can't be told
+        type=ComponentType.LIBRARY,  # as the specification asks if the type is unknown
         purl=url,
         supplier=OrganizationalEntity(name=maintainer) if maintainer else None,
         bom_ref=_package_ref(package, found, ref),
@@ -325,7 +324,7 @@ def _package_ref(package: InstalledPackage, found: InstalledPackages, ref: str) 
 
 
 def archive_url(archive: JavaArchive) -> PackageURL:
-    """The URL of the artifact that an archive says it is; else of the very file, by its hash."""
+    """Return the Package URL of the artifact that an archive names, else of the file by hash."""
     if archive.group and archive.artifact:
         return PackageURL(
             type="maven",
@@ -378,7 +377,7 @@ def _controller(found: PythonEnvironment, edges: list[Dependency]) -> Component:
         components=[python, *parts.values()],
         properties=_unread(found.unread),
     )
-    # The others are there because the appliance is.
+    # The other distributions are dependencies of the appliance.
     tops = [parts[_APPLIANCE]] if _APPLIANCE in parts else list(parts.values())
     edges.append(_stands_on(device, [python, *tops]))
     return device

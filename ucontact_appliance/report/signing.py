@@ -1,7 +1,7 @@
-"""Signing a report's manifest with the site's own key (Ed25519, RFC 8032), and checking it.
+"""Sign a report's manifest with the site's own key (Ed25519, RFC 8032), and verify it.
 
-The private half stays on the machine that installs; the auditor takes the public half along on the
-day of the installation, and needs nothing else to check every later report.
+The private key stays on the machine that installs. The auditor gets the public key on the day of
+the installation, and needs nothing else to verify every later report.
 """
 
 from __future__ import annotations
@@ -38,37 +38,37 @@ class Signature:
 
 
 def generate() -> bytes:
-    """A new private key in PEM (PKCS #8)."""
+    """Return a new private key in PEM (PKCS #8)."""
     key = Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def public_half(private: bytes) -> bytes:
-    """The public key in PEM (SubjectPublicKeyInfo)."""
+    """Return the public key of a private key, in PEM (SubjectPublicKeyInfo)."""
     return (
         _private(private).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     )
 
 
 def fingerprint(public: bytes) -> str:
-    """What people compare keys by: SHA-256 of the 32 octets of the key, as ssh writes it.
+    """Return the SHA-256 fingerprint of the key's 32 octets, in the format of ssh.
 
-    Raises UsageError when it is no Ed25519 key in PEM.
+    Raises UsageError if `public` is no Ed25519 key in PEM.
     """
     raw = _public(public).public_bytes(Encoding.Raw, PublicFormat.Raw)
     return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
 
 
 def sign(private: bytes, data: bytes) -> Signature:
-    """The signature of those octets."""
+    """Return the signature of the data."""
     value = _private(private).sign(data)
     return Signature(value, fingerprint(public_half(private)))
 
 
 def holds(public: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether that key made that signature of those very octets.
+    """Return whether `signature` is that key's signature of exactly this data.
 
-    Raises UsageError when it is no Ed25519 key in PEM.
+    Raises UsageError if `public` is no Ed25519 key in PEM.
     """
     key = _public(public)
     try:
@@ -79,7 +79,7 @@ def holds(public: bytes, signature: bytes, data: bytes) -> bool:
 
 
 def read_key(path: Path) -> bytes:
-    """The public key in that file. Raises UnreachableError, or UsageError when it is none."""
+    """Return the public key in that file. Raises UnreachableError, or UsageError for no key."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How many findings are in each state, for the forms that are read by programs. Pure."""
+"""Count findings by state, for the formats that programs read. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ STATES = ("pass", "warn", "fail", "error", "skip", BLOCKED, WAIVED)
 
 
 def counted(findings: Sequence[Finding]) -> dict[str, int]:
-    """The number of findings in every state, zeros too."""
+    """Return the number of findings in every state, including zeros."""
     counts = Counter(state_of(finding) for finding in findings)
     return {state: counts[state] for state in STATES}

@@ -1,4 +1,4 @@
-"""A report in the reader's language. Ids, evidence, commands and people's own words stay."""
+"""Translate a report. Ids, evidence, commands and people's own words stay unchanged."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ucontact_appliance.report.controls import AssessedFramework, ControlAssessm
 from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.resources import load_data
 
-_FOLDER = "controls"  # of data/<language>: texts by the id of what they say
+_FOLDER = "controls"  # in data/<language>: texts by the id of a requirement or control
 _Told = Mapping[tuple[str, str], Finding]
 
 
 def translated_report(report: Report, language: Language) -> Report:
-    """The same report with its findings, requirements and controls in that language."""
+    """Return the report with its findings, requirements and controls in that language."""
     if language is Language.EN:
         return report
     found = translated(report.findings, translation(language))

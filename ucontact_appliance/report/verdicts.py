@@ -1,4 +1,4 @@
-"""One verdict over several findings: how far a requirement or a control is shown to hold. Pure."""
+"""Combine findings into one verdict: how far a requirement or a control is verified. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ MANUAL = "manual"
 ATTESTED = "attested"
 PARTIAL = "partial"
 WAIVED = "waived"
-# The worst first: what is assessed is as good as its worst finding.
+# Worst first: a requirement or control is as good as its worst finding.
 _ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
 
 
 def assessed(findings: Sequence[Finding], left_to_a_person: bool) -> str:
-    """The verdict over findings that all belong to one requirement or control.
+    """Return the verdict over the findings of one requirement or control.
 
-    `left_to_a_person` says that they show a part only. What comes back is a word of
+    `left_to_a_person` says that they verify only a part. The result is a value of
     `report.model.Assessment.verdict`: 'fail', 'error', 'warn', 'pass', 'skip', or one of MANUAL,
     PARTIAL and WAIVED.
     """
-    # What builds on a failed check was not judged: that is not the same as not to be seen.
+    # A blocked check was not judged, which differs from one that can't see its subject (skip).
     seen = {
         Verdict.ERROR if finding.blocked_by else finding.verdict
         for finding in findings

@@ -1,6 +1,6 @@
-"""Checking a report's folder again: every file by its hash, and the manifest by its signature.
+"""Verify a report's folder: every file by its hash, and the manifest by its signature.
 
-It needs the folder and the public key that the auditor took along, nothing else of the site. Links
+This needs only the folder and the auditor's copy of the public key, nothing else of the site. Links
 and special files are refused without being followed or opened (`report.folder`).
 """
 
@@ -26,7 +26,7 @@ _OWN = (MANIFEST, SIGNATURE)
 
 
 class Seal(str, Enum):
-    """What the signature says of the manifest."""
+    """The result of verifying the manifest's signature."""
 
     GOOD = "good"
     UNCHECKED = "unchecked"
@@ -37,12 +37,12 @@ class Seal(str, Enum):
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of checking a folder.
+    """The result of verifying a folder.
 
-    `altered` are files that are not what the manifest says, or are missing; `strangers` those that
-    it does not name; `forged` exhibits whose own hash is wrong. `refused` has the reason for each
-    path that was not opened: a link, a special file, or more than a report can have. `signed_by` is
-    the fingerprint that the manifest names, and empty where the manifest was refused.
+    `altered` are files that differ from the manifest or are missing; `strangers` those that it does
+    not name; `forged` exhibits whose own hash is wrong. `refused` has the reason for each path that
+    was not opened: a link, a special file, or more than a report can have. `signed_by` is the key's
+    fingerprint in the manifest, and empty if the manifest was refused.
     """
 
     altered: tuple[str, ...]
@@ -54,7 +54,7 @@ class Verification:
 
     @property
     def objections(self) -> tuple[str, ...]:
-        """Why the folder can't be trusted, a line each; none when it can."""
+        """The reasons why the folder can't be trusted, one line per reason; none if it can."""
         lines = [
             _(
                 "refused: {name} ({reason}; not opened)",
@@ -75,7 +75,7 @@ class Verification:
 
 
 def verify(folder: Path, public: bytes | None) -> Verification:
-    """Check the folder; without a key its signature stays unchecked.
+    """Verify the folder; without a key its signature stays unchecked.
 
     Raises UnreachableError when the folder or its manifest can't be read, UsageError when the
     manifest is damaged.
@@ -85,7 +85,7 @@ def verify(folder: Path, public: bytes | None) -> Verification:
         if MANIFEST in refused or "" in refused:
             return Verification((), (), (), Seal.UNCHECKED, "", refused)
         manifest, data = _manifest(here)
-        # A report's own files count as missing where the manifest leaves them out.
+        # A report's own files count as missing if the manifest leaves them out.
         expected = dict.fromkeys(FILES, "") | manifest.sha256
         known = {*expected, *_OWN, *refused}
         return Verification(
@@ -120,7 +120,7 @@ def _manifest(folder: ReportFolder) -> tuple[Manifest, bytes]:
 
 def _seal(folder: ReportFolder, manifest: Manifest, data: bytes, public: bytes | None) -> Seal:
     if SIGNATURE in folder.listing.refused:
-        return Seal.UNCHECKED  # told as refused already
+        return Seal.UNCHECKED  # already listed as refused
     try:
         signature = folder.read(SIGNATURE)
     except OSError:
@@ -133,12 +133,12 @@ def _seal(folder: ReportFolder, manifest: Manifest, data: bytes, public: bytes |
 
 
 def _forged(folder: ReportFolder) -> tuple[str, ...]:
-    """Exhibits whose hash is not that of their content: each can be shown by itself."""
+    """Return the exhibits with a wrong hash of their own: each may be shown separately."""
     try:
         exhibits = json.loads(folder.read(EVIDENCE))["exhibits"]
         return tuple(row["id"] for row in exhibits if digest(row) != row["sha256"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ()  # told as an altered or refused file already
+        return ()  # already listed as an altered or refused file
 
 
 def _sha256(folder: ReportFolder, name: str) -> str:

@@ -1,14 +1,14 @@
-"""Which known vulnerabilities affect what is installed, judged offline by Debian's own feed.
+"""Judge offline, by Debian's own feed, which known vulnerabilities affect the installed packages.
 
-Versions are of source packages, and compare as Debian Policy 5.6.12 has it.
+Versions are those of source packages, compared as Debian Policy 5.6.12 defines.
 
-debsecan(1) compares in the same way, but goes by the version that mended unstable and a list of
-the mended versions in the suites; its data leave out the urgencies "unimportant" and "end-of-life".
-Here they are kept, with that urgency: nobody mends what is at its end of life, and an auditor asks.
+debsecan(1) compares in the same way, but by the version that fixed unstable and a list of the fixed
+versions in the suites; its data leave out the urgencies "unimportant" and "end-of-life". Here they
+are kept, with that urgency: after its end of life nothing is fixed, and an auditor asks about it.
 
-Limits: a package that another maker gave the name of one of Debian's is taken for Debian's. Java
-archives and Python distributions are in no feed of Debian's. Ubuntu's packages have other versions:
-for those no feed is read, and the answer says so.
+Limits: a third-party package with the name of a Debian package is taken for Debian's. Debian's feed
+covers no Java archives and no Python distributions. Ubuntu's packages have other versions: for
+those no feed is read, and the result says so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _TABLE: dict[str, Any] = load_data("vulnerabilities")
 _NEVER = "0"
-_AHEAD = timedelta(days=1)  # clocks differ; more than that is a wrong one
+_AHEAD = timedelta(days=1)  # clocks differ; a greater difference is an error
 _EPOCH = re.compile(r"[0-9]+")
 _UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~:-]*")
 _REVISION = re.compile(r"[A-Za-z0-9.+~]+")
@@ -47,13 +47,13 @@ Status = Literal["fixed-in", "open", "undetermined"]
 
 @dataclass(frozen=True)
 class Vulnerability:
-    """A vulnerability that affects a package as it is installed.
+    """A known vulnerability that affects an installed package.
 
-    `status`: `fixed-in` where the suite has `fixed_version`, `open` where it has none yet,
-    `undetermined` where Debian does not know yet whether it affects the suite. `urgency` is
-    Debian's word (low, medium, high, unimportant, end-of-life, not yet assigned), `scope` local or
-    remote. `no_advisory` is why Debian's security team issues no advisory of its own,
-    `no_advisory_reason` postponed or ignored where it decided so.
+    `status`: `fixed-in` if the suite has `fixed_version`, `open` if it has no fix yet,
+    `undetermined` if Debian does not know yet whether it affects the suite. `urgency` is Debian's
+    (low, medium, high, unimportant, end-of-life, not yet assigned), `scope` is local or remote.
+    `no_advisory` is why Debian's security team issues no advisory of its own,
+    `no_advisory_reason` is postponed or ignored if it decided so.
     """
 
     package: str
@@ -73,11 +73,11 @@ class Vulnerability:
 
 @dataclass(frozen=True)
 class Judged:
-    """What is known of one host's packages.
+    """The known vulnerabilities of one host's packages.
 
-    `affected` are open and fixed-in, `undetermined` the others. `unjudged` says of which packages,
-    or which of their vulnerabilities, nothing can be told, and why. `reason`, where it is not
-    empty, says why the host as a whole was not judged: then nothing found means nothing.
+    `affected` are open and fixed-in, `undetermined` the others. `unjudged` names packages, or some
+    of their vulnerabilities, that could not be judged, and why. `reason`, if not empty, says why
+    the whole host was not judged: an empty result then means nothing.
     """
 
     suite: str
@@ -90,10 +90,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class KnownToday:
-    """A site's packages against one feed file.
+    """A site's packages, judged by one feed file.
 
-    `sha256` is the file's, `written` when it was (aware), `age_days` how old it is at the report.
-    `refused` says why it is no evidence, and is empty where it is; then `hosts` has each host's.
+    `sha256` is the file's hash, `written` its time (aware), `age_days` its age at the report.
+    `refused` says why the file is no evidence; if it is empty, `hosts` has each host's result.
     """
 
     file: str
@@ -111,10 +111,9 @@ def judge_site(
     hosts: Mapping[str, InstalledPackages],
     now: datetime,
 ) -> KnownToday:
-    """What the feed of this content knows of each host's packages; times are aware.
+    """Judge each host's packages by the feed with this content; times are aware.
 
-    A feed that is too old is read no further: it knows nothing of what was found since. Raises
-    FeedError.
+    A feed that is too old is not read: it lacks what was found since. Raises FeedError.
     """
     age = (now - written) / timedelta(days=1)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -133,7 +132,7 @@ def judge_site(
 
 
 def tracked(package: InstalledPackage) -> tuple[str, str]:
-    """The source package, and its version, by which the tracker knows a package."""
+    """Return the source package and version under which the tracker lists a package."""
     for row in _TABLE["signed"]:
         if package.source.startswith(row["prefix"]):
             return row["source"], package.version
@@ -141,15 +140,12 @@ def tracked(package: InstalledPackage) -> tuple[str, str]:
 
 
 def sources_of(hosts: Collection[InstalledPackages]) -> frozenset[str]:
-    """The source packages that a feed is to be read for."""
+    """Return the source packages that a feed must be read for."""
     return frozenset(tracked(one)[0] for host in hosts for one in host.packages)
 
 
 def known_vulnerabilities(found: InstalledPackages, feed: Feed) -> Judged:
-    """What the feed says of a host's packages.
-
-    The feed has to be read for the host's suite and its sources (`sources_of`).
-    """
+    """Judge a host's packages by a feed that was read for its suite and sources (`sources_of`)."""
     suite = found.suite
     reason = _not_judged(found, feed)
     if reason:
@@ -228,12 +224,12 @@ class _Sums:
 
 
 def judge(version: str, here: InSuite, newest: InSuite | None) -> Status | None:
-    """Whether an installed source version is affected; None where it is not.
+    """Return the status of an installed source version; None if it is not affected.
 
-    `here` is the package's suite, `newest` the rolling one. A version that is newer than all that
-    its suite carries was brought from elsewhere, such as backports: what is open in the suite may
-    be mended in it, and then the version that mended the rolling suite decides. Raises ValueError
-    for versions that can't be compared.
+    `here` is the entry of the package's suite, `newest` that of the rolling one. A version newer
+    than all in its suite comes from elsewhere, such as backports: it may fix what is open in the
+    suite, and then the version that fixed the rolling suite decides. Raises ValueError for versions
+    that can't be compared.
     """
     if here.status == "resolved":
         if here.fixed_version == _NEVER:
@@ -250,7 +246,7 @@ def judge(version: str, here: InSuite, newest: InSuite | None) -> Status | None:
 
 
 def compared(one: str, other: str) -> int:
-    """Below, equal to or above 0 as Debian version `one` is older than, the same as or newer."""
+    """Return below, equal to or above 0 if Debian version `one` is older than, same as or newer."""
     from debian_inspector.version import compare_versions  # noqa: PLC0415  as below
 
     return int(compare_versions(_version(one), _version(other)))
@@ -258,8 +254,8 @@ def compared(one: str, other: str) -> int:
 
 @lru_cache(maxsize=65536)
 def _version(text: str) -> Version:
-    """Version.from_string refuses some that dpkg takes, such as those that end with '+' or '~'."""
-    # Only here: it takes long to load, and most commands compare no versions.
+    """Parse a version. Version.from_string rejects some valid ones, such as a final '+' or '~'."""
+    # Imported here: it takes long to load, and most commands compare no versions.
     from debian_inspector.version import Version  # noqa: PLC0415
 
     epoch, _, rest = text.partition(":") if ":" in text else ("0", ":", text)

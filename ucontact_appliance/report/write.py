@@ -1,4 +1,4 @@
-"""A report's folder: its forms, the evidence, and a signed manifest of all of them."""
+"""Write a report's folder: its formats, the evidence, and a signed manifest of all files."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ FILES = (PAGE, PAPER, DOCUMENT, EVIDENCE, OSCAL, JUNIT, SBOM)
 
 
 def forms(report: Report, language: Language = Language.EN) -> dict[str, bytes]:
-    """Every file of a report but the manifest and its signature, by name.
+    """Return every file of a report except the manifest and its signature, by name.
 
-    The page and the paper are in that language; what programs read is in English, so that reports
+    The page and the PDF are in that language; what programs read is in English, so that reports
     compare.
     """
     told = translated_report(report, language)
     evidence = {"schema": 1, "site": report.site, "time": report.time}
     rows = [asdict(exhibit) for exhibit in report.exhibits]
     document = json.dumps({**evidence, "exhibits": rows}, indent=1, ensure_ascii=False)
-    with ThreadPoolExecutor(max_workers=1) as pool:  # the paper takes as long as all others
+    with ThreadPoolExecutor(max_workers=1) as pool:  # the PDF takes as long as all others
         paper = pool.submit(to_pdf, told, translation(language), language.value)
         others = _others(report, told, document, language)
     return {PAPER: paper.result(), **others}
@@ -65,7 +65,7 @@ def _others(report: Report, told: Report, document: str, language: Language) -> 
 
 
 def _sbom(report: Report) -> bytes:
-    # Only here: it takes long to load, and most commands write no report.
+    # Imported here: it takes long to load, and most commands write no report.
     from ucontact_appliance.report.sbom import to_cyclonedx  # noqa: PLC0415
 
     controller = report.controller or PythonEnvironment("", (), ("nobody looked",))
@@ -81,10 +81,10 @@ def write_report(
     key: bytes,
     previous: Previous | None = None,
 ) -> Manifest:
-    """Write the folder, 0700 with files of 0600, each in one step; the manifest and its signature
-    come last, so that a folder without them is none.
+    """Write the folder (0700) and its files (0600), each file atomically.
 
-    `key` is the site's private key in PEM.
+    The manifest and its signature come last: a folder without them is no report. `key` is the
+    site's private key in PEM.
     """
     private_dir(folder)
     for name in (MANIFEST, SIGNATURE):
@@ -100,7 +100,7 @@ def write_report(
         sha256=digests(files),
     )
     data = manifest.to_bytes()
-    # As it is: in any form of text a byte could be changed and mean the same.
+    # Raw bytes: in a text encoding, different bytes could mean the same signature.
     write_private(folder / SIGNATURE, sign(key, data).value)
     write_private(folder / MANIFEST, data)
     return manifest

@@ -1,1 +1,1 @@
-"""The site file: its typed model, loading it with errors a person can act on, and its secrets."""
+"""The site file: its typed model, the loader with actionable errors, and the site's secrets."""

@@ -1,4 +1,4 @@
-"""Writing files that must never be half there: temp file, fsync, rename."""
+"""Write files atomically: temporary file, fsync, rename."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _PRIVATE_DIR = 0o700
 
 
 def private_dir(path: Path) -> Path:
-    """The folder, made with 0700 where it is missing."""
+    """The folder, created with 0700 if it is missing."""
     with refusing(_("the folder {path} can't be made", path=path), path):
         path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
     return path
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Replace `path` in one step; after a crash it holds the old content or the new, no mixture."""
+    """Replace `path` atomically: after a crash it has either the old content or the new."""
     data = content.encode() if isinstance(content, str) else content
     temporary: str | None = None
     try:
@@ -49,7 +49,7 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
 
 
 def _unnamed(error: OSError) -> OSError:
-    """The error without the name of our temporary file, which means nothing to anybody."""
+    """The error without the name of our temporary file, which would confuse the reader."""
     return OSError(error.errno, error.strerror)
 
 

@@ -1,4 +1,4 @@
-"""Loading `site.yml`: every mistake is told with its key, its line and the nearest right name."""
+"""Load `site.yml`: every error is reported with its key, its line and the nearest valid name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ucontact_appliance.site.model import EVALUATION, Site, model_in
 from ucontact_appliance.site.waivers import KNOWN_CHECKS, KNOWN_CONTROLS
 
 _MOST_BYTES = 1 << 20
-_DEEPEST = 32  # sections inside one another; a site file has 5
+_DEEPEST = 32  # nesting of sections; a site file has 5
 _HELP = with_note("ucontact init", _("writes a good site.yml"))
 
 
@@ -34,13 +34,13 @@ def load_site(
     known_checks: Collection[str] | None = None,
     known_controls: Collection[str] | None = None,
 ) -> Site:
-    """The site in that file; UsageError names what is wrong, where, and what to do.
+    """The site in this file; UsageError names what is wrong, where, and what to do.
 
     `known_checks` are the ids that may be waived (`findings.registry.IDS`), `known_controls` what a
-    person may vouch for (`report.controls.control_ids()`); without them, any may.
+    person may attest (`report.controls.control_ids()`); None allows any.
 
-    Paths in it come back absolute: `~` is the home of who runs the command, and a relative one
-    starts at the folder of the file itself, also when the file is reached by a link.
+    Paths are returned absolute: `~` is the home of the user who runs the command, and a relative
+    path starts at the folder of the file itself, even if the file is reached by a link.
     """
     site = parse_site(_read(path), str(path), known_checks, known_controls)
     return _anchored(site, path.resolve().parent)
@@ -69,7 +69,7 @@ def _anchored(site: Site, folder: Path) -> Site:
 def _home(path: Path) -> Path:
     try:
         return path.expanduser()
-    except RuntimeError as error:  # there is no such user, or nobody knows the home
+    except RuntimeError as error:  # the user or the home directory is unknown
         raise UsageError(
             _("the path {path} can't be found", path=path),
             evidence=str(error),
@@ -110,7 +110,7 @@ def parse_site(
     known_checks: Collection[str] | None = None,
     known_controls: Collection[str] | None = None,
 ) -> Site:
-    """The site in that text; `name` is what messages call it."""
+    """The site in this text; `name` is the file's name in messages."""
     root = _compose(text, name)
     try:
         return Site.model_validate(
@@ -126,7 +126,7 @@ def parse_site(
             evidence=joined("\n", problems),
             helps=_mend(name, len(problems)),
         ) from None
-    except (yaml.YAMLError, ValueError) as error:  # it composes, but a value can't be made of it
+    except (yaml.YAMLError, ValueError) as error:  # the syntax is valid, a value is not
         raise UsageError(
             _("{name} has a value that can't be read", name=name),
             evidence=_yaml_message(error),
@@ -175,7 +175,7 @@ def _mend(name: str, lines: int = 1) -> Message:
 
 
 def _refuse_mazes(text: str, name: str) -> None:
-    """Refuse what only walks in circles or deeper than any site file; its events are flat."""
+    """Reject circular aliases and nesting deeper than any site file's; checked on flat events."""
     opened: list[str | None] = []
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else 1
@@ -216,9 +216,9 @@ def _yaml_message(error: Exception) -> str:
 
 
 def _repeated_key(node: yaml.Node, known: set[int] | None = None) -> yaml.ScalarNode | None:
-    """The first key that a mapping has twice; YAML itself would silently keep the last.
+    """The first duplicate key of a mapping; YAML itself would silently keep the last value.
 
-    `known` has the nodes that were looked at: aliases can lead to one of them a billion times.
+    `known` has the ids of visited nodes: aliases can lead to one node a billion times.
     """
     known = set() if known is None else known
     if id(node) in known:
@@ -240,7 +240,7 @@ def _repeated_key(node: yaml.Node, known: set[int] | None = None) -> yaml.Scalar
 
 
 def _line(root: yaml.Node, where: Sequence[Hashable]) -> int:
-    """The line of the deepest part of `where` that stands in the document, from 1."""
+    """The line (from 1) of the deepest part of `where` that exists in the document."""
     node, line = root, root.start_mark.line
     for step in where:
         if isinstance(node, yaml.MappingNode):
@@ -259,7 +259,7 @@ def _line(root: yaml.Node, where: Sequence[Hashable]) -> int:
 
 
 def _known_keys(where: Sequence[Hashable]) -> list[str]:
-    """The keys that may stand in the section at `where`, read off the model."""
+    """The valid keys of the section at `where`, from the model."""
     model: type[BaseModel] | None = Site
     for step in where:
         if isinstance(step, int) or model is None:
@@ -302,7 +302,7 @@ def _mistake(problem: Any, where: tuple[Hashable, ...]) -> str:
 
 
 def _message(problem: Any) -> str:
-    """What the model says of a value: its own sentence, or pydantic's."""
+    """The message for an invalid value: the model's own, or pydantic's."""
     context = problem.get("ctx", {})
     if isinstance(context.get("error"), Exception):
         return what_of(context["error"])

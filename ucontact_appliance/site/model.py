@@ -1,8 +1,8 @@
 """`site.yml` as a typed model: the one file a customer keeps.
 
-Unknown keys, wrong types and duplicate addresses are refused; `loader` turns each refusal into a
-message with the key, the line and the nearest right name. Every field's description is what the
-documentation and `ucontact init` show.
+Unknown keys, wrong types and duplicate addresses are rejected; `loader` turns each error into a
+message with the key, the line and the nearest valid name. The documentation and `ucontact init`
+show every field's description.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EVALUATION = "evaluation"  # the release that is built here, and needs no path
 
 
 class Host(SiteModel):
-    """One server and the way to it."""
+    """A server and how to reach it."""
 
     name: Name = Field(description="short name of the server, its own hostname too")
     address: Address = Field(
@@ -59,7 +59,7 @@ class Host(SiteModel):
 
     @property
     def as_root(self) -> tuple[str, ...]:
-        """Words before a command that give its login root's rights."""
+        """The command prefix that gives its login user root's privileges."""
         return () if self.user == "root" else ("sudo", "-n", "--")
 
 
@@ -93,7 +93,7 @@ class Certificate(SiteModel):
 
 
 class NetworkProfile(str, Enum):
-    """Where agents are: decides how media finds its way (R03)."""
+    """Where agents are, which decides the network path of media (R03)."""
 
     LAN = "lan"
     NAT = "nat"
@@ -127,7 +127,7 @@ class NetworkSettings(SiteModel):
 
 
 class TrunkTransport(str, Enum):
-    """How SIP travels to the provider (R04)."""
+    """Transport of SIP to the provider (R04)."""
 
     UDP = "udp"
     TCP = "tcp"
@@ -135,7 +135,7 @@ class TrunkTransport(str, Enum):
 
 
 class Codec(str, Enum):
-    """R06, the voice codecs that providers speak, and R24's."""
+    """Voice codecs: R06's, which providers support, and R24's."""
 
     ALAW = "alaw"
     ULAW = "ulaw"
@@ -143,7 +143,7 @@ class Codec(str, Enum):
 
 
 class Trunk(SiteModel):
-    """A line to the telephony provider (R04). Its password is `telephony.trunks.<name>`."""
+    """A trunk to a telephony provider (R04). Its password is `telephony.trunks.<name>`."""
 
     name: Name = Field(description="short name; the password is the secret telephony.trunks.NAME")
     host: HostName = Field(description="the provider's address or name")
@@ -197,7 +197,7 @@ class Telephony(SiteModel):
     @field_validator("trunks")
     @classmethod
     def _prefixes_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
-        """Equal ones leave the choice to chance; of '9' and '90', Asterisk takes the longer."""
+        """Reject duplicates, which are ambiguous; of '9' and '90', Asterisk takes the longer."""
         prefixes = [trunk.prefix for trunk in trunks]
         for index, prefix in enumerate(prefixes):
             if prefix in prefixes[:index]:
@@ -239,14 +239,14 @@ class Web(SiteModel):
 
 
 class DatabaseOn(str, Enum):
-    """Where the database of a medium site lives (R12)."""
+    """The server that has the database of a medium site (R12)."""
 
     BACKEND = "backend"
     TELEPHONY = "telephony"
 
 
 class Site(SiteModel):
-    """The whole of `site.yml`."""
+    """The content of `site.yml`."""
 
     site: SiteName = Field(description="short name of the site, such as acme-montevideo")
     fqdn: Fqdn = Field(description="the portal's name: agents open https://<fqdn> (R01)")
@@ -308,7 +308,7 @@ class Site(SiteModel):
 
 
 def model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The section's model in a field's annotation, and whether there are many of it."""
+    """The section's model in a field's annotation, and whether the field is a list of it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     for inner in typing.get_args(annotation):

@@ -1,4 +1,4 @@
-"""The reference of `site.yml`, written from the model so that it can't drift from it."""
+"""Generate the reference of `site.yml` from the model, so that the two can't differ."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ site.yml itself lies in.
 
 
 def reference() -> str:
-    """A Markdown page: one row a key, sections before their keys."""
+    """A Markdown page: one row per key, sections before their keys."""
     rows = (f"| `{key}` | {default} | {text} |" for key, default, text in _rows(Site, ""))
     return _HEAD + "\n".join(rows) + "\n"
 

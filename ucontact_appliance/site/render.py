@@ -1,4 +1,4 @@
-"""`site.yml` as text, with its comments, from a few answers."""
+"""Render `site.yml`, with comments, from a few answers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def render_site(answers: Mapping[str, Any]) -> str:
     """The text of a site file.
 
     `answers` has site, fqdn, agents, hosts, certificate, network, extensions, trunks and
-    retention_days as the site model knows them; every text is quoted, so none can break out.
+    retention_days as in the site model; every text is quoted, so that none can inject YAML.
     """
     jinja = environment(trim_blocks=False, lstrip_blocks=False)  # the template trims by itself
-    # Jinja's own filter of that name would escape for HTML.
+    # Replaces Jinja's own filter of this name, which would escape for HTML.
     jinja.filters["tojson"] = _yaml_scalar
     return jinja.get_template("site.yml.j2").render(**answers)
 
 
 def _yaml_scalar(value: object) -> str:
-    """A text or a list of texts in double quotes; a number or a truth value as it is."""
+    """A text or a list of texts in double quotes; a number or a boolean unquoted."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     quoted = yaml.safe_dump(

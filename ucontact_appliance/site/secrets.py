@@ -1,7 +1,6 @@
-"""Generated secrets of one site: dotted names to values, kept in one 0600 file.
+"""Generated secrets of one site: a mapping of dotted names to values, kept in one 0600 file.
 
-Values never appear in a repr, a log or an error; `ucontact secrets show NAME` is the only place
-that prints one.
+Values never appear in a repr, a log or an error; only `ucontact secrets show NAME` prints one.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _LENGTH = 32  # 190 bits
 
 
 class Secrets(Mapping[str, str]):
-    """Dotted names to values, with a repr that shows neither."""
+    """Mapping of dotted names to values, with a repr that shows neither."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = dict(values)
@@ -43,7 +42,7 @@ class Secrets(Mapping[str, str]):
         return f"<{len(self)} secrets>"
 
     def tree(self) -> dict[str, Any]:
-        """Nested by the dots: the shape that playbooks get as `secrets`."""
+        """The secrets nested by the dots of their names: what playbooks get as `secrets`."""
         root: dict[str, Any] = {}
         for name, value in self._values.items():
             *branches, leaf = name.split(".")
@@ -55,7 +54,7 @@ class Secrets(Mapping[str, str]):
 
 
 def required_names(site: Site) -> tuple[str, ...]:
-    """The secrets that this site has. Trunk passwords are the provider's: set, not generated."""
+    """The generated secrets of this site; trunk passwords come from the provider instead."""
     return (
         "database.accounts.integra",
         "database.accounts.asterisk",
@@ -68,12 +67,12 @@ def required_names(site: Site) -> tuple[str, ...]:
 
 
 def provided_names(site: Site) -> tuple[str, ...]:
-    """The secrets that somebody else gives: passwords of trunks that have an account."""
+    """The secrets that come from somebody else: passwords of trunks that have an account."""
     return tuple(f"telephony.trunks.{t.name}" for t in site.telephony.trunks if t.username)
 
 
 def with_generated(site: Site, known: Mapping[str, str]) -> dict[str, str]:
-    """`known` and a fresh value for each required name that it lacks."""
+    """`known`, plus a new value for each required name that it lacks."""
     values = dict(known)
     for name in required_names(site):
         if name not in values:
@@ -82,12 +81,12 @@ def with_generated(site: Site, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def fresh_secret() -> str:
-    """A value that nobody knows yet."""
+    """A new random value."""
     return "".join(random.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def load_secrets(path: Path) -> Secrets:
-    """The secrets in that file; none when there is no file yet."""
+    """The secrets in this file; none if it does not exist yet."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -118,6 +117,6 @@ def load_secrets(path: Path) -> Secrets:
 
 
 def save_secrets(path: Path, values: Mapping[str, str]) -> None:
-    """Replace the file in one step, 0600 from its first byte."""
+    """Replace the file atomically, with mode 0600 from its first byte."""
     header = "# Secrets of this site. Keep a copy in a safe place; never put them in a ticket.\n"
     write_private(path, header + yaml.safe_dump(dict(sorted(values.items()))))

@@ -1,4 +1,4 @@
-"""Types of single values in `site.yml`: each refuses what it is not, and says why."""
+"""Types of single values in `site.yml`: each rejects invalid values with a reason."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def _name(value: str) -> str:
 
 
 def _site_name(value: str) -> str:
-    """A name that is no folder of the appliance's own state."""
+    """A name that is not a folder of the appliance's own state."""
     if value in ("lab", "releases", "publishers"):
         raise ValueError(_("{value!r} is a name that the appliance keeps for itself", value=value))
     return _name(value)
 
 
 def ip_address(value: str) -> str:
-    """The IP address, in its usual form. Raises ValueError, also for one with a zone (`%eth0`).
+    """The IP address in canonical form. Raises ValueError, also for one with a zone (`%eth0`).
 
-    What stands behind the `%` is free text, and means something on one machine only (RFC 4007).
+    A zone is free text, and is valid on one machine only (RFC 4007).
     """
     if "%" in value:
         raise ValueError(_("{value!r} has a zone; write the address alone", value=value))
@@ -82,7 +82,7 @@ def _network(value: str) -> str:
 
 
 def quoted_digits(value: object) -> object:
-    """Refuse a bare number: YAML reads 0100 as 64, so digits are safe only in quotes."""
+    """Reject a bare number: YAML reads 0100 as 64, so digits need quotes."""
     if isinstance(value, int):
         raise ValueError(
             _("write the digits in quotes, such as '6001' (it reads as {value})", value=value)
@@ -97,7 +97,7 @@ def _extension(value: str) -> str:
 
 
 def _host(value: str) -> str:
-    """An IP address or a host name: nothing that could carry configuration with it."""
+    """An IP address or a host name: nothing that could inject configuration."""
     try:
         return ip_address(value)
     except ValueError:
@@ -105,7 +105,7 @@ def _host(value: str) -> str:
 
 
 def _path(value: Path) -> Path:
-    """A path that no command could take for an option."""
+    """A path that no command could parse as an option."""
     if str(value).startswith("-"):
         raise ValueError(
             _(
@@ -123,7 +123,7 @@ def _release(value: str) -> str:
 
 
 def _user(value: str) -> str:
-    """An account's name as ssh may be given it: it can't begin with '-'."""
+    """An account name for ssh: it can't start with '-', so that it is no option."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", value):
         raise ValueError(
             _(
@@ -151,7 +151,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
-    """Refuse a value that stands twice; `at` leads the loader to the second one's line."""
+    """Reject a duplicate value; `at` gives the loader the line of the second one."""
     for index, value in enumerate(values):
         if value in values[:index]:
             at = (index, key) if key else (index,)
@@ -161,19 +161,19 @@ def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
 def refused_at(
     kind: Literal["repeated", "no_host"], message: Message, at: tuple[str | int, ...]
 ) -> PydanticCustomError:
-    """A mistake, where the value stands below the section that was judged."""
+    """A validation error with its position (`at`) below the section that was judged."""
     return PydanticCustomError(kind, "{message}", {"message": message, "at": at})
 
 
 class SiteModel(BaseModel):
-    """A section of `site.yml`: no unknown key, nothing that can be changed later."""
+    """A section of `site.yml`: unknown keys are rejected, and values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     @field_validator("*", mode="before")
     @classmethod
     def _text_is_printable(cls, value: object) -> object:
-        """Control characters mean nothing here, and a terminal or a file would obey them."""
+        """Reject control characters: a terminal or a configuration file would interpret them."""
         if isinstance(value, str) and has_control(value):
             raise ValueError(_("control characters can't be in it"))
         return value

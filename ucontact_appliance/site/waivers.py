@@ -1,4 +1,4 @@
-"""What `site.yml` says beside the checks: exceptions to them, and what a person vouches for."""
+"""Entries of `site.yml` about checks: waivers of them, and attestations by a person."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.values import Name, SiteModel
 
-WAIVERS_CHECK = "site.waivers"  # watches over the exceptions: itself it can't be one
-KNOWN_CHECKS = "known_checks"  # in the validation's context: the ids that may be waived
-KNOWN_CONTROLS = "known_controls"  # there too: what a person may vouch for
+WAIVERS_CHECK = "site.waivers"  # checks the waivers, and can't be waived itself
+KNOWN_CHECKS = "known_checks"  # key in the validation context: the ids that may be waived
+KNOWN_CONTROLS = "known_controls"  # key in the validation context: what a person may attest
 
 
 def _written_date(value: object) -> object:
-    """Refuse a number: 20270131 would be read as seconds since 1970."""
+    """Reject a number: 20270131 would be read as seconds since 1970."""
     if isinstance(value, int | float):
         raise ValueError(_("write the day as 2027-01-31 (it reads as {value})", value=value))
     return value
 
 
 class Waiver(SiteModel):
-    """An exception: a check of the doctor that may fail, for a reason and for a time."""
+    """A waiver: a check of the doctor that may fail, for a reason and for a limited time."""
 
     check: str = Field(description="the check's id, as `ucontact doctor` shows it")
     host: Name | None = Field(None, description="only on this server; on all when left out")
@@ -54,7 +54,7 @@ class Waiver(SiteModel):
 
 
 class Attestation(SiteModel):
-    """What a person vouches for, where no check can see it: named, dated, and for a time."""
+    """A person's attestation of what no check can see: with name, date and expiry."""
 
     control: str = Field(
         description="a requirement such as R14, or a framework's control such as iso-27001/8.10"

@@ -1,4 +1,4 @@
-// Bundles src/ into dist/: no file of it refers to anything outside its own folder.
+// Bundles src/ into dist/, whose files refer to nothing outside its folder.
 import { cp, mkdir, rm } from "node:fs/promises";
 import { build } from "esbuild";
 

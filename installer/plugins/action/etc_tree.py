@@ -1,8 +1,8 @@
 """Ansible action: render a role's files on the controller and pass all of them to the module.
 
 The content of /etc/x comes from `templates/etc/x.j2` or `templates/etc/x` of the role, or is
-copied from `files/etc/x`. `source` names another file; an absolute path is a file of this machine,
-which is copied as it is.
+copied from `files/etc/x`. `source` names another file; an absolute path is a file on this
+machine, which is copied unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ansible.plugins.loader import lookup_loader
 
 _KEYS = {"path", "paths", "state", "source", "target", "owner", "group", "mode"}
 _KEYS |= {"validate", "secret"}
-_OURS = {"paths", "source", "secret"}  # not the module's
+_OURS = {"paths", "source", "secret"}  # keys that are not passed to the module
 
 
 class ActionModule(ActionBase):
@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
             return None
 
     def _rendered(self, template, task_vars):
-        """Render by Ansible's lookup: its interface is the same in every ansible-core."""
+        """Render with Ansible's lookup, whose interface is the same in every ansible-core."""
         name = "ansible.builtin.template"
         lookup = lookup_loader.get(name, loader=self._loader, templar=self._templar)
         text = lookup.run([str(template)], variables=task_vars)[0]
@@ -90,7 +90,7 @@ def _read(path):
 
 
 def _demand_known(entry):
-    """Raises AnsibleActionFail for an unknown key, or for an entry without a path."""
+    """Raise AnsibleActionFail for an unknown key, or for an entry without a path."""
     unknown = sorted(set(entry) - _KEYS) if isinstance(entry, dict) else [str(entry)]
     if unknown:
         raise AnsibleActionFail(f"etc_tree: unknown: {', '.join(unknown)}")

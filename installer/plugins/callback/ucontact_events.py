@@ -1,7 +1,7 @@
-"""Ansible callback: one JSON line an event, written to the descriptor that the installer opened.
+"""Ansible callback: write one JSON line per event to the descriptor that the installer opened.
 
-It runs inside ansible-playbook, knows nothing of the appliance and decides nothing. Each line is
-`{"event": ..., ...}`; results of tasks marked no_log carry no message.
+It runs inside ansible-playbook, without knowledge of the appliance and without decisions. Each
+line is `{"event": ..., ...}`; results of tasks marked no_log have no message.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_CHARACTERS = 4000
 
 
 class CallbackModule(CallbackBase):
-    """Plays, tasks and results."""
+    """Reports plays, tasks and results."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -76,7 +76,7 @@ class CallbackModule(CallbackBase):
 
 
 def _path(task):
-    """Where the task stands, from the folder of roles or playbooks on."""
+    """The task's file and line, relative to the folder of roles or playbooks."""
     path = task.get_path() or ""
     for folder in ("/roles/", "/playbooks/"):
         if folder in path:
@@ -85,13 +85,13 @@ def _path(task):
 
 
 def _lines(result, key):
-    """What a module of ours changed or manages, a line each; it names no secret."""
+    """What one of our modules changed or manages, one line each; without secrets."""
     told = result.get(key)
     return [str(line) for line in told] if isinstance(told, list) else []
 
 
 def _message(result):
-    """The real message: what the command or the module said; of a loop, what its items said."""
+    """The message of the command or module; for a loop, the messages of its items."""
     if result.get("_ansible_no_log") or result.get("censored"):
         return "the task handles secrets, so its output is not shown"
     items = [item for item in result.get("results", []) if isinstance(item, dict)]
@@ -107,6 +107,6 @@ def _message(result):
 
 
 def _of_item(item):
-    """One item's message behind its name, where it has one that can be read."""
+    """One item's message, prefixed with its name if that is a string."""
     name = item.get("item")
     return f"{name}: {_message(item)}" if isinstance(name, str) else _message(item)

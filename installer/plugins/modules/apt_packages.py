@@ -1,8 +1,8 @@
 #!/usr/bin/python
-"""Ansible module: install Debian and Ubuntu packages by apt-get, in one transaction.
+"""Ansible module: install Debian and Ubuntu packages with apt-get, in one transaction.
 
-dpkg alone tells whether all are installed: loading apt's lists takes ten times as long. Runs on the
-target's Python, 2.7 or 3.5 and later, and needs no python3-apt.
+Only dpkg is asked whether all are installed: loading apt's lists takes ten times as long. Runs on
+the target's Python, 2.7 or 3.5 and later, and needs no python3-apt.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -58,7 +58,7 @@ POLICY = "/usr/sbin/policy-rc.d"  # see /usr/share/doc/init-system-helpers
 POLICY_ASIDE = POLICY + ".ucontact-aside"
 OURS = "# By the uContact appliance, while it installs packages"
 FRESH_SECONDS = 3600
-# A short wait: of a longer one install tells who has the lock. apt before 1.9.11 does not wait.
+# A short wait: if it takes longer, install reports who has the lock. apt before 1.9.11 never waits.
 LOCK = ["-o", "DPkg::Lock::Timeout=10"]
 QUIET = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -86,7 +86,7 @@ def run(module, words):
 def installed(module, names):
     """Return the names of packages that are installed and configured."""
     words = ["dpkg-query", "--show", "--showformat", "${Package} ${Status}\n"]
-    # Its status is 1 when it does not know one of them.
+    # Its status is 1 if a package is unknown to it.
     said = module.run_command(words + ["--"] + names, environ_update=QUIET)[1]
     rows = (line.split() for line in said.splitlines())
     return {row[0] for row in rows if row[2:] == ["ok", "installed"]}
@@ -103,7 +103,7 @@ def automatic(text):
 
 
 def read(path):
-    """The file's text; empty where there is none."""
+    """The file's text; empty if it does not exist."""
     try:
         with open(path) as stream:
             return stream.read()
@@ -114,7 +114,7 @@ def read(path):
 
 
 def are_fresh(folder):
-    """Whether apt's lists are there, and younger than an hour."""
+    """Whether apt's lists exist and are younger than an hour."""
     try:
         names = [name for name in os.listdir(folder) if name not in ("lock", "partial", "auxfiles")]
         newest = max(os.stat(path).st_mtime for path in (folder, os.path.join(folder, "partial")))
@@ -124,9 +124,9 @@ def are_fresh(folder):
 
 
 def policy(services):
-    """The text of a policy-rc.d that lets only these services start.
+    """The text of a policy-rc.d that allows only these services to start.
 
-    Its first argument is the name of an init script, or of a unit: a service or a timer.
+    Its first argument is the name of an init script or a unit: a service or a timer.
     """
     row = "{0} | {0}.service | {0}.timer) exit 0 ;;\n"
     allowed = "".join(row.format(name) for name in services)
@@ -155,7 +155,7 @@ def restore_policy():
 
 
 def remove_leftover(module):
-    """Remove the policy-rc.d of a run that was killed: with it no package starts its services."""
+    """Remove the policy-rc.d of a killed run, which keeps packages from starting services."""
     if OURS not in read(POLICY):
         return []
     if not module.check_mode:
@@ -189,7 +189,7 @@ def install(module, names, start_only):
 
 
 def converge(module, names, if_available, start_only):
-    """The changes, a line each. Raises AptError."""
+    """The changes, one line each. Raises AptError."""
     told = remove_leftover(module)
     there = installed(module, names + if_available)
     missing = [name for name in names if name not in there]
@@ -207,7 +207,7 @@ def converge(module, names, if_available, start_only):
 
 
 def main():
-    """Ansible's way in."""
+    """Entry point of the module."""
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},

@@ -71,19 +71,19 @@ import tempfile  # noqa: E402
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
 MODES = {"directory": "0755", "file": "0644"}
-# What reads whole folders (logrotate, run-parts, systemd, fail2ban) passes over names that end so.
+# Programs that read whole folders (logrotate, run-parts, systemd, fail2ban) skip this suffix.
 SUFFIX = ".ucontact.dpkg-tmp"
 MOST_OF_DIFF = 100000
 MOST_SAID = 2000
 
 
-# B904: `raise … from` is no Python 2.
+# B904: Python 2 has no `raise … from`.
 class EntryError(Exception):
-    """What can't be put right without a person: the path, what is wrong, and what helps."""
+    """A problem that needs a person: the path, what is wrong, and what helps."""
 
 
 class Entry(object):
-    """One thing that should be there; `content` is bytes, None for what is no file."""
+    """The wanted state of one path; `content` is bytes, None unless it is a file."""
 
     def __init__(self, raw, secrets):
         self.path = os.path.normpath(raw["path"])
@@ -105,7 +105,7 @@ class Entry(object):
 
     @property
     def staged(self):
-        """Where the new file lies until it takes its place."""
+        """Temporary path of the new file until it replaces the old one."""
         folder, name = os.path.split(self.path)
         return os.path.join(folder, "." + name + SUFFIX)
 
@@ -119,7 +119,7 @@ def octal(path, text):
 
 
 def user_id(name):
-    """The uid; None where there is no such user."""
+    """The uid; None if there is no such user."""
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
@@ -127,7 +127,7 @@ def user_id(name):
 
 
 def group_id(name):
-    """The gid; None where there is no such group."""
+    """The gid; None if there is no such group."""
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
@@ -135,7 +135,7 @@ def group_id(name):
 
 
 def found_at(path, follow=False):
-    """Its stat; None where nothing is."""
+    """The stat result; None if the path does not exist."""
     try:
         return os.stat(path) if follow else os.lstat(path)
     except OSError as error:
@@ -145,13 +145,13 @@ def found_at(path, follow=False):
 
 
 def read(path):
-    """The whole file as bytes."""
+    """The file's content as bytes."""
     with open(path, "rb") as stream:
         return stream.read()
 
 
 def rights_differ(entry, found):
-    """Which of owner, group and mode are not as they should be."""
+    """Which of owner, group and mode differ."""
     wrong = []
     if found.st_uid != user_id(entry.owner):
         wrong.append("owner")
@@ -163,9 +163,9 @@ def rights_differ(entry, found):
 
 
 def differences(entry):
-    """What is to be changed of it, in words; empty where it is as it should be.
+    """The differences of the entry, in words; empty if there are none.
 
-    Raises EntryError where something else is in the way.
+    Raises EntryError if something else is in its place.
     """
     found = found_at(entry.path)
     if entry.state == "absent":
@@ -190,7 +190,7 @@ def differences(entry):
 
 
 def folder_differs(entry, found, link):
-    """The same of a folder; a link to a folder is one."""
+    """The differences of a folder; a link to a folder counts as one."""
     if found is None:
         if link is not None:
             raise EntryError("%s is a link that leads nowhere, and should be a folder" % entry.path)
@@ -201,7 +201,7 @@ def folder_differs(entry, found, link):
 
 
 def grant(entry, path):
-    """Owner, group and mode. Raises EntryError where there is no such account."""
+    """Set owner, group and mode. Raises EntryError if there is no such account."""
     uid, gid = user_id(entry.owner), group_id(entry.group)
     if uid is None:
         raise EntryError("%s: there is no user %s on this host" % (entry.path, entry.owner))
@@ -210,11 +210,11 @@ def grant(entry, path):
     found = os.stat(path)
     if (found.st_uid, found.st_gid) != (uid, gid):
         os.chown(path, uid, gid)
-    os.chmod(path, entry.mode)  # after chown, which takes set-id bits away
+    os.chmod(path, entry.mode)  # after chown, which clears set-id bits
 
 
 def make_folder(entry):
-    """The folder, and those above it that are missing."""
+    """Create the folder and its missing parents."""
     if found_at(entry.path) is None:
         above = os.path.dirname(entry.path)
         if found_at(above, follow=True) is None:
@@ -224,8 +224,8 @@ def make_folder(entry):
 
 
 def write(path, content):
-    """A new file that root alone can read, safely on the disk."""
-    if found_at(path) is not None:  # of a run that was killed
+    """Write a new file that only root can read, and sync it to disk."""
+    if found_at(path) is not None:  # left by a killed run
         os.unlink(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
@@ -235,7 +235,7 @@ def write(path, content):
 
 
 def take_place(entry):
-    """Let the staged file take its place."""
+    """Move the staged file into place."""
     grant(entry, entry.staged)
     os.rename(entry.staged, entry.path)
     folder = os.open(os.path.dirname(entry.path), os.O_RDONLY)
@@ -246,7 +246,7 @@ def take_place(entry):
 
 
 def make_link(entry):
-    """The link, in one step where there was one before."""
+    """Create the link, or replace it atomically."""
     if found_at(entry.staged) is not None:
         os.unlink(entry.staged)
     os.symlink(entry.target, entry.staged)
@@ -254,7 +254,7 @@ def make_link(entry):
 
 
 def command_of(entry, staged):
-    """The words of its check; `staged` are the new files by their paths."""
+    """The validation command; `staged` has the new files by their paths."""
     words = shlex.split(entry.validate)
     if not any("%s" in word for word in words):
         raise EntryError("%s: validate needs %%s: %s" % (entry.path, entry.validate))
@@ -263,7 +263,7 @@ def command_of(entry, staged):
 
 
 def check(module, entry, staged):
-    """Run its check. Raises EntryError with what that said; nothing of a secret file's."""
+    """Run the validation. Raises EntryError with its output, but not for a secret file."""
     words = command_of(entry, staged)
     if module.check_mode and module.get_bin_path(words[0]) is None:
         return  # its package is not installed yet
@@ -277,7 +277,7 @@ def check(module, entry, staged):
 
 
 def diff_of(entry):
-    """Before and after, as Ansible shows them; nothing of a secret file's."""
+    """Before and after, in Ansible's format; None for a secret file."""
     if entry.secret or entry.state != "file":
         return None
     found = found_at(entry.path)
@@ -291,7 +291,7 @@ def diff_of(entry):
 
 
 class Stage(object):
-    """The new files, beside their places; in check mode in a folder that goes again."""
+    """The new files next to their targets; in check mode in a temporary folder."""
 
     def __init__(self, entries, check_mode):
         self.folder = tempfile.mkdtemp(prefix="ucontact-") if check_mode else None
@@ -303,12 +303,12 @@ class Stage(object):
                 self.files[entry.path] = entry.staged
 
     def fill(self, entries):
-        """Write them."""
+        """Write the new files."""
         for entry in entries:
             write(self.files[entry.path], entry.content)
 
     def clear(self):
-        """Take away what has not found its place."""
+        """Remove the files that were not moved into place."""
         for path in self.files.values():
             if found_at(path) is not None:
                 os.unlink(path)
@@ -317,7 +317,7 @@ class Stage(object):
 
 
 def converge(module, entries):
-    """The changes, a line each, and the diffs. Raises EntryError; then no file was replaced."""
+    """The changes, one line each, and the diffs. If it raises EntryError, no file was replaced."""
     demand_once(entries)
     wrong = [(entry, differences(entry)) for entry in entries]
     wrong = [(entry, what) for entry, what in wrong if what]
@@ -343,12 +343,12 @@ def converge(module, entries):
 
 
 def is_new(what):
-    """Whether the content is another one; else only its rights are wrong."""
+    """Whether the content differs; otherwise only owner, group or mode do."""
     return what[0] in ("new", "content")
 
 
 def settle(entry, what):
-    """Put one thing right; folders are already."""
+    """Apply one entry; folders were created before."""
     if entry.state == "absent":
         os.unlink(entry.path)
     elif entry.state == "link":
@@ -361,7 +361,7 @@ def settle(entry, what):
 
 
 def demand_once(entries):
-    """Raises EntryError for a path that stands there twice: the two would never agree."""
+    """Raise EntryError for a duplicate path: the two entries would overwrite each other."""
     seen = set()
     for entry in entries:
         if entry.path in seen:
@@ -370,7 +370,7 @@ def demand_once(entries):
 
 
 def main():
-    """Ansible's way in."""
+    """Entry point of the module."""
     module = AnsibleModule(
         argument_spec={
             "entries": {
@@ -398,7 +398,7 @@ def main():
         supports_check_mode=True,
     )
     os.umask(0o022)
-    # What was asked for is in the role; repeated here, it would be most of the answer.
+    # The arguments are in the role; repeating them would make up most of the answer.
     quiet = {"module_args": "not repeated"}
     try:
         entries = [

@@ -1,10 +1,10 @@
 #!/usr/bin/python
 # -*- coding: utf-8 -*-
-"""Bring schemas, tables and accounts of a MySQL server to what the site needs, as root by socket.
+"""Ansible module: converge the schemas, tables and accounts of a site's MySQL server.
 
-Works through the `mysql` client, so that the target needs no driver; SQL and passwords travel on
-its standard input, never on a command line. Data is never dropped or rewritten: what is missing is
-added. Accounts of the given names are brought to exactly the given hosts, passwords and grants.
+Works as root on the socket with the `mysql` client, so that the target needs no driver; SQL and
+passwords go to its standard input, never to a command line. Data is never dropped or rewritten:
+missing objects are added. Given accounts get exactly the given hosts, passwords and grants.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -122,7 +122,7 @@ NAME = re.compile(r"^[A-Za-z0-9_]{1,64}$")
 HOST = re.compile(r"^[A-Za-z0-9_.:%/-]{1,255}$")
 PRIVILEGE = re.compile(r"^[A-Z][A-Z_ ]*(\([a-zA-Z0-9_, ]+\))?$")
 SYSTEM_SCHEMAS = ("mysql", "sys", "information_schema", "performance_schema")
-# Enough to make guessing at a stolen fingerprint dear, cheap enough to compute at each run.
+# Expensive enough against guessing from a stolen fingerprint, cheap enough for each run.
 ROUNDS = 50000
 FINGERPRINT = "ucontact_fingerprint"
 GRANT = re.compile(r"^GRANT (?P<what>.+?) ON (?P<on>\S+) TO ", re.S)
@@ -151,14 +151,14 @@ class Client(object):
         ]
 
     def reachable(self):
-        """Whether the server answers to root."""
+        """Whether root can connect to the server."""
         return self.module.run_command(self.argv, data="SELECT 1;\n")[0] == 0
 
     def query(self, sql):
-        """The rows of the answer, as tuples of texts."""
+        """The rows of the result, as tuples of strings."""
         status, out, err = self.module.run_command(self.argv, data=sql + ";\n")
         if status:
-            # The server quotes at most some words near a mistake; passwords are masked by Ansible.
+            # The server quotes only a few words near a syntax error; Ansible masks passwords.
             self.module.fail_json(msg="MySQL refused: " + err.strip())
         return [tuple(line.split("\t")) for line in out.splitlines()]
 
@@ -171,7 +171,7 @@ def identifier(name):
 
 
 def text(value):
-    """The value as an SQL text."""
+    """The value as an SQL string literal."""
     if any(ord(char) < 32 for char in value):
         raise RefusedError("a text with control characters is not sent to the server")
     return "'%s'" % value.replace("\\", "\\\\").replace("'", "''")
@@ -193,7 +193,7 @@ def target_of(on):
 def privileges_of(words):
     """The privileges as a set of single ones: SELECT(a, b) is {SELECT(a), SELECT(b)}."""
     single = set()
-    # Commas between privileges are those outside of brackets.
+    # Commas outside of parentheses separate privileges.
     for word in re.findall(r"[^,(]+(?:\([^)]*\))?", words):
         name, bracket, columns = word.strip().partition("(")
         name = name.strip().upper()
@@ -207,7 +207,7 @@ def privileges_of(words):
 
 
 def parse_grants(lines):
-    """What SHOW GRANTS says, as {target: privileges}; roles are under the empty target."""
+    """SHOW GRANTS as {target: privileges}; roles are under the empty target."""
     grants = {}
     for line in lines:
         match = GRANT.match(line)
@@ -225,7 +225,7 @@ def parse_grants(lines):
 
 
 def wanted_grants(grants):
-    """The grants of the parameters in the same form."""
+    """The grants of the parameters, in the format of `parse_grants`."""
     wanted = {}
     for grant in grants:
         for privilege in grant["privileges"]:
@@ -237,24 +237,24 @@ def wanted_grants(grants):
 
 
 def native_hash(password):
-    """What mysql_native_password stores."""
+    """The hash that mysql_native_password stores."""
     inner = hashlib.sha1(to_bytes(password)).digest()
     return "*" + hashlib.sha1(inner).hexdigest().upper()
 
 
 def fingerprint(password, stored):
-    """Proof that `stored`, the server's salted hash, was made from `password` by this module.
+    """Proof that this module set `stored`, the server's salted hash, from `password`.
 
-    The server can't be asked whether a password is right, and its hash can't be computed here
-    with any library. So the module leaves this with the account: it changes when the secret does,
-    and no longer fits when anybody else sets a password.
+    The server can't tell whether a password is correct, and no library here computes its hash. So
+    the module stores this with the account: it changes when the secret does, and no longer
+    matches when anybody else sets a password.
     """
     derived = hashlib.pbkdf2_hmac("sha256", to_bytes(password), to_bytes(stored), ROUNDS)
     return "".join("%02x" % byte for byte in bytearray(derived))
 
 
 class Site(object):
-    """One run: what is wanted, what was changed."""
+    """One run: the wanted state, and the changes made."""
 
     def __init__(self, module, client):
         self.module = module
@@ -265,13 +265,13 @@ class Site(object):
         self.has_attributes = self.version >= (8, 0, 21)
 
     def change(self, words, *statements):
-        """Note it, and do it unless in check mode."""
+        """Record the change, and apply it unless in check mode."""
         self.changes.append(words)
         if not self.module.check_mode:
             self.client.query(";\n".join(statements))
 
     def schemas(self, names):
-        """Add the missing ones."""
+        """Create the missing schemas."""
         known = {row[0] for row in self.client.query("SHOW DATABASES")}
         for name in names:
             if name not in known:
@@ -281,7 +281,7 @@ class Site(object):
                 )
 
     def table(self, table):
-        """Make it, or add the columns that it lacks."""
+        """Create the table, or add its missing columns."""
         where = "%s.%s" % (identifier(table["schema"]), identifier(table["name"]))
         known = [
             row[0].lower()
@@ -310,7 +310,7 @@ class Site(object):
                 )
 
     def row(self, row):
-        """Insert it unless its key is there."""
+        """Insert the row unless its key exists."""
         where = "%s.%s" % (identifier(row["schema"]), identifier(row["table"]))
         values = {name: text("%s" % value) for name, value in row["values"].items()}
         key = row["key"]
@@ -334,7 +334,7 @@ class Site(object):
             )
 
     def strangers(self):
-        """No anonymous accounts, no test schema, root by its socket alone."""
+        """Remove anonymous accounts and the test schema; allow root only on the socket."""
         rows = self.client.query("SELECT user, host, plugin FROM mysql.user")
         for user, host, plugin in rows:
             if user == "":
@@ -352,12 +352,12 @@ class Site(object):
             tables = self.client.query(
                 "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'test'"
             )
-            # An empty one is a distribution's leftover; one with tables is somebody's data.
+            # An empty one is left by a distribution; one with tables is somebody's data.
             if tables == [("0",)]:
                 self.change("empty schema test removed", "DROP DATABASE `test`")
 
     def account(self, account):
-        """Exactly these hosts, this password and these grants; TLS required."""
+        """Give the account exactly these hosts, this password and these grants; require TLS."""
         rows = self.client.query(
             "SELECT host, plugin, ssl_type, account_locked FROM mysql.user WHERE user = %s"
             % text(account["name"])
@@ -373,7 +373,7 @@ class Site(object):
                 )
 
     def one_account(self, account, host, known):
-        """The account as it is from one host."""
+        """Converge the account for one host."""
         who = account_of(account["name"], host)
         label = "%s@%s" % (account["name"], host)
         password = account["password"]
@@ -398,7 +398,7 @@ class Site(object):
                 self.change("account %s unlocked" % label, "ALTER USER %s ACCOUNT UNLOCK" % who)
             found = self.found_grants(who)
         wanted = wanted_grants(account["grants"])
-        # Revoking everywhere may take what was granted on one schema with it: look again.
+        # Revoking on *.* may also revoke what was granted on one schema: read the grants again.
         if self.revoke(who, label, found, wanted) and not self.module.check_mode:
             found = self.found_grants(who)
         self.grant(who, label, found, wanted)
@@ -408,14 +408,14 @@ class Site(object):
         return parse_grants(row[0] for row in self.client.query("SHOW GRANTS FOR %s" % who))
 
     def stored(self, who):
-        """The server's hash of an account, in hex: its salt may hold a tab or a line break."""
+        """The server's hash of an account in hex, as its salt may contain a tab or a line break."""
         return self.client.query(
             "SELECT HEX(authentication_string) FROM mysql.user"
             " WHERE CONCAT(QUOTE(user), '@', QUOTE(host)) = %s" % text(who)
         )[0][0]
 
     def password_fits(self, who, plugin, password):
-        """Whether the account has this password, as far as can be told."""
+        """Whether the account has this password, as far as this can be known."""
         stored = self.stored(who)
         if plugin == "mysql_native_password":
             return bytearray.fromhex(stored).decode("latin-1") == native_hash(password)
@@ -428,13 +428,13 @@ class Site(object):
         return left == [(fingerprint(password, stored),)]
 
     def leave_fingerprint(self, who, password):
-        """Leave the proof with the account, where the server can keep it."""
+        """Store the fingerprint with the account, if the server supports attributes."""
         if not self.module.check_mode and self.has_attributes:
             proof = '{"%s": "%s"}' % (FINGERPRINT, fingerprint(password, self.stored(who)))
             self.client.query("ALTER USER %s ATTRIBUTE %s" % (who, text(proof)))
 
     def revoke(self, who, label, found, wanted):
-        """Take away what is too much; whether there was any."""
+        """Revoke excess privileges; return whether there were any."""
         revoked = False
         for on in sorted(found):
             extra = found[on] - wanted.get(on, set())
@@ -450,7 +450,7 @@ class Site(object):
         return revoked
 
     def grant(self, who, label, found, wanted):
-        """Give what is missing."""
+        """Grant missing privileges."""
         for on in sorted(wanted):
             missing = wanted[on] - found.get(on, set())
             if missing:
@@ -460,9 +460,9 @@ class Site(object):
                 )
 
     def certificate(self, path):
-        """Let the server read its TLS files again when it serves another certificate.
+        """Make the server reload its TLS files if it serves another certificate.
 
-        Before 8.0.16 it can't: there the role certificates restarts it.
+        Before 8.0.16 it can't; there the role certificates restarts it.
         """
         if self.version < (8, 0, 16):
             return
@@ -482,7 +482,7 @@ class Site(object):
 
 
 def listed(privileges):
-    """The privileges as GRANT takes them."""
+    """The privileges in GRANT's syntax."""
     words = []
     for privilege in sorted(privileges):
         name, bracket, column = privilege.partition("(")
@@ -491,7 +491,7 @@ def listed(privileges):
 
 
 def main():
-    """Run the module."""
+    """Entry point of the module."""
     text_option = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: converges the tree of a release under /etc/IntegraServer (R22) in one step.
+"""Ansible module: converge the tree of a release under /etc/IntegraServer (R22) atomically.
 
 Runs on the target's Python, 2.7 or 3.6 and later.
 """
@@ -109,13 +109,13 @@ CHUNK = 1024 * 1024
 MOST_LINES = 200
 
 
-# B904: `raise … from` is no Python 2.
+# B904: Python 2 has no `raise … from`.
 class TreeError(Exception):
-    """What can't be put right without a person, in one sentence."""
+    """A problem that needs a person, in one sentence."""
 
 
 class Item(object):
-    """What should be, or is, at a path: kind ('file', 'folder', 'link', 'other') and its traits."""
+    """What is, or should be, at a path: its kind ('file', 'folder', 'link', 'other') and traits."""
 
     def __init__(self, kind, uid, gid, mode=None, **traits):
         self.kind = kind
@@ -143,7 +143,7 @@ def group_of(name):
 
 
 def read_manifest(path):
-    """The manifest as a dictionary; None when it is not there. Raises TreeError."""
+    """The manifest as a dictionary; None if there is none. Raises TreeError."""
     try:
         with open(path, "rb") as stream:
             document = json.loads(stream.read().decode("utf-8"))
@@ -167,7 +167,7 @@ def read_manifest(path):
 
 
 def below(path, folders):
-    """The one of `folders` that `path` lies in, or None."""
+    """The folder of `folders` that contains `path`, or None."""
     for folder in folders:
         if path.startswith(folder + "/"):
             return folder
@@ -206,7 +206,7 @@ def sha256_of(path):
 
 
 def look(path):
-    """What is at `path`, the content of a file not yet read; None when there is nothing."""
+    """The Item at `path`, without its content; None if there is nothing."""
     try:
         seen = os.lstat(path)
     except OSError as error:
@@ -224,7 +224,7 @@ def look(path):
 
 
 def walk(folder):
-    """Every relative path below `folder`, links not followed."""
+    """Every relative path below `folder`; links are not followed."""
     found = []
     for at, folders, files in os.walk(folder):
         for name in folders + files:
@@ -233,16 +233,16 @@ def walk(folder):
 
 
 def compare(folder, wanted):
-    """How `folder` differs: a sorted list of (path, what), what one of missing, changed, foreign,
-    owner.
+    """The differences of `folder`: a sorted list of (path, what), with what one of missing,
+    changed, foreign, owner.
 
-    Below a path that is not the folder it should be, everything is missing: what a link in its
-    place leads to is not the release's.
+    Everything below a path that is not a folder as it should be is missing: the target of a link
+    in its place does not belong to the release.
     """
     differences = []
     home = look(folder)
     replaced = {""} if home is None or home.kind != "folder" else set()
-    for path, item in sorted(wanted.items()):  # folders before what lies in them
+    for path, item in sorted(wanted.items()):  # folders before their content
         full = os.path.join(folder, path)
         lost = replaced.intersection([""] + parents(path))
         seen = None if lost else look(full)
@@ -267,7 +267,7 @@ def compare(folder, wanted):
 
 
 def remove(path):
-    """Remove whatever is at `path`; a link itself, not what it leads to."""
+    """Remove whatever is at `path`; of a link, not its target."""
     seen = look(path)
     if seen is None:
         return
@@ -278,14 +278,14 @@ def remove(path):
 
 
 def own(path, item):
-    """Give owner, group and mode; a link's mode can't be set."""
+    """Set owner, group and mode; a link's mode can't be set."""
     os.lchown(path, item.uid, item.gid)
     if item.mode is not None:
         os.chmod(path, item.mode)
 
 
 def put_content(path, stream, sha256, item):
-    """Write beside `path`, check the SHA-256, then rename. Raises TreeError on other content."""
+    """Write next to `path`, check the SHA-256, then rename. Raises TreeError on a mismatch."""
     digest = hashlib.sha256()
     descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".release-")
     try:
@@ -305,7 +305,7 @@ def put_content(path, stream, sha256, item):
 
 
 def put_link(path, target, uid, gid):
-    """Make or replace a link in one rename."""
+    """Create or replace a link atomically."""
     temporary = path + ".new"
     remove(temporary)
     os.symlink(target, temporary)
@@ -314,7 +314,7 @@ def put_link(path, target, uid, gid):
 
 
 def members(archive, names):
-    """Stream (name, content) of the archive's files among `names`. Raises TreeError."""
+    """Yield (name, content) of the archive's files among `names`. Raises TreeError."""
     left = set(names)
     if not left:
         return
@@ -331,11 +331,11 @@ def members(archive, names):
 
 
 def converge(folder, wanted, differences, archive, document):
-    """Put right every difference in `folder`."""
-    # Innermost first: what lies in a foreign folder goes before the folder itself.
+    """Resolve every difference in `folder`."""
+    # Innermost first: the content of a foreign folder is removed before the folder itself.
     for path, what in sorted(differences, reverse=True):
         full = os.path.join(folder, path)
-        # A file that is a file stays until its replacement is renamed over it.
+        # A file stays in place until its replacement is renamed over it.
         in_the_way = what == "changed" and {wanted[path].kind, look(full).kind} != {"file"}
         if what == "foreign" or in_the_way:
             remove(full)
@@ -362,7 +362,7 @@ def converge(folder, wanted, differences, archive, document):
 
 
 def put_bytes(path, content, item):
-    """Replace a small file in one rename."""
+    """Replace a small file atomically."""
     descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".release-")
     with os.fdopen(descriptor, "wb") as out:
         out.write(content)
@@ -372,10 +372,10 @@ def put_bytes(path, content, item):
 
 @contextlib.contextmanager
 def acting_as(uid, gid):
-    """File access with that account's rights alone.
+    """Access files with only this account's permissions.
 
-    The site's folders belong to the service's account: where it has put a link, root would follow
-    it to anywhere.
+    The site's folders belong to the service's account: root would follow any link that the service
+    put there.
     """
     if os.geteuid() != 0:
         yield
@@ -393,7 +393,7 @@ def acting_as(uid, gid):
 
 
 def seed(path, stream, row):
-    """Write a file of a writable folder, unless something of that name is there."""
+    """Write a file of a writable folder, unless something of this name exists."""
     content = stream.read()
     with acting_as(row["uid"], row["gid"]):
         if os.path.lexists(path):
@@ -406,7 +406,7 @@ def seed(path, stream, row):
 
 
 class Tree(object):
-    """One tree, its release and what is to be done to it."""
+    """A tree, its release, and the operations on it."""
 
     def __init__(self, params, manifest, document):
         self.root = params["root"]
@@ -440,7 +440,7 @@ class Tree(object):
         }
 
     def fixed(self):
-        """(path, Item) of the folders and links around releases; `current` is not among them."""
+        """(path, Item) of the folders and links around releases, without `current`."""
         places = [
             (self.root, Item("folder", self.uid, self.gid, FOLDER_MODE)),
             (self.releases, Item("folder", self.uid, self.gid, FOLDER_MODE)),
@@ -456,7 +456,7 @@ class Tree(object):
         return places
 
     def fixed_differences(self):
-        """The fixed places that differ. Raises TreeError where something else is in their place."""
+        """The fixed paths that differ. Raises TreeError if something else is in their place."""
         found = []
         for path, item in self.fixed():
             seen = look(path)
@@ -474,7 +474,7 @@ class Tree(object):
         return found
 
     def in_use(self):
-        """The version that `current` leads to, or None."""
+        """The version that `current` points to, or None."""
         seen = look(os.path.join(self.root, CURRENT))
         if seen is None:
             return None
@@ -483,7 +483,7 @@ class Tree(object):
         return os.path.basename(seen.target)
 
     def current_is_right(self):
-        """Whether `current` is the right link, owner included."""
+        """Whether `current` is the correct link, owner included."""
         seen = look(os.path.join(self.root, CURRENT))
         wanted = os.path.join(RELEASES, self.manifest["version"])
         return seen is not None and (seen.target, seen.uid, seen.gid) == (
@@ -493,7 +493,7 @@ class Tree(object):
         )
 
     def is_new(self, differences):
-        """Whether to lay the release anew: it is not there, or that version was another release."""
+        """Whether to unpack the release: it is missing, or its version was another release."""
         home = look(self.home)
         if home is None or home.kind != "folder":
             return True
@@ -502,7 +502,7 @@ class Tree(object):
         return MANIFEST in named and any(path != MANIFEST for path in content)
 
     def superfluous(self):
-        """Leftovers, and releases past the ones to keep: the newest by the time they were laid."""
+        """Leftovers, and releases beyond the number to keep, newest first by installation time."""
         if look(self.releases) is None:
             return []
         names = [name for name in os.listdir(self.releases) if name != self.manifest["version"]]
@@ -517,7 +517,7 @@ class Tree(object):
         return leftovers + sorted(earlier, key=rank)[self.keep :]
 
     def lay_anew(self):
-        """Lay the whole release beside what is there, then put it in its place."""
+        """Unpack the whole release next to the old one, then move it into place."""
         partial, replaced = self.home + PARTIAL, self.home + REPLACED
         remove(partial)
         remove(replaced)
@@ -531,24 +531,24 @@ class Tree(object):
         remove(replaced)
 
     def manages(self):
-        """What the module looks after: the release's tree, and the folders of the site's own."""
+        """What the module manages: the release's tree, and the site's own folders."""
         folders = [self.state] + [row["full"] for row in self.writable.values()]
         return ["tree " + self.root] + ["path " + folder for folder in sorted(folders)]
 
     def seed(self, paths):
-        """Fill writable folders with what the release brings for them."""
+        """Fill writable folders with the release's files for them."""
         for path, stream in members(self.archive, paths):
             row = self.writable[below(path, self.writable)]
             inside = path[len(below(path, self.writable)) + 1 :]
             seed(os.path.join(row["full"], inside), stream, row)
 
     def seeds(self, folders):
-        """The manifest's files for those writable paths."""
+        """The manifest's files below these writable paths."""
         return [path for path in self.manifest["files"] if below(path, folders)]
 
 
 def run(tree, check_mode):
-    """Converge; returns the result. Nothing is touched before every obstacle was looked for."""
+    """Converge; return the result. Nothing is changed before all obstacles were checked."""
     fixed = tree.fixed_differences()
     differences = compare(tree.home, tree.wanted)
     home = look(tree.home)
@@ -576,7 +576,7 @@ def run(tree, check_mode):
                 if what == "missing":
                     os.makedirs(path, item.mode)
                 own(path, item)
-        # Before the release is there: a run that ends in between seeds again.
+        # Before the release is in place, so that a run after an interruption seeds again.
         tree.seed(seeds)
         if anew:
             tree.lay_anew()
@@ -613,7 +613,7 @@ def run(tree, check_mode):
 
 
 def main():
-    """The module."""
+    """Entry point of the module."""
     row = {
         "path": {"type": "str", "required": True},
         "owner": {"type": "str", "required": True},
@@ -639,7 +639,7 @@ def main():
     try:
         manifest = read_manifest(module.params["manifest"])
         if manifest is None and module.check_mode:
-            # The copy before this task was only said, not done.
+            # In check mode the copy task before this one did not run.
             module.exit_json(changed=True, switched=True, differences=["missing: the release"])
         if manifest is None:
             raise TreeError("there is no %s" % module.params["manifest"])

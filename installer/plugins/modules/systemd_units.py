@@ -44,18 +44,18 @@ from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
 PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "FragmentPath")
 RUNNING = ("active", "reloading", "activating")
-# Of a unit that another one starts, or that has no [Install] section, there is nothing to enable.
+# There is nothing to enable for a unit that another one starts, or without an [Install] section.
 ENABLED = ("enabled", "static", "alias", "indirect")
 FROM_INIT_SCRIPT = ("", "generated", "bad")
 MOST_LINES = 12
 
 
 class UnitError(Exception):
-    """What systemd refused, with the unit and what it says."""
+    """systemd refused an operation: the unit and systemd's message."""
 
 
 def parsed(text):
-    """The properties of each unit that `systemctl show` printed, in its order."""
+    """The properties of each unit in the output of `systemctl show`, in its order."""
     return [
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in text.strip().split("\n\n")
@@ -64,7 +64,7 @@ def parsed(text):
 
 
 class Systemd(object):
-    """systemctl of one host."""
+    """systemctl on this host."""
 
     def __init__(self, module):
         self.module = module
@@ -77,11 +77,11 @@ class Systemd(object):
         return said
 
     def call(self, words):
-        """Status, output and complaints."""
+        """Run systemctl; return status, stdout and stderr."""
         return self.module.run_command(["systemctl", "--no-pager"] + words)
 
     def states(self, units):
-        """What systemd knows of each unit, by the name that was asked for."""
+        """The properties of each unit, by the requested name."""
         said = self.run(["show", "--property=" + ",".join(PROPERTIES), "--"] + units)
         found = parsed(said)
         if len(found) != len(units):
@@ -89,13 +89,13 @@ class Systemd(object):
         return dict(zip(units, found))
 
     def is_enabled(self, unit, state):
-        """Whether it is started at boot; a unit made of an init script is asked for apart."""
+        """Whether it starts at boot; units generated from init scripts need a separate query."""
         if state.get("UnitFileState", "") in FROM_INIT_SCRIPT:
             return self.call(["is-enabled", "--quiet", unit])[0] == 0
         return state["UnitFileState"] in ENABLED
 
     def trouble(self, units):
-        """Of each unit that does not run, its last words."""
+        """The last log lines of each unit that does not run."""
         lines = []
         for unit, state in sorted(self.states(units).items()):
             if state.get("ActiveState") not in RUNNING:
@@ -105,22 +105,22 @@ class Systemd(object):
 
 
 def is_missing(state):
-    """Whether there is no such unit; a masked one is there."""
+    """Whether there is no such unit; a masked one exists."""
     return state.get("LoadState") == "not-found"
 
 
 def is_unread(state):
-    """Whether systemd has to read its file: it is new, or another one than was read."""
+    """Whether systemd must read its unit file: it is new or was changed."""
     return is_missing(state) or state.get("NeedDaemonReload") == "yes"
 
 
 def is_masked(state):
-    """Whether somebody has masked it."""
+    """Whether the unit is masked."""
     return state.get("LoadState") == "masked" or state.get("UnitFileState") == "masked"
 
 
 def loaded(module, systemd, units):
-    """The units' states, with their files as they are now. Raises UnitError for a missing one."""
+    """The units' states, reloaded if their files changed. Raises UnitError if one is missing."""
     states = systemd.states(units)
     if not module.check_mode and any(is_unread(state) for state in states.values()):
         systemd.run(["daemon-reload"])
@@ -132,7 +132,7 @@ def loaded(module, systemd, units):
 
 
 def converge(module, systemd, units, restarted, started):
-    """The changes, a line each. Raises UnitError."""
+    """The changes, one line each. Raises UnitError."""
     states = loaded(module, systemd, units)
     masked = [unit for unit in units if is_masked(states[unit])]
     if masked and not module.check_mode:
@@ -151,7 +151,7 @@ def converge(module, systemd, units, restarted, started):
 
 
 def begin(systemd, verb, units):
-    """Start or restart all of them at once, and wait until systemd says how that went."""
+    """Start or restart all units at once, and wait until systemd reports the results."""
     if not units:
         return
     status, said, complaint = systemd.call([verb, "--"] + units)
@@ -161,7 +161,7 @@ def begin(systemd, verb, units):
 
 
 def main():
-    """Ansible's way in."""
+    """Entry point of the module."""
     module = AnsibleModule(
         argument_spec={
             "units": {"type": "list", "elements": "str", "required": True},

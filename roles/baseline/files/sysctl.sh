@@ -1,5 +1,5 @@
-# Sets the kernel parameters on stdin (sysctl.d(5)) that have another value now. A line for each
-# one that was set, and for each one that can't be set on this machine.
+# Sets the kernel parameters on stdin (sysctl.d(5)) whose current value differs. Prints one line per
+# parameter that was set, and per parameter that can't be set on this machine.
 while IFS= read -r line; do
   case $line in \#* | "") continue ;; esac
   key=${line%% = *}

@@ -1,5 +1,5 @@
-# Judges the staged files before they replace any: $STAGED the folder, $FQDN the portal's name,
-# $PORTAL whether the portal's pair is among them. Says what is wrong and exits 1.
+# Validates the staged files before they replace any: $STAGED is the folder, $FQDN the portal's
+# name, $PORTAL whether the portal's pair is among them. Prints errors and exits 1.
 set -u
 cd "$STAGED" || exit 1
 wrong=0
@@ -18,7 +18,7 @@ pair() {
   elif [ "$in_certificate" != "$in_key" ]; then
     complain "$1: its key is not $2"
   fi
-  # Not only the roots' own ends: a customer's anchor may be an intermediate.
+  # Accept other trust anchors than self-signed roots: a customer's may be an intermediate.
   if ! said=$(openssl verify -partial_chain -purpose sslserver -verify_hostname "$4" \
     -CAfile "$3" -untrusted "$1" "$1" 2>&1); then
     complain "$1: $(echo "$said" | tr '\n' ' ') (this server's clock says $(date -u '+%F %H:%M') UTC)"
@@ -27,6 +27,6 @@ pair() {
 
 pair internal.pem private/internal.key ca.pem "$FQDN"
 [ "$PORTAL" = true ] && pair portal.pem private/portal.key portal-ca.pem "$FQDN"
-# Keys that nothing uses are not left lying about.
+# Do not leave unused keys behind.
 [ "$wrong" = 0 ] || rm -r "$STAGED"
 exit "$wrong"

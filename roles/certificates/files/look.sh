@@ -1,4 +1,4 @@
-# Owner and mode of the folders, and owner, mode and hash of each of the files "$@" below
+# Prints owner and mode of the folders, and owner, mode and hash of each file of "$@" below
 # $CERTIFICATES. Reads only.
 cd "$CERTIFICATES" 2>/dev/null || exit 0
 stat -c "%n %U:%G %a" . private 2>/dev/null

@@ -1,6 +1,6 @@
-# Makes each service that is at work serve the files in place, with no call or session cut. A line
-# for each one that did; says nothing when all of them did so before. One that can't is an error at
-# the end, when the others have been told, and the next run tells all of them again.
+# Makes each running service load the certificates in place, without interrupting calls or sessions.
+# Prints one line per service that did, nothing for those that had before. Continues after a service
+# that can't, and fails at the end; the next run tries all of them again.
 set -u
 cd "$CERTIFICATES" || exit
 now=$(find . -type f ! -name .taken-up | LC_ALL=C sort | xargs sha256sum)
@@ -17,7 +17,7 @@ if active nginx; then
   fi
 fi
 
-# The certificate that a port of this machine serves; nothing when it serves none.
+# Print the certificate that a port of this machine serves; nothing if it serves none.
 served() {
   timeout 10 openssl s_client -connect "127.0.0.1:$1" </dev/null 2>/dev/null |
     openssl x509 -outform pem 2>/dev/null || :
@@ -33,8 +33,8 @@ if active asterisk; then
   sleep 1
   sip=$(served "$SIP_TLS_PORT")
   if [ -n "$sip" ] && [ "$sip" != "$(openssl x509 -in portal.pem -outform pem)" ]; then
-    # Asterisk 22 takes it by the reload when the transport allows reloads; 16 reads it at its start
-    # only. This waits for a moment without calls, and refuses none until then.
+    # Asterisk 22 reloads it if the transport allows reloads; 16 reads it only at start. This
+    # restart waits for a moment without calls, and rejects none until then.
     asterisk -rx 'core restart when convenient' >/dev/null || failed=1
     echo "Asterisk will serve it for SIP TLS as soon as no call is up"
   fi
@@ -52,7 +52,7 @@ if active mysql; then
   if said=$(mysql --batch -e 'ALTER INSTANCE RELOAD TLS' 2>&1); then
     echo "MySQL reloaded TLS"
   elif echo "$said" | grep -q 'ERROR 1064'; then
-    # 5.7 does not know the statement, and takes a new certificate only by a restart.
+    # 5.7 does not have the statement, and loads a new certificate only at start.
     if systemctl restart mysql.service; then echo "MySQL restarted"; else failed=1; fi
   else
     echo "$said" >&2

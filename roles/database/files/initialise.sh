@@ -1,6 +1,6 @@
 #!/bin/sh
-# initialise.sh CONFIG FOLDER: make an empty database whose root enters by the socket alone, from its
-# first moment. A database that is there already is only marked as such.
+# initialise.sh CONFIG FOLDER: create an empty database in which root can log in only on the socket,
+# from its first moment. An existing database is only marked as such.
 set -eu
 config=$1
 folder=$2
@@ -12,13 +12,13 @@ if [ -e "$folder/mysql" ] && [ ! -e "$working" ]; then
     exit 0
 fi
 if [ -e "$working" ]; then
-    # A run was interrupted here; the server has never been started on what it left.
+    # Left by an interrupted run; the server was never started on it.
     find "$folder" -mindepth 1 ! -path "$working" -delete
 fi
 touch "$working"
 sql=$(mktemp)
 trap 'rm -f "$sql"' EXIT
-# While it initialises, the server has no plugins for ALTER USER to know.
+# During initialisation the server has no plugins, so ALTER USER can't be used.
 echo "UPDATE mysql.user SET plugin = 'auth_socket', authentication_string = '' WHERE user = 'root';" \
     >"$sql"
 chmod 0644 "$sql"

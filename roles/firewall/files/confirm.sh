@@ -1,10 +1,10 @@
-# Runs over a new connection: the candidate rules let us in, so they become the ones of the disk.
+# Runs over a new connection: the candidate rules accepted it, so they become the permanent ones.
 set -eu
 run=/run/ucontact-firewall
 table=/etc/nftables.d/ucontact.nft
-# Once it has fired the timer is gone; the comparison below tells that.
+# A timer that has fired no longer exists; the comparison below detects that.
 systemctl stop ucontact-firewall-rollback.timer 2>/dev/null || :
-# Taken back already: then this connection proves nothing.
+# Rolled back already: then this connection proves nothing.
 if [ "$(unshare --net sh -c "nft -f $run/candidate.nft && nft list table inet ucontact")" != \
   "$(nft list table inet ucontact)" ]; then
   echo 'The new firewall rules let no new ssh connection in, so the server took the old ones back.' >&2

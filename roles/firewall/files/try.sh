@@ -1,10 +1,10 @@
-# Loads the candidate rules, after arming the switch that takes them back. The file that counts at
-# the next boot is untouched until confirm.sh. UCONTACT_ROLLBACK: seconds until they are taken back.
+# Loads the candidate rules, after starting the timer that rolls them back. The file that is loaded
+# at boot is unchanged until confirm.sh. UCONTACT_ROLLBACK: seconds until the rollback.
 set -eu
 run=/run/ucontact-firewall
 none='add table inet ucontact; delete table inet ucontact'
 
-# A former try that nobody confirmed: its rules are not worth coming back to.
+# An earlier try that was not confirmed: do not roll back to its rules.
 if systemctl is-active --quiet ucontact-firewall-rollback.timer; then
   systemctl stop ucontact-firewall-rollback.timer
   sh "$run/rollback.sh"

@@ -1,12 +1,12 @@
-"""Networks of the port registry as nftables matches. Runs on the machine that installs."""
+"""Ansible filters: networks of the port registry as nftables matches. Run on the controller."""
 
 import ipaddress
 
 
 def firewall_matches(sources):
-    """The source matches, one a family, that together mean `sources`.
+    """The source matches for `sources`, one per address family.
 
-    An empty match means everybody. Overlapping networks are merged: nftables refuses overlaps.
+    An empty match means everybody. Overlapping networks are merged: nftables rejects overlaps.
     """
     matches = []
     networks = [ipaddress.ip_network(source) for source in sources]
@@ -22,9 +22,9 @@ def firewall_matches(sources):
 
 
 def firewall_uncovered(sessions, ports, ssh_port):
-    """The sessions ("ADDRESS PORT") that no entry of `ports` lets in, sorted.
+    """The ssh sessions ("ADDRESS PORT") that no entry of `ports` accepts, sorted.
 
-    Each address is to keep the port it came by and `ssh_port`, the one it will come by next time.
+    Each address must be able to reach the port of its session, and `ssh_port` for the next one.
     """
     wanted = {f"{session.split()[0]} {ssh_port}" for session in sessions} | set(sessions)
     return sorted(session for session in wanted if not _is_covered(session, ports))
@@ -47,7 +47,7 @@ def _holds(ports, port):
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Entry point for Ansible."""
 
     def filters(self):
         """The filters by name."""

@@ -1,4 +1,4 @@
-# What the role must know of a server, one KEY=VALUE a line. Reads only.
+# Prints the facts that the role needs, one KEY=VALUE per line. Reads only.
 . /etc/os-release
 echo "id=$ID"
 # Debian's unstable has no VERSION_ID.

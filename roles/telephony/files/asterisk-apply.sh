@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes running services take changed files over, each by the narrowest way there is.
+# Makes running services load changed files, each in the least disruptive way.
 #   asterisk-apply.sh forget                      before files are written
-#   asterisk-apply.sh SECONDS-TO-WAIT-FOR-CALLS   when they are
+#   asterisk-apply.sh SECONDS-TO-WAIT-FOR-CALLS   afterwards
 #   asterisk-apply.sh only NAME...                some of the reloads below, and no restart
-# What was taken over last is kept in a file, so a run that was interrupted between writing a file
-# and loading it is made good by the next one. Prints one line for each thing it did.
+# A file records what was loaded last, so that the next run completes one that was interrupted
+# between writing a file and loading it. Prints one line per action.
 set -eu
 patience=$1
 shift
@@ -15,7 +15,7 @@ mkdir -p "${stamps%/*}"
 touch "$stamps"
 
 fingerprint() { cat -- "$@" | sha256sum | cut -d ' ' -f 1; }
-# The certificate's fingerprint stands in comments: it alone is no reason for a restart.
+# The certificate's fingerprint is in comments: a new one alone requires no restart.
 start_fingerprint() {
     cat $conf/asterisk.conf $conf/modules.conf $conf/openssl.cnf $conf/pjsip.conf \
         /etc/systemd/system/asterisk.service.d/ucontact.conf \
@@ -32,8 +32,8 @@ ask() {
     answer=$(asterisk -rx "$1" 2>&1) || { echo "asterisk -rx '$1': $answer" >&2; exit 1; }
 }
 
-# What Asterisk has written to its log about files it refused, since the mark: it keeps the old
-# objects then and says no word to who asked for the reload. Values of secrets are left out.
+# Print Asterisk's log lines since the mark about files that it rejected: it then keeps the old
+# objects, and does not report that to the caller of the reload. Secret values are left out.
 log=/var/log/asterisk/messages.log
 mark() { stat -c %s $log 2>/dev/null || echo 0; }
 refusals() {  # $1: the mark
@@ -68,8 +68,8 @@ ucontact-retention.timer|/etc/systemd/system/ucontact-retention.service /etc/sys
 TABLE
 }
 
-# A file that was changed by somebody else may be at work by now. Once it is as it was again, it
-# would look as if it had been taken over: what is known of it is forgotten before.
+# A file that somebody else changed may be loaded by now. After it is restored it would count as
+# loaded: so remove its record beforehand.
 forget_strange() {
     sum=$(start_fingerprint 2>/dev/null)
     if is_new asterisk "$sum"; then forget asterisk; fi
@@ -85,8 +85,8 @@ wanted() {  # the rows of reloads, or of those in $only
     done
 }
 
-# All that is new first, then one look for what was refused: then the next run reloads it again. What
-# is remembered was read before the reload: a file that is changed meanwhile stays new.
+# Reload all changed files, then check once for rejected ones; the next run reloads those again. The
+# recorded sum is taken before the reload: a file that is changed meanwhile stays new.
 reload_new() {
     start=$(mark)
     told=$(wanted | while IFS='|' read -r name commands files; do

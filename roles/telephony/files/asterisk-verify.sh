@@ -1,7 +1,7 @@
 #!/bin/sh
-# Asks the running Asterisk whether it took its configuration over.
+# Checks whether the running Asterisk has loaded its configuration.
 #   asterisk-verify.sh "TRANSPORT ..." "ENDPOINT ..." WSS-PORT
-# Exit status 1 with what is missing, and what Asterisk itself said about it.
+# Exits 1 with what is missing, and with Asterisk's own messages about it.
 transports=$1 endpoints=$2 wss_port=$3
 missing=""
 ask() { asterisk -rx "$1" 2>&1; }
@@ -29,7 +29,7 @@ ask "http show status" | grep -q "HTTPS Server Enabled.*:$wss_port" \
     || missing="$missing HTTPS on port $wss_port,"
 ask "dialplan show *43@internal" | grep -q "Echo()" || missing="$missing echo test *43,"
 
-# A provider is asked at once whether it is there, not within the next minute.
+# Qualify the provider now, not within the next minute.
 for name in $endpoints; do
     case $name in trunk-*) ask "pjsip qualify $name" > /dev/null ;; esac
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the role must know of a server: the version that Asterisk ($1) tells, and a line "limits" when
-# the kernel can limit connections and bytes by source. Reads only.
+# Prints the facts that the role needs: the version that Asterisk ($1) reports, and a line "limits"
+# if the kernel can limit connections and bytes per source. Reads only.
 "$1" -V || exit
 if unshare --net nft 'table inet t { set s { type ipv4_addr . inet_service; size 9; flags dynamic,timeout; timeout 1m; }
   chain c { update @s { ip saddr . tcp sport limit rate over 8 kbytes/second burst 32 kbytes } drop; ct count over 1 drop; }; }' 2> /dev/null

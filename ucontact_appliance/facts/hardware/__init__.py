@@ -1,1 +1,1 @@
-"""The hardware and kernel of a machine, as a hardware profile records them."""
+"""The hardware and kernel of a machine, as recorded in a hardware profile."""

@@ -1,4 +1,4 @@
-"""Telephony cards among the devices of a machine's buses (R13, data/telephony_cards.yml)."""
+"""Telephony cards among a machine's PCI and USB devices (R13, data/telephony_cards.yml)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def find_cards(
     modules: str,
     khomp_devices: str | None,
 ) -> tuple[Card, ...]:
-    """The cards among the devices that the probe read.
+    """The telephony cards among the devices that the probe read.
 
-    `modules` is /proc/modules; `khomp_devices` the text of Khomp's own list of boards, empty when
-    only its folder is there, None without it.
+    `modules` is /proc/modules. `khomp_devices` is the text of Khomp's own list of boards: empty if
+    only its folder exists, None without the folder.
     """
     found = [card for device in pci if (card := _pci_card(device))]
     found += [card for device in usb if (card := _usb_card(device))]
@@ -72,7 +72,7 @@ def _card(bus: str, number: str, below: str, device: Mapping[str, str], shown: s
 
 
 def _khomp_by_driver(modules: str, devices: str | None) -> list[Card]:
-    """The boards that Khomp's driver lists; else its loaded module or its folder, told as such."""
+    """Boards listed by Khomp's driver; else one card for its loaded module or its folder."""
     listed = [line.strip() for line in (devices or "").splitlines() if line.strip()]
     if listed:
         return [

@@ -1,6 +1,6 @@
-"""From what the far end of a profile read (installer/probes/hardware.py) to its records.
+"""Parse the output of a profile's probe (installer/probes/hardware.py) into records.
 
-Nothing here looks at a machine: texts and small maps go in, frozen records come out.
+Nothing here accesses a machine: texts and small maps go in, frozen records come out.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from ucontact_appliance.facts.survey import nominal_mb, parse_mem_total_kb, pars
 from ucontact_appliance.resources import load_data
 
 _MB = 1 << 20
-_SECTOR = 512  # /sys/block/*/size counts these, whatever the disk's own sectors are
+_SECTOR = 512  # the unit of /sys/block/*/size, whatever the disk's own sector size is
 _NO_DISK = ("loop", "ram", "zram", "sr", "fd", "dm-", "md", "nbd")
 _VIRTUAL_DISK = re.compile(r"^(vd|xvd)[a-z]|\b(QEMU|VMware|Virtual|VBOX|Google|Amazon)\b", re.I)
 _READ_ONLY_KINDS = ("squashfs", "iso9660", "erofs")
-# Ends of links to containers and rehearsal machines, and what tunnels and test tools leave.
+# Host ends of links to containers and rehearsal machines, and leftovers of tunnels and test tools.
 _FOREIGN = ("veth", "vb-", "vnet", "tap", "docker", "virbr", "br-", "cali", "flannel", "ifb")
 _ETHERNET = "1"  # ARPHRD_ETHER
 _IFF_UP = 1
@@ -41,7 +41,7 @@ _RTF_UP = 1
 
 
 def parse_profile(seen: Mapping[str, Any]) -> Profile:
-    """The whole document of the probe as one record."""
+    """Parse the probe's whole document."""
     files: Mapping[str, str] = seen["files"]
     commands: Mapping[str, str] = seen["commands"]
     release = parse_os_release(files.get("/etc/os-release", ""))
@@ -79,9 +79,9 @@ def parse_profile(seen: Mapping[str, Any]) -> Profile:
 
 
 def parse_cpu(cpuinfo: str, topology: Sequence[Sequence[str]], max_khz: str) -> Cpu:
-    """The processor from /proc/cpuinfo, pairs of package and core, and cpufreq's highest clock.
+    """The processor from /proc/cpuinfo, pairs of package and core, and cpufreq's maximum clock.
 
-    `topology` may be empty: then cpuinfo's own ids count the cores, and without them the threads.
+    If `topology` is empty, cores are counted by cpuinfo's own ids, or without them by threads.
     """
     blocks = [_fields(part) for part in cpuinfo.split("\n\n")]
     processors = [block for block in blocks if "processor" in block]
@@ -102,7 +102,7 @@ def parse_cpu(cpuinfo: str, topology: Sequence[Sequence[str]], max_khz: str) -> 
 
 
 def _cpu_model(blocks: Sequence[Mapping[str, str]]) -> str:
-    """x86 names the model; ARM its part (by number) and, on some boards, the board."""
+    """The processor's name: x86 has a model name, ARM a part number and sometimes the board's."""
     merged: dict[str, str] = {}
     for block in blocks:
         for key, value in block.items():
@@ -119,13 +119,13 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def parse_memory(meminfo: str) -> Memory:
-    """Measured and nominal memory of /proc/meminfo."""
+    """Measured and nominal memory from /proc/meminfo."""
     total = parse_mem_total_kb(meminfo)
     return Memory(measured_mb=total // 1024, nominal_mb=nominal_mb(total))
 
 
 def parse_product(files: Mapping[str, str]) -> str:
-    """Who made the machine, and what it is called; empty when its firmware does not tell."""
+    """The machine's manufacturer and product name; empty when its firmware does not report them."""
     maker = files.get("/sys/class/dmi/id/sys_vendor", "").strip()
     name = files.get("/sys/class/dmi/id/product_name", "").strip()
     board = files.get("/proc/device-tree/model", "").strip("\0\n ")
@@ -134,7 +134,7 @@ def parse_product(files: Mapping[str, str]) -> str:
 
 
 def parse_virtualisation(detected: str, files: Mapping[str, str]) -> str:
-    """systemd-detect-virt(1)'s word; without that program 'none', or a hypervisor not named."""
+    """The output of systemd-detect-virt(1); without it, 'none' or an unnamed hypervisor."""
     word = detected.strip()
     if re.fullmatch(r"[a-z0-9-]+", word):
         return word
@@ -143,18 +143,18 @@ def parse_virtualisation(detected: str, files: Mapping[str, str]) -> str:
 
 
 def parse_disks(block: Mapping[str, Mapping[str, Any]]) -> tuple[Disk, ...]:
-    """The disks proper: no loops, no memory disks, no empty drives, nothing built on others."""
+    """Physical disks: no loop or memory disks, empty drives, or devices built on other ones."""
     return tuple(
         _disk(name, about)
         for name, about in sorted(block.items())
-        # Without numbers it is one hidden way to a disk with several (NVMe multipath).
+        # Without device numbers it is a hidden path to a disk that has several (NVMe multipath).
         if not name.startswith(_NO_DISK) and about.get("dev") and int(about.get("size") or 0)
     )
 
 
 def _disk(name: str, about: Mapping[str, Any]) -> Disk:
     vendor, model = about.get("device/vendor", ""), about.get("device/model", "")
-    # SCSI's vendor is a name (of SATA disks the word ATA), PCI's a number.
+    # SCSI's vendor is a name (for SATA disks the word ATA), PCI's a number.
     maker = "" if vendor.startswith("0x") or vendor.strip() == "ATA" else vendor
     told = " ".join(f"{maker} {model}".split())
     rotational = {"0": False, "1": True}.get(about.get("queue/rotational", ""))
@@ -170,7 +170,7 @@ def _disk(name: str, about: Mapping[str, Any]) -> Disk:
 def parse_filesystems(
     mountinfo: str, sizes: Mapping[str, Sequence[int]], block: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Filesystem, ...]:
-    """The filesystems with a size, each once (bind mounts are not), and the disks below them."""
+    """File systems with a size, each once (no bind mounts), and the disks that they are on."""
     found: dict[str, Filesystem] = {}
     for numbers, mount, kind, source in _mounts(mountinfo):
         total, free = sizes.get(mount, (0, 0))
@@ -183,9 +183,9 @@ def parse_filesystems(
 
 
 def _mounts(mountinfo: str) -> Iterable[tuple[str, str, str, str]]:
-    """Device numbers, mount point, kind and source of each line of proc(5)'s mountinfo.
+    """Yield device numbers, mount point, kind and source of each line of proc(5)'s mountinfo.
 
-    A mount of a folder within a filesystem is a bind mount, save of btrfs, whose volumes look so.
+    A mount of a folder inside a file system is a bind mount, or on btrfs perhaps a subvolume.
     """
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
@@ -201,7 +201,7 @@ def _unescape(mount: str) -> str:
 
 
 def _disks_of(numbers: str, source: str, block: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    """The disks behind a device, by its numbers; btrfs has own ones, so by its name too."""
+    """The disks behind a device, found by its numbers, or by name (btrfs has its own numbers)."""
     name = source.rpartition("/")[2]
     for disk, about in block.items():
         parts: Mapping[str, str] = about["partitions"]
@@ -211,7 +211,7 @@ def _disks_of(numbers: str, source: str, block: Mapping[str, Mapping[str, Any]])
 
 
 def _bottom(name: str, block: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    """The disks that a device is made of, through LVM, RAID and encryption; itself when none."""
+    """The disks below a device through LVM, RAID and encryption; the device itself if none."""
     below = block[name]["slaves"]
     if not below:
         yield name
@@ -222,7 +222,7 @@ def _bottom(name: str, block: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
 
 
 def parse_writes(writes: Sequence[Mapping[str, Any]], mountinfo: str) -> tuple[WriteLatency, ...]:
-    """The measured writes as percentiles (nearest rank), with the mount that they went to."""
+    """The measured writes as percentiles (nearest rank), with the mount point of each folder."""
     mounts = [_unescape(mount) for _, mount, _, _ in _mounts(mountinfo)]
     return tuple(
         WriteLatency(
@@ -244,7 +244,7 @@ def _mount_of(folder: str, mounts: Sequence[str]) -> str:
 
 
 def percentile_ms(seconds: Sequence[float], percent: int) -> float | None:
-    """The nearest-rank percentile in ms, to the microsecond; None of nothing."""
+    """The nearest-rank percentile in ms, rounded to the microsecond; None without samples."""
     if not seconds:
         return None
     rank = -(-percent * len(seconds) // 100)
@@ -256,7 +256,7 @@ def parse_nics(
     ipv4: Sequence[Sequence[str]],
     if_inet6: str,
 ) -> tuple[Nic, ...]:
-    """The interfaces that lead out of the machine, from /sys and the addresses on them."""
+    """The interfaces that lead out of the machine, with their properties and addresses."""
     addresses6 = parse_if_inet6(if_inet6)
     found = []
     for name, about in sorted(interfaces.items()):
@@ -295,13 +295,13 @@ def _nic_state(about: Mapping[str, Any]) -> str:
 
 
 def _speed(text: str) -> int | None:
-    """Drivers that don't know say nothing, -1, 0, or -1 as an unsigned number of 32 bits."""
+    """The speed in Mbit/s. If unknown, drivers report nothing, 0, -1, or -1 as unsigned 32 bits."""
     speed = int(text) if text.lstrip("-").isdigit() else 0
     return speed if 0 < speed < 0xFFFFFFFF else None
 
 
 def parse_if_inet6(text: str) -> dict[str, list[str]]:
-    """Interface to IPv6 addresses, of /proc/net/if_inet6; the loopback is there too."""
+    """IPv6 addresses by interface, from /proc/net/if_inet6, including the loopback."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         words = line.split()
@@ -312,7 +312,7 @@ def parse_if_inet6(text: str) -> dict[str, list[str]]:
 
 
 def parse_route4(text: str, mtus: Mapping[str, int]) -> Route | None:
-    """The IPv4 default route with the least metric, of /proc/net/route."""
+    """The IPv4 default route with the lowest metric, from /proc/net/route."""
     best: tuple[int, Route] | None = None
     for line in text.splitlines()[1:]:
         words = line.split()
@@ -320,7 +320,7 @@ def parse_route4(text: str, mtus: Mapping[str, int]) -> Route | None:
             continue
         if not int(words[3], 16) & _RTF_UP:
             continue
-        # The kernel prints the address as its processor, little-endian, holds it.
+        # The kernel prints the address in the processor's byte order, which is little-endian.
         gateway = socket.inet_ntoa(struct.pack("<L", int(words[2], 16)))
         mtu = int(words[8]) or mtus.get(words[0], 0)
         route = Route(words[0], "" if gateway == "0.0.0.0" else gateway, mtu)
@@ -330,7 +330,7 @@ def parse_route4(text: str, mtus: Mapping[str, int]) -> Route | None:
 
 
 def parse_route6(text: str, mtus: Mapping[str, int]) -> Route | None:
-    """The IPv6 default route with the least metric, of /proc/net/ipv6_route."""
+    """The IPv6 default route with the lowest metric, from /proc/net/ipv6_route."""
     best: tuple[int, Route] | None = None
     for line in text.splitlines():
         words = line.split()
@@ -345,7 +345,7 @@ def parse_route6(text: str, mtus: Mapping[str, int]) -> Route | None:
 
 
 def parse_clock(commands: Mapping[str, str]) -> Clock:
-    """What keeps the time, by the same reading as doctor's check of the clock."""
+    """The time service and its state, parsed as in the doctor's check of the clock."""
     lines = commands.get("timedatectl", "").splitlines()
     status = [line for line in lines if "synchronized" in line.lower()]
     told = {

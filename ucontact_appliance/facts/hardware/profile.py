@@ -1,7 +1,7 @@
-"""The hardware profile of a machine (C04): this one, or one behind ssh with nothing but Python.
+"""The hardware profile of a machine (C04): this one, or a remote one that has only Python.
 
-One self-contained script (installer/probes/hardware.py) reads; here its document becomes a record.
-On this machine psutil and netifaces (C02) have the last word on what they know.
+A self-contained script (installer/probes/hardware.py) reads the machine; this module parses its
+document. On this machine, values from psutil and netifaces (C02) take precedence.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ucontact_appliance.site.model import Host
 _MB = 1 << 20
 _PROBE_SECONDS = 60
 _PYTHONS = ("python3", "python2.7", "python2", "python")
-# The first interpreter there is takes the script from its standard input.
+# The first interpreter that exists runs the script from its standard input.
 _START = """\
 names=$1; shift
 for name in $names; do
@@ -55,7 +55,7 @@ exit 127
 def host_profiles(
     hosts: Sequence[Host], known_hosts: Path, *, pythons: Sequence[str] = _PYTHONS
 ) -> dict[str, Profile | UnreachableError]:
-    """All hosts at once, in their order: what each is, or why that can't be told."""
+    """Profile all hosts in parallel; in their order, each profile or the reason why it failed."""
 
     def one(host: Host) -> Profile | UnreachableError:
         try:
@@ -81,9 +81,9 @@ def host_profiles(
 
 
 def write_latency(reach: Reach) -> tuple[WriteLatency, ...]:
-    """How long writes take now, where the database and the recordings lie.
+    """Measure current write latency in the folders of the database and of the recordings.
 
-    Raises as `far_profile` does.
+    Raises the errors of `far_profile`.
     """
     wanted = load_data("hardware")["write_latency"]
     return far_profile(reach.runner, wanted=wanted | wanted["doctor"]).write_latency
@@ -95,9 +95,9 @@ def far_profile(
     pythons: Sequence[str] = _PYTHONS,
     wanted: Mapping[str, Any] | None = None,
 ) -> Profile:
-    """The machine that the runner reaches, by the first of the interpreters that it has.
+    """Profile the machine that the runner reaches, using the first of `pythons` that it has.
 
-    `wanted` is how its disks are timed: as `write_latency` in data/hardware.yml.
+    `wanted` configures the disk timing, like `write_latency` in data/hardware.yml.
     Raises UnreachableError when the script can't be run there, TimeoutError when it hangs.
     """
     wanted = wanted or load_data("hardware")["write_latency"]
@@ -110,12 +110,12 @@ def far_profile(
     )
     helps = with_note("apt-get install python3-minimal", _("on that server"))
     with parsing(done, _("the hardware can't be looked at"), helps):
-        # Only the last line is ours: a login script may greet before it.
+        # Only the last line is ours: a login script may print a greeting before it.
         return parse_profile(json.loads(done.stdout.splitlines()[-1]))
 
 
 def here_profile(runner: Runner) -> Profile:
-    """This machine; `runner` runs here."""
+    """Profile this machine; `runner` runs commands locally."""
     seen = far_profile(runner, pythons=(sys.executable,))
     memory = int(psutil.virtual_memory().total)
     nics = tuple(map(partial(_nic, stats=psutil.net_if_stats()), seen.nics))
@@ -147,12 +147,12 @@ def _usage(seen: Filesystem) -> Filesystem:
 
 def _nic(seen: Nic, stats: Mapping[str, Any]) -> Nic:
     if seen.name not in stats or seen.name not in netifaces.interfaces():
-        return seen  # gone since the probe
+        return seen  # removed since the probe
     entries = netifaces.ifaddresses(seen.name)
     told = stats[seen.name]
 
     def addresses(family: int) -> tuple[str, ...]:
-        # IPv6's link-local addresses come as ADDRESS%INTERFACE
+        # IPv6 link-local addresses have the form ADDRESS%INTERFACE
         return tuple(str(row["addr"]).partition("%")[0] for row in entries.get(family, []))
 
     return replace(
@@ -165,7 +165,7 @@ def _nic(seen: Nic, stats: Mapping[str, Any]) -> Nic:
 
 
 def _route(seen: Route | None, nics: Sequence[Nic]) -> Route | None:
-    """The kernel's table decides: of several default routes netifaces may name a dearer one."""
+    """Prefer the kernel's table: netifaces may report a default route with a higher metric."""
     default = default_gateway()
     if seen is not None or default is None:
         return seen

@@ -1,7 +1,7 @@
-"""What a hardware profile says of one machine: the same records for this machine and far ones.
+"""Records of a machine's hardware profile: the same for this machine and remote ones.
 
-Sizes in MB (1 MB = 2^20 bytes, as `free -m` counts), times in milliseconds, speeds in Mbit/s. None
-stands for what the machine does not tell.
+Sizes are in MB (1 MB = 2^20 bytes, as in `free -m`), times in milliseconds, speeds in Mbit/s. None
+means that the machine does not report the value.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cpu:
-    """Model, cores over all sockets, threads, and the highest clock that is told, in MHz."""
+    """Model, cores over all sockets, threads, and the highest reported clock in MHz."""
 
     model: str
     cores: int
@@ -22,7 +22,7 @@ class Cpu:
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory as the kernel counts it, and as it was bought: 7.6 GiB are 8."""
+    """Memory as the kernel counts it, and its nominal size: 7.6 GiB are 8."""
 
     measured_mb: int
     nominal_mb: int
@@ -32,7 +32,7 @@ class Memory:
 class Disk:
     """A disk; `medium` is nvme, solid state, rotating or virtual.
 
-    Of a virtual disk nobody but the host knows whether it rotates, whatever it says.
+    Whether a virtual disk rotates is known only to its host, whatever the disk reports.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Filesystem:
-    """A mounted filesystem, and the disks that it is on (through LVM, RAID and encryption)."""
+    """A mounted file system, and the disks that it is on (through LVM, RAID and encryption)."""
 
     mount: str
     device: str
@@ -56,9 +56,9 @@ class Filesystem:
 
 @dataclass(frozen=True)
 class WriteLatency:
-    """How long a write of 4 KiB takes to reach the disk (fsync) where `uses` would lie.
+    """Time that a 4 KiB write takes to reach the disk (fsync) in the folder meant for `uses`.
 
-    `samples` is 0 and `error` says why where it was not measured.
+    If it was not measured, `samples` is 0 and `error` says why.
     """
 
     uses: tuple[str, ...]
@@ -75,7 +75,7 @@ class Nic:
     """A network interface.
 
     `kind` is ethernet, wireless, bridge, bond, vlan or virtual; `state` is up, no link or down.
-    Addresses are a set: each once, in the order of their numbers, whatever order they were read in.
+    Addresses are unique and in numerical order, whatever order they were read in.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Card:
-    """A telephony card (R13): how it was told is the evidence line."""
+    """A telephony card (R13); `evidence` shows how it was identified."""
 
     maker: str
     model: str
@@ -118,7 +118,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Clock:
-    """What disciplines the clock (empty: nothing), and whether it says synchronised."""
+    """The running time service (empty: none), and whether it reports a synchronised clock."""
 
     service: str
     synchronised: bool
@@ -126,7 +126,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Profile:
-    """One machine."""
+    """The hardware profile of one machine."""
 
     hostname: str
     os_id: str

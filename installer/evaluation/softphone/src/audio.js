@@ -1,4 +1,4 @@
-// Tones and level meters, made with Web Audio: no sound files to fetch.
+// Tones and level meters with Web Audio, without sound files.
 
 // ITU-T Q.23: a key is the sum of a row's and a column's frequency.
 const ROWS = [697, 770, 852, 941];
@@ -13,7 +13,7 @@ export function keyTone(key) {
   return row < 0 ? null : [ROWS[row], COLUMNS[KEYS[row].indexOf(key)]];
 }
 
-/** Root mean square of one block of samples, 0 to 1, stretched so that speech fills the meter. */
+/** Root mean square of one block of samples, 0 to 1, scaled so that speech fills the meter. */
 export function level(samples) {
   let sum = 0;
   for (const sample of samples) sum += sample * sample;
@@ -57,7 +57,7 @@ export class Sound {
     if (tone) this.#beep(tone, 120, 0.06);
   }
 
-  /** `ring` for a call that comes in, `ringback` for one that rings far away, null for silence. */
+  /** `ring` for an incoming call, `ringback` while the called party rings, null for silence. */
   ring(kind) {
     if (this.#ringing?.kind === kind) return;
     clearInterval(this.#ringing?.timer);
@@ -69,7 +69,7 @@ export class Sound {
     this.#ringing = { kind, timer: setInterval(play, tone.periodMs) };
   }
 
-  /** Reports the stream's level ten times a second until the returned stop. */
+  /** Reports the stream's level ten times per second until the returned function is called. */
   meter(stream, onLevel) {
     if (!this.#context || stream.getAudioTracks().length === 0) return () => {};
     const source = this.#context.createMediaStreamSource(stream);

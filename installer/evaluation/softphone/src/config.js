@@ -8,7 +8,7 @@ export const DEFAULTS = Object.freeze({
   evaluation: true,
 });
 
-/** The defaults with every well-formed value of `raw` over them. */
+/** The defaults, overridden by every valid value of `raw`. */
 export function mergeConfig(raw) {
   const given = raw !== null && typeof raw === "object" ? raw : {};
   const port = Number(given.wssPort);
@@ -31,7 +31,7 @@ export function signallingUrl(config, hostname) {
   return `wss://${hostname}:${config.wssPort}${config.wssPath}`;
 }
 
-/** Reads ./config.json; a missing or broken one means the defaults. */
+/** Reads ./config.json; a missing or invalid file gives the defaults. */
 export async function loadConfig(fetchJson = fetchConfig) {
   try {
     return mergeConfig(await fetchJson());

@@ -1,4 +1,4 @@
-// From SIP status codes, JsSIP causes and browser exceptions to keys of the texts in i18n.js.
+// Maps SIP status codes, JsSIP causes and browser exceptions to keys of the texts in i18n.js.
 
 const BY_STATUS = {
   401: "wrongSecret",
@@ -37,7 +37,7 @@ const BY_CAUSE = {
   "No ACK": "serverError",
 };
 
-/** Why a registration failed. `status` is the SIP code, undefined when no answer came. */
+/** Why a registration failed. `status` is the SIP code, undefined without a response. */
 export function registrationError(status, cause) {
   if (status === 404) return "unknownExtension";
   if (status === 401 || status === 403 || status === 407) return "wrongSecret";
@@ -47,9 +47,9 @@ export function registrationError(status, cause) {
 }
 
 /**
- * Why a login got no answer. `connected`: the WebSocket was open; `closed`: it was closed, or could
- * not be opened, before the time was over; `online`: the browser has a network. Browsers do not tell
- * a page whether a server refused the connection or has a certificate that they do not trust.
+ * Why a login got no response. `connected`: the WebSocket was open; `closed`: it was closed, or
+ * could not be opened, before the timeout; `online`: the browser has a network. Browsers hide from
+ * a page whether a server refused the connection or has an untrusted certificate.
  */
 export function loginError({ connected, closed, online }) {
   if (!online) return "offlineLogin";

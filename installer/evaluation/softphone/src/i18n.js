@@ -1,4 +1,4 @@
-// The page's texts. English is the reference: a test holds Spanish to the same keys.
+// The page's texts. English is the reference: a test checks that Spanish has the same keys.
 
 const EN = {
   title: "Softphone",
@@ -254,13 +254,13 @@ const ES = {
 
 export const LANGUAGES = Object.freeze({ en: EN, es: ES });
 
-/** The language to speak, of those the browser prefers. */
+/** The page's language, from those that the browser prefers. */
 export function chooseLanguage(preferred) {
   const known = preferred.map((tag) => tag.toLowerCase().split("-")[0]);
   return known.find((tag) => tag in LANGUAGES) ?? "en";
 }
 
-/** A function from a key to its text. An unknown key is a mistake in this program. */
+/** A function from a key to its text. An unknown key is a bug. */
 export function translator(language) {
   const texts = LANGUAGES[language];
   return (key) => {

@@ -1,4 +1,4 @@
-// Wires the parts: configuration, phone, state, view, sound.
+// Connects the parts: configuration, phone, state, view, sound.
 
 import { Sound } from "./audio.js";
 import { loadConfig, signallingUrl } from "./config.js";

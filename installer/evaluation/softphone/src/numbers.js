@@ -1,8 +1,8 @@
-// Numbers as people type them, and durations as people read them.
+// Parses typed numbers, and formats durations.
 
 export const ECHO_TEST = "*43";
 
-/** What may be dialled of `text`: digits, * # and a leading +; null when nothing or a stranger. */
+/** The diallable number in `text`: digits, * # and a leading +; null if empty or invalid. */
 export function dialable(text) {
   const number = text.replace(/[\s().\-/]/g, "");
   return /^\+?[0-9*#]{1,32}$/.test(number) ? number : null;

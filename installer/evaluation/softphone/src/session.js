@@ -1,4 +1,4 @@
-// The login, kept for this tab only (sessionStorage), and only when the person asked for it.
+// The login, stored for this tab only (sessionStorage), and only at the user's request.
 
 const KEY = "ucontact.softphone.login";
 

@@ -1,4 +1,4 @@
-// The phone itself: one registration and at most one call, told to the page as events of state.js.
+// The phone: one registration and at most one call, reported to the page as events of state.js.
 
 import JsSIP from "jssip";
 import { callError, loginError, mediaError, registrationError } from "./errors.js";
@@ -6,12 +6,12 @@ import { callError, loginError, mediaError, registrationError } from "./errors.j
 const RECOVERY_SECONDS = { connection_recovery_min_interval: 1, connection_recovery_max_interval: 8 };
 const REGISTER_SECONDS = 300;
 const REGISTER_RETRY_MS = 5000;
-const LOGIN_MS = 10_000; // browsers wait for a silent server for minutes, and JsSIP for ever
-const GATHERING_MS = 1500; // an unreachable STUN server must not hold a call back for longer
+const LOGIN_MS = 10_000; // browsers wait minutes for a silent server, and JsSIP forever
+const GATHERING_MS = 1500; // an unreachable STUN server must not delay a call for longer
 
 const offersVideo = (request) => /^m=video [1-9]/m.test(request?.body ?? "");
 
-/** The microphone (and camera), or an exception that `mediaError` can name. */
+/** The microphone (and camera), or an exception for `mediaError`. */
 async function openMedia(video) {
   if (!navigator.mediaDevices) {
     throw Object.assign(new Error("getUserMedia needs HTTPS"), { name: "InsecureContext" });
@@ -24,13 +24,13 @@ export class Phone {
   #credentials = null;
   #registeredOnce = false;
   #connectedOnce = false;
-  #loginLimit = null; // until registered or refused
+  #loginLimit = null; // until registered or rejected
   #retry = null;
-  #call = null; // {session, local}: from the first click to the last word
+  #call = null; // {session, local}: from the first click to the end of the call
 
   /**
-   * `tell(event)` takes events of state.js; `media(connection, local, remote)` is called when a
-   * call has its streams, and `media(null)` when it has none any more.
+   * `tell(event)` receives events of state.js; `media(connection, local, remote)` is called when
+   * a call has its streams, and `media(null)` when it no longer has any.
    */
   constructor({ url, domain, iceServers, tell, media }) {
     this.url = url;
@@ -55,7 +55,7 @@ export class Phone {
     this.#credentials = null;
   }
 
-  /** The browser is back online: don't wait for the next turn of the recovery timer. */
+  /** The browser is back online: don't wait for the recovery timer. */
   refresh() {
     if (this.#ua?.isConnected()) this.#ua.register();
   }
@@ -115,7 +115,7 @@ export class Phone {
     else session?.unhold();
   }
 
-  /** Sends a key of the dial pad (RFC 4733); whether there was a call to send it in. */
+  /** Sends a key of the dial pad (RFC 4733); returns whether there was a call. */
   tone(key) {
     const session = this.#call?.session;
     if (!session?.isEstablished()) return false;
@@ -135,7 +135,7 @@ export class Phone {
       ...RECOVERY_SECONDS,
     });
     this.#ua = ua;
-    // A UA that was stopped still reports its last words: nobody listens to them.
+    // Ignore the events that a stopped UA still emits.
     const on = (name, handler) =>
       ua.on(name, (data) => {
         if (this.#ua === ua) handler(data ?? {});
@@ -179,7 +179,7 @@ export class Phone {
     this.#giveUp(true);
   }
 
-  /** End a login without an answer; `closed` when the connection ended before the time did. */
+  /** End a login without a response; `closed` if the connection ended before the timeout. */
   #giveUp(closed) {
     const connected = this.#connectedOnce;
     this.#stop();
@@ -200,12 +200,12 @@ export class Phone {
       this.tell({ type: "loginFailed", key, detail });
       return;
     }
-    if (key === "networkLost") return; // told by `disconnected` already
+    if (key === "networkLost") return; // already reported by `disconnected`
     this.tell({ type: "registrationFailed", key, detail });
     if (key === "wrongSecret" || key === "unknownExtension") return; // trying again can't help
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
-      // A server that never answers is mostly a dead connection: a new one, unless a call has it.
+      // A server that never answers usually means a dead connection: reconnect, unless in a call.
       if (key === "serverSilent" && !this.#call) {
         this.#stop();
         this.#start();
@@ -280,7 +280,7 @@ export class Phone {
       return false;
     }
     if (this.#call !== call) {
-      // Hung up while the browser still asked for permission.
+      // Hung up while the browser was asking for permission.
       for (const track of local.getTracks()) track.stop();
       return false;
     }

@@ -1,9 +1,9 @@
-// What the page shows, as one value and one pure function; the view renders it and nothing else.
+// The page's state as one value and one pure reducer; the view renders only this state.
 
 export const INITIAL = Object.freeze({
   view: "login", // login | phone
   extension: "",
-  busy: false, // a login is under way
+  busy: false, // a login is in progress
   transport: "idle", // idle | connecting | connected | lost
   registration: "none", // none | registering | registered | failed
   offline: false, // the browser itself has no network
@@ -120,7 +120,7 @@ const HANDLERS = {
   dismiss: (state) => ({ ...state, message: null }),
 };
 
-/** The state after `event`; an event nobody knows is a mistake in this program. */
+/** The state after `event`; an unknown event is a bug. */
 export function reduce(state, event) {
   const handler = HANDLERS[event.type];
   if (!handler) throw new Error(`no such event: ${event.type}`);

@@ -1,4 +1,4 @@
-// From WebRTC's statistics (W3C webrtc-stats) to the handful of figures a person needs.
+// Reduces WebRTC's statistics (W3C webrtc-stats) to the few figures that the page shows.
 
 const kindOf = (report) => report.kind ?? report.mediaType;
 
@@ -25,8 +25,8 @@ function chosenPair(reports) {
 }
 
 /**
- * One snapshot. Packets are counts since the call began; `rtt` and `jitter` are milliseconds, and
- * whatever isn't known yet is null.
+ * One snapshot. Packets are counts since the call began; `rtt` and `jitter` are milliseconds;
+ * values that aren't known yet are null.
  */
 export function summarise(reports) {
   const inbound = pick(reports, "inbound-rtp", "audio");
@@ -54,7 +54,7 @@ export function summarise(reports) {
   };
 }
 
-/** The part of all expected packets that never came, 0 to 1; null before the first packet. */
+/** Packet loss as a fraction of the expected packets, 0 to 1; null before the first packet. */
 export function lossRatio({ lost, received }) {
   if (lost === null || received === null || lost + received <= 0) return null;
   return Math.max(0, lost) / (lost + received);
@@ -63,7 +63,7 @@ export function lossRatio({ lost, received }) {
 /** Limits of R24: under 100 ms (round trip), 20 ms and 1 %. */
 export const LIMITS = Object.freeze({ rtt: 100, jitter: 20, loss: 0.01 });
 
-/** `good`, `bad`, or `unknown` for each judged figure. */
+/** `good`, `bad` or `unknown` per judged figure. */
 export function judge(stats) {
   const against = (value, limit) =>
     value === null ? "unknown" : value < limit ? "good" : "bad";
@@ -74,7 +74,7 @@ export function judge(stats) {
   };
 }
 
-/** Calls `onStats` once a second with the connection's figures, until the returned stop. */
+/** Calls `onStats` once per second with the connection's figures, until the returned stop. */
 export function watch(connection, onStats, everyMs = 1000) {
   let stopped = false;
   const sample = async () => {

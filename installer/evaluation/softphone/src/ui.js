@@ -1,4 +1,4 @@
-// Draws a state of state.js into index.html and turns what people do into actions. Knows no SIP.
+// Renders a state of state.js into index.html and turns user input into actions; no SIP here.
 
 import { duration } from "./numbers.js";
 import { judge } from "./stats.js";
@@ -33,7 +33,7 @@ const figure = (id, text, quality) => {
 const milliseconds = (value) => (value === null ? null : `${value.toFixed(value < 10 ? 1 : 0)} ms`);
 const count = (value) => (value === null ? null : String(value));
 
-/** Which of the phase_… texts tells what the call does. */
+/** The key of the phase_… text for the call's phase. */
 function phaseOf(call) {
   if (call.phase === "incoming" && call.video) return "incomingVideo";
   if (call.phase !== "active") return call.phase;
@@ -42,7 +42,7 @@ function phaseOf(call) {
 }
 
 export class View {
-  /** `actions` are the functions named in `#listen`; `t` turns a key into a text. */
+  /** `actions` are the functions named in `#listen`; `t` maps a key to its text. */
   constructor({ t, actions }) {
     this.t = t;
     this.actions = actions;
@@ -53,7 +53,7 @@ export class View {
     setInterval(() => this.#tick(), 500);
   }
 
-  /** What stays the same while the page is open. */
+  /** Renders what does not change while the page is open. */
   describe({ host, url, evaluation }) {
     write("login-host", host);
     write("stat-url", url);
@@ -84,7 +84,7 @@ export class View {
     meter.dataset.level = value.toFixed(2);
   }
 
-  /** The streams of the call; null when there is none any more. */
+  /** The streams of the call; null if there are none. */
   attach(local, remote) {
     element("remote-audio").srcObject = remote;
     element("remote-video").srcObject = remote;
@@ -164,7 +164,7 @@ export class View {
     document.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  /** The keyboard is a dial pad too, except where one writes. */
+  /** The keyboard works as a dial pad too, except in input fields. */
   #onKey(event) {
     const writing = event.target instanceof HTMLInputElement;
     if (document.body.dataset.view !== "phone" || writing) return;

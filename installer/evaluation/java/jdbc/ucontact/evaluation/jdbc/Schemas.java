@@ -12,8 +12,8 @@ import ucontact.evaluation.module.Report;
 import ucontact.evaluation.module.Site;
 
 /**
- * Both MySQL schemas, each asked over a fresh TLS connection to a server whose certificate is checked
- * against the site's CA. Settings: {@code db.host}, {@code db.port}, {@code db.user},
+ * Both MySQL schemas, each queried over a new TLS connection to a server whose certificate is
+ * verified with the site's CA. Settings: {@code db.host}, {@code db.port}, {@code db.user},
  * {@code db.password}, {@code db.schemas}, {@code db.ca} (PEM), {@code db.timeout.ms}.
  */
 public final class Schemas implements Module {
@@ -32,7 +32,7 @@ public final class Schemas implements Module {
                 tls = ask(site, schema);
                 report.check(schema, true);
             } catch (SQLException | IllegalArgumentException | IllegalStateException error) {
-                // The reason is for the journal alone: it can name accounts and addresses.
+                // The reason goes to the journal only: it may contain accounts and addresses.
                 System.out.println("error schema " + schema + ": "
                         + String.valueOf(error.getMessage()).replaceAll("\\p{Cntrl}", " "));
                 report.check(schema, false);
@@ -45,7 +45,7 @@ public final class Schemas implements Module {
     private static String ask(Site site, String schema) throws SQLException {
         String timeout = Integer.toString(site.number("db.timeout.ms", 2000));
         Properties login = new Properties();
-        // As properties: in the URL the driver would not decode percent signs.
+        // As properties: the driver does not decode percent signs in the URL.
         login.setProperty("user", site.setting("db.user", "integra"));
         login.setProperty("password", site.setting("db.password", ""));
         login.setProperty("sslMode", "verify-full");

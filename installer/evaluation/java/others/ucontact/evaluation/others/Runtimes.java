@@ -4,7 +4,7 @@ import ucontact.evaluation.module.Module;
 import ucontact.evaluation.module.Report;
 import ucontact.evaluation.module.Site;
 
-/** The virtual machine this runs in: its heap and processors. */
+/** The Java virtual machine: its heap and processors. */
 public final class Runtimes implements Module {
 
     private static final double FULL = 0.95;

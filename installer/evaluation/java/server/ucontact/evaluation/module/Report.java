@@ -4,13 +4,13 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** What a module saw: named checks that hold or not, and facts about them for a reader. */
+/** A module's report: named checks that hold or not, and facts about them for people. */
 public final class Report {
 
     private final Map<String, Boolean> checks = new LinkedHashMap<>();
     private final Map<String, Object> facts = new LinkedHashMap<>();
 
-    /** Adds a check; the module is up when all of them hold. */
+    /** Adds a check; the module is up if all of them hold. */
     public Report check(String name, boolean holds) {
         checks.put(name, holds);
         return this;

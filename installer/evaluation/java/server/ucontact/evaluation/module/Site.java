@@ -3,7 +3,7 @@ package ucontact.evaluation.module;
 import java.nio.file.Path;
 import java.util.Properties;
 
-/** Where the release lies, and the site's settings. */
+/** The release's folder, and the site's settings. */
 public final class Site {
 
     private final Path home;
@@ -14,18 +14,18 @@ public final class Site {
         this.settings = settings;
     }
 
-    /** The folder that holds {@code web}, {@code server} and {@code reports}. */
+    /** The folder with {@code web}, {@code server} and {@code reports}. */
     public Path home() {
         return home;
     }
 
-    /** The setting of that name, or {@code otherwise} where it is missing or empty. */
+    /** The setting of this name, or {@code otherwise} if it is missing or empty. */
     public String setting(String name, String otherwise) {
         String value = settings.getProperty(name, "").trim();
         return value.isEmpty() ? otherwise : value;
     }
 
-    /** The number of that name; an {@link IllegalArgumentException} names a setting that is none. */
+    /** The number of this name; throws {@link IllegalArgumentException} if it is no number. */
     public int number(String name, int otherwise) {
         String value = setting(name, Integer.toString(otherwise));
         try {

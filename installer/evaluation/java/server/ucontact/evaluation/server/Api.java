@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** The REST API under {@code /Integra/resources}: three answers, and a clean no to the rest. */
+/** The REST API under {@code /Integra/resources}: three resources; all others are rejected. */
 final class Api implements HttpHandler {
 
     private static final String ROOT = "/Integra/resources";
@@ -37,7 +37,7 @@ final class Api implements HttpHandler {
         }
     }
 
-    /** Refuses new work, and waits for what is under way, {@code seconds} at the most. */
+    /** Rejects new requests, and waits for running ones, {@code seconds} at most. */
     void close(int seconds) throws InterruptedException {
         closing = true;
         long end = System.nanoTime() + seconds * 1_000_000_000L;

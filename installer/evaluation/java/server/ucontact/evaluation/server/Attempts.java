@@ -3,14 +3,14 @@ package ucontact.evaluation.server;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Counts failed logins by where they come from; too many in a window close the door for its rest. */
+/** Counts failed logins per source; too many in a window block the source until its end. */
 final class Attempts {
 
     private static final int MOST = 10;
     private static final long WINDOW_SECONDS = 300;
     private static final int MOST_SOURCES = 4096;
 
-    /** Oldest first and bounded, so that a stranger with many addresses can't fill the memory. */
+    /** Oldest first and bounded, so that a client with many addresses can't exhaust the memory. */
     private final Map<String, long[]> failures =
             new LinkedHashMap<String, long[]>() {
                 private static final long serialVersionUID = 1L;
@@ -21,7 +21,7 @@ final class Attempts {
                 }
             };
 
-    /** Seconds that {@code source} has to wait; 0 when it may try. */
+    /** Seconds that {@code source} has to wait; 0 if it may try. */
     synchronized long wait(String source) {
         long[] seen = failures.get(source);
         if (seen == null) {

@@ -15,7 +15,7 @@ final class Form {
 
     private Form() {}
 
-    /** The fields, or null when the body is too long or not such a form. */
+    /** The fields, or null if the body is too long or no such form. */
     static Map<String, String> read(InputStream body) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         byte[] buffer = new byte[1024];

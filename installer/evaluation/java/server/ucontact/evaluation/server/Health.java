@@ -7,10 +7,10 @@ import ucontact.evaluation.module.Report;
 import ucontact.evaluation.module.Site;
 
 /**
- * {@code GET /Integra/resources/health}: the state of every part, looked at anew for each question.
+ * {@code GET /Integra/resources/health}: the state of every part, checked anew per request.
  *
- * <p>Questions that arrive while a look is under way share the next one, so that a flood of them
- * costs the database one connection at a time.
+ * <p>Requests that arrive during a check share the next one, so that a flood of them costs the
+ * database one connection at a time.
  */
 final class Health {
 

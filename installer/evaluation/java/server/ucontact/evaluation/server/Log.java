@@ -1,6 +1,6 @@
 package ucontact.evaluation.server;
 
-/** Lines for the journal, which adds the time. Callers pass no header, body or password. */
+/** Writes lines to the journal, which adds the time. Callers pass no header, body or password. */
 final class Log {
 
     private Log() {}
@@ -14,7 +14,7 @@ final class Log {
     }
 
     private static void write(String level, String line) {
-        // One event, one line: text from outside can't forge another.
+        // One line per event, so that untrusted text can't forge another one.
         System.out.println(level + " " + line.replaceAll("\\p{Cntrl}", " "));
     }
 }

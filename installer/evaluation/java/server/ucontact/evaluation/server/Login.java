@@ -18,7 +18,7 @@ final class Login {
         this.users = users;
     }
 
-    /** 200 with a token; 401; 400 for no such form; 429 after too many failures. */
+    /** 200 with a token; 401; 400 for an invalid form; 429 after too many failures. */
     Reply login(HttpExchange exchange) throws IOException {
         String source = source(exchange);
         long wait = attempts.wait(source);
@@ -45,7 +45,7 @@ final class Login {
         return new Reply(200, document);
     }
 
-    /** Whose token it is: 200, or 401. */
+    /** The token's user: 200, or 401. */
     Reply info(HttpExchange exchange) {
         String header = exchange.getRequestHeaders().getFirst("Authorization");
         String user = header != null && header.startsWith(BEARER)
@@ -59,7 +59,7 @@ final class Login {
         return new Reply(200, document);
     }
 
-    /** The client's address as the proxy in front tells it: only loopback can reach this server. */
+    /** The client's address as reported by the proxy: only loopback can reach this server. */
     private static String source(HttpExchange exchange) {
         String told = exchange.getRequestHeaders().getFirst("X-Real-IP");
         boolean address = told != null && told.matches("[0-9A-Fa-f.:]{2,45}");

@@ -79,7 +79,7 @@ public final class Main {
         Log.info("stopped");
     }
 
-    /** The folder above the one this jar lies in: links resolved, so that a switch of releases
+    /** The parent of this jar's folder, with links resolved, so that a switch of releases
      * under a running server does not mix two of them. */
     private static Path home() throws IOException, URISyntaxException {
         Path jar = Paths.get(Main.class.getProtectionDomain().getCodeSource().getLocation().toURI());

@@ -15,7 +15,7 @@ import java.util.TreeMap;
 import java.util.Map;
 import ucontact.evaluation.module.Module;
 
-/** The modules of {@code server/}: one a folder (R22). */
+/** The modules of {@code server/}: one per folder (R22). */
 final class Modules {
 
     static final List<String> FOLDERS =
@@ -44,7 +44,7 @@ final class Modules {
         return modules;
     }
 
-    /** The version in the manifest of the jar that brought the module. */
+    /** The version in the manifest of the module's jar. */
     static String version(Module module) {
         String version = module.getClass().getPackage().getImplementationVersion();
         return version == null ? "unknown" : version;

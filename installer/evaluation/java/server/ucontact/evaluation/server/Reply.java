@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** A status and a JSON document, the only kind of answer this server gives. */
+/** A status and a JSON document, the only kind of response of this server. */
 final class Reply {
 
     private final int status;
@@ -19,7 +19,7 @@ final class Reply {
         this.document = document;
     }
 
-    /** An answer that only says what is wrong. */
+    /** A response with an error message only. */
     static Reply problem(int status, String what) {
         Map<String, Object> document = new LinkedHashMap<>();
         document.put("error", what);

@@ -5,7 +5,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Tokens of users who logged in, forgotten after eight hours or at a restart. */
+/** Tokens of logged-in users; they expire after eight hours or at a restart. */
 final class Sessions {
 
     static final long SECONDS = 8 * 3600;
@@ -14,7 +14,7 @@ final class Sessions {
     private final SecureRandom random = new SecureRandom();
     private final Map<String, Session> open = new LinkedHashMap<>();
 
-    /** Who holds a token, and until when by {@link System#nanoTime()}. */
+    /** The user of a token, and its expiry by {@link System#nanoTime()}. */
     private static final class Session {
         final String user;
         final long end;
@@ -34,7 +34,7 @@ final class Sessions {
         return token;
     }
 
-    /** The user of a token that is known and not too old; null otherwise. */
+    /** The user of a valid token; null otherwise. */
     synchronized String user(String token) {
         Session session = open.get(token);
         return session == null || session.end - System.nanoTime() < 0 ? null : session.user;

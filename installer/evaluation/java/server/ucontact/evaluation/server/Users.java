@@ -11,7 +11,7 @@ import ucontact.evaluation.module.Site;
  */
 final class Users {
 
-    /** Compared with when there is no such user, so that both cases take as long. */
+    /** Compared with for an unknown user, so that both cases take the same time. */
     private static final String NOBODY = "sha256$none$"
             + "0000000000000000000000000000000000000000000000000000000000000000";
 

@@ -9,12 +9,12 @@ import java.util.TreeMap;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
 
-/** The web archives that lie in {@code web/}. */
+/** The web archives in {@code web/}. */
 final class Wars {
 
     private Wars() {}
 
-    /** File name to the version in its manifest; a file that can't be read says so. */
+    /** File name to the version in its manifest, or to a note if the file can't be read. */
     static Map<String, String> found(Path web) {
         Map<String, String> versions = new TreeMap<>();
         if (!Files.isDirectory(web)) {

@@ -7,7 +7,7 @@ import ucontact.evaluation.module.Module;
 import ucontact.evaluation.module.Report;
 import ucontact.evaluation.module.Site;
 
-/** Fingerprints of ssh public keys, as {@code ssh-keygen -l} prints them; proven on a known key. */
+/** Fingerprints of ssh public keys, as {@code ssh-keygen -l} prints them; tested on a known key. */
 public final class Fingerprints implements Module {
 
     /** An Ed25519 key whose 32 bytes count from 0 to 31. */

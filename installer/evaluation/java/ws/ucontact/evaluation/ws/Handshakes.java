@@ -8,7 +8,7 @@ import ucontact.evaluation.module.Module;
 import ucontact.evaluation.module.Report;
 import ucontact.evaluation.module.Site;
 
-/** The answer to a WebSocket opening handshake (RFC 6455, 4.2.2), proven on the RFC's own example. */
+/** The response to a WebSocket opening handshake (RFC 6455, 4.2.2), tested on the RFC's example. */
 public final class Handshakes implements Module {
 
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -1,4 +1,4 @@
-"""Tells the limits in front of SIP which addresses agents are registered from.
+"""Tell the SIP limits in nftables from which addresses agents are registered.
 
 Reads Asterisk's registrar, writes the sets `agents-ip` and `agents-ip6` of the nftables table
 `inet ucontact_sip`. Runs as ucontact-agents.service. Python 3.5 and later.
@@ -10,8 +10,8 @@ import re
 import subprocess
 import sys
 
-# With rewrite_contact the host of a contact is the address that its REGISTER came from. What stands
-# before the last "@" is the client's own.
+# With rewrite_contact a contact's host is the address that its REGISTER came from. The part
+# before the last "@" comes from the client.
 HOST = re.compile(r"@(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]+)?(?:;|\^3B|$)")
 
 
@@ -25,16 +25,16 @@ def addresses(text):
             host = HOST.search("@" + contact["uri"].rpartition("@")[2])
             address = ipaddress.ip_address(host.group(1) or host.group(2))
         except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # the line of another family, or the summary
+            continue  # a line of another family, or the summary
         found.add(address)
         if address.version == 4:
-            # The address that the same client has behind the portal's proxy.
+            # The address of the same client behind the portal's proxy.
             found.add(ipaddress.ip_address("127." + str(address).split(".", 1)[1]))
     return found
 
 
 def rules(found):
-    """nft's commands: taken out and put in, as a set keeps the time of what it has already."""
+    """nft commands that delete and re-add: adding alone does not renew an element's timeout."""
     lines = []
     for address in sorted(found, key=str):
         element = "element inet ucontact_sip agents-ip{} {{ {} }}".format(

@@ -1,6 +1,6 @@
-# Refuses a configuration file that Asterisk would misread or skip in silence. Asterisk itself has
-# no way to test a file without loading it, so this knows the grammar (sections, assignments,
-# includes, comments) and no option names; what an option means is verified after the reload.
+# Rejects a configuration file that Asterisk would misread or silently skip. Asterisk itself can't
+# test a file without loading it, so this checks the grammar (sections, assignments, includes,
+# comments) but no option names; options are verified after the reload.
 #   awk -f asterisk-syntax.awk FILE
 function refuse(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0 > "/dev/stderr"; bad = 1 }
 function count(text, what) { return gsub(what, "", text) }

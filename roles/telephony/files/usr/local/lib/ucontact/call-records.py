@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Keep a row in ccdata.cdr_open for each answered call while it is up, and complete ccdata.cdr.
 
-Asterisk writes a call's record when the call has ended. A server that loses its power before has
-none of the calls that were up. This service writes what is known within seconds of the answer, and
-when Asterisk comes back, it makes records of what the former Asterisk left.
+Asterisk writes a call's record after the call. A power cut before that would lose the records of
+all calls that are up. This service stores their known data within seconds of the answer, and
+when Asterisk is back, makes records of the calls that its previous run left.
 
-It stands beside Asterisk: no call ever waits for it or for the database. Python 3.5 and later.
+It runs apart from Asterisk: no call ever waits for it or for the database. Python 3.5 and later.
 """
 
 import re
@@ -24,11 +24,11 @@ MOST_AT_ONCE = 50
 
 NAME = re.compile(r"^[\w./*+@:;-]{1,200}$")
 ID = re.compile(r"^[\w.-]{1,150}$")
-# What calls of the doctor bear as their account code: it takes their records away itself.
+# Account code of the doctor's calls: the doctor removes their records itself.
 DOCTORS = re.compile(r"^[0-9a-f]{12}")
 LEVEL = re.compile(r"^level 1: (\w+)=(.*)$")
 
-# Columns of cdr_open by the name that Asterisk gives them, with their width; times are apart.
+# Columns of cdr_open by their names in Asterisk, with their width; times are separate.
 TEXTS = (
     ("clid", 80),
     ("src", 80),
@@ -46,11 +46,11 @@ TIMES = (("calldate", "start"), ("answer", "answer"))
 
 
 class TroubleError(Exception):
-    """What could not be done in this round; the next one tries again."""
+    """An error of this round; the next round tries again."""
 
 
 def channels_up(text):
-    """(name, unique id) of each channel that is up, in `core show channels concise`."""
+    """(name, unique id) of each channel that is up, from `core show channels concise`."""
     rows = [line.split("!") for line in text.splitlines()]
     return [
         (row[0], row[-1])
@@ -60,29 +60,29 @@ def channels_up(text):
 
 
 def record_of(text):
-    """The call's record so far: the variables of `core show channel NAME`, by name."""
+    """The call's record so far: the CDR variables of `core show channel NAME`, by name."""
     _, _, variables = text.partition("CDR Variables:")
     found = (LEVEL.match(line) for line in variables.splitlines())
     return {one.group(1): one.group(2) for one in found if one}
 
 
 def is_answered(record):
-    """Whether somebody has taken the call."""
+    """Whether the call was answered."""
     return seconds(record.get("answer", "")) > 0
 
 
 def is_kept(record):
-    """Whether that channel will have a record of its own, and is none of the doctor's.
+    """Whether the channel will have a record of its own, and is not a call of the doctor.
 
-    A leg that Asterisk dialled has the id of the call that it belongs to as its linkedid, and no
-    record; but what names a recording has one.
+    A leg that Asterisk dialled has its call's id as linkedid, and no record of its own; but a
+    channel with the name of a recording has one.
     """
     own = record.get("uniqueid", "") == record.get("linkedid", "") or record.get("userfield")
     return bool(own) and not DOCTORS.match(record.get("accountcode", ""))
 
 
 def seconds(text):
-    """Seconds since 1970; 0 for what is no time."""
+    """Seconds since 1970; 0 if the text is no time."""
     try:
         return float(text)
     except ValueError:
@@ -90,22 +90,21 @@ def seconds(text):
 
 
 def literal(value, width):
-    """The text in SQL, whatever a caller has put into it: as its bytes, at most `width` of them.
+    """The text as an SQL literal in hex, safe for any caller input, at most `width` bytes.
 
-    A statement has to fit into a line that isql reads: some versions take 9000
-    characters.
+    A statement must fit into a line that isql reads: some versions take 9000 characters.
     """
     data = value.encode("utf-8", "replace")[:width].decode("utf-8", "ignore").encode("utf-8")
     return "_utf8mb4 x'%s'" % "".join("%02x" % byte for byte in bytearray(data))
 
 
 def moment(value):
-    """A time of Asterisk's in SQL: UTC, as in ccdata.cdr."""
+    """A time of Asterisk's as an SQL literal: UTC, as in ccdata.cdr."""
     return "'%s'" % time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds(value)))
 
 
 def insertion(record, run):
-    """The statement that adds this call."""
+    """The INSERT statement for this call."""
     names = [name for name, _ in TIMES] + [name for name, _ in TEXTS]
     values = [moment(record.get(key, "")) for _, key in TIMES]
     values += [literal(record.get(key, ""), width) for key, width in TEXTS]
@@ -117,9 +116,9 @@ def insertion(record, run):
 
 
 def refreshment(ids, run):
-    """The statements that keep the calls that are up, and remove those that have ended.
+    """The statements that refresh calls that are up, and remove ended ones after a while.
 
-    They stay for a while: Asterisk writes the records of ended calls some seconds later.
+    Asterisk writes the records of ended calls some seconds later.
     """
     parts = [ids[start : start + 50] for start in range(0, len(ids), 50)]
     return [
@@ -133,7 +132,7 @@ def refreshment(ids, run):
 
 
 def completion(run):
-    """The statements that make records of the calls that a former Asterisk did not end."""
+    """The statements that make records of the calls that an earlier Asterisk did not end."""
     same = [name for name, _ in TIMES] + [name for name, _ in TEXTS]
     columns = ", ".join("`%s`" % name for name in same)
     of_others = "o.run <> %s" % literal(run, 64)
@@ -155,16 +154,16 @@ def completion(run):
 
 
 def run_of(pid, boot, stat):
-    """What tells one run of Asterisk from another: boot, process and when it began.
+    """Identity of a run of Asterisk: boot id, process id and start time.
 
-    `stat` is its /proc/PID/stat: fields behind the name, the 22nd the time of its start.
+    `stat` is its /proc/PID/stat, whose 22nd field is the start time (after the name in brackets).
     """
     started = stat.rpartition(")")[2].split()[19]
     return "%s %s %s" % (boot.strip(), pid.strip(), started)
 
 
 def said_by(words, given=""):
-    """What a command prints. Raises TroubleError when it fails or takes too long."""
+    """The output of a command. Raises TroubleError if it fails or takes too long."""
     try:
         done = subprocess.run(
             words,
@@ -178,24 +177,24 @@ def said_by(words, given=""):
         raise TroubleError("%s: %s" % (words[0], error)) from error
     said = done.stdout.decode("utf-8", "replace")
     wrong = done.stderr.decode("utf-8", "replace").strip()
-    # isql ends with 0 when a statement fails.
+    # isql exits with 0 if a statement fails.
     if done.returncode or "[ISQL]ERROR" in wrong:
         raise TroubleError("%s: %s" % (words[0], (wrong or said.strip())[:500]))
     return said
 
 
 def tell(statements):
-    """Have the database run these, one a line."""
+    """Run these statements in the database, one per line."""
     said_by(["isql", "-b", "-v", DSN], "".join("%s\n" % one for one in statements))
 
 
 def ask(command):
-    """What Asterisk answers."""
+    """Asterisk's answer to a CLI command."""
     return said_by(["asterisk", "-rx", command])
 
 
 def read(path):
-    """The file's text. Raises TroubleError when there is none."""
+    """The file's text. Raises TroubleError if it can't be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -204,16 +203,16 @@ def read(path):
 
 
 class Keeper:
-    """What is known from round to round."""
+    """The state between rounds."""
 
     def __init__(self):
         self.run = ""
-        self.settled = set()  # calls that are in the table, or have no place there
+        self.settled = set()  # calls that are in the table, or do not belong there
         self.seen_at = 0.0
         self.busy_until = 0.0
 
     def round(self):
-        """Look at the calls that are up, and bring the table to them."""
+        """Update the table with the calls that are up."""
         pid = read(PID_FILE).strip()
         if not pid.isdigit():
             raise TroubleError("%s has no process id" % PID_FILE)
@@ -233,12 +232,12 @@ class Keeper:
             self.seen_at = now
 
     def add(self, new):
-        """The calls of these channels, as far as they are answered."""
+        """Add the calls of these channels that are answered."""
         records = []
         for name, uniqueid in new:
             record = record_of(ask("core show channel %s" % name))
             if record.get("uniqueid") != uniqueid or not is_answered(record):
-                continue  # gone meanwhile, or still ringing
+                continue  # ended meanwhile, or still ringing
             if is_kept(record):
                 records.append(record)
             else:
@@ -249,7 +248,7 @@ class Keeper:
 
 
 def main():
-    """Go round for ever; what is in the way is told once, and when it is gone."""
+    """Run rounds forever; report an error once, and once more when it is resolved."""
     keeper, trouble = Keeper(), ""
     while True:
         try:

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Whether agents are registered from address $1: exit status 0 when they are. For fail2ban, which
-# does not ban such an address: a whole office may be behind it.
+# Exits 0 if agents are registered from address $1. For fail2ban, which does not ban such an
+# address: a whole office may be behind it.
 case $1 in *:*) family=ip6 ;; *) family=ip ;; esac
 if nft get element inet ucontact_sip "agents-$family" "{ $1 }" > /dev/null 2>&1; then exit 0; fi
-# The address that the same client has behind the portal's proxy.
+# The address of the same client behind the portal's proxy.
 [ "$family" = ip ] \
     && nft get element inet ucontact_sip agents-ip "{ 127.${1#*.} }" > /dev/null 2>&1

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Adds to the limits in front of SIP, or deletes from them, an address or a connection.
+# Adds an address or a connection to the bans of the SIP limits, or deletes it from them.
 #   sip-ban.sh add|delete ADDRESS
 #   sip-ban.sh add|delete PROTOCOL/ADDRESS/PORT
-# A connection that is refused is also ended at this side, where the kernel can: Asterisk would keep
-# it until it next sends something.
+# A banned connection is also closed on this side, if the kernel can: Asterisk would keep it until
+# it next sends something.
 set -eu
 case $2 in *:*) family=ip6 ;; *) family=ip ;; esac
 port=''
@@ -17,7 +17,7 @@ esac
 element="element inet ucontact_sip $element"
 case $1 in
     add) nft "add $element" ;;
-    # Added before, so that one that went with its table is no error.
+    # Add first, so that deleting an element that is gone is no error.
     delete) nft "add $element; delete $element" ;;
 esac
 if [ "$1" = add ] && [ -n "$port" ]; then

@@ -103,7 +103,7 @@ def _file_system(path: Path) -> list[str]:
 
 # A command and a note. {mount} is the mount point, {path} the path or its nearest existing parent.
 _FULL = ("df -h {mount}; df -i {mount}", _("free space or inodes there, then run it again"))
-_IN_THE_WAY = ("ls -ld {path}", _("something else is in the way: move it, then run it again"))
+_IN_THE_WAY = ("ls -ld {path}", _("something else has this path: move it, then run it again"))
 _NOT_ALLOWED = (
     "ls -ld {path}; lsattr -d {path}",
     _("root must be able to use it; then run it again"),
@@ -114,11 +114,11 @@ _HELPS: dict[int, tuple[str, Message]] = {
         "quota -v",
         _("free space on {mount} or raise the quota, then run it again", mount="{mount}"),
     ),
-    errno.EROFS: ("mount -o remount,rw {mount}", _("dmesg says why it became read-only")),
+    errno.EROFS: ("mount -o remount,rw {mount}", _("dmesg shows why it became read-only")),
     errno.EACCES: _NOT_ALLOWED,
     errno.EPERM: _NOT_ALLOWED,
-    errno.EIO: ("dmesg | tail", _("the disk of {mount} fails", mount="{mount}")),
-    errno.EMFILE: ("ulimit -n 65536", _("too many files are open; then run it again")),
+    errno.EIO: ("dmesg | tail", _("the disk of {mount} reports I/O errors", mount="{mount}")),
+    errno.EMFILE: ("ulimit -n 65536", _("raises the limit of open files; then run it again")),
     errno.ENFILE: ("sysctl fs.file-nr", _("too many files are open on this machine")),
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,

@@ -88,7 +88,7 @@ def test_a_killed_deep_run_is_swept_by_the_next_run(installed: Installed) -> Non
     assert _journals(installed)
     done = installed.ucontact("doctor", "--only", "ports.wss")
     assert done.returncode == 0, done.stderr
-    assert "an earlier run was killed; taken away now: 1 call, " in done.stderr
+    assert "an earlier run was killed; removed now: 1 call, " in done.stderr
     left = _traces(installed, mark)
     assert (left["channels"], left["contacts"], left["rows"]) == ("", "", "")
     assert left["recordings"] == before

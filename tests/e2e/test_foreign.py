@@ -100,7 +100,7 @@ def test_it_is_taken_over_and_put_back(theirs: Installed) -> None:
     done = theirs.ucontact("install", "--yes", "--take-over", "nginx,mysql,asterisk")
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stderr.split())
-    assert said.count("to put it back: ucontact shell") == 3, done.stderr
+    assert said.count("to restore it: ucontact shell") == 3, done.stderr
     status, found = theirs.doctor()
     assert status == 0, {name: one["observed"] for name, one in found.items()}
     again = theirs.ucontact("install", "--yes")

@@ -86,7 +86,7 @@ def test_a_killed_install_leaves_no_process_and_the_next_one_continues(
         until(installer, lambda: load_journal(state.journal).finished("packages"))
     log = max(state.logs.glob("*.log"), key=lambda path: path.stat().st_mtime).read_text()
     assert "server: wait for unattended-upgr (process " in log
-    assert "server: finish the packages that the interrupted run left half-way" in log
+    assert "server: complete the packages that the interrupted run left unfinished" in log
     assert machine.ssh(["dpkg --audit; ls /var/lib/dpkg/updates"]).stdout == ""
     assert machine.ssh(["test -e /usr/sbin/policy-rc.d"]).returncode == 1
 

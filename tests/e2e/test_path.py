@@ -198,13 +198,13 @@ def test_the_command_tells_programs_and_people_the_same(reflector: int) -> None:
     assert document["paths"][0]["quality"]["answered"] == 50
     shown = _command(*words)
     assert shown.returncode == 0, shown.stderr
-    assert "The path is good enough for voice" in shown.stdout
+    assert "Path quality is good enough for voice" in shown.stdout
 
 
 @pytest.mark.usefixtures("_desk")
 def test_nobody_at_the_far_end_is_a_clear_error() -> None:
     told = _command("--to", "127.0.0.1", "--port", "9", "--seconds", "1")
     assert told.returncode == 3
-    assert "nobody reflects the probe at 127.0.0.1, UDP port 9" in told.stderr
+    assert "no STAMP reflector responds at 127.0.0.1, UDP port 9" in told.stderr
     assert "the port is closed there" in told.stderr
     assert "Traceback" not in told.stderr

@@ -45,13 +45,14 @@ def judge_silence(port: int, door: PortState, unit: str, said: str) -> Judgement
             required,
             said,
             with_note(
-                "{ssh} nft list ruleset", _("the firewall's own checks say whether it is ours")
+                "{ssh} nft list ruleset",
+                _("the firewall.* checks show whether it is the site's own firewall"),
             ),
         )
     if door is PortState.CLOSED:
         return failed(_("port {port} refuses connections from here", port=port), required, said)
     return failed(
-        _("{unit} takes connections to port {port} and does not answer", unit=unit, port=port),
+        _("{unit} accepts connections to port {port} but does not respond", unit=unit, port=port),
         required,
         said,
     )
@@ -75,7 +76,7 @@ def judge_pace(found: Handshake, seconds: float, port: int, unit: str) -> Judgem
 def _answering(service: Service) -> Check:
     @check(
         id=service.answers,
-        title=_("{leading} answers from here", leading=service.leading),
+        title=_("{leading} responds to this machine", leading=service.leading),
         severity=Severity.CRITICAL,
         requirements=(service.requirement,),
         remedy=f"{{ssh}} systemctl restart {_UNITS[service.id]}",

@@ -71,17 +71,21 @@ def _parts(subject: Subject) -> Judgement:
     missing = subject.facts.here(missing_parts, PARTS)
     if missing:
         return failed(_("missing: {missing}", missing=joined(", ", missing)), joined(", ", PARTS))
-    return passed(_("all {count} are there", count=len(PARTS)), joined(", ", PARTS))
+    return passed(_("all {count} present", count=len(PARTS)), joined(", ", PARTS))
 
 
 def judge_commands(known: Sequence[str]) -> Judgement:
     """Require a command each for installers, operators and auditors (C07)."""
-    required = _("the command line knows {commands}", commands=joined(", ", COMMANDS))
+    required = _("the commands {commands} are available", commands=joined(", ", COMMANDS))
     evidence = f"commands: {', '.join(known) or 'none, it does not start'}"
     missing = [name for name in COMMANDS if name not in known]
     if missing:
-        return failed(_("unknown: {missing}", missing=joined(", ", missing)), required, evidence)
-    return passed(_("{commands} are there", commands=joined(", ", COMMANDS)), required, evidence)
+        return failed(
+            _("not available: {missing}", missing=joined(", ", missing)), required, evidence
+        )
+    return passed(
+        _("{commands} are available", commands=joined(", ", COMMANDS)), required, evidence
+    )
 
 
 @check(

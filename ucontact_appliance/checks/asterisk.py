@@ -31,7 +31,7 @@ telephony_check = functools.partial(check, role=Role.TELEPHONY, timeout=15.0)
 
 def judge_service(found: Service) -> Judgement:
     """Require an active unit that starts at boot, and an Asterisk that answers."""
-    required = _("asterisk.service active and enabled, and Asterisk answers")
+    required = _("asterisk.service active and enabled, and Asterisk responds")
     if found.enabled.startswith("masked"):
         told = _("asterisk.service is masked and {state}", state=found.state)
         return failed(told, required, found.evidence, unmasking("asterisk.service"))
@@ -39,12 +39,12 @@ def judge_service(found: Service) -> Judgement:
         return failed(_("asterisk.service is {state}", state=found.state), required, found.evidence)
     if not found.answers:
         return failed(
-            _("the unit is active, but Asterisk does not answer"), required, found.evidence
+            _("the unit is active, but Asterisk does not respond"), required, found.evidence
         )
     if found.enabled != "enabled":
         return failed(
             _(
-                "runs, but would not start at boot ({enabled})",
+                "running, but not started at boot ({enabled})",
                 enabled=found.enabled or _("unknown"),
             ),
             required,
@@ -65,7 +65,7 @@ def _service(subject: Subject) -> Judgement:
     try:
         return judge_service(subject.facts.get(service))
     except TimeoutError as error:
-        required = _("asterisk.service active and enabled, and Asterisk answers")
+        required = _("asterisk.service active and enabled, and Asterisk responds")
         return failed(
             _("Asterisk hangs: it does not answer its command line"), required, str(error)
         )
@@ -95,7 +95,7 @@ def judge_build(found: Snapshot) -> Judgement:
     severity=Severity.MEDIUM,
     requirements=("R19",),
     remedy=with_note(
-        "{ssh} asterisk -rx 'core show version'", _("the vendor's comes with its licence")
+        "{ssh} asterisk -rx 'core show version'", _("the vendor's build comes with its licence")
     ),
     needs=("asterisk.service",),
 )

@@ -20,15 +20,18 @@ from ucontact_appliance.language.messages import _, joined, with_note
 
 def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
     """Require that Asterisk's own account, DSN and TLS reach the table of call records (R16)."""
-    required = _("backend ODBC, and its account reaches ccdata.cdr")
+    required = _("CDR backend ODBC, and its account can access ccdata.cdr")
     if "odbc" not in found.cdr_backends:
         return failed(
             _("Asterisk has no ODBC backend for call records"), required, found.texts["cdr"]
         )
     if not path.reached:
-        return failed(_("the table can't be reached"), required, path.evidence)
+        return failed(_("the table ccdata.cdr is not accessible"), required, path.evidence)
     return passed(
-        _("reached; backends {cdr_backends}", cdr_backends=joined(", ", found.cdr_backends)),
+        _(
+            "ccdata.cdr is accessible; backends {cdr_backends}",
+            cdr_backends=joined(", ", found.cdr_backends),
+        ),
         required,
         path.evidence,
     )
@@ -56,7 +59,7 @@ def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgem
     `read_only`: the file system is mounted read-only, which no installation changes.
     """
     required = _(
-        "{recordings} belongs to asterisk, who may write there; nobody else may read it",
+        "{recordings} is owned by asterisk and writable by it; not accessible to other users",
         recordings=RECORDINGS,
     )
     if read_only:
@@ -66,14 +69,14 @@ def judge_recordings(found: RecordingsFolder, read_only: bool = False) -> Judgem
             found.evidence,
             with_note(
                 f"{{ssh}} findmnt -T {RECORDINGS}",
-                _("a failing disk? else mount it read-write again"),
+                _("check the disk for errors; if there are none, remount it read-write"),
             ),
         )
     if not found.writable:
         return failed(_("Asterisk can't write there"), required, found.evidence)
     if not found.mode.endswith("0"):
         return failed(
-            _("anybody may look into it (mode {mode})", mode=found.mode), required, found.evidence
+            _("accessible to other users (mode {mode})", mode=found.mode), required, found.evidence
         )
     return passed(
         _("mode {mode}, owner {owner}", mode=found.mode, owner=found.owner),

@@ -144,7 +144,7 @@ def _jail(subject: Subject) -> Judgement:
 
 def judge_limits(found: SipLimits) -> Judgement:
     """Require the nftables table that stops a flood of logins or connections before Asterisk."""
-    required = _("nftables table inet ucontact_sip limits connections and what each of them sends")
+    required = _("nftables table inet ucontact_sip limits connections and the data rate of each")
     if not found.loaded:
         return failed(_("the table is not loaded"), required, found.evidence)
     if not found.limiting:

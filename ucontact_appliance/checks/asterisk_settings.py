@@ -112,7 +112,7 @@ def judge_sessions_free(found: Snapshot) -> Judgement:
     evidence = found.texts.get("used", "")
     if found.sessions_used >= limit:
         return failed(
-            _("{observed}: whoever comes now is turned away", observed=observed), required, evidence
+            _("{observed}: new connections are rejected", observed=observed), required, evidence
         )
     judge = warned if found.sessions_used >= near else passed
     return judge(observed, required, evidence)
@@ -120,12 +120,12 @@ def judge_sessions_free(found: Snapshot) -> Judgement:
 
 @telephony_check(
     id="asterisk.sessions-free",
-    title=_("Asterisk has WebSocket sessions left"),
+    title=_("Asterisk has free WebSocket sessions"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R12"),
     remedy=with_note(
         "{ssh} ss -Htn state established '( sport = :8088 or sport = :8089 )'",
-        _("who holds them? restarting Asterisk ends them all, and every call"),
+        _("find the clients that hold them; restarting Asterisk ends all sessions and calls"),
     ),
     needs=("asterisk.service",),
 )
@@ -138,7 +138,7 @@ def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
     required = _("{file_descriptors} file descriptors", file_descriptors=tuning.file_descriptors)
     if found.descriptors is None:
         return failed(
-            _("the process has no readable limits"), required, found.texts.get("limits", "")
+            _("the limits of the process are not readable"), required, found.texts.get("limits", "")
         )
     observed = _("{descriptors} file descriptors", descriptors=found.descriptors)
     if found.descriptors >= tuning.file_descriptors:
@@ -154,7 +154,7 @@ def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
 
 @telephony_check(
     id="asterisk.descriptors",
-    title=_("Asterisk has the planned number of file descriptors"),
+    title=_("Asterisk's file descriptor limit is as planned"),
     severity=Severity.HIGH,
     requirements=("R12",),
     remedy="{install}",

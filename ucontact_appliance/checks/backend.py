@@ -57,7 +57,7 @@ def judge_service(found: BackendService) -> Judgement:
         )
     if found.enabled != "enabled":
         return failed(
-            _("active, but {enabled}: it won't come back after a reboot", enabled=found.enabled),
+            _("active, but {enabled}: it will not start after a reboot", enabled=found.enabled),
             required,
         )
     return passed(_("active since {since}", since=found.since), required)
@@ -79,7 +79,7 @@ def judge_java(found: BackendService) -> Judgement:
     """Require Java 8 (R21)."""
     required = _("Java 8 (1.8)")
     if not found.java:
-        return skipped(_("the version of the running Java can't be seen"), required)
+        return skipped(_("the version of the running Java is unknown"), required)
     if not found.java.startswith(_JAVA):
         return failed(_("the backend runs on Java {java}", java=found.java), required)
     return passed(verbatim(found.java), required)
@@ -124,7 +124,7 @@ def _heap(subject: Subject) -> Judgement:
 def judge_health(found: BackendHealth, path: str) -> Judgement:
     """Judge every part of the backend except the database, which has its own check."""
     required = _(
-        "GET {path} answers within {patient:g} s, and every part but the database is UP",
+        "GET {path} responds within {patient:g} s, and every component except the database is UP",
         path=path,
         patient=_PATIENT,
     )
@@ -133,7 +133,7 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
         seen = (
             _("HTTP {status}", status=found.status)
             if found.status
-            else _("no answer: {error}", error=found.error)
+            else _("no response: {error}", error=found.error)
         )
         return failed(seen, required, evidence)
     modules, checks = _mapping(found, "modules"), _mapping(found, "checks")
@@ -154,13 +154,13 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
     if not bad and (whole != "UP" or found.status != _OK) and not _database_is_down(found):
         bad.append(
             _(
-                "HTTP {status}: the whole {said}, and no part tells why",
+                "HTTP {status}: the backend as a whole {said}, but no component gives a reason",
                 status=found.status,
                 said=_said(found.document),
             )
         )
     if found.seconds > _PATIENT:
-        bad.append(_("slow: {seconds:.1f} s for an answer", seconds=found.seconds))
+        bad.append(_("slow: the response took {seconds:.1f} s", seconds=found.seconds))
     if bad:
         return failed(joined("; ", bad), required, evidence)
     kind = "evaluation" if found.document.get("evaluation") else "release"
@@ -173,9 +173,9 @@ def judge_health(found: BackendHealth, path: str) -> Judgement:
 
 def judge_pace(seconds: float) -> Judgement:
     """Require a quick answer to a request that needs no work: if that is slow, every request is."""
-    required = _("the backend answers within {quick:g} s", quick=QUICK)
+    required = _("the backend responds within {quick:g} s", quick=QUICK)
     if seconds > QUICK:
-        return failed(_("slow: {seconds:.1f} s for an answer", seconds=seconds), required)
+        return failed(_("slow: the response took {seconds:.1f} s", seconds=seconds), required)
     return passed(
         verbatim(f"{seconds:.1f} s"),
         required,
@@ -209,7 +209,7 @@ def _state(part: Any) -> str:
 
 
 def _said(part: Any) -> str:
-    return _("is {state}", state=_state(part)) if _state(part) else _("says no status")
+    return _("is {state}", state=_state(part)) if _state(part) else _("reports no status")
 
 
 def _database_is_down(found: BackendHealth) -> bool:
@@ -224,10 +224,10 @@ def judge_schemas(found: BackendHealth) -> Judgement:
     checks, jdbc = _mapping(found, "checks"), _mapping(found, "modules").get(_JDBC)
     if found.document and not set(_SCHEMAS) & set(checks) and _state(jdbc) in ("", "UP"):
         return skipped(
-            _("the release's health resource does not speak of schemas"), required, _evidence(found)
+            _("the release's health resource does not report schemas"), required, _evidence(found)
         )
     bad = [
-        _("{name} is {state}", name=name, state=_state(checks.get(name)) or _("not asked"))
+        _("{name} is {state}", name=name, state=_state(checks.get(name)) or _("not reported"))
         for name in _SCHEMAS
         if _state(checks.get(name)) != "UP"
     ]

@@ -28,7 +28,9 @@ def judge_banned(found: Jail, ours: Mapping[str, str]) -> Judgement:
     caught = [address for address in ours if address in found.banned]
     if not caught:
         return passed(
-            _("none of {count} that are banned", count=len(found.banned)), required, found.evidence
+            _("none of the {count} banned addresses", count=len(found.banned)),
+            required,
+            found.evidence,
         )
     lift = " && ".join(f"ucontact bans lift {address} --site {{site}}" for address in caught)
     told = joined(", ", (f"{address} ({ours[address]})" for address in caught))

@@ -93,22 +93,22 @@ def _call(subject: Subject) -> Attempt:
 STEPS = {
     CONNECTED_TLS: _("connected over TLS"),
     REGISTERED: _("registered"),
-    GATHERED: _("candidates gathered"),
+    GATHERED: _("ICE candidates gathered"),
     ANSWERED: _("answered"),
-    CONNECTED_ICE: _("way found by ICE"),
+    CONNECTED_ICE: _("ICE connected"),
     CONNECTED_MEDIA: _("media connected"),
-    HEARD: _("first audio back"),
+    HEARD: _("first audio received"),
     ENDED: _("tone sent and hung up"),
 }
 _NOT_REACHED = {
     CONNECTED_TLS: _("not connected over TLS"),
     REGISTERED: _("not registered"),
-    GATHERED: _("not candidates gathered"),
+    GATHERED: _("no ICE candidates gathered"),
     ANSWERED: _("not answered"),
-    CONNECTED_ICE: _("not way found by ICE"),
-    CONNECTED_MEDIA: _("not media connected"),
-    HEARD: _("not first audio back"),
-    ENDED: _("not tone sent and hung up"),
+    CONNECTED_ICE: _("ICE not connected"),
+    CONNECTED_MEDIA: _("media not connected"),
+    HEARD: _("no audio received"),
+    ENDED: _("tone not sent to the end"),
 }
 
 
@@ -231,20 +231,22 @@ def judge_codec(attempt: Attempt) -> Judgement:
     required = _("one of {values} (R06)", values=joined(", ", _R06.values()))
     record = attempt.record
     if record is None:
-        return skipped(_("the call did not live long enough to tell"), required)
+        return skipped(_("the call ended before this could be measured"), required)
     strange = [name for name in record.answered if name not in _R06]
     names = ", ".join(_R06.get(name, name) for name in record.answered)
     evidence = f"offered {', '.join(record.offered)}\nanswered {', '.join(record.answered)}"
     if strange or not record.answered:
-        return failed(_("answered {names}", names=names or _("no codec")), required, evidence)
+        return failed(_("answered with {names}", names=names or _("no codec")), required, evidence)
     return passed(
-        _("{r06} (answered {names})", r06=_R06[record.answered[0]], names=names), required, evidence
+        _("{r06} (answered with {names})", r06=_R06[record.answered[0]], names=names),
+        required,
+        evidence,
     )
 
 
 @_any_call(
     id="call.codec",
-    title=_("The codec is one of the product's"),
+    title=_("The call uses one of the product's codecs"),
     severity=Severity.HIGH,
     requirements=("R06",),
     remedy="{install}",
@@ -257,7 +259,7 @@ def _codec(subject: Subject) -> Judgement:
 def judge_tone(attempt: Attempt) -> Judgement:
     """Require media in both directions: the tone comes back (R03)."""
     required = _(
-        "the tone of {hertz:g} Hz comes back for {seconds:g} s",
+        "a tone of {hertz:g} Hz is echoed for {seconds:g} s",
         hertz=HERTZ,
         seconds=attempt.seconds,
     )
@@ -278,13 +280,13 @@ def judge_tone(attempt: Attempt) -> Judgement:
     if heard.seconds < attempt.seconds * _LEAST_SHARE:
         return failed(observed, required, attempt.evidence)
     if heard.level_dbfs < _LEAST_DBFS:
-        return warned(_("{observed}: faint", observed=observed), required, attempt.evidence)
+        return warned(_("{observed}: too quiet", observed=observed), required, attempt.evidence)
     return passed(observed, required, attempt.evidence)
 
 
 @_any_call(
     id="call.tone",
-    title=_("A tone sent into the call comes back"),
+    title=_("A tone sent into the call is echoed"),
     severity=Severity.CRITICAL,
     requirements=("R03", "R24"),
     remedy=_MEDIA,
@@ -332,7 +334,7 @@ def _recording(subject: Subject) -> Judgement:
 
 def judge_row(found: CallRow) -> Judgement:
     """Require an answered call record of the call, with its seconds."""
-    required = _("a row in ccdata.cdr: answered, with its seconds")
+    required = _("a row in ccdata.cdr: ANSWERED, with its duration")
     if found.missing:
         return skipped(_("not verifiable here: {evidence}", evidence=found.evidence), required)
     if not found.columns:
@@ -392,9 +394,7 @@ def _cleanup(subject: Subject) -> Judgement:
     if left:
         return failed(_("still registered as {left}", left=left), required)
     if subject.tidy is None:
-        return skipped(
-            _("the call's recording and record were left: removing is not asked for here")
-        )
+        return skipped(_("the call's recording and record were kept: cleanup was not requested"))
     traces = CallTraces(attempt.uniqueid, found.path if found else "")
     name = subject.plan.carriers(Role.DATABASE)[0].name
     with runner_of(subject.facts.reach, name, str(subject.state.known_hosts)) as database:
@@ -402,13 +402,13 @@ def _cleanup(subject: Subject) -> Judgement:
         still = call_row_now(database, attempt.uniqueid).columns if row.columns else {}
     path = recording_path(subject.facts.reach, attempt.uniqueid)
     if path or still:
-        return failed(_("still there: {path}", path=path or _("the row in ccdata.cdr")), required)
+        return failed(_("still present: {path}", path=path or _("the row in ccdata.cdr")), required)
     gone = [uri for uri in attempt.contacts_before if uri not in attempt.contacts_after]
     if gone:
         return warned(_("the registration {gone} ended during the call", gone=gone[0]), required)
     removed = [
         found.path if found else _("no recording"),
-        _("its row") if row.columns else _("no row"),
+        _("its row in ccdata.cdr") if row.columns else _("no row in ccdata.cdr"),
     ]
     return passed(
         _("registration, recording and call record are gone"), required, "\n".join(removed)
@@ -433,17 +433,17 @@ def call_result(findings: Sequence[Finding]) -> str:
     """Return the result of a run's call in one line, or that no call was made."""
     heard = next((found for found in findings if found.id == _TONE), None)
     if heard is None:
-        return _("no call was made: it was not asked for")
+        return _("no call was made: not requested")
     if heard.verdict in (Verdict.PASS, Verdict.WARN):
-        return _("a real call was heard: {observed}", observed=heard.observed)
+        return _("a real call carried audio: {observed}", observed=heard.observed)
     waived = _(" (waived: {reason})", reason=heard.waived.reason) if heard.waived else ""
     if heard.verdict is not Verdict.SKIP:
-        return _("no call was heard: {observed}{waived}", observed=heard.observed, waived=waived)
+        return _("the call failed: {observed}{waived}", observed=heard.observed, waived=waived)
     root = next((found for found in findings if found.id == heard.blocked_by), None)
     if root is None or root.id not in _IN_CALL:
         seen = concatenated((": ", root.observed)) if root else ""
         return _("no call was made: {observed}{seen}", observed=heard.observed, seen=seen)
-    return _("no call was heard: {title}: {observed}", title=root.title, observed=root.observed)
+    return _("the call failed: {title}: {observed}", title=root.title, observed=root.observed)
 
 
 CHECKS = checks_of(globals())

@@ -34,7 +34,7 @@ from ucontact_appliance.language.messages import _, concatenated, joined, with_n
 def judge_codecs(calls: Sequence[Named]) -> Judgement:
     """Require that a call per voice codec is answered in that codec, and audio returns (R06)."""
     required = _(
-        "a call by each of {calls} alone, with sound (R06)",
+        "one call per codec ({calls}), with audio (R06)",
         calls=joined(", ", (one.name for one in calls)),
     )
     wrong, good = [], []
@@ -45,16 +45,20 @@ def judge_codecs(calls: Sequence[Named]) -> Judgement:
         elif record.answered != (MIME[one.name].lower(),):
             wrong.append(
                 _(
-                    "{name}: answered {answered}",
+                    "{name}: answered with {answered}",
                     name=one.name,
                     answered=joined(", ", record.answered) or _("no codec"),
                 )
             )
         elif not record.media.received:
-            wrong.append(_("{name}: no packet came back", name=one.name))
+            wrong.append(_("{name}: no packets received", name=one.name))
         else:
             good.append(
-                _("{name}: {received} packets back", name=one.name, received=record.media.received)
+                _(
+                    "{name}: {received} packets received",
+                    name=one.name,
+                    received=record.media.received,
+                )
             )
     if wrong:
         return failed(joined("; ", wrong), required, evidence_of(calls))
@@ -63,12 +67,12 @@ def judge_codecs(calls: Sequence[Named]) -> Judgement:
 
 @deep_check(
     id="call.codecs",
-    title=_("A call by each voice codec alone is answered"),
+    title=_("Calls work with each voice codec alone"),
     severity=Severity.HIGH,
     requirements=("R06",),
     remedy=with_note(
         "{ssh} asterisk -rx 'core show translation'",
-        _("is codec_opus there? then: {install}", install=INSTALL),
+        _("check that codec_opus is loaded, then: {install}", install=INSTALL),
     ),
     needs=("call.tone",),
 )
@@ -90,8 +94,8 @@ def judge_speech(
         "; ",
         (
             _(
-                "{name}: {least_intact:.0%} of the speech intact, bands within "
-                "{most_distance_db:g} dB",
+                "{name}: at least {least_intact:.0%} of the speech intact, frequency "
+                "bands within {most_distance_db:g} dB",
                 name=name,
                 least_intact=limit_of[name]["least_intact"],
                 most_distance_db=limit_of[name]["most_distance_db"],
@@ -114,7 +118,7 @@ def judge_speech(
             continue
         told.append(
             _(
-                "{name}: {intact:.0%} intact, bands {distance_db:.2f} dB off",
+                "{name}: {intact:.0%} intact, frequency bands off by {distance_db:.2f} dB",
                 name=name,
                 intact=speech.intact,
                 distance_db=speech.distance_db,
@@ -124,7 +128,7 @@ def judge_speech(
             shares = ", ".join(f"{_clarity(one)[0]:.0%}" for one in calls)
             told.append(
                 _(
-                    "{name}, the middle of {count} calls: {shares}",
+                    "{name}: median of {count} calls ({shares})",
                     name=name,
                     count=len(calls),
                     shares=shares,
@@ -133,7 +137,7 @@ def judge_speech(
     every = [one for calls in takes for one in calls]
     evidence = f"{_scores(every)}\n\n{evidence_of(every)}"
     if not heard_any:
-        return skipped(_("no call was there to listen to"), required, evidence)
+        return skipped(_("no call was connected"), required, evidence)
     return (failed if wrong else passed)(joined("; ", told), required, evidence)
 
 
@@ -144,7 +148,7 @@ def judge_speech(
     requirements=("R05", "R06", "R24"),
     remedy=with_note(
         "ping -c 50 -i 0.2 {address}",
-        _("lost packets? then the network; if none: {install}", install=INSTALL),
+        _("if packets are lost, check the network; otherwise: {install}", install=INSTALL),
     ),
     needs=("call.tone",),
 )
@@ -188,7 +192,7 @@ def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
 
 
 def _scores(calls: Sequence[Named]) -> str:
-    rows = [_("codec  intact  distance  louder by  begins after")]
+    rows = [_("codec  intact  distance       gain        delay")]
     for one in calls:
         speech = _speech_heard(one)
         if speech is not None:
@@ -203,13 +207,15 @@ def _scores(calls: Sequence[Named]) -> str:
                     delay_ms=speech.delay_ms,
                 )
             )
-    return "\n".join([*rows, _("Our own measure, no MOS-LQO of ITU-T P.862 or P.863.")])
+    return "\n".join(
+        [*rows, _("The appliance's own measure, not a MOS-LQO of ITU-T P.862 or P.863.")]
+    )
 
 
 def judge_video(calls: Sequence[Named], least: int) -> Judgement:
     """Require at least `least` returned video frames per video codec (R06, R23)."""
     required = _(
-        "at least {least} pictures back by each of {calls}",
+        "at least {least} video frames received with each of {calls}",
         least=least,
         calls=joined(", ", (c.name for c in calls)),
     )
@@ -224,14 +230,14 @@ def judge_video(calls: Sequence[Named], least: int) -> Judgement:
         packets = sum(m.packets for m in record.arrived if m.kind == marks.VIDEO)
         pictures = seen.received if seen else 0
         size = (
-            _(" of {width}x{height}", width=seen.width, height=seen.height)
+            _(" at {width}x{height}", width=seen.width, height=seen.height)
             if seen and pictures
             else ""
         )
         sent = seen.sent if seen else 0
         told.append(
             _(
-                "{name}: {pictures} pictures{size} back of {sent}, {packets} packets",
+                "{name}: {pictures} of {sent} frames received{size}, {packets} packets",
                 name=one.name,
                 pictures=pictures,
                 size=size,
@@ -250,7 +256,7 @@ def judge_video(calls: Sequence[Named], least: int) -> Judgement:
     requirements=("R06", "R23"),
     remedy=with_note(
         "{ssh} asterisk -rx 'core show codecs video'",
-        _("vp8 and h264? then: {install}", install=INSTALL),
+        _("check that vp8 and h264 are listed, then: {install}", install=INSTALL),
     ),
     needs=("call.tone",),
 )

@@ -26,7 +26,8 @@ def _ways(subject: Subject) -> dict[str, Attempt]:
 def judge_reflexive(attempt: Attempt) -> Judgement:
     """Require media both ways with only the server-reflexive (STUN) candidate offered (R03)."""
     required = _(
-        "media both ways when only the address that the site's STUN server told is offered"
+        "media in both directions when only the address reported by the site's STUN "
+        "server is offered"
     )
     record = attempt.record
     if record is None:
@@ -44,7 +45,7 @@ def judge_reflexive(attempt: Attempt) -> Judgement:
 
 @deep_check(
     id="call.stun",
-    title=_("A call connects by the STUN server alone"),
+    title=_("A call connects using STUN only"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
@@ -57,7 +58,7 @@ def _stun(subject: Subject) -> Judgement:
 
 def judge_relay(attempt: Attempt) -> Judgement:
     """Require media both ways through the TURN server, and no packet past it (R03)."""
-    required = _("media both ways when only a relay of the site's TURN server is offered")
+    required = _("media in both directions when only a relay of the site's TURN server is offered")
     record = attempt.record
     if record is None:
         return failed(missed(attempt), required, attempt.evidence)
@@ -66,8 +67,8 @@ def judge_relay(attempt: Attempt) -> Judgement:
     beside = sum(one.packets for one in record.arrived if one.kind in (marks.AUDIO, marks.VIDEO))
     if not record.chosen_way[0].startswith(f"{RELAY} ") or beside:
         seen = _(
-            "chose {chosen_way}; {beside} packets went past the relay",
-            chosen_way=record.chosen_way[0] or _("no way"),
+            "chose {chosen_way}; {beside} packets bypassed the relay",
+            chosen_way=record.chosen_way[0] or _("no candidate"),
             beside=beside,
         )
         return failed(seen, required, evidence)
@@ -84,7 +85,7 @@ def judge_relay(attempt: Attempt) -> Judgement:
 
 @deep_check(
     id="call.relay",
-    title=_("A call connects by the TURN relay alone"),
+    title=_("A call connects using the TURN relay only"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{ssh} journalctl -u coturn.service -n 50 --no-pager",
@@ -98,7 +99,7 @@ def _relay(subject: Subject) -> Judgement:
 def _tone(attempt: Attempt) -> str:
     assert attempt.record is not None
     return _(
-        "{hertz:g} Hz came back for {seconds:.1f} s",
+        "{hertz:g} Hz received for {seconds:.1f} s",
         hertz=HERTZ,
         seconds=attempt.record.heard.seconds,
     )

@@ -34,7 +34,9 @@ def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int
     """Require that every segment of SIP over WebSockets arrives with its DSCP (R07)."""
     required = _("every segment of SIP over WSS arrives marked {dscp} (R07)", dscp=_dscp(expected))
     if seen is None:
-        return skipped(_("not to be seen from here: marks of TCP take root, and IPv4"), required)
+        return skipped(
+            _("not visible from here: reading DSCP marks of TCP requires root and IPv4"), required
+        )
     counts = dict(seen)
     if not counts:
         return skipped(_("no segment of the call's connection was seen"), required)
@@ -53,7 +55,7 @@ def judge_signalling_marks(seen: Sequence[tuple[int, int]] | None, expected: int
 def _signalling_marks(subject: Subject) -> Judgement:
     record = first_call(subject).record
     if record is None:
-        return skipped(_("the call did not live long enough to tell"))
+        return skipped(_("the call ended before this could be measured"))
     return judge_signalling_marks(record.signalling, WANTED["marks"]["signalling"])
 
 
@@ -64,7 +66,9 @@ def _judged_mark(
         return passed(observed, required, evidence)
     if expected in counts or set(counts) != {0}:
         return failed(observed, required, evidence)
-    note = _("the server does not mark, or a switch or router on the way takes the marks off")
+    note = _(
+        "the server does not mark packets, or a switch or router on the path removes the marks"
+    )
     return failed(
         concatenated((observed, ": ", note)),
         required,
@@ -103,12 +107,12 @@ def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
     )
     counts = _by_mark(one for one in arrived if one.kind == marks.AUDIO)
     if not counts:
-        return skipped(_("no audio packet came directly"), required, evidence)
+        return skipped(_("no audio packet arrived directly"), required, evidence)
     pictures = _by_mark(one for one in arrived if one.kind == marks.VIDEO)
     observed = _("audio: {counted}", counted=_counted(counts))
     if pictures:
         # RFC 8843: with BUNDLE, video shares the transport of audio.
-        observed += _("; pictures in the same stream: {counted}", counted=_counted(pictures))
+        observed += _("; video in the same stream: {counted}", counted=_counted(pictures))
     return _judged_mark(counts, expected, observed, required, evidence)
 
 

@@ -58,14 +58,14 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
     )
     made = [call.record for call in calls if call.record is not None]
     if not made:
-        return skipped(_("the call did not live long enough to tell"), required)
+        return skipped(_("the call ended before this could be measured"), required)
     middle = sorted(made, key=lambda record: _disturbance(record.media))[len(made) // 2]
     media = middle.media
     told = [_in_words(media)]
     if len(made) > 1:
         shares = ", ".join(f"{max(_lost_percent(record.media)):.1f} %" for record in made)
         told.append(
-            _("the middle of {count} calls, which lost {shares}", count=len(made), shares=shares)
+            _("median of {count} calls, with losses of {shares}", count=len(made), shares=shares)
         )
     observed = joined("; ", told)
     evidence = "\n\n".join(record.evidence for record in made)
@@ -73,7 +73,7 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
         return failed(observed, required, evidence)
     if media.round_trip is None or media.lost_there is None:
         # Both come from the far side's RTCP reports: without them one direction is unknown.
-        return skipped(_("not wholly measured: {observed}", observed=observed), required, evidence)
+        return skipped(_("only partly measured: {observed}", observed=observed), required, evidence)
     return passed(observed, required, evidence)
 
 
@@ -82,7 +82,7 @@ def judge_quality(calls: Sequence[Attempt]) -> Judgement:
     title=_("Loss, jitter and round trip are acceptable"),
     severity=Severity.HIGH,
     requirements=("R24",),
-    remedy=with_note("ping -c 50 -i 0.2 {address}", _("from an agent's desk too")),
+    remedy=with_note("ping -c 50 -i 0.2 {address}", _("also run it from an agent's desk")),
     needs=("call.tone",),
 )
 def _quality(subject: Subject) -> Judgement:
@@ -136,8 +136,8 @@ def _in_words(media: Media) -> str:
     there = _("an unknown number") if media.lost_there is None else str(media.lost_there)
     trip_ms = None if media.round_trip is None else media.round_trip * 1000
     told = _(
-        "{received} packets back, {lost} lost ({lost_percent:.1f} %), {there} lost "
-        "on the way there; jitter {jitter:.1f} ms; round trip {value}",
+        "{received} packets received, {lost} lost ({lost_percent:.1f} %), {there} lost "
+        "outbound; jitter {jitter:.1f} ms; round trip {value}",
         received=media.received,
         lost=media.lost,
         lost_percent=_lost_percent(media)[0],
@@ -174,7 +174,7 @@ def judge_times(attempt: Attempt, slow: Mapping[str, float]) -> Judgement:
             late.append(_("{step} took {seconds:.1f} s", step=STEPS[step], seconds=seconds))
     evidence = "\n".join(f"{one:<22}{two:>10}  {three}".rstrip() for one, two, three in table)
     if not attempt.steps:
-        return skipped(_("the call took no step"), required)
+        return skipped(_("the call completed no step"), required)
     if late:
         return warned(joined("; ", late), required, evidence)
     timed = joined(

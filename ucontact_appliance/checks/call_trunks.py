@@ -21,7 +21,7 @@ _AWAY = "Unavail"  # of a contact that does not answer OPTIONS
 _OUTCOMES = {
     "BUSY": _("busy"),
     "NOANSWER": _("not answered"),
-    "CANCEL": _("ended before an answer"),
+    "CANCEL": _("ended before it was answered"),
     "CONGESTION": _("refused: no line is free, or the number is not in service"),
     "CHANUNAVAIL": _("the trunk can't be used"),
 }
@@ -44,7 +44,7 @@ def judge_trunks(
     if silent:
         beside.append(
             _(
-                "not called, as it does not answer (asterisk.trunks): {silent}",
+                "not called because the trunk does not respond (asterisk.trunks): {silent}",
                 silent=joined(", ", silent),
             )
         )
@@ -67,7 +67,9 @@ def judge_trunks(
             continue
         worst = Verdict.FAIL
         sip = f" (SIP {call.status} {call.reason}".rstrip() + ")" if call.status else ""
-        why = _OUTCOMES.get(call.outcome, call.outcome.lower() or _("it was not seen to end"))
+        why = _OUTCOMES.get(
+            call.outcome, call.outcome.lower() or _("the end of the call was not detected")
+        )
         told.append(concatenated((f"{call.trunk}: ", why, sip)))
     evidence = "\n\n".join(f"{call.number} through {call.trunk}\n{call.evidence}" for call in calls)
     return Judgement(worst, joined("; ", [*told, *beside]), required, evidence)
@@ -75,7 +77,7 @@ def judge_trunks(
 
 @deep_check(
     id="call.trunks",
-    title=_("A call goes out through each trunk"),
+    title=_("Outgoing calls work on each trunk"),
     severity=Severity.HIGH,
     requirements=("R04",),
     remedy="{ssh} asterisk -rx 'pjsip show contacts' && "

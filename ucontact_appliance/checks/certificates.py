@@ -54,7 +54,7 @@ _ANSWERS = {
 
 def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
     """Require a valid chain, key, names and dates of a pair on disk."""
-    required = _("key, chain and dates are sound, for {names}", names=joined(", ", names))
+    required = _("key, chain and dates are valid for {names}", names=joined(", ", names))
     if not found.chain.strip():
         return failed(_("there is no certificate"), required, found.evidence)
     problems = judge_served(
@@ -178,7 +178,8 @@ def judge_modes(found: tuple[Mode, ...]) -> Judgement:
     A file that a service can't read stops it at its next start or connection.
     """
     required = _(
-        "private keys -rw-r----- root:{group}, folders and certificates root's alone", group=_GROUP
+        "private keys -rw-r----- root:{group}; folders and certificates writable by root only",
+        group=_GROUP,
     )
     if not found:
         return failed(_("{folder} is missing", folder=FOLDER), required)
@@ -191,7 +192,7 @@ def judge_modes(found: tuple[Mode, ...]) -> Judgement:
 
 @check(
     id="certificates.modes",
-    title=_("Private keys are readable by their services alone"),
+    title=_("Private keys are readable only by their services"),
     severity=Severity.CRITICAL,
     requirements=("R01",),
     remedy="{install}",
@@ -223,11 +224,9 @@ def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Ju
     on_server = [one.path for one in found if one.pin == backup]
     if on_server:
         remedy = with_note(
-            f"{{ssh}} shred -u {shlex.quote(on_server[0])}", _("the installing machine keeps it")
+            f"{{ssh}} shred -u {shlex.quote(on_server[0])}", _("the installing machine has a copy")
         )
-        return failed(
-            _("it lies in {on_server}", on_server=on_server[0]), required, evidence, remedy
-        )
+        return failed(_("it is in {on_server}", on_server=on_server[0]), required, evidence, remedy)
     if local_copy:
         return warned(
             _(
@@ -238,11 +237,13 @@ def judge_backup(found: tuple[KeyFile, ...], backup: str, local_copy: str) -> Ju
             evidence,
             with_note(
                 f"mv {shlex.quote(local_copy)} /media/SAFE/",
-                _("an offline medium; installs go on without it"),
+                _("offline storage; installations do not need this key"),
             ),
         )
     return passed(
-        _("none of the {count} private keys there is it", count=len(found)), required, evidence
+        _("none of the {count} private keys on the server matches it", count=len(found)),
+        required,
+        evidence,
     )
 
 

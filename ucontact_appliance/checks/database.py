@@ -34,11 +34,9 @@ _LIMITS = load_data("database")["patience"]
 _OFF = "OFF"
 # MySQL before 8.0.22 accepts only SHOW SLAVE STATUS, 8.4 and later only SHOW REPLICA STATUS.
 _SHOW_REPLICA = with_note(
-    "{ssh} mysql -E -e 'SHOW REPLICA STATUS'", _("Last_Error there says what to mend")
+    "{ssh} mysql -E -e 'SHOW REPLICA STATUS'", _("Last_Error shows what to fix")
 )
-_SHOW_SLAVE = with_note(
-    "{ssh} mysql -E -e 'SHOW SLAVE STATUS'", _("Last_Error there says what to mend")
-)
+_SHOW_SLAVE = with_note("{ssh} mysql -E -e 'SHOW SLAVE STATUS'", _("Last_Error shows what to fix"))
 _START_ONLY = "innodb_read_only"  # can be set at server start only
 
 
@@ -47,11 +45,11 @@ def judge_start(found: Start) -> Judgement:
     slow = float(_LIMITS["start_seconds"])
     required = _("ready within {slow:g} s of its start", slow=slow)
     if found.seconds is None:
-        return skipped(_("systemd does not tell when it became ready"), required, found.evidence)
+        return skipped(_("systemd does not report when it became ready"), required, found.evidence)
     observed = _("ready after {seconds:.1f} s", seconds=found.seconds)
     if found.limit is not None and found.seconds > found.limit / 2:
         told = _(
-            "{observed}: systemd ends it after {limit:.0f} s", observed=observed, limit=found.limit
+            "{observed}: systemd stops it after {limit:.0f} s", observed=observed, limit=found.limit
         )
         return failed(told, required, found.evidence)
     judge = warned if found.seconds > slow else passed
@@ -63,7 +61,9 @@ def judge_start(found: Start) -> Judgement:
     title=_("MySQL starts within the time limit"),
     severity=Severity.MEDIUM,
     requirements=("R16",),
-    remedy=with_note("{ssh} journalctl -u mysql --no-pager -n 60", _("recovery, or a slow disk")),
+    remedy=with_note(
+        "{ssh} journalctl -u mysql --no-pager -n 60", _("look for crash recovery or a slow disk")
+    ),
     role=Role.DATABASE,
     needs=("mysql.service",),
 )
@@ -74,9 +74,11 @@ def _start(subject: Subject) -> Judgement:
 def judge_replication(found: Replication) -> Judgement:
     """Require that replication works if somebody set it up; the appliance does not."""
     behind = int(_LIMITS["replica_seconds"])
-    required = _("none, or one that runs and is less than {behind} s behind", behind=behind)
+    required = _(
+        "no replication, or replication running less than {behind} s behind", behind=behind
+    )
     if not found.channels:
-        return passed(_("the server copies from no other"), required)
+        return passed(_("the server is not a replica"), required)
     stopped = [
         _("{name} is {channel}", name=name, channel=channel.get(name) or _("unknown"))
         for channel in found.channels
@@ -87,11 +89,9 @@ def judge_replication(found: Replication) -> Judgement:
         return failed(joined(", ", stopped), required, found.evidence, _shows(found))
     late = [channel.get("Seconds_Behind_Source", "") for channel in found.channels]
     if not all(seconds.isdigit() for seconds in late):
-        return failed(
-            _("how far it is behind is not known"), required, found.evidence, _shows(found)
-        )
+        return failed(_("the replication lag is unknown"), required, found.evidence, _shows(found))
     most = max(map(int, late))
-    observed = _("it runs, {most} s behind", most=most)
+    observed = _("running, {most} s behind", most=most)
     if most >= behind:
         return failed(observed, required, found.evidence, _shows(found))
     return passed(observed, required, found.evidence)
@@ -99,7 +99,7 @@ def judge_replication(found: Replication) -> Judgement:
 
 @check(
     id="mysql.replication",
-    title=_("Replication works, if there is any"),
+    title=_("Replication, if configured, works"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy=_SHOW_REPLICA,
@@ -118,9 +118,7 @@ def _shows(found: Replication) -> str:
 def judge_writable(found: Writable) -> Judgement:
     """Require that the services can write: a read-only server fails, also if it is a replica."""
     limit = int(_LIMITS["lock_seconds"])
-    required = _(
-        "no variable forbids writing, and no global read lock is held for {limit} s", limit=limit
-    )
+    required = _("no variable blocks writes, and no global read lock lasts {limit} s", limit=limit)
     stuck = _stuck_seconds(found)
     if stuck is not None and stuck >= limit:
         # Judged before the variables: their remedy's installation would wait for the lock as well.
@@ -133,11 +131,13 @@ def judge_writable(found: Writable) -> Judgement:
         )
         return failed(told, required, found.evidence, _switching_off(on))
     if found.variables["performance_schema"] == _OFF:
-        told = _("performance_schema is off: the server does not tell of locks")
+        told = _("performance_schema is off: the server does not report locks")
         return skipped(told, required, found.evidence)
     if stuck is not None:
-        return warned(_("{lock}: a backup?", lock=_lock(found, stuck)), required, found.evidence)
-    return passed(_("nothing keeps it from writing"), required, found.evidence)
+        return warned(
+            _("{lock}, possibly by a backup", lock=_lock(found, stuck)), required, found.evidence
+        )
+    return passed(_("writes are not blocked"), required, found.evidence)
 
 
 @check(
@@ -147,7 +147,10 @@ def judge_writable(found: Writable) -> Judgement:
     requirements=("R16",),
     remedy=with_note(
         "{ssh} mysql -e 'SHOW FULL PROCESSLIST'",
-        _("who holds the lock? a backup ends by itself, anything else by KILL and its Id"),
+        _(
+            "find who holds the lock: a backup ends by itself; end other connections with "
+            "KILL and their Id"
+        ),
     ),
     role=Role.DATABASE,
     needs=("mysql.answers",),
@@ -180,7 +183,7 @@ def _ending(found: Writable) -> str:
         return ""
     return with_note(
         f"{{ssh}} mysql -e 'KILL {_oldest(found).connection}'",
-        _("the connection that holds the lock: a backup?"),
+        _("ends the connection that holds the lock; check first whether it is a backup"),
     )
 
 

@@ -53,10 +53,7 @@ def keeping_marks(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], 
         if not subject.facts.get(keeps_marks):
             return Judgement(
                 Verdict.SKIP,
-                _(
-                    "the installed dialplan is of an earlier version, and keeps no mark of such "
-                    "calls"
-                ),
+                _("the installed dialplan is from an earlier version and does not mark test calls"),
                 remedy="{install}",
             )
         return judge(subject)
@@ -71,4 +68,4 @@ def evidence_of(calls: Sequence[Named]) -> str:
 
 def missed(attempt: Attempt) -> Message:
     """Return the step that the call did not reach, and the reason."""
-    return _("not {missed}: {why}", missed=attempt.missed, why=attempt.why)
+    return _('did not reach "{missed}": {why}', missed=attempt.missed, why=attempt.why)

@@ -21,9 +21,11 @@ from ucontact_appliance.planning.component_tables import managed_paths
 
 def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
     """Require each file's content, mode and owner as the newest installation left them."""
-    required = _("files as the newest installation wrote them")
+    required = _("files unchanged since the last installation")
     if not then:
-        return skipped(_("this machine has no record of what it wrote; the next install makes one"))
+        return skipped(
+            _("this machine has no record of the files it wrote; the next installation creates one")
+        )
     changed = [path for path, was in then.items() if now.get(path, was) != was]
     gone = [path for path in then if path not in now]
     evidence = "\n".join(
@@ -35,7 +37,7 @@ def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
     told += [_("{gone} deleted", gone=joined(", ", gone))] if gone else []
     if told:
         return failed(joined("; ", told), required, evidence)
-    return passed(_("{count} files as written", count=len(then)), required)
+    return passed(_("{count} files unchanged", count=len(then)), required)
 
 
 @check(
@@ -43,9 +45,7 @@ def judge_drift(now: Mapping[str, str], then: Mapping[str, str]) -> Judgement:
     title=_("Managed files are unchanged"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
-    remedy=with_note(
-        "{install}", _("overwrites them: what is to stay belongs into a file of its own")
-    ),
+    remedy=with_note("{install}", _("overwrites them: keep your own settings in separate files")),
 )
 def _drift(subject: Subject) -> Judgement:
     then = subject.facts.here(written, str(subject.state.managed), subject.host.name)

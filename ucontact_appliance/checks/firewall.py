@@ -64,7 +64,7 @@ def _registry(subject: Subject) -> tuple[OpenPort, ...]:
 
 def judge_loaded(found: Firewall) -> Judgement:
     """Require our table in the kernel, equal to the file."""
-    required = _("nftables table inet ucontact is loaded, as {rules} says", rules=RULES)
+    required = _("nftables table inet ucontact is loaded and matches {rules}", rules=RULES)
     if not found.disk:
         return failed(_("{rules} is missing", rules=RULES), required, found.kernel, "{install}")
     if not found.loaded:
@@ -73,9 +73,9 @@ def judge_loaded(found: Firewall) -> Judgement:
         lines = difflib.unified_diff(
             found.wanted.splitlines(), found.kernel.splitlines(), "file", "kernel", lineterm=""
         )
-        return failed(_("the kernel's rules are not the file's"), required, "\n".join(lines))
+        return failed(_("the loaded rules differ from the file"), required, "\n".join(lines))
     rules = sum(line.endswith("accept") for line in found.kernel.splitlines())
-    return passed(_("loaded, {rules} rules accept", rules=rules), required)
+    return passed(_("loaded, with {rules} accept rules", rules=rules), required)
 
 
 @check(
@@ -113,16 +113,22 @@ def _service(subject: Subject) -> Judgement:
 
 def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
     """Require rules that open exactly the registry's ports, each to its own networks."""
-    required = _("all is dropped but the registry's ports, each from its own networks")
+    required = _(
+        "all traffic is dropped except to the registry's ports, each from its own networks"
+    )
     chain = found.input
     evidence = "\n".join([f"policy {chain.policy}", *chain.rules])
     if chain.policy != "drop":
-        told = _("what no rule lets in is not dropped: policy {policy}", policy=chain.policy)
+        told = _(
+            "traffic that matches no rule is not dropped: policy {policy}", policy=chain.policy
+        )
         return failed(told, required, evidence)
     openings = {rule: parse_opening(rule) for rule in chain.rules if rule not in _IP_ITSELF}
     strange = [rule for rule, opening in openings.items() if opening is None]
     if strange:
-        return failed(_("not one of our rules: {strange}", strange=strange[0]), required, evidence)
+        return failed(
+            _("rule not from the appliance: {strange}", strange=strange[0]), required, evidence
+        )
     ssh = {(port.protocol, port.port) for port in registry if port.id == _SSH}
     # Besides the networks for ssh, the installing machine's own access is kept.
     kept = [one for one in openings.values() if one and one.single and _key(one) in ssh]
@@ -134,7 +140,7 @@ def judge_rules(found: Firewall, registry: tuple[OpenPort, ...]) -> Judgement:
     way_in = _("; ssh is kept open for {told}", told=told) if told else ""
     return passed(
         _(
-            "{count} entries are open{way_in}",
+            "{count} registry entries open{way_in}",
             count=len({_key(one) for one in others}),
             way_in=way_in,
         ),
@@ -163,7 +169,7 @@ def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgeme
         count=len(limited),
     )
     if not found.loaded:
-        return failed(_("no table of limits is loaded"), required, found.evidence)
+        return failed(_("the table is not loaded"), required, found.evidence)
     if limited and not found.ports:
         told = _("the kernel can't count connections per source (Linux 4.18, nftables 0.9)")
         return warned(told, required, found.evidence)
@@ -173,9 +179,7 @@ def judge_limits(found: SourceLimits, registry: tuple[OpenPort, ...]) -> Judgeme
         if found.ports.get(port.port) != port.connections_per_source
     ]
     if lost:
-        return failed(
-            _("without their limit: {lost}", lost=joined(", ", lost)), required, found.evidence
-        )
+        return failed(_("not limited: {lost}", lost=joined(", ", lost)), required, found.evidence)
     return passed(_("{count} ports are limited", count=len(limited)), required)
 
 
@@ -220,12 +224,8 @@ def _wrong_openings(found: Sequence[Opening], wanted: Sequence[OpenPort]) -> lis
         if key in open_now and open_now[key] != networks
     ]
     return [
-        *([_("shut: {shut}", shut=joined(", ", shut))] if shut else []),
-        *(
-            [_("open without a row in the registry: {extra}", extra=joined(", ", extra))]
-            if extra
-            else []
-        ),
+        *([_("closed: {shut}", shut=joined(", ", shut))] if shut else []),
+        *([_("open but not in the registry: {extra}", extra=joined(", ", extra))] if extra else []),
         *others,
     ]
 
@@ -254,7 +254,7 @@ def judge_reach(
     `banned`: the host's jail bans this machine, so it drops packets that it would otherwise accept.
     """
     required = _(
-        "from {source}: the registry's TCP ports let us in, private ones do not", source=source
+        "from {source}: the registry's TCP ports are reachable, private ones are not", source=source
     )
     doors = {answer.port: answer.door for answer in answers}
     evidence = "\n".join(f"tcp/{answer.port}: {answer.door.value}" for answer in answers)
@@ -288,15 +288,15 @@ def judge_reach(
             ),
         )
         return failed(
-            _("no answer: {told}", told=told),
+            _("no response: {told}", told=told),
             required,
             evidence,
             with_note(
                 "{ssh} nft list table inet ucontact",
-                _("it allows them: look for a firewall on the way"),
+                _("if it accepts these ports, look for a firewall on the path"),
             ),
         )
-    return passed(_("{count} ports behave", count=len(answers)), required, evidence)
+    return passed(_("{count} ports as planned", count=len(answers)), required, evidence)
 
 
 @check(

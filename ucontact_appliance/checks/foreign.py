@@ -31,8 +31,8 @@ def _ways_out(row: ForeignRow) -> str:
     return with_note(
         f"{{install}} --take-over {row.id}",
         _(
-            "stops it, keeps a copy in {kept} on the server and goes on; or use another "
-            "server, or move it to one",
+            "stops it, saves a copy in {kept} on the server and continues; or use "
+            "another server, or move it to one",
             kept=facts.KEPT,
         ),
     )
@@ -42,7 +42,7 @@ def judge_component(
     row: ForeignRow, found: facts.Foreign, removed: Sequence[str], lists: Lists
 ) -> Judgement:
     """Fail if the role would overwrite, or apt remove, what somebody else has of the component."""
-    required = _("no {title} of somebody else's on the server", title=row.title)
+    required = _("no other {title} installation on the server", title=row.title)
     parts = [
         *_named(_("changed: {names}"), found.changed),
         *_named(_("added: {names}"), found.added),
@@ -60,19 +60,19 @@ def judge_component(
         case facts.Claim.OURS:
             return passed(_("{title} was set up by the appliance", title=row.title), required)
         case facts.Claim.TAKEN_OVER:
-            return passed(_("it was taken over; its copy is in {kept}", kept=facts.KEPT), required)
+            return passed(_("it was taken over; a copy is in {kept}", kept=facts.KEPT), required)
         case _ if lists == "none":
             return skipped(
                 _("apt has no package lists: what it would remove is not known"), required
             )
         case _:
-            return passed(_("nothing of somebody else's"), required)
+            return passed(_("no other installation found"), required)
 
 
 def _component(row: ForeignRow) -> Check:
     @check(
         id=f"{PREFIX}{row.id}",
-        title=_("No {title} of somebody else's would be overwritten", title=row.title),
+        title=_("No other {title} installation would be overwritten", title=row.title),
         severity=Severity.CRITICAL,
         requirements=("C05",),
         remedy=_ways_out(row),
@@ -114,7 +114,7 @@ def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
     requirements=("C05",),
     remedy=with_note(
         "{ssh} apt-get -s install chrony nftables",
-        _("what stands in their way, and why; or use another server"),
+        _("shows which packages conflict, and why; or use another server"),
     ),
     stages=frozenset({Stage.PREFLIGHT}),
     needs=("host.system", "host.archive"),
@@ -123,7 +123,7 @@ def judge_base(removed: Sequence[str], lists: Lists) -> Judgement:
 def _base(subject: Subject) -> Judgement:
     asked = ask_apt(subject)
     if asked is None:
-        return skipped(_("unknown for a system that is not supported"))
+        return skipped(_("unknown, because the system is not supported"))
     return judge_base(asked.removed(BASE), asked.answer.removals.lists)
 
 

@@ -79,12 +79,12 @@ def judge_foreign(
             evidence,
             with_note(
                 "{ssh} nft list ruleset",
-                _("it must list all tables; iptables-save those of iptables"),
+                _("nft must list all tables, and iptables-save those of iptables"),
             ),
         )
     number = len(found.chains)
     return passed(
-        _("{number} chains of other tables, and none takes it", number=number)
+        _("{number} chains in other tables; none affects it", number=number)
         if number
         else _("none"),
         required,
@@ -93,7 +93,7 @@ def judge_foreign(
 
 @check(
     id="firewall.foreign",
-    title=_("No other firewall takes the site's traffic"),
+    title=_("No other firewall drops or redirects the site's traffic"),
     severity=Severity.CRITICAL,
     requirements=("C05", "R03"),
     remedy="{ssh} nft list ruleset",
@@ -132,7 +132,7 @@ def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, 
         if shut and chain.hook in _IN:
             hard.append(_("dropped by its policy: {listed}", listed=_listed(shut)))
         else:
-            soft.append(_("what its rules do not accept is dropped"))
+            soft.append(_("its policy drops traffic that its rules do not accept"))
     return joined("; ", hard[:_MOST_TOLD]), joined("; ", soft[:_MOST_TOLD])
 
 
@@ -192,7 +192,7 @@ def _shown(chain: Chain) -> str:
 
 
 def _remedy(chain: Chain) -> str:
-    note = _("accept the site's ports there, or delete the table that nobody needs")
+    note = _("accept the site's ports there, or delete the table if it is not needed")
     if chain.tool == NFT:
         family, __, name = chain.table.partition(" ")
         return with_note(f"{{ssh}} nft list table {shlex.quote(family)} {shlex.quote(name)}", note)

@@ -43,7 +43,7 @@ Maps = Mapping[str, tuple[tuple[str, str], ...]]
 
 def judge_hsts_age(max_age: int) -> Judgement:
     """Require an HSTS max-age that outlasts the time between two visits (R09)."""
-    required = _("max-age of {least_seconds} s (six months) at least", least_seconds=_LEAST_SECONDS)
+    required = _("max-age of at least {least_seconds} s (six months)", least_seconds=_LEAST_SECONDS)
     told = _("max-age={max_age}", max_age=max_age)
     if max_age <= 0:
         return failed(_("{told}: it turns HSTS off", told=told), required)
@@ -68,7 +68,7 @@ def _hsts_age(subject: Subject) -> Judgement:
 
 def judge_removed(answers: Sequence[Response]) -> Judgement:
     """Require that no response header reveals server software."""
-    required = _("none of {removed} on any answer", removed=joined(", ", _REMOVED))
+    required = _("none of {removed} in any response", removed=joined(", ", _REMOVED))
     found = [
         (answer, f"{name}: {', '.join(answer.all(name))}")
         for answer in answers
@@ -80,7 +80,7 @@ def judge_removed(answers: Sequence[Response]) -> Judgement:
         return failed(
             _("{told} (on {status})", told=told, status=first.status), required, first.evidence
         )
-    return passed(_("none on {count} answers", count=len(answers)), required)
+    return passed(_("none in {count} responses", count=len(answers)), required)
 
 
 @check(
@@ -101,7 +101,7 @@ def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, st
     """Judge values per path by the configuration on disk: a request would need a file there."""
     rows = [row for row in HEADERS if row.get("variants")]
     required = _(
-        "values by path of {rows}, as planned", rows=joined(", ", (row["name"] for row in rows))
+        "{rows}: values per path as planned", rows=joined(", ", (row["name"] for row in rows))
     )
     wrong, shown = [], []
     for row in rows:
@@ -115,13 +115,13 @@ def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, st
                 "{name} of {path} is {found!r}",
                 name=row["name"],
                 path=path,
-                found=dict(found).get(path, _("as elsewhere")),
+                found=dict(found).get(path, _("same as elsewhere")),
             )
             for path, value in wanted
             if dict(found).get(path) != value
         ]
         if not wrong and found != wanted:  # the first match counts
-            wrong.append(_("{name} has other paths, or others first", name=row["name"]))
+            wrong.append(_("{name} has other paths, or a different order", name=row["name"]))
     evidence = "\n".join(shown)
     if wrong:
         return failed(wrong[0], required, evidence)
@@ -130,7 +130,7 @@ def judge_paths(lines: Sequence[HeaderLine], maps: Maps, values: Mapping[str, st
 
 @check(
     id="web.header.paths",
-    title=_("Uploads and other paths have header values of their own"),
+    title=_("Header values for uploads and other special paths are as planned"),
     severity=Severity.HIGH,
     requirements=("R11", "C05"),
     remedy="{install}",
@@ -165,12 +165,12 @@ def judge_all(found: Sequence[tuple[str, Judgement]], removed: Judgement) -> Jud
             wrong[0].evidence,
         )
     evidence = "\n".join(judged.evidence for _, judged in found)
-    return passed(_("{count} headers as on pages", count=len(found)), required, evidence)
+    return passed(_("{count} headers, same as on pages", count=len(found)), required, evidence)
 
 
 @check(
     id="web.header.rest",
-    title=_("The REST API's answers have the security headers"),
+    title=_("REST API responses have the security headers"),
     severity=Severity.HIGH,
     requirements=tuple(sorted({row["requirement"] for row in HEADERS})),
     remedy="{install}",

@@ -55,35 +55,36 @@ def _greeting(reach: Reach) -> Completed:
 
 def judge_silence(what: Message, evidence: str, host: Host, known_hosts: Path) -> Judgement:
     """Judge an unreachable host: `what` is the reason, unless ssh reports a changed host key."""
-    required = _("commands can be run on it")
+    required = _("commands can be run on the host")
     if not _OTHER_KEY.search(evidence):
         return failed(what, required, evidence)
     name = host.address if host.port == _SSH_PORT else f"[{host.address}]:{host.port}"
     forget = f"ssh-keygen -f {shlex.quote(str(known_hosts))} -R {shlex.quote(name)}"
     return failed(
-        _("{address} shows another host key than the one that was pinned", address=host.address),
+        _("{address} presents a host key that differs from the pinned one", address=host.address),
         required,
         evidence,
         with_note(
-            forget, _("only where you know why: it was set up afresh, or its keys were renewed")
+            forget,
+            _("only if you know the reason: the server was reinstalled, or its keys were replaced"),
         ),
     )
 
 
 def judge_greeting(done: Completed, host: Host) -> Judgement:
     """Require that the host runs commands, which it does not if sudo asks for a password."""
-    required = _("commands can be run on it")
+    required = _("commands can be run on the host")
     if done.status:
         told = _(
-            "{name} answers, but runs no command (exit status {status})",
+            "{name} responds, but cannot run commands (exit status {status})",
             name=host.name,
             status=done.status,
         )
         return failed(told, required, done.evidence)
     way = (
-        _("is this machine")
+        _("the host is this machine")
         if host.is_local
-        else _("answers over ssh in {seconds:.2f} s", seconds=done.seconds)
+        else _("responds over SSH in {seconds:.2f} s", seconds=done.seconds)
     )
     return passed(
         concatenated((host.name, " ", way)),
@@ -119,13 +120,13 @@ REACHABLE = _reachable.id
     requirements=("C05",),
     remedy=with_note(
         "grep -n user: {site}",
-        _("name a login with root's rights there, then: {install}", install=INSTALL),
+        _("set a login with root privileges there, then: {install}", install=INSTALL),
     ),
     stages=_BOTH,
 )
 def _root(subject: Subject) -> Judgement:
     uid = subject.facts.get(facts.system).uid
-    required = _("root's rights (user id 0)")
+    required = _("root privileges (user id 0)")
     if uid == 0:
         return passed(_("user id 0"), required)
     return failed(_("user {user} has the user id {uid}", user=subject.host.user, uid=uid), required)
@@ -139,11 +140,11 @@ def judge_system(found: facts.System, today: date) -> Judgement:
     row = system_row(found.os_id, found.os_version)
     if row is None:
         return failed(verbatim(found.os_name), required, found.evidence)
-    tested = "" if row.tested else _("; this very system is not in the appliance's test suite")
+    tested = "" if row.tested else _("; this release is not covered by the appliance's test suite")
     if row.eol is not None and row.eol < today:
         return warned(
             _(
-                "{os_name}: its maker's free security updates ended on {eol}{tested}",
+                "{os_name}: free security updates ended on {eol}{tested}",
                 os_name=found.os_name,
                 eol=row.eol,
                 tested=tested,
@@ -229,14 +230,14 @@ def judge_processor(found: facts.Hardware, plan: Plan, host: PlannedHost) -> Jud
         return failed(
             _("{calls} calls are planned for one Asterisk", calls=calls),
             _(
-                "{most} calls at the same time at most: several telephony servers in one "
-                "site are not supported",
+                "at most {most} concurrent calls: several telephony servers per site "
+                "are not supported",
                 most=most,
             ),
             found.evidence,
             with_note(
                 "ucontact plan --site {site}",
-                _("then lower 'agents' there, or make several sites of it"),
+                _("then lower 'agents' there, or split it into several sites"),
             ),
         )
     if found.cpus >= need:
@@ -290,7 +291,9 @@ def _memory(subject: Subject) -> Judgement:
         memory_kb=found.memory_kb / 1024,
     )
     required = _(
-        "{need} MB for this plan; the vendor's pages name {vendor} MB", need=need, vendor=vendor
+        "{need} MB for this plan; the vendor's documentation states {vendor} MB",
+        need=need,
+        vendor=vendor,
     )
     # Nominal memory counts: what the firmware reserves is no reason to refuse a server.
     if found.memory_mb < need:
@@ -346,7 +349,7 @@ def judge_clock(found: facts.Clock) -> Judgement:
     title=_("The host's clock matches this machine's clock"),
     severity=Severity.HIGH,
     requirements=("R01",),
-    remedy=with_note("date -u; {ssh} date -u", _("then set the one that is wrong")),
+    remedy=with_note("date -u; {ssh} date -u", _("then correct the clock that is wrong")),
     stages=_BOTH,
 )
 def _clock(subject: Subject) -> Judgement:
@@ -357,21 +360,21 @@ def _clock(subject: Subject) -> Judgement:
 
 def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
     """Require a synchronised clock, which call records and certificates need."""
-    required = _("chrony or systemd-timesyncd runs and is synchronised")
+    required = _("chrony or systemd-timesyncd is running and synchronized")
     if container:
         return skipped(
-            _("not verifiable here: a container has its host's clock"), required, found.evidence
+            _("not verifiable here: a container uses its host's clock"), required, found.evidence
         )
     if not found.service:
-        return failed(_("nothing disciplines the clock"), required, found.evidence)
+        return failed(_("no service synchronizes the clock"), required, found.evidence)
     if not found.synchronised:
         return warned(
-            _("{service} runs, not synchronised yet", service=found.service),
+            _("{service} is running, but not synchronized yet", service=found.service),
             required,
             found.evidence,
         )
     return passed(
-        _("{service} runs, synchronised", service=found.service), required, found.evidence
+        _("{service} is running and synchronized", service=found.service), required, found.evidence
     )
 
 
@@ -389,17 +392,17 @@ def _time_sync(subject: Subject) -> Judgement:
 
 @check(
     id="host.restart",
-    title=_("No update is waiting for a restart"),
+    title=_("No update requires a reboot"),
     severity=Severity.LOW,
     requirements=("R18",),
     remedy=with_note("{ssh} systemctl reboot", _("outside working hours: it ends all calls")),
 )
 def _reboot(subject: Subject) -> Judgement:
     found = subject.facts.get(facts.system).reboot_required
-    required = _("no update waits for a restart")
+    required = _("no update requires a reboot")
     if found:
-        return warned(_("an update waits for a restart"), required, found)
-    return passed(_("no restart is asked for"), required)
+        return warned(_("an update requires a reboot"), required, found)
+    return passed(_("no reboot is required"), required)
 
 
 CHECKS = checks_of(globals())

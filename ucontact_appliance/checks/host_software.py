@@ -58,7 +58,7 @@ def judge_python(row: SystemRow, found: facts.PythonFound, controller: Controlle
     if not drives(controller.ansible, found.version):
         return failed(
             _(
-                "{observed}, which ansible-core {ansible} of this machine does not drive",
+                "{observed}, not supported by ansible-core {ansible} of this machine",
                 observed=observed,
                 ansible=controller.ansible,
             ),
@@ -81,7 +81,7 @@ def _python(subject: Subject) -> Judgement:
     system = subject.facts.get(facts.system)
     row = system_row(system.os_id, system.os_version)
     if row is None:
-        return skipped(_("unknown for a system that is not supported"))
+        return skipped(_("unknown, because the system is not supported"))
     found = subject.facts.get(facts.python, row.python)
     core = subject.facts.here(installed_versions, ("ansible-core",))["ansible-core"]
     return judge_python(row, found, Controller(core, sys.version_info[:2], sys.executable))
@@ -95,8 +95,8 @@ def _another_ansible(controller: Controller) -> str:
     return with_note(
         f"python{last} -m venv /opt/ucontact && /opt/ucontact/bin/pip install ucontact-appliance",
         _(
-            "on a machine with Python {some} or {last}, which gets ansible-core {core}; "
-            "take the folders /etc/ucontact and /var/lib/ucontact along",
+            "on a machine with Python {some} or {last}, which gets ansible-core "
+            "{core}; copy the folders /etc/ucontact and /var/lib/ucontact there",
             some=joined(", ", some),
             last=last,
             core=core,
@@ -106,7 +106,7 @@ def _another_ansible(controller: Controller) -> str:
 
 def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
     """Require that apt's package archives answer."""
-    required = _("every package archive of apt's configuration answers")
+    required = _("every package archive configured in apt responds")
     evidence = "\n".join(
         f"{'reached' if a.reached else 'NOT reached'} {a.release_file} {a.said}".rstrip()
         for a in found
@@ -115,9 +115,9 @@ def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
         return failed(_("apt has no package archive configured"), required)
     missing = [archive for archive in found if not archive.reached]
     if not missing:
-        return passed(_("{count} answered", count=len(found)), required, evidence)
+        return passed(_("{count} responded", count=len(found)), required, evidence)
     observed = _(
-        "{count} of {count2} did not answer: {release_file}",
+        "{count} of {count2} did not respond: {release_file}",
         count=len(missing),
         count2=len(found),
         release_file=missing[0].release_file,
@@ -128,7 +128,7 @@ def judge_archives(found: tuple[services.Archive, ...]) -> Judgement:
 
 @check(
     id="host.archive",
-    title=_("Package archives can be reached"),
+    title=_("Package archives are reachable"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{ssh} apt-get update",
@@ -161,12 +161,12 @@ def judge_packages(found: dpkg.PackageManager) -> Judgement:
         )
     if found.journal:
         return failed(_("dpkg was interrupted"), required, evidence)
-    return passed(_("none is half installed"), required)
+    return passed(_("no half-installed package"), required)
 
 
 @check(
     id="host.packages",
-    title=_("The package manager has no unfinished work"),
+    title=_("No package operation is unfinished"),
     severity=Severity.HIGH,
     requirements=("C05",),
     remedy="{ssh} dpkg --configure -a",

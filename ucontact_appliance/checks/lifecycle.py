@@ -41,37 +41,35 @@ def judge_lifecycle(
     A distribution fixes its packages until its own end of support; for others, upstream does.
     """
     title, releases = component["title"], component["releases"]
-    required = _("somebody mends its security faults")
+    required = _("it still gets security fixes")
     if not version:
         return skipped(
-            _("the version of {title} can't be seen", title=title), required, found.evidence
+            _("the version of {title} is unknown", title=title), required, found.evidence
         )
     told = f"{title} {version}"
     if found.distribution and system is not None and (not system.eol or system.eol >= today):
-        until = _("until {eol}", eol=system.eol) if system.eol else _("while it goes on")
+        until = _("until {eol}", eol=system.eol) if system.eol else _("while it is maintained")
         return passed(
-            _("{told}, mended by the distribution {until}", told=told, until=until),
+            _("{told}, security fixes from the distribution {until}", told=told, until=until),
             required,
             found.evidence,
         )
     release = next((row for row in releases if f"{version}.".startswith(f"{row['series']}.")), None)
     if release is None:
-        return skipped(
-            _("{told}: its maker's dates are not known here", told=told), required, found.evidence
-        )
+        return skipped(_("{told}: end of support unknown", told=told), required, found.evidence)
     until = release["until"]
     if found.distribution and system is not None and system.eol:
         until = max(until, system.eol)  # until then the distribution fixed it
     if until < today:
         return warned(
-            _("{told}: mended by nobody since {until}", told=told, until=until),
+            _("{told}: no security fixes since {until}", told=told, until=until),
             required,
             found.evidence,
         )
     soon = until - today < timedelta(days=int(_TABLE["warn_days"]))
     judge = warned if soon else passed
     return judge(
-        _("{told}, mended by its maker until {until}", told=told, until=until),
+        _("{told}, upstream security fixes until {until}", told=told, until=until),
         required,
         found.evidence,
     )
@@ -120,7 +118,8 @@ def _lifecycle(component: _Component) -> Check:
         severity=Severity.MEDIUM,
         requirements=(row["requirement"],),
         remedy=with_note(
-            "{ssh} apt-cache policy", _("plan a move to a newer release, or waive it to a date")
+            "{ssh} apt-cache policy",
+            _("plan an upgrade to a newer release, or add a waiver with an end date"),
         ),
         role=component.role,
         needs=(component.needs,),

@@ -47,7 +47,9 @@ def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgemen
         return passed(told or _("none"), _("an address"), found.evidence)
     address = str(ipaddress.ip_address(host.address))
     if address in found.addresses:
-        return passed(_("{address} is the host's own", address=address), required, found.evidence)
+        return passed(
+            _("{address} is assigned to the host", address=address), required, found.evidence
+        )
     if profile is NetworkProfile.NAT:
         return passed(_("behind a router, as site.yml says; its own: {told}", told=told), required)
     return failed(_("the host has {told}", told=told or _("none")), required, found.evidence)
@@ -60,7 +62,7 @@ def judge_address(found: Links, host: Host, profile: NetworkProfile) -> Judgemen
     requirements=("C04",),
     remedy=with_note(
         "{ssh} ip -br addr",
-        _("then put the right one into {site}, and: {install}", site=SITE, install=INSTALL),
+        _("then correct the address in {site}, and: {install}", site=SITE, install=INSTALL),
     ),
 )
 def _address(subject: Subject) -> Judgement:
@@ -84,7 +86,7 @@ def judge_route(found: Links) -> Judgement:
     title=_("The host has a default route"),
     severity=Severity.HIGH,
     requirements=("R03", "R04"),
-    remedy=with_note("{ssh} ip route", _("set the gateway where the system keeps it")),
+    remedy=with_note("{ssh} ip route", _("set the gateway in the system's network configuration")),
 )
 def _route(subject: Subject) -> Judgement:
     return judge_route(subject.facts.get(links))
@@ -92,16 +94,16 @@ def _route(subject: Subject) -> Judgement:
 
 def judge_dns(answers: Mapping[str, str]) -> Judgement:
     """Require that each name server answers: one that does not delays lookups by seconds."""
-    required = _("each name server of resolv.conf answers")
+    required = _("each name server in resolv.conf responds")
     if not answers:
-        return warned(_("no name server is set: only /etc/hosts is asked"), required)
+        return warned(_("no name server is configured: only /etc/hosts is used"), required)
     silent = [server for server, said in answers.items() if not said]
     told = joined(
         ", ",
         (
-            _("{server} answers{code}", server=server, code=said.removeprefix("answers"))
+            _("{server} responds{code}", server=server, code=said.removeprefix("answers"))
             if said
-            else _("{server} is silent", server=server)
+            else _("{server} does not respond", server=server)
             for server, said in answers.items()
         ),
     )
@@ -114,10 +116,10 @@ def judge_dns(answers: Mapping[str, str]) -> Judgement:
 
 @check(
     id="network.dns",
-    title=_("Name servers answer"),
+    title=_("Name servers respond"),
     severity=Severity.HIGH,
     requirements=("R04",),
-    remedy=with_note("{ssh} cat /etc/resolv.conf", _("name servers there that answer")),
+    remedy=with_note("{ssh} cat /etc/resolv.conf", _("configure name servers that respond")),
     needs=("network.route",),
     timeout=20.0,
 )
@@ -127,22 +129,22 @@ def _dns(subject: Subject) -> Judgement:
 
 def judge_name(found: tuple[str, ...] | None, fqdn: str, known: frozenset[str]) -> Judgement:
     """Require that the portal's name resolves to the portal here; users' DNS may differ (R01)."""
-    required = _("{fqdn} leads to {known}", fqdn=fqdn, known=joined(", ", sorted(known)))
+    required = _("{fqdn} resolves to {known}", fqdn=fqdn, known=joined(", ", sorted(known)))
     if found is None:
-        return skipped(_("the name servers of this machine do not answer"), required)
+        return skipped(_("the name servers of this machine do not respond"), required)
     if not found:
         told = _(
-            "the name servers of this machine do not know {fqdn}: those of agents have to",
+            "the name servers of this machine do not resolve {fqdn}; those of the agents must",
             fqdn=fqdn,
         )
         return skipped(told, required)
     astray = [address for address in found if address not in known and not _is_loopback(address)]
-    told = _("{fqdn} leads to {found}", fqdn=fqdn, found=joined(", ", found))
+    told = _("{fqdn} resolves to {found}", fqdn=fqdn, found=joined(", ", found))
     if not astray:
         return passed(told, required)
     judge = failed if len(astray) == len(found) else warned
     looked = f"getent ahosts {shlex.quote(fqdn)}"
-    note = _("mend its record, or network.public_address in {site}", site=SITE)
+    note = _("correct its DNS record, or network.public_address in {site}", site=SITE)
     return judge(told, required, remedy=with_note(looked, note))
 
 
@@ -177,18 +179,18 @@ def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
     )
     interface = found.way_out()
     if interface is None:
-        return skipped(_("there is no default route to tell the interface by"), required)
+        return skipped(_("no default route, so the interface is unknown"), required)
     stuck = [concatenated((way, ": ", said)) for way, said in ways.items() if said != "passes"]
     if stuck:
         evidence = "\n".join(stuck)
         address, _sign, size = next(
             way for way, said in ways.items() if said != "passes"
         ).partition(" ")
-        lost = _("packets do not pass: to {address} with {size}", address=address, size=size)
+        lost = _("packets of {size} bytes do not reach {address}", address=address, size=size)
         return failed(lost, required, evidence)
     judge = passed if interface.mtu >= least else warned
     return judge(
-        _("{name} has {mtu}", name=interface.name, mtu=interface.mtu), required, found.evidence
+        _("{name} has MTU {mtu}", name=interface.name, mtu=interface.mtu), required, found.evidence
     )
 
 
@@ -197,7 +199,9 @@ def judge_mtu(found: Links, ways: Mapping[str, str]) -> Judgement:
     title=_("Full-size packets pass (path MTU)"),
     severity=Severity.MEDIUM,
     requirements=("R02", "R03"),
-    remedy=with_note("{ssh} ip link", _("set the MTU of the whole path, switches and tunnels too")),
+    remedy=with_note(
+        "{ssh} ip link", _("set the MTU of the whole path, including switches and tunnels")
+    ),
     needs=("network.route",),
     timeout=20.0,
 )
@@ -214,9 +218,9 @@ def _mtu(subject: Subject) -> Judgement:
 
 def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement:
     """Require that a host reaches the ports that it needs on other hosts."""
-    required = _("the site's other hosts let this one in where it needs them")
+    required = _("the ports that this host needs on the site's other hosts are open to it")
     if not doors:
-        return skipped(_("this host needs no port of another"), required)
+        return skipped(_("this host needs no ports on other hosts"), required)
     evidence = "\n".join(f"{door}: {said}" for door, said in doors.items())
     shut = [
         _("{names} is {said}", names=names[door], said=said)

@@ -37,14 +37,14 @@ _RECORDED_AS = "gsm"  # R05, R25: recordings are .gsm, and are played back
 _CODECS = tuple(dict.fromkeys((*load_data("network")["codecs"]["audio"], _RECORDED_AS)))
 # Whether and why Asterisk itself asks the STUN server, per network profile.
 _DECISIONS = {
-    NetworkProfile.PUBLIC: _("profile public: Asterisk asks the site's STUN server, {server}"),
+    NetworkProfile.PUBLIC: _("profile public: Asterisk uses the site's STUN server, {server}"),
     NetworkProfile.LAN: _(
-        "profile lan: Asterisk asks no STUN server; agents reach its own address, "
-        "and a server that does not answer would delay every call"
+        "profile lan: Asterisk uses no STUN server; agents reach its own address, and "
+        "a STUN server that does not respond would delay every call"
     ),
     NetworkProfile.NAT: _(
-        "profile nat: Asterisk asks no STUN server, which stands behind the same "
-        "router; the router's address is in its settings"
+        "profile nat: Asterisk uses no STUN server, because it is behind the same "
+        "router; the router's address is configured instead"
     ),
 }
 
@@ -71,7 +71,7 @@ def stun_servers(config: Any) -> tuple[tuple[str, int], ...] | None:
 def judge_ice(config: Response, host: str, port: int) -> Judgement:
     """Require that softphones get the site's own STUN server, and no other (R03)."""
     required = _(
-        "{path} names the site's STUN server {host} port {port}, no other",
+        "{path} names only the site's STUN server, {host} port {port}",
         path=config.request.path,
         host=host,
         port=port,
@@ -124,7 +124,7 @@ def judge_stun(found: str | None, profile: NetworkProfile, ours: str, evidence: 
     required = _DECISIONS[profile].filled(server=ours)
     if found is None:
         return skipped(_("this Asterisk does not show its STUN server"), required, evidence)
-    asked = _("asks {found}", found=found) if found else _("asks none")
+    asked = _("uses {found}", found=found) if found else _("uses none")
     host, __, port = found.rpartition(":")
     is_ours = _same_host(host, ours.rpartition(":")[0]) and port == ours.rpartition(":")[2]
     if profile is NetworkProfile.PUBLIC:
@@ -163,15 +163,17 @@ def _stun_server(subject: Subject, *, for_agents: bool) -> tuple[str, int]:
 def judge_transcoding(found: Transcoding) -> Judgement:
     """Require a translation between any two voice codecs, the recordings' included (R05)."""
     wanted = list(itertools.permutations(_CODECS, 2))
-    required = _("a way from each of {codecs} to each other", codecs=joined(", ", _CODECS))
+    required = _("a translation path between any two of {codecs}", codecs=joined(", ", _CODECS))
     lost = [
         _("{item} to {other}", item=one, other=other)
         for one, other in wanted
         if (one, other) not in found.ways
     ]
     if lost:
-        return failed(_("no way from {lost}", lost=joined(", ", lost)), required, found.evidence)
-    return passed(_("{count} ways", count=len(wanted)), required, found.evidence)
+        return failed(
+            _("no translation path from {lost}", lost=joined(", ", lost)), required, found.evidence
+        )
+    return passed(_("{count} translation paths", count=len(wanted)), required, found.evidence)
 
 
 @check(
@@ -181,7 +183,7 @@ def judge_transcoding(found: Transcoding) -> Judgement:
     requirements=("R05",),
     remedy=with_note(
         "{ssh} asterisk -rx 'core show translation'",
-        _("is codec_opus there? then: {install}", install=INSTALL),
+        _("check that codec_opus is loaded, then: {install}", install=INSTALL),
     ),
     role=Role.TELEPHONY,
     needs=("asterisk.service",),

@@ -22,10 +22,10 @@ from ucontact_appliance.resources import load_data
 
 _GROUPS: dict[str, Any] = load_data("asterisk_modules")
 _TITLES = {
-    "sip": _("Asterisk has its modules for SIP"),
-    "media": _("Asterisk has its modules for media"),
-    "calls": _("Asterisk has its modules for the dialplan"),
-    "recording": _("Asterisk has its modules for recordings"),
+    "sip": _("Asterisk's SIP modules are loaded"),
+    "media": _("Asterisk's media modules are loaded"),
+    "calls": _("Asterisk's dialplan modules are loaded"),
+    "recording": _("Asterisk's recording modules are loaded"),
 }
 
 

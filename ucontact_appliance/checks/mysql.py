@@ -74,18 +74,18 @@ def _service(subject: Subject) -> Judgement:
 def judge_answers(greeted: bool, seconds: float, port: int) -> Judgement:
     """Require MySQL's greeting: a server that hangs still has an active unit and an open port."""
     required = _(
-        "MySQL greets whoever connects to port {port}, within {quick:g} s", port=port, quick=QUICK
+        "MySQL sends its greeting on port {port} within {quick:g} s", port=port, quick=QUICK
     )
     if not greeted:
-        return failed(_("it takes connections and says nothing, or takes none"), required)
+        return failed(_("it sends no greeting, or accepts no connections"), required)
     if seconds > QUICK:
-        return failed(_("slow: {seconds:.1f} s until it greets", seconds=seconds), required)
-    return passed(_("it greets after {seconds:.1f} s", seconds=seconds), required)
+        return failed(_("slow: greeting after {seconds:.1f} s", seconds=seconds), required)
+    return passed(_("greeting after {seconds:.1f} s", seconds=seconds), required)
 
 
 @database_check(
     id="mysql.answers",
-    title=_("MySQL answers"),
+    title=_("MySQL responds"),
     severity=Severity.CRITICAL,
     requirements=("R16", "C06"),
     remedy="{ssh} systemctl restart mysql",
@@ -100,9 +100,9 @@ def _answers(subject: Subject) -> Judgement:
 
 def judge_login(found: ServerView) -> Judgement:
     """Require a login of the account `doctor` over TLS with a verified server certificate."""
-    required = _("the account doctor is let in over TLS, with the site's CA behind the certificate")
+    required = _("the account doctor can log in over TLS, with a certificate of the site's CA")
     if found.refused:
-        return failed(_("not let in"), required, found.refused)
+        return failed(_("login rejected"), required, found.refused)
     return passed(verbatim(found.tls), required)
 
 
@@ -127,14 +127,12 @@ def judge_version(found: ServerView, today: date) -> Judgement:
     series = ".".join(map(str, numbers(found.version)[:2]))
     release = next((row for row in _TABLE["releases"] if row["series"] == series), None)
     if release is None:
-        return passed(
-            _("{version} (its maker's support is not known here)", version=found.version), required
-        )
+        return passed(_("{version} (end of support unknown)", version=found.version), required)
     until = release["until"]
     if until and date.fromisoformat(until) < today:
         return passed(
             _(
-                "{version}, past its maker's support since {until}",
+                "{version}, support ended on {until}",
                 version=found.version,
                 until=until,
             ),

@@ -38,21 +38,19 @@ _SOCKET_ONLY = "auth_socket"
 
 def judge_plaintext(found: Refusal) -> Judgement:
     """Require that MySQL refuses the right password without TLS."""
-    required = _("the same account is refused without TLS")
+    required = _("the same account is rejected without TLS")
     if found.number == 0:
-        return failed(_("let in without TLS"), required)
+        return failed(_("login accepted without TLS"), required)
     evidence = f"error {found.number}: {found.words}"
     if found.number not in _REFUSALS:
         # Such as a lost connection, or an error of the client: not the server's answer.
-        return skipped(
-            _("the server did not come to say it: {words}", words=found.words), required, evidence
-        )
-    return passed(_("refused"), required, evidence)
+        return skipped(_("inconclusive: {words}", words=found.words), required, evidence)
+    return passed(_("rejected"), required, evidence)
 
 
 @database_check(
     id="mysql.plaintext",
-    title=_("MySQL refuses connections without TLS"),
+    title=_("MySQL rejects connections without TLS"),
     severity=Severity.HIGH,
     requirements=("R16",),
     # A login without TLS means that the running server no longer requires it.
@@ -72,7 +70,9 @@ def _plaintext(subject: Subject) -> Judgement:
 
 def judge_accounts(found: Audit) -> Judgement:
     """Require TLS and known addresses for services, root by socket, no anonymous account."""
-    required = _("services by TLS and from known addresses, root by its socket, nobody anonymous")
+    required = _(
+        "services over TLS from known addresses, root through its socket, no anonymous accounts"
+    )
     evidence = "\n".join(_row(account) for account in found.accounts)
     if found.error:
         return failed(_("the accounts can't be read as root"), required, found.error)
@@ -98,13 +98,15 @@ def judge_accounts(found: Audit) -> Judgement:
             _statement(others[0], "SHOW GRANTS FOR"),
         )
     return passed(
-        _("{there} by TLS", there=joined(", ", sorted(there & set(_SERVICES)))), required, evidence
+        _("{there} over TLS", there=joined(", ", sorted(there & set(_SERVICES)))),
+        required,
+        evidence,
     )
 
 
 @database_check(
     id="mysql.accounts",
-    title=_("MySQL's accounts are the services' own, bound to address and TLS"),
+    title=_("MySQL accounts belong to the services and are restricted by address and TLS"),
     severity=Severity.HIGH,
     requirements=("R16",),
     remedy="{install}",
@@ -120,14 +122,16 @@ def _faults(account: Account) -> list[Message]:
     if account.user == "root":
         local = account.host == "localhost" and account.plugin == _SOCKET_ONLY
         return (
-            [] if local else [_("{label} by {plugin}", label=account.label, plugin=account.plugin)]
+            []
+            if local
+            else [_("{label} uses {plugin}", label=account.label, plugin=account.plugin)]
         )
     if account.user in _TABLE["own_accounts"]:
         return []
     secure = account.ssl_type or (account.locked and account.user not in _SERVICES)
-    faults = [] if secure else [_("{label} may come without TLS", label=account.label)]
+    faults = [] if secure else [_("{label} may connect without TLS", label=account.label)]
     if account.user in _SERVICES and "%" in account.host:
-        faults.append(_("{label} may come from anywhere", label=account.label))
+        faults.append(_("{label} may connect from anywhere", label=account.label))
     if account.user in _SERVICES and account.locked:
         faults.append(_("{label} is locked", label=account.label))
     return faults
@@ -160,7 +164,7 @@ def judge_grants(found: Audit) -> Judgement:
             if extra:
                 wrong.append(
                     _(
-                        "{who} may {extra} on {target}",
+                        "{who} has unplanned {extra} on {target}",
                         who=who,
                         extra=joined(", ", sorted(extra)),
                         target=target or _("roles"),
@@ -169,7 +173,7 @@ def judge_grants(found: Audit) -> Judgement:
             if short:
                 wrong.append(
                     _(
-                        "{who} may not {short} on {target}",
+                        "{who} lacks {short} on {target}",
                         who=who,
                         short=joined(", ", sorted(short)),
                         target=target,

@@ -49,7 +49,7 @@ def judge_connections(found: ServerView, planned: int) -> Judgement:
 
 @database_check(
     id="mysql.connections",
-    title=_("The number of connections is as planned"),
+    title=_("MySQL's max_connections is as planned"),
     severity=Severity.MEDIUM,
     requirements=("R12", "R16"),
     remedy=AFRESH,

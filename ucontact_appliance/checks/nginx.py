@@ -92,11 +92,11 @@ def _version(subject: Subject) -> Judgement:
 
 def judge_config(found: facts.Nginx) -> Judgement:
     """Require that NGINX could restart with the configuration on disk."""
-    required = _("`nginx -t` finds no fault")
+    required = _("`nginx -t` reports no errors")
     if found.problem:
         first = next((line for line in found.problem.splitlines() if "emerg" in line), "")
         return failed(verbatim(first or _("the test failed")), required, found.problem)
-    return passed(_("no fault"), required)
+    return passed(_("no errors"), required)
 
 
 @check(
@@ -113,10 +113,13 @@ def _config(subject: Subject) -> Judgement:
 
 def judge_loaded(found: facts.Nginx) -> Judgement:
     """Require that the running NGINX has loaded the configuration on disk."""
-    required = _("NGINX has loaded its files since they changed")
+    required = _("NGINX has loaded its files since their last change")
     if found.unloaded is None:
         return warned(
-            _("can't be told: the unit lacks our drop-in"), required, found.evidence, "{install}"
+            _("unknown: the unit lacks the appliance's drop-in"),
+            required,
+            found.evidence,
+            "{install}",
         )
     if found.unloaded:
         told = _("changed and not loaded: {unloaded}", unloaded=found.unloaded[0])
@@ -126,7 +129,7 @@ def judge_loaded(found: facts.Nginx) -> Judgement:
 
 @check(
     id="web.loaded",
-    title=_("NGINX has loaded its configuration on disk"),
+    title=_("NGINX has loaded the configuration on disk"),
     severity=Severity.MEDIUM,
     requirements=("R17",),
     remedy="{install}",
@@ -139,38 +142,38 @@ def _loaded(subject: Subject) -> Judgement:
 
 def judge_sites(found: facts.Nginx, files: tuple[str, ...], ours: frozenset[str]) -> Judgement:
     """Fail on another server with our name (NGINX uses the first one read); warn about others."""
-    required = _("no server is set up in NGINX but the appliance's")
+    required = _("NGINX has no servers other than the appliance's")
     if found.problem:
-        return skipped(_("not to be told while the configuration has a fault"), required)
+        return skipped(_("unknown while the configuration has an error"), required)
     foreign = [path for path in files if path not in ours]
     if not foreign:
         return passed(
-            _("{count} files set servers up", count=len(files)), required, "\n".join(files)
+            _("{count} files define servers", count=len(files)), required, "\n".join(files)
         )
     told = joined(", ", foreign)
     away = " ".join(map(shlex.quote, foreign))
     remedy = with_note(
         f"{{ssh}} mkdir -p /root/ucontact-foreign && mv {away} /root/ucontact-foreign/ && "
         "systemctl reload nginx",
-        _("they are kept there"),
+        _("keeps the files there"),
     )
     evidence = "\n".join((found.evidence, *files))
     if found.rivals:
         names = ", ".join(found.rivals)
         return failed(
-            _("{told}: another server by the name of {names}", told=told, names=names),
+            _("{told}: another server with the name {names}", told=told, names=names),
             required,
             evidence,
             remedy,
         )
     return warned(
-        _("{told}: another server beside the portal", told=told), required, evidence, remedy
+        _("{told}: another server in addition to the portal", told=told), required, evidence, remedy
     )
 
 
 @check(
     id="web.sites",
-    title=_("No other NGINX server answers in the portal's place"),
+    title=_("No other NGINX server responds in place of the portal"),
     severity=Severity.HIGH,
     requirements=("R01", "C05"),
     remedy="{install}",
@@ -217,7 +220,7 @@ def judge_http2(answer: Response) -> Judgement:
 
 @check(
     id="web.http2",
-    title=_("The portal speaks HTTP/2"),
+    title=_("The portal supports HTTP/2"),
     severity=Severity.MEDIUM,
     requirements=("R01",),
     remedy="{install}",

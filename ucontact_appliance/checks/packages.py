@@ -111,7 +111,7 @@ def _installable(component: PackageRequirement) -> Check:
     def judge(subject: Subject) -> Judgement:
         asked = ask_apt(subject)
         if asked is None:
-            return skipped(_("unknown for a system that is not supported"))
+            return skipped(_("unknown, because the system is not supported"))
         row, roles, found = asked.system, asked.roles, asked.answer.packages
         program = component.program
         unowned = subject.facts.get(facts.unowned, program) if program else ""
@@ -127,7 +127,7 @@ def _keeping(component: PackageRequirement, path: str) -> str:
     keep = f"{{ssh}} mv {path} {path}.kept"
     if not component.maker:
         return keep
-    return with_note(keep, _("or have it as a package, from {maker}", maker=_(component.maker)))
+    return with_note(keep, _("or install it as a package, from {maker}", maker=_(component.maker)))
 
 
 def _required(component: PackageRequirement) -> Message:
@@ -154,7 +154,7 @@ def remedy(component: PackageRequirement, place: Place) -> str:
             )
         )
     if component.maker is not None:
-        ways.append(_("add {maker} to the server's apt", maker=_(component.maker)))
+        ways.append(_("add {maker} to the server's apt sources", maker=_(component.maker)))
     ways.append(_("use a server with {choice} for it", choice=_choice(place)))
     names = " ".join(on_system(component.names, place.system.name))
     return with_note(f"{{ssh}} apt-cache policy {names}", joined(_(", or "), ways))

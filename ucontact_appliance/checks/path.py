@@ -81,7 +81,7 @@ def judge_profile(path: MeasuredPath, limits: NetworkRow) -> Judgement:
         lost=lost,
     )
     if any(loss.most >= limits.loss_percent for _, loss in _losses(found)):
-        observed += _("; {sent} packets are too few to be sure of the loss", sent=found.sent)
+        observed += _("; {sent} packets are too few for a reliable loss figure", sent=found.sent)
     return passed(observed, required, evidence)
 
 
@@ -95,7 +95,7 @@ def judge_bandwidth(path: MeasuredPath, limits: NetworkRow) -> Judgement:
         return skipped(_("not measured: {missing}", missing=found.missing), required)
     least = min(found.up_kbps, found.down_kbps)
     observed = _(
-        "{rate} up, {rate2} down: enough for {least} at once",
+        "{rate} up, {rate2} down: enough for {least} concurrent calls",
         rate=_rate(found.up_kbps),
         rate2=_rate(found.down_kbps),
         least=int(least / limits.bandwidth_kbps),
@@ -109,7 +109,7 @@ def judge_bandwidth(path: MeasuredPath, limits: NetworkRow) -> Judgement:
 def judge_marks(path: MeasuredPath) -> Judgement:
     """Warn if the DSCP changes on the way, because routers then can't prioritise (R07)."""
     found = path.quality
-    required = _("DSCP {dscp} arrives as {dscp} both ways", dscp=found.dscp)
+    required = _("DSCP {dscp} is unchanged in both directions", dscp=found.dscp)
     told = [(way, direction.dscp) for way, direction in _ways(found) if direction.dscp]
     changed = [
         _("{way} as {map}", way=way, map=joined(", ", map(str, marks)))
@@ -118,24 +118,27 @@ def judge_marks(path: MeasuredPath) -> Judgement:
     ]
     if changed:
         remark = (
-            _("EF is lost on the way") if found.dscp == _EXPEDITED else _("the mark is changed")
+            _("the EF mark is lost on the path")
+            if found.dscp == _EXPEDITED
+            else _("the mark is changed on the path")
         )
         return warned(
-            _("{remark}: it arrives {changed}", remark=remark, changed=joined("; ", changed)),
+            _("{remark}: arrives {changed}", remark=remark, changed=joined("; ", changed)),
             required,
         )
     if not told:
-        return skipped(_("the far end tells nothing of marks"), required)
+        return skipped(_("the far end does not report marks"), required)
     if len(told) == 1:
         return skipped(
-            _("kept {told}; the far end does not tell of the other way", told=told[0][0]), required
+            _("kept {told}; the far end does not report the other direction", told=told[0][0]),
+            required,
         )
     return passed(_("kept both ways"), required)
 
 
 def judge_order(path: MeasuredPath) -> Judgement:
     """Warn about duplicate or reordered packets; to a jitter buffer a late one counts as lost."""
-    required = _("no packet overtakes another, and none comes twice")
+    required = _("no packet is reordered or duplicated")
     found = path.quality
     seen = [
         _("{reordered} reordered {way}", reordered=d.reordered, way=way)
@@ -143,7 +146,7 @@ def judge_order(path: MeasuredPath) -> Judgement:
         if d.reordered
     ]
     if found.duplicates:
-        seen.append(_("{duplicates} came twice", duplicates=found.duplicates))
+        seen.append(_("{duplicates} duplicated", duplicates=found.duplicates))
     if seen:
         return warned(_("{seen}, of {sent}", seen=joined(", ", seen), sent=found.sent), required)
     return passed(
@@ -198,15 +201,15 @@ def findings(path: MeasuredPath, seconds: float) -> tuple[Finding, ...]:
 _QUALITY = with_note(
     "ucontact doctor network --to {to} --seconds 120",
     _(
-        "again at a quiet hour: if it is good then, the line is too small or has no "
-        "QoS; if not, look at its Wi-Fi, VPN and provider"
+        "repeat at a quiet hour: if the result is good, the link is too small or has "
+        "no QoS; otherwise check its Wi-Fi, VPN and provider"
     ),
 )
 _MARKS = with_note(
     "ucontact doctor network --to {to}",
     _(
-        "from a place nearer to {to}, until the device is found that changes DSCP: "
-        "have it trust the marks"
+        "repeat from places nearer to {to} to find the device that changes DSCP; "
+        "configure it to trust the marks"
     ),
 )
 
@@ -221,41 +224,41 @@ def _judged(
         served = (limits.requirement,)
         yield (
             limits.id,
-            _("The path is good enough for {kind}", kind=kind),
+            _("Path quality is good enough for {kind}", kind=kind),
             served,
             judge_profile(path, limits),
             _QUALITY.format(to=to),
         )
         yield (
             f"{limits.id}.bandwidth",
-            _("The path carries {kind}", kind=kind),
+            _("The path has enough bandwidth for {kind}", kind=kind),
             served,
             judge_bandwidth(path, limits),
             _QUALITY.format(to=to),
         )
     others: tuple[tuple[str, str, tuple[str, ...], Callable[[MeasuredPath], Judgement], str], ...]
     others = (
-        ("sound", _("A call over the path sounds well"), ("R24",), judge_sound, _QUALITY),
+        ("sound", _("Call quality over the path is good"), ("R24",), judge_sound, _QUALITY),
         ("order", _("Packets stay in order"), ("R24",), judge_order, _QUALITY),
-        ("marks", _("The path keeps the marks of voice"), ("R07",), judge_marks, _MARKS),
+        ("marks", _("The path preserves DSCP marks for voice"), ("R07",), judge_marks, _MARKS),
     )
     for name, title, requirements, judge, remedy in others:
         yield name, title, requirements, judge(path), remedy.format(to=to)
 
 
 def _ways(found: PathQuality) -> tuple[tuple[str, Direction], ...]:
-    return (_("there"), found.out), (_("back"), found.back)
+    return (_("outbound"), found.out), (_("inbound"), found.back)
 
 
 def _losses(found: PathQuality) -> list[tuple[str, Loss]]:
     ways = [(way, d.loss) for way, d in _ways(found) if d.loss is not None]
     # A far end that does not count packets gives no loss per direction.
-    return ways or [(_("there and back"), found.loss)]
+    return ways or [(_("round trip"), found.loss)]
 
 
 def _jitter(found: PathQuality) -> str:
     return _(
-        "{jitter_ms:.1f} ms there and {jitter_ms2:.1f} ms back",
+        "{jitter_ms:.1f} ms outbound and {jitter_ms2:.1f} ms inbound",
         jitter_ms=found.out.jitter_ms,
         jitter_ms2=found.back.jitter_ms,
     )
@@ -281,7 +284,7 @@ def _rate(kbps: float) -> str:
 def _figures(found: PathQuality) -> Iterator[str]:
     yield (
         _(
-            "{sent} packets, {rate} a second, DSCP {dscp}; {answered} answered",
+            "{sent} packets, {rate} per second, DSCP {dscp}; {answered} answered",
             sent=found.sent,
             rate=found.rate,
             dscp=found.dscp,
@@ -292,7 +295,7 @@ def _figures(found: PathQuality) -> Iterator[str]:
         _(
             "round trip: {fastest_ms:.2f} ms at best, typically {typical_ms:.2f}, 95 % "
             "below {slow_ms:.2f}, {slowest_ms:.2f} at worst; one way about "
-            "{one_way_ms:.2f} (half of it: the clocks are not compared)",
+            "{one_way_ms:.2f} (half of it: clocks are not synchronized)",
             fastest_ms=found.fastest_ms,
             typical_ms=found.typical_ms,
             slow_ms=found.slow_ms,
@@ -301,7 +304,9 @@ def _figures(found: PathQuality) -> Iterator[str]:
         )
     )
     for way, direction in _ways(found):
-        lost = _("not told by the far end") if direction.loss is None else _percent(direction.loss)
+        lost = (
+            _("not reported by the far end") if direction.loss is None else _percent(direction.loss)
+        )
         yield (
             _(
                 "{way}: jitter {jitter_ms:.2f} ms, {worst_jitter_ms:.2f} at worst; loss "

@@ -66,7 +66,8 @@ def judge_listening(
             required,
             evidence,
             with_note(
-                f"{{ssh}} ss -lntup 'sport = :{port.first}'", _("stop what should not be there")
+                f"{{ssh}} ss -lntup 'sport = :{port.first}'",
+                _("stop the process that should not use this port"),
             ),
         )
     if port.sources and all(listener.loopback for listener in here):
@@ -105,7 +106,7 @@ def _listening(row: PortRow) -> Check:
     def judge(subject: Subject) -> Judgement:
         port = next(port for port in _registry(subject) if port.id == row.id)
         if row.id == "ssh" and subject.host.is_local:
-            return skipped(_("the host is this machine: nothing needs ssh"))
+            return skipped(_("the host is this machine: SSH is not needed"))
         return judge_listening(port, subject.facts.get(listeners), row.processes)
 
     return judge
@@ -140,7 +141,7 @@ def judge_private(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -
             ),
         )
         return failed(told, required, "\n".join(one.line for one in open_ones))
-    return passed(_("nothing of it is reachable from outside"), required)
+    return passed(_("none is reachable from outside"), required)
 
 
 @check(
@@ -156,7 +157,7 @@ def _private(subject: Subject) -> Judgement:
 
 def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> Judgement:
     """Warn about listeners towards the network without a row in the port registry."""
-    required = _("only the registry's ports listen towards the network")
+    required = _("only the registry's ports listen on the network")
     odd = [
         listener
         for listener in found
@@ -185,10 +186,10 @@ def judge_unexpected(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]
 
 @check(
     id="ports.unexpected",
-    title=_("Nothing unexpected listens towards the network"),
+    title=_("Nothing unexpected listens on the network"),
     severity=Severity.MEDIUM,
     requirements=("C05",),
-    remedy=with_note("{ssh} ss -lntup", _("stop and disable what nobody needs")),
+    remedy=with_note("{ssh} ss -lntup", _("stop and disable services that are not needed")),
 )
 def _unexpected(subject: Subject) -> Judgement:
     return judge_unexpected(_registry(subject), subject.facts.get(listeners))
@@ -239,7 +240,7 @@ def judge_free(registry: tuple[OpenPort, ...], found: tuple[Listener, ...]) -> J
     title=_("No other program uses a required port"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
-    remedy=with_note("{ssh} ss -lntup", _("stop and disable the program that is named")),
+    remedy=with_note("{ssh} ss -lntup", _("stop and disable the program that uses the port")),
     # In the doctor too: a service that can't start without its port is not the cause.
     stages=frozenset({Stage.PREFLIGHT, Stage.DOCTOR}),
 )

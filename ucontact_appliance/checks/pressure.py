@@ -28,7 +28,8 @@ _TABLE: dict[str, Any] = load_data("hardware")["pressure"]
 _LOOK = {
     "cpu": "{ssh} ps -eo pcpu,comm --sort=-pcpu | head -10",
     "io": with_note(
-        "{ssh} ps -eo state,comm | sort | head -10", _("D: waits for a disk; a slow one?")
+        "{ssh} ps -eo state,comm | sort | head -10",
+        _("state D waits for a disk; check for a slow disk"),
     ),
     "memory": "{ssh} ps -eo rss,comm --sort=-rss | head -10",
 }
@@ -45,12 +46,12 @@ def judge_pressure(found: Pressure, kind: str, container: bool) -> Judgement:
     required = _("tasks wait less than {warn} % of the time", warn=limits["warn"])
     waited = found.waited.get(kind)
     if waited is None:
-        return skipped(_("this kernel does not tell"), required)
+        return skipped(_("this kernel does not report pressure (PSI)"), required)
     observed = _("some task waited {waited:.0f} % of the last five minutes", waited=waited)
     if container:
         # The figure is the container's host's, and includes other containers' work.
         return passed(
-            _("{observed}, the container's host's figure", observed=observed),
+            _("{observed} (figure of the container's host)", observed=observed),
             required,
             found.evidence,
         )
@@ -101,7 +102,7 @@ def judge_latency(found: Sequence[WriteLatency], slow_ms: float, fail_ms: float)
     requirements=("R12",),
     remedy=with_note(
         "{ssh} ps -eo state,comm | sort | head -10",
-        _("D: waits for a disk; one that fails, or a neighbour on the same storage?"),
+        _("state D waits for a disk; check for a failing disk, or other load on the same storage"),
     ),
     needs=("disk.space", "disk.inodes"),  # the measurement writes a file
     timeout=30.0,

@@ -21,7 +21,7 @@ _ODBC = "odbc"  # the engine whose databases are classes of res_odbc.conf
 
 def judge_realtime(found: Realtime) -> Judgement:
     """Require the engine and the database of every family that extconfig.conf maps (R19)."""
-    required = _("each family that extconfig.conf maps has its engine and its database")
+    required = _("every family in extconfig.conf has its engine and its database")
     if not found.mapped:
         return passed(_("all configuration is in files"), required, found.evidence)
     classes = dict(found.classes)
@@ -55,7 +55,7 @@ def judge_realtime(found: Realtime) -> Judgement:
     severity=Severity.HIGH,
     requirements=("R19",),
     remedy=with_note(
-        f"{{ssh}} grep -n '=>' {FILE}", _("take out the line whose engine or class is not there")
+        f"{{ssh}} grep -n '=>' {FILE}", _("remove the line whose engine or class is missing")
     ),
     role=Role.TELEPHONY,
     needs=("asterisk.service",),
@@ -65,7 +65,7 @@ def _realtime(subject: Subject) -> Judgement:
 
 
 def _told(one: Mapping) -> str:
-    return _("{family} by {engine}", family=one.family, engine=one.engine)
+    return _("{family} via {engine}", family=one.family, engine=one.engine)
 
 
 CHECKS = checks_of(globals())

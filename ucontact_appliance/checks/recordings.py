@@ -48,14 +48,14 @@ _telephony = functools.partial(check, role=Role.TELEPHONY)
 def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
     """Require access to all folders: Asterisk records into one per year, month and day (R05)."""
     required = _(
-        "every folder of {spool} is writable, and every file readable, for asterisk", spool=SPOOL
+        "every folder of {spool} is writable, and every file readable, by asterisk", spool=SPOOL
     )
     evidence = "\n".join(part for part in (found.evidence, lost.evidence) if part)
     if found.folders or found.files:
         return failed(
             _(
-                "{folders} folders, with all below them, and {files} files are closed to "
-                "asterisk; {count} recordings were lost in 24 hours",
+                "{folders} folders (with their contents) and {files} files are not "
+                "accessible to asterisk; {count} recordings were lost in 24 hours",
                 folders=found.folders,
                 files=found.files,
                 count=lost.count,
@@ -66,14 +66,14 @@ def judge_access(found: SpoolAccess, lost: LostRecordings) -> Judgement:
     if not found.complete:
         return skipped(
             _(
-                "not all of {spool} could be searched within {walk_seconds} s; nothing was "
-                "wrong until then",
+                "{spool} could not be searched completely within {walk_seconds} s; no "
+                "problems found until then",
                 spool=SPOOL,
                 walk_seconds=WALK_SECONDS,
             ),
             required,
         )
-    return passed(_("all are open to asterisk"), required)
+    return passed(_("all are accessible to asterisk"), required)
 
 
 @_telephony(
@@ -93,7 +93,9 @@ def judge_lost(found: LostRecordings) -> Judgement:
     """Warn about lost recordings: if Asterisk can't open one, the call continues without (R05)."""
     required = _("Asterisk opened every recording of the last 24 hours")
     if not found.count:
-        return passed(_("its log names none that it could not open"), required, found.evidence)
+        return passed(
+            _("its log reports no recording that could not be opened"), required, found.evidence
+        )
     # Other checks report present faults; this one reports what is lost already.
     return warned(
         _(
@@ -108,12 +110,12 @@ def judge_lost(found: LostRecordings) -> Judgement:
 
 @_telephony(
     id="recordings.lost",
-    title=_("No recording was lost lately"),
+    title=_("No recording was lost recently"),
     severity=Severity.HIGH,
     requirements=("R05", "R25"),
     remedy=with_note(
         f"{{ssh}} grep -aE 'Cannot open|Unable to open file' {LOG}",
-        _("those calls have no recording; recordings.tree tells whether later ones have"),
+        _("those calls have no recording; recordings.tree shows whether later calls are recorded"),
     ),
     needs=("recordings.tree",),
 )
@@ -158,7 +160,7 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
     The last minutes are left out: their calls may be active, or their records not yet written.
     """
     required = _(
-        "recordings and call records of the last {compared_days} days belong together",
+        "recordings and call records of the last {compared_days} days match",
         compared_days=COMPARED_DAYS,
     )
     if rows.missing:
@@ -212,8 +214,8 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
     remedy=with_note(
         "{ssh} tail -n 20 /var/log/asterisk/cdr-csv/Master.csv",
         _(
-            "records that the database did not take are in this file: enter them; a "
-            "recording that was deleted on purpose needs nothing"
+            "this file has the records that did not reach the database: insert them; "
+            "ignore recordings that were deleted on purpose"
         ),
     ),
     needs=("asterisk.recordings", "asterisk.records", "mysql.tables"),

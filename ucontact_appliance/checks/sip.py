@@ -44,7 +44,7 @@ def judge_transports(found: Snapshot, wanted: Mapping[str, int]) -> Judgement:
 
 @telephony_check(
     id="asterisk.transports",
-    title=_("SIP is reachable by WSS, UDP, TCP and TLS"),
+    title=_("SIP is reachable over WSS, UDP, TCP and TLS"),
     severity=Severity.CRITICAL,
     requirements=("R02", "R04"),
     remedy="{install}",
@@ -58,7 +58,7 @@ def _transports(subject: Subject) -> Judgement:
 
 def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
     """Require an endpoint in Asterisk for every extension and trunk of the site."""
-    required = _("{count} endpoints: extensions and trunks of the site", count=len(wanted))
+    required = _("{count} endpoints: the site's extensions and trunks", count=len(wanted))
     lost = [name for name in wanted if name not in found.endpoints]
     if lost:
         return failed(
@@ -66,7 +66,7 @@ def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
             required,
             found.texts.get("endpoints", ""),
         )
-    return passed(_("all {count} are there", count=len(wanted)), required)
+    return passed(_("all {count} present", count=len(wanted)), required)
 
 
 @telephony_check(
@@ -124,7 +124,7 @@ def judge_codecs(endpoints: Endpoints, audio: Sequence[str], video: Sequence[str
 
 @telephony_check(
     id="asterisk.codecs",
-    title=_("Extensions have the product's codecs"),
+    title=_("Extensions support the product's codecs"),
     severity=Severity.HIGH,
     requirements=("R06",),
     remedy="{install}",
@@ -203,7 +203,7 @@ def _qos(subject: Subject) -> Judgement:
 
 def judge_qos_text(found: Snapshot, marks: str) -> Judgement:
     """Require QoS marks on text and the signalling that carries it; for WSS by nftables (R07)."""
-    required = _("TOS and COS of text and signalling are not zero, for WSS by nftables")
+    required = _("TOS and COS of text and signalling are not zero, for WSS through nftables")
     evidence = f"{found.texts.get('transports', '')}\n{marks.strip()}"
     unmarked = [
         transport.name
@@ -233,12 +233,12 @@ def _qos_text(subject: Subject) -> Judgement:
 
 def judge_anonymous(found: Snapshot) -> Judgement:
     """Require an account or a trunk's address for every call: no anonymous endpoint."""
-    required = _("no anonymous endpoint, and no module that looks for one")
+    required = _("no anonymous endpoint, and no module that identifies callers as anonymous")
     module = "res_pjsip_endpoint_identifier_anonymous.so"
     open_ones = [name for name in found.endpoints if name.startswith("anonymous")]
     if open_ones or module in found.modules:
         what = ", ".join(open_ones) or module
-        return failed(_("{what} is there", what=what), required, found.texts.get("endpoints", ""))
+        return failed(_("{what} is present", what=what), required, found.texts.get("endpoints", ""))
     return passed(_("none"), required)
 
 

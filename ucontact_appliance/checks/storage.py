@@ -125,7 +125,7 @@ def _room(subject: Subject) -> Judgement:
 def judge_size(found: FileSystem) -> Judgement:
     """Warn if the disk is smaller than the vendor advises."""
     need = _DISK["vendor_gb"]
-    required = _("the vendor's pages name a disk of {need} GB", need=need)
+    required = _("the vendor's documentation states a disk of {need} GB", need=need)
     # Disks are sold in decimal GB, and file systems reserve some space.
     judge = passed if _gb(found.size_kb) >= need * 0.9 else warned
     return judge(
@@ -227,12 +227,12 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Jud
     )
     if taken_kb is None:
         return skipped(
-            _("{told}; what {path} takes can't be told", told=_told(found), path=found.path),
+            _("{told}; the size of {path} is unknown", told=_told(found), path=found.path),
             required,
         )
     room = _room_gb(found, taken_kb)
     observed = _(
-        "{told}; recordings take {gb:.1f} GB: room for {room:.1f} GB",
+        "{told}; recordings use {gb:.1f} GB: {room:.1f} GB available to them in total",
         told=_told(found),
         gb=_gb(taken_kb),
         room=room,
@@ -290,7 +290,7 @@ def judge_growth(
 ) -> Judgement:
     """Require room for the retention period at the measured rate of recording (R25)."""
     required = _(
-        "at the pace of the last {growth_days} days, {keep_days} days of recordings fit",
+        "{keep_days} days of recordings fit at the rate of the last {growth_days} days",
         growth_days=_GROWTH_DAYS,
         keep_days=keep_days,
     )
@@ -302,7 +302,7 @@ def judge_growth(
         )
     need = found.gb_a_day * keep_days
     pace = _(
-        "{gb_a_day:.2f} GB a day: {need:.1f} GB in {keep_days} days",
+        "{gb_a_day:.2f} GB per day: {need:.1f} GB in {keep_days} days",
         gb_a_day=found.gb_a_day,
         need=need,
         keep_days=keep_days,
@@ -310,12 +310,12 @@ def judge_growth(
     evidence = f"{found.evidence}\n{system.evidence}"
     if taken_kb is None:
         return skipped(
-            _("{pace}; what {path} takes can't be told", pace=pace, path=system.path),
+            _("{pace}; the size of {path} is unknown", pace=pace, path=system.path),
             required,
             evidence,
         )
     room = _room_gb(system, taken_kb)
-    observed = _("{pace}, room for {room:.1f} GB", pace=pace, room=room)
+    observed = _("{pace}, {room:.1f} GB available", pace=pace, room=room)
     # A forecast, so only a warning.
     return (passed if need <= room else warned)(observed, required, evidence)
 
@@ -344,7 +344,7 @@ def _growth(subject: Subject) -> Judgement:
 
 def judge_retention(found: Retention, days: int) -> Judgement:
     """Require that recordings are deleted after the days of site.yml, not earlier or never."""
-    required = _("recordings older than {days} days are deleted at night", days=days)
+    required = _("recordings older than {days} days are deleted each night", days=days)
     if found.timer != "active":
         return failed(
             _("the timer is {timer}", timer=found.timer or _("missing")), required, found.evidence
@@ -393,7 +393,7 @@ def _memory(subject: Subject) -> Judgement:
 
 def judge_kills(found: Memory) -> Judgement:
     """Warn about out-of-memory kills: calls drop, the database restarts."""
-    required = _("no process was killed for want of memory since the start")
+    required = _("no process was killed for lack of memory since boot")
     if found.oom_kills is None:
         return skipped(_("not verifiable here: the kernel shows no counter"), required)
     if found.oom_kills:
@@ -415,7 +415,7 @@ def _kills(subject: Subject) -> Judgement:
 def _root(subject: Subject) -> FileSystem:
     found = subject.facts.get(file_system, _ROOT)
     if found is None:
-        raise RuntimeError(_("df says nothing of /"))
+        raise RuntimeError(_("df does not list /"))
     return found
 
 

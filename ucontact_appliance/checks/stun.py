@@ -72,7 +72,7 @@ def judge_service(found: Unit) -> Judgement:
         )
     if found.enabled != "enabled":
         return failed(
-            _("active, but {enabled}: it won't come back after a reboot", enabled=found.enabled),
+            _("active, but {enabled}: it will not start after a reboot", enabled=found.enabled),
             required,
             found.evidence,
             f"{{ssh}} systemctl enable {found.name}",
@@ -94,9 +94,9 @@ def _service(subject: Subject) -> Judgement:
 
 def judge_binding(found: Answer) -> Judgement:
     """Require a STUN response that contains our own address."""
-    required = _("a STUN binding with the address that we come from")
+    required = _("a STUN Binding response with this machine's address")
     if found.binding is None:
-        return failed(_("no answer"), required, found.error)
+        return failed(_("no response"), required, found.error)
     seen = _(
         "{mapped} in {milliseconds:.1f} ms",
         mapped=found.binding.mapped,
@@ -106,7 +106,11 @@ def judge_binding(found: Answer) -> Judgement:
     if found.binding.mapped != found.binding.local:
         # Right behind a NAT router, wrong without one: from here the two look the same.
         return warned(
-            _("{seen}, and we think we are {local}", seen=seen, local=found.binding.local),
+            _(
+                "{seen}, but this machine's own address is {local}",
+                seen=seen,
+                local=found.binding.local,
+            ),
             required,
             evidence,
         )
@@ -115,7 +119,7 @@ def judge_binding(found: Answer) -> Judgement:
 
 @stun_check(
     id="stun.binding",
-    title=_("STUN tells clients their address"),
+    title=_("STUN reports clients' addresses correctly"),
     severity=Severity.HIGH,
     requirements=("R03",),
     # It runs and does not answer: it hangs, or has other settings than ours.
@@ -129,12 +133,12 @@ def _binding(subject: Subject) -> Judgement:
 def judge_tls(found: Answer, fqdn: str) -> Judgement:
     """Require a STUN response over TLS, with the portal's certificate."""
     required = _(
-        "a STUN binding over TLS, with a certificate for {fqdn} that can be verified", fqdn=fqdn
+        "a STUN Binding response over TLS, with a verifiable certificate for {fqdn}", fqdn=fqdn
     )
     if found.binding is None:
-        return failed(_("no binding over TLS"), required, found.error)
+        return failed(_("no STUN Binding response over TLS"), required, found.error)
     return passed(
-        _("answered in {milliseconds:.1f} ms", milliseconds=found.binding.milliseconds),
+        _("responded in {milliseconds:.1f} ms", milliseconds=found.binding.milliseconds),
         required,
         found.server,
     )
@@ -142,7 +146,7 @@ def judge_tls(found: Answer, fqdn: str) -> Judgement:
 
 @stun_check(
     id="stun.tls",
-    title=_("STUN and TURN answer over TLS"),
+    title=_("STUN and TURN respond over TLS"),
     severity=Severity.MEDIUM,
     requirements=("R03", "R08"),
     remedy="{install}",
@@ -159,7 +163,7 @@ def judge_refused(found: Relay, who: str) -> Judgement:
     """Require that TURN refuses a relay to clients without a valid credential."""
     required = _("error {unauthorized} for {who}", unauthorized=_UNAUTHORIZED, who=who)
     if found.allocation is None:
-        return failed(_("no answer"), required, found.error)
+        return failed(_("no response"), required, found.error)
     if found.allocation.error == 0:
         return failed(
             _("a relay on {relayed}", relayed=found.allocation.relayed), required, found.server
@@ -171,7 +175,7 @@ def judge_refused(found: Relay, who: str) -> Judgement:
 
 @stun_check(
     id="stun.anonymous",
-    title=_("TURN relays for nobody without a credential"),
+    title=_("TURN rejects clients without a credential"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -179,12 +183,12 @@ def judge_refused(found: Relay, who: str) -> Judgement:
 )
 def _nobody(subject: Subject) -> Judgement:
     relay = subject.facts.get(relay_for_nobody, _port(subject, "stun-udp"))
-    return judge_refused(relay, _("those without a credential"))
+    return judge_refused(relay, _("a client without a credential"))
 
 
 @stun_check(
     id="stun.credential",
-    title=_("TURN refuses a wrong credential"),
+    title=_("TURN rejects a wrong credential"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",
@@ -207,7 +211,7 @@ def judge_relay(found: Relay, first: int, last: int) -> Judgement:
         last=last,
     )
     if found.allocation is None:
-        return failed(_("no answer"), required, found.error)
+        return failed(_("no response"), required, found.error)
     if found.allocation.error:
         return failed(_("error {error}", error=found.allocation.error), required, found.server)
     relayed = found.allocation.relayed
@@ -253,7 +257,7 @@ def judge_peers(found: Relay) -> Judgement:
         forbidden_peers=joined(", ", FORBIDDEN_PEERS),
     )
     if found.allocation is None or found.allocation.error:
-        return skipped(_("there is no relay to ask with"), required, found.error)
+        return skipped(_("no relay is available for the test"), required, found.error)
     got = dict(found.allocation.permissions)
     wrong = [peer for peer in FORBIDDEN_PEERS if got.get(peer) != _FORBIDDEN]
     if wrong:
@@ -267,7 +271,7 @@ def judge_peers(found: Relay) -> Judgement:
 
 @stun_check(
     id="stun.peers",
-    title=_("TURN relays to no private or special address"),
+    title=_("TURN does not relay to private or special addresses"),
     severity=Severity.HIGH,
     requirements=("R03",),
     remedy="{install}",

@@ -125,7 +125,7 @@ def judge_sshd(settings: dict[str, str] | None) -> Judgement:
     """Warn if root can log in with a password, which every network scanner tries first."""
     required = _("root can log in with a key only")
     if settings is None:
-        return skipped(_("no ssh server here to ask"))
+        return skipped(_("no SSH server on this host"))
     root = settings.get("permitrootlogin", "")
     by_password = settings.get("passwordauthentication") == "yes"
     interactive = (
@@ -190,12 +190,12 @@ def _mode(path: Path) -> int | None:
     role=Role.TELEPHONY,  # exactly one host has this role: once per site
 )
 def _secrets(subject: Subject) -> Judgement:
-    required = _("secrets and keys on this machine are all there, readable by their owner only")
+    required = _("secrets and keys on this machine are complete and readable by their owner only")
     exposed = subject.facts.here(open_to_others, subject.state)
     if exposed:
         paths = shlex.join(one.rpartition(":")[0] for one in exposed)
         return failed(
-            _("{count} open to others: {exposed}", count=len(exposed), exposed=exposed[0]),
+            _("{count} accessible to others: {exposed}", count=len(exposed), exposed=exposed[0]),
             required,
             "\n".join(exposed),
             f"chmod go= {paths}",
@@ -210,7 +210,9 @@ def _secrets(subject: Subject) -> Judgement:
         return failed(
             told,
             required,
-            remedy=with_note("{install}", _("makes new ones, for their services too")),
+            remedy=with_note(
+                "{install}", _("creates new secrets and sets them in their services too")
+            ),
         )
     return passed(_("{etc} and its keys are private", etc=subject.state.etc), required)
 

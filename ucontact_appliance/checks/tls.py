@@ -167,7 +167,7 @@ def _trust(service: Service) -> Check:
     @_question(
         service,
         "trust",
-        _("The certificate of {title} verifies", title=service.title),
+        _("The certificate of {title} is trusted", title=service.title),
         Severity.CRITICAL,
         needs=_on_disk(service),
     )
@@ -181,7 +181,7 @@ def judge_names(found: Handshake, name: str) -> Judgement:
     """Require a certificate for the portal's name."""
     certificate = load_der_x509_certificate(found.certificate)
     names = joined(", ", names_of(certificate)) or _("none")
-    required = _("the certificate speaks for {name}", name=name)
+    required = _("the certificate is valid for {name}", name=name)
     return (passed if speaks_for(certificate, name) else failed)(names, required)
 
 
@@ -206,7 +206,7 @@ def judge_expiry(found: Handshake, now: datetime) -> Judgement:
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     required = _("valid for {warn_days} more days at least", warn_days=WARN_DAYS)
     told = (
-        _("ended on {until}", until=until)
+        _("expired on {until}", until=until)
         if left < 0
         else _("valid until {until}, {left} days", until=until, left=left)
     )
@@ -217,7 +217,7 @@ def _expiry(service: Service) -> Check:
     @_question(
         service,
         "expiry",
-        _("The certificate of {title} stays valid", title=service.title),
+        _("The certificate of {title} does not expire soon", title=service.title),
         Severity.HIGH,
         needs=(*_on_disk(service), f"tls.{service.id}.trust", "certificates.dates"),
     )
@@ -302,7 +302,7 @@ def _secrecy(service: Service) -> Check:
 
 def judge_preference(found: facts.Preference) -> Judgement:
     """Require that the server's cipher order counts, not the client's (R08)."""
-    required = _("the server chooses by its own order")
+    required = _("the server uses its own cipher order")
     evidence = (
         f"offered {':'.join(found.offered)}: {found.forwards or 'refused'}\n"
         f"offered {':'.join(found.offered[::-1])}: {found.backwards or 'refused'}"
@@ -311,12 +311,12 @@ def judge_preference(found: facts.Preference) -> Judgement:
         return failed(_("none of the guideline's ciphers is accepted"), required, evidence)
     if found.forwards != found.backwards:
         return warned(
-            _("the client's order counts (every cipher that is accepted has forward secrecy)"),
+            _("the client's order is used (every accepted cipher has forward secrecy)"),
             required,
             evidence,
         )
     return passed(
-        _("{forwards}, in whichever order they are offered", forwards=found.forwards),
+        _("{forwards}, regardless of the order offered", forwards=found.forwards),
         required,
         evidence,
     )
@@ -326,7 +326,7 @@ def _order(service: Service) -> Check:
     @_question(
         service,
         "order",
-        _("{leading} chooses the cipher itself", leading=service.leading),
+        _("{leading} uses its own cipher order", leading=service.leading),
         Severity.LOW,
         requirements=("R08",),
     )
@@ -345,7 +345,7 @@ def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
     known = {answer.offered: answer.offer for answer in answers}
     least = ("X25519", "prime256v1")
     if all(known.get(name) is Offer.UNTESTABLE for name in least):
-        return skipped(_("no openssl program on this machine to offer curves with"), required)
+        return skipped(_("no openssl program on this machine to test curves"), required)
     missing = [name for name in least if known.get(name) is Offer.REFUSED]
     if missing:
         return failed(_("{missing} is refused", missing=joined(", ", missing)), required, evidence)
@@ -357,7 +357,7 @@ def _curves(service: Service) -> Check:
     @_question(
         service,
         "curves",
-        _("{leading} speaks the usual curves", leading=service.leading),
+        _("{leading} supports the usual curves", leading=service.leading),
         Severity.MEDIUM,
         requirements=("R08",),
     )
@@ -378,7 +378,7 @@ def judge_alpn(found: Handshake, service: Service) -> Judgement:
     if found.alpn == service.alpn:
         return passed(verbatim(found.alpn), required)
     if not found.alpn and service.alpn == "http/1.1":
-        return passed(_("no ALPN: HTTP/1.1 is understood (RFC 7301)"), required)
+        return passed(_("no ALPN: HTTP/1.1 is assumed (RFC 7301)"), required)
     return failed(verbatim(found.alpn or _("no ALPN")), required)
 
 
@@ -386,7 +386,7 @@ def _alpn(service: Service) -> Check:
     @_question(
         service,
         "alpn",
-        _("{leading} speaks the right HTTP", leading=service.leading),
+        _("{leading} negotiates the right HTTP version", leading=service.leading),
         Severity.HIGH,
     )
     def judge(subject: Subject) -> Judgement:

@@ -56,19 +56,19 @@ def judge_release(wanted: Manifest | None, found: InstalledTree) -> Judgement:
     """Require that the release in use was installed from here, and has our manifest."""
     if wanted is None:
         return failed(
-            _("this machine has no record of the release that it installed"),
-            _("the release in use is known, file by file"),
+            _("this machine has no record of the installed release"),
+            _("a record of every file of the release in use"),
         )
     required = _(
-        "{root}/current leads to releases/{version}, with our manifest",
+        "{root}/current points to releases/{version}, whose manifest matches this machine's copy",
         root=_TREE["root"],
         version=wanted.version,
     )
     if found.current != f"releases/{wanted.version}":
-        seen = _("leads to {current}", current=found.current) if found.current else _("is missing")
+        seen = _("points to {current}", current=found.current) if found.current else _("is missing")
         return failed(_("{root}/current {seen}", root=_TREE["root"], seen=seen), required)
     if found.manifest != wanted.document().decode().strip():
-        what = _("differs from ours") if found.manifest else _("is missing")
+        what = _("differs from this machine's copy") if found.manifest else _("is missing")
         return failed(
             _("{manifest} of the release on the host {what}", manifest=MANIFEST, what=what),
             required,
@@ -106,11 +106,13 @@ def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
     lines = [
         *(_("missing: {path}", path=path) for path in missing),
         *(_("changed: {path}", path=path) for path in changed),
-        *(_("foreign: {path}", path=path) for path in foreign),
+        *(_("unexpected: {path}", path=path) for path in foreign),
     ]
     if lines:
         return failed(_named(lines), required, _evidence(lines))
-    return passed(_("{count} files, folders and links as signed", count=len(expected)), required)
+    return passed(
+        _("{count} files, folders and links match the signature", count=len(expected)), required
+    )
 
 
 @tree_check(
@@ -155,14 +157,14 @@ def judge_owners(found: InstalledTree) -> Judgement:
     rights = _TREE["release"]
     required = _(
         "releases {owner}:{group} {file_mode}, folders {folder_mode}; the site's own "
-        "as in R22's table",
+        "files as in the table of R22",
         owner=rights["owner"],
         group=rights["group"],
         file_mode=rights["file_mode"],
         folder_mode=rights["folder_mode"],
     )
     if not found.files:
-        return failed(_("there is no release to look at"), required)
+        return failed(_("there is no release to check"), required)
     around = {path: found.places[path] for path in _AROUND if path in found.places}
     lines = [
         line
@@ -188,7 +190,7 @@ def judge_owners(found: InstalledTree) -> Judgement:
         return failed(_named(lines), required, _evidence(lines))
     return passed(
         _(
-            "{count} paths of the release, {count2} around it, {count3} of the site's own",
+            "{count} paths in the release, {count2} around it, {count3} of the site",
             count=len(found.files),
             count2=len(around),
             count3=len(seen),
@@ -277,7 +279,7 @@ def _place(places: Mapping[str, Entry], path: str, kind: str, target: str) -> li
     if entry.target != target:
         return [
             _(
-                "{path} leads to {target}, not {target2}",
+                "{path} points to {target}, not {target2}",
                 path=path,
                 target=entry.target,
                 target2=target,

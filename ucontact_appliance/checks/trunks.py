@@ -24,7 +24,7 @@ def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
     """Require that every trunk answers, and is registered where site.yml says so (R04)."""
     if not trunks:
         return skipped(_("the site has no trunks"))
-    required = _("every trunk answers OPTIONS, and is registered where site.yml says so")
+    required = _("every trunk responds to OPTIONS, and is registered where site.yml requires it")
     states = {contact.owner: contact.status for contact in found.contacts}
     evidence = f"{found.texts.get('contacts', '')}\n{found.texts.get('registrations', '')}".strip()
     wrong, unasked = [], []
@@ -48,10 +48,10 @@ def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
         return failed(joined("; ", wrong), required, evidence)
     if unasked:
         return warned(
-            _("not asked yet: {unasked}", unasked=joined(", ", unasked)), required, evidence
+            _("not queried yet: {unasked}", unasked=joined(", ", unasked)), required, evidence
         )
     return passed(
-        _("{trunks} answer", trunks=joined(", ", (trunk.name for trunk in trunks))),
+        _("responding: {trunks}", trunks=joined(", ", (trunk.name for trunk in trunks))),
         required,
         evidence,
     )
@@ -59,10 +59,12 @@ def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
 
 @telephony_check(
     id="asterisk.trunks",
-    title=_("The provider's trunks answer"),
+    title=_("The provider's trunks respond"),
     severity=Severity.CRITICAL,
     requirements=("R04",),
-    remedy=with_note("{ssh} asterisk -rx 'pjsip show contacts'", _("is the provider reachable?")),
+    remedy=with_note(
+        "{ssh} asterisk -rx 'pjsip show contacts'", _("check whether the provider is reachable")
+    ),
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _trunks(subject: Subject) -> Judgement:

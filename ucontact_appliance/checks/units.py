@@ -31,19 +31,17 @@ _ASIDE = "/root/ucontact-overrides"
 
 def judge_overrides(found: ServiceUnits, ours: Collection[str]) -> Judgement:
     """Require units that read only their package's files and the installation's."""
-    required = _("no unit has files beside its package's and the installation's")
+    required = _("no unit has files other than those of its package and of the installation")
     there = [unit for unit in found.units if unit.loaded not in _NOT_READ]
     if not there:
-        return skipped(_("systemd has none of the services' units"), required, found.evidence)
+        return skipped(_("none of the services' units exists in systemd"), required, found.evidence)
     foreign = {unit.name: paths for unit in there if (paths := _foreign(unit, ours))}
     if foreign:
         told = joined(
             "; ", (concatenated((name, ": ", ", ".join(paths))) for name, paths in foreign.items())
         )
         return failed(told, required, found.evidence, _aside(foreign))
-    return passed(
-        _("{count} units as they were installed", count=len(there)), required, found.evidence
-    )
+    return passed(_("{count} units as installed", count=len(there)), required, found.evidence)
 
 
 @check(
@@ -83,7 +81,7 @@ def _aside(foreign: Mapping[str, list[str]]) -> str:
 def judge_restarts(found: ServiceUnits) -> Judgement:
     """Warn about repeated restarts by systemd: the service seems to work, but each drops calls."""
     required = _(
-        "fewer than {many_restarts} restarts by systemd since the last start by hand",
+        "fewer than {many_restarts} restarts by systemd since the last manual start",
         many_restarts=MANY_RESTARTS,
     )
     often = [unit for unit in found.units if unit.restarts >= MANY_RESTARTS]
@@ -103,7 +101,7 @@ def judge_restarts(found: ServiceUnits) -> Judgement:
         found.evidence,
         with_note(
             f"{{ssh}} systemctl reset-failed {reset}",
-            _("counts afresh; journalctl -u says why it ended"),
+            _("resets the counter; journalctl -u shows why the service stopped"),
         ),
     )
 
@@ -121,7 +119,7 @@ def _restarts(subject: Subject) -> Judgement:
 
 def judge_accounts(found: ServiceUnits, wanted: Mapping[str, str]) -> Judgement:
     """Require the planned account for the main process of each running unit."""
-    required = _("the main process of each service runs as the account meant for it")
+    required = _("the main process of each service runs under its intended account")
     running = [unit for unit in found.units if unit.account and wanted.get(unit.name)]
     if not running:
         return skipped(_("none of the services runs"), required, found.evidence)

@@ -69,25 +69,25 @@ def _behind(finding: Finding, marked: Sequence[Finding]) -> Finding:
 def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
     """Fail if a waiver has expired; warn if one is about to."""
     days = int(load_data("doctor")["waivers"]["warn_days"])
-    required = _("no exception has ended, and none ends within {days} days", days=days)
+    required = _("no waiver has expired, and none expires within {days} days", days=days)
     if not waivers:
-        return passed(_("site.yml makes no exceptions"), required)
+        return passed(_("site.yml has no waivers"), required)
     evidence = "\n".join(f"{_named(w)} until {w.until}: {w.reason}" for w in waivers)
     ended = [waiver for waiver in waivers if waiver.until < today]
     if ended:
         what = joined(
-            ", ", (_("{named} ended on {until}", named=_named(w), until=w.until) for w in ended)
+            ", ", (_("{named} expired on {until}", named=_named(w), until=w.until) for w in ended)
         )
         return failed(_("no longer waived: {what}", what=what), required, evidence)
     ending = [waiver for waiver in waivers if waiver.until - today < timedelta(days=days)]
     if ending:
         what = joined(
-            ", ", (_("{named} on {until}", named=_named(w), until=w.until) for w in ending)
+            ", ", (_("{named} until {until}", named=_named(w), until=w.until) for w in ending)
         )
-        return warned(_("soon no longer waived: {what}", what=what), required, evidence)
+        return warned(_("waivers that expire soon: {what}", what=what), required, evidence)
     first = min(waiver.until for waiver in waivers)
     return passed(
-        _("{count} in force, the first of them until {first}", count=len(waivers), first=first),
+        _("{count} in force, the first expires on {first}", count=len(waivers), first=first),
         required,
         evidence,
     )
@@ -99,7 +99,7 @@ def judge_waivers(waivers: Sequence[Waiver], today: date) -> Judgement:
     severity=Severity.HIGH,
     requirements=("C06",),
     remedy=with_note(
-        "grep -n -A40 '^waivers:' {site}", _("mend what it covers, or renew or delete it there")
+        "grep -n -A40 '^waivers:' {site}", _("fix what it covers, or renew or remove it there")
     ),
     role=Role.TELEPHONY,  # exactly one host has this role: once per site
 )

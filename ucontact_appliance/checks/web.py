@@ -72,7 +72,7 @@ def judge_portal(page: Response, config: Response, fqdn: str) -> Judgement:
         found = None
     if not isinstance(found, dict) or found.get("fqdn") != fqdn:
         return failed(
-            _("{config}: {status}, not ours", config=_CONFIG, status=config.status),
+            _("{config}: {status}, not the appliance's", config=_CONFIG, status=config.status),
             required,
             config.evidence,
         )
@@ -84,7 +84,7 @@ def judge_portal(page: Response, config: Response, fqdn: str) -> Judgement:
 
 @check(
     id="web.portal",
-    title=_("The portal's page opens"),
+    title=_("The portal's page loads"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R20"),
     remedy="{install}",
@@ -149,7 +149,7 @@ def _names(subject: Subject) -> Judgement:
 
 def judge_rest(answer: Response) -> Judgement:
     """Require that the backend answers through the portal; other checks judge its health."""
-    required = _("the backend's own answer at {path}", path=answer.request.path)
+    required = _("a response of the backend itself at {path}", path=answer.request.path)
     try:
         found = json.loads(answer.body)
     except ValueError:
@@ -166,7 +166,7 @@ def judge_rest(answer: Response) -> Judgement:
 
 @check(
     id="web.rest",
-    title=_("The REST API answers through the portal"),
+    title=_("The REST API responds through the portal"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R21"),
     remedy="{install}",
@@ -184,10 +184,10 @@ def judge_login(answer: Response) -> Judgement:
     if answer.status == 401:
         return passed(verbatim("401"), required, answer.evidence)
     if answer.status == 429:
-        return skipped(_("429, too many tries: ask again in a minute"), required, answer.evidence)
+        return skipped(_("429, too many attempts: retry in a minute"), required, answer.evidence)
     if answer.status < 400:
         return failed(
-            _("{status}: let in with a wrong password", status=answer.status),
+            _("{status}: a wrong password was accepted", status=answer.status),
             required,
             answer.evidence,
         )
@@ -196,7 +196,7 @@ def judge_login(answer: Response) -> Judgement:
 
 @check(
     id="web.login",
-    title=_("A wrong password is refused"),
+    title=_("A wrong password is rejected"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R21"),
     remedy="{ssh} journalctl -u integraserver.service -n 50 --no-pager",

@@ -40,7 +40,7 @@ _PIN_DAYS = (30, 60)
 
 def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
     """Fail on a header added at an inner level: NGINX then drops all those of outer levels."""
-    required = _("headers are added at one place, for every server, location and status")
+    required = _("headers are added in one place, for every server, location and status")
     inner = [line for line in lines if any(re.match(r"server|location|if\b", c) for c in line.contexts)]  # fmt: skip # noqa: E501
     evidence = "\n".join(f"{' > '.join((*line.contexts, line.name))}" for line in lines)
     if not lines:
@@ -52,7 +52,7 @@ def judge_inherited(lines: tuple[facts.HeaderLine, ...]) -> Judgement:
             required,
             evidence,
         )
-    return passed(_("{count} headers at one place", count=len(lines)), required, evidence)
+    return passed(_("{count} headers in one place", count=len(lines)), required, evidence)
 
 
 @check(
@@ -199,7 +199,7 @@ def pins_differ(found: tuple[str, ...], served: str, backup: str | None) -> str:
         return _("does not pin the backup key ({backup})", backup=backup)
     if not _PIN_DAYS[0] <= days <= _PIN_DAYS[1]:
         return _(
-            "holds for {days:g} days, not {pin_days} to {pin_days2}",
+            "is valid for {days:g} days, not {pin_days} to {pin_days2}",
             days=days,
             pin_days=_PIN_DAYS[0],
             pin_days2=_PIN_DAYS[1],

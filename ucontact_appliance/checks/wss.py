@@ -27,9 +27,7 @@ def judge_upgrade(found: Upgrade) -> Judgement:
     if found.status == 101 and found.subprotocol == "sip":
         return passed(_("101, subprotocol sip"), required, found.evidence)
     told = (
-        _("HTTP {status}", status=found.status)
-        if found.status != 101
-        else _("the upgrade went wrong")
+        _("HTTP {status}", status=found.status) if found.status != 101 else _("the upgrade failed")
     )
     return failed(told, required, found.evidence)
 
@@ -44,7 +42,7 @@ def _upgrade(subject: Subject, port_id: str) -> Judgement:
 
 @check(
     id="wss.direct",
-    title=_("SIP over secure WebSockets opens on 8089"),
+    title=_("SIP over secure WebSockets works on port 8089"),
     severity=Severity.CRITICAL,
     requirements=("R02",),
     remedy="{ssh} systemctl restart asterisk.service; {install}",
@@ -57,7 +55,7 @@ def _direct(subject: Subject) -> Judgement:
 
 @check(
     id="wss.portal",
-    title=_("SIP over secure WebSockets opens through the portal's port"),
+    title=_("SIP over secure WebSockets works through the portal's port"),
     severity=Severity.MEDIUM,
     requirements=("R01", "R02"),
     remedy="{install}",
@@ -70,7 +68,7 @@ def _through_portal(subject: Subject) -> Judgement:
 
 @check(
     id="wss.name",
-    title=_("SIP over secure WebSockets opens on 8089 by the portal's name"),
+    title=_("SIP over secure WebSockets works on port 8089 with the portal's name"),
     severity=Severity.CRITICAL,
     requirements=("R01", "R02"),
     remedy="{install}",

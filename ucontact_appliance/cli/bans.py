@@ -98,7 +98,7 @@ def lift(
                 "{host}: lifted {target} ({jail})",
                 host=done.host,
                 target=ban.target.id,
-                jail=ban.jail or _("left over"),
+                jail=ban.jail or _("stale"),
             )
             show_text(translated(lifted))
         count += len(done.bans)
@@ -106,7 +106,7 @@ def lift(
         show_error(
             ApplianceError(
                 _("{target} is not banned", target=target.id) if target else _("nothing is banned"),
-                evidence=_("looked at {hosts}", hosts=", ".join(asked)),
+                evidence=_("checked {hosts}", hosts=", ".join(asked)),
                 helps=f"ucontact bans list --site {here.site_file}",
             )
         )
@@ -117,7 +117,7 @@ def _target(address: str | None, every: bool) -> Target | None:
     """Return what to lift, None for all. Raises UsageError for no address and no connection."""
     if (address is not None) == every:
         raise UsageError(
-            _("give either an address or --all") if every else _("no address was given"),
+            _("give either an address or --all, not both") if every else _("no address was given"),
             helps=_("ucontact bans lift 192.0.2.7   (every ban: ucontact bans lift --all)"),
         )
     if address is None:
@@ -128,7 +128,7 @@ def _target(address: str | None, every: bool) -> Target | None:
         found = Target(address[:40])
     if not found.address:
         raise UsageError(
-            _("{word!r} is no IP address and no connection", word=found.id),
+            _("{word!r} is neither an IP address nor a connection", word=found.id),
             evidence=_("a connection is PROTOCOL/ADDRESS/PORT, such as WSS/192.0.2.7/50123"),
             helps="ucontact bans list",
         )
@@ -137,7 +137,7 @@ def _target(address: str | None, every: bool) -> Target | None:
 
 def _unread(host: str, error: str) -> UnreachableError:
     return UnreachableError(
-        _("{host}: not every ban can be read", host=host),
+        _("{host}: some bans can't be read", host=host),
         evidence=error,
         helps=_("on {host}: systemctl status fail2ban.service ucontact-sip.service", host=host),
     )

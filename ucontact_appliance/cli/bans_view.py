@@ -15,7 +15,7 @@ from ucontact_appliance.language.messages import _
 
 _STANDING = {
     Standing.IN_FORCE: _("in force"),
-    Standing.LEFT_OVER: _("left over: unknown to fail2ban"),
+    Standing.LEFT_OVER: _("stale: unknown to fail2ban"),
     Standing.NOT_ENFORCED: _("not enforced: missing in nftables"),
 }
 Found = Mapping[str, HostBans | UnreachableError]
@@ -69,7 +69,7 @@ def _row(ban: Ban) -> dict[str, Any]:
 
 
 def _time(time: datetime | None) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S") if time else translated(_("not told"))
+    return time.strftime("%Y-%m-%d %H:%M:%S") if time else translated(_("unknown"))
 
 
 def _until(ban: Ban) -> str:

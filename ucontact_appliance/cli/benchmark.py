@@ -24,7 +24,7 @@ BenchmarkOption = Annotated[
     ),
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Measure even while calls are up (with --benchmark).")
+    bool, typer.Option("--force", help="Measure even while calls are active (with --benchmark).")
 ]
 
 
@@ -34,7 +34,7 @@ def run_benchmark(site: Path | None, force: bool, as_json: bool) -> None:
     here = load_installed(site_file(site))
     told = _("measuring the telephony server: about {seconds} s", seconds=EXPECTED_SECONDS)
     err.print(translated(told), highlight=False)
-    with err.status(translated(_("asking for calls that are up …"))) as status:
+    with err.status(translated(_("checking for active calls …"))) as status:
         measured = benchmark(here, lambda step: _say(status.update, step), force=force)
     found = capacity(measured, here.plan)
     if as_json:
@@ -63,11 +63,11 @@ def _show_measurement(measured: Measurement) -> None:
     microseconds, milliseconds = _("µs of processor time"), _("ms of processor time")
     rows.add_row(translated(_("processor")), escape(translated(processor)))
     rows.add_row(translated(_("packet relayed")), _figures(measured.relay_us, microseconds))
-    rows.add_row(translated(_("piece of computing")), _figures(measured.compute_ms, milliseconds))
+    rows.add_row(translated(_("compute benchmark")), _figures(measured.compute_ms, milliseconds))
     for pair in _SHOWN:
         if costs := measured.translations_us.get(pair):
             source, __, target = pair.partition(">")
-            what = _("{source} to {target}, a second of audio", source=source, target=target)
+            what = _("{source} to {target}, per second of audio", source=source, target=target)
             rows.add_row(translated(what), _figures(costs, microseconds))
     disk = measured.disk
     written = _(

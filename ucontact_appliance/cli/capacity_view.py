@@ -20,7 +20,10 @@ def show_capacity(site: Site, made: Plan) -> None:
     """Print the measured capacity of the telephony server, or a hint if it was not measured."""
     measured = load_measurement(state_paths(site.site))
     if measured is None:
-        hint = _("measured capacity: none that you may read   (sudo ucontact profile --benchmark)")
+        hint = _(
+            "measured capacity: none, or not readable by this user   (sudo ucontact "
+            "profile --benchmark)"
+        )
         out.print(f"{translated(hint)}\n", style="dim", highlight=False)
         return
     show_carried(measured, capacity(measured, made), made)
@@ -50,12 +53,12 @@ def show_carried(measured: Measurement, found: Capacity, made: Plan) -> None:
     )
     out.print(f"\n{translated(title)}\n", highlight=False)
     rows = table(
-        _("calls at the same time"),
+        _("simultaneous calls"),
         _("low"),
         _("likely"),
         _("high"),
         _("limited by"),
-        _("because"),
+        _("reason"),
     )
     for row in found.carried:
         calls = row.calls
@@ -82,23 +85,28 @@ def _notes(measured: Measurement, found: Capacity, made: Plan) -> tuple[str, ...
         for title in found.missing
     ]
     if measured.host not in {host.name for host in made.hosts}:
-        told = _("the plan has no host {host}: measure again after the install", host=measured.host)
+        told = _(
+            "the plan has no host {host}: measure again after the installation", host=measured.host
+        )
         notes.append(told)
     if measured.untimed:
         notes.append(
-            _("this Asterisk can't be asked what its codecs cost: estimated from another machine")
+            _(
+                "this Asterisk does not report the cost of its codecs: estimated from "
+                "another machine"
+            )
         )
     if measured.calls_up:
         told = ngettext(
-            "{count} calls were up during the measurement: it is disturbed",
-            "{count} calls were up during the measurement: it is disturbed",
+            "{count} calls were active during the measurement: the figures are distorted",
+            "{count} calls were active during the measurement: the figures are distorted",
             measured.calls_up,
         )
         notes.append(told)
     notes.append(
         _(
-            "encryption of agents' media (DTLS-SRTP) and video are not in these figures; the share "
-            "kept free has to carry them"
+            "these figures exclude encryption of agents' media (DTLS-SRTP) and video; "
+            "the share kept free must cover both"
         )
     )
     return tuple(notes)

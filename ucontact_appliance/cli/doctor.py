@@ -111,6 +111,6 @@ def doctor(
 def _demand_whole(only: list[str] | None, notify: Path, *, as_json: bool) -> None:
     if only or as_json:
         raise UsageError(
-            _("--notify tells of whole runs, to those that its file names"),
+            _("--notify needs a full run, without --only or --json"),
             helps=f"ucontact doctor --notify {notify}",
         )

@@ -90,7 +90,7 @@ def prometheus(
     """
     if out_file is not None and out_file.suffix != SUFFIX:
         raise UsageError(
-            _("{file} would never be read", file=out_file),
+            _("node_exporter would not read {file}", file=out_file),
             evidence=_(
                 "node_exporter's textfile collector reads files that end in {suffix}",
                 suffix=SUFFIX,
@@ -115,5 +115,5 @@ def _show_metrics(
         show_text(text, newline=False)
         return
     if out_file.exists() and not stat.S_ISREG(out_file.stat().st_mode):
-        raise UsageError(_("{file} is no file that could be replaced", file=out_file))
+        raise UsageError(_("{file} is not a regular file and can't be replaced", file=out_file))
     write_atomic(out_file, text, 0o644)  # node_exporter is not root

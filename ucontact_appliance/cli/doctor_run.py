@@ -62,7 +62,7 @@ def run_here(
     """Run the checks on the installed site; store what was read in `facts_file`, if given."""
     began_at, began = datetime.now(timezone.utc), time.monotonic()
     read: dict[str, FactSource] = {}
-    with err.status(translated(_("looking at {site} …", site=here.site.site))) as status:
+    with err.status(translated(_("checking {site} …", site=here.site.site))) as status:
         findings = examine(
             here,
             calls=calls,
@@ -83,7 +83,7 @@ def run_stored(path: Path, only: tuple[str, ...]) -> Run:
     snapshot = load_snapshot(path)
     warn(
         _(
-            "judged by what was read of {site} on {time}",
+            "judging the stored facts of {site} from {time}",
             site=snapshot.site.site,
             time=moment(snapshot.time),
         )
@@ -99,7 +99,7 @@ def keep(here: Installed, run: Run, *, calls: Calls, by: By = "hand") -> None:
     except UnreachableError as error:
         warn(
             _(
-                "this run was not kept: {what}: {evidence}",
+                "this run was not saved: {what}: {evidence}",
                 what=error.what,
                 evidence=error.evidence,
             )

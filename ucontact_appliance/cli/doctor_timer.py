@@ -65,7 +65,7 @@ def set_timer(
     mail: Annotated[
         str | None,
         typer.Option(
-            "--mail", metavar="ADDRESS", help="Mail what changed to this address, by sendmail."
+            "--mail", metavar="ADDRESS", help="Mail what changed to this address with sendmail."
         ),
     ] = None,
     webhook: Annotated[
@@ -89,7 +89,7 @@ def set_timer(
 ) -> None:
     """Set a systemd timer that runs the checks each night, and reports what changed.
 
-    It replaces an existing timer with all its options.
+    It replaces an existing timer and all its options.
 
     Examples:
 
@@ -111,7 +111,8 @@ def set_timer(
         )
     except ValidationError:
         raise UsageError(
-            _("{word!r} is no time of day", word=at), helps="ucontact doctor timer set --at 03:30"
+            _("{word!r} is not a time of day", word=at),
+            helps="ucontact doctor timer set --at 03:30",
         ) from None
     timer = install_timer(watch, here.site_file.resolve(), here.paths.watch)
     _show(_("set"), timer, watch)
@@ -131,7 +132,7 @@ def show_timer(site: SiteOption = None) -> None:
     name = load_site(site_file(site)).site
     path = state_paths(name).watch
     if not path.exists():
-        out.print(translated(_("{site} has no timer here", site=name)))
+        out.print(translated(_("{site} has no timer on this machine", site=name)))
         return
     _show(_("is set"), find_timer(name), load_watch(path))
 
@@ -152,7 +153,7 @@ def clear_timer(site: SiteOption = None) -> None:
     told = (
         _("removed the timer of {site}", site=name)
         if found
-        else _("{site} had no timer here", site=name)
+        else _("{site} had no timer on this machine", site=name)
     )
     out.print(translated(told))
 
@@ -160,9 +161,9 @@ def clear_timer(site: SiteOption = None) -> None:
 def _show(state: str, timer: Timer, watch: Watch) -> None:
     when = _("{timer}, each night at {time}", timer=timer.name, time=watch.at)
     rows = {
-        _("next"): timer.next or _("not known"),
+        _("next"): timer.next or _("unknown"),
         _("calls"): _("all calls of --deep") if watch.deep else _("one short call"),
-        _("tells"): destinations(watch),
+        _("notifies"): destinations(watch),
         _("try"): f"systemctl start {timer.name.removesuffix('.timer')}.service",
     }
     labels = {label: translated(label) for label in (state, *rows)}

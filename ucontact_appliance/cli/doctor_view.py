@@ -56,7 +56,7 @@ def show_findings(
     out.print(f"\n{summary(findings, translate)}", highlight=False)
     hidden = sum(state_of(finding) in ("pass", "skip", BLOCKED) for finding in findings)
     if hidden and not everything:
-        told = translate(_("{count} of them are not listed: --all does", count=hidden))
+        told = translate(_("{count} of them are not listed; --all lists them", count=hidden))
         out.print(f"[dim]{told}[/]", highlight=False)
 
 
@@ -177,7 +177,7 @@ def warn(text: str) -> None:
 def show_history(runs: Sequence[Run], translate: Translate) -> None:
     """Print one line per saved run, newest first."""
     if not runs:
-        told = translate(_("no run was kept yet; `ucontact doctor` keeps one"))
+        told = translate(_("no saved runs yet; `ucontact doctor` saves one"))
         out.print(told, highlight=False)
         return
     heads = (

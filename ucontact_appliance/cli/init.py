@@ -43,7 +43,7 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 
 def init(
     site: Annotated[
-        Path, typer.Option("--site", metavar="FILE", help="Write the site file here.")
+        Path, typer.Option("--site", metavar="FILE", help="Write the site file to this path.")
     ] = Path(SITE_FILE),
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
@@ -57,7 +57,7 @@ def init(
     """
     if site.exists() and not force:
         raise UsageError(
-            _("{file} is there already", file=site), helps=f"ucontact init --site {site} --force"
+            _("{file} already exists", file=site), helps=f"ucontact init --site {site} --force"
         )
     ask_for_site(site)
 
@@ -74,7 +74,7 @@ def ask_for_site(path: Path) -> Path:
         if sys.stdin.isatty():
             end_unchanged(INTERRUPTED)
         raise UsageError(
-            _("nobody is there to answer the questions"),
+            _("stdin is not a terminal, so the questions can't be answered"),
             helps=_("ucontact init --site {file}   (in a terminal)", file=path),
         ) from None
     text = render_site(answers)
@@ -97,17 +97,17 @@ def _refuse_folder(folder: Path) -> None:
         raise UnreachableError(
             _("no file can be written to {folder}", folder=folder),
             evidence=str(error),
-            helps=_("ucontact init --site FILE   (in a folder of yours)"),
+            helps=_("ucontact init --site FILE   (in a folder that you can write to)"),
         ) from error
 
 
 def _ask() -> dict[str, Any]:
-    err.print(translated(_("A few questions; Enter takes what is in brackets.")) + "\n")
+    err.print(translated(_("A few questions; press Enter to accept the value in brackets.")) + "\n")
     name = _prompt(_("Short name of the site"), "contact", SiteName)
     fqdn = _prompt(_("Name that agents open in Chrome"), f"{name}.example.com", Fqdn)
-    agents = int(_prompt(_("Agents at work at the same time"), "20", AgentCount))
+    agents = int(_prompt(_("Simultaneous agents"), "20", AgentCount))
     groups = size_for(agents).groups
-    profile = _prompt(_("Agents reach it over lan, nat or public"), "lan", NetworkProfile)
+    profile = _prompt(_("How agents reach the site: lan, nat or public"), "lan", NetworkProfile)
     return {
         "site": name,
         "fqdn": fqdn,
@@ -122,7 +122,7 @@ def _ask() -> dict[str, Any]:
         },
         "extensions": [str(6001 + index) for index in range(max(2, agents))],
         "trunks": _ask_trunk(),
-        "retention_days": int(_prompt(_("Days that recordings are kept"), "90", Days)),
+        "retention_days": int(_prompt(_("Days to keep recordings"), "90", Days)),
     }
 
 
@@ -144,7 +144,7 @@ def _unlike(kind: Any, taken: list[str]) -> Any:
 
     def refuse(value: str) -> str:
         if value in taken:
-            raise ValueError(_("{word!r} is another server's already", word=value))
+            raise ValueError(_("{word!r} is already used by another server", word=value))
         return value
 
     return Annotated[kind, AfterValidator(refuse)]

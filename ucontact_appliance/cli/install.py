@@ -159,20 +159,25 @@ def install(
     show_installed(loaded, path, done)
     if new_ca and loaded.certificate.source is CertificateSource.PRIVATE_CA:
         trusted = paths.pki / "portal-ca.pem"
-        _say(_("new CA  no agent's PC trusts the portal until it is given {file}", file=trusted))
+        _say(
+            _(
+                "new CA  agents' PCs reject the portal until {file} is installed on them",
+                file=trusted,
+            )
+        )
 
 
 def _refuse_dry(*, new_ca: bool, taken: tuple[str, ...]) -> None:
     """Raise UsageError in a dry run for options that begin with a change."""
     if new_ca:
         raise UsageError(
-            _("a dry run makes no new CA"),
+            _("a dry run does not create a new CA"),
             helps=_("ucontact install --new-ca   (asks before it begins)"),
         )
     if taken:
         raise UsageError(
-            _("a dry run takes nothing over"),
-            helps=_("ucontact install --dry-run   (names what somebody else has on the servers)"),
+            _("a dry run does not take over services"),
+            helps=_("ucontact install --dry-run   (lists services that somebody else set up)"),
         )
 
 
@@ -184,7 +189,9 @@ def _short(seen: Surveyed) -> tuple[Shortfall, ...]:
         first = refusing[0]
         raise UsageError(
             _("{host}: {what}", host=first.host, what=first.what),
-            evidence=_("needed: {needed}; there: {there}", needed=first.needed, there=first.there),
+            evidence=_(
+                "required: {needed}; available: {there}", needed=first.needed, there=first.there
+            ),
             helps=joined("\n", first.ways_out),
         )
     return short
@@ -194,7 +201,7 @@ def _asked(dry_run: bool) -> Path:
     """Ask for the site, and return its file. Raises UsageError in a dry run, which writes none."""
     if dry_run:
         raise UsageError(
-            _("there is no site.yml here, and a dry run writes none"),
+            _("there is no site.yml here, and a dry run does not create one"),
             helps=_("ucontact init   (or: ucontact install --dry-run --site FILE)"),
         )
     return ask_for_site(Path(SITE_FILE))
@@ -213,14 +220,15 @@ def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
         source, target = (f"{host.name} ({host.address})" for host in (move.source, move.target))
         rows.add_row(translated(store_of(move.role).title), source, target)
     told = _(
-        "No calls from the first move until the end of the installation: what writes is stopped, "
-        "each part is copied and proved, and the old server keeps its copy."
+        "No calls are possible from the first move until the installation ends. "
+        "Services that write data are stopped; each part is copied and verified. The "
+        "old server keeps its copy."
     )
     err.print(rows, translated(told), highlight=False)
     for move in moves:
         if move.role is Role.BACKEND:
             told = _(
-                "Let {fqdn} lead to {address} from then on.",
+                "From then on, {fqdn} must resolve to {address}.",
                 fqdn=fqdn,
                 address=move.target.address,
             )
@@ -230,7 +238,7 @@ def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
 def _confirm() -> None:
     if not sys.stdin.isatty():
         raise UsageError(
-            _("nobody is there to confirm the plan"),
+            _("stdin is not a terminal, so the plan can't be confirmed"),
             helps=_("{command}   (no questions)", command=again("--yes")),
         )
     try:

@@ -30,7 +30,7 @@ def show_preview(rows: Sequence[Preview]) -> None:
                 shown.add_row(translated(row.title), escape(translated(told)))
             case changes:
                 shown.add_row(translated(row.title), str(changes))
-    told = _("nothing was changed; the numbers hold for the servers as they are")
+    told = _("nothing was changed; the numbers apply to the current state of the servers")
     out.print(shown, f"\n{translated(told)}", highlight=False)
 
 
@@ -76,7 +76,7 @@ def _trust(site: Site) -> tuple[tuple[str, str], ...]:
     file = str(authority.path)
     target = f"/usr/local/share/ca-certificates/ucontact-{site.site}.crt"
     trusted = _(
-        "{file}   (every PC must trust it, or its browser refuses the portal)", file=escape(file)
+        "{file}   (every PC must trust it, or its browser rejects the portal)", file=escape(file)
     )
     return (
         ("CA", trusted),

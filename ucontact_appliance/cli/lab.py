@@ -106,10 +106,10 @@ def down(
     if bool(names) == every:
         there = [machine.name for machine in machines.listed()]
         raise UsageError(
-            _("give either names or --all")
+            _("give either names or --all, not both")
             if every
             else _("no machine was named; none was removed"),
-            evidence=_("there are: {names}", names=", ".join(there) or _("none")),
+            evidence=_("existing machines: {names}", names=", ".join(there) or _("none")),
             helps=_(
                 "ucontact lab down {name}   "
                 "(every machine, whoever made it: ucontact lab down --all)",
@@ -117,7 +117,9 @@ def down(
             ),
         )
     gone = machines.down_all(_say) if every else machines.down(names or [], _say)
-    _say(_("removed {names}", names=", ".join(gone)) if gone else _("there was no machine"))
+    _say(
+        _("removed {names}", names=", ".join(gone)) if gone else _("there was no machine to remove")
+    )
 
 
 @app.command("list")
@@ -145,7 +147,9 @@ def list_machines(as_json: JsonOption = False) -> None:
 @app.command(context_settings={"allow_interspersed_args": False})
 def shell(
     name: Name,
-    command: Annotated[list[str] | None, typer.Argument(help="Words to run there.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="Command to run there, with its arguments.")
+    ] = None,
 ) -> None:
     """Open a shell in a machine, or run one command there.
 
@@ -167,7 +171,7 @@ def shell(
 
 @app.command()
 def reset(name: Name) -> None:
-    """Replace a machine by a fresh one with the same name and address.
+    """Replace a machine with a fresh one that has the same name and address.
 
     Examples:
 

@@ -31,7 +31,7 @@ from ucontact_appliance.state import etc_root, var_root
 # The base class of Typer's usage errors: BadParameter and all its siblings inherit from it, whether
 # click is bundled with Typer or separate.
 _WrongUsage = typer.BadParameter.__mro__[2]
-_AGAIN = _("run the same command again; it continues")
+_AGAIN = _("run the same command again to continue")
 
 app = typer.Typer(
     cls=Group,
@@ -109,11 +109,11 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
         return UsageError(usage_message(said), helps="ucontact --help"), EXIT_USAGE
     if isinstance(error, OSError):
         full = first_full((var_root(), etc_root(), Path(), *TEMPORARY))
-        what = _("the system of this machine refused an operation")
+        what = _("the operating system of this machine refused an operation")
         return refused(what, error, full), EXIT_UNREACHABLE
     where = traceback.extract_tb(error.__traceback__)[-1]
     defect = ApplianceError(
-        _("the appliance has a defect here; please report it"),
+        _("internal error in the appliance; please report it"),
         evidence=_(
             "{error} in {function}, line {line} of {file}",
             error=type(error).__name__,
@@ -121,6 +121,6 @@ def _explained(error: BaseException) -> tuple[ApplianceError, int]:
             line=where.lineno,
             file=Path(where.filename).name,
         ),
-        helps=_("ucontact --version   (name it in the report)"),
+        helps=_("ucontact --version   (include it in the report)"),
     )
     return defect, EXIT_PHASE_FAILED

@@ -92,7 +92,7 @@ def network(
       ucontact doctor network --reflect
     """
     if reflect:
-        told = _("reflecting on UDP port {port}; Ctrl-C ends it", port=port)
+        told = _("reflecting on UDP port {port}; press Ctrl-C to stop", port=port)
         err.print(translated(told), highlight=False)
         reflect_here(port, throughput_port)
         return
@@ -169,7 +169,7 @@ def _document(
 def _show(paths: list[MeasuredPath], found: list[Finding], translate: Translate) -> None:
     for path in paths:
         out.print(f"\n[bold]{escape(path.source)} -> {escape(path.target)}[/]", highlight=False)
-        rows = table("", _("there"), _("back"), _("there and back"), translate=translate)
+        rows = table("", _("outbound"), _("inbound"), _("round trip"), translate=translate)
         for cells in _figures(path.quality):
             rows.add_row(*(translate(cell) for cell in cells))
         out.print(rows)
@@ -206,8 +206,8 @@ def _figures(found: PathQuality) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _lost(direction: Direction) -> str:
-    return _("not told") if direction.loss is None else f"{direction.loss.percent:.2f} %"
+    return _("unknown") if direction.loss is None else f"{direction.loss.percent:.2f} %"
 
 
 def _marks(direction: Direction) -> str:
-    return ", ".join(map(str, direction.dscp)) or _("not told")
+    return ", ".join(map(str, direction.dscp)) or _("unknown")

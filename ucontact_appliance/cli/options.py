@@ -85,7 +85,7 @@ def site_to_change(chosen: Path | None, *, yes: bool = False) -> Path | None:
         )
     show_text(translated(what), stderr=True)
     try:
-        typed = typer.prompt(translated(_("Type the name of the site to go on")), err=True)
+        typed = typer.prompt(translated(_("Type the name of the site to continue")), err=True)
     except typer.Abort:
         end_unchanged(INTERRUPTED)
     if typed.strip() != name:
@@ -111,6 +111,6 @@ def require_root() -> None:
     """Raise UsageError unless run by root, or with a state folder of one's own (UCONTACT_ETC)."""
     if os.geteuid() != 0 and "UCONTACT_ETC" not in os.environ:
         raise UsageError(
-            _("this command needs root: the site's secrets and keys are root's"),
+            _("this command needs root: only root can read the site's secrets and keys"),
             helps=_("sudo ucontact …   (the same command)"),
         )

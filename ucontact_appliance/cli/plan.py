@@ -35,7 +35,7 @@ def plan(
     agents: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Plan for this many agents at the same time.", show_default=False
+            metavar="N", help="Plan for this many simultaneous agents.", show_default=False
         ),
     ] = None,
     site: Annotated[
@@ -43,7 +43,7 @@ def plan(
         typer.Option(
             "--site",
             metavar="FILE",
-            help="Plan for the servers of this site file. Default: for --agents alone.",
+            help="Plan for the servers of this site file. Default: plan from --agents only.",
             show_default=False,
         ),
     ] = None,
@@ -75,7 +75,7 @@ def plan(
     elif agents is not None:
         loaded, resources = site_for_agents(agents), {}
     else:
-        raise UsageError(_("how many agents?"), helps="ucontact plan --agents 20")
+        raise UsageError(_("give --agents or --site"), helps="ucontact plan --agents 20")
     others = [site_for_agents(number) for number in _numbers(what_if)]
     if what_if is not None:
         # Compare sites without hosts: other numbers may need other servers than site.yml's.
@@ -113,7 +113,7 @@ def _numbers(what_if: str | None) -> list[int]:
         return [int(word) for word in (what_if or "").split(",") if word.strip()]
     except ValueError:
         raise UsageError(
-            _("--what-if {words}: no numbers of agents", words=what_if),
+            _("--what-if {words}: not a list of agent counts", words=what_if),
             helps="ucontact plan --agents 20 --what-if 25,60,600",
         ) from None
 

@@ -34,7 +34,7 @@ def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:
     told = _TITLES[made.size].filled(agents=made.agents)
     out.print(f"\n{translated(told)}\n")
     out.print(draw(site, made, arrow=">" if out.options.ascii_only else "▶"))
-    figures = table(_("figure"), _("value"), _("because"))
+    figures = table(_("figure"), _("value"), _("reason"))
     for reason in made.reasons:
         figure, value, because = map(translated, (reason.figure, reason.value, reason.because))
         figures.add_row(figure, f"[bold]{escape(value)}[/]", escape(because))
@@ -53,7 +53,7 @@ def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:
 
 def _show_shortfall(found: Shortfall) -> None:
     colour = _COLOUR[found.weight]
-    amounts = _("needed: {needed}; there: {there}", needed=found.needed, there=found.there)
+    amounts = _("required: {needed}; available: {there}", needed=found.needed, there=found.there)
     out.print(
         f"[{colour}]{found.host}: {escape(translated(found.what))}[/] "
         f"({escape(translated(amounts))})",
@@ -66,7 +66,7 @@ def _show_shortfall(found: Shortfall) -> None:
 
 def show_shopping_list(servers: Sequence[ServerToBuy]) -> None:
     """Print what to buy for each server, with the reasons below the table."""
-    rows = table(_("to buy"), _("carries"), *_PARTS)
+    rows = table(_("to buy"), _("roles"), *_PARTS)
     for one in servers:
         rows.add_row(
             escape(one.host),

@@ -31,7 +31,7 @@ _MEDIA = {
     "solid state": _("solid state"),
     "rotating": _("rotating"),
     "virtual": _("virtual"),
-    "not told": _("not told"),
+    "not told": _("unknown"),
 }
 _USES = {"database": _("database"), "recordings": _("recordings")}
 
@@ -49,7 +49,7 @@ def profile_block(name: str, seen: Profile, carries: Sequence[Capability]) -> Pa
 
 
 def _lines(seen: Profile, carries: Sequence[Capability]) -> Iterator[tuple[str, str]]:
-    machine = seen.product or _("machine of an unknown maker")
+    machine = seen.product or _("unknown manufacturer")
     none = seen.virtualisation == "none"
     virtual = _("no virtualisation") if none else seen.virtualisation
     yield _("machine"), _shown(joined(", ", (machine, seen.architecture, virtual)))
@@ -72,7 +72,7 @@ def _lines(seen: Profile, carries: Sequence[Capability]) -> Iterator[tuple[str, 
     for filesystem in seen.filesystems:
         yield _("filesystems"), _filesystem(filesystem)
     for write in seen.write_latency:
-        yield _("writing"), _write(write)
+        yield _("write latency"), _write(write)
     for nic in seen.nics:
         yield _("network"), _nic(nic)
     yield _("routes"), _route("IPv4", seen.route4)
@@ -84,10 +84,10 @@ def _lines(seen: Profile, carries: Sequence[Capability]) -> Iterator[tuple[str, 
     if not seen.cards:
         yield (
             _("telephony cards"),
-            _shown(_("none on the PCI and USB buses (gateways stand in the network)")),
+            _shown(_("none on the PCI and USB buses (gateways are on the network)")),
         )
     for row in carries:
-        yield _("could carry"), _carry(row)
+        yield _("suitable for"), _carry(row)
 
 
 def _cpu(cpu: Cpu) -> str:
@@ -142,11 +142,11 @@ def _write(write: WriteLatency) -> str:
         return f"[yellow]{told}[/] ({_shown(write.error)})"
     slow = write.p99_ms > load_data("hardware")["write_latency"]["slow_ms"]
     figures = _(
-        "half within {half:.1f} ms, 99 % within {most:.1f} ms",
+        "p50 {half:.1f} ms, p99 {most:.1f} ms",
         half=write.p50_ms,
         most=write.p99_ms,
     )
-    judged = f"[yellow]{_shown(_('{figures}: a slow disk', figures=figures))}[/]"
+    judged = f"[yellow]{_shown(_('{figures}: slow disk', figures=figures))}[/]"
     samples = _shown(_("{samples} writes to the disk", samples=write.samples))
     return f"{_shown(uses)}: {judged if slow else _shown(figures)} ({samples})"
 
@@ -169,21 +169,21 @@ def _route(family: str, route: Route | None) -> str:
     values = {"family": family, "interface": route.interface, "mtu": route.mtu}
     if route.gateway:
         told = _(
-            "{family} by {gateway} over {interface}, MTU {mtu}", gateway=route.gateway, **values
+            "{family} via {gateway} on {interface}, MTU {mtu}", gateway=route.gateway, **values
         )
     else:
-        told = _("{family} directly over {interface}, MTU {mtu}", **values)
+        told = _("{family} directly on {interface}, MTU {mtu}", **values)
     return _shown(told)
 
 
 def _clock(clock: Clock) -> str:
     if clock.synchronised:
-        service = clock.service or _("a service not named")
+        service = clock.service or _("an unknown service")
         return _shown(_("synchronised by {service}", service=service))
     told = (
-        _("{service} runs, not yet synchronised", service=clock.service)
+        _("{service} is running, not yet synchronised", service=clock.service)
         if clock.service
-        else _("not synchronised: nothing keeps it")
+        else _("not synchronised: no time service is running")
     )
     return f"[yellow]{_shown(told)}[/]"
 

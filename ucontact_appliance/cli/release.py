@@ -37,7 +37,7 @@ app = typer.Typer(
 _KB = 1000
 _TRUST = {
     TrustedBy.PUBLISHER: _("signed by a publisher whose key is in publishers.d"),
-    TrustedBy.SHIPPED: _("the release that this installation of ucontact carries"),
+    TrustedBy.SHIPPED: _("the release included in this installation of ucontact"),
     TrustedBy.THIS_MACHINE: _("built and signed on this machine"),
     TrustedBy.BUILDER: _("signed by a builder whose key is in builders.d"),
 }
@@ -151,7 +151,7 @@ def list_releases(as_json: JsonOption = False) -> None:
     out.print(shown)
     for one in stored:
         if one.problem:
-            told = _("the next install with it writes its manifest anew")
+            told = _("the next installation with it rewrites its manifest")
             err.print(
                 f"{escape(translated(one.problem))}\n  {translated(told)}",
                 highlight=False,

@@ -119,7 +119,7 @@ def verify_folder(
     public: Annotated[
         Path | None,
         typer.Option(
-            "--key", metavar="FILE", help="Verify the signature by this public key of the site."
+            "--key", metavar="FILE", help="Verify the signature with this public key of the site."
         ),
     ] = None,
 ) -> None:
@@ -143,8 +143,9 @@ def verify_folder(
         told = _("signed by {key}, the key that you gave", key=fingerprint(key_data))
     else:
         told = _(
-            "it names {key} as its key, which was not checked: without --key this "
-            "shows no change since the manifest was made, not who made it",
+            "the report names {key} as its signing key, which was not verified: "
+            "without --key this shows that nothing changed since the manifest was "
+            "made, not who made it",
             key=found.signed_by,
         )
     out.print(escape(translated(told)), highlight=False, soft_wrap=True)
@@ -196,7 +197,7 @@ def _show(found: Sequence[Difference]) -> None:
         out.print(translated(_("no difference")))
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", _("what"), _("server"), _("before"), _("now")):
+    for heading in ("", _("item"), _("server"), _("before"), _("now")):
         table.add_column(translated(heading), overflow="fold")
     for one in found:
         table.add_row(

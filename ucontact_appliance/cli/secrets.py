@@ -65,7 +65,7 @@ def show(name: Name, site: SiteOption = None) -> None:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         raise UsageError(
             _("the site {site} has no secret {name!r}", site=found.site, name=name),
-            evidence=_("near it: {names}", names=", ".join(near))
+            evidence=_("nearest: {names}", names=", ".join(near))
             if near
             else _("it has {number} secrets", number=len(known)),
             helps=f"ucontact secrets show {near[0]} --site {path}"
@@ -106,9 +106,9 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
     if name not in provided_names(found):
         allowed = ", ".join(provided_names(found)) or _("none: no trunk has a 'username'")
         raise UsageError(
-            _("{name!r} is not a secret that is given", name=name),
+            _("the secret {name!r} can't be set", name=name),
             evidence=_(
-                "given: {names}; every other secret is generated, long and known to nobody",
+                "secrets that can be set: {names}; all others are generated",
                 names=allowed,
             ),
             helps=_(
@@ -133,14 +133,14 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
         raise UsageError(
             _("the secret has fewer than {least} characters", least=_LEAST),
             evidence=_(
-                "so short a one is soon guessed, and can't be told from ordinary words where "
-                "logs and reports are cleaned of secrets"
+                "a short secret is easy to guess, and looks like an ordinary word when "
+                "logs and reports are redacted"
             ),
             helps=_("ask the provider for a longer one, then: {command}", command=again()),
         )
     stored = state_paths(found.site).secrets
     save_secrets(stored, {**load_secrets(stored), name: value})
-    told = _("{name} is stored; the next install lays it down", name=name)
+    told = _("{name} is stored; the next installation applies it", name=name)
     err.print(escape(translated(told)))
 
 
@@ -148,7 +148,7 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
 def rotate(name: Name, site: SiteToChange = None) -> None:
     """Replace a generated secret; an extension's is replaced on the running server in seconds.
 
-    Calls continue. The next install applies every other secret.
+    Calls continue. The next installation applies all other secrets.
 
     Examples:
 
@@ -164,14 +164,14 @@ def rotate(name: Name, site: SiteToChange = None) -> None:
     done = rotation.rotate(name, path, _say)
     if done.taken is rotation.Taken.NOW:
         told = _(
-            "{name} has a new secret, and {host} takes no other from now on",
+            "{name} has a new secret; {host} now accepts only the new one",
             name=name,
             host=done.host,
         )
         follows = f"ucontact secrets show {name} --site {path}"
     else:
         told = _(
-            "{name} has a new secret; the servers keep the old one until the next install",
+            "{name} has a new secret; the servers keep the old one until the next installation",
             name=name,
         )
         follows = f"ucontact install --site {path}"

@@ -31,15 +31,15 @@ def shell(
         list[str] | None,
         typer.Argument(
             metavar="[--site FILE] [-- COMMAND]",
-            help="One word is read by the host's shell, several are passed as they are. Left out: "
-            "open a shell.",
+            help="A single word is interpreted by the host's shell; several words are "
+            "passed unchanged. Default: open a shell.",
         ),
     ] = None,
     site: SiteOption = None,
 ) -> None:
     """Run a command as root on a server of the site, and exit with its status.
 
-    The connection is the installation's own: the account and key of site.yml, host keys pinned.
+    It connects as the installation does: with the account and key of site.yml and pinned host keys.
 
     Examples:
 
@@ -91,9 +91,7 @@ def _run(host: Host, command: list[str], known_hosts: Path) -> int:
             raise UnreachableError(
                 error.what,
                 evidence=error.evidence,
-                helps=_(
-                    "compare address, port, user and key of {host} in site.yml", host=host.name
-                ),
+                helps=_("check address, port, user and key of {host} in site.yml", host=host.name),
             ) from error
         words = runner.command(there(command) if command else LOGIN)
         if not host.is_local and sys.stdin.isatty() and sys.stdout.isatty():

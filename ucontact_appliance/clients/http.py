@@ -101,7 +101,7 @@ def fetch(
         ) from error
     except httpx.HTTPError as error:
         raise UnreachableError(
-            _("{url} gives no answer", url=request.url),
+            _("{url} does not respond", url=request.url),
             evidence=f"$ {request.command}\n{error}",
             helps=request.command,
         ) from error

@@ -99,7 +99,7 @@ def open_tls(connection: socket.socket) -> None:
     __, end, rest = greeting[1:].partition(b"\0")
     # Thread id (4), first half of the salt (8), a filler; then the lower half of the capabilities.
     if not end or len(rest) < 15:
-        raise UnreachableError(_("no MySQL server"), evidence=repr(greeting[:40]))
+        raise UnreachableError(_("not a MySQL server"), evidence=repr(greeting[:40]))
     if not int.from_bytes(rest[13:15], "little") & _SSL:
         raise UnreachableError(
             _("MySQL offers no TLS"), evidence=_("its greeting lacks CLIENT_SSL")
@@ -114,7 +114,9 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     while len(found) < size:
         more = connection.recv(size - len(found))
         if not more:
-            raise UnreachableError(_("MySQL says nothing"), evidence=repr(found[:40]))
+            raise UnreachableError(
+                _("MySQL closed the connection during its greeting"), evidence=repr(found[:40])
+            )
         found += more
     return found
 

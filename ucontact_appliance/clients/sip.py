@@ -351,7 +351,11 @@ async def open_line(
         )
     except (OSError, ssl.SSLError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
         raise UnreachableError(
-            _("no secure WebSocket to {url} at {address}", url=url, address=door.address),
+            _(
+                "the secure WebSocket {url} at {address} can't be opened",
+                url=url,
+                address=door.address,
+            ),
             evidence=f"{type(error).__name__}: {error}",
         ) from error
     line = SipLine(socket, account, mark)

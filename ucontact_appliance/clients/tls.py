@@ -100,14 +100,14 @@ def handshake(
         problem = error.verify_message or str(error)
     except ssl.SSLError as error:
         raise UnreachableError(
-            _("no TLS with {endpoint}", endpoint=endpoint), evidence=str(error)
+            _("the TLS handshake with {endpoint} failed", endpoint=endpoint), evidence=str(error)
         ) from error
     try:
         with _connected(endpoint, _any_certificate(), alpn, seconds) as tls:
             return _record(tls, problem)
     except ssl.SSLError as error:
         raise UnreachableError(
-            _("no TLS with {endpoint}", endpoint=endpoint), evidence=str(error)
+            _("the TLS handshake with {endpoint} failed", endpoint=endpoint), evidence=str(error)
         ) from error
 
 
@@ -158,7 +158,7 @@ def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> An
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(
-            _("{endpoint}: no answer to curve {curve}", endpoint=endpoint, curve=curve)
+            _("{endpoint}: no answer when offered curve {curve}", endpoint=endpoint, curve=curve)
         ) from error
     return parse_s_client(curve, done.stdout, done.stderr)
 

@@ -195,7 +195,7 @@ async def _call(
         if isinstance(loop, SeeingLoop):
             loop.video_types = video_types(agreed)
         await peer.setRemoteDescription(RTCSessionDescription(sdp=call.answer, type="answer"))
-        await _within(_MEDIA_SECONDS, _found_way(peer), _("no way for media (ICE)"))
+        await _within(_MEDIA_SECONDS, _found_way(peer), _("no media path (ICE)"))
         watch.step(CONNECTED_ICE)
         await _within(_MEDIA_SECONDS, _connected(peer), _("no media connection (DTLS)"))
         watch.step(CONNECTED_MEDIA)
@@ -289,7 +289,7 @@ async def _found_way(peer: RTCPeerConnection) -> None:
         if peer.iceConnectionState in ("failed", "closed"):
             raise ConnectionError(
                 _(
-                    "no way for media: ICE {iceconnectionstate}",
+                    "no media path: ICE {iceconnectionstate}",
                     iceconnectionstate=peer.iceConnectionState,
                 )
             )

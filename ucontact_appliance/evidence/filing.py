@@ -110,15 +110,15 @@ def report_damage(paths: StatePaths) -> tuple[Damage, ...]:
     helps = with_note(
         _("restore {path} from your backup; without one: {command}", path=key, command=away),
         _(
-            "the next report begins a new chain with a new key: give the auditor that one, "
-            "by ucontact report key"
+            "the next report begins a new chain with a new key; give the auditor the "
+            "new key: ucontact report key"
         ),
     )
     files = tuple(path for path in (key, chain) if path.exists())
     try:
         public_half(key.read_bytes())
     except FileNotFoundError:
-        evidence = _("there is {chain}, and no {key}", chain=chain, key=key)
+        evidence = _("{chain} exists, but {key} does not", chain=chain, key=key)
         return (Damage(_("the key that signs the reports is lost"), evidence, helps, files),)
     except OSError as error:
         raise UnreachableError(

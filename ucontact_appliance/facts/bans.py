@@ -64,7 +64,7 @@ class Standing(Enum):
     """Whether fail2ban and the nftables sets agree on a ban."""
 
     IN_FORCE = _("in force")
-    LEFT_OVER = _("left over: unknown to fail2ban")
+    LEFT_OVER = _("stale: unknown to fail2ban")
     NOT_ENFORCED = _("not enforced: missing in nftables")
 
 
@@ -110,7 +110,7 @@ _LOOK = "\n".join(
 def bans(runner: Runner) -> HostBans:
     """Every ban on the host; read-only. Raises UnreachableError, TimeoutError."""
     done = runner.run(["sh", "-c", _LOOK], timeout=_SECONDS)
-    with parsing(done, _("the list of bans can't be understood")):
+    with parsing(done, _("the list of bans can't be parsed")):
         return parse_bans(done.stdout)
 
 
@@ -143,7 +143,7 @@ def parse_bans(text: str) -> HostBans:
 
 
 def _last(text: str) -> str:
-    return text.splitlines()[-1] if text else _("it does not answer")
+    return text.splitlines()[-1] if text else _("no response")
 
 
 def _of_jail(

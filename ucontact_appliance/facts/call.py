@@ -141,7 +141,7 @@ def attempted(reach: Reach, request: Request) -> Attempt:
         from ucontact_appliance.clients.webrtc import call_now  # noqa: PLC0415
     except (ImportError, OSError) as error:
         raise UnreachableError(
-            _("this machine can place no call: aiortc can't be loaded"),
+            _("this machine can't place calls: aiortc can't be loaded"),
             evidence=str(error),
             helps=f"{shlex.quote(sys.executable)} -m pip install --force-reinstall aiortc",
         ) from error

@@ -41,8 +41,8 @@ def look(runner: Runner, paths: tuple[str, ...]) -> dict[str, str]:
     """Like `fingerprints`, given only a runner. Raises UnreachableError when the command fails."""
     done = runner.run(["sh", "-c", _SCRIPT, "sh", *paths])
     if done.status:
-        raise UnreachableError(_("the host's files can't be looked at"), evidence=done.evidence)
-    with parsing(done, _("the host's answers can't be understood")):
+        raise UnreachableError(_("the host's files can't be read"), evidence=done.evidence)
+    with parsing(done, _("the host's output can't be parsed")):
         return parse_fingerprints(done.stdout)
 
 
@@ -65,7 +65,7 @@ def written(path: str, host: str) -> Mapping[str, str]:
         return {}
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
-            _("this machine's record of what it wrote can't be read"),
+            _("the record of the files that this machine wrote can't be read"),
             evidence=f"{path}: {str(error).splitlines()[0]}",
         ) from error
     return record.hosts.get(host, {})

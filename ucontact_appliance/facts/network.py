@@ -28,7 +28,7 @@ def peer_address(host: Host) -> str:
     if default is None:
         raise UnreachableError(
             _("this machine has no default route, so its own address is not known"),
-            helps=_("name the address of {name} in site.yml instead of 'local'", name=host.name),
+            helps=_("in site.yml, replace 'local' with the address of {name}", name=host.name),
         )
     addresses = netifaces.ifaddresses(default[1]).get(netifaces.AF_INET, [])
     return str(addresses[0]["addr"])

@@ -119,7 +119,9 @@ def measure(runner: Runner, python: str, far_end: str, port: int, session: Sessi
         raise UnreachableError(
             _("the probe to {far_end} can't be sent", far_end=far_end),
             evidence=done.stderr.strip()[-500:],
-            helps=_("it takes Python 3.5 or later where it is sent from, and a name that resolves"),
+            helps=_(
+                "the sending host needs Python 3.5 or later, and must be able to resolve the name"
+            ),
         )
     return parse_session(done.stdout, far_end, port)
 
@@ -146,7 +148,7 @@ def parse_session(text: str, far_end: str, port: int) -> PathQuality:
         refused = told["refused"] > 0
         raise UnreachableError(
             _(
-                "nobody reflects the probe at {far_end}, UDP port {port}",
+                "no STAMP reflector responds at {far_end}, UDP port {port}",
                 far_end=far_end,
                 port=port,
             ),

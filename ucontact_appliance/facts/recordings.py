@@ -123,7 +123,7 @@ def parse_lost(parts: Mapping[str, str]) -> LostRecordings:
         )
     since = parts.get("since", "").strip()
     if not re.fullmatch(r"[\d-]{10} [\d:]{8}", since):
-        raise UnreachableError(_("the host does not say the time"), evidence=since[:100])
+        raise UnreachableError(_("the host did not return its time"), evidence=since[:100])
     dated = (re.match(r"\[([\d-]{10} [\d:]{8})", line) for line in _lines(parts))
     recent = [found.string for found in dated if found and found[1] >= since]
     lost = [line for line in recent if "app_mixmonitor.c" in line]
@@ -239,7 +239,7 @@ def parse_files(text: str) -> tuple[RecordingFile, ...]:
     *lines, last = text.splitlines() or [""]
     now = re.fullmatch(r"now (\d{1,12})", last)
     if now is None:
-        raise UnreachableError(_("the host does not say the time"), evidence=last[:100])
+        raise UnreachableError(_("the host did not return its time"), evidence=last[:100])
     found = (re.fullmatch(r"(\d{1,12})\.\d+ (\d{1,15}) (.+)", line) for line in lines)
     named = ((one, _RECORDING.fullmatch(one[3])) for one in found if one)
     return tuple(

@@ -101,7 +101,7 @@ def _run(
         raise TimeoutError(concatenated((shlex.join(argv), ": ", what_of(error)))) from error
     except TooMuchError as error:
         raise UnreachableError(
-            _("the answer to a command is larger than {limit} MiB", limit=limit >> 20),
+            _("the output of a command exceeds {limit} MiB", limit=limit >> 20),
             evidence=f"$ {shlex.join(argv)}"[:_MOST_SHOWN],
         ) from error
     except FileNotFoundError:
@@ -204,7 +204,11 @@ class SshRunner:
             opened = _run((), asked, 10, None)
         if opened.status:
             raise UnreachableError(
-                _("no tunnel to port {port} of {name}", port=port, name=self.host.name),
+                _(
+                    "the SSH tunnel to port {port} of {name} can't be opened",
+                    port=port,
+                    name=self.host.name,
+                ),
                 evidence=opened.stderr.strip(),
             )
         try:

@@ -23,7 +23,7 @@ def look_at_state(runner: Runner, items: Collection[str]) -> dict[str, str]:
     asked = "".join(f"{item}\n" for item in sorted(items))
     done = runner.run(["sh", "-c", script], stdin=asked, timeout=_SECONDS)
     if done.status:
-        raise UnreachableError(_("the server's state can't be looked at"), evidence=done.stderr)
+        raise UnreachableError(_("the server's state can't be read"), evidence=done.stderr)
     return dict.fromkeys(items, ABSENT) | parse_state(done.stdout)
 
 

@@ -248,15 +248,15 @@ class NoRunner:
         limit: int = ANSWER_BYTES,
     ) -> Completed:
         """Raises NotStoredError."""
-        raise NotStoredError(_("it takes a command on the host, and this run is a stored one"))
+        raise NotStoredError(_("it needs a command on the host"))
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Raises NotStoredError."""
-        raise NotStoredError(_("it takes a command on the host, and this run is a stored one"))
+        raise NotStoredError(_("it needs a command on the host"))
 
     def forward(self, port: int) -> AbstractContextManager[int]:
         """Raises NotStoredError."""
-        raise NotStoredError(_("it takes a connection to the host, and this run is a stored one"))
+        raise NotStoredError(_("it needs a connection to the host"))
 
 
 class StoredFacts(FactSource):
@@ -275,9 +275,7 @@ class StoredFacts(FactSource):
     ) -> T:
         fact = self._stored.get((probe_name(probe), args_text(args)))
         if fact is None:
-            raise NotStoredError(
-                _("the stored run has no {probe_name}", probe_name=probe_name(probe))
-            )
+            raise NotStoredError(_("{probe_name} is missing", probe_name=probe_name(probe)))
         if fact.unstored:
             raise NotStoredError(
                 _("{probe} was not stored: {unstored}", probe=fact.probe, unstored=fact.unstored)

@@ -76,8 +76,8 @@ def survey(runner: Runner) -> Survey:
     """Survey the host. Raises UnreachableError when it can't be reached or read."""
     done = runner.run(["sh", "-c", _SCRIPT], timeout=20)
     if done.status:
-        raise UnreachableError(_("the host can't be looked at"), evidence=done.evidence)
-    with parsing(done, _("the host's answers can't be understood")):
+        raise UnreachableError(_("the host can't be inspected"), evidence=done.evidence)
+    with parsing(done, _("the host's output can't be parsed")):
         return parse_survey(done.stdout)
 
 
@@ -87,7 +87,7 @@ def came_from(runner: Runner) -> str:
     Raises UnreachableError when the host answers with something else.
     """
     done = runner.run(["sh", "-c", _CAME_FROM])
-    with parsing(done, _("the host does not say from which address it is reached")):
+    with parsing(done, _("the host did not return the address that this machine connects from")):
         return parse_came_from(done.stdout)
 
 

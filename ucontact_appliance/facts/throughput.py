@@ -34,9 +34,7 @@ def throughput(runner: Runner, far_end: str, port: int, seconds: int) -> Through
         words += ["--time", str(seconds), *direction]
         done = runner.run(words, timeout=seconds + _GRACE_SECONDS)
         if done.status == _NOT_FOUND:
-            return Throughput(
-                None, None, seconds, _("iperf3 is not installed where it is sent from")
-            )
+            return Throughput(None, None, seconds, _("iperf3 is not installed on the sending host"))
         told, missing = parse_iperf(done.stdout or done.stderr)
         if told is None:
             return Throughput(None, None, seconds, missing)

@@ -26,7 +26,7 @@ def load_snapshot(path: Path) -> Snapshot:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreachableError(
-            _("the stored run {path} can't be read", path=path), evidence=str(error), helps=_MAKE
+            _("the facts file {path} can't be read", path=path), evidence=str(error), helps=_MAKE
         ) from error
     try:
         return Snapshot.model_validate_json(text)
@@ -34,7 +34,7 @@ def load_snapshot(path: Path) -> Snapshot:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            _("{path} is no stored run of the doctor", path=path),
+            _("{path} is not a file written by `ucontact doctor facts save`", path=path),
             evidence=f"{where}: {first['msg']}" if where else str(first["msg"]),
             helps=_MAKE,
         ) from None

@@ -147,7 +147,7 @@ def select(
         here = {check.id for check in named if check in staged}
         if not here:
             raise UsageError(
-                _("{name}: belongs to another stage", name=name),
+                _("{name} belongs to another stage", name=name),
                 evidence=f"{named[0].id}: {', '.join(sorted(s.value for s in named[0].stages))}",
                 helps=f"ucontact doctor --deep --only {name}",
             )
@@ -343,9 +343,9 @@ def _judge(check: Check, subject: Subject) -> Judgement:
     except ApplianceError as error:
         return Judgement(Verdict.ERROR, what_of(error), evidence=error.evidence, remedy=error.helps)
     except NotStoredError as error:
-        return skipped(_("not to be seen in a stored run: {error}", error=error))
+        return skipped(_("not in the stored facts: {error}", error=error))
     except TimeoutError as error:
-        return Judgement(Verdict.ERROR, what_of(error) or _("no answer in time"))
+        return Judgement(Verdict.ERROR, what_of(error) or _("no response in time"))
     except Exception as error:
         # A bug in one check must not lose the findings of the others.
         return Judgement(

@@ -22,7 +22,7 @@ def urgency(needs: Mapping[K, Iterable[K]], takes: Mapping[K, float]) -> dict[K,
         order = tuple(TopologicalSorter(needs).static_order())
     except CycleError as error:
         raise ValueError(
-            _("checks need each other in a circle: {args}", args=error.args[1])
+            _("checks depend on each other in a cycle: {args}", args=error.args[1])
         ) from error
     behind = dict.fromkeys(order, 0.0)
     for task in reversed(order):

@@ -73,7 +73,7 @@ def demand_own(marks: Mapping[str, SiteMark | None], site: Site, paths: StatePat
     if own is None:
         raise UsageError(
             _(
-                "the site {site} is not known to this machine, and its servers carry an "
+                "this machine does not know the site {site}, but its servers have an "
                 "installation; nothing was changed",
                 site=site.site,
             ),
@@ -86,21 +86,21 @@ def demand_own(marks: Mapping[str, SiteMark | None], site: Site, paths: StatePat
                     var=paths.var,
                     new_ca=NEW_CA,
                 ),
-                _("every agent's PC must then be given the new CA"),
+                _("every agent's PC must then trust the new CA"),
             ),
         )
     raise UsageError(
-        _("a server carries another installation than this site's; nothing was changed"),
+        _("a server has an installation that does not belong to this site; nothing was changed"),
         evidence=_marks(found, _("this machine has {mark}", mark=own.words)),
         helps=with_note(
             _(
-                "check the hosts' addresses in site.yml, and which machine installed these "
-                "servers; if they are to belong to the site {site} of this machine from "
-                "now on: {new_ca}",
+                "check the hosts' addresses in site.yml, and which machine installed "
+                "these servers; to assign them to the site {site} of this machine: "
+                "{new_ca}",
                 site=site.site,
                 new_ca=NEW_CA,
             ),
-            _("every agent's PC must then be given the new CA"),
+            _("every agent's PC must then trust the new CA"),
         ),
     )
 
@@ -151,7 +151,7 @@ def _moved(path: Path, suffix: str) -> Path:
         path.rename(target)
     except OSError as error:
         raise UnreachableError(
-            _("{path} can't be set aside", path=path), evidence=str(error)
+            _("{path} can't be renamed", path=path), evidence=str(error)
         ) from error
     return target
 
@@ -169,22 +169,22 @@ def _lost_ca(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
     if (paths.pki / "ca.key").exists() or (paths.pki / "ca.pem").exists():
         return ()
     if paths.places.exists():
-        evidence = _("{path} tells of an installation", path=paths.places)
+        evidence = _("{path} shows that there was an installation", path=paths.places)
     elif journal.finished("certificates"):
-        evidence = _("{path} tells of an installation", path=paths.journal)
+        evidence = _("{path} shows that there was an installation", path=paths.journal)
     else:
         return ()
     return (
         Damage(
             _("the site's CA is lost"),
-            _("{evidence}, and there is no {pki}", evidence=evidence, pki=paths.pki / "ca.key"),
+            _("{evidence}, but there is no {pki}", evidence=evidence, pki=paths.pki / "ca.key"),
             with_note(
                 _(
                     "restore {etc} from your backup; without one: {new_ca}",
                     etc=paths.etc,
                     new_ca=NEW_CA,
                 ),
-                _("every agent's PC must then be given the new CA"),
+                _("every agent's PC must then trust the new CA"),
             ),
             (),
         ),
@@ -195,7 +195,7 @@ def _secrets(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
     path = paths.secrets
     helps = with_note(
         _("restore {path} from your backup; without one: {command}", path=path, command=NEW_CA),
-        _("makes new secrets and a new CA: every agent's PC must then be given both"),
+        _("creates new secrets and a new CA: every agent's PC then needs both"),
     )
     try:
         known = load_secrets(path)
@@ -207,7 +207,7 @@ def _secrets(site: Site, paths: StatePaths) -> tuple[Damage, ...]:
         return (
             Damage(
                 _("the site's secrets are lost"),
-                _("there is {pki}, and no {path}", pki=paths.pki, path=path),
+                _("{pki} exists, but {path} does not", pki=paths.pki, path=path),
                 helps,
                 (),
             ),
@@ -243,7 +243,7 @@ def _known_hosts(path: Path) -> tuple[Damage, ...]:
         Damage(
             _("the file of the servers' pinned ssh keys is damaged"),
             _(
-                "{path}, line {wrong}: not a name, a kind of key and a key",
+                "{path}, line {wrong}: expected a name, a key type and a key",
                 path=path,
                 wrong=wrong[0],
             ),
@@ -254,8 +254,8 @@ def _known_hosts(path: Path) -> tuple[Damage, ...]:
                     wrong=wrong[0],
                 ),
                 _(
-                    "a server without a line is pinned anew: compare its key by ssh-keygen -l "
-                    "on the server"
+                    "a server without a line is pinned again: compare its key with "
+                    "ssh-keygen -l on the server"
                 ),
             ),
             (path,),
@@ -286,11 +286,14 @@ def _places(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
         return ()
     return (
         Damage(
-            _("the list of where the site's data is has gone"),
-            _("there is no {places}, and an installation came through here", places=paths.places),
+            _("the list of the site's data locations is lost"),
             _(
-                "restore {places} from your backup; without one, when every role is on the "
-                "server that site.yml gives it: echo '{{}}' > {places}",
+                "{places} does not exist, but the site was installed from this machine",
+                places=paths.places,
+            ),
+            _(
+                "restore {places} from your backup; without one, if every role is on "
+                "the server that site.yml assigns to it: echo '{{}}' > {places}",
                 places=paths.places,
             ),
             (),
@@ -311,10 +314,10 @@ def _replaced(paths: StatePaths) -> _Replaced:
         return _Replaced()
     except (OSError, ValidationError) as error:
         raise UnreachableError(
-            _("the list of the CAs that were replaced, {path}, can't be read", path=path),
+            _("the list of replaced CAs, {path}, can't be read", path=path),
             evidence=why(error),
             helps=with_note(
                 f"mv {path} {path}.damaged",
-                _("servers with an older CA of the site are then refused"),
+                _("servers with an older CA of the site are then rejected"),
             ),
         ) from error

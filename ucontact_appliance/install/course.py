@@ -245,7 +245,7 @@ class _Course:
     def _again(self, last: Phase) -> None:
         """Run every phase with skipped tasks, then the last phase (verify) again."""
         self._job.observer(
-            Warned(_("nothing else differs, and yet the site is not healthy: all phases run"))
+            Warned(_("the site is not healthy although nothing else differs: running all phases"))
         )
         self._full = True
         again = {*self._left_out, last.id}
@@ -313,7 +313,7 @@ def failing(
         job.observer(PhaseFailed(phase.id, phase.title, time.monotonic() - begin))
         job.log(f"phase {phase.id} failed: {error.what}\n{error.evidence}")
         kind = PhaseFailedError if error.exit_code == UsageError.exit_code else type(error)
-        how = _("all phases again") if last else _("continues with this phase")
+        how = _("runs all phases again") if last else _("continues with this phase")
         logged = ("\n", _("log: {path}", path=log_path)) if log_path else ()
         raise kind(
             _("phase '{title}' failed: {what}", title=phase.title, what=error.what),
@@ -333,10 +333,12 @@ def _going_on(helps: str, command: str, how: Message) -> str:
 def _told(caught: ApplianceError | OSError, job: Job) -> ApplianceError:
     """Return the failure as an ApplianceError with secrets redacted, for screen and log."""
     if isinstance(caught, TimeoutError):
-        caught = UnreachableError(_("a host gave no answer in time"), evidence=what_of(caught))
+        caught = UnreachableError(_("a host did not respond in time"), evidence=what_of(caught))
     if isinstance(caught, OSError):
         full = first_full((job.paths.var, job.paths.etc, *TEMPORARY))
-        caught = refused(_("the system of this machine refused an operation"), caught, full)
+        caught = refused(
+            _("the operating system of this machine refused an operation"), caught, full
+        )
     redacted = redactor(job.secrets.values())
     return type(caught)(
         mapped(caught.what, redacted),

@@ -121,7 +121,8 @@ def load_journal(path: Path) -> Journal:
             _("the install journal {path} can't be read", path=path),
             evidence=why(error),
             helps=with_note(
-                f"mv {path} {path}.damaged", _("the next install then starts from its first phase")
+                f"mv {path} {path}.damaged",
+                _("the next installation then starts from its first phase"),
             ),
         ) from error
 

@@ -37,7 +37,7 @@ def install_lock(path: Path) -> Iterator[int]:
     with stream:
         if not _locked(stream, path):
             raise UsageError(
-                _("another ucontact install is at work on this site"),
+                _("another ucontact install is running for this site"),
                 evidence=_told(path),
                 helps=_way_out(path),
             )
@@ -90,7 +90,7 @@ def _way_out(path: Path) -> str:
     holder = _holder(path)
     if holder is not None and not _lives(holder.pid) and (left := _holding(path)):
         return with_note(
-            f"kill {' '.join(map(str, left))}", _("what the killed installation left running")
+            f"kill {' '.join(map(str, left))}", _("ends what the killed installation left running")
         )
     return _("wait until it ends; its progress is in the newest file of the log folder")
 
@@ -115,7 +115,7 @@ def _told(path: Path) -> str:
         return _("lock {path}", path=path)
     if not _lives(holder.pid):
         return _(
-            "process {pid}, since {since}, was killed; what it started goes on",
+            "process {pid}, since {since}, was killed; processes that it started are still running",
             pid=holder.pid,
             since=holder.since,
         )

@@ -44,7 +44,7 @@ def load_record(paths: StatePaths, site_file: Path) -> Record:
         raise UnreachableError(
             _("the record of what was installed, {managed}, can't be read", managed=paths.managed),
             evidence=why(error),
-            helps=with_note(f"ucontact install --yes --site {site_file}", _("writes it anew")),
+            helps=with_note(f"ucontact install --yes --site {site_file}", _("writes it again")),
         ) from error
 
 

@@ -59,10 +59,10 @@ def keep_originals(site: Site, plan: Plan, ssh: SshSettings) -> Mapping[str, tup
             done = runner.run(words, timeout=_SECONDS)
         if done.status:
             raise PhaseFailedError(
-                _("the files that are there can't be kept on {name}", name=host.name),
+                _("the existing files on {name} can't be backed up", name=host.name),
                 evidence=(done.stderr or done.stdout)[-_SAID:],
                 helps=_(
-                    "make room for {folder} on {name}; nothing was written over yet",
+                    "free disk space for {folder} on {name}; nothing was overwritten yet",
                     folder=KEPT,
                     name=host.name,
                 ),

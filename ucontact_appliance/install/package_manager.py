@@ -82,7 +82,7 @@ def ready_package_managers(
             state = wait_until_unlocked(host, runner, tell, lambda: left.is_set() or ending())
             if finish and state.unfinished:
                 told = _(
-                    "{host}: finish the packages that the interrupted run left half-way",
+                    "{host}: complete the packages that the interrupted run left unfinished",
                     host=host.name,
                 )
                 tell(told)
@@ -124,7 +124,7 @@ def wait_until_unlocked(
                 evidence="\n".join(f"{one.file}: {one}" for one in state.holders),
                 helps=with_note(
                     _("on {name}: ps -fp {pid}", name=host.name, pid=first.pid),
-                    _("let it end; then run the same command again"),
+                    _("wait until it ends, then run the same command again"),
                 ),
             )
         tell(
@@ -144,13 +144,13 @@ def _finish(host: Host, runner: Runner) -> None:
     if done.status:
         raise PhaseFailedError(
             _(
-                "host {name}: the packages that the interrupted run left half-way can't be "
-                "finished",
+                "host {name}: the packages that the interrupted run left unfinished "
+                "can't be completed",
                 name=host.name,
             ),
             evidence=f"{done.stdout}\n{done.stderr}".strip()[-_SAID:],
             helps=with_note(
                 _("on {name}: dpkg --configure -a; dpkg --audit", name=host.name),
-                _("then apt-get install --reinstall what it names"),
+                _("then apt-get install --reinstall the packages that it lists"),
             ),
         )

@@ -132,7 +132,7 @@ class Preflight(_Always, _Looking):
         return self._judged(job, finish=False)
 
     def _judged(self, job: Job, *, finish: bool) -> int:
-        job.observer(TaskStarted(_("Judge certificates, keys and records")))
+        job.observer(TaskStarted(_("Check certificates, keys and records")))
         foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
@@ -151,7 +151,7 @@ class TakeOver(_Looking):
     """Back up existing installations of the named components, then take them over."""
 
     id: str = "take-over"
-    title: str = _("Copies of what is taken over")
+    title: str = _("Take over existing services")
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
     alone: bool = True
@@ -174,7 +174,7 @@ class TakeOver(_Looking):
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Return Unforeseen: the data to copy is known only when it is copied."""
-        return Unforeseen(_("an install copies first what it takes over"))
+        return Unforeseen(_("an installation first copies what it takes over"))
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class First(_Always, _Converging):
 
     def run(self, job: Job) -> int:
         """Back up the originals, then run the playbook; return the number of changes."""
-        job.observer(TaskStarted(_("Keep the files that were there before")))
+        job.observer(TaskStarted(_("Back up the existing files")))
         kept = keep_originals(job.site, job.plan, job.ssh)
         for host, paths in kept.items():
             job.log(f"kept on {host}, below {ORIGINALS}: {', '.join(paths)}")
@@ -233,7 +233,9 @@ class Certificates(_Always, _Converging):
         """Run the role in check mode, unless files must be issued first."""
         wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
         if wanted:
-            return Unforeseen(_("an install first writes {files} here", files=", ".join(wanted)))
+            return Unforeseen(
+                _("an installation first writes {files} on this machine", files=", ".join(wanted))
+            )
         return play(job, self.id, check=True)
 
 
@@ -292,7 +294,7 @@ class Carry(_Looking):
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Return Unforeseen: the role must run there first; preflight has checked free space."""
-        return Unforeseen(_("what moves is copied and proved by the install itself"))
+        return Unforeseen(_("the installation itself copies and verifies the data to move"))
 
 
 @dataclass(frozen=True)
@@ -324,7 +326,7 @@ class Verify(_Always, _Looking):
 
     def preview(self, job: Job) -> int | Unforeseen:
         """Return Unforeseen: the result is unknown before the other phases have finished."""
-        return Unforeseen(_("these checks look at the site when it is installed"))
+        return Unforeseen(_("these checks need the installed site"))
 
 
 # Phases that do more than their playbooks.

@@ -59,7 +59,7 @@ def play(job: Job, name: str, *, check: bool, tags: tuple[str, ...] = ()) -> int
                 "ansible-playbook ended with status {status} before its first task",
                 status=result.status,
             ),
-            evidence=_("its own words are in the log"),
+            evidence=_("its output is in the log"),
         )
     return changed
 

@@ -59,13 +59,13 @@ _PAUSE_SECONDS = 1.0
 _ACCEPTED = 200
 # Private keys, which are kept outside the secrets file: replacing one has further consequences.
 _KEYS = {
-    "ca": _("every PC that trusts the site's CA would refuse the portal until it has the new root"),
+    "ca": _("every PC that trusts the site's CA would reject the portal until it has the new root"),
     "portal": _(
-        "browsers have pinned it: delete portal.key in the site's pki folder and install, "
-        "then the backup key, which is pinned too, takes its place"
+        "browsers have pinned it: delete portal.key in the site's pki folder and "
+        "install; the backup key, also pinned, then replaces it"
     ),
-    "hpkp-backup": _("browsers have pinned it: they would refuse the portal the day it is needed"),
-    "report": _("auditors hold its public half: reports signed by another one would not verify"),
+    "hpkp-backup": _("browsers have pinned it: they would reject a new one when it is needed"),
+    "report": _("auditors have its public key: reports signed with another key would not verify"),
 }
 
 
@@ -112,7 +112,7 @@ def _demand_generated(name: str, here: Installed) -> None:
     at = f"--site {here.site_file}"
     if name in provided_names(here.site):
         raise UsageError(
-            _("{name} is given by the provider, and not made here", name=name),
+            _("{name} is issued by the provider, not generated here", name=name),
             helps=with_note(
                 f"ucontact secrets set {name} {at}", _("with the provider's new password")
             ),
@@ -120,7 +120,7 @@ def _demand_generated(name: str, here: Installed) -> None:
     key = name.removeprefix("pki/").removesuffix(".key")
     if key in _KEYS:
         raise UsageError(
-            _("the key {key!r} gets no new value by this command", key=key), evidence=_KEYS[key]
+            _("this command does not replace the key {key!r}", key=key), evidence=_KEYS[key]
         )
     if name not in required_names(here.site):
         known = ", ".join(sorted(required_names(here.site)))
@@ -132,7 +132,7 @@ def _demand_generated(name: str, here: Installed) -> None:
     if name not in here.secrets:
         raise UsageError(
             _("{name} is not installed yet", name=name),
-            helps=with_note(f"ucontact install {at}", _("makes its secret")),
+            helps=with_note(f"ucontact install {at}", _("generates its secret")),
         )
 
 
@@ -141,7 +141,7 @@ def _demand_whole(journal: Journal, here: Installed) -> None:
     if stopped_midway(journal):
         raise UsageError(
             _(
-                "the newest install of {site} was interrupted; no secret was changed",
+                "the newest installation of {site} was interrupted; no secret was changed",
                 site=here.site.site,
             ),
             evidence=_("journal {path}", path=here.paths.journal),
@@ -159,10 +159,7 @@ def _demand_same_extensions(journal: Journal, here: Installed) -> None:
     installed = journal.inputs.get("site", {}).get("telephony", {}).get("extensions", [])
     if list(here.site.telephony.extensions) != installed:
         raise UsageError(
-            _(
-                "site.yml has other extensions than the ones that were installed; no "
-                "secret was changed"
-            ),
+            _("the extensions in site.yml differ from the installed ones; no secret was changed"),
             evidence=_("installed: {names}", names=", ".join(installed) or _("none")),
             helps=with_note(f"ucontact install --site {here.site_file}", _("then try again")),
         )
@@ -231,11 +228,11 @@ def _proved(name: str, job: Job) -> dict[str, str]:
                 time.sleep(_PAUSE_SECONDS)
     raise PhaseFailedError(
         _(
-            "Asterisk on {name} does not take the new secret of {number}",
+            "Asterisk on {name} does not accept the new secret of {number}",
             name=host.name,
             number=number,
         ),
-        evidence=_("REGISTER with it was answered {status}", status=status),
+        evidence=_("REGISTER with the new secret was answered with {status}", status=status),
         helps=f"ucontact doctor --only asterisk --site {job.site_file}",
     )
 
@@ -246,7 +243,7 @@ def _taken_back(
     """Restore the old secret on the server; return the error to raise, with the outcome."""
     mends = f"ucontact install --site {job.site_file} --yes"
     if isinstance(error, TimeoutError):
-        error = PhaseFailedError(_("a host gave no answer in time"), evidence=what_of(error))
+        error = PhaseFailedError(_("a host did not respond in time"), evidence=what_of(error))
     try:
         play_tagged(job, "telephony", _TAG)
     except (ApplianceError, TimeoutError) as again:
@@ -254,8 +251,8 @@ def _taken_back(
         evidence = error.evidence if isinstance(error, ApplianceError) else ""
         return PhaseFailedError(
             _(
-                "{name} was not changed, but the server may have another secret than the "
-                "stored one: {why}",
+                "{name} was not changed, but the secret on the server may differ from "
+                "the stored one: {why}",
                 name=name,
                 why=mapped(first, clean),
             ),
@@ -270,7 +267,7 @@ def _taken_back(
                     ),
                 ),
             ),
-            helps=with_note(mends, _("gives the server the stored secret again")),
+            helps=with_note(mends, _("restores the stored secret on the server")),
         )
     if not isinstance(error, ApplianceError):
         return error

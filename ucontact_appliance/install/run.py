@@ -71,7 +71,7 @@ class InstallResult:
 
 # The newest install did not finish the phase, or not on these servers: check mode can't judge tasks
 # that need what earlier tasks install.
-NEVER_THROUGH = Unforeseen(_("the newest install did not come through it on these servers"))
+NEVER_THROUGH = Unforeseen(_("the newest installation did not finish this phase on these servers"))
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def install(
                 raise
             _recorded(hold, observer, well=True)
         remember_site(site_file)
-    call = calls[-1] if calls else _("no call was made: the installation has no phase for it")
+    call = calls[-1] if calls else _("no call was made: no phase of the installation makes one")
     return InstallResult(changed, time.monotonic() - start, log_path, translate(call))
 
 
@@ -303,7 +303,7 @@ def _demand_provided(site: Site, known: Secrets, site_file: Path) -> None:
     missing = [name for name in provided_names(site) if name not in known]
     if missing:
         raise UsageError(
-            _("a trunk's password is not known yet"),
+            _("a trunk's password is not set yet"),
             evidence=", ".join(missing),
             helps=f"ucontact secrets set {missing[0]} --site {site_file}",
         )
@@ -345,9 +345,10 @@ def _demand_same(journal: Journal, inputs: dict[str, Any], site_file: Path) -> N
     difference = inputs_diff(journal.inputs, inputs)
     if difference:
         raise UsageError(
-            _("an install was interrupted, and its inputs have changed since"),
+            _("an installation was interrupted, and its inputs have changed since"),
             evidence=difference,
             helps=with_note(
-                f"ucontact install --site {site_file} --restart", _("all phases, as it is now")
+                f"ucontact install --site {site_file} --restart",
+                _("runs all phases on the current inputs"),
             ),
         )

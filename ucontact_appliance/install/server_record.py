@@ -135,8 +135,8 @@ def parse_record(text: str, host: Host) -> ServerRecord | None:
             helps=with_note(
                 _("on {name}: mv {record} {record}.damaged", name=host.name, record=RECORD),
                 _(
-                    "only if no other machine installs this site: the record protects its "
-                    "newer installation from this one"
+                    "only if no other machine installs this site: the record prevents "
+                    "this machine from overwriting a newer installation"
                 ),
             ),
         ) from error
@@ -205,8 +205,8 @@ def refuse_unknown(
         evidence=joined("\n", (who, _difference(found, site))),
         helps=_(
             "install from {controller}, or copy its site.yml and its folder "
-            "/etc/ucontact/{site} here; to overwrite what is there with this site.yml: "
-            "{replace}",
+            "/etc/ucontact/{site} here; to overwrite that installation with this "
+            "site.yml: {replace}",
             controller=found.controller,
             site=site.site,
             replace=replace,
@@ -227,7 +227,7 @@ def _difference(found: ServerRecord, site: Site) -> str:
         )
     )
     if not lines:
-        return _("site.yml says the same there; that installation's secrets and keys are not here")
+        return _("its site.yml is the same; its secrets and keys are not on this machine")
     left = len(lines) - _MOST_LINES
     more = [ngettext("... {count} more line", "... {count} more lines", left)] if left > 0 else []
     return joined("\n", [*lines[:_MOST_LINES], *more])

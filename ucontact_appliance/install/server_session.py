@@ -211,7 +211,7 @@ class Held:
         if found != self.record and not ours:
             raise UsageError(
                 _(
-                    "another installation was at work on {name} while the connection to it was cut",
+                    "another installation ran on {name} while the connection to it was cut",
                     name=self.host.name,
                 ),
                 evidence=_("from {controller}", controller=found.controller)
@@ -256,13 +256,13 @@ def _taken(
                     pid, __, name = rest.partition(" ")
                     raise UsageError(
                         _(
-                            "host {name}: what an earlier installation began still runs",
+                            "host {name}: a process of an earlier installation is still running",
                             name=host.name,
                         ),
                         evidence=_("process {pid}: {name}", pid=pid[:10], name=name[:_MOST_SHOWN]),
                         helps=with_note(
                             _("on {name}: ps -fp {pid}", name=host.name, pid=int(pid)),
-                            _("let it end, or kill it"),
+                            _("wait until it ends, or kill it"),
                         ),
                     )
                 case "busy":
@@ -297,13 +297,13 @@ def _busy(host: Host, text: str) -> UsageError:
             site=who.site,
         )
     except (ValueError, ValidationError):
-        told = _("the server does not say who")
+        told = _("the server does not report who started it")
     return UsageError(
         _(
-            "another ucontact install is at work on the server {name} ({address})",
+            "another ucontact install is running on the server {name} ({address})",
             name=host.name,
             address=host.address,
         ),
         evidence=told,
-        helps=_("wait until it ends; its lock ends with it"),
+        helps=_("wait until it ends; that releases the lock"),
     )

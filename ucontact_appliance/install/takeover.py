@@ -45,12 +45,12 @@ class Copy:
             "\n",
             (
                 _(
-                    "{title} on {host} was stopped, and is kept in {folder}",
+                    "{title} on {host} was stopped; a copy is in {folder}",
                     title=self.title,
                     host=self.host,
                     folder=self.folder,
                 ),
-                _("to put it back: {restore}", restore=self.restore),
+                _("to restore it: {restore}", restore=self.restore),
             ),
         )
 
@@ -90,12 +90,12 @@ def take_over(
 def _taken_over(row: ForeignRow, site: Site, host: Host, runner: Runner) -> Copy | str:
     done = runner.run(["true"])
     with parsing(
-        done, _("{name} does not say what it has of {title}", name=host.name, title=row.title)
+        done, _("the state of {title} on {name} can't be read", name=host.name, title=row.title)
     ):
         found = foreign(Reach(site, host, runner), row)
     if found.claim is not Claim.NONE:
         return _(
-            "{title} on {name} was taken over, or set up, before", title=row.title, name=host.name
+            "{title} on {name} was already taken over or set up", title=row.title, name=host.name
         )
     folder = f"{KEPT}/{row.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
     script = _script(row, host, folder, found)
@@ -104,13 +104,13 @@ def _taken_over(row: ForeignRow, site: Site, host: Host, runner: Runner) -> Copy
     if done.status:
         raise PhaseFailedError(
             _(
-                "{title} on {name} can't be taken over; it is as it was",
+                "{title} on {name} can't be taken over; its state is unchanged",
                 title=row.title,
                 name=host.name,
             ),
             evidence=(done.stderr or done.stdout)[-_SAID:],
             helps=_(
-                "make room for a copy in {folder} on {name}, or use another server",
+                "free disk space for a copy in {folder} on {name}, or use another server",
                 folder=KEPT,
                 name=host.name,
             ),

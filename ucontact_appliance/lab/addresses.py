@@ -78,7 +78,7 @@ def refuse_taken(name: str, address: str) -> None:
             ),
             helps=with_note(
                 _("stop that machine, then: ucontact lab up {name}", name=name),
-                _("or ucontact lab down both, and make this one anew"),
+                _("or run ucontact lab down for both, and create this one again"),
             ),
         )
 

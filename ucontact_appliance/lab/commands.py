@@ -48,7 +48,7 @@ def run(argv: Sequence[str], *, timeout: float = 60, stdin: str = "") -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise UnreachableError(
-            _("{argv} gave no answer in {timeout:g} s", argv=argv[0], timeout=timeout)
+            _("{argv} did not finish within {timeout:g} s", argv=argv[0], timeout=timeout)
         ) from error
     if done.returncode:
         raise UnreachableError(

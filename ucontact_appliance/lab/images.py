@@ -98,7 +98,7 @@ def drop_old(suite: str, in_use: Collection[str], on_event: Observer) -> None:
         try:
             _remove(image)
         except (ApplianceError, OSError) as error:
-            on_event(_("{image} stays: {error}", image=image, error=error))
+            on_event(_("{image} was not removed: {error}", image=image, error=error))
 
 
 def recipe(suite: str) -> str:
@@ -214,7 +214,7 @@ def _put(root: Path, path: str, text: str) -> None:
     target = root / path
     if not target.parent.resolve().is_relative_to(root.resolve()):
         raise UsageError(
-            _("{parent} leads out of the machine", parent=target.parent),
+            _("{parent} is outside the machine", parent=target.parent),
             helps=f"ucontact lab reset {root.parent.name}",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -227,7 +227,7 @@ def _remove(path: Path) -> None:
     inside = mounts_below(path)
     if inside:
         raise UnreachableError(
-            _("{path} is left alone: {inside} is mounted there", path=path, inside=inside[0])
+            _("{path} was not removed: {inside} is mounted there", path=path, inside=inside[0])
         )
     shutil.rmtree(path)
 

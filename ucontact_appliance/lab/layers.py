@@ -22,7 +22,7 @@ def image_of(folder: Path) -> Path | None:
     image = layout.images() / name
     if not image.is_dir():
         raise UsageError(
-            _("the image that {name} was made on is gone", name=folder.name),
+            _("the base image of {name} no longer exists", name=folder.name),
             evidence=str(image),
             helps=f"ucontact lab down {folder.name}",
         )

@@ -18,7 +18,7 @@ Observer = Callable[[str], None]
 def lab_lock(on_event: Observer) -> Iterator[None]:
     """Hold the lock of this lab folder."""
     private_dir(layout.lab_root())
-    waiting = _("waiting for another ucontact at work on the lab")
+    waiting = _("waiting for another ucontact process that uses the lab")
     with _held(layout.lab_lock(), waiting, on_event):
         yield
 
@@ -26,7 +26,7 @@ def lab_lock(on_event: Observer) -> Iterator[None]:
 @contextmanager
 def bridge_lock(on_event: Observer) -> Iterator[None]:
     """Hold the lock of the bridge; taken after this folder's own."""
-    waiting = _("waiting for another lab folder that is at work on the bridge")
+    waiting = _("waiting for another lab folder that uses the bridge")
     with _held(layout.bridge_lock(), waiting, on_event):
         yield
 

@@ -51,7 +51,7 @@ def up(spec: Spec, on_event: Observer) -> Machine:
             machine = machine_in(folder)
             if machine.state == "running":
                 told = _(
-                    "{machine} is up already at {address}",
+                    "{machine} is already running at {address}",
                     machine=spec.name,
                     address=machine.address,
                 )
@@ -123,7 +123,7 @@ def _down(names: Sequence[str], on_event: Observer) -> tuple[str, ...]:
     if unknown:
         raise UsageError(
             _("there is no rehearsal machine {unknown!r}", unknown=unknown[0]),
-            evidence=_("there are: {names}", names=", ".join(known) or _("none")),
+            evidence=_("existing machines: {names}", names=", ".join(known) or _("none")),
             helps="ucontact lab list",
         )
     failures = []
@@ -183,7 +183,7 @@ def freeze(name: str, layer: str, on_event: Observer) -> tuple[str, ...]:
     with lab_lock(on_event):
         folder = existing(name)
         if folders_of(layer):
-            raise UsageError(_("there is a layer {layer!r} already", layer=layer))
+            raise UsageError(_("the layer {layer!r} already exists", layer=layer))
         spec = read_spec(folder)
         image = image_of(folder) or images.base_image(spec.suite, on_event)
         target = layer_folder(image, layer)
@@ -208,7 +208,7 @@ def settle(name: str, layer: str, on_event: Observer) -> Machine:
     with lab_lock(on_event):
         folder = existing(name)
         if folders_of(layer):
-            raise UsageError(_("there is a layer {layer!r} already", layer=layer))
+            raise UsageError(_("the layer {layer!r} already exists", layer=layer))
         spec, address = read_spec(folder), address_of(folder)
         image = image_of(folder) or images.base_image(spec.suite, on_event)
         on_event(f"settling {name} on {layer}")
@@ -227,7 +227,7 @@ def drop_layer(layer: str, on_event: Observer) -> None:
         for name in machine_names():
             if layer in read_spec(layout.machines() / name).layers:
                 raise UsageError(
-                    _("the machine {name} stands on the layer {layer}", name=name, layer=layer),
+                    _("the machine {name} uses the layer {layer}", name=name, layer=layer),
                     helps=f"ucontact lab down {name}",
                 )
         for folder in folders_of(layer):
@@ -249,15 +249,15 @@ def find(name: str) -> Machine:
 def _refuse_bad_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            _("{name!r} is no name for a machine", name=name),
-            evidence=_("2 to 32 small letters, digits and '-', a letter first"),
+            _("{name!r} is not a valid name", name=name),
+            evidence=_("2 to 32 lowercase letters, digits and '-', starting with a letter"),
         )
 
 
 def _refuse_other(wanted: Spec, there: Spec) -> None:
     if wanted != there:
         raise UsageError(
-            _("{name} is there already, and is another machine", name=wanted.name),
+            _("{name} already exists with other settings", name=wanted.name),
             evidence=_("it is {suite}, Ubuntu {ubuntu}", suite=there.suite, ubuntu=there.ubuntu)
             if there.ubuntu
             else _("it is {suite}", suite=there.suite),

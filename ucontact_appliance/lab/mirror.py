@@ -30,7 +30,7 @@ def first_of_list(text: str) -> str:
     """
     found = re.search(r"^\s*([a-z+]+://\S+)", text, re.MULTILINE)
     if found is None:
-        raise UsageError(_("the host's list of mirrors names none"), evidence=text.strip())
+        raise UsageError(_("the host's mirror list contains no mirror"), evidence=text.strip())
     return found[1].rstrip("/") + "/"
 
 
@@ -44,7 +44,7 @@ def choose_mirror(listed: str) -> str:
         if names == "Debian Debian":
             return uri.rstrip("/") + "/"
     raise UsageError(
-        _("the host's apt configuration names no Debian archive to make machines from"),
+        _("the host's apt configuration has no Debian archive to build machines from"),
         evidence=listed.strip() or _("no package lists"),
         helps="apt-get update   (on Debian, where the package lists are missing)\n"
         "else, as on Ubuntu: add a Debian archive, then apt-get update\n"

@@ -148,7 +148,7 @@ def end_builders(images: Path) -> None:
     while any(_alive(pid) for pid in left):
         if time.monotonic() > deadline:
             raise UnreachableError(
-                _("what builds an image in {images} does not stop", images=images)
+                _("a process that builds an image in {images} does not stop", images=images)
             )
         time.sleep(0.05)
 

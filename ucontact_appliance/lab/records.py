@@ -68,7 +68,7 @@ def existing(name: str) -> Path:
     if name not in machine_names():
         raise UsageError(
             _("there is no rehearsal machine {name!r}", name=name),
-            evidence=_("there are: {names}", names=", ".join(machine_names()) or _("none")),
+            evidence=_("existing machines: {names}", names=", ".join(machine_names()) or _("none")),
             helps=f"ucontact lab up {name}",
         )
     return folder
@@ -120,7 +120,7 @@ def _unreadable(path: Path, error: Exception) -> UnreachableError:
             name=path.parent.name,
         ),
         evidence=str(error),
-        helps=with_note(f"ucontact lab down {path.parent.name}", _("throws the machine away")),
+        helps=with_note(f"ucontact lab down {path.parent.name}", _("removes the machine")),
     )
 
 

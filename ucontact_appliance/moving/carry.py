@@ -39,8 +39,8 @@ _LONG = 6 * 3600.0  # hashing years of recordings takes hours
 _SAID = 4000
 # The kernel kills the copying processes when the installer ends (setpriv(1)).
 _DYING = ("setpriv", "--pdeathsig", "KILL", "--")
-_ANOTHER = _("{title} can't be fetched: the server {name} ({address}) is another one now")
-_GONE = _("{title} can't be fetched: the server {name} ({address}) is out of reach")
+_ANOTHER = _("{title} can't be copied: {name} ({address}) is a different server now")
+_GONE = _("{title} can't be copied: the server {name} ({address}) is unreachable")
 _PROOF_BYTES = 512 << 20  # one line per recording, for ten years
 
 
@@ -61,14 +61,14 @@ def load_places(path: Path) -> Mapping[Role, Place]:
         return {}
     except (OSError, ValidationError) as error:
         raise UnreachableError(
-            _("the list of where the site's data is, {path}, can't be read", path=path),
+            _("the list of the site's data locations, {path}, can't be read", path=path),
             evidence=why(error),
             helps=with_note(
                 f"mv {path} {path}.damaged",
                 _(
-                    "only while site.yml leaves each role on the server that has it: nothing "
-                    "is moved then, and the next install writes the list anew; otherwise put "
-                    "it back from a backup"
+                    "only if site.yml keeps each role on its current server: then "
+                    "nothing is moved, and the next installation writes the list "
+                    "again; otherwise restore it from a backup"
                 ),
             ),
         ) from error
@@ -148,7 +148,7 @@ def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) ->
     if _shell(ends.source, store.there).status:
         return f"{store.title}: there is none on {move.source.name}"
     used_mb = _demand_room(ends, move, store)
-    tell(_("Stop what writes to {title}", title=store.title))
+    tell(_("Stop the services that write to {title}", title=store.title))
     for runner in ends.writing:
         _demand(_shell(runner, _each_there(store.writers, "systemctl stop"), _LONG))
     _demand(_shell(ends.source, store.ready))
@@ -162,20 +162,20 @@ def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) ->
         )
     )
     _stream(ends, store)
-    tell(_("Prove that {title} arrived whole", title=store.title))
+    tell(_("Verify the copy of {title}", title=store.title))
     proof = _shell(ends.source, store.proof, _LONG, limit=_PROOF_BYTES)
     _demand(proof)
     arrived = _shell(ends.target, store.verify, _LONG, proof.stdout)
     if arrived.status:
         raise PhaseFailedError(
             _(
-                "what arrived on {target} is not what {source} holds",
+                "the copy on {target} differs from the data on {source}",
                 target=move.target.name,
                 source=move.source.name,
             ),
             evidence=arrived.evidence[:_SAID],
             helps=_(
-                "nothing is lost: {name} holds {title} as before",
+                "no data was lost: {name} still has {title}",
                 name=move.source.name,
                 title=store.title,
             ),
@@ -207,7 +207,7 @@ def _demand_room(ends: Ends, move: Move, store: Store) -> int:
                 room=store.room,
             ),
             helps=_(
-                "give {room} on {name} more room; nothing was stopped yet",
+                "free disk space in {room} on {name}; nothing was stopped yet",
                 room=store.room,
                 name=move.target.name,
             ),
@@ -217,7 +217,7 @@ def _demand_room(ends: Ends, move: Move, store: Store) -> int:
 
 def _number(done: Completed) -> int:
     _demand(done)
-    with parsing(done, _("the host's answers can't be understood")):
+    with parsing(done, _("the host's output can't be parsed")):
         return int(done.stdout)
 
 
@@ -275,6 +275,6 @@ def _stream(ends: Ends, store: Store) -> None:
         if any(statuses):
             said.seek(0)
             raise PhaseFailedError(
-                _("copying {title} broke off", title=store.title),
+                _("copying {title} failed", title=store.title),
                 evidence=said.read().decode(errors="replace").strip()[-_SAID:],
             )

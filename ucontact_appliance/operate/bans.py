@@ -70,7 +70,7 @@ def _lift(host: Host, runner: Runner, target: Target | None) -> tuple[Ban, ...]:
             named = ", ".join(ban.target.id for ban in kept[:_MOST_NAMED])
             raise PhaseFailedError(
                 _(
-                    "{name}: {kept} of {wanted} bans are still there: {named}",
+                    "{name}: {kept} of {wanted} bans are still in force: {named}",
                     name=host.name,
                     kept=len(kept),
                     wanted=len(wanted),
@@ -79,12 +79,12 @@ def _lift(host: Host, runner: Runner, target: Target | None) -> tuple[Ban, ...]:
                 evidence="\n".join(one.evidence for one in done if one.status),
                 helps=with_note(
                     _("on {name}: systemctl restart fail2ban.service", name=host.name),
-                    _("then again"),
+                    _("then try again"),
                 ),
             )
     if found.error:
         raise UnreachableError(
-            _("not every ban could be read; those that could be read are lifted"),
+            _("some bans could not be read; the others were lifted"),
             evidence=found.error,
             helps=_(
                 "on {name}: systemctl restart ucontact-sip.service fail2ban.service", name=host.name

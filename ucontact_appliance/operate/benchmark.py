@@ -58,17 +58,18 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
     if before and not force:
         raise UsageError(
             ngettext(
-                "{count} call is up on {name}: the benchmark takes a core and the disk for "
-                "about {seconds} s, and callers would hear it",
-                "{count} calls are up on {name}: the benchmark takes a core and the disk for "
-                "about {seconds} s, and callers would hear it",
+                "{count} call is active on {name}: the benchmark uses a core and the "
+                "disk for about {seconds} s, and callers would hear it",
+                "{count} calls are active on {name}: the benchmark uses a core and the "
+                "disk for about {seconds} s, and callers would hear it",
                 before,
                 name=name,
                 seconds=EXPECTED_SECONDS,
             ),
             evidence=f"core show channels count: {before} active",
             helps=with_note(
-                f"ucontact profile --benchmark {site} --force", _("or wait until nobody talks")
+                f"ucontact profile --benchmark {site} --force",
+                _("or wait until no calls are active"),
             ),
         )
     translations: dict[str, list[float]] = defaultdict(list)
@@ -87,7 +88,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
         untimed = tuple(sorted(parse_translations(said.stdout)))
         if not untimed:
             raise UnreachableError(
-                _("Asterisk on {name} did not tell what it can translate", name=name),
+                _("Asterisk on {name} did not report its codec translations", name=name),
                 evidence=said.evidence[-2000:],
                 helps=f"ucontact doctor {site} --only asterisk",
             )
@@ -97,7 +98,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
     if run.mb_per_second is None or run.fsync_p99_ms is None:
         raise UnreachableError(
             _("the disk of the recordings on {name} is full", name=name),
-            evidence=_("no room for 32 MB in {recordings}", recordings=RECORDINGS),
+            evidence=_("no space for 32 MB in {recordings}", recordings=RECORDINGS),
             helps=f"ucontact doctor {site} --only disk",
         )
     return Measurement(
@@ -127,7 +128,7 @@ def _there(runner: Runner, argv: list[str], stdin: str | None = None) -> Complet
         return runner.run(argv, timeout=_TIMEOUT, stdin=stdin)
     except TimeoutError as error:
         raise UnreachableError(
-            _("the telephony server took too long: nothing was measured"),
+            _("the telephony server did not respond in time: nothing was measured"),
             evidence=what_of(error),
             helps="ucontact doctor",
         ) from error
@@ -138,7 +139,7 @@ def _calls(runner: Runner, name: str, site: str) -> int:
     calls = parse_calls(said.stdout)
     if calls is None:
         raise UnreachableError(
-            _("Asterisk on {name} does not answer: there is nothing to measure", name=name),
+            _("Asterisk on {name} does not respond: there is nothing to measure", name=name),
             evidence=said.evidence,
             helps=f"ucontact doctor {site} --only asterisk",
         )
@@ -154,7 +155,7 @@ def _run(runner: Runner, name: str, *words: str) -> Run:
         return parse_run(done.stdout)
     except ValueError as error:
         raise UnreachableError(
-            _("the processor and disk run on {name} gave no figures", name=name),
+            _("the processor and disk benchmark on {name} returned no figures", name=name),
             evidence=f"{error}\n{done.evidence}"[-2000:],
             helps=_("install python3 there, then run the same command again"),
         ) from error

@@ -109,15 +109,13 @@ def sweep(here: Installed, ssh: SshSettings | None = None) -> tuple[str, ...]:
         except (ApplianceError, TimeoutError) as error:
             told.append(
                 _(
-                    "an earlier run was killed; its calls can't be taken away yet: {error}",
+                    "an earlier run was killed; its calls can't be removed yet: {error}",
                     error=error,
                 )
             )
             continue
         path.unlink(missing_ok=True)
-        told.append(
-            _("an earlier run was killed; taken away now: {removed}", removed=removed.words)
-        )
+        told.append(_("an earlier run was killed; removed now: {removed}", removed=removed.words))
     return tuple(told)
 
 

@@ -51,7 +51,7 @@ def load_installed(site_file: Path) -> Installed:
         ) from error
     if {host.name for host in plan.hosts} != {host.name for host in site.hosts}:
         raise UsageError(
-            _("site.yml names other hosts than the ones that were installed"),
+            _("the hosts in site.yml differ from the installed ones"),
             evidence=_("installed: {names}", names=", ".join(host.name for host in plan.hosts)),
             helps=f"ucontact install --site {site_file}",
         )

@@ -24,5 +24,5 @@ def load_measurement(paths: StatePaths) -> Measurement | None:
         raise UnreachableError(
             _("the measurement {capacity} can't be read", capacity=paths.capacity),
             evidence=why(error),
-            helps=with_note("ucontact profile --benchmark", _("measures anew")),
+            helps=with_note("ucontact profile --benchmark", _("measures again")),
         ) from error

@@ -28,7 +28,7 @@ def mail_address(text: str) -> str:
     """Return the address if it is valid in a mail header, else raise UsageError."""
     if not _ADDRESS.fullmatch(text):
         raise UsageError(
-            _("{text!r} is no mail address", text=text),
+            _("{text!r} is not a mail address", text=text),
             helps="ucontact doctor timer set --mail noc@example.com",
         )
     return text
@@ -41,17 +41,19 @@ def webhook_address(text: str, *, allow_http: bool = False) -> str:
         parts = urlsplit(text)
         host, __ = parts.hostname, parts.port
     except ValueError:
-        raise UsageError(_("the webhook's address can't be read"), helps=example) from None
+        raise UsageError(_("the webhook's address is not a valid URL"), helps=example) from None
     if parts.scheme not in ("https", "http") or not host:
-        raise UsageError(_("a webhook's address begins with https:// and a host"), helps=example)
+        raise UsageError(
+            _("a webhook's address must begin with https:// and a host"), helps=example
+        )
     if parts.scheme == "http" and not allow_http:
         raise UsageError(
             _(
-                "{public_part} would carry the site's findings in the clear",
+                "{public_part} would receive the site's findings unencrypted",
                 public_part=public_part(text),
             ),
             evidence=_("the webhook's address begins with http://"),
-            helps=with_note(_("use its https:// address"), _("or insist with --allow-http")),
+            helps=with_note(_("use its https:// address"), _("or allow it with --allow-http")),
         )
     return text
 
@@ -73,7 +75,7 @@ def find_sendmail() -> str:
                 "looked for: sendmail in PATH and {sendmail_places}",
                 sendmail_places=_SENDMAIL_PLACES,
             ),
-            helps=with_note("apt-get install msmtp-mta", _("or postfix; then set its relay up")),
+            helps=with_note("apt-get install msmtp-mta", _("or postfix; then configure its relay")),
         )
     return found
 
@@ -104,7 +106,7 @@ def send_mail(address: str, subject: str, text: str) -> None:
 
 def _unsent(address: str, evidence: str) -> UnreachableError:
     return UnreachableError(
-        _("sendmail did not take the mail to {address}", address=address),
+        _("sendmail did not accept the mail to {address}", address=address),
         evidence=evidence,
         helps=f"echo test | sendmail -v {address}",
     )
@@ -134,9 +136,7 @@ def post(
         if not (answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS):
             break  # a retry would get the same answer
     raise UnreachableError(
-        _("the webhook at {public_part} did not take the message", public_part=public_part(url)),
+        _("the webhook at {public_part} did not accept the message", public_part=public_part(url)),
         evidence=why,
-        helps=with_note(
-            "ucontact doctor timer set --webhook URL", _("the address that is right now")
-        ),
+        helps=with_note("ucontact doctor timer set --webhook URL", _("with the current address")),
     )

@@ -19,7 +19,7 @@ def reaching(host: Host) -> Iterator[None]:
     except TimeoutError as error:
         raise UnreachableError(
             _(
-                "host {name} ({address}) lets us in, but gives no answer",
+                "host {name} ({address}) accepts the connection, but does not respond",
                 name=host.name,
                 address=host.address,
             ),

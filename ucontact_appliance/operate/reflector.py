@@ -123,7 +123,9 @@ def opening(name: str, protocol: str, port: int, sources: Sequence[str]) -> str:
         try:
             address = ipaddress.ip_address(source)
         except ValueError:
-            raise UsageError(_("{source!r} is no address to measure from", source=source)) from None
+            raise UsageError(
+                _("{source!r} is not an IP address to measure from", source=source)
+            ) from None
         family = "ip6" if address.version == 6 else "ip"
         rules.append(
             f"nft insert rule {_TABLE} input {family} saddr {address} {protocol} dport {port} "
@@ -184,7 +186,7 @@ def reflect_here(port: int, throughput_port: int) -> None:
         done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise UnreachableError(
-                _("UDP port {port} can't be had here", port=port),
+                _("UDP port {port} can't be opened on this machine", port=port),
                 evidence=done.stderr.strip(),
                 helps=_("sudo ucontact doctor network --reflect, or another --port above 1023"),
             )

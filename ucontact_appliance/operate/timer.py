@@ -118,7 +118,7 @@ def load_watch(path: Path) -> Watch:
         # pydantic's message would quote the file, including the webhook's address.
         evidence = str(error) if isinstance(error, OSError) else _("it is damaged")
         raise UnreachableError(
-            _("whom to tell can't be read from {path}", path=path),
+            _("the notification settings {path} can't be read", path=path),
             evidence=evidence,
             helps="ucontact doctor timer set",
         ) from None
@@ -137,7 +137,7 @@ def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Find
 def tell_trouble(watch: Watch, error: ApplianceError) -> None:
     """Send the error that prevented the run: without a message the site would seem healthy."""
     translate = translation(watch.lang)
-    subject = translate(_("uContact {site}: the doctor could not look", site=watch.site))
+    subject = translate(_("uContact {site}: the checks could not run", site=watch.site))
     helps = f"{translate(_('try:'))} {translate(error.helps)}" if error.helps else ""
     lines = (translate(error.what), translate(error.evidence), helps)
     text = "\n".join(line for line in lines if line) + "\n"
@@ -163,14 +163,14 @@ def _send(watch: Watch, subject: str, text: str, document: dict[str, object]) ->
             "\n", (concatenated((error.what, ": ", error.evidence)) for error in problems)
         )
         raise UnreachableError(
-            _("not everybody was told what changed"), evidence=told, helps=problems[0].helps
+            _("not all notifications were delivered"), evidence=told, helps=problems[0].helps
         )
 
 
 def destinations(watch: Watch) -> str:
     """Return the recipients as text for the screen."""
     told = [watch.mail, public_part(watch.webhook) if watch.webhook else None]
-    return joined(_(" and "), filter(None, told)) or _("the journal alone")
+    return joined(_(" and "), filter(None, told)) or _("the journal only")
 
 
 def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:
@@ -201,7 +201,8 @@ def _quoted(text: str) -> str:
     """Return one quoted word of a unit file, with specifiers escaped (systemd.syntax(7))."""
     if any(ord(character) < 32 for character in text):
         raise UsageError(
-            _("{text!r} can't stand in a unit file", text=text), helps=_("use a path without it")
+            _("{text!r} can't be used in a unit file", text=text),
+            helps=_("use a path without control characters"),
         )
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
@@ -214,13 +215,13 @@ def _demand_systemd() -> None:
         first = Path("/proc/1/comm").read_text(encoding="utf-8").strip()
         evidence = _("process 1 is {first}, and there is no {path}", first=first, path=_BOOTED)
         raise UsageError(
-            _("this machine is not run by systemd, so no timer can be set here"),
+            _("this machine does not run systemd, so no timer can be set here"),
             evidence=evidence,
             helps=with_note(
-                "ucontact doctor changes", _("from whatever runs jobs at night on this machine")
+                "ucontact doctor changes", _("run it nightly with this machine's job scheduler")
             ),
         )
-    raise UsageError(_("this machine is not run by systemd, so no timer can be set here"))
+    raise UsageError(_("this machine does not run systemd, so no timer can be set here"))
 
 
 def _demand_importable() -> None:
@@ -236,7 +237,7 @@ def _demand_importable() -> None:
         raise UsageError(
             _("a timer would not find the appliance"),
             evidence=_(
-                "{executable} knows no package ucontact_appliance outside this folder",
+                "{executable} can't import ucontact_appliance outside this folder",
                 executable=sys.executable,
             ),
             helps=f"{sys.executable} -m pip install .",
@@ -260,9 +261,7 @@ def _verify(texts: dict[str, str]) -> None:
             check=False,
         )
     if done.returncode:
-        raise UnreachableError(
-            _("systemd does not take the timer's units"), evidence=done.stderr.strip()
-        )
+        raise UnreachableError(_("systemd rejects the timer's units"), evidence=done.stderr.strip())
 
 
 def _systemctl(*words: str) -> str:
@@ -271,7 +270,7 @@ def _systemctl(*words: str) -> str:
             ["systemctl", *words], capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnreachableError(_("systemctl gave no answer"), evidence=str(error)) from error
+        raise UnreachableError(_("systemctl did not respond"), evidence=str(error)) from error
     if done.returncode:
         raise UnreachableError(
             _("systemctl {words} failed", words=words[0]),

@@ -284,7 +284,7 @@ def _ensure_portal(job: _Job, authority: _Authority) -> None:
                 _("the portal has no key, and the backup key is kept elsewhere"),
                 evidence=_("{path} is missing", path=job.folder.path / "portal.key"),
                 helps=_(
-                    "put hpkp-backup.key back into {path}, or, if it is lost, delete {path2}; "
+                    "restore hpkp-backup.key to {path}; if it is lost, delete {path2}; "
                     "then install again",
                     path=job.folder.path,
                     path2=job.folder.path / "hpkp-backup.pub.pem",

@@ -26,7 +26,7 @@ from ucontact_appliance.site.model import CertificateSource, Site
 
 _CA = ("ca.key", "ca.pem")
 _BACKUP = ("hpkp-backup.key", "hpkp-backup.pub.pem")
-_TRUST = _("every agent's PC must then be given the new CA")
+_TRUST = _("every agent's PC must then trust the new CA")
 
 
 def load_key(data: bytes) -> CertificateIssuerPrivateKeyTypes:
@@ -133,7 +133,7 @@ def _authority(state: _State, site: Site) -> Iterator[Damage]:
         if signed:
             yield Damage(
                 _("the key of the site's CA is missing"),
-                _("there is {signed}, and no {path}", signed=signed[0], path=path),
+                _("{signed} exists, but {path} does not", signed=signed[0], path=path),
                 ways,
                 state.paths(*_CA),
             )
@@ -146,13 +146,13 @@ def _authority(state: _State, site: Site) -> Iterator[Damage]:
                     "restore {folder} from your backup; without one: mv {folder} {folder}.damaged",
                     folder=folder / "ca.pem",
                 ),
-                _("the next install issues it again, with the same key"),
+                _("the next installation issues it again, with the same key"),
             ),
             state.paths("ca.pem"),
         )
     elif certificate is not None and not _is_of(certificate.public_key(), key):
         yield Damage(
-            _("the key and the certificate of the site's CA do not belong together"),
+            _("the key and the certificate of the site's CA do not match"),
             _("{path} is not the key of {folder}", path=path, folder=folder / "ca.pem"),
             with_note(
                 _("restore both from the same backup; without one: {new_ca}", new_ca=NEW_CA),
@@ -165,7 +165,7 @@ def _authority(state: _State, site: Site) -> Iterator[Damage]:
             issued = state.certificate(f"internal-{host.name}.pem")
             if issued is not None and not _issued_by(issued, key):
                 yield Damage(
-                    _("the key of the site's CA is another one than before"),
+                    _("the key of the site's CA has changed"),
                     _(
                         "{path} did not sign {folder}",
                         path=path,
@@ -189,7 +189,7 @@ def _portal(state: _State) -> Iterator[Damage]:
                     "restore {path} from your backup; without one: mv {path} {path}.damaged",
                     path=path,
                 ),
-                _("the next install serves the backup key, which browsers have pinned"),
+                _("the next installation uses the backup key, which browsers have pinned"),
             ),
             (path,),
         )
@@ -198,7 +198,7 @@ def _portal(state: _State) -> Iterator[Damage]:
         yield Damage(
             _("the portal's key is missing, and so is the backup key"),
             _(
-                "there is {portal}, and neither {path} nor {folder}",
+                "{portal} exists, but neither {path} nor {folder} does",
                 portal=portal,
                 path=path,
                 folder=state.folder / _BACKUP[0],
@@ -209,7 +209,7 @@ def _portal(state: _State) -> Iterator[Damage]:
                     path=path,
                     portal=portal,
                 ),
-                _("the next install issues a certificate with a new key"),
+                _("the next installation issues a certificate with a new key"),
             ),
             (portal,),
         )
@@ -230,21 +230,21 @@ def _internal(state: _State, name: str) -> Iterator[Damage]:
                     path=path,
                     command=away,
                 ),
-                _("the next install issues a new one, which only the site's servers use"),
+                _("the next installation issues a new one, which only the site's servers use"),
             ),
             state.paths(path.name, issued.name),
         )
     elif key is None and state.has(issued.name):
         yield Damage(
             _("the key of a server's internal certificate is missing"),
-            _("there is {issued}, and no {path}", issued=issued, path=path),
+            _("{issued} exists, but {path} does not", issued=issued, path=path),
             with_note(
                 _(
                     "restore {path} from your backup; without one: {command}",
                     path=path,
                     command=away,
                 ),
-                _("the next install issues a new one, which only the site's servers use"),
+                _("the next installation issues a new one, which only the site's servers use"),
             ),
             (issued,),
         )
@@ -256,16 +256,16 @@ def _backup(state: _State) -> Iterator[Damage]:
     key, pinned = state.key(private.name), state.read(public.name)
     pins = state.folder / "pins.json"
     anew = _(
-        "the next install makes a new one; browsers that pinned the old one learn the new one "
-        "while the portal's key stays"
+        "the next installation creates a new one; browsers that pinned the old one "
+        "learn the new pin as long as the portal's key stays the same"
     )
     if isinstance(key, str):
         yield Damage(
             _("the HPKP backup key is damaged"),
             concatenated((f"{private}: ", key)),
             _(
-                "restore {private} from your backup, or take it away where {public} is "
-                "good: mv {private} {private}.damaged",
+                "restore {private} from your backup, or rename it if {public} is "
+                "intact: mv {private} {private}.damaged",
                 private=private,
                 public=public,
             ),
@@ -277,12 +277,12 @@ def _backup(state: _State) -> Iterator[Damage]:
             _("{public} holds no public key in PEM", public=public),
             with_note(
                 _(
-                    "restore {public} from your backup; where {private} is there: mv {public} "
-                    "{public}.damaged",
+                    "restore {public} from your backup; if {private} exists: mv "
+                    "{public} {public}.damaged",
                     public=public,
                     private=private,
                 ),
-                _("the next install writes it again"),
+                _("the next installation writes it again"),
             ),
             (public,),
         )
@@ -290,7 +290,7 @@ def _backup(state: _State) -> Iterator[Damage]:
         yield Damage(
             _("the HPKP backup key is lost"),
             _(
-                "{pins} names it, and neither {private} nor {public} is there",
+                "{pins} names it, but neither {private} nor {public} exists",
                 pins=pins,
                 private=private,
                 public=public,
@@ -310,15 +310,15 @@ def _backup(state: _State) -> Iterator[Damage]:
         served = state.certificate("portal.pem")
         if served is None or _pin(pinned) != _pin_of(served.public_key()):
             yield Damage(
-                _("the HPKP backup key and its public half do not belong together"),
+                _("the HPKP backup key and its public half do not match"),
                 _("{private} is not the key of {public}", private=private, public=public),
                 with_note(
                     _(
-                        "restore both from the same backup; where the private one is the right "
-                        "one: mv {public} {public}.damaged",
+                        "restore both from the same backup; if the private one is "
+                        "correct: mv {public} {public}.damaged",
                         public=public,
                     ),
-                    _("the next install writes it again"),
+                    _("the next installation writes it again"),
                 ),
                 (private, public),
             )

@@ -325,7 +325,7 @@ def _carried(
         ),
         binding=least.name if bound else _PROCESSOR,
         because=_(
-            "{because}; held by {limit}: {limit_because}",
+            "{because}; limited by {limit}: {limit_because}",
             because=because,
             limit=least.name,
             limit_because=least.because,
@@ -354,8 +354,8 @@ def _because(
         )
         parts.append(part)
     return _(
-        "{percent:.2f} % of a core a call ({parts}): {calls} on {cores:g} cores with {free:.0%} "
-        "kept free",
+        "{percent:.2f} % of a core per call ({parts}): {calls} calls on {cores:g} "
+        "cores with {free:.0%} kept free",
         percent=percent.likely,
         parts=joined(", ", parts),
         calls=processor.likely,
@@ -381,7 +381,7 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
             _("file descriptors"),
             max(0, left) // per_call,
             _(
-                "{descriptors} descriptors, {per_call} a call, beside {sessions} WebSockets",
+                "{descriptors} descriptors, {sessions} of them for WebSockets, {per_call} per call",
                 descriptors=planned.file_descriptors,
                 per_call=per_call,
                 sessions=planned.session_limit,
@@ -398,7 +398,11 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
         Limit(
             _("RTP ports"),
             ports // factors["ports_per_call"],
-            _("{ports} ports, {per_call} a call", ports=ports, per_call=factors["ports_per_call"]),
+            _(
+                "{ports} ports, {per_call} per call",
+                ports=ports,
+                per_call=factors["ports_per_call"],
+            ),
         ),
     ]
     if kind.recorded:
@@ -409,8 +413,8 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
                 _("disk"),
                 int(writes / constants.recording_bytes_per_second),
                 _(
-                    "{share:.0%} of the {speed:.0f} MB/s that recordings' disk writes, "
-                    "{per_recording:g} kB/s a recording",
+                    "{share:.0%} of the recording disk's write speed of {speed:.0f} "
+                    "MB/s, {per_recording:g} kB/s per recording",
                     share=share,
                     speed=measured.disk.mb_per_second,
                     per_recording=constants.recording_bytes_per_second / 1000,

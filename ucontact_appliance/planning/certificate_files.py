@@ -15,7 +15,11 @@ from ucontact_appliance.planning.certificates import names_of
 _BEGIN = b"-----BEGIN "
 _PRIVATE = b"PRIVATE KEY-----"
 _ASN1_SEQUENCE = 0x30
-PLACES = {"chain": _("the chain file"), "key": _("the key file"), "ca": _("the root's file")}
+PLACES = {
+    "chain": _("the chain file"),
+    "key": _("the key file"),
+    "ca": _("the root certificate file"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | N
         # The chain is readable by everybody on the server and served to everybody outside.
         return None, [
             Problem(
-                _("it holds a private key beside the certificates"),
+                _("it contains a private key in addition to the certificates"),
                 where,
-                _("Keep the key in a file of its own and leave only certificates here"),
+                _("Keep the key in a separate file and leave only certificates here"),
                 file,
             )
         ]
@@ -86,7 +90,7 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
     if b"ENCRYPTED" in pem:
         return None, [
             Problem(
-                _("the private key is encrypted; no service could start without a person"),
+                _("the private key is encrypted; services could not start unattended"),
                 where,
                 _("Remove the passphrase: openssl pkey -in FILE -out FILE.plain"),
                 "key",
@@ -100,7 +104,7 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
             Problem(
                 _("no private key can be read from it"),
                 where,
-                _("Give the key that the certificate was requested with, in PEM"),
+                _("Provide the key that the certificate was requested with, in PEM format"),
                 "key",
             )
         ]
@@ -109,7 +113,9 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
 def _not_pem(data: bytes, file: str, holds: str, convert: str) -> Problem | None:
     where = PLACES[file]
     if not data.strip():
-        return Problem(_("it is empty"), where, _("Put {holds} in PEM there", holds=holds), file)
+        return Problem(
+            _("it is empty"), where, _("Provide {holds} in PEM format", holds=holds), file
+        )
     if _BEGIN in data:
         return None
     if data[0] == _ASN1_SEQUENCE and not data.isascii():
@@ -118,10 +124,13 @@ def _not_pem(data: bytes, file: str, holds: str, convert: str) -> Problem | None
             _("Convert it: {convert}", convert=convert),
         )
     elif b"\0" in data or not _is_text(data):
-        what, remedy = _("it is a binary file, not PEM"), _("Put {holds} in PEM there", holds=holds)
+        what, remedy = (
+            _("it is a binary file, not PEM"),
+            _("Provide {holds} in PEM format", holds=holds),
+        )
     else:
         what = _("it holds no PEM block ('-----BEGIN …')")
-        remedy = _("Put {holds} in PEM there", holds=holds)
+        remedy = _("Provide {holds} in PEM format", holds=holds)
     return Problem(what, where, remedy, file)
 
 

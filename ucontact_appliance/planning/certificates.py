@@ -114,8 +114,10 @@ def weak_key(key: PublicKeyTypes) -> str:
     if isinstance(key, ec.EllipticCurvePublicKey):
         if isinstance(key.curve, _CURVES):
             return ""
-        return _("its key is on the curve {name}, which browsers do not take", name=key.curve.name)
-    return _("its key is neither RSA nor ECDSA; browsers take no other")
+        return _(
+            "its key is on the curve {name}, which browsers do not accept", name=key.curve.name
+        )
+    return _("its key is neither RSA nor ECDSA; browsers accept no other")
 
 
 def days_left(certificate: x509.Certificate, now: datetime) -> float:

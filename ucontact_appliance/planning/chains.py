@@ -59,7 +59,7 @@ def judge_served(
             Problem(
                 _("no private key can be read from it"),
                 PLACES["key"],
-                _("Lay it down again by an install"),
+                _("Install it again with ucontact install"),
                 "key",
             ),
         )
@@ -113,13 +113,13 @@ def _judge_match(
     return True, [
         Problem(
             _(
-                "the key does not belong to the certificate of {title}",
+                "the key does not match the certificate of {title}",
                 title=_title(certificates[0]),
             ),
             PLACES["key"],
             _(
-                "Give the key that this certificate was requested with, or ask for a new "
-                "certificate"
+                "Provide the key that this certificate was requested with, or request "
+                "a new certificate"
             ),
             "key",
         )
@@ -136,7 +136,7 @@ def _judge_links(
             Problem(
                 _("the server's certificate is self-signed; no browser trusts it"),
                 _place(0, certificates),
-                _("Use a certificate authority's, or 'source: private-ca'"),
+                _("Use a certificate from a certificate authority, or 'source: private-ca'"),
                 "chain",
             )
         ]
@@ -150,7 +150,7 @@ def _judge_links(
                 _("wrong order: its issuer is in the file, but not right after it")
                 if elsewhere
                 else _(
-                    "the next certificate did not issue it; {issuer} is missing",
+                    "it was not issued by the next certificate; {issuer} is missing",
                     issuer=_issuer(certificate),
                 ),
                 _place(n, certificates),
@@ -195,8 +195,8 @@ def _missing_intermediate(
         ),
         _place(len(certificates) - 1, certificates),
         _(
-            "Add the missing intermediate at the end of the chain, or name your "
-            "authority's root as 'certificate.ca'"
+            "Add the missing intermediate at the end of the chain, or set "
+            "'certificate.ca' to your authority's root"
         ),
         "chain",
     )
@@ -221,19 +221,19 @@ def _judge_issuer(n: int, certificates: Sequence[x509.Certificate]) -> list[Prob
     try:
         constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         if not constraints.ca:
-            why = _("it is no certificate authority's")
+            why = _("it is not a CA certificate")
         elif constraints.path_length is not None and n - 1 > constraints.path_length:
             why = _(
                 "it allows {path_length} intermediates below it, and there are more",
                 path_length=constraints.path_length,
             )
     except x509.ExtensionNotFound:
-        why = _("it is no certificate authority's (no basic constraints)")
+        why = _("it is not a CA certificate (no basic constraints)")
     if not why:
         return []
     return [
         Problem(
-            _("{why}, but the one before it was issued by it", why=why),
+            _("{why}, but it issued the certificate before it", why=why),
             _place(n, certificates),
             _("Get the intermediates from your certificate authority again"),
             "chain",
@@ -246,13 +246,14 @@ def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
     problems = [
         Problem(
             _(
-                "it does not speak for {name}; it speaks for {names_of}",
+                "it is not valid for {name}; it is valid for {names_of}",
                 name=name,
                 names_of=joined(", ", names_of(leaf)) or _("nothing"),
             ),
             where,
             _(
-                "Ask your certificate authority for a certificate with {name} as alternative name",
+                "Ask your certificate authority for a certificate with {name} as a "
+                "subject alternative name",
                 name=name,
             ),
             "chain",
@@ -267,7 +268,7 @@ def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
     if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}:
         problems.append(
             Problem(
-                _("it is not for servers (no serverAuth in its extended key usage)"),
+                _("it is not a server certificate (no serverAuth in its extended key usage)"),
                 where,
                 _("Ask your certificate authority for a web server's certificate"),
                 "chain",

@@ -88,7 +88,7 @@ def _network(site: Site) -> tuple[Rationale, ...]:
             voice,
             "Mbit/s",
             _(
-                "{agents:g} agents x {bandwidth} kbit/s a call ({requirement}), each way",
+                "{agents:g} agents x {bandwidth} kbit/s per call ({requirement}), each way",
                 agents=site.agents - seeing,
                 bandwidth=voip.bandwidth_kbps,
                 requirement=voip.requirement,
@@ -137,12 +137,12 @@ def _recordings(site: Site, telephony: HostResources) -> tuple[Rationale, ...]:
     audio = calls * codec_mb(minutes)
     rows = [
         _figure(
-            _("recordings a day"),
+            _("recordings per day"),
             day_mb / 1000,
             "GB",
             _(
-                "{calls:g} calls of {minutes} min at {size:.2f} MB (R25): {talk} min of talk an "
-                "agent; GSM 06.10 itself writes {audio:.2f} GB of audio",
+                "{calls:g} calls of {minutes} min at {size:.2f} MB (R25): {talk} min "
+                "of talk time per agent; GSM 06.10 alone writes {audio:.2f} GB of audio",
                 calls=calls,
                 minutes=minutes,
                 size=day_mb / calls,
@@ -163,9 +163,11 @@ def _recordings(site: Site, telephony: HostResources) -> tuple[Rationale, ...]:
     last = telephony.free_mb * 1.048576 / day_mb
     free = f"{telephony.free_mb / 1024:.0f}"
     kept = (
-        _("{free} GiB are free on /var, before the oldest are deleted", free=free)
+        _("{free} GiB free on /var; the oldest recordings are deleted before that", free=free)
         if last >= days
-        else _("{free} GiB are free on /var, and {days} are to be kept", free=free, days=days)
+        else _(
+            "{free} GiB free on /var; recordings must be kept for {days} days", free=free, days=days
+        )
     )
     return (
         *rows,
@@ -183,7 +185,7 @@ def _telephony(sized: Sized) -> tuple[Rationale, ...]:
     agents, ports = sized.site.agents, factors["ports_per_call"]
     return (
         _figure(
-            _("calls at the same time"),
+            _("simultaneous calls"),
             made.max_calls,
             "",
             _(
@@ -213,8 +215,8 @@ def _telephony(sized: Sized) -> tuple[Rationale, ...]:
             made.file_descriptors,
             "",
             _(
-                "{idle}, {per_call} a bridged call (measured), 1 a WebSocket, x {headroom}; "
-                "at least {least}",
+                "{idle} when idle, {per_call} per bridged call (measured), 1 per "
+                "WebSocket, x {headroom}; at least {least}",
                 idle=factors["descriptors_idle"],
                 per_call=factors["descriptors_per_call"],
                 headroom=factors["descriptors_headroom"],
@@ -225,10 +227,10 @@ def _telephony(sized: Sized) -> tuple[Rationale, ...]:
             _("RTP ports"),
             made.rtp_start,
             made.rtp_end,
-            _("{ports} a call: RTP and RTCP, two legs, audio and video", ports=ports)
+            _("{ports} per call: RTP and RTCP, two legs, audio and video", ports=ports)
             if made.rtp_end < factors["rtp_last"]
             else _(
-                "all below TURN's; {calls} calls with video would take {ports}",
+                "all ports below TURN's range; {calls} video calls would need {ports}",
                 calls=made.max_calls,
                 ports=made.max_calls * ports,
             ),
@@ -240,18 +242,20 @@ def _one_asterisk(calls: int) -> Rationale:
     """How the number of calls compares with what was measured; a site has one telephony server."""
     server, known = telephony_server(), basis(calls)
     told = {
-        Basis.MEASURED: _("{calls} are within them", calls=calls),
-        Basis.EXTRAPOLATED: _("{calls} are extrapolated from them", calls=calls),
-        Basis.BEYOND: _("{calls} are beyond what one Asterisk is known to carry", calls=calls),
+        Basis.MEASURED: _("{calls} calls are within that load", calls=calls),
+        Basis.EXTRAPOLATED: _("{calls} calls are extrapolated from that load", calls=calls),
+        Basis.BEYOND: _(
+            "{calls} calls are beyond what one Asterisk is known to carry", calls=calls
+        ),
     }
     return _figure(
-        _("calls that one Asterisk is planned for at most"),
+        _("maximum calls planned for one Asterisk"),
         server.ceiling_calls,
         "",
         _(
-            "{measured} plain ones were measured, {basis}; a recorded call takes {recorded:.2f} % "
-            "of a core, a plain one {plain:.2f} %, with opus at one side {opus:.2f} % (measured). "
-            "Not measured: {unmeasured}",
+            "{measured} plain calls were measured, {basis}; a recorded call takes "
+            "{recorded:.2f} % of a core, a plain call {plain:.2f} %, a call with Opus "
+            "on one side {opus:.2f} % (measured). Not measured: {unmeasured}",
             measured=server.measured_calls,
             basis=told[known],
             recorded=on_reference("recorded"),
@@ -269,8 +273,8 @@ def _logins(agents: int) -> Rationale:
         agents * server.login_ms / 1000,
         "s of one core",
         _(
-            "{login} ms a login, and {sessions} x {memory:g} kB of memory an agent; measured with "
-            "Kamailio in front, for Asterisk alone an assumption",
+            "{login} ms per login, and {sessions} x {memory:g} kB of memory per agent; "
+            "measured with Kamailio in front, an assumption for Asterisk alone",
             login=server.login_ms,
             sessions=sessions,
             memory=server.session_kb,
@@ -289,7 +293,7 @@ def _database(sized: Sized) -> tuple[Rationale, ...]:
             sized.made.database.max_connections,
             "",
             _(
-                "{number} an agent, at least {least}",
+                "{number} per agent, at least {least}",
                 number=factors["connections_per_agent"],
                 least=factors["least_connections"],
             ),
@@ -301,7 +305,7 @@ def _web(sized: Sized) -> tuple[Rationale, ...]:
     factors = _factors("web")
     return (
         _figure(
-            _("NGINX connections a worker"),
+            _("NGINX connections per worker"),
             sized.made.web.worker_connections,
             "",
             _(
@@ -315,7 +319,7 @@ def _web(sized: Sized) -> tuple[Rationale, ...]:
             _("NGINX file descriptors"),
             sized.made.web.file_descriptors,
             "",
-            _("{number} a connection", number=factors["descriptors_per_connection"]),
+            _("{number} per connection", number=factors["descriptors_per_connection"]),
         ),
     )
 
@@ -328,7 +332,7 @@ def _turn(sized: Sized) -> tuple[Rationale, ...]:
             made.relay_start,
             made.relay_end,
             _(
-                "{number} an agent, at least {least}",
+                "{number} per agent, at least {least}",
                 number=factors["relays_per_agent"],
                 least=factors["least_relays"],
             ),
@@ -344,5 +348,5 @@ def _factors(role: str) -> dict[str, Any]:
 def _of_memory(share: Share) -> str:
     values = {"memory": share.memory_mb, "host": share.host}
     if share.alone:
-        return _("of {memory} MB on {host}, alone there", **values)
+        return _("of {memory} MB on {host}, with no other role", **values)
     return _("of {memory} MB on {host}, shared with the other roles", **values)

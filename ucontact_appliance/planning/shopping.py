@@ -81,15 +81,15 @@ def _cores(plan: Plan, host: PlannedHost) -> tuple[int, str]:
     least = int(_least(plan)["threads"])
     if Role.TELEPHONY not in host.roles:
         return least, _(
-            "{least} for a {size} site; what they need was not measured",
+            "{least} for a {size} site; the demand of these roles was not measured",
             least=least,
             size=plan.size.value,
         )
     needed = math.ceil(cores_needed(plan, host))
     known = basis(plan.tuning.telephony.max_calls)
     return max(least, needed), _(
-        "{calls} recorded calls x {percent:.2f} % of a core x {headroom} to spare: {needed} "
-        "({basis}); at least {least} for a {size} site",
+        "{calls} recorded calls x {percent:.2f} % of a core x {headroom} headroom: "
+        "{needed} ({basis}); at least {least} for a {size} site",
         calls=plan.tuning.telephony.max_calls,
         percent=on_reference("recorded"),
         headroom=hardware()["processor"]["headroom"],
@@ -105,8 +105,8 @@ def _memory(plan: Plan, host: PlannedHost) -> tuple[int, str]:
     least, vendor = int(_least(plan)["memory_mb"]), int(hardware()["memory"]["vendor_mb"])
     steps = math.ceil(max(needed, least, vendor) / _MEMORY_STEP_MB)
     return steps * _MEMORY_STEP_MB, _(
-        "the plan takes {needed} MB; the vendor's pages name {vendor} MB, at least {least} MB for "
-        "a {size} site",
+        "the plan needs {needed} MB; the vendor's pages state {vendor} MB, at least "
+        "{least} MB for a {size} site",
         needed=needed,
         vendor=vendor,
         least=least,
@@ -120,11 +120,11 @@ def _disk(site: Site, host: PlannedHost) -> tuple[int, str]:
     if Role.TELEPHONY not in host.roles:
         return least, (
             _(
-                "the vendor's pages name {least} GB; how fast the database grows was not measured",
+                "the vendor's pages state {least} GB; how fast the database grows was not measured",
                 least=least,
             )
             if Role.DATABASE in host.roles
-            else _("the vendor's pages name {least} GB", least=least)
+            else _("the vendor's pages state {least} GB", least=least)
         )
     days = site.recordings.retention_days
     recordings = recordings_kept_gb(site)
@@ -132,8 +132,8 @@ def _disk(site: Site, host: PlannedHost) -> tuple[int, str]:
     needed = (recordings + releases) / (1 - disk["low_percent"] / 100)
     steps = math.ceil(max(needed, least) / _DISK_STEP_GB)
     return steps * _DISK_STEP_GB, _(
-        "recordings of {days} days take {recordings:.0f} GB, releases {releases} GB, and "
-        "{free} % stay free: {needed:.0f} GB; the vendor's pages name {least} GB",
+        "{days} days of recordings take {recordings:.0f} GB, releases {releases} GB, "
+        "and {free} % stays free: {needed:.0f} GB; the vendor's pages state {least} GB",
         days=days,
         recordings=recordings,
         releases=releases,
@@ -149,8 +149,9 @@ def _note(plan: Plan, host: PlannedHost) -> str:
     server = telephony_server()
     if basis(plan.tuning.telephony.max_calls) is Basis.BEYOND:
         return _(
-            "no server carries this: one Asterisk is planned for {calls} calls at "
-            "the same time at most, and several telephony servers in one site are not supported",
+            "no server can carry this load: one Asterisk is planned for at most "
+            "{calls} simultaneous calls, and several telephony servers in one site are "
+            "not supported",
             calls=server.ceiling_calls,
         )
     return _("not measured: {what}", what=server.unmeasured)

@@ -78,8 +78,7 @@ def _asterisk(
         host=host.name,
         weight=Weight.WARNS,
         what=_(
-            "one Asterisk is planned for {ceiling_calls} calls at the same time at most, "
-            "not {calls}",
+            "one Asterisk is planned for at most {ceiling_calls} simultaneous calls, not {calls}",
             ceiling_calls=server.ceiling_calls,
             calls=calls,
         ),
@@ -91,7 +90,7 @@ def _asterisk(
         ),
         ways_out=(
             _("plan for {agents_for} agents", agents_for=_agents_for(server.ceiling_calls)),
-            _("make {sites} sites of it, each with its own telephony server", sites=sites),
+            _("split it into {sites} sites, each with its own telephony server", sites=sites),
             _(
                 "wait for a version that supports several telephony servers in one site: "
                 "this one does not"
@@ -136,7 +135,7 @@ def _apart(plan: Plan, host: PlannedHost) -> str:
         return _("put {value} on a server of its own", value=host.roles[-1].value)
     least = min(row.below for row in sizes() if row.below and row.below > plan.agents)
     return _(
-        "take {count} servers, as a {value} site has: plan for {least} agents",
+        "use {count} servers, as in a {value} site: plan for {least} agents",
         count=len(larger.groups),
         value=larger.size.value,
         least=least,
@@ -170,7 +169,7 @@ def _processor(
         ways_out=(
             _("give {name} {ceil} cores", name=host.name, ceil=math.ceil(needed)),
             _("plan for {agents_for} agents", agents_for=_agents_for(calls)),
-            _("make two sites of it, each with its own telephony server"),
+            _("split it into two sites, each with its own telephony server"),
         ),
     )
 
@@ -188,7 +187,7 @@ def _disk(site: Site, plan: Plan, host: PlannedHost, resources: HostResources) -
         host=host.name,
         weight=Weight.WARNS,
         what=_(
-            "the disk is full after {free} days of recordings, and {retention_days} are to be kept",
+            "the disk is full after {free} days of recordings; {retention_days} days must be kept",
             free=int(free / a_day),
             retention_days=site.recordings.retention_days,
         ),
@@ -221,7 +220,7 @@ def _rtp(site: Site, plan: Plan, host: PlannedHost, resources: HostResources) ->
         host=host.name,
         weight=Weight.WARNS,
         what=_(
-            "the RTP ports hold {calls} bridged calls, not {max_calls}",
+            "the RTP ports suffice for {calls} bridged calls, not {max_calls}",
             calls=calls,
             max_calls=made.max_calls,
         ),
@@ -229,10 +228,11 @@ def _rtp(site: Site, plan: Plan, host: PlannedHost, resources: HostResources) ->
         there=_("{rtp_end} ports", rtp_end=made.rtp_end - made.rtp_start + 1),
         ways_out=(
             _("plan for {agents_for} agents", agents_for=_agents_for(calls)),
-            _("make two sites of it, each with its own telephony server"),
+            _("split it into two sites, each with its own telephony server"),
             _(
-                "let agents be where the servers are (network.profile: lan), so that no port "
-                "is taken by a relay, and accept that the last calls of a peak are refused"
+                "place agents on the servers' network (network.profile: lan), so that "
+                "relays take no ports, and accept that the last calls of a peak are "
+                "rejected"
             ),
         ),
     )
@@ -253,16 +253,16 @@ def _relays(
         host=host.name,
         weight=Weight.WARNS,
         what=_(
-            "TURN relays for {agents} agents at the same time, not {agents2}",
+            "TURN can relay for {agents} agents at the same time, not {agents2}",
             agents=agents,
             agents2=site.agents,
         ),
         needed=_("{needed} ports", needed=needed),
         there=_("{there} ports", there=there),
         ways_out=(
-            _("nothing, where no more than that many agents work from behind a relay"),
+            _("do nothing, if no more agents than that need a relay"),
             _("plan for {agents} agents", agents=agents),
-            _("make two sites of it, each with its own telephony server"),
+            _("split it into two sites, each with its own telephony server"),
         ),
     )
 

@@ -21,17 +21,17 @@ def make_plan(site: Site, resources: Mapping[str, HostResources]) -> Plan:
     if len(site.hosts) != len(groups):
         raise UsageError(
             ngettext(
-                "{agents} agents make a {size} site: it takes {count} server, and site.yml "
-                "names {named}",
-                "{agents} agents make a {size} site: it takes {count} servers, and site.yml "
-                "names {named}",
+                "{agents} agents make a {size} site, which needs {count} server; "
+                "site.yml lists {named}",
+                "{agents} agents make a {size} site, which needs {count} servers; "
+                "site.yml lists {named}",
                 len(groups),
                 agents=site.agents,
                 size=row.size.value,
                 named=len(site.hosts),
             ),
             evidence="; ".join(" + ".join(role.value for role in group) for group in groups),
-            helps=_("give 'hosts' as many entries, in that order, or change 'agents'"),
+            helps=_("list that many servers under 'hosts', in that order, or change 'agents'"),
         )
     hosts = tuple(
         PlannedHost(name=host.name, address=host.address, roles=group)

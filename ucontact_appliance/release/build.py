@@ -145,7 +145,7 @@ def _run(machine: BuildMachine, argv: Sequence[str], environment: Mapping[str, s
     except subprocess.TimeoutExpired as error:
         raise PhaseFailedError(
             _(
-                "a step of the build was not through after {most_seconds} s",
+                "a build step did not finish within {most_seconds} s",
                 most_seconds=_MOST_SECONDS,
             ),
             evidence=f"$ {shlex.join(argv)}",
@@ -168,6 +168,6 @@ def _contents(folder: Path) -> dict[str, bytes]:
     }
     if not found:
         raise PhaseFailedError(
-            _("the build left nothing"), evidence=_("{name} is empty", name=folder.name)
+            _("the build produced no files"), evidence=_("{name} is empty", name=folder.name)
         )
     return found

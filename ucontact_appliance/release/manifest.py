@@ -35,9 +35,9 @@ def _safe_path(path: str) -> str:
     """A relative path under web/, server/ or reports/ that can't leave it."""
     parts = path.split("/")
     if not _PATH.fullmatch(path) or len(path) > 512:
-        raise ValueError(_("{path!r} is no plain relative path", path=path))
+        raise ValueError(_("{path!r} is not a plain relative path", path=path))
     if any(part in ("", ".", "..") or len(part) > 200 for part in parts):
-        raise ValueError(_("{path!r} leads out of the release", path=path))
+        raise ValueError(_("{path!r} points outside the release", path=path))
     if parts[0] not in TOP_FOLDERS or len(parts) < 2:
         raise ValueError(
             _("{path!r} is not under {top_folders}", path=path, top_folders=", ".join(TOP_FOLDERS))
@@ -85,7 +85,7 @@ class Manifest(_Frozen):
         if self.total_bytes > MAX_TOTAL_BYTES:
             raise ValueError(
                 _(
-                    "the files are {total_bytes} bytes, {max_total_bytes} at most",
+                    "the files have {total_bytes} bytes; the limit is {max_total_bytes}",
                     total_bytes=self.total_bytes,
                     max_total_bytes=MAX_TOTAL_BYTES,
                 )
@@ -93,7 +93,7 @@ class Manifest(_Frozen):
         folders = {str(parent) for path in self.files for parent in PurePosixPath(path).parents}
         both = sorted(folders & self.files.keys())
         if both:
-            raise ValueError(_("{both!r} is a file and a folder at once", both=both[0]))
+            raise ValueError(_("{both!r} is both a file and a folder", both=both[0]))
         return self
 
     @property
@@ -139,7 +139,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Reject duplicate keys: JSON allows them, and parsers differ in which one they use."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError(_("a key stands there twice"))
+        raise ValueError(_("a key occurs twice"))
     return found
 
 

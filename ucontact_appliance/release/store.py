@@ -91,7 +91,7 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
         found = _at_hand(trust)
         if found is None:
             _demand_checkout()
-            say(_("the evaluation release is not stored here: an install builds it first"))
+            say(_("the evaluation release is not stored here: an installation builds it first"))
         return found
     source = _source(name)
     say(_("verifying the release {source}", source=source))
@@ -99,7 +99,7 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
     found = _in_store(archive_path(manifest.name, manifest.version), trust, manifest)
     if found is None:
         told = _(
-            "the release {source} is good: an install copies it to {folder} first",
+            "the release {source} is valid: an installation copies it to {folder} first",
             source=source,
             folder=releases_folder(),
         )
@@ -128,12 +128,13 @@ def _demand_checkout() -> None:
     """Raise UsageError in an installed wheel: installing from a wheel never builds a release."""
     if INSTALLED:
         raise UsageError(
-            _("this installation of ucontact carries no evaluation release"),
+            _("this installation of ucontact includes no evaluation release"),
             evidence=_(
                 "there is no {shipped}: the wheel was not made by 'make wheel'", shipped=SHIPPED
             ),
             helps=with_note(
-                "make wheel", _("in the sources, on another machine; then install that wheel here")
+                "make wheel",
+                _("in the source tree, on another machine; then install that wheel here"),
             ),
         )
 
@@ -157,7 +158,7 @@ def _source(name: str) -> Path:
         raise UnreachableError(
             _("the release can't be found"),
             evidence=_("there is no {path}", path=source),
-            helps=_("name its archive or folder in site.yml as 'release:', or 'evaluation'"),
+            helps=_("set 'release:' in site.yml to its archive or folder, or to 'evaluation'"),
         )
     return source
 
@@ -180,7 +181,7 @@ def ensure_evaluation(say: Say) -> ReleaseFiles:
             try:
                 return _listed(archive, verify_archive(archive, load_trust()))
             except ApplianceError as error:
-                say(_("building the evaluation release anew: {why}", why=error.evidence))
+                say(_("rebuilding the evaluation release: {why}", why=error.evidence))
         # Only a build needs the code of the rehearsal machines.
         from ucontact_appliance.release.build import build_evaluation  # noqa: PLC0415
 

@@ -48,7 +48,7 @@ class TrustedBy(Enum):
     """Why a release is trusted; the value is text for people, shown after the release's name."""
 
     PUBLISHER = _("signed by a publisher whose key is in publishers.d")
-    SHIPPED = _("the release that this installation of ucontact carries")
+    SHIPPED = _("the release included in this installation of ucontact")
     THIS_MACHINE = _("built and signed on this machine")
     BUILDER = _("signed by a builder whose key is in builders.d")
 
@@ -161,12 +161,12 @@ def demand_trust(manifest: Manifest, trust: Trust, source: str) -> None:
     if trusted_by(manifest, trust) is not None:
         return
     if manifest.signature is None:
-        why = _("it carries no signature")
+        why = _("it is not signed")
     else:
         known = len(trust.publishers)
         why = _(
-            "its signature names the key {key}… and is not by one of the {count} publisher "
-            "key(s) in {folder}",
+            "its signature names the key {key}… and was not made with any of the "
+            "{count} publisher key(s) in {folder}",
             key=manifest.signature.key[:16],
             count=known,
             folder=publishers_folder(),
@@ -182,14 +182,14 @@ def demand_trust(manifest: Manifest, trust: Trust, source: str) -> None:
         )
     if manifest.signature is None:
         raise UsageError(
-            _("this evaluation release is not the one that this installation of ucontact carries"),
+            _("this evaluation release is not the one included in this installation of ucontact"),
             evidence=concatenated((f"{source}: ", why)),
             helps=_("write 'release: evaluation' into site.yml"),
         )
     raise UsageError(
         _("this evaluation release is signed by a key that this machine does not trust"),
         evidence=_(
-            "{source}: {why}, nor of the {count} in {folder}",
+            "{source}: {why}, nor with any of the {count} builder key(s) in {folder}",
             source=source,
             why=why,
             count=len(trust.builders),

@@ -61,7 +61,7 @@ def verify_archive(path: Path, trust: Trust) -> Manifest:
             return _verify_stream(_BoundedReader(stream, source, MAX_MANIFEST_BYTES), source, trust)
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise _refused(
-            source, _("no intact .tar.gz archive ({error})", error=str(error))
+            source, _("not an intact .tar.gz archive ({error})", error=str(error))
         ) from error
     except OSError as error:
         raise _unreadable(source, error) from error
@@ -90,7 +90,7 @@ def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifes
                     source, _("{name!r} is a link or a device, not a file", name=member.name)
                 )
             if member.name in seen:
-                raise _refused(source, _("{name!r} stands there twice", name=member.name))
+                raise _refused(source, _("{name!r} occurs twice", name=member.name))
             entry = manifest.files.get(member.name)
             if entry is None:
                 raise _refused(source, _("{name!r} is not in the manifest", name=member.name))
@@ -100,7 +100,7 @@ def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifes
             _demand_content(source, member.name, entry, _content(archive, member))
     while rest := reader.read(_CHUNK):
         if rest.strip(b"\0"):
-            raise _refused(source, _("there is something behind its end"))
+            raise _refused(source, _("there is data after the end of the archive"))
     _demand_all(source, manifest, seen)
     return manifest
 
@@ -206,12 +206,14 @@ def _demand_all(source: str, manifest: Manifest, seen: set[str]) -> None:
     if missing:
         name, more = missing[0], len(missing) - 1
         if more:
-            raise _refused(source, _("{name!r} and {count} more is missing", name=name, count=more))
+            raise _refused(
+                source, _("{name!r} and {count} more are missing", name=name, count=more)
+            )
         raise _refused(source, _("{name!r} is missing", name=name))
 
 
 def _changed(source: str, name: str) -> UsageError:
-    return _refused(source, _("{name!r} is not what was signed", name=name))
+    return _refused(source, _("{name!r} does not match the signed manifest", name=name))
 
 
 def _refused(source: str, why: str) -> UsageError:
@@ -226,5 +228,5 @@ def _unreadable(source: str, error: OSError) -> UnreachableError:
     return UnreachableError(
         _("the release can't be read"),
         evidence=f"{source}: {error.strerror or error}",
-        helps=_("name the archive or the folder of the release in site.yml, as 'release:'"),
+        helps=_("set 'release:' in site.yml to the release's archive or folder"),
     )

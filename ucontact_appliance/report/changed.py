@@ -27,7 +27,7 @@ def folded(changes: Changes) -> tuple[list[Change], list[Message]]:
         elif change.before == BLOCKED and change.now in QUIET:
             quiet[_("no longer blocked")] += 1
         elif change.kind is Kind.NEW and change.now in QUIET:
-            quiet[_("new, and nothing wrong")] += 1
+            quiet[_("new, without problems")] += 1
         else:
             told.append(change)
     lines = [_behind(count, cause) for cause, count in behind.items()]
@@ -36,8 +36,8 @@ def folded(changes: Changes) -> tuple[list[Change], list[Message]]:
 
 def _behind(count: int, cause: str) -> Message:
     return ngettext(
-        "{count} check behind {cause}: not judged",
-        "{count} checks behind {cause}: not judged",
+        "{count} check blocked by {cause}: not judged",
+        "{count} checks blocked by {cause}: not judged",
         count,
         cause=cause,
     )
@@ -73,7 +73,7 @@ def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> Me
         "uContact {site}: {verdict}, {changes}",
         site=site,
         verdict=word(verdict),
-        changes=told or _("as it is now"),
+        changes=told or _("current state"),
     )
 
 
@@ -96,7 +96,7 @@ def body_text(
             lines.append(f"{translate(_('remedy'))}:   {change.remedy}")
         parts.append("\n  ".join(lines))
     parts += ["\n".join(map(translate, heaps))] if heaps else []
-    parts.append(translate(_("in all: {summary}", summary=summary(findings))))
+    parts.append(translate(_("total: {summary}", summary=summary(findings))))
     return "\n\n".join(parts) + "\n"
 
 

@@ -125,14 +125,14 @@ def demand_regular(folder: ReportFolder, names: tuple[str, ...]) -> None:
             where = folder.path / name
             raise UsageError(
                 _("{where} is refused: {refused}", where=where, refused=refused[name]),
-                evidence=_("a report's folder holds regular files only"),
+                evidence=_("a report folder contains only regular files"),
                 helps=f"ls -la {folder.path}",
             )
 
 
 def _no_folder(error: OSError) -> UnreachableError:
     return UnreachableError(
-        _("that is no report's folder"), evidence=str(error), helps="ucontact report --out DIR"
+        _("that is not a report folder"), evidence=str(error), helps="ucontact report --out DIR"
     )
 
 
@@ -154,7 +154,7 @@ def _listing(descriptor: int, bounds: Limits) -> Listing:
             refused[name] = _kind(found.st_mode)
         elif found.st_size > bounds.file_bytes:
             refused[name] = _(
-                "{size} bytes, and at most {most} are read",
+                "{size} bytes; the limit is {most}",
                 size=found.st_size,
                 most=bounds.file_bytes,
             )
@@ -162,9 +162,7 @@ def _listing(descriptor: int, bounds: Limits) -> Listing:
             total += found.st_size
             files.add(name)
     if total > bounds.bytes:
-        refused[""] = _(
-            "{size} bytes in all, and at most {most} are read", size=total, most=bounds.bytes
-        )
+        refused[""] = _("{size} bytes in total; the limit is {most}", size=total, most=bounds.bytes)
         files.clear()
     return Listing(frozenset(files), tuple(sorted(folders)), dict(sorted(refused.items())))
 

@@ -22,14 +22,14 @@ from ucontact_appliance.templating import environment
 # The names of the verdicts over requirements on the page, in display order.
 VERDICTS = {
     "pass": _("met"),
-    "partial": _("met as far as seen"),
-    "attested": _("met by a person's word"),
+    "partial": _("met as far as verified"),
+    "attested": _("met by attestation"),
     "warn": _("met with a remark"),
     "waived": _("not met, and waived"),
     "fail": _("not met"),
     "error": _("could not be judged"),
     "skip": _("not verifiable here"),
-    "manual": _("for a person to look at"),
+    "manual": _("for manual review"),
 }
 STATUSES = {"effective": _("effective"), "retired": _("retired"), "past-support": _("past support")}
 _DATES = (
@@ -56,7 +56,7 @@ SIZES = {
 HEADLINES = {
     "fail": _("Not every requirement is met"),
     "error": _("Not every requirement could be judged"),
-    "waived": _("Every requirement that could be verified is met, but for what is waived"),
+    "waived": _("Every requirement that could be verified is met, except those waived"),
     "warn": _("Every requirement that could be verified is met, with remarks"),
     "partial": _("Every requirement that could be verified is met"),
     "attested": _("Every requirement that could be verified is met"),
@@ -66,8 +66,8 @@ NOTHING = _("Nothing could be verified")
 OWN = _("The appliance's own requirements")
 # The number of requirements per verdict, as parts of a sentence.
 _OTHERS = {
-    "partial": _("{count} of them as far as it can be seen from here"),
-    "attested": _("{count} of them by a person's word"),
+    "partial": _("{count} of them as far as could be verified"),
+    "attested": _("{count} of them by attestation"),
     "fail": _("{count} not met"),
     "waived": _("{count} not met, and waived"),
     "error": _("{count} could not be judged"),
@@ -159,7 +159,7 @@ def sentence(counts: Mapping[str, int], of: int) -> tuple[Message, ...]:
     met = sum(counts.get(one, 0) for one in ("pass", "partial", "warn", "attested"))
     told = [part.filled(count=counts[one]) for one, part in _OTHERS.items() if counts.get(one)]
     left = counts.get("manual", 0) + counts.get("skip", 0)
-    last = [_("{count} for a person to look at", count=left)] if left else []
+    last = [_("{count} for manual review", count=left)] if left else []
     return (_("{met} of {count} requirements are met", met=met, count=of), *told, *last)
 
 

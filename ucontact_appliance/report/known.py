@@ -19,11 +19,11 @@ from ucontact_appliance.report.vulnerabilities import (
 )
 
 TITLE = _("Known vulnerabilities")
-NO_FEED = _("No feed was given, so nothing is known of them:")
+NO_FEED = _("No vulnerability feed was given. To judge vulnerabilities:")
 GIVE_A_FEED = "ucontact report --feed FILE"
 # The meaning of each status for the server's operator.
 STATUSES: dict[Status, Message] = {
-    "fixed-in": _("a fix is not installed"),
+    "fixed-in": _("fix available, not installed"),
     "open": _("no fix yet"),
     "undetermined": _("undetermined"),
 }

@@ -55,7 +55,7 @@ def to_line(findings: Sequence[Finding], seconds: float, translate: Translate = 
     ):
         named = [finding for finding in findings if state_of(finding) == state]
         if state == "warn" and counts["blocked"]:
-            parts.append(translate(_("{count} behind them not judged", count=counts["blocked"])))
+            parts.append(translate(_("{count} blocked by them", count=counts["blocked"])))
         if named:
             parts.append(f"{len(named)} {translate(what)}: {_causes(named, translate)}")
     if counts["waived"]:

@@ -37,50 +37,50 @@ WORDS: Mapping[str, Message] = {
     "contents": _("Contents"),
     "page": _("Page {0} of {1}"),
     "site": _("Site"),
-    "looked_at": _("Looked at"),
+    "looked_at": _("Checked on"),
     "size": _("Size"),
     "agents": _("{0}, {1} agents"),
     "judged_by": _("Judged by"),
     "appliance": _("uContact appliance {0}, {1} checks"),
     "met": _("{0} of {1} requirements are met"),
-    "of_them_partial": _("{0} of them as far as it can be seen from here"),
-    "of_them_attested": _("{0} of them by a person's word"),
+    "of_them_partial": _("{0} of them as far as could be verified"),
+    "of_them_attested": _("{0} of them by attestation"),
     "not_met": _("{0} not met"),
     "not_met_waived": _("{0} not met, and waived"),
     "not_judged": _("{0} could not be judged"),
-    "for_a_person": _("{0} for a person to look at"),
+    "for_a_person": _("{0} for manual review"),
     "checks_passed": _("of {0} checks passed"),
     "attention": _("What needs attention"),
-    "no_attention": _("No check asks for attention."),
+    "no_attention": _("No check needs attention."),
     "blocked_more": _(
-        "Not judged, because they build on these: {0}. Mend these, and make the report again."
+        "Not judged, because they depend on these: {0}. Fix these, and write the report again."
     ),
-    "waived": _("What is waived"),
+    "waived": _("Waivers"),
     "waived_note": _(
-        "These checks did not pass, and the site's own file says why that is accepted, "
-        "and until when."
+        "These checks did not pass. site.yml states why that is accepted, and until when."
     ),
     "until": _("until {0}"),
     "glance": _("Requirements at a glance"),
     "frameworks": _("Frameworks"),
     "frameworks_note": _(
-        "Controls of others that touch this system, each shown by the same checks. Who "
-        "certifies a site decides; this is what was seen. The words are ours: the "
-        "publisher's own text is binding."
+        "External controls that apply to this system, each covered by the same checks. "
+        "This is what was observed; whoever certifies the site decides. The wording is "
+        "ours; the publisher's own text is binding."
     ),
     "retired_since": _("retired {0}"),
     "attested": _("Attested"),
-    "attested_by": _("“{0}” {1}, {2}; counts until {3}."),
-    "aged": _("Kept promises that have aged"),
+    "attested_by": _("“{0}” {1}, {2}; valid until {3}."),
+    "aged": _("Requirements met, but outdated"),
     "aged_note": _(
-        "These are delivered as they were specified. Retired means that browsers no longer "
-        "act on the control: it must not be counted as protection. Past support means that "
-        "the maker has ended standard support for versions that the specification names."
+        "These are delivered as specified. Retired means that browsers no longer act "
+        "on the control: it must not be counted as protection. Past support means that "
+        "the vendor has ended standard support for versions that the specification "
+        "names."
     ),
     "servers": _("Servers and versions"),
     "server": _("Server"),
     "address": _("Address"),
-    "carries": _("Carries"),
+    "carries": _("Roles"),
     "system": _("System"),
     "memory": _("Memory"),
     "component": _("Component"),
@@ -91,7 +91,7 @@ WORDS: Mapping[str, Message] = {
     "flaws_unjudged": _("Not judged: {0}"),
     "flaws_found": _(
         "{0} packages judged, {1} open vulnerabilities with a fix that is not "
-        "installed, {2} without one, {3} undetermined."
+        "installed, {2} without a fix, {3} undetermined."
     ),
     "installed": _("Installed"),
     "status": _("Status"),
@@ -105,28 +105,28 @@ WORDS: Mapping[str, Message] = {
     "required": _("Required"),
     "remedy": _("Remedy"),
     "reason": _("Reason"),
-    "serves": _("Serves"),
+    "serves": _("Covers"),
     "severity": _("severity {0}"),
-    "person": _("For a person"),
-    "no_check": _("No check of the appliance can see it."),
+    "person": _("Manual review"),
+    "no_check": _("No check of the appliance can verify it."),
     "limits": _("Method, and what was not verified"),
     "method": _(
-        "Every check looked at the running site while this report was made: from the "
-        "installing machine over the network as an agent's browser or phone would, and on "
-        "the servers by commands that only read, but for a small file that times the disks "
-        "and is taken away. A requirement is as good as its worst check. A check that "
-        "builds on one which did not pass is not judged, and leaves its requirement not "
-        "judged too. A check that can't see its subject from here says so and never counts "
-        "as passed; a requirement with such a check, or with a part that only a person can "
-        "look at, is at best met as far as seen."
+        "Every check examined the running site while this report was made: from the "
+        "installing machine over the network, as an agent's browser or phone would, "
+        "and on the servers with commands that only read. The one exception is a small "
+        "temporary file that times the disks. A requirement is as good as its worst "
+        "check. A check that depends on one that did not pass is not judged, and "
+        "neither is its requirement. A check that can't observe its subject from here "
+        "says so and never counts as passed. A requirement with such a check, or with "
+        "a part that needs manual review, is at best met as far as verified."
     ),
     "evidence": _("Checks and evidence"),
-    "evidence_note": _("What each check saw, once, as it came back, with secrets taken out."),
+    "evidence_note": _("The output that each check received, shown once, with secrets removed."),
     "exhibit": _("{0} {1}"),
     **{f"method.{key}": name for key, name in METHODS.items()},
-    "same_answer": _("The same answer as for {0}."),
+    "same_answer": _("The same output as for {0}."),
     "cut": _("{0} more lines are in report.json."),
-    "builds_on": _("not judged: it builds on {0}, which did not pass"),
+    "builds_on": _("not judged: it depends on {0}, which did not pass"),
     **{f"state.{state}": word(state) for state in STATES},
     **{f"verdict.{key}": name for key, name in VERDICTS.items()},
     **{f"status.{key}": name for key, name in STATUSES.items()},

@@ -43,11 +43,11 @@ def _document(folder: Path, read: Any) -> ReportDocument:
         where = ".".join(str(step) for step in first["loc"])
         raise UsageError(
             _(
-                "{folder} is no report of this appliance, or of an older one",
+                "{folder} is not a report of this appliance, or is from an older version",
                 folder=folder / DOCUMENT,
             ),
             evidence=f"{where}: {first['msg']}",
-            helps=_("reports compare from version 2 of their schema on"),
+            helps=_("only reports with schema version 2 or later can be compared"),
         ) from error
 
 
@@ -56,7 +56,7 @@ def _components(folder: Path, bom: Any) -> dict[tuple[str, str], str]:
         return components(bom)
     except (AttributeError, KeyError, TypeError) as error:
         raise UsageError(
-            _("{folder} is no bill of materials in CycloneDX", folder=folder / SBOM),
+            _("{folder} is not a CycloneDX bill of materials", folder=folder / SBOM),
             evidence=f"{type(error).__name__}: {error}",
             helps=f"ucontact report verify {folder}",
         ) from error
@@ -81,4 +81,4 @@ def _json(folder: ReportFolder, name: str) -> Any:
             _("{path} can't be read", path=path), evidence=error.strerror or str(error)
         ) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(_("{path} is no JSON", path=path), evidence=str(error)) from error
+        raise UsageError(_("{path} is not JSON", path=path), evidence=str(error)) from error

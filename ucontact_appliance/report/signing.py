@@ -96,10 +96,10 @@ def _private(data: bytes) -> Ed25519PrivateKey:
     key = private_key(data)
     if key is None:
         raise UsageError(
-            _("the site's key that signs reports is damaged, or no Ed25519 key in PEM"),
+            _("the site's report signing key is damaged, or is not an Ed25519 key in PEM"),
             evidence=_("report.key in the site's folder below /etc/ucontact"),
             helps=with_note(
-                _("restore report.key from your backup"), _("auditors hold its public half")
+                _("restore report.key from your backup"), _("auditors have its public key")
             ),
         )
     return key
@@ -112,7 +112,7 @@ def _public(data: bytes) -> Ed25519PublicKey:
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(
-            _("that is no public key of a site"),
+            _("that is not the public key of a site"),
             evidence=_("expected: an Ed25519 key in PEM, '-----BEGIN PUBLIC KEY-----'"),
             helps=with_note("ucontact report key", _("on the machine that installed the site")),
         )

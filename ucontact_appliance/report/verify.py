@@ -64,7 +64,7 @@ class Verification:
             for name, reason in self.refused.items()
         ]
         lines += [_("altered: {name}", name=name) for name in self.altered]
-        lines += [_("not of the report: {name}", name=name) for name in self.strangers]
+        lines += [_("not part of the report: {name}", name=name) for name in self.strangers]
         lines += [_("exhibit with a wrong hash: {name}", name=name) for name in self.forged]
         told = {
             Seal.WRONG: _("altered: {name} (its signature is wrong)", name=MANIFEST),
@@ -107,7 +107,7 @@ def _manifest(folder: ReportFolder) -> tuple[Manifest, bytes]:
         data = folder.read(MANIFEST)
     except OSError as error:
         raise UnreachableError(
-            _("that is no report's folder"), evidence=str(error), helps="ucontact report --out DIR"
+            _("that is not a report folder"), evidence=str(error), helps="ucontact report --out DIR"
         ) from error
     try:
         return Manifest.model_validate_json(data), data

@@ -119,10 +119,14 @@ def judge_site(
     sha256 = hashlib.sha256(data).hexdigest()
     limit = _TABLE["stale_days"]
     if age > limit:
-        told = _("it is {days:.0f} days old; evidence is at most {limit}", days=age, limit=limit)
+        told = _(
+            "it is {days:.0f} days old; the limit for evidence is {limit} days",
+            days=age,
+            limit=limit,
+        )
         return KnownToday(file, sha256, written, age, told)
     if written - now > _AHEAD:
-        return KnownToday(file, sha256, written, age, _("it is from a time that has not come"))
+        return KnownToday(file, sha256, written, age, _("its date is in the future"))
     found = hosts.values()
     feed = read_feed(
         data, file, written, suites={one.suite for one in found}, sources=sources_of(found)
@@ -167,17 +171,17 @@ def known_vulnerabilities(found: InstalledPackages, feed: Feed) -> Judged:
 
 def _not_judged(found: InstalledPackages, feed: Feed) -> str:
     if found.os_id == "ubuntu":
-        return _("no feed for Ubuntu is read: Debian's says nothing of Ubuntu's versions")
+        return _("no feed for Ubuntu is supported: Debian's feed does not cover Ubuntu's versions")
     if found.os_id != "debian":
         return _(
-            "no feed for {system} is read: there is Debian's only",
+            "no feed for {system} is supported: only Debian's is",
             system=found.os_name or _("this system"),
         )
     if not found.packages:
         return joined("; ", (_("the host's packages are not known"), *found.unread))
     if found.suite not in feed.suites:
         return _(
-            "the feed {file} says nothing of {suite}",
+            "the feed {file} does not cover {suite}",
             file=feed.file,
             suite=found.suite or _("its suite"),
         )

@@ -14,7 +14,7 @@ _PRIVATE_DIR = 0o700
 
 def private_dir(path: Path) -> Path:
     """The folder, created with 0700 if it is missing."""
-    with refusing(_("the folder {path} can't be made", path=path), path):
+    with refusing(_("the folder {path} can't be created", path=path), path):
         path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
     return path
 
@@ -39,7 +39,7 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
             os.close(folder)
     except OSError as error:
         raise refused(
-            _("{path} can't be written; what was there is unchanged", path=path),
+            _("{path} can't be written; any previous content is unchanged", path=path),
             _unnamed(error),
             path,
         ) from error

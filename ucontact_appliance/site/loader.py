@@ -26,7 +26,7 @@ from ucontact_appliance.site.waivers import KNOWN_CHECKS, KNOWN_CONTROLS
 
 _MOST_BYTES = 1 << 20
 _DEEPEST = 32  # nesting of sections; a site file has 5
-_HELP = with_note("ucontact init", _("writes a good site.yml"))
+_HELP = with_note("ucontact init", _("writes a valid site.yml"))
 
 
 def load_site(
@@ -71,9 +71,9 @@ def _home(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:  # the user or the home directory is unknown
         raise UsageError(
-            _("the path {path} can't be found", path=path),
+            _("the path {path} can't be resolved", path=path),
             evidence=str(error),
-            helps=_("write the whole path"),
+            helps=_("write the absolute path"),
         ) from None
 
 
@@ -93,7 +93,7 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UsageError(
-            _("{path} is no text file", path=path),
+            _("{path} is not a text file", path=path),
             evidence=_(
                 "line {line}: byte 0x{byte:02x} is not UTF-8", line=line, byte=data[error.start]
             ),
@@ -140,7 +140,7 @@ def _compose(text: str, name: str) -> yaml.Node:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise UsageError(
-            _("{name} is no valid YAML", name=name),
+            _("{name} is not valid YAML", name=name),
             evidence=_yaml_message(error),
             helps=_mend(name),
         ) from None
@@ -154,9 +154,9 @@ def _compose(text: str, name: str) -> yaml.Node:
     if twice is not None:
         line = twice.start_mark.line + 1
         raise UsageError(
-            _("{name} has a key twice", name=name),
+            _("{name} has a duplicate key", name=name),
             evidence=_(
-                "line {line}: {key}: stands there twice in one section",
+                "line {line}: {key}: occurs twice in one section",
                 line=line,
                 key=twice.value,
             ),
@@ -167,8 +167,8 @@ def _compose(text: str, name: str) -> yaml.Node:
 
 def _mend(name: str, lines: int = 1) -> Message:
     return ngettext(
-        "mend the line named above in {name}",
-        "mend the lines named above in {name}",
+        "fix the line named above in {name}",
+        "fix the lines named above in {name}",
         lines,
         name=name,
     )
@@ -187,15 +187,15 @@ def _refuse_mazes(text: str, name: str) -> None:
             raise UsageError(
                 _("{name} has a section that contains itself", name=name),
                 evidence=_(
-                    "line {line}: *{anchor} stands inside &{anchor}", line=line, anchor=event.anchor
+                    "line {line}: *{anchor} is inside &{anchor}", line=line, anchor=event.anchor
                 ),
                 helps=_mend(name),
             )
         if len(opened) > _DEEPEST:
             raise UsageError(
-                _("{name} is nested deeper than any site file", name=name),
+                _("{name} is nested too deeply", name=name),
                 evidence=_(
-                    "line {line}: more than {deepest} sections inside one another",
+                    "line {line}: more than {deepest} nested sections",
                     line=line,
                     deepest=_DEEPEST,
                 ),

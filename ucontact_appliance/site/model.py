@@ -88,7 +88,7 @@ class Certificate(SiteModel):
         if self.source is CertificateSource.FILES and not (self.chain and self.key):
             raise ValueError(_("source 'files' needs both 'chain' and 'key'"))
         if self.source is CertificateSource.PRIVATE_CA and (self.chain or self.key or self.ca):
-            raise ValueError(_("'chain', 'key' and 'ca' go with source 'files'"))
+            raise ValueError(_("'chain', 'key' and 'ca' require source 'files'"))
         return self
 
 
@@ -205,8 +205,8 @@ class Telephony(SiteModel):
                 raise refused_at(
                     "repeated",
                     _(
-                        "{prefix!r} is the prefix of the trunk {first!r} already; "
-                        "give each its own",
+                        "{prefix!r} is already the prefix of the trunk {first!r}; give "
+                        "each its own",
                         prefix=prefix,
                         first=first,
                     ),
@@ -292,7 +292,7 @@ class Site(SiteModel):
                 raise refused_at(
                     "repeated",
                     _(
-                        "{check!r} is waived already; give it one reason and one day",
+                        "{check!r} is already waived; keep only one of these waivers",
                         check=waiver.check,
                     ),
                     ("waivers", index, "check"),

@@ -110,7 +110,7 @@ def load_secrets(path: Path) -> Secrets:
     ):
         raise UsageError(
             _("the secrets file is damaged"),
-            evidence=_("{path}: not a YAML mapping of names to texts", path=path),
+            evidence=_("{path}: not a YAML mapping of names to strings", path=path),
             helps=_("restore {path} from your backup", path=path),
         )
     return Secrets({str(name): value for name, value in values.items()})

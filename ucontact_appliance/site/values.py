@@ -24,7 +24,10 @@ def _fqdn(value: str) -> str:
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 253 or not all(_LABEL.fullmatch(part) for part in labels):
         raise ValueError(
-            _("{value!r} is no full host name, such as contact.example.com", value=value)
+            _(
+                "{value!r} is not a fully qualified host name, such as contact.example.com",
+                value=value,
+            )
         )
     if labels[-1].isdigit():
         raise ValueError(_("{value!r} is an address; the portal needs a name", value=value))
@@ -33,14 +36,14 @@ def _fqdn(value: str) -> str:
 
 def _name(value: str) -> str:
     if not _LABEL.fullmatch(value):
-        raise ValueError(_("{value!r}: use small letters, digits and '-' only", value=value))
+        raise ValueError(_("{value!r}: use lowercase letters, digits and '-' only", value=value))
     return value
 
 
 def _site_name(value: str) -> str:
     """A name that is not a folder of the appliance's own state."""
     if value in ("lab", "releases", "publishers"):
-        raise ValueError(_("{value!r} is a name that the appliance keeps for itself", value=value))
+        raise ValueError(_("{value!r} is a name reserved by the appliance", value=value))
     return _name(value)
 
 
@@ -50,7 +53,7 @@ def ip_address(value: str) -> str:
     A zone is free text, and is valid on one machine only (RFC 4007).
     """
     if "%" in value:
-        raise ValueError(_("{value!r} has a zone; write the address alone", value=value))
+        raise ValueError(_("{value!r} has a zone; write the address without it", value=value))
     return str(ipaddress.ip_address(value))
 
 
@@ -58,7 +61,7 @@ def _ip(value: str) -> str:
     try:
         return ip_address(value)
     except ValueError:
-        raise ValueError(_("{value!r} is no IP address", value=value)) from None
+        raise ValueError(_("{value!r} is not an IP address", value=value)) from None
 
 
 def _address(value: str) -> str:
@@ -77,7 +80,11 @@ def _network(value: str) -> str:
         return str(ipaddress.ip_network(value))
     except ValueError as error:
         raise ValueError(
-            _("{value!r} is no network such as 192.168.10.0/24 ({error})", value=value, error=error)
+            _(
+                "{value!r} is not a network such as 192.168.10.0/24 ({error})",
+                value=value,
+                error=error,
+            )
         ) from None
 
 
@@ -85,7 +92,7 @@ def quoted_digits(value: object) -> object:
     """Reject a bare number: YAML reads 0100 as 64, so digits need quotes."""
     if isinstance(value, int):
         raise ValueError(
-            _("write the digits in quotes, such as '6001' (it reads as {value})", value=value)
+            _("write the digits in quotes, such as '6001' (it is read as {value})", value=value)
         )
     return value
 
@@ -109,7 +116,7 @@ def _path(value: Path) -> Path:
     if str(value).startswith("-"):
         raise ValueError(
             _(
-                "{value!r} begins with '-'; write ./{path} or the whole path",
+                "{value!r} begins with '-'; write ./{path} or the absolute path",
                 value=str(value),
                 path=value,
             )
@@ -127,8 +134,8 @@ def _user(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", value):
         raise ValueError(
             _(
-                "{value!r} is no account name: letters, digits, '_', '.', '@' and '-', no "
-                "'-' first",
+                "{value!r} is not an account name: use letters, digits, '_', '.', '@' "
+                "and '-', and no '-' first",
                 value=value,
             )
         )
@@ -155,7 +162,7 @@ def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
     for index, value in enumerate(values):
         if value in values[:index]:
             at = (index, key) if key else (index,)
-            raise refused_at("repeated", _("{value!r} stands there twice", value=value), at)
+            raise refused_at("repeated", _("{value!r} occurs twice", value=value), at)
 
 
 def refused_at(
@@ -175,5 +182,5 @@ class SiteModel(BaseModel):
     def _text_is_printable(cls, value: object) -> object:
         """Reject control characters: a terminal or a configuration file would interpret them."""
         if isinstance(value, str) and has_control(value):
-            raise ValueError(_("control characters can't be in it"))
+            raise ValueError(_("must not contain control characters"))
         return value

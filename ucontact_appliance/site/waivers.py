@@ -19,7 +19,7 @@ KNOWN_CONTROLS = "known_controls"  # key in the validation context: what a perso
 def _written_date(value: object) -> object:
     """Reject a number: 20270131 would be read as seconds since 1970."""
     if isinstance(value, int | float):
-        raise ValueError(_("write the day as 2027-01-31 (it reads as {value})", value=value))
+        raise ValueError(_("write the date as 2027-01-31 (it is read as {value})", value=value))
     return value
 
 
@@ -39,7 +39,7 @@ class Waiver(SiteModel):
     @classmethod
     def _names_a_check(cls, name: str, info: ValidationInfo) -> str:
         if name == WAIVERS_CHECK:
-            raise ValueError(_("{name!r} watches over the exceptions, and can't be one", name=name))
+            raise ValueError(_("{name!r} checks the waivers, and can't be waived", name=name))
         known = (info.context or {}).get(KNOWN_CHECKS)
         if known is not None and name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
@@ -94,7 +94,7 @@ class Attestation(SiteModel):
         if self.until < self.seen:
             raise ValueError(
                 _(
-                    "it ends on {until}, before it was seen on {seen}",
+                    "'until' ({until}) is before 'seen' ({seen})",
                     until=self.until,
                     seen=self.seen,
                 )

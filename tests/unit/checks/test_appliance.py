@@ -37,7 +37,7 @@ def test_a_command_whose_module_lacks_is_not_known(monkeypatch: pytest.MonkeyPat
     importlib.import_module("ucontact_appliance.cli.main")
     monkeypatch.setitem(sys.modules, "ucontact_appliance.cli.report", cast("ModuleType", None))
     judged = judge_commands(known_commands(COMMANDS))
-    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "unknown: report")
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "not available: report")
 
 
 def test_a_command_that_stands_on_something_that_lacks_is_not_known(
@@ -47,7 +47,7 @@ def test_a_command_that_stands_on_something_that_lacks_is_not_known(
     monkeypatch.delitem(sys.modules, "ucontact_appliance.cli.report", raising=False)
     monkeypatch.setitem(sys.modules, "ucontact_appliance.report.verify", cast("ModuleType", None))
     judged = judge_commands(known_commands(COMMANDS))
-    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "unknown: report")
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "not available: report")
 
 
 @pytest.mark.parametrize("lost", COMMANDS)

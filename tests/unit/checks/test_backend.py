@@ -101,13 +101,16 @@ def test_each_fault_fails_its_check_alone(
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (BackendHealth(0, "curl: (7) Connection refused"), "no answer: curl: (7)"),
+        (BackendHealth(0, "curl: (7) Connection refused"), "no response: curl: (7)"),
         (BackendHealth(404, "", {"error": "x"}), "HTTP 404"),
         (BackendHealth(200, "", {}), "HTTP 200"),
         (healthy(503, modules={"ssh": {"status": "MISSING"}}), "ssh is MISSING"),
         (healthy(503, modules={"jdbc": {"status": "MISSING"}}), "jdbc is MISSING"),
         (healthy(503, modules={"mail": {"status": "DOWN"}}), "mail is DOWN"),
-        (healthy(503, status="DOWN"), "HTTP 503: the whole is DOWN, and no part tells why"),
+        (
+            healthy(503, status="DOWN"),
+            "HTTP 503: the backend as a whole is DOWN, but no component gives a reason",
+        ),
         (healthy(200, status="DOWN"), "HTTP 200: the whole is DOWN"),
         (healthy(503), "HTTP 503: the whole is UP"),
         (healthy(200, status=None), "the whole says no status"),
@@ -203,13 +206,13 @@ def test_answers_become_records(text: str, status: int, document: dict[str, str]
 def test_a_backend_that_stalls_is_not_healthy() -> None:
     assert judge_health(replace(healthy(), seconds=2.9), PATH).verdict is Verdict.PASS
     judged = judge_health(replace(healthy(), seconds=4.06), PATH)
-    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 4.1 s for an answer")
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: the response took 4.1 s")
 
 
 def test_an_answer_that_wants_no_work_comes_at_once() -> None:
     assert judge_pace(0.9).verdict is Verdict.PASS
     judged = judge_pace(parse_seconds("0.002\n2.604\n2,603\n"))
-    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 2.6 s for an answer")
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: the response took 2.6 s")
 
 
 def test_the_time_of_an_answer_stands_behind_its_status() -> None:

@@ -113,7 +113,7 @@ def test_a_codec_that_is_not_of_r06_fails(answered: tuple[str, ...]) -> None:
 
 
 def test_codecs_are_told_by_the_names_of_r06() -> None:
-    assert judge_codec(_GOOD).observed == "opus (answered opus, ulaw)"
+    assert judge_codec(_GOOD).observed == "opus (answered with opus, ulaw)"
 
 
 @pytest.mark.parametrize("changes", [{"srtp": ""}, {"dtls": "closed"}])
@@ -185,17 +185,17 @@ def test_a_short_call_is_judged_by_its_own_length() -> None:
 
 def test_the_result_of_a_call_never_claims_one_that_was_not_heard() -> None:
     heard = replace(finding("call.tone"), observed="440 Hz for 1.9 s at -10.5 dBFS")
-    assert call_result([heard]) == "a real call was heard: 440 Hz for 1.9 s at -10.5 dBFS"
-    assert call_result([]) == "no call was made: it was not asked for"
+    assert call_result([heard]) == "a real call carried audio: 440 Hz for 1.9 s at -10.5 dBFS"
+    assert call_result([]) == "no call was made: not requested"
     silent = replace(heard, verdict=Verdict.FAIL, observed="no audio")
-    assert call_result([silent]) == "no call was heard: no audio"
+    assert call_result([silent]) == "the call failed: no audio"
     waived = replace(silent, waived=Waived("lab", date(2026, 12, 31)))
-    assert call_result([waived]) == "no call was heard: no audio (waived: lab)"
+    assert call_result([waived]) == "the call failed: no audio (waived: lab)"
 
 
 def test_the_result_of_a_blocked_call_names_what_blocked_it() -> None:
     port = replace(finding("ports.wss", Verdict.FAIL), observed="nothing listens")
-    way = replace(finding("call.dtls", Verdict.FAIL), title="Media", observed="not media connected")
+    way = replace(finding("call.dtls", Verdict.FAIL), title="Media", observed="media not connected")
     tone = replace(
         finding("call.tone", Verdict.SKIP),
         observed="not judged, blocked by ports.wss",
@@ -204,5 +204,5 @@ def test_the_result_of_a_blocked_call_names_what_blocked_it() -> None:
     told = "no call was made: not judged, blocked by ports.wss: nothing listens"
     assert call_result([port, tone]) == told
     assert call_result([way, replace(tone, blocked_by="call.dtls")]) == (
-        "no call was heard: Media: not media connected"
+        "the call failed: Media: not media connected"
     )

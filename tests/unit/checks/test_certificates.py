@@ -99,7 +99,7 @@ def test_the_backup_key_belongs_elsewhere() -> None:
     assert keys[1] == KeyFile("BBB=", "/etc/nginx/my key.pem")
     assert judge_backup(keys, "CCC=", "").verdict is Verdict.PASS
     found = judge_backup(keys, "BBB=", "")
-    assert (found.verdict, found.observed) == (Verdict.FAIL, "it lies in /etc/nginx/my key.pem")
+    assert (found.verdict, found.observed) == (Verdict.FAIL, "it is in /etc/nginx/my key.pem")
     local = judge_backup(keys, "CCC=", "/etc/ucontact/demo/pki/hpkp-backup.key")
     assert local.verdict is Verdict.WARN
     assert local.remedy.startswith("mv /etc/ucontact/demo/pki/hpkp-backup.key")

@@ -157,12 +157,12 @@ def test_a_variable_that_forbids_writing_is_a_fault(
 @pytest.mark.parametrize(
     ("locks", "waited", "verdict", "observed"),
     [
-        ((), None, Verdict.PASS, "nothing keeps it from writing"),
+        ((), None, Verdict.PASS, "writes are not blocked"),
         (
             (ROOT,),
             None,
             Verdict.WARN,
-            "a global read lock is held by root, connection 42, for 12 s: a backup?",
+            "a global read lock is held by root, connection 42, for 12 s, possibly by a backup",
         ),
         (
             (DUMP, replace(ROOT, seconds=60)),
@@ -182,7 +182,7 @@ def test_a_variable_that_forbids_writing_is_a_fault(
             (),
             59,
             Verdict.WARN,
-            "writes have waited for a global read lock for 59 s: a backup?",
+            "writes have waited for a global read lock for 59 s, possibly by a backup",
         ),
         ((), 60, Verdict.FAIL, "writes have waited for a global read lock for 60 s"),
     ],

@@ -125,18 +125,18 @@ def test_quality_is_not_judged_without_a_call() -> None:
 def test_every_codec_that_was_answered_with_sound_passes() -> None:
     found = judge_codecs(_GOOD)
     assert found.verdict is Verdict.PASS
-    assert found.observed == "opus: 160 packets back; alaw: 160 packets back"
+    assert found.observed == "opus: 160 packets back; alaw: 160 packets received"
 
 
 @pytest.mark.parametrize(
     ("alaw", "words"),
     [
         (_DEAD, "alaw: not answered: 488 Not Acceptable Here"),
-        (_call(answered=("opus",)), "alaw: answered opus"),
-        (_call(answered=()), "alaw: answered no codec"),
+        (_call(answered=("opus",)), "alaw: answered with opus"),
+        (_call(answered=()), "alaw: answered with no codec"),
         (
             _call(answered=("pcma",), media=replace(_RECORD.media, received=0)),
-            "alaw: no packet came back",
+            "alaw: no packets received",
         ),
     ],
 )
@@ -209,7 +209,7 @@ def test_a_call_that_sounded_poor_is_made_twice_more(monkeypatch: pytest.MonkeyP
     speech = next(check for check in call_codecs.CHECKS if check.id == "call.speech")
     found = speech.judge(cast(Subject, SimpleNamespace(facts=Facts())))
     assert found.verdict is Verdict.PASS
-    assert "opus, the middle of 3 calls: 50%, 100%, 100%" in found.observed
+    assert "opus: median of 3 calls (50%, 100%, 100%)" in found.observed
     assert asked[1:] == [(("opus",), 2), (("opus",), 3)]
 
 
@@ -254,7 +254,7 @@ def test_pictures() -> None:
     assert "vp8: 28 pictures of 320x240 back of 31" in found.observed
     few = _call(video=VideoSeen(31, 4, 320, 240))
     assert judge_video(_named(("vp8", few), ("h264", _call())), 5).verdict is Verdict.FAIL
-    assert judge_video(_named(("vp8", _DEAD)), 5).observed.startswith("vp8: not answered")
+    assert judge_video(_named(("vp8", _DEAD)), 5).observed.startswith("vp8: not responded")
 
 
 def _marked(*arrived: Marked) -> list[Attempt]:
@@ -312,7 +312,7 @@ def test_times_are_a_table_and_slow_steps_are_warned_of() -> None:
     assert len(found.evidence.splitlines()) == 1 + len(STEPS)
     late = tuple((step, 2.5 if step == ANSWERED else 0.01) for step in STEPS)
     found = judge_times(_call(steps=late), slow)
-    assert (found.verdict, found.observed) == (Verdict.WARN, "answered took 2.5 s")
+    assert (found.verdict, found.observed) == (Verdict.WARN, "answered with took 2.5 s")
     assert judge_times(replace(_DEAD, steps=()), slow).verdict is Verdict.SKIP
 
 
@@ -323,19 +323,18 @@ def test_an_answered_trunk_passes_and_the_others_are_told() -> None:
     found = judge_trunks([_TRUNK], 10, silent=["spare"], without=["third"])
     assert found.verdict is Verdict.PASS
     assert found.observed == (
-        "carrier: answered after 1.2 s; "
-        "not called, as it does not answer (asterisk.trunks): spare; "
-        "no test_number in site.yml: third"
+        "carrier: answered with after 1.2 s; not called, as it does not answer "
+        "(asterisk.trunks): spare; no test_number in site.yml: third"
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "verdict", "words"),
     [
-        ({"answered_after": 12.0}, Verdict.WARN, "answered after 12.0 s"),
+        ({"answered_after": 12.0}, Verdict.WARN, "answered with after 12.0 s"),
         ({"outcome": "BUSY", "status": 486, "reason": "Busy Here"}, Verdict.FAIL, "busy (SIP 486 Busy Here)"),  # noqa: E501
         ({"outcome": "CHANUNAVAIL", "status": 0}, Verdict.FAIL, "the trunk can't be used"),
-        ({"outcome": "", "status": 0}, Verdict.FAIL, "it was not seen to end"),
+        ({"outcome": "", "status": 0}, Verdict.FAIL, "the end of the call was not detected"),
     ],
 )  # fmt: skip
 def test_trunks(changes: dict[str, object], verdict: Verdict, words: str) -> None:

@@ -106,7 +106,7 @@ GOOD = passed("sent", evidence="X: sent")
 @pytest.mark.parametrize(
     ("judgements", "removed", "verdict", "observed"),
     [
-        ([GOOD, GOOD], GOOD, Verdict.PASS, "2 headers as on pages"),
+        ([GOOD, GOOD], GOOD, Verdict.PASS, "2 headers, same as on pages"),
         ([GOOD, failed("Y missing (on 200)")], GOOD, Verdict.FAIL, "Y missing (on 200)"),
         ([failed("Y"), failed("Z")], GOOD, Verdict.FAIL, "Y and 1 more"),
         ([GOOD], failed("X-Powered-By: a"), Verdict.FAIL, "X-Powered-By: a"),

@@ -55,7 +55,7 @@ def test_the_releases_own_path_is_asked(tmp_path: Path) -> None:
 def test_a_healthy_one_that_keeps_everybody_waiting_fails(tmp_path: Path) -> None:
     one, _ = subject(tmp_path, "/Vendor/rest/alive", bare="1.2")
     judged = CHECKS["backend.health"].judge(one)
-    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: 1.2 s for an answer")
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, "slow: the response took 1.2 s")
 
 
 def test_the_portal_is_asked_for_the_same_path(

@@ -55,9 +55,9 @@ def _system(os_id: str, version: str) -> System:
     ("os_id", "version", "verdict", "words"),
     [
         ("ubuntu", "24.04", Verdict.PASS, "until 2029"),
-        ("ubuntu", "20.04", Verdict.WARN, "ended on 2025"),
-        ("ubuntu", "16.04", Verdict.WARN, "ended on 2021"),
-        ("debian", "11", Verdict.WARN, "ended on 2026-08-31"),
+        ("ubuntu", "20.04", Verdict.WARN, "expired on 2025"),
+        ("ubuntu", "16.04", Verdict.WARN, "expired on 2021"),
+        ("debian", "11", Verdict.WARN, "expired on 2026-08-31"),
         ("debian", "", Verdict.PASS, "rolling"),
         ("ubuntu", "25.10", Verdict.FAIL, "ubuntu 25.10"),
         ("fedora", "43", Verdict.FAIL, "fedora 43"),
@@ -110,7 +110,7 @@ def test_the_ansible_here_must_drive_the_python_there(
 
 def test_a_python_that_is_too_old_for_this_ansible_is_answered_by_another_machine() -> None:
     told = _python("18.04", (3, 6), _NEW_ANSIBLE)
-    assert told.observed == ("Python 3.6, which ansible-core 2.21.4 of this machine does not drive")
+    assert told.observed == ("Python 3.6, not supported by ansible-core 2.21.4 of this machine")
     assert told.required == "/usr/bin/python3: Python 3.9 or later for ansible-core 2.21.4"
     assert "Python 3.10, 3.11 or 3.12, which gets ansible-core 2.16" in told.remedy
     assert "python3.12 -m venv" in told.remedy
@@ -160,7 +160,7 @@ def test_time_sync(service: str, synchronised: bool, container: bool, verdict: V
     [
         (0, "192.0.2.1", Verdict.PASS, "one answers over ssh in 0.25 s"),
         (0, "local", Verdict.PASS, "one is this machine"),
-        (1, "192.0.2.1", Verdict.FAIL, "one answers, but runs no command (exit status 1)"),
+        (1, "192.0.2.1", Verdict.FAIL, "one responds, but cannot run commands (exit status 1)"),
         (127, "local", Verdict.FAIL, "exit status 127"),
     ],
 )

@@ -81,10 +81,10 @@ def test_whole_packets_pass() -> None:
     stuck = checks.judge_mtu(FOUND, {"10.0.0.2 1500": "message too long, mtu=1400"})
     assert (stuck.verdict, stuck.observed) == (
         Verdict.FAIL,
-        "packets do not pass: to 10.0.0.2 with 1500",
+        "packets of 1500 bytes do not reach 10.0.0.2",
     )
     six = checks.judge_mtu(FOUND, {"2001:db8::9 1500": "message too long"})
-    assert six.observed == "packets do not pass: to 2001:db8::9 with 1500"
+    assert six.observed == "packets of 1500 bytes do not reach 2001:db8::9"
     small = Links((Interface("host0", 1280, ()),), FOUND.routes, (), "")
     assert checks.judge_mtu(small, {}).verdict is Verdict.WARN
     assert checks.judge_mtu(replace(FOUND, routes=()), {}).verdict is Verdict.SKIP

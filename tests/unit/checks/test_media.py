@@ -75,9 +75,9 @@ def test_addresses_of_the_new_kind_are_compared_by_what_they_mean() -> None:
 @pytest.mark.parametrize(
     ("profile", "found", "verdict", "words"),
     [
-        (LAN, "", Verdict.PASS, "asks none"),
-        (NAT, "", Verdict.PASS, "asks none"),
-        (PUBLIC, "", Verdict.FAIL, "asks none"),
+        (LAN, "", Verdict.PASS, "uses none"),
+        (NAT, "", Verdict.PASS, "uses none"),
+        (PUBLIC, "", Verdict.FAIL, "uses none"),
         (PUBLIC, OURS, Verdict.PASS, f"asks {OURS}"),
         (PUBLIC, "203.0.113.1:3478", Verdict.FAIL, "asks 203.0.113.1:3478"),
         (PUBLIC, "192.0.2.10:3479", Verdict.FAIL, "3479"),

@@ -199,7 +199,7 @@ def test_too_wide_and_too_narrow_grants() -> None:
     judged = mysql_accounts.judge_grants(replace(found, grants=grants))
     assert judged.verdict is Verdict.FAIL
     assert "integra@127.0.0.1 may DROP on *.*" in judged.observed
-    assert "asterisk@127.0.0.1 may not INSERT on ccdata.cdr" in judged.observed
+    assert "asterisk@127.0.0.1 lacks INSERT on ccdata.cdr" in judged.observed
     assert "doctor@127.0.0.1 may ROLE admin@% on roles" in judged.observed
 
 

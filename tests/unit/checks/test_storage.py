@@ -147,8 +147,13 @@ def test_kills(kills: int | None, verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     ("octets", "days", "verdict", "words"),
     [
-        (7_000_000_000, 7.0, Verdict.PASS, "1.00 GB a day: 90.0 GB in 90 days, room for 101.0 GB"),
-        (9_000_000_000, 7.0, Verdict.WARN, "1.29 GB a day: 115.7 GB in 90 days, room for 101.0 GB"),
+        (7_000_000_000, 7.0, Verdict.PASS, "1.00 GB a day: 90.0 GB in 90 days, 101.0 GB available"),
+        (
+            9_000_000_000,
+            7.0,
+            Verdict.WARN,
+            "1.29 GB a day: 115.7 GB in 90 days, 101.0 GB available",
+        ),
         (1_100_000_000, 1.0, Verdict.PASS, "1.10 GB a day: 99.0 GB"),
         (1_200_000_000, 1.0, Verdict.WARN, "1.20 GB a day: 108.0 GB"),
     ],

@@ -68,7 +68,7 @@ def test_expiry_is_judged_alike_where_it_is_served_and_where_it_lies(
 
 
 def test_what_has_ended_is_told_by_its_date() -> None:
-    assert tls.judge_expiry(shaken(days=-2), NOW).observed.startswith("ended on 20")
+    assert tls.judge_expiry(shaken(days=-2), NOW).observed.startswith("expired on 20")
 
 
 def answers(**offers: str) -> tuple[Answer, ...]:

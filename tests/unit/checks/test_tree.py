@@ -102,9 +102,9 @@ FOREIGN = replace(
 @pytest.mark.parametrize(
     ("tree", "check", "said"),
     [
-        (replace(good_tree(), current="releases/5.0"), "release", "leads to releases/5.0"),
+        (replace(good_tree(), current="releases/5.0"), "release", "points to releases/5.0"),
         (replace(good_tree(), current=""), "release", "current is missing"),
-        (replace(good_tree(), manifest="{}"), "release", "differs from ours"),
+        (replace(good_tree(), manifest="{}"), "release", "differs from this machine's copy"),
         (replace(good_tree(), manifest=""), "release", "is missing"),
         (without_file("reports/calls.jrxml"), "files", "missing: reports/calls.jrxml"),
         (without_file("web/tmp"), "files", "missing: web/tmp"),
@@ -112,7 +112,7 @@ FOREIGN = replace(
         (in_files("server/IntegraServer.jar", sha256="1" * 64), "files", "changed: server/Integra"),
         (in_files("server/IntegraServer.jar", kind="l"), "files", "changed: server/Integra"),
         (in_files("web/tmp", target="/tmp"), "files", "changed: web/tmp"),
-        (FOREIGN, "files", "foreign: web/shell.php"),
+        (FOREIGN, "files", "unexpected: web/shell.php"),
         (in_files("web", mode="0777"), "owners", "web: root:root 0777, not root:root 0755"),
         (in_files("web/IntegraChannels.war", owner="integra"), "owners", "integra:root 0644"),
         (in_files("web/tmp", group="integra"), "owners", "web/tmp: root:integra"),
@@ -156,7 +156,7 @@ FOREIGN = replace(
         (
             with_place(f"{ROOT}/reports", Entry("l", "0777", "root", "root", "/srv")),
             "places",
-            "leads to /srv, not current/reports",
+            "points to /srv, not current/reports",
         ),
         (
             with_place(f"{ROOT}/server", Entry("d", "0755", "root", "root")),

@@ -60,7 +60,7 @@ def _with(unit: ServiceUnit, *paths: str) -> ServiceUnit:
 
 def test_units_of_packages_and_of_the_installation_pass() -> None:
     judged = judge_overrides(_units(_FIREWALL, _MYSQL, _ASTERISK, _NGINX), _OURS)
-    assert (judged.verdict, judged.observed) == (Verdict.PASS, "4 units as they were installed")
+    assert (judged.verdict, judged.observed) == (Verdict.PASS, "4 units as installed")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_several_are_told_unit_by_unit_and_moved_once() -> None:
 )
 def test_a_unit_that_is_masked_or_missing_is_anothers_affair(unit: ServiceUnit) -> None:
     found = judge_overrides(_units(unit, _MYSQL), _OURS)
-    assert (found.verdict, found.observed) == (Verdict.PASS, "1 units as they were installed")
+    assert (found.verdict, found.observed) == (Verdict.PASS, "1 units as installed")
     assert judge_overrides(_units(unit), _OURS).verdict is Verdict.SKIP
 
 

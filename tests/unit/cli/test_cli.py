@@ -104,7 +104,7 @@ def test_a_plan_with_a_shortfall_is_a_finding(
 def test_plan_prints_what_to_buy_and_what_was_not_measured(ucontact: Command) -> None:
     answer = ucontact("plan", "--agents", "3000")
     assert "to buy" in answer.out
-    assert "one Asterisk is planned for 2000 calls at the same time at most, not 6000" in answer.out
+    assert "one Asterisk is planned for at most 2000 simultaneous calls, not 6000" in answer.out
     assert "make 3 sites of it" in answer.out
     assert "no server carries this" in answer.out
     assert "400 plain ones were measured" in answer.out
@@ -248,8 +248,8 @@ def test_init_refuses_a_repeat_when_it_is_given(
     monkeypatch.setattr("sys.stdin", os.fdopen(_pipe("\n".join(answers)), encoding="utf-8"))
     answer = ucontact("init")
     assert answer.code == 0, answer.err
-    assert "'192.0.2.1' is another server's already" in answer.err
-    assert "'one' is another server's already" in answer.err
+    assert "'192.0.2.1' is already used by another server" in answer.err
+    assert "'one' is already used by another server" in answer.err
     hosts = yaml.safe_load((tmp_path / "site.yml").read_text())["hosts"]
     assert hosts == [
         {"name": "one", "address": "192.0.2.1"},
@@ -401,8 +401,8 @@ def test_machines_are_removed_by_name_or_all_of_them_by_all(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--dry-run", "--new-ca"), "a dry run makes no new CA"),
-        (("--dry-run", "--take-over", "nginx"), "a dry run takes nothing over"),
+        (("--dry-run", "--new-ca"), "a dry run does not create a new CA"),
+        (("--dry-run", "--take-over", "nginx"), "a dry run does not take over services"),
         (("--take-over", "ngnix"), "install --take-over nginx"),
     ],
 )

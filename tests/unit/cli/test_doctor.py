@@ -111,7 +111,7 @@ def test_changes_tell_only_what_changed_and_the_code_is_by_the_state(site: Site)
     assert "worse  web.service on one" in answer.out
     assert "pass -> fail" in answer.out
     assert "systemctl start nginx" in answer.out
-    assert "1 check behind web.service: not judged" in answer.out
+    assert "1 check blocked by web.service: not judged" in answer.out
     answer = site("changes")
     assert answer.code == 1
     assert "nothing changed since" in answer.out
@@ -283,7 +283,7 @@ def test_a_former_nagios_check_is_unknown_on_stdout(site: Site) -> None:
 
 
 def test_a_timer_is_shown(site: Site, timers: list[Watch], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "demo has no timer here" in site("timer", "show").out
+    assert "demo has no timer on this machine" in site("timer", "show").out
     due = Timer("ucontact-doctor-demo.timer", "Tue 2026-11-24 04:15:00 UTC")
     monkeypatch.setattr(doctor_timer, "find_timer", lambda name: due)
     watch = Watch(site="demo", at="04:15", webhook=HOOK, deep=True)
@@ -431,7 +431,7 @@ def test_what_could_not_be_told_is_told_the_next_night(night: Night) -> None:
 def test_a_night_that_can_not_look_says_so(night: Night) -> None:
     (night.site.folder / "site.yml").write_text("site: demo\n")
     assert night().code == 2
-    assert night.told == [(HOOK, "uContact demo: the doctor could not look")]
+    assert night.told == [(HOOK, "uContact demo: the checks could not run")]
 
 
 def test_the_screen_names_the_cause_and_counts_what_waits_for_it(site: Site) -> None:
@@ -441,5 +441,5 @@ def test_the_screen_names_the_cause_and_counts_what_waits_for_it(site: Site) -> 
     assert told.count("fail web.service on one") == 1
     assert "not judged because of it: one (4)" in told
     assert "web.page" not in told
-    assert "5 of them are not listed: --all does" in told
+    assert "5 of them are not listed; --all lists them" in told
     assert "blocked" in site("--all").out

@@ -55,7 +55,7 @@ def test_an_archive_that_is_no_release(ucontact: Command, tmp_path: Path) -> Non
 def test_a_host_out_of_reach(capsys: pytest.CaptureFixture[str]) -> None:
     host = Host(name="one", address="192.0.2.10")
     with pytest.raises(UnreachableError) as caught, reaching(host):
-        raise UnreachableError(_("the host can't be looked at"), evidence="raw words")
+        raise UnreachableError(_("the host can't be inspected"), evidence="raw words")
     show_error(caught.value)
     assert capsys.readouterr().err.splitlines() == [
         "error: servidor one (192.0.2.10): no se puede examinar el servidor",

@@ -34,9 +34,9 @@ def test_tls_begins_behind_the_greeting_and_a_request(tmp_path: Path) -> None:
     [
         (mysql_greeting(0xFFFF & ~CLIENT_SSL), "MySQL offers no TLS"),
         (b"\x0a\0\0\0\xff\x10\x04Too many", "MySQL refuses connections"),
-        (b"\x04\0\0\0SSH-", "no MySQL server"),
-        (b"", "MySQL says nothing"),
-        (b"\x20\0\0\0\x0a8.4", "MySQL says nothing"),
+        (b"\x04\0\0\0SSH-", "not a MySQL server"),
+        (b"", "MySQL closed the connection during its greeting"),
+        (b"\x20\0\0\0\x0a8.4", "MySQL closed the connection during its greeting"),
     ],
 )
 def test_what_offers_no_tls_is_told_as_that(first: bytes, says: str) -> None:

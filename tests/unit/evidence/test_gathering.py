@@ -104,7 +104,7 @@ def test_a_fresh_feed_is_judged_by(tmp_path: Path) -> None:
 def test_an_old_feed_is_no_evidence(tmp_path: Path) -> None:
     known = gathered(Host()).evidence((), NOTHING, feed(tmp_path, days=8)).vulnerabilities
     assert known is not None
-    assert known.refused == "it is 8 days old; evidence is at most 7"
+    assert known.refused == "it is 8 days old; the limit for evidence is 7 days"
     assert known.hosts == ()
 
 

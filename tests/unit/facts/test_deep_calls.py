@@ -39,7 +39,7 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 
     def attempted(reach: Reach, request: Request) -> Attempt:
         requests.append(request)
-        return Attempt(None, "answered", "nobody is there", (), "")
+        return Attempt(None, "answered", "nobody is present", (), "")
 
     monkeypatch.setattr(deep_calls, "attempted", attempted)
     return requests

@@ -16,7 +16,7 @@ def names(reach: Reach) -> str:
 
 def breaks(reach: Reach) -> str:
     reach.runner.run(["false"])
-    raise TimeoutError("no answer")
+    raise TimeoutError("no response")
 
 
 def doubled(number: int) -> int:

@@ -128,7 +128,7 @@ def test_a_take_over_tells_how_to_put_it_back_and_judges_again(
     else:
         assert phase.run(asked) == 1
     told = "".join(event.text for event in events if isinstance(event, Warned))
-    assert "to put it back: ssh one sh restore.sh" in told
+    assert "to restore it: ssh one sh restore.sh" in told
     assert "nothing of NGINX" in told
 
 
@@ -408,7 +408,7 @@ def test_verify_places_calls_and_fails_with_what_they_found(
     assert placed == [calls]
     assert "call.tone: no audio came back" in caught.value.evidence
     assert caught.value.helps == "look there"
-    assert CallMade("no call was heard: no audio came back") in events
+    assert CallMade("the call failed: no audio came back") in events
     assert reported == [(silent,)]
 
 

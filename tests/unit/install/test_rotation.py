@@ -195,7 +195,7 @@ def test_a_server_that_refuses_the_new_secret_keeps_the_old_one(
     monkeypatch.setattr(rotation, "login_status", refuse)
     with pytest.raises(PhaseFailedError, match="does not take the new secret of 6001") as caught:
         here.rotate()
-    assert "answered 401" in caught.value.evidence
+    assert "answered with 401" in caught.value.evidence
     assert here.stored == here.server.secret == before
     assert len(asked) < 5, "Asterisk would ban this machine"
 

@@ -87,9 +87,7 @@ def test_what_a_killed_run_left_is_taken_away_and_told(
         deep_journal, "remove_run", lambda site, mark, ssh: asked.append(mark) or _GONE
     )
     (told,) = sweep(here)
-    assert told == (
-        "an earlier run was killed; taken away now: 1 call, 1 recording, 2 call records"
-    )
+    assert told == ("an earlier run was killed; removed now: 1 call, 1 recording, 2 call records")
     assert asked == [_MARK]
     assert not path.exists()
     assert sweep(here) == ()

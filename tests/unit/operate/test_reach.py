@@ -31,7 +31,7 @@ def test_a_host_that_hangs_after_the_login_is_named(monkeypatch: pytest.MonkeyPa
 def test_a_host_that_refuses_sudo_is_named_with_what_to_allow() -> None:
     with pytest.raises(UnreachableError) as caught, reaching(HOST):
         raise UnreachableError(
-            "the host can't be looked at", evidence="sudo: a password is required"
+            "the host can't be inspected", evidence="sudo: a password is required"
         )
     assert "one (192.0.2.10): the host can't be looked at" in caught.value.what
     assert "sudo: a password is required" in caught.value.evidence

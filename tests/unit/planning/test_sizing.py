@@ -110,11 +110,11 @@ def test_figures_of_a_hundred_agents_by_hand() -> None:
     plan = plan_for_agents(100)
     # R24: 100 x 256 kbit/s. R25: 100 agents talk 300 min a day in calls of 5 min at 0.5 MB.
     assert reason(plan, "network for voice").number == 25.6
-    assert reason(plan, "recordings a day").number == 3.0
+    assert reason(plan, "recordings per day").number == 3.0
     assert reason(plan, "recordings kept").value == "270.00 GB"
     # GSM 06.10: 33 bytes each 20 ms, 99 kB a minute; 30000 minutes.
-    assert "2.97 GB" in reason(plan, "recordings a day").because
-    assert reason(plan, "calls at the same time").number == 200
+    assert "2.97 GB" in reason(plan, "recordings per day").because
+    assert reason(plan, "simultaneous calls").number == 200
 
 
 def test_video_calls_take_what_r23_and_r25_say() -> None:
@@ -123,7 +123,7 @@ def test_video_calls_take_what_r23_and_r25_say() -> None:
     assert reason(plan, "network for video").number == 40.0  # 5 agents x 8 Mbit/s
     assert reason(plan, "network for voice").number == 1.28
     # 600 calls of 5 min: 0.5 MB of sound and, of half of them, 1.5 + (20 - 1.5) x 4 / 9 MB.
-    assert reason(plan, "recordings a day").number == pytest.approx(3.217, abs=0.001)
+    assert reason(plan, "recordings per day").number == pytest.approx(3.217, abs=0.001)
 
 
 def test_the_last_day_of_the_disk_is_told_where_it_was_seen() -> None:

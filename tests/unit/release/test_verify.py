@@ -140,7 +140,7 @@ def test_an_unsigned_release_is_refused_whatever_it_says(tmp_path: Path) -> None
     for evaluation in (False, True):
         manifest = manifest_of(key=None, evaluation=evaluation)
         path = archive(tmp_path / f"{evaluation}.tar.gz", members(manifest))
-        assert "it carries no signature" in refusal(path)
+        assert "it is not signed" in refusal(path)
 
 
 def test_a_strangers_signature_is_refused(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_folder_that_is_not_what_was_signed(tmp_path: Path) -> None:
     good = folder(tmp_path / "r", manifest_of())
     war = good / "web/IntegraPortalWS.war"
     war.write_bytes(b"Portal")
-    assert "'web/IntegraPortalWS.war' is not what was signed" in refusal(good)
+    assert "'web/IntegraPortalWS.war' does not match the signed manifest" in refusal(good)
     war.unlink()
     assert "'web/IntegraPortalWS.war' is missing" in refusal(good)
     war.symlink_to("/etc/passwd")

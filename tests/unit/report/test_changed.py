@@ -29,7 +29,7 @@ FINDINGS = [BROKEN, *BEHIND, finding("a.b")]
 def test_symptoms_are_a_number_behind_their_cause() -> None:
     told, heaps = folded(CHANGES)
     assert [change.id for change in told] == ["web.service"]
-    assert heaps == ["2 checks behind web.service: not judged"]
+    assert heaps == ["2 checks blocked by web.service: not judged"]
 
 
 def test_when_the_cause_is_mended_its_symptoms_are_a_number_too() -> None:
@@ -77,7 +77,7 @@ def test_the_mail_in_spanish_keeps_its_commands() -> None:
     broken = replace(
         BROKEN,
         observed=_("not enabled"),
-        remedy=with_note("nginx -t", _("recovery, or a slow disk")),
+        remedy=with_note("nginx -t", _("look for crash recovery or a slow disk")),
     )
     changes = compare(EARLIER, [broken, *BEHIND, finding("a.b"), finding("c.d")], SINCE)
     findings = [broken, *BEHIND, finding("a.b")]

@@ -130,9 +130,9 @@ def test_components_are_those_of_every_device() -> None:
     ("name", "content", "says"),
     [
         ("report.json", None, "report.json can't be read"),
-        ("report.json", "{", "report.json is no JSON"),
+        ("report.json", "{", "report.json is not JSON"),
         ("report.json", json.dumps({"schema": 1}), "is no report of this appliance"),
-        ("report.json", "[" * 100_000, "report.json is no JSON"),
+        ("report.json", "[" * 100_000, "report.json is not JSON"),
         ("sbom.json", None, "sbom.json can't be read"),
         ("sbom.json", "[]", "sbom.json is no bill of materials"),
         ("sbom.json", '{"components": [{"components": [{"version": "1"}]}]}', "is no bill"),

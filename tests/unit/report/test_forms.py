@@ -164,7 +164,7 @@ KINDS = (
          ("CVE-2026-1111", "CVE-2026-2222", "flawedlib", "7.7.7-1")),
     Kind("vulnerabilities: undetermined", ("Judged.undetermined",), ("CVE-2026-3333",)),
     Kind("vulnerabilities: status", ("Vulnerability.status",),
-         ("a fix is not installed", "no fix yet", "undetermined"),
+         ("fix available, not installed", "no fix yet", "undetermined"),
          {DOCUMENT: ('"fixed-in"', '"open"', '"undetermined"')}),
     Kind("vulnerabilities: the fix", ("Vulnerability.fixed_version",), ("7.7.7-9",)),
     Kind("vulnerabilities: urgency", ("Vulnerability.urgency",), ("unimportant",)),

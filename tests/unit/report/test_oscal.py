@@ -180,7 +180,7 @@ def test_what_was_not_wholly_seen_is_not_called_satisfied() -> None:
     assert status(document, "R01")["state"] == "not-satisfied"
     assert "All that could be seen passed" in status(document, "R01")["remarks"]
     assert status(document, "R14")["reason"] == "other"  # no check covers it
-    assert "For a person" in status(document, "R14")["remarks"]
+    assert "Manual review" in status(document, "R14")["remarks"]
 
 
 def test_evidence_is_named_by_exhibit_with_its_hash_and_method() -> None:

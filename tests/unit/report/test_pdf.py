@@ -200,7 +200,7 @@ def test_the_same_evidence_is_printed_once() -> None:
     two = finding("a.two", Verdict.PASS, "R01", evidence="unmistakable")
     printed = text(report(one, two))
     assert printed.count("unmistakable") == 1
-    assert "The same answer as for a.one." in printed
+    assert "The same output as for a.one." in printed
 
 
 def test_of_long_evidence_it_says_how_much_is_left_out() -> None:

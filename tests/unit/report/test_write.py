@@ -104,7 +104,7 @@ def test_one_changed_byte_anywhere_is_found(folder: Path, name: str) -> None:
 
 def test_a_file_that_was_added_is_named(folder: Path) -> None:
     (folder / "letter.txt").write_text("all is well")
-    assert verify(folder, PUBLIC).objections == ("not of the report: letter.txt",)
+    assert verify(folder, PUBLIC).objections == ("not part of the report: letter.txt",)
 
 
 def refused(folder: Path) -> list[str]:

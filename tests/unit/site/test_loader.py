@@ -60,13 +60,13 @@ def test_a_good_file_is_a_site() -> None:
         (GOOD.replace("192.0.2.10", "192.0.2.300"), "line 6: hosts[0].address: '192.0.2.300' is"),
         (
             GOOD + "  - name: two\n    address: 192.0.2.10\n",
-            "line 8: hosts[1].address: '192.0.2.10' stands there twice",
+            "line 8: hosts[1].address: '192.0.2.10' occurs twice",
         ),
-        (GOOD + "agents: 12\n", "line 7: agents: stands there twice"),
+        (GOOD + "agents: 12\n", "line 7: agents: occurs twice"),
         (GOOD + "telephony: {extensions: [6001]}\n", "write the digits in quotes"),
         (
             GOOD + "telephony:\n  extensions:\n    - '6001'\n    - '6001'\n",
-            "line 10: telephony.extensions[1]: '6001' stands there twice",
+            "line 10: telephony.extensions[1]: '6001' occurs twice",
         ),
         (
             GOOD + "telephony: {trunks: [{name: p, host: 'a.b\\n[x]'}]}\n",
@@ -188,8 +188,8 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(
     [
         (GOOD + "web: " + "[" * 5000, "line 7: more than 32 sections"),
         (GOOD + "web: " + "{a: " * 5000, "line 7: more than 32 sections"),
-        (GOOD + "web: &a [*a]\n", "line 7: *a stands inside &a"),
-        (GOOD + "web: &a\n  b:\n    - *a\n", "line 9: *a stands inside &a"),
+        (GOOD + "web: &a [*a]\n", "line 7: *a is inside &a"),
+        (GOOD + "web: &a\n  b:\n    - *a\n", "line 9: *a is inside &a"),
         (GOOD + BOMB, "line 7: a0: there is no such key"),
     ],
     ids=["brackets", "braces", "list", "mapping", "bomb"],

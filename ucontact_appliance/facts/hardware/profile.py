@@ -68,12 +68,12 @@ def host_profiles(
         except TimeoutError as error:
             return UnreachableError(
                 _(
-                    "host {name} ({address}) let us in, and then gave no answer",
+                    "host {name} ({address}) accepted the connection, but did not respond",
                     name=host.name,
                     address=host.address,
                 ),
                 evidence=str(error)[-1000:],
-                helps=with_note(f"{by_hand(host, 'uptime')}", _("overloaded, or a disk gone?")),
+                helps=with_note(f"{by_hand(host, 'uptime')}", _("overloaded, or a failed disk?")),
             )
 
     with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
@@ -109,7 +109,7 @@ def far_profile(
         stdin=(INSTALLER / "probes" / "hardware.py").read_text(encoding="utf-8"),
     )
     helps = with_note("apt-get install python3-minimal", _("on that server"))
-    with parsing(done, _("the hardware can't be looked at"), helps):
+    with parsing(done, _("the hardware can't be inspected"), helps):
         # Only the last line is ours: a login script may print a greeting before it.
         return parse_profile(json.loads(done.stdout.splitlines()[-1]))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.e2e.capacity import WAYS, a_bench, shown
 from ucontact_appliance.lab import machines
-from ucontact_appliance.lab.records import Spec
+from ucontact_appliance.lab.records import MachineSpec
 
 WINDOW_SECONDS = 10.0
 ROUNDS = 3
@@ -22,7 +22,7 @@ def main() -> None:
     names = (f"b-calls-{os.getpid()}", f"b-sipp-{os.getpid()}")
     with tempfile.TemporaryDirectory() as folder:
         try:
-            telephony, sipp = (machines.up(Spec(name), lambda text: None) for name in names)
+            telephony, sipp = (machines.up(MachineSpec(name), lambda text: None) for name in names)
             bench = a_bench(telephony, sipp, Path(folder))
             rows = []
             for _ in range(ROUNDS):

@@ -32,7 +32,7 @@ from ucontact_appliance.install.surveying import look
 from ucontact_appliance.install.unchanged import load_states
 from ucontact_appliance.install.unsafe import as_data
 from ucontact_appliance.lab import layout, machines
-from ucontact_appliance.lab.records import Machine, Spec
+from ucontact_appliance.lab.records import Machine, MachineSpec
 from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.release.store import resolve_release
 from ucontact_appliance.resources import INSTALLER
@@ -105,7 +105,7 @@ def bench(count: int = 1, agents: int = 10) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as name:
         names = [f"b-{os.getpid()}-{number}" for number in range(count)]
         try:
-            made = tuple(machines.up(Spec(one), _quiet) for one in names)
+            made = tuple(machines.up(MachineSpec(one), _quiet) for one in names)
             site = Bench(Path(name), made, agents)
             site.write()
             yield site

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.installed import Installed
 from tests.faults.snapshot import Snapshot, snapshot
 from ucontact_appliance.lab import machines
-from ucontact_appliance.lab.records import Machine, Spec
+from ucontact_appliance.lab.records import Machine, MachineSpec
 
 MachineFactory = Callable[..., Machine]
 
@@ -51,7 +51,7 @@ def _factory() -> Iterator[MachineFactory]:
     ) -> Machine:
         name = f"t-{uuid.uuid4().hex[:8]}"
         made.append(name)
-        return machines.up(Spec(name, suite, ubuntu, layers), lambda text: None)
+        return machines.up(MachineSpec(name, suite, ubuntu, layers), lambda text: None)
 
     try:
         yield make

@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from ucontact_appliance.lab import layout, machines
-from ucontact_appliance.lab.records import Spec
+from ucontact_appliance.lab.records import MachineSpec
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import optional_packages, packages_at_once, system_row
 from ucontact_appliance.resources import ROLES
@@ -55,7 +55,7 @@ def packages_layer(suite: str = _SUITE) -> tuple[str, ...]:
     layer = _layer()
     with _alone():
         if not any(layout.images().glob(f"*+{layer}")):
-            machine = machines.up(Spec(layer, _SUITE), _quiet)
+            machine = machines.up(MachineSpec(layer, _SUITE), _quiet)
             done = machine.ssh(["bash", "-c", shlex.quote(_script())], timeout=600)
             assert done.returncode == 0, done.stdout + done.stderr
             machines.freeze(layer, layer, _quiet)

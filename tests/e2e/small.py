@@ -10,7 +10,7 @@ from tests.e2e.support import Applied, apply_playbook
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Check, Judgement, Subject
 from ucontact_appliance.facts.runner import SshSettings, runner_for
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
@@ -59,7 +59,7 @@ class Small:
         """Each check's judgement by its id, on facts gathered anew."""
         subject = self.subject
         with runner_for(subject.host, SshSettings(subject.state.known_hosts)) as runner:
-            facts = FactSource(Reach(subject.site, subject.host, runner))
+            facts = FactSource(ProbeContext(subject.site, subject.host, runner))
             now = replace(subject, facts=facts)
             return {check.id: check.judge(now) for check in checks}
 
@@ -86,5 +86,5 @@ def small(machine: Machine, folder: Path, **changes: Any) -> Small:
     variables = inventory["all"]["hosts"][machine.name]
     variables["packages"] = [name for name in variables["packages"] if name not in absent]
     with runner_for(site.hosts[0], SshSettings(paths.known_hosts)) as runner:
-        facts = FactSource(Reach(site, site.hosts[0], runner))
+        facts = FactSource(ProbeContext(site, site.hosts[0], runner))
     return Small(machine, inventory, Subject(site, plan, site.hosts[0], Secrets({}), paths, facts))

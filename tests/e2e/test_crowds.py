@@ -15,7 +15,7 @@ from aioice import stun, turn
 
 from tests.e2e.installed import Installed
 from tests.e2e.strangers import guesses_by_websocket, held_lines, request
-from ucontact_appliance.clients.sip import Account, SipServer, open_line
+from ucontact_appliance.clients.sip import SipAccount, SipServer, open_line
 from ucontact_appliance.clients.stun import time_limited
 from ucontact_appliance.site.loader import load_site
 
@@ -30,7 +30,7 @@ async def logged_in(site: Installed, port: int, secret: str) -> AsyncIterator[No
     fqdn = load_site(site.site_file).fqdn
     state = Path(site.environment["UCONTACT_ETC"]) / site.machine.name
     door = SipServer(fqdn, site.machine.address, port, "/ws", str(state / "pki" / "portal-ca.pem"))
-    async with open_line(door, Account(fqdn, "6001", secret)) as line:
+    async with open_line(door, SipAccount(fqdn, "6001", secret)) as line:
         await line.register()
         yield
         await line.register(expires=0)

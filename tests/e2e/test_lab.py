@@ -18,7 +18,7 @@ from tests.e2e.conftest import MachineFactory
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.lab import layout, machines, network, processes
 from ucontact_appliance.lab.commands import run
-from ucontact_appliance.lab.records import Spec
+from ucontact_appliance.lab.records import MachineSpec
 
 pytestmark = pytest.mark.machine
 
@@ -46,14 +46,14 @@ def test_a_machine_is_a_whole_server_with_a_network(
 def test_up_again_finds_it_up(machine_factory: MachineFactory) -> None:
     machine = machine_factory()
     told: list[str] = []
-    assert machines.up(Spec(machine.name), told.append) == machine
+    assert machines.up(MachineSpec(machine.name), told.append) == machine
     assert any("is up already" in text for text in told)
 
 
 def test_another_machine_under_the_same_name_is_refused(machine_factory: MachineFactory) -> None:
     machine = machine_factory()
     with pytest.raises(UsageError, match="is another machine"):
-        machines.up(Spec(machine.name, "bullseye"), quiet)
+        machines.up(MachineSpec(machine.name, "bullseye"), quiet)
 
 
 def test_the_bridge_keeps_its_mac_whoever_comes(machine_factory: MachineFactory) -> None:
@@ -87,7 +87,7 @@ def test_a_stopped_machine_boots_again_as_it_was_left(machine_factory: MachineFa
     processes.stop(machine.root)
     assert machines.find(machine.name).state == "stopped"
     run(["umount", str(machine.root)])  # as after a reboot of the host
-    again = machines.up(Spec(machine.name), quiet)
+    again = machines.up(MachineSpec(machine.name), quiet)
     assert "192.0.2.1 peer" in again.ssh(["cat", "/etc/hosts"]).stdout
     assert again.ssh(["cat", "/etc/machine-id"]).stdout == before
 
@@ -160,7 +160,7 @@ def test_a_settled_machine_is_reset_to_what_it_had_become(
 def test_a_layer_that_is_not_there_is_told_and_nothing_is_made() -> None:
     name = f"t-none-{os.getpid()}"
     with pytest.raises(UsageError, match="there is no layer 'absent'"):
-        machines.up(Spec(name, layers=("absent",)), quiet)
+        machines.up(MachineSpec(name, layers=("absent",)), quiet)
     assert not (layout.machines() / name).exists()
 
 
@@ -265,8 +265,8 @@ def killed_when(seen: Callable[[], bool], act: Callable[[], object], how: signal
 
 
 def test_the_network_lives_as_long_as_the_machines(own_lab: Path) -> None:
-    machines.up(Spec("one"), quiet)
-    machines.up(Spec("two"), quiet)
+    machines.up(MachineSpec("one"), quiet)
+    machines.up(MachineSpec("two"), quiet)
     assert (own_lab / "ip_forward").read_text() == "1"
     machines.down(["one"], quiet)
     assert network.bridge_exists()
@@ -278,21 +278,21 @@ def test_the_network_lives_as_long_as_the_machines(own_lab: Path) -> None:
 def test_two_lab_folders_never_give_one_address_to_two_machines(
     own_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = machines.up(Spec("one"), quiet)
+    one = machines.up(MachineSpec("one"), quiet)
     one.ssh(["sh", "-c", "'echo kept > /root/mark; sync'"])
     ours = layout.lab_root()
     with elsewhere(own_lab, monkeypatch):
         lay_out(ours)
         with pytest.raises(UsageError, match="of another lab folder is running"):
-            machines.up(Spec("one"), quiet)
-        other = machines.up(Spec("other"), quiet)
+            machines.up(MachineSpec("one"), quiet)
+        other = machines.up(MachineSpec("other"), quiet)
         assert other.address != one.address
         machines.down_all(quiet)
         processes.stop(one.root)
-        usurper = machines.up(Spec("other"), quiet)
+        usurper = machines.up(MachineSpec("other"), quiet)
     assert usurper.address == one.address
     with pytest.raises(UsageError, match=f"{one.address} .* is in use by another") as caught:
-        machines.up(Spec("one"), quiet)
+        machines.up(MachineSpec("one"), quiet)
     assert str(usurper.root.parent) in caught.value.evidence
     with elsewhere(own_lab, monkeypatch):
         machines.down_all(quiet)
@@ -303,7 +303,7 @@ def test_two_lab_folders_never_give_one_address_to_two_machines(
 
 @pytest.mark.exhaustive
 def test_a_service_killed_in_one_machine_lives_on_in_another(own_lab: Path) -> None:
-    one, two = (machines.up(Spec(name), quiet) for name in ("one", "two"))
+    one, two = (machines.up(MachineSpec(name), quiet) for name in ("one", "two"))
     for machine in (one, two):
         assert machine.ssh(["systemd-run", "--unit=same", "sleep", "1000"]).returncode == 0
     # A signal to a whole unit goes by its cgroup, which must not be the other machine's as well.
@@ -318,7 +318,7 @@ def test_a_service_killed_in_one_machine_lives_on_in_another(own_lab: Path) -> N
 def test_a_network_that_another_lab_folder_uses_stays(
     own_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = machines.up(Spec("one"), quiet)
+    machine = machines.up(MachineSpec("one"), quiet)
     with elsewhere(own_lab, monkeypatch):
         assert machines.down_all(quiet) == ()
     assert machine.ssh(["true"]).returncode == 0
@@ -329,7 +329,7 @@ def test_a_network_that_another_lab_folder_uses_stays(
 def test_an_up_cut_off_in_its_boot_leaves_nothing(own_lab: Path, how: signal.Signals) -> None:
     root = layout.machines() / "cut" / "root"
     booting = lambda: bool(processes.supervisors(root))  # noqa: E731
-    assert killed_when(booting, lambda: machines.up(Spec("cut"), quiet), how)
+    assert killed_when(booting, lambda: machines.up(MachineSpec("cut"), quiet), how)
     if how is signal.SIGKILL:  # nobody was left to clean up
         assert traces(own_lab) != []
         machines.down_all(quiet)
@@ -341,7 +341,7 @@ def test_an_up_killed_while_it_makes_an_image_leaves_nothing(own_lab: Path) -> N
     def building() -> bool:
         return any((half / "var/lib/dpkg").exists() for half in layout.images().glob(".half-*"))
 
-    up = lambda: machines.up(Spec("cut", "trixie"), quiet)  # noqa: E731
+    up = lambda: machines.up(MachineSpec("cut", "trixie"), quiet)  # noqa: E731
     assert killed_when(building, up, signal.SIGKILL)
     assert any("mmdebstrap" in trace for trace in traces(own_lab))
     machines.down_all(quiet)
@@ -354,7 +354,7 @@ def test_a_machine_that_does_not_come_up_is_taken_back(
 ) -> None:
     monkeypatch.setattr(processes, "boot_command", lambda *a, **k: ["sh", "-c", "echo no; exit 1"])
     with pytest.raises(UnreachableError, match="did not come up") as caught:
-        machines.up(Spec("one"), quiet)
+        machines.up(MachineSpec("one"), quiet)
     assert "no" in caught.value.evidence
     assert left_by(own_lab) == []
 
@@ -363,15 +363,15 @@ def test_a_machine_that_does_not_come_up_is_taken_back(
 def test_a_stopped_machine_that_does_not_come_up_stays_stopped(
     own_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = machines.up(Spec("one"), quiet)
+    machine = machines.up(MachineSpec("one"), quiet)
     processes.stop(machine.root)
     with monkeypatch.context() as broken:
         broken.setattr(processes, "boot_command", lambda *a, **k: ["false"])
         with pytest.raises(UnreachableError):
-            machines.up(Spec("one"), quiet)
+            machines.up(MachineSpec("one"), quiet)
     assert machines.find("one").state == "stopped"
     assert not [mount for mount in mounts() if str(own_lab) in mount]
-    assert machines.up(Spec("one"), quiet).ssh(["true"]).returncode == 0
+    assert machines.up(MachineSpec("one"), quiet).ssh(["true"]).returncode == 0
 
 
 def test_down_of_an_unknown_machine_names_the_known_ones() -> None:

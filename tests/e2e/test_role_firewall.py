@@ -15,9 +15,9 @@ from tests.e2e.small import Small, small
 from tests.e2e.support import Applied, apply_role
 from ucontact_appliance.checks.firewall import CHECKS
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.facts.firewall import Knock, PortState, knocks
+from ucontact_appliance.facts.firewall import PortProbe, PortState, knocks
 from ucontact_appliance.facts.runner import LocalRunner
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 pytestmark = pytest.mark.machine
 
@@ -65,13 +65,13 @@ def test_a_second_run_changes_nothing(site: Small) -> None:
 
 
 def test_the_registrys_ports_are_open_and_others_are_not(site: Small) -> None:
-    reach = Reach(site.subject.site, site.subject.host, LocalRunner())
+    reach = ProbeContext(site.subject.site, site.subject.host, LocalRunner())
     assert knocks(reach, (22, 443, 80, 4444, 5038)) == (
-        Knock(22, PortState.OPEN),
-        Knock(443, PortState.OPEN),
-        Knock(80, PortState.CLOSED),
-        Knock(4444, PortState.FILTERED),
-        Knock(5038, PortState.FILTERED),
+        PortProbe(22, PortState.OPEN),
+        PortProbe(443, PortState.OPEN),
+        PortProbe(80, PortState.CLOSED),
+        PortProbe(4444, PortState.FILTERED),
+        PortProbe(5038, PortState.FILTERED),
     )
 
 

@@ -18,7 +18,7 @@ from ucontact_appliance.checks import backend as backend_checks
 from ucontact_appliance.checks import tree as tree_checks
 from ucontact_appliance.checks.model import Check, Subject, Verdict
 from ucontact_appliance.facts.runner import SshSettings, runner_for
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, build_inventory
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
@@ -60,7 +60,7 @@ class Installed:
     def verdicts(self, *modules: tuple[Check, ...]) -> dict[str, Verdict]:
         """Each check's verdict, on facts gathered anew; without those behind a failed one."""
         with runner_for(self.subject.host, SshSettings(self.subject.state.known_hosts)) as runner:
-            facts = FactSource(Reach(self.subject.site, self.subject.host, runner))
+            facts = FactSource(ProbeContext(self.subject.site, self.subject.host, runner))
             subject = Subject(**{**self.subject.__dict__, "facts": facts})
             found: dict[str, Verdict] = {}
             asked = {check.id for check in sum(modules, ())}
@@ -97,7 +97,7 @@ def installed(
         SshSettings(paths.known_hosts),
     )
     with runner_for(site.hosts[0], SshSettings(paths.known_hosts)) as runner:
-        facts = FactSource(Reach(site, site.hosts[0], runner))
+        facts = FactSource(ProbeContext(site, site.hosts[0], runner))
         subject = Subject(site, plan, site.hosts[0], secrets, paths, facts)
         here = Installed(machine, inventory, secrets, subject)
         for name in (*BEFORE_SERVICES, "certificates", "database", "backend"):

@@ -27,15 +27,15 @@ from tests.e2e.support import Applied, apply_role
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
-from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
-from ucontact_appliance.clients.sip import Account, SipLine, SipServer
-from ucontact_appliance.clients.sip_message import Message
+from ucontact_appliance.clients.calls import CallFailedError, CallRecord, CallRequest
+from ucontact_appliance.clients.sip import SipAccount, SipLine, SipServer
+from ucontact_appliance.clients.sip_message import SipMessage
 from ucontact_appliance.clients.tracks import AudioSink, ToneTrack
 from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
 from ucontact_appliance.facts.recordings import lost_recordings, spool_access
 from ucontact_appliance.facts.runner import SshRunner
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.facts.trunk_calls import trunk_call
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
@@ -163,16 +163,16 @@ def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server
 class Phone(SipLine):
     """A line that rings and can take the call."""
 
-    def __init__(self, sock: ClientConnection, account: Account) -> None:
+    def __init__(self, sock: ClientConnection, account: SipAccount) -> None:
         super().__init__(sock, account)
-        self.invites: asyncio.Queue[Message] = asyncio.Queue()
+        self.invites: asyncio.Queue[SipMessage] = asyncio.Queue()
 
-    def _reply(self, request: Message) -> Message:
+    def _reply(self, request: SipMessage) -> SipMessage:
         reply = super()._reply(request)
         if request.method != "INVITE":
             return reply
         self.invites.put_nowait(request)
-        return Message("SIP/2.0 180 Ringing", reply.headers)
+        return SipMessage("SIP/2.0 180 Ringing", reply.headers)
 
     async def take_call(self, hertz: float) -> AudioSink:
         """Answer the next call with a tone; what is heard gathers in the ear."""
@@ -186,7 +186,7 @@ class Phone(SipLine):
         headers = (("contact", self.contact), ("content-type", "application/sdp"))
         ringing = super()._reply(invite)
         await self._send(
-            Message("SIP/2.0 200 OK", ringing.headers + headers, peer.localDescription.sdp)
+            SipMessage("SIP/2.0 200 OK", ringing.headers + headers, peer.localDescription.sdp)
         )
         await asyncio.wait_for(self.hung_up.wait(), 20)
         await peer.close()
@@ -205,7 +205,7 @@ async def a_phone(door: SipServer, number: str) -> AsyncIterator[Phone]:
         subprotocols=[Subprotocol("sip")],
         proxy=None,
     ) as sock:
-        phone = Phone(sock, Account(FQDN, number, SECRETS[number]))
+        phone = Phone(sock, SipAccount(FQDN, number, SECRETS[number]))
         listener = asyncio.create_task(phone.listen())
         try:
             await phone.register()
@@ -217,9 +217,9 @@ async def a_phone(door: SipServer, number: str) -> AsyncIterator[Phone]:
                 await listener
 
 
-def a_request(server: Server, number: str, hertz: float = 440.0, secret: str = "") -> Request:
-    account = Account(FQDN, "6001", secret or SECRETS["6001"])
-    return Request(server.door(), account, number, hertz, 2.0, ("opus", "PCMU", "PCMA"))
+def a_request(server: Server, number: str, hertz: float = 440.0, secret: str = "") -> CallRequest:
+    account = SipAccount(FQDN, "6001", secret or SECRETS["6001"])
+    return CallRequest(server.door(), account, number, hertz, 2.0, ("opus", "PCMU", "PCMA"))
 
 
 async def talk(caller: Server, callee: Server, number: str) -> tuple[CallRecord, ToneHeard]:
@@ -493,7 +493,7 @@ def test_tls_has_forward_secrecy_only(server: Server, port: int) -> None:
 
 
 @contextlib.contextmanager
-def a_reach(server: Server, folder: Path, mark: str = "") -> Iterator[Reach]:
+def a_reach(server: Server, folder: Path, mark: str = "") -> Iterator[ProbeContext]:
     site = Site.model_validate(
         {
             "site": "t",
@@ -506,7 +506,7 @@ def a_reach(server: Server, folder: Path, mark: str = "") -> Iterator[Reach]:
     )
     runner = SshRunner(Host.model_validate(site.hosts[0].model_dump()), folder / "k", folder)
     try:
-        yield Reach(site, site.hosts[0], runner, mark)
+        yield ProbeContext(site, site.hosts[0], runner, mark)
     finally:
         runner.close()
 

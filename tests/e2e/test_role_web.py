@@ -21,7 +21,7 @@ from ucontact_appliance.checks import answers, headers, host, nginx, tls, web, w
 from ucontact_appliance.checks import wss as wss_checks
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.clients import wss
-from ucontact_appliance.clients.http import Request, Response, fetch
+from ucontact_appliance.clients.http import HttpRequest, Response, fetch
 from ucontact_appliance.clients.tls import Endpoint, handshake
 from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.install.inventory import site_variables
@@ -103,7 +103,7 @@ class Front:
 
     def get(self, path: str, scheme: str = "https", **changes: Any) -> Response:
         values: dict[str, Any] = {"address": self.machine.address, "name": FQDN}
-        return fetch(Request(**{**values, "path": path, "scheme": scheme, **changes}))
+        return fetch(HttpRequest(**{**values, "path": path, "scheme": scheme, **changes}))
 
     def pins(self) -> dict[str, str]:
         document: dict[str, str] = json.loads((self.state.pki / "pins.json").read_text())
@@ -359,7 +359,7 @@ def test_the_softphones_configuration(front: Front) -> None:
 @pytest.mark.usefixtures("behind")
 def test_rest_is_proxied_and_headers_from_behind_do_not_add_up(front: Front) -> None:
     answer = fetch(
-        Request(front.machine.address, FQDN, "/Integra/resources/health"),
+        HttpRequest(front.machine.address, FQDN, "/Integra/resources/health"),
         headers={"X-Forwarded-For": "203.0.113.9", "Upgrade": "h2c", "Proxy": "evil:1"},
     )
     assert answer.status == 200

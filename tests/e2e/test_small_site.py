@@ -28,10 +28,10 @@ from tests.e2e.softphone import (
 from tests.e2e.sshd import journal, make_strict, make_usual, parse_connections
 from tests.faults.snapshot import Snapshot
 from tests.remedies import run_all
-from ucontact_appliance.checks.wording import Wording
+from ucontact_appliance.checks.wording import RemedyFormatter
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings, runner_for
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.lab import layout
 from ucontact_appliance.operate.reflector import reflecting
 from ucontact_appliance.planning.model import Role
@@ -81,7 +81,7 @@ def test_a_replaced_secret_opens_and_the_old_one_does_not(
 ) -> None:
     site = load_site(installed.site_file)
     roots = Path(installed.environment["UCONTACT_ETC"]) / site.site / "pki" / "portal-ca.pem"
-    reach = Reach(site, site.hosts[0], LocalRunner())
+    reach = ProbeContext(site, site.hosts[0], LocalRunner())
     new = installed.secret("telephony.extensions.6001")
 
     def answered(secret: str) -> int:
@@ -559,7 +559,7 @@ def test_a_remedy_runs_as_it_is_printed(
     small_site: Snapshot, installed: Installed, remedy: str, printed: str
 ) -> None:
     host = Host(name=installed.machine.name, address=installed.machine.address)
-    done = small_site.here(Wording(installed.site_file, ()).remedy(remedy, host))
+    done = small_site.here(RemedyFormatter(installed.site_file, ()).remedy(remedy, host))
     assert (done.returncode, done.stderr) == (0, "")
     assert printed in done.stdout
 

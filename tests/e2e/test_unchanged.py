@@ -14,7 +14,7 @@ from tests.recorded_states import different_now
 from ucontact_appliance.facts.call import Attempt, echo_call
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings, runner_for
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.install.unchanged import load_states
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import StatePaths
@@ -100,7 +100,7 @@ def _held_call(installed: Installed, small_site: Snapshot) -> Attempt:
     site = load_site(small_site.site_file)
     roots = str(small_site.paths.pki / "portal-ca.pem")
     with runner_for(site.hosts[0], SshSettings(small_site.paths.known_hosts)) as runner:
-        reach = Reach(site, site.hosts[0], runner)
+        reach = ProbeContext(site, site.hosts[0], runner)
         secret = installed.secret("telephony.extensions.6001")
         return echo_call(reach, "6001", secret, roots, _CALL_SECONDS)
 
@@ -114,7 +114,7 @@ def _until_a_call_is_up(installed: Installed) -> None:
 
 def _login(installed: Installed, small_site: Snapshot, extension: str) -> int:
     site = load_site(small_site.site_file)
-    reach = Reach(site, site.hosts[0], LocalRunner())
+    reach = ProbeContext(site, site.hosts[0], LocalRunner())
     secret = installed.secret(f"telephony.extensions.{extension}")
     return login_status(reach, extension, secret, str(small_site.paths.pki / "portal-ca.pem"))
 

@@ -18,7 +18,7 @@ from typing import Any
 from tests.e2e import sshd
 from tests.recorded_states import different_now, record_anew
 from ucontact_appliance.lab import layout, machines, processes
-from ucontact_appliance.lab.records import Machine, Spec
+from ucontact_appliance.lab.records import Machine, MachineSpec
 from ucontact_appliance.resources import ROLES
 from ucontact_appliance.state import StatePaths, var_root
 
@@ -160,7 +160,9 @@ def snapshot(name: str, folder: Path, *, keep: bool = False) -> Iterator[Snapsho
     """
     layer = f"{name}-site"
     try:
-        machine = machines.up(Spec(name), _quiet) if not _is_kept(folder) else machines.find(name)
+        machine = (
+            machines.up(MachineSpec(name), _quiet) if not _is_kept(folder) else machines.find(name)
+        )
         made = Snapshot(machine, folder)
         if not _is_kept(folder):
             _install(made, layer)

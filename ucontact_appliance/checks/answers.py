@@ -16,7 +16,7 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
 )
-from ucontact_appliance.checks.tls import SERVICES, Service, roots_file
+from ucontact_appliance.checks.tls import SERVICES, TlsService, roots_file
 from ucontact_appliance.clients.tls import Handshake
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts import tls
@@ -73,7 +73,7 @@ def judge_pace(found: Handshake, seconds: float, port: int, unit: str) -> Judgem
     )
 
 
-def _answering(service: Service) -> Check:
+def _answering(service: TlsService) -> Check:
     @check(
         id=service.answers,
         title=_("{leading} responds to this machine", leading=service.leading),

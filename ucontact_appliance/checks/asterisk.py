@@ -17,8 +17,8 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.facts.asterisk import (
     VENDOR_APPLICATIONS,
-    Service,
-    Snapshot,
+    AsteriskService,
+    AsteriskState,
     service,
     snapshot,
 )
@@ -29,7 +29,7 @@ from ucontact_appliance.planning.ports import ports_for
 telephony_check = functools.partial(check, role=Role.TELEPHONY, timeout=15.0)
 
 
-def judge_service(found: Service) -> Judgement:
+def judge_service(found: AsteriskService) -> Judgement:
     """Require an active unit that starts at boot, and an Asterisk that answers."""
     required = _("asterisk.service active and enabled, and Asterisk responds")
     if found.enabled.startswith("masked"):
@@ -71,7 +71,7 @@ def _service(subject: Subject) -> Judgement:
         )
 
 
-def judge_build(found: Snapshot) -> Judgement:
+def judge_build(found: AsteriskState) -> Judgement:
     """Tell the vendor's build from stock Asterisk by its dialplan applications (R19)."""
     required = _("the vendor's Asterisk 13 (R19)")
     there = [name for name in VENDOR_APPLICATIONS if name in found.applications]

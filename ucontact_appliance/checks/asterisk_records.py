@@ -7,9 +7,9 @@ from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks
 from ucontact_appliance.checks.wording import INSTALL
 from ucontact_appliance.facts.asterisk import (
     RECORDINGS,
+    AsteriskState,
     RecordingsFolder,
     RecordsPath,
-    Snapshot,
     recordings_folder,
     records_path,
     snapshot,
@@ -18,7 +18,7 @@ from ucontact_appliance.facts.storage import file_system
 from ucontact_appliance.language.messages import _, joined, with_note
 
 
-def judge_records(found: Snapshot, path: RecordsPath) -> Judgement:
+def judge_records(found: AsteriskState, path: RecordsPath) -> Judgement:
     """Require that Asterisk's own account, DSN and TLS reach the table of call records (R16)."""
     required = _("CDR backend ODBC, and its account can access ccdata.cdr")
     if "odbc" not in found.cdr_backends:

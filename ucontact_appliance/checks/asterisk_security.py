@@ -17,9 +17,9 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.facts.asterisk import (
     JAIL,
     SECURITY_LOG,
+    AsteriskState,
     Jail,
     SipLimits,
-    Snapshot,
     jail,
     sip_limits,
     snapshot,
@@ -34,7 +34,7 @@ def _is_loopback(bound: str) -> bool:
         return False
 
 
-def judge_http(found: Snapshot, port: int) -> Judgement:
+def judge_http(found: AsteriskState, port: int) -> Judgement:
     """Require HTTPS for WebSockets; plain HTTP at most on the loopback (R02)."""
     required = _("HTTPS on port {port}, plain HTTP on the loopback only", port=port)
     evidence = found.texts.get("http", "")
@@ -64,7 +64,7 @@ def _http(subject: Subject) -> Judgement:
     return judge_http(subject.facts.get(snapshot), port_of(subject, "wss"))
 
 
-def judge_ami(found: Snapshot) -> Judgement:
+def judge_ami(found: AsteriskState) -> Judgement:
     """Require AMI on the loopback only: whoever reaches it can listen in and place calls."""
     required = _("the manager interface on the loopback only")
     evidence = found.texts.get("ami", "")
@@ -86,7 +86,7 @@ def _ami(subject: Subject) -> Judgement:
     return judge_ami(subject.facts.get(snapshot))
 
 
-def judge_security_log(found: Snapshot) -> Judgement:
+def judge_security_log(found: AsteriskState) -> Judgement:
     """Require log level SECURITY: without it no refused login is logged, and nobody is banned."""
     required = _("level SECURITY goes to {security_log}", security_log=SECURITY_LOG)
     judge = passed if found.security_log == SECURITY_LOG else failed

@@ -12,7 +12,7 @@ from ucontact_appliance.checks.model import (
     passed,
     warned,
 )
-from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.facts.asterisk import AsteriskState, snapshot
 from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import TelephonyTuning
 from ucontact_appliance.planning.tuning import descriptors_headroom
@@ -22,7 +22,7 @@ _SESSIONS_NEAR_PERCENT = 80
 _FOREIGN_CONTEXTS = frozenset({"default", "demo", "public", "outbound"})
 
 
-def judge_dialplan(found: Snapshot) -> Judgement:
+def judge_dialplan(found: AsteriskState) -> Judgement:
     """Require the echo test, and no context of the distribution's sample dialplan."""
     required = _("context internal with the echo test *43, no example contexts")
     foreign = sorted(_FOREIGN_CONTEXTS & set(found.contexts))
@@ -52,7 +52,7 @@ def _dialplan(subject: Subject) -> Judgement:
     return judge_dialplan(subject.facts.get(snapshot))
 
 
-def judge_drivers(found: Snapshot) -> Judgement:
+def judge_drivers(found: AsteriskState) -> Judgement:
     """Require PJSIP alone: chan_sip takes UDP 5060 and the WebSocket subprotocol away from it."""
     required = _("chan_sip not loaded, chan_pjsip loaded")
     if "chan_sip.so" in found.modules:
@@ -74,7 +74,7 @@ def _drivers(subject: Subject) -> Judgement:
     return judge_drivers(subject.facts.get(snapshot))
 
 
-def judge_sessions(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
+def judge_sessions(found: AsteriskState, tuning: TelephonyTuning) -> Judgement:
     """Require the planned sessionlimit: every agent's WebSocket counts; above it logins fail."""
     required = _("sessionlimit {session_limit} in http.conf", session_limit=tuning.session_limit)
     if found.session_limit is None:
@@ -101,7 +101,7 @@ def _sessions(subject: Subject) -> Judgement:
     return judge_sessions(subject.facts.get(snapshot), subject.plan.tuning.telephony)
 
 
-def judge_sessions_free(found: Snapshot) -> Judgement:
+def judge_sessions_free(found: AsteriskState) -> Judgement:
     """Require free sessions: at the limit Asterisk closes any new connection to 8088/8089 (R02)."""
     limit = found.session_limit or _DEFAULT_SESSIONS
     near = limit * _SESSIONS_NEAR_PERCENT // 100
@@ -133,7 +133,7 @@ def _sessions_free(subject: Subject) -> Judgement:
     return judge_sessions_free(subject.facts.get(snapshot))
 
 
-def judge_descriptors(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
+def judge_descriptors(found: AsteriskState, tuning: TelephonyTuning) -> Judgement:
     """Require the planned limit in the running process, not in a file."""
     required = _("{file_descriptors} file descriptors", file_descriptors=tuning.file_descriptors)
     if found.descriptors is None:
@@ -164,7 +164,7 @@ def _descriptors(subject: Subject) -> Judgement:
     return judge_descriptors(subject.facts.get(snapshot), subject.plan.tuning.telephony)
 
 
-def judge_rtp(found: Snapshot, tuning: TelephonyTuning) -> Judgement:
+def judge_rtp(found: AsteriskState, tuning: TelephonyTuning) -> Judgement:
     """Require the planned RTP range, because the firewall opens exactly that."""
     required = _(
         "ports {rtp_start} to {rtp_end}", rtp_start=tuning.rtp_start, rtp_end=tuning.rtp_end

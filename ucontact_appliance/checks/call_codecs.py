@@ -27,11 +27,11 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.wording import INSTALL
 from ucontact_appliance.clients import marks
 from ucontact_appliance.clients.speech import SpeechHeard
-from ucontact_appliance.facts.deep_calls import MIME, Named, codec_calls
+from ucontact_appliance.facts.deep_calls import MIME, NamedAttempt, codec_calls
 from ucontact_appliance.language.messages import _, concatenated, joined, with_note
 
 
-def judge_codecs(calls: Sequence[Named]) -> Judgement:
+def judge_codecs(calls: Sequence[NamedAttempt]) -> Judgement:
     """Require that a call per voice codec is answered in that codec, and audio returns (R06)."""
     required = _(
         "one call per codec ({calls}), with audio (R06)",
@@ -82,7 +82,7 @@ def _codecs(subject: Subject) -> Judgement:
 
 
 def judge_speech(
-    takes: Sequence[Sequence[Named]], limits: Sequence[Mapping[str, Any]]
+    takes: Sequence[Sequence[NamedAttempt]], limits: Sequence[Mapping[str, Any]]
 ) -> Judgement:
     """Require that speech comes back intact, by limits per codec (R05, R06).
 
@@ -157,7 +157,7 @@ def _speech(subject: Subject) -> Judgement:
     return judge_speech(tuple(_takes(subject)), WANTED["speech"])
 
 
-def _takes(subject: Subject) -> Iterator[tuple[Named, ...]]:
+def _takes(subject: Subject) -> Iterator[tuple[NamedAttempt, ...]]:
     """Yield the calls of each codec: one, and two more if its speech was poor."""
     limit_of = _by_codec(WANTED["speech"])
     for first in calls_by_codec(subject):
@@ -172,17 +172,17 @@ def _by_codec(limits: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any
     return {row["codec"]: row for row in limits}
 
 
-def _speech_heard(call: Named) -> SpeechHeard | None:
+def _speech_heard(call: NamedAttempt) -> SpeechHeard | None:
     return call.attempt.record.speech if call.attempt.record else None
 
 
-def _clarity(call: Named) -> tuple[float, float]:
+def _clarity(call: NamedAttempt) -> tuple[float, float]:
     """Return a call's sort key, the worst first: the speech's intact share, then its distance."""
     speech = _speech_heard(call)
     return (speech.intact, -speech.distance_db) if speech else (0.0, -math.inf)
 
 
-def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
+def _poor(call: NamedAttempt, limit: Mapping[str, Any]) -> bool:
     speech = _speech_heard(call)
     return (
         speech is None
@@ -191,7 +191,7 @@ def _poor(call: Named, limit: Mapping[str, Any]) -> bool:
     )
 
 
-def _scores(calls: Sequence[Named]) -> str:
+def _scores(calls: Sequence[NamedAttempt]) -> str:
     rows = [_("codec  intact  distance       gain        delay")]
     for one in calls:
         speech = _speech_heard(one)
@@ -212,7 +212,7 @@ def _scores(calls: Sequence[Named]) -> str:
     )
 
 
-def judge_video(calls: Sequence[Named], least: int) -> Judgement:
+def judge_video(calls: Sequence[NamedAttempt], least: int) -> Judgement:
     """Require at least `least` returned video frames per video codec (R06, R23)."""
     required = _(
         "at least {least} video frames received with each of {calls}",

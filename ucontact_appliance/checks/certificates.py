@@ -24,7 +24,15 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts import tls
-from ucontact_appliance.facts.certificates import FOLDER, KeyFile, Mode, Pair, modes, pair, web_keys
+from ucontact_appliance.facts.certificates import (
+    FOLDER,
+    CertificatePair,
+    KeyFile,
+    Mode,
+    modes,
+    pair,
+    web_keys,
+)
 from ucontact_appliance.language.messages import _, joined, verbatim, with_note
 from ucontact_appliance.planning.certificates import days_left, names_of, spki_pin
 from ucontact_appliance.planning.chains import judge_served
@@ -52,7 +60,7 @@ _ANSWERS = {
 }
 
 
-def judge_pair(found: Pair, names: tuple[str, ...], now: datetime) -> Judgement:
+def judge_pair(found: CertificatePair, names: tuple[str, ...], now: datetime) -> Judgement:
     """Require a valid chain, key, names and dates of a pair on disk."""
     required = _("key, chain and dates are valid for {names}", names=joined(", ", names))
     if not found.chain.strip():
@@ -100,7 +108,7 @@ def _internal(subject: Subject) -> Judgement:
     return judge_pair(subject.facts.get(pair, *_INTERNAL), names, subject.now)
 
 
-def judge_dates(found: tuple[Pair, ...], now: datetime) -> Judgement:
+def judge_dates(found: tuple[CertificatePair, ...], now: datetime) -> Judgement:
     """Judge the days until the first certificate of any chain on disk, or its root, expires."""
     required = _("no certificate expires within {warn_days} days", warn_days=WARN_DAYS)
     certificates = [
@@ -135,7 +143,9 @@ def _dates(subject: Subject) -> Judgement:
     return judge_dates(tuple(subject.facts.get(pair, *name) for name in names), subject.now)
 
 
-def judge_current(found: Pair, served: bytes, port: int, name: str = "portal") -> Judgement:
+def judge_current(
+    found: CertificatePair, served: bytes, port: int, name: str = "portal"
+) -> Judgement:
     """Require that the service serves the certificate on disk, `name`.pem."""
     required = _("port {port} serves {folder}/{name}.pem", port=port, folder=FOLDER, name=name)
     on_disk = _leaf(found)
@@ -265,7 +275,7 @@ def _backup(subject: Subject) -> Judgement:
     return judge_backup(subject.facts.get(web_keys), spki_pin(pem), str(key) if local_copy else "")
 
 
-def _leaf(found: Pair) -> x509.Certificate:
+def _leaf(found: CertificatePair) -> x509.Certificate:
     return x509.load_pem_x509_certificates(found.chain.encode())[0]
 
 

@@ -18,10 +18,10 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.mysql import AFRESH
 from ucontact_appliance.facts.database import (
     FORBIDDING,
-    Lock,
+    ReadLock,
     Replication,
-    Start,
-    Writable,
+    UnitStart,
+    WriteBlockers,
     replication,
     start,
     writable,
@@ -40,7 +40,7 @@ _SHOW_SLAVE = with_note("{ssh} mysql -E -e 'SHOW SLAVE STATUS'", _("Last_Error s
 _START_ONLY = "innodb_read_only"  # can be set at server start only
 
 
-def judge_start(found: Start) -> Judgement:
+def judge_start(found: UnitStart) -> Judgement:
     """Require a quick start: systemd ends a server whose recovery exceeds the unit's time limit."""
     slow = float(_LIMITS["start_seconds"])
     required = _("ready within {slow:g} s of its start", slow=slow)
@@ -115,7 +115,7 @@ def _shows(found: Replication) -> str:
     return _SHOW_SLAVE if "Slave_IO_Running" in found.evidence else _SHOW_REPLICA
 
 
-def judge_writable(found: Writable) -> Judgement:
+def judge_writable(found: WriteBlockers) -> Judgement:
     """Require that the services can write: a read-only server fails, also if it is a replica."""
     limit = int(_LIMITS["lock_seconds"])
     required = _("no variable blocks writes, and no global read lock lasts {limit} s", limit=limit)
@@ -159,13 +159,13 @@ def _writable(subject: Subject) -> Judgement:
     return judge_writable(subject.facts.get(writable))
 
 
-def _stuck_seconds(found: Writable) -> int | None:
+def _stuck_seconds(found: WriteBlockers) -> int | None:
     # A holder that runs more statements, as a dump does, shows only the age of the latest one.
     held = [lock.seconds for lock in found.locks]
     return max(held if found.waited is None else [*held, found.waited], default=None)
 
 
-def _lock(found: Writable, seconds: int) -> Message:
+def _lock(found: WriteBlockers, seconds: int) -> Message:
     if not found.locks:
         return _("writes have waited for a global read lock for {seconds} s", seconds=seconds)
     first = _oldest(found)
@@ -177,7 +177,7 @@ def _lock(found: Writable, seconds: int) -> Message:
     )
 
 
-def _ending(found: Writable) -> str:
+def _ending(found: WriteBlockers) -> str:
     """Return the remedy for a known lock holder, else "": the check's own remedy then applies."""
     if not found.locks:
         return ""
@@ -187,7 +187,7 @@ def _ending(found: Writable) -> str:
     )
 
 
-def _oldest(found: Writable) -> Lock:
+def _oldest(found: WriteBlockers) -> ReadLock:
     return max(found.locks, key=lambda lock: lock.seconds)
 
 

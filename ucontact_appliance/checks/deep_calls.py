@@ -13,7 +13,7 @@ from typing import Any
 from ucontact_appliance.checks.call import caller
 from ucontact_appliance.checks.model import Judgement, Stage, Subject, Verdict, check
 from ucontact_appliance.facts.call import Attempt, echo_call
-from ucontact_appliance.facts.deep_calls import Named, codec_calls, keeps_marks, video_calls
+from ucontact_appliance.facts.deep_calls import NamedAttempt, codec_calls, keeps_marks, video_calls
 from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
@@ -33,13 +33,13 @@ def first_call(subject: Subject) -> Attempt:
     return subject.facts.get(echo_call, *caller(subject))
 
 
-def calls_by_codec(subject: Subject) -> tuple[Named, ...]:
+def calls_by_codec(subject: Subject) -> tuple[NamedAttempt, ...]:
     """Return one call per voice codec, which offers that codec alone."""
     first_call(subject)  # ends before these start
     return subject.facts.get(codec_calls, caller(subject), _CODECS)
 
 
-def calls_with_video(subject: Subject) -> tuple[Named, ...]:
+def calls_with_video(subject: Subject) -> tuple[NamedAttempt, ...]:
     """Return one call per video codec, which offers that codec alone."""
     calls_by_codec(subject)  # may overlap with ICE calls: the audio of neither is judged
     pictures = int(WANTED["video"]["least_pictures"])
@@ -61,7 +61,7 @@ def keeping_marks(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], 
     return judged
 
 
-def evidence_of(calls: Sequence[Named]) -> str:
+def evidence_of(calls: Sequence[NamedAttempt]) -> str:
     """Return the evidence of each call, under its name."""
     return "\n\n".join(f"{one.name}\n{one.attempt.evidence}" for one in calls)
 

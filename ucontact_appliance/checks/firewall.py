@@ -23,8 +23,8 @@ from ucontact_appliance.facts.firewall import (
     RULES,
     UNIT,
     Firewall,
-    Knock,
     Opening,
+    PortProbe,
     PortState,
     SourceLimits,
     firewall,
@@ -247,7 +247,11 @@ def _listed(networks: Sequence[str]) -> str:
 
 
 def judge_reach(
-    registry: tuple[OpenPort, ...], answers: tuple[Knock, ...], source: str, *, banned: bool = False
+    registry: tuple[OpenPort, ...],
+    answers: tuple[PortProbe, ...],
+    source: str,
+    *,
+    banned: bool = False,
 ) -> Judgement:
     """Require that ports open to this machine are reachable from it, and private ones are not.
 

@@ -39,7 +39,7 @@ def _ways_out(row: ForeignRow) -> str:
 
 
 def judge_component(
-    row: ForeignRow, found: facts.Foreign, removed: Sequence[str], lists: Lists
+    row: ForeignRow, found: facts.ForeignInstallation, removed: Sequence[str], lists: Lists
 ) -> Judgement:
     """Fail if the role would overwrite, or apt remove, what somebody else has of the component."""
     required = _("no other {title} installation on the server", title=row.title)

@@ -28,11 +28,11 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.foreign_rules import (
     NFT,
-    Chain,
     Family,
-    Fate,
+    FilterChain,
     ForeignRules,
     Rule,
+    RuleAction,
     foreign_rules,
 )
 from ucontact_appliance.language.messages import _, concatenated, joined, with_note
@@ -45,7 +45,7 @@ _MOST_PORTS = 5
 _MOST_CHARACTERS = 200
 _IN = frozenset({"ingress", "prerouting", "input"})
 _OUT = frozenset({"output", "postrouting", "egress"})
-_TAKES = frozenset({Fate.DROP, Fate.REDIRECT})
+_TAKES = frozenset({RuleAction.DROP, RuleAction.REDIRECT})
 _DESTINATION = re.compile(r"(?:ip6? daddr |-d )(?P<to>[0-9A-Fa-f.:]+(?:/\d+)?)(?= |$)")
 
 
@@ -55,8 +55,8 @@ def judge_foreign(
     """Judge what other tables do to packets of the site's ports; `address` is the host's own."""
     required = _("no other firewall of the host drops or redirects the site's traffic")
     open_ports = [port for port in registry if port.sources]
-    hard: list[tuple[Chain, str]] = []
-    soft: list[tuple[Chain, str]] = []
+    hard: list[tuple[FilterChain, str]] = []
+    soft: list[tuple[FilterChain, str]] = []
     for chain in found.chains:
         all_of_them, some_of_them = _taken(chain, open_ports, address)
         if all_of_them:
@@ -110,7 +110,7 @@ def _address(subject: Subject) -> str:
     return "" if subject.host.is_local else subject.host.address
 
 
-def _taken(chain: Chain, ports: Sequence[OpenPort], address: str) -> tuple[str, str]:
+def _taken(chain: FilterChain, ports: Sequence[OpenPort], address: str) -> tuple[str, str]:
     """Describe which ports lose all packets to the chain, and which lose some; empty if none."""
     if chain.hook not in _IN | _OUT:
         return "", ""
@@ -145,10 +145,10 @@ def _is_about(rule: Rule, port: OpenPort) -> bool:
     return fits and within
 
 
-def _is_accepted(chain: Chain, port: OpenPort) -> bool:
+def _is_accepted(chain: FilterChain, port: OpenPort) -> bool:
     """Whether a rule accepts the port, or all packets; one for replies alone does not count."""
     return any(
-        rule.fate is Fate.ACCEPT and _is_about(rule, port) and (rule.ports or not rule.some)
+        rule.fate is RuleAction.ACCEPT and _is_about(rule, port) and (rule.ports or not rule.some)
         for rule in chain.rules
     )
 
@@ -178,7 +178,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"
 
 
-def _shown(chain: Chain) -> str:
+def _shown(chain: FilterChain) -> str:
     """Return the chain with its rules that drop or redirect, at most a screenful."""
     taking = [rule.text for rule in chain.rules if rule.fate in _TAKES]
     more = (
@@ -191,7 +191,7 @@ def _shown(chain: Chain) -> str:
     )
 
 
-def _remedy(chain: Chain) -> str:
+def _remedy(chain: FilterChain) -> str:
     note = _("accept the site's ports there, or delete the table if it is not needed")
     if chain.tool == NFT:
         family, __, name = chain.table.partition(" ")

@@ -24,7 +24,7 @@ from ucontact_appliance.checks.wording import INSTALL, SITE
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts import host as facts
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import (
     Message,
     _,
@@ -49,7 +49,7 @@ _SSH_PORT = 22
 _OTHER_KEY = re.compile("REMOTE HOST IDENTIFICATION HAS CHANGED")
 
 
-def _greeting(reach: Reach) -> Completed:
+def _greeting(reach: ProbeContext) -> Completed:
     return reach.runner.run(["true"], timeout=15)
 
 
@@ -326,7 +326,7 @@ def _hostname(subject: Subject) -> Judgement:
     return judge_hostname(subject.facts.get(facts.own_name))
 
 
-def judge_clock(found: facts.Clock) -> Judgement:
+def judge_clock(found: facts.ClockOffset) -> Judgement:
     """Compare the host's clock with this machine's."""
     table = _TABLE["clock"]
     most, near = table["most_seconds"], table["warn_seconds"]

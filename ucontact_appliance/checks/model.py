@@ -206,7 +206,7 @@ def checks_of(module: Mapping[str, object]) -> tuple[Check, ...]:
 
 
 @dataclass(frozen=True)
-class Waived:
+class AppliedWaiver:
     """The waiver in site.yml that covers a finding: its reason, and the last day it is valid."""
 
     reason: str
@@ -233,6 +233,6 @@ class Finding:
     remedy: str
     blocked_by: str | None = None
     seconds: float = 0.0
-    waived: Waived | None = None
+    waived: AppliedWaiver | None = None
     sources: tuple[Question, ...] = ()
     blocked_on: str | None = None

@@ -15,7 +15,7 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
 )
-from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.facts.asterisk import AsteriskState, snapshot
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
@@ -29,7 +29,7 @@ _TITLES = {
 }
 
 
-def judge_modules(found: Snapshot, wanted: Sequence[str]) -> Judgement:
+def judge_modules(found: AsteriskState, wanted: Sequence[str]) -> Judgement:
     """Require the modules in the running Asterisk: modules.conf shows no crash and no `unload`."""
     required = _("running: {wanted}", wanted=joined(", ", wanted))
     lost = [name for name in wanted if f"{name}.so" not in found.modules]

@@ -16,11 +16,11 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.checks.mysql import AFRESH, DOCTOR_SECRET, database_check, port
 from ucontact_appliance.checks.wording import quoted
-from ucontact_appliance.clients.mysql import Refusal
+from ucontact_appliance.clients.mysql import MysqlRefusal
 from ucontact_appliance.facts.mysql import (
-    Account,
     Audit,
     Grants,
+    MysqlAccount,
     audit,
     single_privileges,
     without_tls,
@@ -36,7 +36,7 @@ _REFUSALS = (1045, 3159)
 _SOCKET_ONLY = "auth_socket"
 
 
-def judge_plaintext(found: Refusal) -> Judgement:
+def judge_plaintext(found: MysqlRefusal) -> Judgement:
     """Require that MySQL refuses the right password without TLS."""
     required = _("the same account is rejected without TLS")
     if found.number == 0:
@@ -116,7 +116,7 @@ def _accounts(subject: Subject) -> Judgement:
     return judge_accounts(subject.facts.get(audit, _SERVICES))
 
 
-def _faults(account: Account) -> list[Message]:
+def _faults(account: MysqlAccount) -> list[Message]:
     if not account.user:
         return [_("anonymous account at {host}", host=account.host)]
     if account.user == "root":
@@ -137,13 +137,13 @@ def _faults(account: Account) -> list[Message]:
     return faults
 
 
-def _statement(account: Account, verb: str, rest: str = "") -> str:
+def _statement(account: MysqlAccount, verb: str, rest: str = "") -> str:
     # By standard input, so that quoting is the same with and without ssh.
     words = f"{verb} '{account.user}'@'{account.host}'{rest}"
     return f"echo {quoted(words)} | {{ssh}} mysql"
 
 
-def _row(account: Account) -> str:
+def _row(account: MysqlAccount) -> str:
     tls = "TLS" if account.ssl_type else "-"
     return f"{account.label} {account.plugin} {tls}{' locked' if account.locked else ''}"
 

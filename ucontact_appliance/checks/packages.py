@@ -29,7 +29,7 @@ from ucontact_appliance.planning.versions import reaches
 
 
 @dataclass(frozen=True)
-class Place:
+class PackageContext:
     """The server to judge: its system, its roles, the date, and apt's answer.
 
     `unowned` is the path of the component's program if no package owns it; empty otherwise.
@@ -38,11 +38,11 @@ class Place:
     system: SystemRow
     roles: tuple[Role, ...]
     today: date
-    found: facts.Packages
+    found: facts.AptPackages
     unowned: str = ""
 
 
-def judge_component(component: PackageRequirement, place: Place) -> Judgement:
+def judge_component(component: PackageRequirement, place: PackageContext) -> Judgement:
     """Require that the host's apt offers the role's packages in a new enough version."""
     required = _required(component)
     names = on_system(component.names, place.system.name)
@@ -115,7 +115,9 @@ def _installable(component: PackageRequirement) -> Check:
         row, roles, found = asked.system, asked.roles, asked.answer.packages
         program = component.program
         unowned = subject.facts.get(facts.unowned, program) if program else ""
-        return judge_component(component, Place(row, roles, subject.now.date(), found, unowned))
+        return judge_component(
+            component, PackageContext(row, roles, subject.now.date(), found, unowned)
+        )
 
     return judge
 
@@ -139,7 +141,7 @@ def _required(component: PackageRequirement) -> Message:
     return concatenated((least, ": ", _(component.because)))
 
 
-def remedy(component: PackageRequirement, place: Place) -> str:
+def remedy(component: PackageRequirement, place: PackageContext) -> str:
     """Return the command that shows apt's versions; its note names archives or systems to use."""
     ways = []
     own = brought(component, place.system)
@@ -160,7 +162,7 @@ def remedy(component: PackageRequirement, place: Place) -> str:
     return with_note(f"{{ssh}} apt-cache policy {names}", joined(_(", or "), ways))
 
 
-def _choice(place: Place) -> str:
+def _choice(place: PackageContext) -> str:
     """Return the systems that have all packages of this server's roles, the newest first."""
     names = (row.name for row in reversed(suited(place.roles, place.today)))
     return joined(_(" or "), names)

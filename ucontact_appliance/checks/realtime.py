@@ -12,7 +12,7 @@ from ucontact_appliance.checks.model import (
     passed,
     warned,
 )
-from ucontact_appliance.facts.realtime import FILE, Mapping, Realtime, realtime
+from ucontact_appliance.facts.realtime import FILE, Realtime, RealtimeMapping, realtime
 from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.planning.model import Role
 
@@ -64,7 +64,7 @@ def _realtime(subject: Subject) -> Judgement:
     return judge_realtime(subject.facts.get(realtime))
 
 
-def _told(one: Mapping) -> str:
+def _told(one: RealtimeMapping) -> str:
     return _("{family} via {engine}", family=one.family, engine=one.engine)
 
 

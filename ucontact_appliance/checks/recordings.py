@@ -22,10 +22,10 @@ from ucontact_appliance.facts.recordings import (
     LOG,
     SPOOL,
     WALK_SECONDS,
-    Keeping,
     LostRecordings,
     RecordedRows,
     RecordingFile,
+    RecordingUnits,
     SpoolAccess,
     keeping,
     lost_recordings,
@@ -123,7 +123,7 @@ def _lost(subject: Subject) -> Judgement:
     return judge_lost(subject.facts.get(lost_recordings))
 
 
-def judge_keeping(found: Keeping) -> Judgement:
+def judge_keeping(found: RecordingUnits) -> Judgement:
     """Require the units without which a power cut loses records of active calls (R05, R16)."""
     required = _(
         "{keeping_units} run, and start at boot", keeping_units=joined(_(" and "), KEEPING_UNITS)

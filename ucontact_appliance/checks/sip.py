@@ -8,8 +8,8 @@ from typing import Any
 from ucontact_appliance.checks.asterisk import port_of, telephony_check
 from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of, failed, passed
 from ucontact_appliance.facts.asterisk import (
+    AsteriskState,
     Settings,
-    Snapshot,
     endpoint_settings,
     snapshot,
     wss_marks,
@@ -31,7 +31,7 @@ _QOS = ("tos_audio", "cos_audio", "tos_video", "cos_video")
 Endpoints = Mapping[str, Settings]
 
 
-def judge_transports(found: Snapshot, wanted: Mapping[str, int]) -> Judgement:
+def judge_transports(found: AsteriskState, wanted: Mapping[str, int]) -> Judgement:
     """Require every SIP transport on its port (R02, R04)."""
     required = joined(", ", (f"{protocol} {port}" for protocol, port in wanted.items()))
     there = {(transport.protocol, transport.port) for transport in found.transports}
@@ -56,7 +56,7 @@ def _transports(subject: Subject) -> Judgement:
     return judge_transports(subject.facts.get(snapshot), wanted)
 
 
-def judge_endpoints(found: Snapshot, wanted: Sequence[str]) -> Judgement:
+def judge_endpoints(found: AsteriskState, wanted: Sequence[str]) -> Judgement:
     """Require an endpoint in Asterisk for every extension and trunk of the site."""
     required = _("{count} endpoints: the site's extensions and trunks", count=len(wanted))
     lost = [name for name in wanted if name not in found.endpoints]
@@ -201,7 +201,7 @@ def _qos(subject: Subject) -> Judgement:
     return judge_qos(_all(subject))
 
 
-def judge_qos_text(found: Snapshot, marks: str) -> Judgement:
+def judge_qos_text(found: AsteriskState, marks: str) -> Judgement:
     """Require QoS marks on text and the signalling that carries it; for WSS by nftables (R07)."""
     required = _("TOS and COS of text and signalling are not zero, for WSS through nftables")
     evidence = f"{found.texts.get('transports', '')}\n{marks.strip()}"
@@ -231,7 +231,7 @@ def _qos_text(subject: Subject) -> Judgement:
     return judge_qos_text(subject.facts.get(snapshot), subject.facts.get(wss_marks))
 
 
-def judge_anonymous(found: Snapshot) -> Judgement:
+def judge_anonymous(found: AsteriskState) -> Judgement:
     """Require an account or a trunk's address for every call: no anonymous endpoint."""
     required = _("no anonymous endpoint, and no module that identifies callers as anonymous")
     module = "res_pjsip_endpoint_identifier_anonymous.so"

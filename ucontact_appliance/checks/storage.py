@@ -23,9 +23,9 @@ from ucontact_appliance.checks.wording import INSTALL, SITE
 from ucontact_appliance.facts.storage import (
     TAKEN_SECONDS,
     FileSystem,
-    Growth,
-    Memory,
-    Retention,
+    FolderGrowth,
+    MemoryUse,
+    RecordingRetention,
     file_system,
     file_systems,
     growth,
@@ -286,7 +286,7 @@ def _room_gb(system: FileSystem, taken_kb: int) -> float:
 
 
 def judge_growth(
-    found: Growth, system: FileSystem, taken_kb: int | None, keep_days: int
+    found: FolderGrowth, system: FileSystem, taken_kb: int | None, keep_days: int
 ) -> Judgement:
     """Require room for the retention period at the measured rate of recording (R25)."""
     required = _(
@@ -342,7 +342,7 @@ def _growth(subject: Subject) -> Judgement:
     )
 
 
-def judge_retention(found: Retention, days: int) -> Judgement:
+def judge_retention(found: RecordingRetention, days: int) -> Judgement:
     """Require that recordings are deleted after the days of site.yml, not earlier or never."""
     required = _("recordings older than {days} days are deleted each night", days=days)
     if found.timer != "active":
@@ -365,7 +365,7 @@ def _retention(subject: Subject) -> Judgement:
     return judge_retention(subject.facts.get(retention), subject.site.recordings.retention_days)
 
 
-def judge_memory(found: Memory) -> Judgement:
+def judge_memory(found: MemoryUse) -> Judgement:
     """Require memory that is available without swapping."""
     percent = found.available_percent
     observed = _(
@@ -391,7 +391,7 @@ def _memory(subject: Subject) -> Judgement:
     return judge_memory(subject.facts.get(memory))
 
 
-def judge_kills(found: Memory) -> Judgement:
+def judge_kills(found: MemoryUse) -> Judgement:
     """Warn about out-of-memory kills: calls drop, the database restarts."""
     required = _("no process was killed for lack of memory since boot")
     if found.oom_kills is None:

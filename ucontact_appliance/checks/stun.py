@@ -19,8 +19,8 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.checks.wording import unmasking
 from ucontact_appliance.facts.stun import (
     FORBIDDEN_PEERS,
-    Answer,
     Relay,
+    StunResult,
     bound,
     bound_by_tls,
     relay_for_agent,
@@ -92,7 +92,7 @@ def _service(subject: Subject) -> Judgement:
     return judge_service(subject.facts.get(unit, _UNIT))
 
 
-def judge_binding(found: Answer) -> Judgement:
+def judge_binding(found: StunResult) -> Judgement:
     """Require a STUN response that contains our own address."""
     required = _("a STUN Binding response with this machine's address")
     if found.binding is None:
@@ -130,7 +130,7 @@ def _binding(subject: Subject) -> Judgement:
     return judge_binding(subject.facts.get(bound, _port(subject, "stun-udp")))
 
 
-def judge_tls(found: Answer, fqdn: str) -> Judgement:
+def judge_tls(found: StunResult, fqdn: str) -> Judgement:
     """Require a STUN response over TLS, with the portal's certificate."""
     required = _(
         "a STUN Binding response over TLS, with a verifiable certificate for {fqdn}", fqdn=fqdn

@@ -26,7 +26,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.clients.tls import Answer, Handshake, Offer
+from ucontact_appliance.clients.tls import Handshake, Offer, OfferResult
 from ucontact_appliance.facts import tls as facts
 from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
 from ucontact_appliance.planning.certificates import days_left, names_of, speaks_for
@@ -44,7 +44,7 @@ _CIPHERS: tuple[str, ...] = tuple(_TABLE["ciphers"])
 
 
 @dataclass(frozen=True)
-class Service:
+class TlsService:
     """A TLS service: its id in the port registry, its title, and what its checks need."""
 
     id: str
@@ -69,7 +69,7 @@ class Service:
 
 
 SERVICES = (
-    Service(
+    TlsService(
         id="https",
         title=_("the portal (443)"),
         role=Role.BACKEND,
@@ -79,7 +79,7 @@ SERVICES = (
         needs=("web.service", "ports.https", "web.sites"),
         answers="web.answers",
     ),
-    Service(
+    TlsService(
         id="wss",
         title=_("signalling (8089)"),
         role=Role.TELEPHONY,
@@ -90,7 +90,7 @@ SERVICES = (
         needs=("ports.wss", "asterisk.sessions-free", "asterisk.banned"),
         answers="wss.answers",
     ),
-    Service(
+    TlsService(
         id="sip-tls",
         title=_("SIP TLS (5061)"),
         role=Role.TELEPHONY,
@@ -100,7 +100,7 @@ SERVICES = (
         least=("TLSv1.2",),  # PJSIP supports one version at a time
         answers="tls.sip-tls.answers",
     ),
-    Service(
+    TlsService(
         id="turn-tls",
         title=_("TURN over TLS (5349)"),
         role=Role.TELEPHONY,
@@ -113,7 +113,7 @@ SERVICES = (
 
 
 def _question(
-    service: Service,
+    service: TlsService,
     name: str,
     title: Message,
     severity: Severity,
@@ -139,11 +139,11 @@ def roots_file(subject: Subject) -> str:
     return str(subject.state.pki / "portal-ca.pem")
 
 
-def _greeting(subject: Subject, service: Service) -> Handshake:
+def _greeting(subject: Subject, service: TlsService) -> Handshake:
     return subject.facts.get(facts.greeting, service.port, roots_file(subject))
 
 
-def _on_disk(service: Service) -> tuple[str, ...]:
+def _on_disk(service: TlsService) -> tuple[str, ...]:
     """Return the checks that the certificate on disk is valid, and is the one served."""
     return ("certificates.portal", f"certificates.served.{service.id}")
 
@@ -163,7 +163,7 @@ def judge_trust(found: Handshake, roots: str) -> Judgement:
     return passed(_("verified, issued by {issuer}", issuer=issuer), required, evidence)
 
 
-def _trust(service: Service) -> Check:
+def _trust(service: TlsService) -> Check:
     @_question(
         service,
         "trust",
@@ -185,7 +185,7 @@ def judge_names(found: Handshake, name: str) -> Judgement:
     return (passed if speaks_for(certificate, name) else failed)(names, required)
 
 
-def _name(service: Service) -> Check:
+def _name(service: TlsService) -> Check:
     @_question(
         service,
         "name",
@@ -213,7 +213,7 @@ def judge_expiry(found: Handshake, now: datetime) -> Judgement:
     return Judgement(verdict_on(left), told, required)
 
 
-def _expiry(service: Service) -> Check:
+def _expiry(service: TlsService) -> Check:
     @_question(
         service,
         "expiry",
@@ -228,7 +228,7 @@ def _expiry(service: Service) -> Check:
 
 
 def judge_versions(
-    answers: tuple[Answer, ...], wanted: tuple[str, ...], least: tuple[str, ...] | None = None
+    answers: tuple[OfferResult, ...], wanted: tuple[str, ...], least: tuple[str, ...] | None = None
 ) -> Judgement:
     """Require at least the versions of `least` (all of `wanted` if None), no others (R08)."""
     least = wanted if least is None else least
@@ -250,7 +250,7 @@ def judge_versions(
     )
 
 
-def _versions(service: Service) -> Check:
+def _versions(service: TlsService) -> Check:
     @_question(
         service,
         "versions",
@@ -265,7 +265,7 @@ def _versions(service: Service) -> Check:
     return judge
 
 
-def judge_secrecy(answers: tuple[Answer, ...]) -> Judgement:
+def judge_secrecy(answers: tuple[OfferResult, ...]) -> Judgement:
     """Fail if a cipher without forward secrecy or authenticated encryption is accepted (R08)."""
     required = _("only ciphers with forward secrecy and authenticated encryption")
     evidence = "\n".join(answer.line for answer in answers)
@@ -285,7 +285,7 @@ def judge_secrecy(answers: tuple[Answer, ...]) -> Judgement:
     return passed(tested, required, evidence)
 
 
-def _secrecy(service: Service) -> Check:
+def _secrecy(service: TlsService) -> Check:
     @_question(
         service,
         "secrecy",
@@ -322,7 +322,7 @@ def judge_preference(found: facts.Preference) -> Judgement:
     )
 
 
-def _order(service: Service) -> Check:
+def _order(service: TlsService) -> Check:
     @_question(
         service,
         "order",
@@ -338,7 +338,7 @@ def _order(service: Service) -> Check:
     return judge
 
 
-def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
+def judge_curves(answers: tuple[OfferResult, ...]) -> Judgement:
     """Require the curves that every browser supports."""
     required = _("key exchange over X25519 and P-256 at least")
     evidence = "\n".join(answer.line for answer in answers)
@@ -353,7 +353,7 @@ def judge_curves(answers: tuple[Answer, ...]) -> Judgement:
     return passed(joined(", ", spoken), required, evidence)
 
 
-def _curves(service: Service) -> Check:
+def _curves(service: TlsService) -> Check:
     @_question(
         service,
         "curves",
@@ -368,7 +368,7 @@ def _curves(service: Service) -> Check:
     return judge
 
 
-def judge_alpn(found: Handshake, service: Service) -> Judgement:
+def judge_alpn(found: Handshake, service: TlsService) -> Judgement:
     """Require the service's protocol by ALPN: HTTP/2 for the portal, HTTP/1.1 for WebSockets."""
     required = _(
         "{alpn} for a client that offers {offered_alpn}",
@@ -382,7 +382,7 @@ def judge_alpn(found: Handshake, service: Service) -> Judgement:
     return failed(verbatim(found.alpn or _("no ALPN")), required)
 
 
-def _alpn(service: Service) -> Check:
+def _alpn(service: TlsService) -> Check:
     @_question(
         service,
         "alpn",

@@ -20,10 +20,10 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
 )
-from ucontact_appliance.facts.tree import Entry, InstalledTree, installed_tree
+from ucontact_appliance.facts.tree import InstalledTree, TreeEntry, installed_tree
 from ucontact_appliance.language.messages import Message, _, joined
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.release.manifest import MANIFEST, Manifest
+from ucontact_appliance.release.manifest import MANIFEST, ReleaseManifest
 from ucontact_appliance.release.remembered import remembered_manifest
 from ucontact_appliance.resources import load_data
 
@@ -52,7 +52,7 @@ def state_path(path: str) -> str:
     return f"{_TREE['state']}/{PurePosixPath(path).name}"
 
 
-def judge_release(wanted: Manifest | None, found: InstalledTree) -> Judgement:
+def judge_release(wanted: ReleaseManifest | None, found: InstalledTree) -> Judgement:
     """Require that the release in use was installed from here, and has our manifest."""
     if wanted is None:
         return failed(
@@ -90,7 +90,7 @@ def _release(subject: Subject) -> Judgement:
     return judge_release(wanted, subject.facts.get(installed_tree))
 
 
-def judge_files(wanted: Manifest, found: InstalledTree) -> Judgement:
+def judge_files(wanted: ReleaseManifest, found: InstalledTree) -> Judgement:
     """Require every file of the release as it was signed, and no others."""
     required = _(
         "the {count} files of {title}, and no others", count=len(wanted.files), title=wanted.title
@@ -129,16 +129,16 @@ def _files(subject: Subject) -> Judgement:
     return judge_files(wanted, subject.facts.get(installed_tree))
 
 
-def _expected(wanted: Manifest) -> dict[str, Entry]:
+def _expected(wanted: ReleaseManifest) -> dict[str, TreeEntry]:
     """Return kind and content per path; tree.owners judges owners and modes."""
     inside = [path for path in wanted.files if not _is_writable(path)]
-    expected = {path: Entry("f", "", "", "", "", wanted.files[path].sha256) for path in inside}
-    expected[MANIFEST] = Entry("f", "", "", "")
+    expected = {path: TreeEntry("f", "", "", "", "", wanted.files[path].sha256) for path in inside}
+    expected[MANIFEST] = TreeEntry("f", "", "", "")
     for path in _WRITABLE:
-        expected[path] = Entry("l", "", "", "", state_path(path))
+        expected[path] = TreeEntry("l", "", "", "", state_path(path))
     for path in list(expected):
         for folder in list(PurePosixPath(path).parents)[:-1]:
-            expected[str(folder)] = Entry("d", "", "", "")
+            expected[str(folder)] = TreeEntry("d", "", "", "")
     return expected
 
 
@@ -146,7 +146,7 @@ def _is_writable(path: str) -> bool:
     return any(path.startswith(f"{folder}/") for folder in _WRITABLE)
 
 
-def _is_as(wanted: Entry, found: Entry) -> bool:
+def _is_as(wanted: TreeEntry, found: TreeEntry) -> bool:
     """Whether kind, link target and content agree; tree.release judges the manifest's content."""
     content = not wanted.sha256 or wanted.sha256 == found.sha256
     return wanted.kind == found.kind and wanted.target == found.target and content
@@ -211,7 +211,7 @@ def _owners(subject: Subject) -> Judgement:
     return judge_owners(subject.facts.get(installed_tree))
 
 
-def _wrong(path: str, entry: Entry) -> str:
+def _wrong(path: str, entry: TreeEntry) -> str:
     rights = _TREE["release"]
     modes = {"f": rights["file_mode"], "d": rights["folder_mode"]}
     mode = modes.get(entry.kind, entry.mode)  # a link's own mode means nothing
@@ -227,7 +227,7 @@ def _wrong(path: str, entry: Entry) -> str:
     )
 
 
-def _rights(entry: Entry) -> str:
+def _rights(entry: TreeEntry) -> str:
     return f"{entry.owner}:{entry.group} {entry.mode}"
 
 
@@ -263,7 +263,7 @@ def _places(subject: Subject) -> Judgement:
     return judge_places(subject.facts.get(installed_tree))
 
 
-def _place(places: Mapping[str, Entry], path: str, kind: str, target: str) -> list[str]:
+def _place(places: Mapping[str, TreeEntry], path: str, kind: str, target: str) -> list[str]:
     entry = places.get(path)
     if entry is None:
         return [_("missing: {path}", path=path)]

@@ -15,12 +15,12 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.facts.asterisk import Snapshot, snapshot
+from ucontact_appliance.facts.asterisk import AsteriskState, snapshot
 from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.site.model import Trunk
 
 
-def judge_trunks(found: Snapshot, trunks: Sequence[Trunk]) -> Judgement:
+def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:
     """Require that every trunk answers, and is registered where site.yml says so (R04)."""
     if not trunks:
         return skipped(_("the site has no trunks"))

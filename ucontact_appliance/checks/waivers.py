@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from ucontact_appliance.checks.model import (
+    AppliedWaiver,
     Finding,
     Judgement,
     Severity,
     Subject,
     Verdict,
-    Waived,
     check,
     checks_of,
     failed,
@@ -52,7 +52,7 @@ def _covered(finding: Finding, held: Sequence[Waiver]) -> Finding:
         return finding
     for waiver in held:
         if waiver.check == finding.id and waiver.host in (None, finding.host):
-            return replace(finding, waived=Waived(waiver.reason, waiver.until))
+            return replace(finding, waived=AppliedWaiver(waiver.reason, waiver.until))
     return finding
 
 

@@ -69,7 +69,7 @@ def _inherited(subject: Subject) -> Judgement:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleRequest:
     """A request whose response shows the headers; there is one per kind of status."""
 
     path: str
@@ -82,18 +82,18 @@ class Sample:
 # 502 can't be seen while the backend works: it gets its headers from the same place as these,
 # which `web.header.inherited` requires.
 _SAMPLES = (
-    Sample(PORTAL),
-    Sample(_CONFIG),
-    Sample("/webchatclient/"),
-    Sample("/"),
-    Sample("/no-such-page"),
-    Sample(PORTAL, method="POST"),
-    Sample(PORTAL, name=STRANGER),
-    Sample("/", scheme="http"),
+    SampleRequest(PORTAL),
+    SampleRequest(_CONFIG),
+    SampleRequest("/webchatclient/"),
+    SampleRequest("/"),
+    SampleRequest("/no-such-page"),
+    SampleRequest(PORTAL, method="POST"),
+    SampleRequest(PORTAL, name=STRANGER),
+    SampleRequest("/", scheme="http"),
 )
 
 
-def _answer(subject: Subject, sample: Sample) -> Response:
+def _answer(subject: Subject, sample: SampleRequest) -> Response:
     return subject.facts.get(facts.page, sample.path, sample.scheme, sample.method, sample.name)
 
 

@@ -34,7 +34,7 @@ _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["$`\\!]')
 
 
 @dataclass(frozen=True)
-class Wording:
+class RemedyFormatter:
     """Fills in the placeholders of remedies and redacts the values of secrets."""
 
     site_file: Path

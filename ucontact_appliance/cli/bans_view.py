@@ -10,13 +10,13 @@ from rich.markup import escape
 
 from ucontact_appliance.cli.console import out, table, translated
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.bans import Ban, HostBans, Standing
+from ucontact_appliance.facts.bans import Ban, BanState, HostBans
 from ucontact_appliance.language.messages import _
 
 _STANDING = {
-    Standing.IN_FORCE: _("in force"),
-    Standing.LEFT_OVER: _("stale: unknown to fail2ban"),
-    Standing.NOT_ENFORCED: _("not enforced: missing in nftables"),
+    BanState.IN_FORCE: _("in force"),
+    BanState.LEFT_OVER: _("stale: unknown to fail2ban"),
+    BanState.NOT_ENFORCED: _("not enforced: missing in nftables"),
 }
 Found = Mapping[str, HostBans | UnreachableError]
 
@@ -27,7 +27,7 @@ def show_bans(found: Found) -> None:
     count = 0
     for name, seen in found.items():
         for ban in seen.bans if isinstance(seen, HostBans) else ():
-            style = "green" if ban.standing is Standing.IN_FORCE else "yellow"
+            style = "green" if ban.standing is BanState.IN_FORCE else "yellow"
             cells = (name, ban.jail or "-", ban.target.id, _time(ban.since), _until(ban))
             rows.add_row(*map(escape, cells), f"[{style}]{translated(_STANDING[ban.standing])}[/]")
             count += 1

@@ -10,7 +10,7 @@ import typer
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.cli.console import out, show_json
-from ucontact_appliance.cli.doctor_run import Run
+from ucontact_appliance.cli.doctor_run import DoctorRun
 from ucontact_appliance.cli.doctor_view import show_changes, show_findings, summary
 from ucontact_appliance.errors import EXIT_FINDINGS, EXIT_UNREACHABLE
 from ucontact_appliance.findings.document import to_document, verdict_of
@@ -32,7 +32,9 @@ AllOption = Annotated[
 ]
 
 
-def answer(run: Run, translate: Translate, *, as_json: bool, everything: bool = False) -> None:
+def answer(
+    run: DoctorRun, translate: Translate, *, as_json: bool, everything: bool = False
+) -> None:
     """Show the run, or only its changes if it was compared with another. Exits as `end_by` does."""
     changes = None if run.changes is None else translated_changes(run.changes, translate)
     told = replace(run, findings=translated(run.findings, translate), changes=changes)

@@ -13,12 +13,12 @@ import typer
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.cli.console import reader, show_text
 from ucontact_appliance.cli.doctor_answer import DeepOption, OnlyOption, end_by
-from ucontact_appliance.cli.doctor_run import Run, calls_of, installed_site, run_here
+from ucontact_appliance.cli.doctor_run import DoctorRun, calls_of, installed_site, run_here
 from ucontact_appliance.cli.options import LangOption, SiteOption
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.findings.translated import translated
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
+from ucontact_appliance.report.nagios import NagiosStatus, status_of, to_line, trouble_line
 from ucontact_appliance.report.prometheus import SUFFIX, to_text
 from ucontact_appliance.site.files import write_atomic
 
@@ -66,7 +66,7 @@ def nagios(
         # If the checks can't run, a monitoring system expects UNKNOWN, on stdout.
         told = error if isinstance(error, ApplianceError) else UnreachableError(str(error))
         show_text(trouble_line(told, translate))
-        raise typer.Exit(Status.UNKNOWN) from None
+        raise typer.Exit(NagiosStatus.UNKNOWN) from None
     findings = translated(run.findings, translate)
     show_text(to_line(findings, run.seconds, translate))
     raise typer.Exit(status_of(findings))
@@ -102,7 +102,7 @@ def prometheus(
     end_by(run.findings)
 
 
-def _run(site: Path | None, *, deep: bool, only: list[str] | None) -> Run:
+def _run(site: Path | None, *, deep: bool, only: list[str] | None) -> DoctorRun:
     """Run the checks. The run is not saved: frequent polls would displace the other saved runs."""
     return run_here(installed_site(site), calls=calls_of(deep), only=tuple(only or ()))
 

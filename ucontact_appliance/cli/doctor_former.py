@@ -9,7 +9,7 @@ import typer
 from ucontact_appliance.cli.console import reader, show_text
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.report.nagios import Status, trouble_line
+from ucontact_appliance.report.nagios import NagiosStatus, trouble_line
 
 # The first one of this list that was given decides.
 _COMMANDS = {
@@ -42,7 +42,7 @@ def refuse_former(words: Sequence[str]) -> None:
         error = _became(_FORMAT, _FORMS[form])
         if form == "nagios":
             show_text(trouble_line(error, reader()))
-            raise typer.Exit(Status.UNKNOWN)
+            raise typer.Exit(NagiosStatus.UNKNOWN)
         raise error
     for option, command in _COMMANDS.items():
         if option in given:

@@ -24,7 +24,7 @@ from ucontact_appliance.site.model import Site
 
 
 @dataclass(frozen=True)
-class Run:
+class DoctorRun:
     """A finished run: site, when it began (aware), findings, and how long it took in seconds."""
 
     site: Site
@@ -47,7 +47,7 @@ def calls_of(deep: bool) -> Calls:
 
 def check_up(
     site: Path | None, *, deep: bool, only: list[str] | None, facts_file: Path | None = None
-) -> Run:
+) -> DoctorRun:
     """Run the checks on the installed site, and save the run unless `only` limits it."""
     here, names, calls = installed_site(site), tuple(only or ()), calls_of(deep)
     run = run_here(here, calls=calls, only=names, facts_file=facts_file)
@@ -58,7 +58,7 @@ def check_up(
 
 def run_here(
     here: Installed, *, calls: Calls, only: tuple[str, ...] = (), facts_file: Path | None = None
-) -> Run:
+) -> DoctorRun:
     """Run the checks on the installed site; store what was read in `facts_file`, if given."""
     began_at, began = datetime.now(timezone.utc), time.monotonic()
     read: dict[str, FactSource] = {}
@@ -74,10 +74,10 @@ def run_here(
     if facts_file is not None:
         for left_out in save_facts(here, read, began_at, facts_file, deep=calls is Calls.DEEP):
             warn(_("not stored: {what}", what=left_out))
-    return Run(here.site, began_at, findings, time.monotonic() - began)
+    return DoctorRun(here.site, began_at, findings, time.monotonic() - began)
 
 
-def run_stored(path: Path, only: tuple[str, ...]) -> Run:
+def run_stored(path: Path, only: tuple[str, ...]) -> DoctorRun:
     """Judge the facts stored in that file, without looking at the site."""
     began = time.monotonic()
     snapshot = load_snapshot(path)
@@ -89,10 +89,10 @@ def run_stored(path: Path, only: tuple[str, ...]) -> Run:
         )
     )
     findings = judge_snapshot(snapshot, only)
-    return Run(snapshot.site, snapshot.time, findings, time.monotonic() - began)
+    return DoctorRun(snapshot.site, snapshot.time, findings, time.monotonic() - began)
 
 
-def keep(here: Installed, run: Run, *, calls: Calls, by: By = "hand") -> None:
+def keep(here: Installed, run: DoctorRun, *, calls: Calls, by: By = "hand") -> None:
     """Save the run. A failure only warns: the doctor must report a full disk, not fail on it."""
     try:
         keep_run(here.paths.doctor, here.site, run.time, run.findings, calls=calls, by=by)

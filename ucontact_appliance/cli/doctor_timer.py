@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.cli.console import out, show_error, translated
-from ucontact_appliance.cli.doctor_run import Run, installed_site, keep, run_here
+from ucontact_appliance.cli.doctor_run import DoctorRun, installed_site, keep, run_here
 from ucontact_appliance.cli.options import SiteOption, require_root, site_file
 from ucontact_appliance.errors import ApplianceError, UnreachableError, UsageError
 from ucontact_appliance.language.choice import Language, language_of
@@ -24,7 +24,7 @@ from ucontact_appliance.operate.notify import mail_address, webhook_address
 from ucontact_appliance.operate.timer import (
     AT,
     Timer,
-    Watch,
+    TimerSettings,
     destinations,
     find_timer,
     install_timer,
@@ -101,7 +101,7 @@ def set_timer(
     if webhook == "-":
         webhook = sys.stdin.readline().strip()
     try:
-        watch = Watch(
+        watch = TimerSettings(
             site=here.site.site,
             at=at,
             mail=mail_address(mail) if mail else None,
@@ -158,7 +158,7 @@ def clear_timer(site: SiteOption = None) -> None:
     out.print(translated(told))
 
 
-def _show(state: str, timer: Timer, watch: Watch) -> None:
+def _show(state: str, timer: Timer, watch: TimerSettings) -> None:
     when = _("{timer}, each night at {time}", timer=timer.name, time=watch.at)
     rows = {
         _("next"): timer.next or _("unknown"),
@@ -173,7 +173,7 @@ def _show(state: str, timer: Timer, watch: Watch) -> None:
     out.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
-def night(path: Path, site_file: Path, *, calls: Calls) -> Run:
+def night(path: Path, site_file: Path, *, calls: Calls) -> DoctorRun:
     """Run the checks for the timer, report what changed since its last run, and save the run.
 
     Raises UnreachableError if a notification could not be sent; the next night then repeats it.
@@ -188,7 +188,7 @@ def night(path: Path, site_file: Path, *, calls: Calls) -> Run:
     return _told(watch, here, run, calls=calls)
 
 
-def _told(watch: Watch, here: Installed, run: Run, *, calls: Calls) -> Run:
+def _told(watch: TimerSettings, here: Installed, run: DoctorRun, *, calls: Calls) -> DoctorRun:
     runs = kept_runs(here.paths.doctor)
     changes = changes_since(runs, run.findings, calls=calls, by="night")
     # The first night is reported too: it shows that notifications arrive.
@@ -202,7 +202,7 @@ def _told(watch: Watch, here: Installed, run: Run, *, calls: Calls) -> Run:
     return replace(run, changes=changes)
 
 
-def _tell_trouble(watch: Watch, error: ApplianceError) -> None:
+def _tell_trouble(watch: TimerSettings, error: ApplianceError) -> None:
     try:
         tell_trouble(watch, error)
     except UnreachableError as unsent:

@@ -18,22 +18,27 @@ from ucontact_appliance.findings.changes import (
     QUIET,
     WAIVED,
     Change,
+    ChangeKind,
     Changes,
-    Kind,
     state_of,
 )
 from ucontact_appliance.findings.document import FindingRow
 from ucontact_appliance.language.catalogue import Translate
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.language.words import number_of, word
-from ucontact_appliance.operate.history import Run
+from ucontact_appliance.operate.history import SavedRun
 from ucontact_appliance.report.changed import folded, moment, since
 
 STATE_STYLE = {verdict.value: style for verdict, style in VERDICT_STYLE.items()} | {
     WAIVED: "cyan",
     BLOCKED: "dim",
 }
-_KIND_STYLE = {Kind.WORSE: "bold red", Kind.NEW: "bold", Kind.BETTER: "green", Kind.GONE: "dim"}
+_KIND_STYLE = {
+    ChangeKind.WORSE: "bold red",
+    ChangeKind.NEW: "bold",
+    ChangeKind.BETTER: "green",
+    ChangeKind.GONE: "dim",
+}
 
 
 def show_findings(
@@ -174,7 +179,7 @@ def warn(text: str) -> None:
     err.print(escape(translated(text)), highlight=False, soft_wrap=True)
 
 
-def show_history(runs: Sequence[Run], translate: Translate) -> None:
+def show_history(runs: Sequence[SavedRun], translate: Translate) -> None:
     """Print one line per saved run, newest first."""
     if not runs:
         told = translate(_("no saved runs yet; `ucontact doctor` saves one"))
@@ -203,7 +208,7 @@ def show_history(runs: Sequence[Run], translate: Translate) -> None:
     out.print(rows)
 
 
-def history_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def history_rows(runs: Sequence[SavedRun]) -> list[dict[str, Any]]:
     """Return the saved runs for programs, newest first."""
     return [
         {

@@ -22,7 +22,7 @@ from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.install_view import show_installed, show_preview
 from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
 from ucontact_appliance.cli.plan_view import show_plan
-from ucontact_appliance.cli.progress import Progress
+from ucontact_appliance.cli.progress import ProgressDisplay
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.findings.registry import IDS
 from ucontact_appliance.install.admission import demand_own, demand_whole
@@ -33,9 +33,9 @@ from ucontact_appliance.install.takeover import named_components
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import Move
+from ucontact_appliance.planning.moves import DataMove
 from ucontact_appliance.planning.ownership import marks_of
-from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
+from ucontact_appliance.planning.shortfall import Shortfall, ShortfallSeverity, shortfalls
 from ucontact_appliance.release.store import look_up_release, resolve_release
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.site.current import SITE_FILE, find_site_file
@@ -125,7 +125,7 @@ def install(
     if dry_run:
         release_here = look_up_release(loaded.release, _say)
         show_plan(loaded, seen.plan)
-        with Progress(err) as progress:
+        with ProgressDisplay(err) as progress:
             rows = preview(
                 seen,
                 path,
@@ -142,7 +142,7 @@ def install(
         show_plan(loaded, seen.plan, short)
         _confirm()
     release = resolve_release(loaded.release, _say)
-    with Progress(err) as progress:
+    with ProgressDisplay(err) as progress:
         done = run_install(
             seen,
             path,
@@ -184,7 +184,7 @@ def _refuse_dry(*, new_ca: bool, taken: tuple[str, ...]) -> None:
 def _short(seen: Surveyed) -> tuple[Shortfall, ...]:
     """Return the servers' shortfalls. Raises UsageError for one that prevents services' start."""
     short = shortfalls(seen.site, seen.plan, iron_of(seen.surveys))
-    refusing = [found for found in short if found.weight is Weight.REFUSES]
+    refusing = [found for found in short if found.weight is ShortfallSeverity.REFUSES]
     if refusing:
         first = refusing[0]
         raise UsageError(
@@ -211,7 +211,7 @@ def _say(text: str) -> None:
     err.print(escape(translated(text)), highlight=False, soft_wrap=True)
 
 
-def _announce(moves: tuple[Move, ...], fqdn: str) -> None:
+def _announce(moves: tuple[DataMove, ...], fqdn: str) -> None:
     """Announce, before any change, what moves to another server, and the effect on calls."""
     if not moves:
         return

@@ -12,20 +12,20 @@ from pathlib import Path
 from rich.markup import escape
 
 from ucontact_appliance.cli.console import out, table, translated
-from ucontact_appliance.install.phases import Unforeseen
-from ucontact_appliance.install.run import InstallResult, Preview
+from ucontact_appliance.install.phases import Unpredictable
+from ucontact_appliance.install.run import InstallResult, PhasePreview
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.pki.issue import site_authority
 from ucontact_appliance.site.model import CertificateSource, Site
 from ucontact_appliance.state import state_paths
 
 
-def show_preview(rows: Sequence[Preview]) -> None:
+def show_preview(rows: Sequence[PhasePreview]) -> None:
     """Print the result of a dry run per phase, or why a phase could not be judged."""
     shown = table(_("phase"), _("would change"))
     for row in rows:
         match row.changes:
-            case Unforeseen(because=because):
+            case Unpredictable(because=because):
                 told = _("not judged: {because}", because=because)
                 shown.add_row(translated(row.title), escape(translated(told)))
             case changes:

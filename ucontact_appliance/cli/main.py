@@ -13,7 +13,7 @@ import typer
 
 from ucontact_appliance import __version__
 from ucontact_appliance.cli.console import INTERRUPTED, show_error
-from ucontact_appliance.cli.signals import Ended, orderly_end
+from ucontact_appliance.cli.signals import TerminatedBySignal, orderly_end
 from ucontact_appliance.cli.subcommands import Group
 from ucontact_appliance.cli.usage_errors import usage_message
 from ucontact_appliance.errors import (
@@ -84,7 +84,7 @@ def _run() -> int:
         # The reader of our output is gone, as with `| head`: discard the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
-    except Ended as ended:
+    except TerminatedBySignal as ended:
         told = ApplianceError(_("ended by {signal}", signal=ended.name), helps=_AGAIN)
         # The terminal may be gone.
         with suppress(OSError):

@@ -23,7 +23,13 @@ from ucontact_appliance.language.catalogue import Translate
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.language.words import word
 from ucontact_appliance.operate.installed import load_installed
-from ucontact_appliance.operate.paths import Leg, Wanted, legs, measure_far_end, measure_legs
+from ucontact_appliance.operate.paths import (
+    MeasurementRequest,
+    PathSegment,
+    legs,
+    measure_far_end,
+    measure_legs,
+)
 from ucontact_appliance.operate.reflector import reflect_here
 from ucontact_appliance.planning.tables import probe
 from ucontact_appliance.site.current import find_site_file
@@ -96,7 +102,7 @@ def network(
         err.print(translated(told), highlight=False)
         reflect_here(port, throughput_port)
         return
-    wanted = Wanted(Session(seconds, rate, probe().dscp), port, throughput_port, calls)
+    wanted = MeasurementRequest(Session(seconds, rate, probe().dscp), port, throughput_port, calls)
     began = datetime.now(timezone.utc)
     # On an agent's machine there is no site: --to then names a running reflector.
     chosen = site or find_site_file()
@@ -131,16 +137,16 @@ def network(
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _far(to: str, wanted: Wanted) -> tuple[MeasuredPath, float]:
+def _far(to: str, wanted: MeasurementRequest) -> tuple[MeasuredPath, float]:
     _announce(_("this machine"), to, wanted)
     return measure_far_end(to, wanted)
 
 
-def _say(leg: Leg, wanted: Wanted) -> None:
+def _say(leg: PathSegment, wanted: MeasurementRequest) -> None:
     _announce(*leg.names, wanted)
 
 
-def _announce(source: str, target: str, wanted: Wanted) -> None:
+def _announce(source: str, target: str, wanted: MeasurementRequest) -> None:
     told = _(
         "{source} -> {target}: about {seconds} s …",
         source=source,

@@ -17,7 +17,7 @@ from ucontact_appliance.planning.host_resources import UNSEEN, HostResources
 from ucontact_appliance.planning.model import Plan, Size
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.shopping import ServerToBuy, shopping_list
-from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
+from ucontact_appliance.planning.shortfall import Shortfall, ShortfallSeverity, shortfalls
 from ucontact_appliance.site.model import Site
 
 _TITLES = {
@@ -26,7 +26,7 @@ _TITLES = {
     Size.BIG: _("[bold]Big site[/] for {agents} agents"),
 }
 _PARTS = (_("cores"), _("memory"), _("disk"))
-_COLOUR = {Weight.REFUSES: "bold red", Weight.WARNS: "yellow"}
+_COLOUR = {ShortfallSeverity.REFUSES: "bold red", ShortfallSeverity.WARNS: "yellow"}
 
 
 def show_plan(site: Site, made: Plan, short: Sequence[Shortfall] = ()) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from ucontact_appliance.cli.console import translated
 from ucontact_appliance.facts.hardware.records import (
     Card,
-    Clock,
+    ClockDiscipline,
     Cpu,
     Disk,
     Filesystem,
@@ -176,7 +176,7 @@ def _route(family: str, route: Route | None) -> str:
     return _shown(told)
 
 
-def _clock(clock: Clock) -> str:
+def _clock(clock: ClockDiscipline) -> str:
     if clock.synchronised:
         service = clock.service or _("an unknown service")
         return _shown(_("synchronised by {service}", service=service))

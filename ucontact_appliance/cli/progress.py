@@ -33,7 +33,7 @@ _TASK_WIDTH = 60
 
 
 @dataclass
-class _AtWork:
+class _RunningPhase:
     """A running phase: its task, the hosts that have finished it, and its start (monotonic)."""
 
     title: str
@@ -43,15 +43,15 @@ class _AtWork:
     spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
 
 
-class Progress:
+class ProgressDisplay:
     """Shows events on the screen: finished phases above, running ones below with their tasks."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
-        self._at_work: dict[str, _AtWork] = {}
+        self._at_work: dict[str, _RunningPhase] = {}
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressDisplay:
         if self._console.is_terminal:
             self._live = Live(
                 console=self._console,
@@ -75,7 +75,7 @@ class Progress:
         """Show the event."""
         match event:
             case PhaseStarted(id=phase, title=title, number=number, total=total):
-                self._at_work[phase] = _AtWork(
+                self._at_work[phase] = _RunningPhase(
                     f"{number}/{total} {translated(title)}", time.monotonic()
                 )
                 if self._live is None:
@@ -135,7 +135,7 @@ class Progress:
     def _render(self) -> RenderableType:
         return Group(*(self._shown(phase) for phase in list(self._at_work.values())))
 
-    def _shown(self, phase: _AtWork) -> RenderableType:
+    def _shown(self, phase: _RunningPhase) -> RenderableType:
         elapsed = f"{time.monotonic() - phase.since:3.0f} s"
         text = Text.assemble((phase.title, "bold"), ("  " + elapsed, "cyan"))
         phase.spinner.update(text=text)

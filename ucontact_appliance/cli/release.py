@@ -11,9 +11,9 @@ from rich.markup import escape
 from ucontact_appliance.cli.console import err, out, show_json, show_text, table, translated
 from ucontact_appliance.cli.options import JsonOption, require_root
 from ucontact_appliance.language.messages import _, verbatim
-from ucontact_appliance.release.manifest import Manifest
+from ucontact_appliance.release.manifest import ReleaseManifest
 from ucontact_appliance.release.store import (
-    Stored,
+    StoredRelease,
     ensure_evaluation,
     releases_folder,
     stored_releases,
@@ -159,11 +159,11 @@ def list_releases(as_json: JsonOption = False) -> None:
             )
 
 
-def _stored_row(one: Stored) -> dict[str, Any]:
+def _stored_row(one: StoredRelease) -> dict[str, Any]:
     return _row(one.manifest) if one.manifest else {"problem": one.problem}
 
 
-def _row(manifest: Manifest) -> dict[str, Any]:
+def _row(manifest: ReleaseManifest) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "version": manifest.version,

@@ -26,10 +26,10 @@ from ucontact_appliance.language.choice import Language, language_of
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.installed import load_installed
 from ucontact_appliance.os_errors import refusing
-from ucontact_appliance.report.difference import Difference, Turn, differences
+from ucontact_appliance.report.difference import ChangeDirection, Difference, differences
 from ucontact_appliance.report.read import read_report
 from ucontact_appliance.report.signing import fingerprint, read_key
-from ucontact_appliance.report.verify import Seal, verify
+from ucontact_appliance.report.verify import SignatureStatus, verify
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 
@@ -139,7 +139,7 @@ def verify_folder(
         raise typer.Exit(EXIT_FINDINGS)
     intact = f"[green]{translated(_('intact'))}[/]  {escape(str(folder))}"
     out.print(intact, highlight=False, soft_wrap=True)
-    if found.seal is Seal.GOOD and key_data is not None:
+    if found.seal is SignatureStatus.GOOD and key_data is not None:
         told = _("signed by {key}, the key that you gave", key=fingerprint(key_data))
     else:
         told = _(
@@ -152,18 +152,18 @@ def verify_folder(
 
 
 _TURNS = {
-    Turn.WORSE: _("worse"),
-    Turn.BETTER: _("better"),
-    Turn.CHANGED: _("changed"),
-    Turn.NEW: _("new"),
-    Turn.GONE: _("gone"),
+    ChangeDirection.WORSE: _("worse"),
+    ChangeDirection.BETTER: _("better"),
+    ChangeDirection.CHANGED: _("changed"),
+    ChangeDirection.NEW: _("new"),
+    ChangeDirection.GONE: _("gone"),
 }
 _COLOURS = {
-    Turn.WORSE: "bold red",
-    Turn.BETTER: "green",
-    Turn.CHANGED: "yellow",
-    Turn.NEW: "cyan",
-    Turn.GONE: "dim",
+    ChangeDirection.WORSE: "bold red",
+    ChangeDirection.BETTER: "green",
+    ChangeDirection.CHANGED: "yellow",
+    ChangeDirection.NEW: "cyan",
+    ChangeDirection.GONE: "dim",
 }
 
 
@@ -188,7 +188,7 @@ def diff(
         show_json([asdict(one) for one in found])
     else:
         _show(found)
-    if any(one.turn is Turn.WORSE for one in found):
+    if any(one.turn is ChangeDirection.WORSE for one in found):
         raise typer.Exit(EXIT_FINDINGS)
 
 

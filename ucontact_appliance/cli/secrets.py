@@ -162,7 +162,7 @@ def rotate(name: Name, site: SiteToChange = None) -> None:
     from ucontact_appliance.install import rotation  # noqa: PLC0415
 
     done = rotation.rotate(name, path, _say)
-    if done.taken is rotation.Taken.NOW:
+    if done.taken is rotation.AppliedWhen.NOW:
         told = _(
             "{name} has a new secret; {host} now accepts only the new one",
             name=name,

@@ -10,7 +10,7 @@ from types import FrameType
 _TOLD_TO_END = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(SystemExit):
+class TerminatedBySignal(SystemExit):
     """Raised by a signal that ends the command: unwinds like Ctrl-C, with a shell's exit code."""
 
     def __init__(self, number: int) -> None:
@@ -27,7 +27,7 @@ def orderly_end() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         for other in heard:  # nothing may interrupt the cleanup
             signal.signal(other, signal.SIG_IGN)
-        raise Ended(number)
+        raise TerminatedBySignal(number)
 
     for number in heard:
         signal.signal(number, end)

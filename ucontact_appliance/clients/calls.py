@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ucontact_appliance.clients.audio import ToneHeard
-from ucontact_appliance.clients.marks import Marked
-from ucontact_appliance.clients.sip import Account, SipServer
+from ucontact_appliance.clients.marks import MarkedPackets
+from ucontact_appliance.clients.sip import SipAccount, SipServer
 from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.clients.stun import Credential
 
@@ -45,7 +45,7 @@ class IceRoute:
 
 
 @dataclass(frozen=True)
-class Request:
+class CallRequest:
     """A call to place: `hertz` of tone for `seconds`. `codecs` are MIME subtypes.
 
     With `speech`, the speech-like signal follows half a second of tone, and is compared with what
@@ -55,7 +55,7 @@ class Request:
     """
 
     door: SipServer
-    account: Account
+    account: SipAccount
     number: str
     hertz: float
     seconds: float
@@ -121,7 +121,7 @@ class CallRecord:
     during: Any
     offered_ways: tuple[str, ...] = ()
     chosen_way: tuple[str, str] = ("", "")
-    arrived: tuple[Marked, ...] = ()
+    arrived: tuple[MarkedPackets, ...] = ()
     signalling: tuple[tuple[int, int], ...] | None = None
     speech: SpeechHeard | None = None
     video: VideoSeen | None = None

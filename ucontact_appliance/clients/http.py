@@ -22,7 +22,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """A request. `name` goes into Host and SNI, `address` is where the server is reached.
 
     `port` defaults to the scheme's port.
@@ -56,7 +56,7 @@ class Request:
 class Response:
     """The answer: status, protocol (`HTTP/2`), headers in order, and the beginning of the body."""
 
-    request: Request
+    request: HttpRequest
     status: int
     protocol: str
     headers: tuple[tuple[str, str], ...]
@@ -75,7 +75,7 @@ class Response:
 
 
 def fetch(
-    request: Request, *, headers: Mapping[str, str] = _NOTHING, seconds: float = _SECONDS
+    request: HttpRequest, *, headers: Mapping[str, str] = _NOTHING, seconds: float = _SECONDS
 ) -> Response:
     """Send the request once; redirects are not followed.
 

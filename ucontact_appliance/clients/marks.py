@@ -42,7 +42,7 @@ _FIRST_BYTES = ((STUN, 0, 3), (DTLS, 20, 63), (RELAYED, 64, 79), (AUDIO, 128, 19
 
 
 @dataclass(frozen=True)
-class Marked:
+class MarkedPackets:
     """The number of packets of one kind from one source with one DSCP (0 to 63)."""
 
     kind: str
@@ -66,7 +66,7 @@ def kind_of(data: bytes, video_types: frozenset[int] = frozenset()) -> str:
     return VIDEO if data[1] & 0x7F in video_types else AUDIO
 
 
-class SeeingLoop(asyncio.SelectorEventLoop):
+class CountingEventLoop(asyncio.SelectorEventLoop):
     """An event loop whose datagram sockets count what arrives, by kind, source and DSCP."""
 
     def __init__(self) -> None:
@@ -75,9 +75,9 @@ class SeeingLoop(asyncio.SelectorEventLoop):
         self.video_types: frozenset[int] = frozenset()
 
     @property
-    def arrived(self) -> tuple[Marked, ...]:
+    def arrived(self) -> tuple[MarkedPackets, ...]:
         """Everything that has arrived so far."""
-        return tuple(Marked(*key, count) for key, count in sorted(self._arrived.items()))
+        return tuple(MarkedPackets(*key, count) for key, count in sorted(self._arrived.items()))
 
     def note(self, data: bytes, source: Address, dscp: int) -> None:
         """Count one datagram."""
@@ -128,7 +128,7 @@ class _Transport(asyncio.DatagramTransport):
 
     def __init__(
         self,
-        loop: SeeingLoop,
+        loop: CountingEventLoop,
         opened: socket.socket,
         protocol: asyncio.DatagramProtocol,
         *,
@@ -200,9 +200,9 @@ def dscp_of(control: list[tuple[int, int, bytes]]) -> int:
     return 0
 
 
-def run_seeing(make: Callable[[SeeingLoop], Coroutine[Any, Any, T]]) -> T:
+def run_seeing(make: Callable[[CountingEventLoop], Coroutine[Any, Any, T]]) -> T:
     """Like asyncio.run, in a loop that counts what arrives."""
-    loop = SeeingLoop()
+    loop = CountingEventLoop()
     try:
         return loop.run_until_complete(make(loop))
     finally:
@@ -216,7 +216,7 @@ def run_seeing(make: Callable[[SeeingLoop], Coroutine[Any, Any, T]]) -> T:
             loop.close()
 
 
-class TcpEar:
+class TcpMarkCounter:
     """Counts TCP segments from one address and port by DSCP."""
 
     def __init__(self, raw: socket.socket, port: int) -> None:
@@ -254,7 +254,7 @@ def tcp_mark(packet: bytes) -> tuple[int, int, bool, int] | None:
 
 
 @contextmanager
-def tcp_ear(address: str, port: int) -> Iterator[TcpEar | None]:
+def tcp_ear(address: str, port: int) -> Iterator[TcpMarkCounter | None]:
     """Yield a counter, in the running loop, of segments from that address; None without the rights.
 
     Requires CAP_NET_RAW (root) and IPv4.
@@ -272,7 +272,7 @@ def tcp_ear(address: str, port: int) -> Iterator[TcpEar | None]:
         except OSError:
             yield None
             return
-        ear = TcpEar(raw, port)
+        ear = TcpMarkCounter(raw, port)
         loop.add_reader(raw.fileno(), ear.listen)
         try:
             yield ear

@@ -40,7 +40,7 @@ class Login:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class MysqlRefusal:
     """The server's error number and text; number 0 means that the login succeeded."""
 
     number: int
@@ -121,7 +121,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return found
 
 
-def plaintext(login: Login) -> Refusal:
+def plaintext(login: Login) -> MysqlRefusal:
     """The server's answer to the same account without TLS.
 
     The server checks the password first, so the right one is needed. It is sent only as the salted
@@ -129,11 +129,11 @@ def plaintext(login: Login) -> Refusal:
     """
     try:
         with mysql.connector.connect(**_options(login), ssl_disabled=True):
-            return Refusal(0, "let in")
+            return MysqlRefusal(0, "let in")
     except mysql.connector.Error as error:
         if error.errno == errorcode.CR_CONN_HOST_ERROR:
             raise UnreachableError(_("MySQL can't be reached"), evidence=str(error.msg)) from error
-        return Refusal(int(error.errno or -1), str(error.msg))
+        return MysqlRefusal(int(error.errno or -1), str(error.msg))
 
 
 def _classified(error: mysql.connector.Error) -> Exception:

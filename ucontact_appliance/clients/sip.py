@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from ucontact_appliance.clients.sip_digest import choose_challenge, digest_answer
-from ucontact_appliance.clients.sip_message import Message, parse_message
+from ucontact_appliance.clients.sip_message import SipMessage, parse_message
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.language.messages import _
 
@@ -39,7 +39,7 @@ class SipRefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Account:
+class SipAccount:
     """An extension at a site: SIP domain, number and secret."""
 
     domain: str
@@ -72,7 +72,7 @@ def _token(length: int = 12) -> str:
 class SipLine:
     """One WebSocket connection to a SIP server, for one account. Use `open_line`."""
 
-    def __init__(self, socket: ClientConnection, account: Account, mark: str = "") -> None:
+    def __init__(self, socket: ClientConnection, account: SipAccount, mark: str = "") -> None:
         self.account = account
         # RFC 7118 5: the client can't know an address at which it is reachable.
         self.contact_host = f"{mark}{_token()}.invalid"
@@ -81,7 +81,7 @@ class SipLine:
         self._tag = _token()
         self._register_id = f"{_token(20)}@{self.contact_host}"
         self._sequence = random.randint(1, 1000)
-        self._answers: asyncio.Queue[Message] = asyncio.Queue()
+        self._answers: asyncio.Queue[SipMessage] = asyncio.Queue()
         self.hung_up = asyncio.Event()
 
     @property
@@ -94,7 +94,7 @@ class SipLine:
         """The TCP port of our end of the connection."""
         return int(self._socket.local_address[1])
 
-    async def register(self, expires: int = 120) -> Message:
+    async def register(self, expires: int = 120) -> SipMessage:
         """Register, or with `expires` 0 remove the registration. Raises SipRefusedError."""
         return await self._transact(
             "REGISTER",
@@ -108,7 +108,7 @@ class SipLine:
             ),
         )
 
-    async def bindings(self) -> Message:
+    async def bindings(self) -> SipMessage:
         """Query the account's bindings without registering anything (RFC 3261 10.2.3).
 
         The server requires the account's secret for it. Raises SipRefusedError.
@@ -164,8 +164,8 @@ class SipLine:
         with contextlib.suppress(SipRefusedError):
             await self._final("BYE", call.call_id, self._sequence, _ANSWER_SECONDS)
 
-    def _in_call(self, method: str, call: Call, sequence: int) -> Message:
-        return Message(
+    def _in_call(self, method: str, call: Call, sequence: int) -> SipMessage:
+        return SipMessage(
             f"{method} {call.target} SIP/2.0",
             (
                 self._via(),
@@ -189,13 +189,13 @@ class SipLine:
         headers: tuple[tuple[str, str], ...],
         body: str = "",
         seconds: float = _ANSWER_SECONDS,
-    ) -> Message:
+    ) -> SipMessage:
         """Send the request, answer one challenge, and return the final successful response."""
         known = dict(headers)
         authorization: tuple[tuple[str, str], ...] = ()
         for __ in range(2):
             self._sequence += 1
-            request = Message(
+            request = SipMessage(
                 f"{method} {uri} SIP/2.0",
                 (
                     self._via(),
@@ -218,7 +218,7 @@ class SipLine:
                 authorization = (self._authorization(challenge.answer, method, uri),)
         raise AssertionError("unreachable: the second challenge is a refusal")
 
-    def _authorization(self, answer: Message, method: str, uri: str) -> tuple[str, str]:
+    def _authorization(self, answer: SipMessage, method: str, uri: str) -> tuple[str, str]:
         proxy = answer.status == 407
         asked = answer.all("proxy-authenticate" if proxy else "www-authenticate")
         value = digest_answer(
@@ -235,8 +235,8 @@ class SipLine:
         call_id: str,
         sequence: int,
         seconds: float,
-        request: Message | None = None,
-    ) -> Message:
+        request: SipMessage | None = None,
+    ) -> SipMessage:
         answer = await asyncio.wait_for(self._awaited(method, call_id, sequence), seconds)
         if answer.status >= 300 and method == "INVITE" and request is not None:
             await self._send(_ack_of(request, answer))
@@ -246,7 +246,7 @@ class SipLine:
             raise SipRefusedError(method, answer.status, answer.reason)
         return answer
 
-    async def _awaited(self, method: str, call_id: str, sequence: int) -> Message:
+    async def _awaited(self, method: str, call_id: str, sequence: int) -> SipMessage:
         """The next final response to that request; provisional and unrelated ones are dropped."""
         while True:
             answer = await self._answers.get()
@@ -254,7 +254,7 @@ class SipLine:
             if key == (call_id, [str(sequence), method]) and answer.status >= 200:
                 return answer
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: SipMessage) -> None:
         await self._socket.send(message.text())
 
     async def listen(self) -> None:
@@ -270,12 +270,12 @@ class SipLine:
                 elif message.method != "ACK":
                     await self._send(self._reply(message))
 
-    def _reply(self, request: Message) -> Message:
+    def _reply(self, request: SipMessage) -> SipMessage:
         if request.method == "BYE":
             self.hung_up.set()
         status = "486 Busy Here" if request.method == "INVITE" else "200 OK"
         copied = ("via", "from", "to", "call-id", "cseq")
-        return Message(
+        return SipMessage(
             f"SIP/2.0 {status}",
             tuple(
                 (
@@ -289,15 +289,15 @@ class SipLine:
 
 
 class _ChallengedError(Exception):
-    def __init__(self, answer: Message) -> None:
+    def __init__(self, answer: SipMessage) -> None:
         super().__init__(answer.start)
         self.answer = answer
 
 
-def _ack_of(request: Message, answer: Message) -> Message:
+def _ack_of(request: SipMessage, answer: SipMessage) -> SipMessage:
     """The ACK of a rejected INVITE, in the same transaction (RFC 3261 17.1.1.3)."""
     sequence = request.header("cseq").split()[0]
-    return Message(
+    return SipMessage(
         request.start.replace("INVITE", "ACK", 1),
         (
             ("via", request.header("via")),
@@ -328,7 +328,7 @@ class SipServer:
 
 @asynccontextmanager
 async def open_line(
-    door: SipServer, account: Account, seconds: float = 8.0, mark: str = ""
+    door: SipServer, account: SipAccount, seconds: float = 8.0, mark: str = ""
 ) -> AsyncIterator[SipLine]:
     """Open a line over verified TLS: the certificate must match `door.name`, whatever the address.
 

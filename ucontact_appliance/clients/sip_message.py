@@ -9,7 +9,7 @@ _HEADER_NAMES = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "conta
 
 
 @dataclass(frozen=True)
-class Message:
+class SipMessage:
     """A SIP request or response: start line, headers in order (names in lower case), body."""
 
     start: str
@@ -51,7 +51,7 @@ def _shown(name: str) -> str:
     return special.get(name, name.title())
 
 
-def parse_message(text: str) -> Message:
+def parse_message(text: str) -> SipMessage:
     """Parse a message. Raises ValueError when it is not SIP."""
     head, _, body = text.partition(_BREAK * 2)
     start, *lines = head.split(_BREAK)
@@ -67,4 +67,4 @@ def parse_message(text: str) -> Message:
         key = name.strip().lower()
         headers.append((_HEADER_NAMES.get(key, key), value.strip()))
     wanted = ("content-length",)
-    return Message(start, tuple(pair for pair in headers if pair[0] not in wanted), body)
+    return SipMessage(start, tuple(pair for pair in headers if pair[0] not in wanted), body)

@@ -70,7 +70,7 @@ class Offer(str, Enum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class OfferResult:
     """One offer and its result; `agreed` is the cipher if the offer was accepted."""
 
     offered: str
@@ -111,37 +111,37 @@ def handshake(
         ) from error
 
 
-def offer_version(endpoint: Endpoint, version: str, seconds: float = _SECONDS) -> Answer:
+def offer_version(endpoint: Endpoint, version: str, seconds: float = _SECONDS) -> OfferResult:
     """Offer one protocol version alone (`TLSv1` to `TLSv1.3`), with every available cipher."""
     try:
         context = _only(version)
         context.set_ciphers(_ANYTHING)
     except (ssl.SSLError, ValueError):
-        return Answer(version, Offer.UNTESTABLE)
+        return OfferResult(version, Offer.UNTESTABLE)
     try:
         return _offered(endpoint, version, context, seconds)
     except TimeoutError:
         # coturn 4.5 does not answer an offer that it does not accept.
-        return Answer(version, Offer.REFUSED)
+        return OfferResult(version, Offer.REFUSED)
 
 
 def offer_ciphers(
     endpoint: Endpoint, title: str, ciphers: str, seconds: float = _SECONDS
-) -> Answer:
+) -> OfferResult:
     """Offer only one group of TLS 1.2 ciphers, given as an OpenSSL cipher string."""
     context = _only("TLSv1.2")
     try:
         context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
     except ssl.SSLError:  # none of the group was compiled in
-        return Answer(title, Offer.UNTESTABLE)
+        return OfferResult(title, Offer.UNTESTABLE)
     return _offered(endpoint, title, context, seconds)
 
 
-def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> Answer:
+def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> OfferResult:
     """Offer one curve for the key exchange, with openssl(1): Python's ssl can't do that yet."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        return Answer(curve, Offer.UNTESTABLE)
+        return OfferResult(curve, Offer.UNTESTABLE)
     where = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
     try:
         done = subprocess.run(
@@ -163,17 +163,17 @@ def offer_curve(endpoint: Endpoint, curve: str, seconds: float = _SECONDS) -> An
     return parse_s_client(curve, done.stdout, done.stderr)
 
 
-def parse_s_client(curve: str, out: str, err: str) -> Answer:
+def parse_s_client(curve: str, out: str, err: str) -> OfferResult:
     """Parse the output of `openssl s_client` into an answer for the curve."""
     if "Cipher is " in out and "Cipher is (NONE)" not in out:
         line = next(line for line in out.splitlines() if "Cipher is " in line)
-        return Answer(curve, Offer.ACCEPTED, line.rpartition("Cipher is ")[2].strip())
+        return OfferResult(curve, Offer.ACCEPTED, line.rpartition("Cipher is ")[2].strip())
     if "CONNECTED" in out:
-        return Answer(curve, Offer.REFUSED)
+        return OfferResult(curve, Offer.REFUSED)
     if "connect:" in err or "Connection refused" in err:
         raise UnreachableError(_("no connection"), evidence=err.strip())
     # Nothing was sent at all: this OpenSSL does not know the curve.
-    return Answer(curve, Offer.UNTESTABLE)
+    return OfferResult(curve, Offer.UNTESTABLE)
 
 
 def agreed_cipher(endpoint: Endpoint, ciphers: Sequence[str], seconds: float = _SECONDS) -> str:
@@ -181,14 +181,16 @@ def agreed_cipher(endpoint: Endpoint, ciphers: Sequence[str], seconds: float = _
     return offer_ciphers(endpoint, ":".join(ciphers), ":".join(ciphers), seconds).agreed
 
 
-def _offered(endpoint: Endpoint, title: str, context: ssl.SSLContext, seconds: float) -> Answer:
+def _offered(
+    endpoint: Endpoint, title: str, context: ssl.SSLContext, seconds: float
+) -> OfferResult:
     if not _can_greet(context):
-        return Answer(title, Offer.UNTESTABLE)
+        return OfferResult(title, Offer.UNTESTABLE)
     try:
         with _connected(endpoint, context, (), seconds) as tls:
-            return Answer(title, Offer.ACCEPTED, _record(tls, "").cipher)
+            return OfferResult(title, Offer.ACCEPTED, _record(tls, "").cipher)
     except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
-        return Answer(title, Offer.REFUSED)
+        return OfferResult(title, Offer.REFUSED)
 
 
 def _can_greet(context: ssl.SSLContext) -> bool:

@@ -39,12 +39,12 @@ from ucontact_appliance.clients.calls import (
     RELAY,
     CallFailedError,
     CallRecord,
+    CallRequest,
     IceRoute,
     Media,
-    Request,
     VideoSeen,
 )
-from ucontact_appliance.clients.marks import SeeingLoop, run_seeing, tcp_ear
+from ucontact_appliance.clients.marks import CountingEventLoop, run_seeing, tcp_ear
 from ucontact_appliance.clients.sdp import (
     audio_codecs,
     candidates,
@@ -101,7 +101,7 @@ async def _seen(peer: RTCPeerConnection, eye: VideoSink, pictures: int) -> None:
 
 
 async def place_call(
-    request: Request, during: Callable[[], Awaitable[Any]] | None = None
+    request: CallRequest, during: Callable[[], Awaitable[Any]] | None = None
 ) -> CallRecord:
     """Register, call, send the tone, record, hang up and remove the registration.
 
@@ -127,7 +127,9 @@ async def place_call(
         ) from error
 
 
-def call_now(request: Request, during: Callable[[], Awaitable[Any]] | None = None) -> CallRecord:
+def call_now(
+    request: CallRequest, during: Callable[[], Awaitable[Any]] | None = None
+) -> CallRecord:
     """Place the call in its own event loop, which counts the DSCP of what arrives.
 
     Raises CallFailedError.
@@ -138,7 +140,7 @@ def call_now(request: Request, during: Callable[[], Awaitable[Any]] | None = Non
 
 
 async def _line_and_call(
-    request: Request, during: Callable[[], Awaitable[Any]] | None, watch: _Stopwatch
+    request: CallRequest, during: Callable[[], Awaitable[Any]] | None, watch: _Stopwatch
 ) -> CallRecord:
     async with open_line(request.door, request.account, mark=request.mark) as line:
         watch.step(CONNECTED_TLS)
@@ -166,7 +168,7 @@ def _ice_servers(way: IceRoute) -> list[RTCIceServer]:
 
 async def _call(
     line: SipLine,
-    request: Request,
+    request: CallRequest,
     during: Callable[[], Awaitable[Any]] | None,
     watch: _Stopwatch,
 ) -> CallRecord:
@@ -192,7 +194,7 @@ async def _call(
         if during:
             looking = asyncio.create_task(_look(during, watch))
         agreed = parse_sdp(call.answer)
-        if isinstance(loop, SeeingLoop):
+        if isinstance(loop, CountingEventLoop):
             loop.video_types = video_types(agreed)
         await peer.setRemoteDescription(RTCSessionDescription(sdp=call.answer, type="answer"))
         await _within(_MEDIA_SECONDS, _found_way(peer), _("no media path (ICE)"))
@@ -234,14 +236,14 @@ async def _call(
         during=watch.seen,
         offered_ways=candidates(offer),
         chosen_way=chosen,
-        arrived=loop.arrived if isinstance(loop, SeeingLoop) else (),
+        arrived=loop.arrived if isinstance(loop, CountingEventLoop) else (),
         speech=hear_speech(ear.samples, ear.rate) if request.speech else None,
         video=None if picture is None else VideoSeen(picture.sent, eye.frames, *eye.size),
     )
 
 
 def _add_tracks(
-    peer: RTCPeerConnection, request: Request, picture: PictureTrack | None
+    peer: RTCPeerConnection, request: CallRequest, picture: PictureTrack | None
 ) -> RTCRtpSender:
     """Add the tracks to send, and return the sender of the audio."""
     track = SpeechTrack if request.speech else ToneTrack
@@ -253,7 +255,7 @@ def _add_tracks(
 
 
 async def _offer(
-    peer: RTCPeerConnection, sender: RTCRtpSender, request: Request
+    peer: RTCPeerConnection, sender: RTCRtpSender, request: CallRequest
 ) -> SessionDescription:
     """Create our offer, with only the candidates of the requested route."""
     way = request.way

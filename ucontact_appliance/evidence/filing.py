@@ -18,7 +18,7 @@ from ucontact_appliance.language.choice import Language
 from ucontact_appliance.language.messages import _, concatenated, with_note
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.compose import compose
-from ucontact_appliance.report.manifest import MANIFEST, Previous, sha256
+from ucontact_appliance.report.manifest import MANIFEST, PreviousReport, sha256
 from ucontact_appliance.report.signing import fingerprint, generate, public_half
 from ucontact_appliance.report.write import forms, write_report
 from ucontact_appliance.resources import load_data
@@ -29,12 +29,12 @@ from ucontact_appliance.state import StatePaths
 _NAME = "%Y%m%dT%H%M%SZ"
 
 
-class Chain(BaseModel):
+class ReportChain(BaseModel):
     """All reports ever made here, oldest first: folder, time and hash of each."""
 
     model_config = ConfigDict(frozen=True)
 
-    reports: tuple[Previous, ...] = ()
+    reports: tuple[PreviousReport, ...] = ()
 
 
 def new_folder(reports: Path) -> Path:
@@ -64,18 +64,20 @@ def file_report(
     previous = chain.reports[-1] if chain.reports else None
     files = forms(report, language)
     manifest = write_report(report, files, folder, signing_key(paths), previous)
-    made = Previous(folder=folder.name, time=manifest.time, sha256=sha256(manifest.to_bytes()))
-    kept = Chain(reports=(*chain.reports, made))
+    made = PreviousReport(
+        folder=folder.name, time=manifest.time, sha256=sha256(manifest.to_bytes())
+    )
+    kept = ReportChain(reports=(*chain.reports, made))
     write_private(paths.chain, kept.model_dump_json(indent=1) + "\n")
     _forget(paths.reports, time)
 
 
-def load_chain(paths: StatePaths) -> Chain:
+def load_chain(paths: StatePaths) -> ReportChain:
     """Return the chain of reports, which may be empty. Raises UnreachableError if unreadable."""
     try:
-        return Chain.model_validate_json(paths.chain.read_text(encoding="utf-8"))
+        return ReportChain.model_validate_json(paths.chain.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Chain()
+        return ReportChain()
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
             _("the record of earlier reports {chain} can't be read", chain=paths.chain),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 RECORDINGS = "/var/spool/asterisk/monitor"
 SECURITY_LOG = "/var/log/asterisk/security"
@@ -25,7 +25,7 @@ def _ask(command: str) -> str:
     return f"asterisk -rx {shlex.quote(command)} 2>&1 || true"
 
 
-def _compound(reach: Reach, text: str) -> dict[str, str]:
+def _compound(reach: ProbeContext, text: str) -> dict[str, str]:
     done = reach.runner.run(["sh", "-c", text], timeout=_SECONDS)
     if done.status:
         raise RuntimeError(done.evidence)
@@ -33,7 +33,7 @@ def _compound(reach: Reach, text: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Service:
+class AsteriskService:
     """The unit's state in systemd, and Asterisk's answer to `core show uptime`."""
 
     state: str
@@ -53,16 +53,16 @@ _SERVICE = script(
 )
 
 
-def service(reach: Reach) -> Service:
+def service(reach: ProbeContext) -> AsteriskService:
     """Read whether Asterisk runs."""
     return parse_service(_compound(reach, _SERVICE))
 
 
-def parse_service(parts: Mapping[str, str]) -> Service:
+def parse_service(parts: Mapping[str, str]) -> AsteriskService:
     """Parse the properties of `systemctl show` and the answer to `core show uptime`."""
     unit = dict(line.split("=", 1) for line in parts.get("unit", "").splitlines() if "=" in line)
     uptime = parts.get("uptime", "").strip()
-    return Service(
+    return AsteriskService(
         state=unit.get("ActiveState", "unknown"),
         enabled=unit.get("UnitFileState", ""),
         uptime=uptime,
@@ -92,7 +92,7 @@ class Contact:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class AsteriskState:
     """Asterisk's answers from one round trip; `texts` holds them by topic, as evidence."""
 
     version: str
@@ -151,19 +151,19 @@ _SNAPSHOT = script(
 )
 
 
-def snapshot(reach: Reach) -> Snapshot:
+def snapshot(reach: ProbeContext) -> AsteriskState:
     """Read everything that the checks need, except the endpoints' own settings."""
     return parse_snapshot(_compound(reach, _SNAPSHOT))
 
 
-def parse_snapshot(parts: Mapping[str, str]) -> Snapshot:
+def parse_snapshot(parts: Mapping[str, str]) -> AsteriskState:
     """Parse the answers of Asterisk 13 to 22, by topic."""
 
     def text(topic: str) -> str:
         return parts.get(topic, "").strip()
 
     http = text("http")
-    return Snapshot(
+    return AsteriskState(
         version=parse_version(text("version")),
         transports=parse_transports(text("transports")),
         endpoints=parse_endpoints(text("endpoints")),
@@ -270,7 +270,7 @@ def parse_modules(text: str) -> tuple[str, ...]:
 Settings = Mapping[str, str]
 
 
-def endpoint_settings(reach: Reach, names: tuple[str, ...]) -> dict[str, Settings]:
+def endpoint_settings(reach: ProbeContext, names: tuple[str, ...]) -> dict[str, Settings]:
     """The settings of each endpoint; an unknown one has none. Raises ValueError for a bad name."""
     strange = [name for name in names if not _NUMBER.fullmatch(name)]
     if strange:
@@ -297,13 +297,13 @@ class SipLimits:
     evidence: str
 
 
-def sip_limits(reach: Reach) -> SipLimits:
+def sip_limits(reach: ProbeContext) -> SipLimits:
     """Read the nftables chain that limits SIP connections."""
     done = reach.runner.run(["nft", "list", "chain", "inet", "ucontact_sip", "streams"])
     return SipLimits(done.status == 0, "limit rate over" in done.stdout, done.stdout + done.stderr)
 
 
-def wss_marks(reach: Reach) -> str:
+def wss_marks(reach: ProbeContext) -> str:
     """The nftables table that marks signalling over WebSockets; empty when there is none."""
     done = reach.runner.run(["nft", "list", "table", "inet", "ucontact_qos"])
     return "" if done.status else done.stdout
@@ -327,7 +327,7 @@ _JAIL = script(
 )
 
 
-def jail(reach: Reach) -> Jail:
+def jail(reach: ProbeContext) -> Jail:
     """Read the jail for rejected logins."""
     return parse_jail(_compound(reach, _JAIL))
 
@@ -353,7 +353,7 @@ class RecordsPath:
     evidence: str
 
 
-def records_path(reach: Reach) -> RecordsPath:
+def records_path(reach: ProbeContext) -> RecordsPath:
     """Query the call records by the path that Asterisk writes them: same account, DSN and TLS."""
     done = reach.runner.run(
         ["runuser", "-u", "asterisk", "--", "isql", "-b", "-v", DSN],
@@ -381,7 +381,7 @@ _FOLDER = script(
 )
 
 
-def recordings_folder(reach: Reach) -> RecordingsFolder:
+def recordings_folder(reach: ProbeContext) -> RecordingsFolder:
     """Read the root of the recordings tree."""
     return parse_folder(_compound(reach, _FOLDER))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.pace import usual
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.planning.component_tables import ports
 
 _UNIT = "integraserver.service"
@@ -51,7 +51,7 @@ class BackendHealth:
     seconds: float = 0.0
 
 
-def backend_service(reach: Reach) -> BackendService:
+def backend_service(reach: ProbeContext) -> BackendService:
     """Read the unit's and the process's state."""
     pid = f"$(systemctl show -p MainPID {_UNIT} | cut -d= -f2)"
     command = script(
@@ -89,7 +89,7 @@ def _heap(arguments: str) -> int | None:
     return round(int(number) * _MEGABYTES.get(unit.lower(), 1 / 1024**2))
 
 
-def backend_health(reach: Reach, path: str, quick: float) -> BackendHealth:
+def backend_health(reach: ProbeContext, path: str, quick: float) -> BackendHealth:
     """Query the health resource on the host itself; the web server has its own checks.
 
     If the first answer took longer than `quick` seconds, return the median of three.
@@ -102,7 +102,7 @@ def backend_health(reach: Reach, path: str, quick: float) -> BackendHealth:
     )
 
 
-def bare_seconds(reach: Reach) -> float:
+def bare_seconds(reach: ProbeContext) -> float:
     """The usual time in seconds of a request that needs no work: the root's, with any status."""
     three = [_url("/")] * 3
     bodies = ["-o", "/dev/null"] * len(three)
@@ -115,7 +115,7 @@ def parse_seconds(text: str) -> float:
     return median(_seconds(line) for line in text.split())
 
 
-def _asked(reach: Reach, path: str, seconds: int) -> BackendHealth:
+def _asked(reach: ProbeContext, path: str, seconds: int) -> BackendHealth:
     shape = "\\n%{http_code} %{time_total}\\n"
     argv = ["curl", "-sS", "-m", str(seconds), "-w", shape, _url(path)]
     done = reach.runner.run(argv, timeout=_TIMEOUT)

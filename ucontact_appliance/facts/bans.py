@@ -60,7 +60,7 @@ class Target:
         return self.address == other.address and self.port in (None, other.port)
 
 
-class Standing(Enum):
+class BanState(Enum):
     """Whether fail2ban and the nftables sets agree on a ban."""
 
     IN_FORCE = _("in force")
@@ -78,7 +78,7 @@ class Ban:
 
     jail: str
     target: Target
-    standing: Standing
+    standing: BanState
     since: datetime | None = None
     until: datetime | None = None
 
@@ -135,7 +135,7 @@ def parse_bans(text: str) -> HostBans:
     ]
     known = {ban.target.element for ban in found if ban.jail in _SIP_JAILS and ban.target.address}
     found += [
-        Ban("", target, Standing.LEFT_OVER)
+        Ban("", target, BanState.LEFT_OVER)
         for element, target in elements.items()
         if element not in known
     ]
@@ -151,9 +151,9 @@ def _of_jail(
 ) -> Iterator[Ban]:
     for name, since, until in _listed(text, zone):
         target = parse_target(name)
-        standing = Standing.IN_FORCE
+        standing = BanState.IN_FORCE
         if jail in _SIP_JAILS and (not target.address or target.element not in elements):
-            standing = Standing.NOT_ENFORCED
+            standing = BanState.NOT_ENFORCED
         yield Ban(jail, target, standing, since, until)
 
 

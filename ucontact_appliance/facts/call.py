@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.clients.audio import ToneHeard, decode_gsm, find_tone
-from ucontact_appliance.clients.calls import CallFailedError, CallRecord, Request
-from ucontact_appliance.clients.sip import Account, SipServer
+from ucontact_appliance.clients.calls import CallFailedError, CallRecord, CallRequest
+from ucontact_appliance.clients.sip import SipAccount, SipServer
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
 RECORDINGS = "/var/spool/asterisk/monitor"
@@ -92,7 +92,7 @@ class CallRow:
 
 
 def echo_call(
-    reach: Reach, number: str, secret: str, ca_file: str, seconds: float = SECONDS
+    reach: ProbeContext, number: str, secret: str, ca_file: str, seconds: float = SECONDS
 ) -> Attempt:
     """Call the echo test as that extension; never raises for a call that fails.
 
@@ -112,12 +112,12 @@ def echo_call(
 
 
 def echo_request(
-    reach: Reach, number: str, secret: str, ca_file: str, name: str = "main"
-) -> Request:
+    reach: ProbeContext, number: str, secret: str, ca_file: str, name: str = "main"
+) -> CallRequest:
     """Build the call to the echo test; `name` (letters and digits, at most six) identifies it."""
-    return Request(
+    return CallRequest(
         door=door(reach, ca_file),
-        account=Account(reach.site.fqdn, number, secret),
+        account=SipAccount(reach.site.fqdn, number, secret),
         number=ECHO,
         hertz=HERTZ,
         seconds=SECONDS,
@@ -126,12 +126,12 @@ def echo_request(
     )
 
 
-def door(reach: Reach, ca_file: str) -> SipServer:
+def door(reach: ProbeContext, ca_file: str) -> SipServer:
     """The server where Asterisk accepts WebRTC calls; `ca_file` has the trusted roots."""
     return SipServer(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file)
 
 
-def attempted(reach: Reach, request: Request) -> Attempt:
+def attempted(reach: ProbeContext, request: CallRequest) -> Attempt:
     """Place that call; never raises for a call that fails.
 
     Raises UnreachableError when this machine can't place calls.
@@ -157,7 +157,7 @@ def attempted(reach: Reach, request: Request) -> Attempt:
     return Attempt(record, "", "", record.steps, record.during or "")
 
 
-def _uniqueid(reach: Reach, number: str, mark: str) -> str:
+def _uniqueid(reach: ProbeContext, number: str, mark: str) -> str:
     end = time.monotonic() + _CHANNEL_SECONDS
     while True:
         done = reach.runner.run(["asterisk", "-rx", "core show channels concise"])
@@ -185,7 +185,7 @@ def parse_channel_id(text: str, number: str, mark: str = "") -> str:
     return found.get(mark) or found.get("", "")
 
 
-def contacts(reach: Reach, number: str) -> tuple[str, ...]:
+def contacts(reach: ProbeContext, number: str) -> tuple[str, ...]:
     """The extension's contacts, as Asterisk lists them."""
     return parse_contacts(reach.runner.run(["asterisk", "-rx", f"pjsip show aor {number}"]).stdout)
 
@@ -196,7 +196,7 @@ def parse_contacts(text: str) -> tuple[str, ...]:
     return tuple(row[1] for row in rows if len(row) > 1 and "<" not in row[1])
 
 
-def recording(reach: Reach, uniqueid: str) -> Recording | None:
+def recording(reach: ProbeContext, uniqueid: str) -> Recording | None:
     """The recording of that call; waits up to 5 s for it. None when there is none."""
     end = time.monotonic() + _RECORDING_SECONDS
     while True:
@@ -207,7 +207,7 @@ def recording(reach: Reach, uniqueid: str) -> Recording | None:
         time.sleep(0.3)
 
 
-def recording_path(reach: Reach, uniqueid: str) -> str:
+def recording_path(reach: ProbeContext, uniqueid: str) -> str:
     """The current path of that call's recording; empty when there is none."""
     if not _ID.fullmatch(uniqueid):
         return ""
@@ -215,7 +215,7 @@ def recording_path(reach: Reach, uniqueid: str) -> str:
     return next(iter(reach.runner.run(find).stdout.splitlines()), "")
 
 
-def _bytes_of(reach: Reach, path: str) -> bytes:
+def _bytes_of(reach: ProbeContext, path: str) -> bytes:
     return base64.b64decode(reach.runner.run(["base64", path]).stdout)
 
 
@@ -228,7 +228,7 @@ def _judged(path: str, data: bytes) -> Recording:
 
 
 @contextmanager
-def runner_of(reach: Reach, name: str, known_hosts: str) -> Iterator[Runner]:
+def runner_of(reach: ProbeContext, name: str, known_hosts: str) -> Iterator[Runner]:
     """Yield a runner for the site's host of that name, which may be this host."""
     if name == reach.host.name:
         yield reach.runner
@@ -238,7 +238,7 @@ def runner_of(reach: Reach, name: str, known_hosts: str) -> Iterator[Runner]:
         yield runner
 
 
-def call_row(reach: Reach, name: str, known_hosts: str, uniqueid: str) -> CallRow:
+def call_row(reach: ProbeContext, name: str, known_hosts: str, uniqueid: str) -> CallRow:
     """The call's row on the database host `name`; waits up to 6 s for it.
 
     Asterisk writes rows in batches (cdr.conf); `cdr submit` makes it write the pending ones.

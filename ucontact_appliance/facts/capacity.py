@@ -13,7 +13,7 @@ _UNMEASURED = 999_999
 
 
 @dataclass(frozen=True)
-class Run:
+class CapacityRun:
     """The processor and disk benchmark: see `installer/probes/capacity.py`.
 
     `relay_us` and `compute_ms` hold one value per repetition. `mb_per_second` and `fsync_p99_ms`
@@ -30,13 +30,13 @@ class Run:
     fsync_p99_ms: float | None
 
 
-def parse_run(text: str) -> Run:
+def parse_run(text: str) -> CapacityRun:
     """Parse the probe's JSON document. Raises ValueError for anything else."""
     try:
         said: dict[str, Any] = json.loads(text)
         disk = said["disk"]
         full = disk is None or bool(disk.get("full"))
-        return Run(
+        return CapacityRun(
             cores=said["cores"],
             threads=said["threads"],
             processor=said["processor"],

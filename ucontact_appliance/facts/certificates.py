@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 FOLDER = "/etc/ssl/ucontact"
 _MARK = "=== "
@@ -27,7 +27,7 @@ done
 
 
 @dataclass(frozen=True)
-class Pair:
+class CertificatePair:
     """A chain, the roots that it must verify against and its key's public key, all in PEM."""
 
     chain: str
@@ -59,7 +59,7 @@ class KeyFile:
     path: str
 
 
-def pair(reach: Reach, name: str, roots: str) -> Pair:
+def pair(reach: ProbeContext, name: str, roots: str) -> CertificatePair:
     """Read the pair NAME.pem and private/NAME.key, and ROOTS.pem beside it."""
     done = reach.runner.run(
         ["sh", "-c", _PAIR.format(mark=_MARK, folder=FOLDER, name=name, roots=roots)]
@@ -68,10 +68,10 @@ def pair(reach: Reach, name: str, roots: str) -> Pair:
     for block in done.stdout.split(_MARK)[1:]:
         title, _, content = block.partition("\n")
         parts[title.strip()] = content
-    return Pair(**parts, evidence=done.stderr.strip())
+    return CertificatePair(**parts, evidence=done.stderr.strip())
 
 
-def modes(reach: Reach) -> tuple[Mode, ...]:
+def modes(reach: ProbeContext) -> tuple[Mode, ...]:
     """Read mode and owner of the folder and of everything in it."""
     return parse_modes(reach.runner.run(["sh", "-c", _MODES]).stdout)
 
@@ -86,7 +86,7 @@ def parse_modes(text: str) -> tuple[Mode, ...]:
     return tuple(found)
 
 
-def web_keys(reach: Reach) -> tuple[KeyFile, ...]:
+def web_keys(reach: ProbeContext) -> tuple[KeyFile, ...]:
     """Find every private key in the folders that a web server uses."""
     return parse_keys(reach.runner.run(["sh", "-c", _KEYS]).stdout)
 

@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.facts.survey import parse_os_release
 from ucontact_appliance.resources import INSTALLER, load_data
 
@@ -87,7 +87,7 @@ _PACKAGES = script(
 )
 
 
-def installed_packages(reach: Reach) -> InstalledPackages:
+def installed_packages(reach: ProbeContext) -> InstalledPackages:
     """Query dpkg for all installed packages."""
     done = reach.runner.run(["sh", "-c", _PACKAGES], timeout=_PACKAGES_SECONDS)
     return parse_packages(done.stdout)
@@ -171,7 +171,7 @@ class HostContents:
     archives: JavaArchives
 
 
-def java_archives(reach: Reach) -> JavaArchives:
+def java_archives(reach: ProbeContext) -> JavaArchives:
     """Read every archive in R22's tree with the host's own Python; none if there is no tree."""
     root = str(load_data("tree")["root"])
     done = reach.runner.run(

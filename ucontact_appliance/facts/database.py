@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _UNIT = "mysql.service"
 
 
 @dataclass(frozen=True)
-class Start:
+class UnitStart:
     """Seconds from the unit's start until it was ready, and systemd's limit for it.
 
     None where systemd reports none: the unit has not come up, or has no limit.
@@ -24,7 +24,7 @@ class Start:
     evidence: str
 
 
-def start(reach: Reach) -> Start:
+def start(reach: ProbeContext) -> UnitStart:
     """Read how long the latest start took."""
     words = [
         *("systemctl", "show", _UNIT),
@@ -34,13 +34,13 @@ def start(reach: Reach) -> Start:
     return parse_start(reach.runner.run(words).stdout)
 
 
-def parse_start(text: str) -> Start:
+def parse_start(text: str) -> UnitStart:
     """Parse the properties of `systemctl show`: microseconds since boot, and a time span."""
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     began = int(found.get("InactiveExitTimestampMonotonic", "0") or 0)
     ready = int(found.get("ActiveEnterTimestampMonotonic", "0") or 0)
     seconds = (ready - began) / 1e6 if began and ready >= began else None
-    return Start(seconds, span(found.get("TimeoutStartUSec", "")), text.strip())
+    return UnitStart(seconds, span(found.get("TimeoutStartUSec", "")), text.strip())
 
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -68,7 +68,7 @@ _REPLICATION = script(
 )
 
 
-def replication(reach: Reach) -> Replication:
+def replication(reach: ProbeContext) -> Replication:
     """Read whether the server is a replica, and its lag.
 
     Raises RuntimeError when the server does not answer.
@@ -97,7 +97,7 @@ FORBIDDING = ("super_read_only", "read_only", "offline_mode", "innodb_read_only"
 
 
 @dataclass(frozen=True)
-class Lock:
+class ReadLock:
     """A connection that holds a global read lock, and how long ago its latest statement began.
 
     It has held the lock for at least that long: the server does not report when it got it.
@@ -109,7 +109,7 @@ class Lock:
 
 
 @dataclass(frozen=True)
-class Writable:
+class WriteBlockers:
     """What can block writes: the server's variables, and the global read locks.
 
     `variables` lacks those that this server does not know, such as super_read_only on MariaDB.
@@ -117,7 +117,7 @@ class Writable:
     """
 
     variables: Mapping[str, str]
-    locks: tuple[Lock, ...]
+    locks: tuple[ReadLock, ...]
     waited: int | None
     evidence: str
 
@@ -147,7 +147,7 @@ _WRITABLE = "set -e\n" + script(
 )
 
 
-def writable(reach: Reach) -> Writable:
+def writable(reach: ProbeContext) -> WriteBlockers:
     """Read whether anything blocks writes, as root sees it over the socket.
 
     Raises RuntimeError when the server does not answer.
@@ -158,15 +158,15 @@ def writable(reach: Reach) -> Writable:
     return parse_writable(done.stdout)
 
 
-def parse_writable(text: str) -> Writable:
+def parse_writable(text: str) -> WriteBlockers:
     """Parse the three sections with tab-separated columns; NULL when nothing waits."""
     part = sections(text)
     variables = dict(line.split("\t", 1) for line in part["variables"].splitlines())
     locks = []
     for line in part["locks"].splitlines():
         connection, seconds, user = line.split("\t", 2)
-        locks.append(Lock(int(connection), user, int(seconds)))
+        locks.append(ReadLock(int(connection), user, int(seconds)))
     waited = part["waited"].strip()
-    return Writable(
+    return WriteBlockers(
         variables, tuple(locks), None if waited == "NULL" else int(waited), text.strip()
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ucontact_appliance.clients import speech, stun
 from ucontact_appliance.clients.calls import REFLEXIVE, RELAY, IceRoute
 from ucontact_appliance.facts.call import Attempt, attempted, echo_request
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 # R06, as SDP names them (RFC 7587, RFC 3551).
 MIME = {"opus": "opus", "alaw": "PCMA", "ulaw": "PCMU"}
@@ -26,35 +26,35 @@ _SPEECH_SECONDS = speech.SECONDS + 1.2  # plus the tone before it and the round 
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedAttempt:
     """One call of several: the name of its codec or ICE route, and its result."""
 
     name: str
     attempt: Attempt
 
 
-def keeps_marks(reach: Reach) -> bool:
+def keeps_marks(reach: ProbeContext) -> bool:
     """Whether the installed dialplan stores a call's mark (it does from this version on)."""
     shown = reach.runner.run(["asterisk", "-rx", "dialplan show mark"]).stdout
     return "X-uContact-Doctor" in shown
 
 
-def quality_call(reach: Reach, caller: Caller, take: int) -> Attempt:
+def quality_call(reach: ProbeContext, caller: Caller, take: int) -> Attempt:
     """Repeat the main call, with the far side's RTCP reports but without a registration."""
     request = replace(echo_request(reach, *caller, f"again{take}"), registers=False, reports=True)
     return attempted(reach, request)
 
 
 def codec_calls(
-    reach: Reach, caller: Caller, codecs: tuple[str, ...], take: int = 1
-) -> tuple[Named, ...]:
+    reach: ProbeContext, caller: Caller, codecs: tuple[str, ...], take: int = 1
+) -> tuple[NamedAttempt, ...]:
     """Place one call per codec (R06's names), all at once.
 
     Each call's audio is judged. Concurrent calls can disturb each other, so a second attempt runs
     alone. `take` distinguishes the calls of second and third attempts from the first.
     """
 
-    def one(codec: str) -> Named:
+    def one(codec: str) -> NamedAttempt:
         request = replace(
             echo_request(reach, *caller, f"{codec}{take}"),
             codecs=(MIME[codec],),
@@ -63,17 +63,19 @@ def codec_calls(
             registers=False,
             reports=False,
         )
-        return Named(codec, attempted(reach, request))
+        return NamedAttempt(codec, attempted(reach, request))
 
     speech.sent_bands()  # computed once, before the clock of any call runs
     return _at_once(one, codecs)
 
 
-def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tuple[Named, ...]:
+def way_calls(
+    reach: ProbeContext, caller: Caller, port: int, stun_secret: str
+) -> tuple[NamedAttempt, ...]:
     """Place two calls at once: by the STUN server's reflexive address, and by TURN relay only."""
     server = f"{reach.address}:{port}"
 
-    def one(kind: str) -> Named:
+    def one(kind: str) -> NamedAttempt:
         credential = stun.time_limited(stun_secret, "doctor") if kind == RELAY else None
         request = replace(
             echo_request(reach, *caller, kind),
@@ -82,17 +84,17 @@ def way_calls(reach: Reach, caller: Caller, port: int, stun_secret: str) -> tupl
             registers=False,
             reports=False,
         )
-        return Named(kind, attempted(reach, request))
+        return NamedAttempt(kind, attempted(reach, request))
 
     return _at_once(one, (REFLEXIVE, RELAY))
 
 
 def video_calls(
-    reach: Reach, caller: Caller, codecs: tuple[str, ...], pictures: int
-) -> tuple[Named, ...]:
+    reach: ProbeContext, caller: Caller, codecs: tuple[str, ...], pictures: int
+) -> tuple[NamedAttempt, ...]:
     """Place one call per video codec, all at once, each until `pictures` frames are back."""
 
-    def one(codec: str) -> Named:
+    def one(codec: str) -> NamedAttempt:
         request = replace(
             echo_request(reach, *caller, codec),
             video=VIDEO_MIME[codec],
@@ -101,11 +103,13 @@ def video_calls(
             registers=False,
             reports=False,
         )
-        return Named(codec, attempted(reach, request))
+        return NamedAttempt(codec, attempted(reach, request))
 
     return _at_once(one, codecs)
 
 
-def _at_once(one: Callable[[str], Named], names: tuple[str, ...]) -> tuple[Named, ...]:
+def _at_once(
+    one: Callable[[str], NamedAttempt], names: tuple[str, ...]
+) -> tuple[NamedAttempt, ...]:
     with ThreadPoolExecutor(len(names) or 1) as pool:
         return tuple(pool.map(one, names))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ucontact_appliance.facts.host import sections
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
 
@@ -72,7 +72,7 @@ true
 _HOLDER = re.compile(r"(-?[0-9]{1,10}) (/[a-z/-]+) (.{0,64})")
 
 
-def package_manager(reach: Reach) -> PackageManager:
+def package_manager(reach: ProbeContext) -> PackageManager:
     """Read dpkg's state, as one of the host's facts."""
     return look_at_package_manager(reach.runner)
 

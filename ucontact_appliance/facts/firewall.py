@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 RULES = "/etc/nftables.d/ucontact.nft"
 UNIT = "ucontact-firewall.service"
@@ -86,7 +86,7 @@ class Firewall:
         return parse_input(self.disk)
 
 
-def firewall(reach: Reach) -> Firewall:
+def firewall(reach: ProbeContext) -> Firewall:
     """Read the file, the table and the unit."""
     done = reach.runner.run(["sh", "-c", _SCRIPT])
     return parse_firewall(done.stdout)
@@ -101,7 +101,7 @@ class SourceLimits:
     evidence: str
 
 
-def source_limits(reach: Reach) -> SourceLimits:
+def source_limits(reach: ProbeContext) -> SourceLimits:
     """Read the nftables chain that limits connections per source."""
     done = reach.runner.run(["nft", "list", "chain", "inet", "ucontact_limits", "input"])
     return parse_source_limits(done.status == 0, done.stdout + done.stderr)
@@ -169,14 +169,14 @@ class PortState(str, Enum):
 
 
 @dataclass(frozen=True)
-class Knock:
+class PortProbe:
     """One attempt: the port, and its result."""
 
     port: int
     door: PortState
 
 
-def own_address(reach: Reach) -> str:
+def own_address(reach: ProbeContext) -> str:
     """This machine's source address towards the host, ignoring NAT."""
     family = socket.AF_INET6 if ":" in reach.address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -184,7 +184,7 @@ def own_address(reach: Reach) -> str:
         return str(probe.getsockname()[0])
 
 
-def knocks(reach: Reach, ports: tuple[int, ...]) -> tuple[Knock, ...]:
+def knocks(reach: ProbeContext, ports: tuple[int, ...]) -> tuple[PortProbe, ...]:
     """Try to connect to each TCP port, all at once; nothing is sent.
 
     If a command runs over ssh, ssh's port is open. It is not probed: sshd penalises a source whose
@@ -201,7 +201,7 @@ def knocks(reach: Reach, ports: tuple[int, ...]) -> tuple[Knock, ...]:
 
     with ThreadPoolExecutor(max_workers=len(ports)) as pool:
         return tuple(
-            Knock(port, met) for port, met in zip(ports, pool.map(door, ports), strict=True)
+            PortProbe(port, met) for port, met in zip(ports, pool.map(door, ports), strict=True)
         )
 
 

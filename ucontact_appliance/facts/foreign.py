@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ucontact_appliance.facts.host import sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.planning.component_tables import ForeignRow
 from ucontact_appliance.printable import printable
 
@@ -37,7 +37,7 @@ class Claim(Enum):
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignInstallation:
     """Another party's files and data of a component; all empty if there are none, or they are ours.
 
     `changed` are configuration files of packages with modified content, `added` files that no
@@ -51,7 +51,7 @@ class Foreign:
     data: tuple[str, ...] = ()
 
 
-def foreign(reach: Reach, row: ForeignRow) -> Foreign:
+def foreign(reach: ProbeContext, row: ForeignRow) -> ForeignInstallation:
     """Read one component's files on the host."""
     done = reach.runner.run(["sh", "-c", _script(row)], timeout=_SECONDS)
     return parse_foreign(done.stdout, row)
@@ -98,14 +98,14 @@ def _data(row: ForeignRow) -> str:
     return "\n".join(parts)
 
 
-def parse_foreign(text: str, row: ForeignRow) -> Foreign:
+def parse_foreign(text: str, row: ForeignRow) -> ForeignInstallation:
     """Parse that script's output. Raises ValueError if it is not that."""
     part = sections(text)
     claim = Claim(part["claim"].strip()) if "claim" in part else None
     if claim is None:
         raise ValueError("the host does not say whose its files are")
     if claim is not Claim.NONE:
-        return Foreign(claim)
+        return ForeignInstallation(claim)
     links = dict(line.split("\t", 1) for line in part.get("links", "").splitlines() if "\t" in line)
     files = {found["path"]: found["sum"] for found in _matches(_SUM, part.get("sums", ""))}
     # A dangling link has no checksum.
@@ -120,7 +120,7 @@ def parse_foreign(text: str, row: ForeignRow) -> Foreign:
                 changed.append(path)
         elif not (_is_a_packages(path, links, known, owned, row) or _LEFT.search(path)):
             added.append(path)
-    return Foreign(
+    return ForeignInstallation(
         claim,
         tuple(map(printable, changed)),
         tuple(map(printable, added)),

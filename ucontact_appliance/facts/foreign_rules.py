@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 # The roles' tables, and the jail's table, whose entries `asterisk.banned` judges.
 OWN = frozenset(
@@ -75,7 +75,7 @@ _LEGACY_PORTS = re.compile(r"(?P<no>! )?--(?P<side>[ds])?ports? (?P<ports>\S+)")
 _COMMENT = re.compile(r'-m comment --comment (?:"(?:\\.|[^"\\])*"|\S+)')
 
 
-class Fate(str, Enum):
+class RuleAction(str, Enum):
     """A rule's verdict on a packet."""
 
     DROP = "drop"
@@ -103,7 +103,7 @@ class Rule:
     """
 
     text: str
-    fate: Fate
+    fate: RuleAction
     family: Family = Family.ANY
     ports: tuple[tuple[int, int], ...] = ()
     side: str = ""
@@ -112,7 +112,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Chain:
+class FilterChain:
     """A base chain with all rules that a packet can reach in it, including through jumps.
 
     `table` is the family and the name; `tool` is the command that listed it.
@@ -141,24 +141,24 @@ class Chain:
 class ForeignRules:
     """The base chains of tables other than the appliance's; `unread` lists tools that failed."""
 
-    chains: tuple[Chain, ...]
+    chains: tuple[FilterChain, ...]
     unread: tuple[str, ...] = ()
 
 
 @dataclass
-class _Table:
+class _FilterTable:
     bases: dict[str, re.Match[str]] = field(default_factory=dict)
     rules: dict[str, list[Rule]] = field(default_factory=dict)
 
 
-def foreign_rules(reach: Reach) -> ForeignRules:
+def foreign_rules(reach: ProbeContext) -> ForeignRules:
     """Read all packet filters of the host."""
     return parse_foreign(reach.runner.run(["sh", "-c", _SCRIPT], limit=_MOST_BYTES).stdout)
 
 
 def parse_foreign(text: str) -> ForeignRules:
     """Parse the script's output."""
-    chains: list[Chain] = []
+    chains: list[FilterChain] = []
     unread: list[str] = []
     name = ""
     for block in text.split(_MARK)[1:]:
@@ -174,16 +174,16 @@ def parse_foreign(text: str) -> ForeignRules:
     return ForeignRules(tuple(chains), tuple(unread))
 
 
-def parse_nft(text: str) -> tuple[Chain, ...]:
+def parse_nft(text: str) -> tuple[FilterChain, ...]:
     """The base chains in `nft -nn list ruleset` that are in tables of others."""
-    tables: dict[str, _Table] = {}
+    tables: dict[str, _FilterTable] = {}
     table, chain, depth = "", "", 0  # depth: of blocks other than chains
     for raw in text.splitlines():
         line = _short(" ".join(raw.split()))
         opened = _TABLE.match(line)
         if opened:
             table, chain, depth = opened["name"], "", 0
-            tables[table] = _Table()
+            tables[table] = _FilterTable()
         elif depth or (not chain and _BLOCK.match(line)):
             depth += line.count("{") - line.count("}")
         elif (begun := _CHAIN.match(line)) and table:
@@ -196,7 +196,7 @@ def parse_nft(text: str) -> tuple[Chain, ...]:
         elif chain and line and not line.startswith("#"):
             tables[table].rules[chain].append(parse_nft_rule(line))
     return tuple(
-        Chain(
+        FilterChain(
             NFT,
             name,
             chain,
@@ -225,7 +225,7 @@ def _met(rules: Mapping[str, Sequence[Rule]], start: str) -> tuple[Rule, ...]:
         name, some = waiting.pop(0)
         for rule in rules.get(name, ()):
             narrowed = some or rule.some
-            if rule.fate is Fate.AIM and rule.aim not in seen:
+            if rule.fate is RuleAction.AIM and rule.aim not in seen:
                 seen.add(rule.aim)
                 limited = bool(rule.ports) or rule.family is not Family.ANY
                 waiting.append((rule.aim, narrowed or limited))
@@ -251,7 +251,7 @@ def parse_nft_rule(text: str) -> Rule:
     side = named["side"] if named else ""
     aim = _AIM.search(bare)
     if aim:
-        return Rule(text, Fate.AIM, family, ports, side, some or unknown, aim["chain"])
+        return Rule(text, RuleAction.AIM, family, ports, side, some or unknown, aim["chain"])
     return Rule(text, _fate(bare), family, ports, side, some or unknown)
 
 
@@ -263,12 +263,12 @@ def _bare_of_protocol(text: str) -> str:
     )
 
 
-def _fate(bare: str) -> Fate:
+def _fate(bare: str) -> RuleAction:
     if re.search(r"\b(?:drop|reject)\b", bare):
-        return Fate.DROP
+        return RuleAction.DROP
     if re.search(r"\b(?:redirect|dnat|tproxy)\b", bare):
-        return Fate.REDIRECT
-    return Fate.ACCEPT if re.search(r"\baccept\b", bare) else Fate.NONE
+        return RuleAction.REDIRECT
+    return RuleAction.ACCEPT if re.search(r"\baccept\b", bare) else RuleAction.NONE
 
 
 def _family(text: str) -> Family:
@@ -290,9 +290,9 @@ def _ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def parse_legacy(text: str, tool: str) -> tuple[Chain, ...]:
+def parse_legacy(text: str, tool: str) -> tuple[FilterChain, ...]:
     """The base chains in `iptables-save`: `*table`, `:CHAIN POLICY [counters]`, `-A CHAIN …`."""
-    chains: list[Chain] = []
+    chains: list[FilterChain] = []
     table = ""
     policies: dict[str, str] = {}
     rules: dict[str, list[Rule]] = {}
@@ -307,7 +307,7 @@ def parse_legacy(text: str, tool: str) -> tuple[Chain, ...]:
             rules.setdefault(name, []).append(parse_legacy_rule(line))
         elif line == "COMMIT":
             chains += (
-                Chain(
+                FilterChain(
                     tool,
                     f"{'ip6' if tool.startswith('ip6') else 'ip'} {table}",
                     name,
@@ -337,14 +337,14 @@ def parse_legacy_rule(text: str) -> Rule:
     rest = _LEGACY_PORTS.sub("", _LEGACY_NOT_LOOPBACK.sub("", match))
     some = bool(_LEGACY_SOME.search(rest)) or bool(named and not ports)
     fates = {
-        "DROP": Fate.DROP,
-        "REJECT": Fate.DROP,
-        "TARPIT": Fate.DROP,
-        "REDIRECT": Fate.REDIRECT,
-        "DNAT": Fate.REDIRECT,
-        "TPROXY": Fate.REDIRECT,
-        "ACCEPT": Fate.ACCEPT,
+        "DROP": RuleAction.DROP,
+        "REJECT": RuleAction.DROP,
+        "TARPIT": RuleAction.DROP,
+        "REDIRECT": RuleAction.REDIRECT,
+        "DNAT": RuleAction.REDIRECT,
+        "TPROXY": RuleAction.REDIRECT,
+        "ACCEPT": RuleAction.ACCEPT,
     }
     if word in fates:
         return Rule(text, fates[word], family, ports, side, some)
-    return Rule(text, Fate.AIM if word else Fate.NONE, family, ports, side, some, word)
+    return Rule(text, RuleAction.AIM if word else RuleAction.NONE, family, ports, side, some, word)

@@ -9,7 +9,7 @@ import shlex
 import time
 from dataclasses import dataclass
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.facts.survey import nominal_mb, parse_mem_total_kb, parse_os_release
 from ucontact_appliance.planning.versions import numbers
 
@@ -60,7 +60,7 @@ _HARDWARE = script(
 )
 
 
-def hardware(reach: Reach) -> Hardware:
+def hardware(reach: ProbeContext) -> Hardware:
     """Probe the machine."""
     return parse_hardware(reach.runner.run(["sh", "-c", _HARDWARE]).stdout)
 
@@ -106,7 +106,7 @@ _SYSTEM = script(
 )
 
 
-def system(reach: Reach) -> System:
+def system(reach: ProbeContext) -> System:
     """Probe the system."""
     return parse_system(reach.runner.run(["sh", "-c", _SYSTEM]).stdout)
 
@@ -145,7 +145,7 @@ _OWN_NAME = script(
 )
 
 
-def own_name(reach: Reach) -> OwnName:
+def own_name(reach: ProbeContext) -> OwnName:
     """Probe the host's own name."""
     return parse_own_name(reach.runner.run(["sh", "-c", _OWN_NAME]).stdout)
 
@@ -158,19 +158,19 @@ def parse_own_name(text: str) -> OwnName:
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockOffset:
     """Seconds that the host's clock is ahead of this machine's, give or take `uncertainty`."""
 
     ahead: float
     uncertainty: float
 
 
-def clock(reach: Reach) -> Clock:
+def clock(reach: ProbeContext) -> ClockOffset:
     """Compare the clocks: the host's answer against the midpoint of the round trip."""
     before = time.time()
     done = reach.runner.run(["date", "+%s.%N"])
     after = time.time()
-    return Clock(float(done.stdout) - (before + after) / 2, (after - before) / 2)
+    return ClockOffset(float(done.stdout) - (before + after) / 2, (after - before) / 2)
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ _TIME_SYNC = script(
 _TIME_SERVICES = ("chrony", "chronyd", "systemd-timesyncd", "ntp", "ntpd", "ntpsec")
 
 
-def time_sync(reach: Reach) -> TimeSync:
+def time_sync(reach: ProbeContext) -> TimeSync:
     """Probe time synchronisation."""
     return parse_time_sync(reach.runner.run(["sh", "-c", _TIME_SYNC]).stdout)
 
@@ -219,7 +219,7 @@ class PythonFound:
 _PYTHON = "import sys; print('%d.%d' % sys.version_info[:2])"  # Python 2.7 and 3 alike
 
 
-def python(reach: Reach, path: str) -> PythonFound:
+def python(reach: ProbeContext, path: str) -> PythonFound:
     """Ask the interpreter at `path` for its version."""
     words = shlex.join([path, "-c", _PYTHON])
     done = reach.runner.run(["sh", "-c", f"{words} 2>/dev/null || true"])

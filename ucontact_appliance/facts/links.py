@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.resources import INSTALLER
 
 _PROBE = INSTALLER / "probes" / "links.py"
@@ -57,7 +57,7 @@ _LINKS = script(
 )
 
 
-def links(reach: Reach) -> Links:
+def links(reach: ProbeContext) -> Links:
     """Read interfaces, routes and name servers."""
     return parse_links(reach.runner.run(["sh", "-c", _LINKS]).stdout)
 
@@ -81,7 +81,7 @@ def parse_links(text: str) -> Links:
     return Links(tuple(interfaces), routes, tuple(servers), text.strip())
 
 
-def name_servers_answer(reach: Reach, servers: tuple[str, ...]) -> Mapping[str, str]:
+def name_servers_answer(reach: ProbeContext, servers: tuple[str, ...]) -> Mapping[str, str]:
     """Each name server's answer to a query for the root's NS records; empty: no answer.
 
     Any answer, even REFUSED, shows that the server is reachable.
@@ -89,17 +89,17 @@ def name_servers_answer(reach: Reach, servers: tuple[str, ...]) -> Mapping[str, 
     return _probed(reach, "dns", *servers)
 
 
-def peers_reached(reach: Reach, doors: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
+def peers_reached(reach: ProbeContext, doors: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
     """`open`, `closed` or `filtered` per `address port`, probed from the host."""
     return _probed(reach, "tcp", *(f"{address} {port}" for address, port in doors))
 
 
-def packets_pass(reach: Reach, sizes: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
+def packets_pass(reach: ProbeContext, sizes: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
     """`passes` or ping's error per address and MTU, with fragmentation forbidden."""
     return _probed(reach, "mtu", *(f"{address} {mtu}" for address, mtu in sizes))
 
 
-def _probed(reach: Reach, *words: str) -> Mapping[str, str]:
+def _probed(reach: ProbeContext, *words: str) -> Mapping[str, str]:
     done = reach.runner.run(
         ["python3", "-", *words], timeout=_SECONDS, stdin=_PROBE.read_text(encoding="utf-8")
     )

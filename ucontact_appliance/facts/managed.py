@@ -11,7 +11,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
 # One process for all checksums and one for all modes: three per file take a hundred times as long.
@@ -24,7 +24,7 @@ done
 """ + script(sums='sha256sum -- "$@"', modes="stat -c '%n\t%a %U:%G' -- \"$@\"")
 
 
-class Record(BaseModel):
+class InstallationRecord(BaseModel):
     """The latest installation's record: per host, each file's SHA-256, mode and owner."""
 
     model_config = ConfigDict(frozen=True)
@@ -32,7 +32,7 @@ class Record(BaseModel):
     hosts: dict[str, dict[str, str]]
 
 
-def fingerprints(reach: Reach, paths: tuple[str, ...]) -> Mapping[str, str]:
+def fingerprints(reach: ProbeContext, paths: tuple[str, ...]) -> Mapping[str, str]:
     """SHA-256, mode and owner of each existing file, by path."""
     return look(reach.runner, paths)
 
@@ -60,7 +60,7 @@ def written(path: str, host: str) -> Mapping[str, str]:
     Raises UnreachableError when the record exists but is damaged.
     """
     try:
-        record = Record.model_validate_json(Path(path).read_text(encoding="utf-8"))
+        record = InstallationRecord.model_validate_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, ValidationError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _SECONDS = 12.0
 _STUN = re.compile(r"^\s*STUN(?: address:|:.*\n\s*Address:)\s+(\S+)", re.MULTILINE)
@@ -35,7 +35,7 @@ class Transcoding:
     evidence: str
 
 
-def transcoding(reach: Reach, codecs: tuple[str, ...]) -> Transcoding:
+def transcoding(reach: ProbeContext, codecs: tuple[str, ...]) -> Transcoding:
     """Query Asterisk's translation paths from each of these codecs."""
     asked = {
         name: f"asterisk -rx {shlex.quote(f'core show translation paths {name}')} 2>&1 || true"

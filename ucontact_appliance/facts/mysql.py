@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ucontact_appliance.clients.mysql import (
     Login,
     LoginRefusedError,
-    Refusal,
+    MysqlRefusal,
     ask,
     greets,
     plaintext,
@@ -17,7 +17,7 @@ from ucontact_appliance.clients.mysql import (
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.pace import usual_seconds
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
 SOCKET = "/run/mysqld/mysqld.sock"
@@ -54,7 +54,7 @@ class ServerView:
 
 
 @dataclass(frozen=True)
-class Account:
+class MysqlAccount:
     """A row of mysql.user. `ssl_type` is empty if TLS is not required."""
 
     user: str
@@ -76,13 +76,13 @@ class Audit:
     `error` is the error text if the accounts can't be read, `grants_error` if the grants can't.
     """
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[MysqlAccount, ...]
     grants: dict[str, Grants] = field(default_factory=dict, hash=False)
     error: str = ""
     grants_error: str = ""
 
 
-def server_view(reach: Reach, port: int, password: str, ca: str) -> ServerView:
+def server_view(reach: ProbeContext, port: int, password: str, ca: str) -> ServerView:
     """Log in as the checks' account over verified TLS, and read version, schemas and variables.
 
     Raises UnreachableError when there is no server.
@@ -102,25 +102,25 @@ def server_view(reach: Reach, port: int, password: str, ca: str) -> ServerView:
     )
 
 
-def answers(reach: Reach, port: int) -> bool:
+def answers(reach: ProbeContext, port: int) -> bool:
     """Whether the server sends a greeting to a new connection."""
     with reach.runner.forward(port) as local:
         return greets(local)
 
 
-def greeting_seconds(reach: Reach, port: int) -> float:
+def greeting_seconds(reach: ProbeContext, port: int) -> float:
     """The usual time in seconds until the server sends its greeting."""
     with reach.runner.forward(port) as local:
         return usual_seconds(lambda: greets(local))
 
 
-def without_tls(reach: Reach, port: int, password: str) -> Refusal:
+def without_tls(reach: ProbeContext, port: int, password: str) -> MysqlRefusal:
     """The server's answer to the same account without TLS."""
     with reach.runner.forward(port) as local:
         return plaintext(Login(USER, password, local, ""))
 
 
-def audit(reach: Reach, users: Sequence[str]) -> Audit:
+def audit(reach: ProbeContext, users: Sequence[str]) -> Audit:
     """Read, as root over the socket, all accounts and the grants of these users."""
     listed = ", ".join(f"'{user}'" for user in users)
     command = script(
@@ -144,7 +144,7 @@ def parse_audit(text: str) -> Audit:
     accounts = []
     for row in rows:
         user, host, plugin, ssl_type, locked = row.split("|")
-        accounts.append(Account(user, host, plugin, ssl_type, locked == "Y"))
+        accounts.append(MysqlAccount(user, host, plugin, ssl_type, locked == "Y"))
     lines = found.get("grants", "").splitlines()
     errors = [line for line in lines if line.startswith("ERROR ")]
     return Audit(tuple(accounts), parse_grants(lines), grants_error="\n".join(errors))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _DISTRIBUTIONS = re.compile(r"@(?:[\w-]+\.)*(debian\.(org|net)|ubuntu\.com)\b")
 
@@ -38,7 +38,7 @@ owner=$({ dpkg -S "$exe" || dpkg -S "${exe#/usr}"; } 2>/dev/null | head -1 | cut
 """
 
 
-def origin(reach: Reach, unit: str) -> Origin:
+def origin(reach: ProbeContext, unit: str) -> Origin:
     """The origin of the program that the unit runs now."""
     return parse_origin(reach.runner.run(["sh", "-c", _ABOUT, "sh", unit]).stdout)
 

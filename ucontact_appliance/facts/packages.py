@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ucontact_appliance.facts.host import sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 Lists = Literal["own", "fetched", "none"]
 _SECONDS = 100
@@ -31,7 +31,7 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Packages:
+class AptPackages:
     """Package versions by name, and which package lists they come from.
 
     `own`: the host's lists; `fetched`: lists downloaded for this probe only; `none`: no lists were
@@ -83,7 +83,7 @@ echo '---- lists'; echo $state
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PackageSet:
     """Packages that a role installs in one go; none if one of the units in `unless` is active."""
 
     packages: tuple[str, ...]
@@ -102,7 +102,7 @@ class Removals:
 class Apt:
     """The known packages, and what apt would remove for sets of them."""
 
-    packages: Packages
+    packages: AptPackages
     removals: Removals
 
 
@@ -153,7 +153,7 @@ _OWN_OPTIONS = "-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
 _FETCHED_OPTIONS = "-c $folder/apt.conf"
 
 
-def apt(reach: Reach, names: tuple[str, ...], sets: tuple[Wanted, ...]) -> Apt:
+def apt(reach: ProbeContext, names: tuple[str, ...], sets: tuple[PackageSet, ...]) -> Apt:
     """Query apt for these packages, and for what it would remove to install each of these sets.
 
     If the host's lists are missing or old, uses freshly fetched lists, unless everything is already
@@ -162,13 +162,13 @@ def apt(reach: Reach, names: tuple[str, ...], sets: tuple[Wanted, ...]) -> Apt:
     own = _asked(reach, _OWN, _OWN_OPTIONS, names, sets)
     there = all(name in own.known and own.known[name].installed for name in names)
     if own.state == "current" or (there and not own.wanted):
-        return Apt(Packages("own", own.known), Removals("own", own.removed))
+        return Apt(AptPackages("own", own.known), Removals("own", own.removed))
     fetched = _asked(reach, _FETCHED, _FETCHED_OPTIONS, names, sets)
     if fetched.state == "current":
-        known = Packages("own", own.known) if there else Packages("fetched", fetched.known)
+        known = AptPackages("own", own.known) if there else AptPackages("fetched", fetched.known)
         return Apt(known, Removals("fetched", fetched.removed))
     lists: Lists = "own" if there or own.state == "older" else "none"
-    return Apt(Packages(lists, own.known), Removals("none", own.removed))
+    return Apt(AptPackages(lists, own.known), Removals("none", own.removed))
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,11 @@ class _Answer:
 
 
 def _asked(
-    reach: Reach, lists: str, options: str, names: tuple[str, ...], sets: tuple[Wanted, ...]
+    reach: ProbeContext,
+    lists: str,
+    options: str,
+    names: tuple[str, ...],
+    sets: tuple[PackageSet, ...],
 ) -> _Answer:
     def each(verb: str) -> str:
         return "".join(
@@ -222,12 +226,12 @@ dpkg-query -S "$path" >/dev/null 2>&1 || dpkg-query -S "$(readlink -f "$path")" 
 """
 
 
-def unowned(reach: Reach, program: str) -> str:
+def unowned(reach: ProbeContext, program: str) -> str:
     """The program's path if no package owns it; empty if one does, or it is absent."""
     return reach.runner.run(["sh", "-c", _UNOWNED, "sh", program]).stdout.strip()
 
 
-def _ask(reach: Reach, script: str, names: tuple[str, ...], seconds: float) -> str:
+def _ask(reach: ProbeContext, script: str, names: tuple[str, ...], seconds: float) -> str:
     command = f"set -- {shlex.join(names)}\n{script}"
     return reach.runner.run(["sh", "-c", command], timeout=seconds).stdout
 

@@ -26,7 +26,7 @@ _SETTLED = 32  # packets until RFC 3550's estimate, a filter of 1/16, has forgot
 _MS = 1e6  # nanoseconds
 
 
-class Row(NamedTuple):
+class AnsweredPacket(NamedTuple):
     """An answered packet, as the probe reports it; times in nanoseconds since 1970."""
 
     sequence: int
@@ -143,7 +143,7 @@ class Session:
 def parse_session(text: str, far_end: str, port: int) -> PathQuality:
     """Parse the document of `stamp.py send`. Raises UnreachableError when nothing answered."""
     told = json.loads(text)
-    rows = [Row(*row) for row in told["rows"]]
+    rows = [AnsweredPacket(*row) for row in told["rows"]]
     if not rows:
         refused = told["refused"] > 0
         raise UnreachableError(
@@ -162,9 +162,11 @@ def parse_session(text: str, far_end: str, port: int) -> PathQuality:
     return quality(rows, told["sent"], told["refused"], told["rate"], told["dscp"])
 
 
-def quality(rows: Sequence[Row], sent: int, refused: int, rate: int, dscp: int) -> PathQuality:
+def quality(
+    rows: Sequence[AnsweredPacket], sent: int, refused: int, rate: int, dscp: int
+) -> PathQuality:
     """Compute the figures from a session's answers in order of arrival; at least one is needed."""
-    first: dict[int, Row] = {}
+    first: dict[int, AnsweredPacket] = {}
     for row in rows:
         first.setdefault(row.sequence, row)
     answers = list(first.values())
@@ -200,7 +202,7 @@ def quality(rows: Sequence[Row], sent: int, refused: int, rate: int, dscp: int) 
     )
 
 
-def _reached(rows: Sequence[Row], sent: int) -> int | None:
+def _reached(rows: Sequence[AnsweredPacket], sent: int) -> int | None:
     """The number of packets that reached the far end, by its own count; None if it does not count.
 
     Its last count is the number that arrived, except those lost at the very end and duplicates: it

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _KINDS = ("cpu", "io", "memory")
 _PRESSURE = script(**{kind: f"cat /proc/pressure/{kind} 2>/dev/null || true" for kind in _KINDS})
@@ -24,7 +24,7 @@ class Pressure:
     evidence: str
 
 
-def pressure(reach: Reach) -> Pressure:
+def pressure(reach: ProbeContext) -> Pressure:
     """Read /proc/pressure."""
     return parse_pressure(reach.runner.run(["sh", "-c", _PRESSURE]).stdout)
 

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 FILE = "/etc/asterisk/extconfig.conf"
 _SECONDS = 12.0
@@ -15,7 +15,7 @@ _LINE = re.compile(r"^[ \t]*([\w.-]+)[ \t]*=>?[ \t]*([^;\n]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Mapping:
+class RealtimeMapping:
     """A line of extconfig.conf: a family, the engine that provides it, and its database."""
 
     family: str
@@ -30,7 +30,7 @@ class Realtime:
     `classes` holds (name, connections); mappings on disk may not be loaded yet.
     """
 
-    mapped: tuple[Mapping, ...]
+    mapped: tuple[RealtimeMapping, ...]
     engines: tuple[str, ...]
     classes: tuple[tuple[str, int], ...]
     evidence: str
@@ -44,7 +44,7 @@ _ASK = script(
 )
 
 
-def realtime(reach: Reach) -> Realtime:
+def realtime(reach: ProbeContext) -> Realtime:
     """Read the mappings, the engines and the ODBC classes."""
     return parse_realtime(reach.runner.run(["sh", "-c", _ASK], timeout=_SECONDS).stdout)
 
@@ -55,7 +55,7 @@ def parse_realtime(text: str) -> Realtime:
     mapped = []
     for family, rest in _LINE.findall(part.get("file", "")):
         words = [word.strip().strip('"') for word in rest.split(",")]
-        mapped.append(Mapping(family, words[0], words[1] if len(words) > 1 else ""))
+        mapped.append(RealtimeMapping(family, words[0], words[1] if len(words) > 1 else ""))
     engines = re.findall(r"^Config Engine: (\S+)", part.get("mappings", ""), re.MULTILINE)
     classes = re.findall(
         r"^\s*Name:\s+(\S+)\s*\n(?:(?!\s*Name:).*\n)*?.*active connections: (\d+)",

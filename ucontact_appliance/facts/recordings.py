@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.call import RECORDINGS, mysql_words, runner_of
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
 SPOOL = "/var/spool/asterisk"
@@ -58,7 +58,7 @@ _WALK = (
 )
 
 
-def spool_access(reach: Reach) -> SpoolAccess:
+def spool_access(reach: ProbeContext) -> SpoolAccess:
     """Search the whole spool with low priority, for at most WALK_SECONDS."""
     done = reach.runner.run(["sh", "-c", _WALK], timeout=WALK_SECONDS + _GRACE_SECONDS)
     return parse_access(done.stdout)
@@ -106,7 +106,7 @@ _LOST = script(
 )
 
 
-def lost_recordings(reach: Reach) -> LostRecordings:
+def lost_recordings(reach: ProbeContext) -> LostRecordings:
     """Search the end of Asterisk's log."""
     done = reach.runner.run(["sh", "-c", _LOST])
     return parse_lost(sections(done.stdout))
@@ -142,7 +142,7 @@ KEEPING_UNITS = ("ucontact-records.service", "ucontact-sync.service")
 
 
 @dataclass(frozen=True)
-class Keeping:
+class RecordingUnits:
     """State of the units that write recordings and call records to disk during calls."""
 
     states: Mapping[str, str]
@@ -150,7 +150,7 @@ class Keeping:
     evidence: str
 
 
-def keeping(reach: Reach) -> Keeping:
+def keeping(reach: ProbeContext) -> RecordingUnits:
     """Read whether these units are running, and enabled at boot."""
     units = " ".join(KEEPING_UNITS)
     command = script(
@@ -160,10 +160,10 @@ def keeping(reach: Reach) -> Keeping:
     return parse_keeping(sections(reach.runner.run(["sh", "-c", command]).stdout))
 
 
-def parse_keeping(parts: Mapping[str, str]) -> Keeping:
+def parse_keeping(parts: Mapping[str, str]) -> RecordingUnits:
     """Parse systemctl's answers, one per line, in the order of KEEPING_UNITS."""
     active, enabled = (parts.get(name, "").split() for name in ("active", "enabled"))
-    return Keeping(
+    return RecordingUnits(
         states=dict(zip(KEEPING_UNITS, active, strict=False)),
         enabled=dict(zip(KEEPING_UNITS, enabled, strict=False)),
         evidence="\n".join(part.strip() for part in parts.values()),
@@ -226,7 +226,7 @@ _ROWS = (
 )
 
 
-def recording_files(reach: Reach) -> tuple[RecordingFile, ...]:
+def recording_files(reach: ProbeContext) -> tuple[RecordingFile, ...]:
     """The latest recordings, newest first."""
     return parse_files(reach.runner.run(["sh", "-c", _FILES], timeout=30.0).stdout)
 
@@ -249,7 +249,7 @@ def parse_files(text: str) -> tuple[RecordingFile, ...]:
     )
 
 
-def recorded_rows(reach: Reach, name: str, known_hosts: str) -> RecordedRows:
+def recorded_rows(reach: ProbeContext, name: str, known_hosts: str) -> RecordedRows:
     """Read the latest call records on the database host `name`."""
     with runner_of(reach, name, known_hosts) as runner:
         done = runner.run([*mysql_words(_ROWS), "--skip-column-names"], timeout=30.0)

@@ -7,10 +7,10 @@ import shlex
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 
-def failed_units(reach: Reach) -> tuple[str, ...]:
+def failed_units(reach: ProbeContext) -> tuple[str, ...]:
     """Names of the units in the state `failed`."""
     done = reach.runner.run(
         ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager"]
@@ -56,7 +56,7 @@ done
 _LOGIN = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@]*@", re.IGNORECASE)
 
 
-def archives(reach: Reach) -> tuple[Archive, ...]:
+def archives(reach: ProbeContext) -> tuple[Archive, ...]:
     """Fetch the release file of each package archive in the host's apt configuration."""
     return parse_archives(reach.runner.run(["sh", "-c", _FETCH], timeout=40).stdout)
 
@@ -83,7 +83,7 @@ class Setting:
 _SETTINGS_FILE = "/etc/sysctl.d/60-ucontact.conf"
 
 
-def kernel_settings(reach: Reach) -> tuple[Setting, ...] | None:
+def kernel_settings(reach: ProbeContext) -> tuple[Setting, ...] | None:
     """The settings in the baseline's file with the kernel's values; None without that file."""
     read = reach.runner.run(["cat", _SETTINGS_FILE])
     if read.status:
@@ -116,7 +116,7 @@ def parse_settings(text: str) -> dict[str, str]:
     }
 
 
-def sshd_settings(reach: Reach) -> dict[str, str] | None:
+def sshd_settings(reach: ProbeContext) -> dict[str, str] | None:
     """sshd's effective settings in lower case; None when there is no sshd."""
     done = reach.runner.run(["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; sshd -T 2>/dev/null"])
     return None if done.status else parse_sshd_settings(done.stdout)

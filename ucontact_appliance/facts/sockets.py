@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _PROCESS = re.compile(r'\("([^"]+)",pid=(\d+)')
 
@@ -28,7 +28,7 @@ class Listener:
         return address != "*" and ipaddress.ip_address(address).is_loopback
 
 
-def listeners(reach: Reach) -> tuple[Listener, ...]:
+def listeners(reach: ProbeContext) -> tuple[Listener, ...]:
     """Every listening TCP socket, and every UDP socket that is bound without a peer."""
     done = reach.runner.run(["ss", "-lntup"])
     if done.status:

@@ -19,7 +19,7 @@ Question = tuple[Callable[..., Any], tuple[Hashable, ...]]
 
 
 @dataclass(frozen=True)
-class Reach:
+class ProbeContext:
     """What a probe works with: the site, the host, and a runner for commands on the host.
 
     `mark` identifies this run's own calls, so that their traces can be found.
@@ -37,7 +37,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Look:
+class ProbeRun:
     """When a probe ran (aware, UTC), for how many seconds, and its exchanges with the host."""
 
     began: datetime | None = None
@@ -46,7 +46,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProbeResult:
     """One question of a run and its result: a value or an exception; neither if not answered."""
 
     probe: Callable[..., Any]
@@ -54,7 +54,7 @@ class Asked:
     answered: bool
     value: Any = None
     error: BaseException | None = None
-    look: Look = field(default_factory=Look)
+    look: ProbeRun = field(default_factory=ProbeRun)
 
     @property
     def question(self) -> Question:
@@ -69,11 +69,11 @@ class NotStoredError(Exception):
 class FactSource:
     """Caches each probe's result or exception; thread-safe."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: ProbeContext) -> None:
         self.reach = reach
         self._lock = threading.Lock()
         self._known: dict[Question, Future[Any]] = {}
-        self._looks: dict[Question, Look] = {}
+        self._looks: dict[Question, ProbeRun] = {}
 
     def get(self, probe: Callable[..., T], *args: Hashable) -> T:
         """Return `probe(reach, *args)`, run once for all callers; re-raises its exception."""
@@ -85,11 +85,11 @@ class FactSource:
         """Return `probe(*args)` in the same way, for facts of this machine instead of the host."""
         return self._once(probe, args, lambda: probe(*args), [])
 
-    def asked(self) -> tuple[Asked, ...]:
+    def asked(self) -> tuple[ProbeResult, ...]:
         """All questions so far, with their results."""
         with self._lock:
             known = [(key, future, self._looks.get(key)) for key, future in self._known.items()]
-        return tuple(_asked(*key, future, look or Look()) for key, future, look in known)
+        return tuple(_asked(*key, future, look or ProbeRun()) for key, future, look in known)
 
     def witness(self) -> Observation:
         """A view of the same facts that records which questions its reader asks."""
@@ -125,7 +125,7 @@ class FactSource:
         self, key: Question, began: datetime, start: float, exchanges: list[Exchange]
     ) -> None:
         with self._lock:
-            self._looks[key] = Look(began, time.monotonic() - start, tuple(exchanges))
+            self._looks[key] = ProbeRun(began, time.monotonic() - start, tuple(exchanges))
 
 
 class Observation(FactSource):
@@ -141,7 +141,7 @@ class Observation(FactSource):
         with self._lock:
             return tuple(self._keys)
 
-    def asked(self) -> tuple[Asked, ...]:
+    def asked(self) -> tuple[ProbeResult, ...]:
         """All questions about the host so far, by any reader."""
         return self._source.asked()
 
@@ -158,11 +158,11 @@ class Observation(FactSource):
 
 
 def _asked(
-    probe: Callable[..., Any], args: tuple[Hashable, ...], future: Future[Any], look: Look
-) -> Asked:
+    probe: Callable[..., Any], args: tuple[Hashable, ...], future: Future[Any], look: ProbeRun
+) -> ProbeResult:
     if not future.done():
-        return Asked(probe, args, answered=False)
+        return ProbeResult(probe, args, answered=False)
     error = future.exception()
     if error is not None:
-        return Asked(probe, args, answered=True, error=error, look=look)
-    return Asked(probe, args, answered=True, value=future.result(), look=look)
+        return ProbeResult(probe, args, answered=True, error=error, look=look)
+    return ProbeResult(probe, args, answered=True, value=future.result(), look=look)

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, replace
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 TAKEN_SECONDS = 90.0
 _DAY = 86400
@@ -41,23 +41,23 @@ class FileSystem:
         return 100.0 * self.inodes_free / self.inodes if self.inodes else 100.0
 
 
-def file_system(reach: Reach, path: str) -> FileSystem | None:
+def file_system(reach: ProbeContext, path: str) -> FileSystem | None:
     """The file system of `path`, or None when the path does not exist."""
     return parse_file_system(_df(reach, (path,)), path)
 
 
-def file_systems(reach: Reach, paths: tuple[str, ...]) -> tuple[FileSystem, ...]:
+def file_systems(reach: ProbeContext, paths: tuple[str, ...]) -> tuple[FileSystem, ...]:
     """The file systems that contain the paths, each once; a path that does not exist is skipped."""
     return parse_file_systems(_df(reach, paths))
 
 
-def _df(reach: Reach, paths: tuple[str, ...]) -> str:
+def _df(reach: ProbeContext, paths: tuple[str, ...]) -> str:
     where = shlex.join(paths)
     command = script(space=f"df -PkT {where}", inodes=f"df -Pi {where}", mounts="cat /proc/mounts")
     return reach.runner.run(["sh", "-c", command]).stdout
 
 
-def taken_kb(reach: Reach, path: str) -> int | None:
+def taken_kb(reach: ProbeContext, path: str) -> int | None:
     """Disk usage of everything below `path`, in kB of 1024 bytes; None if it can't be determined.
 
     Runs with low priority: reading years of recordings takes long.
@@ -73,7 +73,7 @@ def parse_taken(text: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class Growth:
+class FolderGrowth:
     """Bytes written below a folder in the last days and still there.
 
     `days` is the age of the oldest of these files: at least one, at most the number requested.
@@ -90,7 +90,7 @@ class Growth:
         return self.octets / 1e9 / self.days
 
 
-def growth(reach: Reach, path: str, days: int) -> Growth:
+def growth(reach: ProbeContext, path: str, days: int) -> FolderGrowth:
     """Measure how much was written below `path` in the last `days`; low priority, as `taken_kb`."""
     # find prints each file's time and size; awk sums on the host, because there may be millions.
     summed = (
@@ -103,7 +103,7 @@ def growth(reach: Reach, path: str, days: int) -> Growth:
     return parse_growth(done.stdout, days)
 
 
-def parse_growth(text: str, days: int) -> Growth:
+def parse_growth(text: str, days: int) -> FolderGrowth:
     """Parse the line of the sums and that of the time, both in seconds since 1970."""
     found = re.search(
         r"(\d+) files, (\d+) octets, the oldest of (\d+)\nnow (\d+)", text, re.MULTILINE
@@ -112,11 +112,11 @@ def parse_growth(text: str, days: int) -> Growth:
         raise RuntimeError(f"the recordings can't be counted: {text.strip()[:200]}")
     files, octets, oldest, now = map(int, found.groups())
     age = (now - oldest) / _DAY if files else 0.0
-    return Growth(files, octets, min(max(age, 1.0), float(days)), text.strip())
+    return FolderGrowth(files, octets, min(max(age, 1.0), float(days)), text.strip())
 
 
 @dataclass(frozen=True)
-class Retention:
+class RecordingRetention:
     """The nightly deletion of recordings: its timer's state, and the days kept (0: no deletion)."""
 
     timer: str
@@ -124,7 +124,7 @@ class Retention:
     evidence: str
 
 
-def retention(reach: Reach) -> Retention:
+def retention(reach: ProbeContext) -> RecordingRetention:
     """Read the settings of the host's retention timer."""
     done = reach.runner.run(
         [
@@ -139,11 +139,13 @@ def retention(reach: Reach) -> Retention:
     return parse_retention(done.stdout)
 
 
-def parse_retention(text: str) -> Retention:
+def parse_retention(text: str) -> RecordingRetention:
     """Parse the state of the timer and the command of its service."""
     part = sections(text)
     days = re.search(r"-type f -mtime \+(\d+) -delete", part.get("command", ""))
-    return Retention(part.get("timer", "").strip(), int(days[1]) if days else 0, text.strip())
+    return RecordingRetention(
+        part.get("timer", "").strip(), int(days[1]) if days else 0, text.strip()
+    )
 
 
 def parse_file_system(text: str, path: str) -> FileSystem | None:
@@ -186,7 +188,7 @@ def _count(word: str) -> int:
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryUse:
     """Memory and swap, and the number of processes that the OOM killer has killed since boot."""
 
     total_kb: int
@@ -211,12 +213,12 @@ _MEMORY = script(
 )
 
 
-def memory(reach: Reach) -> Memory:
+def memory(reach: ProbeContext) -> MemoryUse:
     """Probe memory."""
     return parse_memory(reach.runner.run(["sh", "-c", _MEMORY]).stdout)
 
 
-def parse_memory(text: str) -> Memory:
+def parse_memory(text: str) -> MemoryUse:
     """Parse the output of the probe's script."""
     part = sections(text)
     known = {
@@ -230,7 +232,7 @@ def parse_memory(text: str) -> Memory:
         if len(words := line.split()) == 2 and words[1].isdigit()
     }
     shown = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
-    return Memory(
+    return MemoryUse(
         total_kb=known.get("MemTotal", 0),
         available_kb=known.get("MemAvailable", 0),
         swap_total_kb=known.get("SwapTotal", 0),

@@ -27,7 +27,7 @@ from ucontact_appliance.errors import (
 )
 from ucontact_appliance.facts.exchange import Exchange
 from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed
-from ucontact_appliance.facts.source import Asked, FactSource, NotStoredError, Reach
+from ucontact_appliance.facts.source import FactSource, NotStoredError, ProbeContext, ProbeResult
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.redact import redactor
@@ -48,11 +48,11 @@ _ERRORS: dict[str, type[ApplianceError]] = {
 }
 
 
-class _Model(BaseModel):
+class _StoredModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class StoredError(_Model):
+class StoredError(_StoredModel):
     """The exception that a probe raised instead of an answer."""
 
     kind: Literal["unreachable", "usage", "phase", "appliance", "timeout", "defect"]
@@ -61,7 +61,7 @@ class StoredError(_Model):
     helps: str = ""
 
 
-class StoredFact(_Model):
+class StoredFact(_StoredModel):
     """One question and its result; `unstored` is the reason if there is no answer."""
 
     probe: str
@@ -71,7 +71,7 @@ class StoredFact(_Model):
     unstored: str = ""
 
 
-class Snapshot(_Model):
+class FactsSnapshot(_StoredModel):
     """Everything that one doctor run read. `time` is the run's; secrets are stored by name only."""
 
     schema_version: Literal[1] = 1
@@ -124,12 +124,12 @@ class Redaction:
         return value
 
 
-def store(asked: Sequence[Asked], redaction: Redaction) -> tuple[StoredFact, ...]:
+def store(asked: Sequence[ProbeResult], redaction: Redaction) -> tuple[StoredFact, ...]:
     """The facts of one host, each in its stored form."""
     return tuple(_stored(one, redaction) for one in asked)
 
 
-def _stored(asked: Asked, redaction: Redaction) -> StoredFact:
+def _stored(asked: ProbeResult, redaction: Redaction) -> StoredFact:
     probe = probe_name(asked.probe)
     args = args_text(redaction.everywhere(asked.args))
     if not asked.answered:
@@ -263,7 +263,7 @@ class StoredFacts(FactSource):
     """One host's facts as they were stored; runs no probes."""
 
     def __init__(self, site: Site, host: Host, facts: Sequence[StoredFact]) -> None:
-        super().__init__(Reach(site, host, NoRunner()))
+        super().__init__(ProbeContext(site, host, NoRunner()))
         self._stored = {(fact.probe, fact.args): fact for fact in facts}
 
     def _once(

@@ -17,7 +17,7 @@ from ucontact_appliance.clients.stun import (
     time_limited,
 )
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ FORBIDDEN_PEERS = ("127.0.0.1", "169.254.169.254", "224.0.0.1", "0.0.0.0", "192.
 
 
 @dataclass(frozen=True)
-class Answer:
+class StunResult:
     """A binding, or the error text in `error`."""
 
     server: str
@@ -46,14 +46,14 @@ class Relay:
     error: str = ""
 
 
-def bound(reach: Reach, port: int) -> Answer:
+def bound(reach: ProbeContext, port: int) -> StunResult:
     """Request a STUN binding over UDP."""
     server = Server(reach.address, port)
     found, error = _tried(lambda: binding(server))
-    return Answer(server.label, found, error)
+    return StunResult(server.label, found, error)
 
 
-def bound_by_tls(reach: Reach, port: int, roots: str) -> Answer:
+def bound_by_tls(reach: ProbeContext, port: int, roots: str) -> StunResult:
     """Request a STUN binding over TLS, verified for the portal's name by the roots in that file."""
     try:
         context = ssl.create_default_context(cafile=roots)
@@ -63,20 +63,20 @@ def bound_by_tls(reach: Reach, port: int, roots: str) -> Answer:
         ) from error
     server = Server(reach.address, port, context, reach.site.fqdn)
     found, error_words = _tried(lambda: binding(server))
-    return Answer(server.label, found, error_words)
+    return StunResult(server.label, found, error_words)
 
 
-def relay_for_nobody(reach: Reach, port: int) -> Relay:
+def relay_for_nobody(reach: ProbeContext, port: int) -> Relay:
     """Request a relay without any credential."""
     return _relay(Server(reach.address, port), None)
 
 
-def relay_for_stranger(reach: Reach, port: int) -> Relay:
+def relay_for_stranger(reach: ProbeContext, port: int) -> Relay:
     """Request a relay with a credential made from a wrong secret."""
     return _relay(Server(reach.address, port), time_limited("not the secret", _USER))
 
 
-def relay_for_agent(reach: Reach, port: int, secret: str) -> Relay:
+def relay_for_agent(reach: ProbeContext, port: int, secret: str) -> Relay:
     """Request a relay as an agent, with permissions for the server's address and forbidden ones."""
     return _relay(Server(reach.address, port), time_limited(secret, _USER), with_peers=True)
 

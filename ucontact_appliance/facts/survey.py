@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.values import ip_address
 
@@ -97,7 +97,7 @@ def parse_came_from(text: str) -> str:
     return ip_address(said) if said else ""
 
 
-def seen_as(reach: Reach) -> str:
+def seen_as(reach: ProbeContext) -> str:
     """The same as `came_from`, as one of the host's facts."""
     return came_from(reach.runner)
 

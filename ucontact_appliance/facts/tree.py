@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.resources import load_data
 
 _TIMEOUT = 60.0  # hashing a large release from a slow disk
@@ -14,7 +14,7 @@ _HASH_LENGTH = 64
 
 
 @dataclass(frozen=True)
-class Entry:
+class TreeEntry:
     """A file, folder or link: `kind` is find(1)'s letter, `mode` octal, `sha256` of plain files."""
 
     kind: str
@@ -37,11 +37,11 @@ class InstalledTree:
 
     current: str
     manifest: str
-    places: dict[str, Entry]
-    files: dict[str, Entry]
+    places: dict[str, TreeEntry]
+    files: dict[str, TreeEntry]
 
 
-def installed_tree(reach: Reach) -> InstalledTree:
+def installed_tree(reach: ProbeContext) -> InstalledTree:
     """List and hash the tree in one command; empty records if nothing is installed."""
     return parse_tree(reach.runner.run(["sh", "-c", _command()], timeout=_TIMEOUT).stdout)
 
@@ -86,12 +86,12 @@ def _hash(line: str) -> tuple[str, str]:
     return line[_HASH_LENGTH + 2 :].removeprefix("./"), line[:_HASH_LENGTH]
 
 
-def _entries(text: str, hashes: dict[str, str]) -> dict[str, Entry]:
+def _entries(text: str, hashes: dict[str, str]) -> dict[str, TreeEntry]:
     found = {}
     for line in text.splitlines():
         fields = line.split("\037")
         if len(fields) != _FIELDS:
             continue
         kind, mode, owner, group, target, path = fields
-        found[path] = Entry(kind, mode.zfill(4), owner, group, target, hashes.get(path, ""))
+        found[path] = TreeEntry(kind, mode.zfill(4), owner, group, target, hashes.get(path, ""))
     return found

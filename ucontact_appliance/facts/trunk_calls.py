@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _SECONDS = 40.0  # 20 of ringing, 3 of talk, 6 while the result is kept, and a margin
 _STEP_SECONDS = 0.4
@@ -39,7 +39,7 @@ class TrunkCall:
     evidence: str
 
 
-def trunk_call(reach: Reach, trunk: str, number: str) -> TrunkCall:
+def trunk_call(reach: ProbeContext, trunk: str, number: str) -> TrunkCall:
     """Call the number through the trunk. Raises ValueError for an invalid number or trunk name."""
     if not _NUMBER.fullmatch(number) or not _NAME.fullmatch(trunk):
         raise ValueError(f"no number to call through a trunk: {number!r} through {trunk!r}")

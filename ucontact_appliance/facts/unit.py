@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result")
 
@@ -27,7 +27,7 @@ class Unit:
         return f"$ systemctl show {self.name}\n{self.text.strip()}"
 
 
-def unit(reach: Reach, name: str) -> Unit:
+def unit(reach: ProbeContext, name: str) -> Unit:
     """Read the unit of that name from systemd."""
     words = [part for name_ in _PROPERTIES for part in ("-p", name_)]
     return parse_unit(name, reach.runner.run(["systemctl", "show", name, *words]).stdout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 # User is the unit's setting: it is not judged, but is shown in the evidence.
 _PROPERTIES = ("Id", "LoadState", "FragmentPath", "DropInPaths", "User", "MainPID", "NRestarts")
@@ -50,7 +50,7 @@ do echo "$pid $(stat -c %U "/proc/$pid" 2>/dev/null)"; done""",
 )
 
 
-def service_units(reach: Reach, names: tuple[str, ...]) -> ServiceUnits:
+def service_units(reach: ProbeContext, names: tuple[str, ...]) -> ServiceUnits:
     """Read these units from systemd, and their processes' accounts from the kernel."""
     return parse_units(reach.runner.run(["sh", "-c", _ASK, "sh", *names]).stdout)
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ucontact_appliance.clients.http import Request, Response, fetch
+from ucontact_appliance.clients.http import HttpRequest, Response, fetch
 from ucontact_appliance.facts.host import script, sections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 UNIT = "nginx.service"
 # The unit touches this file at each start and reload (role web): newer files are not loaded yet.
@@ -48,7 +48,7 @@ _NGINX = "PATH=$PATH:/usr/sbin:/sbin\n" + script(
 )
 
 
-def nginx(reach: Reach) -> Nginx:
+def nginx(reach: ProbeContext) -> Nginx:
     """Probe the service."""
     return parse_nginx(reach.runner.run(["sh", "-c", _NGINX]).stdout)
 
@@ -93,7 +93,7 @@ class Configuration:
     server_files: tuple[str, ...]
 
 
-def configuration(reach: Reach) -> Configuration:
+def configuration(reach: ProbeContext) -> Configuration:
     """Read the configuration from `nginx -T`."""
     command = ["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; nginx -T 2>/dev/null"]
     text = reach.runner.run(command).stdout
@@ -166,13 +166,13 @@ def _directives(text: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
 
 
 def page(
-    reach: Reach, path: str, scheme: str = "https", method: str = "GET", name: str = ""
+    reach: ProbeContext, path: str, scheme: str = "https", method: str = "GET", name: str = ""
 ) -> Response:
     """The web server's answer on this host, for the portal's name or the given one."""
-    return fetch(Request(reach.address, name or reach.site.fqdn, path, scheme, method))
+    return fetch(HttpRequest(reach.address, name or reach.site.fqdn, path, scheme, method))
 
 
-def login(reach: Reach, path: str, user: str, password: str) -> Response:
+def login(reach: ProbeContext, path: str, user: str, password: str) -> Response:
     """The answer to a login. Never use a real password: the certificate is not verified."""
     form = (("user", user), ("password", password))
-    return fetch(Request(reach.address, reach.site.fqdn, path, "https", "POST", form))
+    return fetch(HttpRequest(reach.address, reach.site.fqdn, path, "https", "POST", form))

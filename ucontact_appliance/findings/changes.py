@@ -17,7 +17,7 @@ _ORDER = ("pass", "skip", WAIVED, "warn", BLOCKED, "error", "fail")
 QUIET = ("pass", "skip", WAIVED)
 
 
-class Kind(str, Enum):
+class ChangeKind(str, Enum):
     """How a finding differs from the one of the same check and host in the earlier run."""
 
     WORSE = "worse"
@@ -27,7 +27,7 @@ class Kind(str, Enum):
 
 
 @dataclass(frozen=True)
-class Seen:
+class EarlierFinding:
     """A finding of an earlier run; `state` is the result of `state_of`."""
 
     id: str
@@ -40,7 +40,7 @@ class Seen:
 class Change:
     """One difference. `before` is None if it is new, `now` if it is gone."""
 
-    kind: Kind
+    kind: ChangeKind
     id: str
     host: str
     title: str
@@ -59,7 +59,7 @@ class Changes:
     rows: tuple[Change, ...]
 
 
-class Concluded(Protocol):
+class AnyFinding(Protocol):
     """A finding, or its row in a stored document."""
 
     @property
@@ -75,7 +75,7 @@ class Concluded(Protocol):
         """The waiver that covers it."""
 
 
-def state_of(finding: Concluded) -> str:
+def state_of(finding: AnyFinding) -> str:
     """Return the verdict, or 'waived', or 'blocked' if another check's failure blocked it."""
     if finding.waived is not None:
         return WAIVED
@@ -83,7 +83,7 @@ def state_of(finding: Concluded) -> str:
 
 
 def compare(
-    before: Iterable[Seen], now: Sequence[Finding], since: datetime | None = None
+    before: Iterable[EarlierFinding], now: Sequence[Finding], since: datetime | None = None
 ) -> Changes:
     """Return the differences in state, by check and host; different wording is no difference."""
     earlier = {(seen.id, seen.host): seen for seen in before}
@@ -93,10 +93,10 @@ def compare(
         if (change := _changed(earlier.pop((finding.id, finding.host), None), finding))
     ]
     rows += [
-        Change(Kind.GONE, seen.id, seen.host, seen.title, seen.state, None)
+        Change(ChangeKind.GONE, seen.id, seen.host, seen.title, seen.state, None)
         for seen in earlier.values()
     ]
-    kinds = list(Kind)
+    kinds = list(ChangeKind)
     return Changes(since, tuple(sorted(rows, key=lambda row: (kinds.index(row.kind), _bad(row)))))
 
 
@@ -105,14 +105,16 @@ def _bad(row: Change) -> int:
     return -_ORDER.index(row.now or row.before or "pass")
 
 
-def _changed(seen: Seen | None, finding: Finding) -> Change | None:
+def _changed(seen: EarlierFinding | None, finding: Finding) -> Change | None:
     now = state_of(finding)
     if seen is not None and seen.state == now:
         return None
     if seen is None:
-        kind = Kind.NEW
+        kind = ChangeKind.NEW
     else:
-        kind = Kind.WORSE if _ORDER.index(now) > _ORDER.index(seen.state) else Kind.BETTER
+        kind = (
+            ChangeKind.WORSE if _ORDER.index(now) > _ORDER.index(seen.state) else ChangeKind.BETTER
+        )
     return Change(
         kind,
         finding.id,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ucontact_appliance.checks.model import Finding, Severity, Verdict
 from ucontact_appliance.findings.causes import Cause, causes
-from ucontact_appliance.findings.changes import Changes, Kind
+from ucontact_appliance.findings.changes import ChangeKind, Changes
 from ucontact_appliance.site.model import Site
 
 # Increment it only if a program that reads the current document could misread a new one.
@@ -19,20 +19,20 @@ SCHEMA_ID = "urn:ucontact:doctor:1"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class _Model(BaseModel):
+class _FindingModel(BaseModel):
     # Readers must ignore unknown keys: keys may be added, but none is removed.
     # from_attributes: a row is built from a record with the same fields.
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class WaivedRow(_Model):
+class WaivedRow(_FindingModel):
     """The exception in site.yml that covers a finding."""
 
     reason: str = Field(description="why, in the words of site.yml")
     until: date = Field(description="the last day on which it holds")
 
 
-class FindingRow(_Model):
+class FindingRow(_FindingModel):
     """One check's verdict on one host."""
 
     id: str = Field(description="the check; together with host it names the finding")
@@ -60,7 +60,7 @@ class FindingRow(_Model):
     )
 
 
-class CauseRow(_Model):
+class CauseRow(_FindingModel):
     """A failure that no other stands behind: what to mend first, and what waits for it."""
 
     id: str = Field(description="the check")
@@ -74,10 +74,10 @@ class CauseRow(_Model):
     )
 
 
-class ChangeRow(_Model):
+class ChangeRow(_FindingModel):
     """One finding that is not what it was in the earlier run."""
 
-    kind: Kind = Field(description="new and gone: in one of the two runs only")
+    kind: ChangeKind = Field(description="new and gone: in one of the two runs only")
     id: str = Field(description="the check")
     host: str = Field(description="the server")
     title: str = Field(description="what the check demands")
@@ -90,14 +90,14 @@ class ChangeRow(_Model):
     remedy: str = Field(description="one line for bash, or empty")
 
 
-class ChangesPart(_Model):
+class ChangesPart(_FindingModel):
     """What changed since an earlier run."""
 
     since: datetime | None = Field(description="that run's time; null when there was none")
     rows: tuple[ChangeRow, ...] = Field(description="the changes, the worse ones first")
 
 
-class DoctorDocument(_Model):
+class DoctorDocument(_FindingModel):
     """What `ucontact doctor --json` prints."""
 
     site: str = Field(description="the site's name")

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from ucontact_appliance.checks.model import Calls, Check, Finding, Subject
 from ucontact_appliance.checks.waivers import waive
-from ucontact_appliance.checks.wording import Wording
+from ucontact_appliance.checks.wording import RemedyFormatter
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.facts.stored import Snapshot, StoredFacts, placeholders
+from ucontact_appliance.facts.stored import FactsSnapshot, StoredFacts, placeholders
 from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.findings.run import run_tasks, select, tasks_for
 from ucontact_appliance.language.messages import _
@@ -20,7 +20,7 @@ from ucontact_appliance.state import StatePaths
 _MAKE = "ucontact doctor facts save FILE"
 
 
-def load_snapshot(path: Path) -> Snapshot:
+def load_snapshot(path: Path) -> FactsSnapshot:
     """Load the stored run. Raises UnreachableError, or UsageError if the file is no stored run."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def load_snapshot(path: Path) -> Snapshot:
             _("the facts file {path} can't be read", path=path), evidence=str(error), helps=_MAKE
         ) from error
     try:
-        return Snapshot.model_validate_json(text)
+        return FactsSnapshot.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -41,7 +41,7 @@ def load_snapshot(path: Path) -> Snapshot:
 
 
 def judge_snapshot(
-    snapshot: Snapshot, only: tuple[str, ...] = (), catalogue: Sequence[Check] = CHECKS
+    snapshot: FactsSnapshot, only: tuple[str, ...] = (), catalogue: Sequence[Check] = CHECKS
 ) -> tuple[Finding, ...]:
     """Return one finding per check and host, from the stored facts and as of their date.
 
@@ -64,7 +64,7 @@ def judge_snapshot(
     ]
     findings = run_tasks(
         tasks_for(select(catalogue, stages, only), subjects),
-        Wording(Path(snapshot.site_file), ()).worded,
+        RemedyFormatter(Path(snapshot.site_file), ()).worded,
         lambda finding: None,
     )
     return waive(findings, snapshot.site.waivers, snapshot.time.date())

@@ -28,10 +28,16 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.checks.waivers import waive
-from ucontact_appliance.checks.wording import Wording
+from ucontact_appliance.checks.wording import RemedyFormatter
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.facts.runner import SshSettings, runner_for
-from ucontact_appliance.facts.source import FactSource, NotStoredError, Observation, Question, Reach
+from ucontact_appliance.facts.source import (
+    FactSource,
+    NotStoredError,
+    Observation,
+    ProbeContext,
+    Question,
+)
 from ucontact_appliance.findings.registry import CHECKS, REACHABLE
 from ucontact_appliance.findings.urgency import urgency
 from ucontact_appliance.language.messages import _, joined, verbatim, what_of
@@ -112,11 +118,11 @@ def run_checks(
         subjects = []
         for host in site.hosts:
             runner = stack.enter_context(runner_for(host, connections))
-            facts = FactSource(Reach(site, host, runner, mark))
+            facts = FactSource(ProbeContext(site, host, runner, mark))
             subjects.append(
                 Subject(site, plan, host, secrets, state, facts, tidy, stages=frozenset(stages))
             )
-        wording = Wording(site_file, tuple(secrets.values()))
+        wording = RemedyFormatter(site_file, tuple(secrets.values()))
         findings = run_tasks(
             tasks_for(chosen, subjects),
             wording.worded,

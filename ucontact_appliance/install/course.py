@@ -32,11 +32,11 @@ from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.journal import Journal, Progress, entry, save_journal
 from ucontact_appliance.install.phases import Phase
 from ucontact_appliance.install.plays import playbook_of
-from ucontact_appliance.install.schedule import Turn, startable
+from ucontact_appliance.install.schedule import ScheduledPhase, startable
 from ucontact_appliance.install.unchanged import (
-    Done,
+    CompletedPhase,
     Servers,
-    Tasks,
+    TaskSelection,
     load_states,
     run_where_different,
 )
@@ -117,7 +117,7 @@ class _Course:
         self._done: set[str] = set()
         self._left_out: set[str] = set()
         self._results: dict[str, list[TaskResult]] = {}
-        self._running: dict[Future[Done], tuple[Phase, float]] = {}
+        self._running: dict[Future[CompletedPhase], tuple[Phase, float]] = {}
         self._failure: ApplianceError | None = None
         self._changed = 0
 
@@ -168,7 +168,7 @@ class _Course:
             PhaseSkipped(phase.id, phase.title, self._number(phase), len(self._phases), because)
         )
 
-    def _start(self, phase: Phase, submit: Callable[..., Future[Done]]) -> None:
+    def _start(self, phase: Phase, submit: Callable[..., Future[CompletedPhase]]) -> None:
         number, total = self._number(phase), len(self._phases)
         self._job.observer(PhaseStarted(phase.id, phase.title, number, total))
         self._job.log(f"phase {number} of {total}: {phase.title}")
@@ -189,7 +189,7 @@ class _Course:
 
         return heard
 
-    def _work(self, phase: Phase, job: Job, begin: float) -> Done:
+    def _work(self, phase: Phase, job: Job, begin: float) -> CompletedPhase:
         command = f"ucontact install --site {self._job.site_file} --yes"
         with failing(phase, self._job, begin, command, self._log_path, last=self._is_last(phase)):
             return run_where_different(
@@ -204,7 +204,7 @@ class _Course:
     def _is_last(self, phase: Phase) -> bool:
         return self._number(phase) == len(self._phases)
 
-    def _settle(self, future: Future[Done]) -> None:
+    def _settle(self, future: Future[CompletedPhase]) -> None:
         phase, begin = self._running.pop(future)
         seconds = time.monotonic() - begin
         try:
@@ -227,9 +227,9 @@ class _Course:
                 self._job.hold.begin()
             save_plan(self._job.paths, self._job.plan)
         self._done.add(phase.id)
-        if run.tasks is not Tasks.ALL:
+        if run.tasks is not TaskSelection.ALL:
             self._left_out.add(phase.id)
-        if run.tasks is Tasks.NONE:
+        if run.tasks is TaskSelection.NONE:
             self._save(self._journal.with_entry(entry(phase.id, Progress.DONE, seconds=seconds)))
             self._job.log(f"phase {phase.id} skipped after {seconds:.1f} s: nothing differs")
             self._job.observer(PhaseUnchanged(phase.id, phase.title, seconds))
@@ -268,16 +268,18 @@ def _changes(results: Sequence[TaskResult]) -> list[str]:
     return [line for result in changed for line in result.changes or (result.task,)]
 
 
-def _turn(phase: Phase, job: Job) -> Turn:
+def _turn(phase: Phase, job: Job) -> ScheduledPhase:
     """Return the phase's turn; with moves it takes all hosts: a move stops writers on all."""
     if job.moves:
-        return Turn(phase.id, frozenset(host.name for host in job.plan.hosts), phase.after)
-    return Turn(phase.id, frozenset(hosts_of(phase, job)), phase.after, alone=phase.alone)
+        return ScheduledPhase(
+            phase.id, frozenset(host.name for host in job.plan.hosts), phase.after
+        )
+    return ScheduledPhase(phase.id, frozenset(hosts_of(phase, job)), phase.after, alone=phase.alone)
 
 
-def _in_place(work: Callable[..., Done], *words: object) -> Future[Done]:
+def _in_place(work: Callable[..., CompletedPhase], *words: object) -> Future[CompletedPhase]:
     """Call `work` in this thread, so that Ctrl-C reaches it; return a completed future."""
-    future: Future[Done] = Future()
+    future: Future[CompletedPhase] = Future()
     try:
         future.set_result(work(*words))
     except ApplianceError as error:

@@ -16,7 +16,7 @@ from ucontact_appliance.install.processes import Processes
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.planning.moves import Move
+from ucontact_appliance.planning.moves import DataMove
 from ucontact_appliance.planning.systems import supported_names, system_row
 from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.release.store import ReleaseFiles
@@ -25,7 +25,7 @@ from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
 
 
-class Hold(Protocol):
+class SiteLock(Protocol):
     """The locks of all servers of a site (install/server_lock.py)."""
 
     def demand(self) -> None:
@@ -47,10 +47,10 @@ class Job:
     ssh: SshSettings
     observer: Observer
     log: Callable[[str], None]
-    moves: tuple[Move, ...] = ()
+    moves: tuple[DataMove, ...] = ()
     take_over: tuple[str, ...] = ()  # components that others installed, to be copied first
     launcher: Launcher = field(default_factory=Launcher)
-    hold: Hold | None = None  # the locks of the servers; a dry run has none
+    hold: SiteLock | None = None  # the locks of the servers; a dry run has none
     interrupted: bool = False  # the newest run on this site was interrupted during its changes
     unproven: bool = False  # something was changed that only the full set of calls can verify
     tags: tuple[

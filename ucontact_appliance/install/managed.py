@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.managed import Record, look
+from ucontact_appliance.facts.managed import InstallationRecord, look
 from ucontact_appliance.facts.runner import SshSettings, runner_for
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.component_tables import managed_paths
@@ -28,18 +28,18 @@ def remember_written(site: Site, plan: Plan, paths: StatePaths, ssh: SshSettings
     for host in site.hosts:
         with runner_for(host, ssh) as runner:
             hosts[host.name] = look(runner, managed_paths(plan.host(host.name)))
-    write_private(paths.managed, Record(hosts=hosts).model_dump_json(indent=1) + "\n")
+    write_private(paths.managed, InstallationRecord(hosts=hosts).model_dump_json(indent=1) + "\n")
 
 
-def load_record(paths: StatePaths, site_file: Path) -> Record:
+def load_record(paths: StatePaths, site_file: Path) -> InstallationRecord:
     """Return the recorded files per host; empty before the first complete installation.
 
     Raises UnreachableError when the record exists but can't be read.
     """
     try:
-        return Record.model_validate_json(paths.managed.read_text(encoding="utf-8"))
+        return InstallationRecord.model_validate_json(paths.managed.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Record(hosts={})
+        return InstallationRecord(hosts={})
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise UnreachableError(
             _("the record of what was installed, {managed}, can't be read", managed=paths.managed),
@@ -49,10 +49,12 @@ def load_record(paths: StatePaths, site_file: Path) -> Record:
 
 
 def remember_rewritten(
-    paths: StatePaths, record: Record, host: str, files: Mapping[str, str]
+    paths: StatePaths, record: InstallationRecord, host: str, files: Mapping[str, str]
 ) -> None:
     """Update the record of these files of one host; its other files keep their entries."""
     known = record.hosts.get(host)
     if known is not None:
         hosts = {**record.hosts, host: {**known, **files}}
-        write_private(paths.managed, Record(hosts=hosts).model_dump_json(indent=1) + "\n")
+        write_private(
+            paths.managed, InstallationRecord(hosts=hosts).model_dump_json(indent=1) + "\n"
+        )

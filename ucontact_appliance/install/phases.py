@@ -26,14 +26,14 @@ from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.pki.issue import ensure_pki, foresee_pki
 from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import Place, carrier
+from ucontact_appliance.planning.moves import DataLocation, carrier
 from ucontact_appliance.release.remembered import remember_manifest
 
 _NOT_READY = _("the servers are not ready for the installation")
 
 
 @dataclass(frozen=True)
-class Unforeseen:
+class Unpredictable:
     """The reason why a dry run can't predict what a phase would change."""
 
     because: str
@@ -71,7 +71,7 @@ class Phase(Protocol):
     def run(self, job: Job) -> int:
         """Run the phase; return the number of changes. Raises ApplianceError when it fails."""
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Return the number of changes that `run` would make, or why that is unknown.
 
         Changes nothing. Raises the errors of `run` that can be predicted.
@@ -86,7 +86,7 @@ class _Always:
         return True
 
 
-class _Looking:
+class _ReadOnlyPhase:
     """A phase that always runs, because its inputs can't show whether it has anything to do."""
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
@@ -111,7 +111,7 @@ class _Converging:
 
 
 @dataclass(frozen=True)
-class Preflight(_Always, _Looking):
+class PreflightPhase(_Always, _ReadOnlyPhase):
     """Find every predictable failure before anything is changed."""
 
     id: str = "preflight"
@@ -127,7 +127,7 @@ class Preflight(_Always, _Looking):
         """
         return self._judged(job, finish=job.interrupted)
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Judge the same without finishing packages."""
         return self._judged(job, finish=False)
 
@@ -147,7 +147,7 @@ class Preflight(_Always, _Looking):
 
 
 @dataclass(frozen=True)
-class TakeOver(_Looking):
+class TakeOver(_ReadOnlyPhase):
     """Back up existing installations of the named components, then take them over."""
 
     id: str = "take-over"
@@ -172,13 +172,13 @@ class TakeOver(_Looking):
         demand(ready(job), _NOT_READY)
         return count
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Return Unforeseen: the data to copy is known only when it is copied."""
-        return Unforeseen(_("an installation first copies what it takes over"))
+        return Unpredictable(_("an installation first copies what it takes over"))
 
 
 @dataclass(frozen=True)
-class Play(_Always, _Converging):
+class PlaybookPhase(_Always, _Converging):
     """A phase that only runs its playbook.
 
     The phase `packages` has installed all packages, and the services' roles share no units or
@@ -191,13 +191,13 @@ class Play(_Always, _Converging):
         _settled(job, self.keeps)
         return changed
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Run in Ansible's check mode; meaningful only if the phase has finished before."""
         return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
-class First(_Always, _Converging):
+class FirstPlaybookPhase(_Always, _Converging):
     """One of the first phases to change a server: it first backs up the original files."""
 
     def run(self, job: Job) -> int:
@@ -209,7 +209,7 @@ class First(_Always, _Converging):
         count = sum(len(paths) for paths in kept.values())
         return count + play(job, self.id, check=False)
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Run the roles in check mode; files to back up are not counted."""
         return play(job, self.id, check=True)
 
@@ -229,11 +229,11 @@ class Certificates(_Always, _Converging):
         issued = ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         return len(issued.changed) + play(job, self.id, check=False)
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Run the role in check mode, unless files must be issued first."""
         wanted = foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses).changed
         if wanted:
-            return Unforeseen(
+            return Unpredictable(
                 _("an installation first writes {files} on this machine", files=", ".join(wanted))
             )
         return play(job, self.id, check=True)
@@ -250,15 +250,15 @@ class Backend(_Always, _Converging):
         _settled(job, self.keeps)
         return changed
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Run in check mode if the release is stored here."""
         if job.release is None:
-            return Unforeseen(_("the release is not stored here yet"))
+            return Unpredictable(_("the release is not stored here yet"))
         return play(job, self.id, check=True)
 
 
 @dataclass(frozen=True)
-class Carry(_Looking):
+class MoveDataPhase(_ReadOnlyPhase):
     """Move a role's data to its new server, where the role already runs."""
 
     id: str
@@ -292,13 +292,13 @@ class Carry(_Looking):
                 settle(job.paths.places, self.role, _place(job, self.role))
         return 1 + play(job, store.phase, check=False)
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Return Unforeseen: the role must run there first; preflight has checked free space."""
-        return Unforeseen(_("the installation itself copies and verifies the data to move"))
+        return Unpredictable(_("the installation itself copies and verifies the data to move"))
 
 
 @dataclass(frozen=True)
-class Verify(_Always, _Looking):
+class VerifyPhase(_Always, _ReadOnlyPhase):
     """Run the doctor's checks and real calls on the installed site, and write the report.
 
     After a change all calls of `doctor --deep` are made. If nothing was changed, or only what a
@@ -324,15 +324,15 @@ class Verify(_Always, _Looking):
         demand(findings, _("the site is installed, but not healthy"))
         return 0
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         """Return Unforeseen: the result is unknown before the other phases have finished."""
-        return Unforeseen(_("these checks need the installed site"))
+        return Unpredictable(_("these checks need the installed site"))
 
 
 # Phases that do more than their playbooks.
-_KINDS: Mapping[str, type[First | Certificates | Backend]] = {
-    "packages": First,
-    "base": First,
+_KINDS: Mapping[str, type[FirstPlaybookPhase | Certificates | Backend]] = {
+    "packages": FirstPlaybookPhase,
+    "base": FirstPlaybookPhase,
     "certificates": Certificates,
     "backend": Backend,
 }
@@ -342,14 +342,14 @@ def _of_components() -> Iterator[Phase]:
     """Yield the components' phases, each followed by the move of its data, if it has any."""
     for row in phases().values():
         keeps = row.role if row.data else None
-        kind = _KINDS.get(row.id, Play)
+        kind = _KINDS.get(row.id, PlaybookPhase)
         yield kind(row.id, _(row.playbook.title), row.role, keeps, row.playbook.after)
         if row.data and row.role:
-            yield Carry(row.data.move.id, _(row.data.move.title), row.role)
+            yield MoveDataPhase(row.data.move.id, _(row.data.move.title), row.role)
 
 
 # All phases, in order: docs/components.md#phases.
-INSTALL: tuple[Phase, ...] = (Preflight(), TakeOver(), *_of_components(), Verify())
+INSTALL: tuple[Phase, ...] = (PreflightPhase(), TakeOver(), *_of_components(), VerifyPhase())
 
 
 def _settled(job: Job, role: Role | None) -> None:
@@ -358,6 +358,6 @@ def _settled(job: Job, role: Role | None) -> None:
         settle(job.paths.places, role, _place(job, role))
 
 
-def _place(job: Job, role: Role) -> Place:
+def _place(job: Job, role: Role) -> DataLocation:
     host = carrier(job.site, job.plan, role)
-    return Place(host, job.seen.surveys[host.name].machine_id)
+    return DataLocation(host, job.seen.surveys[host.name].machine_id)

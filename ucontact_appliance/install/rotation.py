@@ -20,7 +20,7 @@ from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageErr
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.managed import look as look_at_files
 from ucontact_appliance.facts.runner import runner_for, shared_connections
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.install.events import Event, Warned
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.journal import Journal, load_journal
@@ -69,7 +69,7 @@ _KEYS = {
 }
 
 
-class Taken(Enum):
+class AppliedWhen(Enum):
     """When the servers start to use a new secret."""
 
     NOW = "now"  # they do already: a login with it was accepted
@@ -77,15 +77,15 @@ class Taken(Enum):
 
 
 @dataclass(frozen=True)
-class Rotated:
+class RotatedSecret:
     """A secret with a new, stored value, and the host that already uses it, if any."""
 
     name: str
-    taken: Taken
+    taken: AppliedWhen
     host: str = ""
 
 
-def rotate(name: str, site_file: Path, say: Say) -> Rotated:
+def rotate(name: str, site_file: Path, say: Say) -> RotatedSecret:
     """Give the secret of that name a new value.
 
     Raises UsageError for a secret that can't be rotated, or not now. Raises PhaseFailedError or
@@ -102,7 +102,7 @@ def rotate(name: str, site_file: Path, say: Say) -> Rotated:
         fresh = Secrets({**here.secrets, name: fresh_secret()})
         if not name.startswith(_EXTENSION):
             save_secrets(here.paths.secrets, fresh)
-            return Rotated(name, Taken.NEXT_INSTALL)
+            return RotatedSecret(name, AppliedWhen.NEXT_INSTALL)
         _demand_same_extensions(journal, here)
         return _on_the_server(name, here, fresh, lock, say)
 
@@ -165,7 +165,9 @@ def _demand_same_extensions(journal: Journal, here: Installed) -> None:
         )
 
 
-def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: Say) -> Rotated:
+def _on_the_server(
+    name: str, here: Installed, fresh: Secrets, lock: int, say: Say
+) -> RotatedSecret:
     """Write the secret, load it, verify it by a login, and store it, in this order."""
     paths = here.paths
     record = load_record(paths, here.site_file)
@@ -207,7 +209,7 @@ def _on_the_server(name: str, here: Installed, fresh: Secrets, lock: int, say: S
             raise _taken_back(name, old, error, clean, log_path) from error
         remember_rewritten(paths, record, host.name, files)
         log(f"taken over by {host.name}, and stored")
-    return Rotated(name, Taken.NOW, host.name)
+    return RotatedSecret(name, AppliedWhen.NOW, host.name)
 
 
 def _proved(name: str, job: Job) -> dict[str, str]:
@@ -216,7 +218,7 @@ def _proved(name: str, job: Job) -> dict[str, str]:
     host = carrier(job.site, job.plan, Role.TELEPHONY)
     roots = str(job.paths.pki / "portal-ca.pem")
     with runner_for(host, job.ssh) as runner:
-        reach = Reach(job.site, host, runner)
+        reach = ProbeContext(job.site, host, runner)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 status = login_status(reach, number, job.secrets[name], roots)

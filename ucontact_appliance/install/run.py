@@ -33,7 +33,7 @@ from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.leftovers import sweep_leftovers
 from ucontact_appliance.install.lock import install_lock
 from ucontact_appliance.install.log import run_log
-from ucontact_appliance.install.phases import INSTALL, Phase, Unforeseen
+from ucontact_appliance.install.phases import INSTALL, Phase, Unpredictable
 from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
@@ -41,7 +41,7 @@ from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import _, concatenated, joined, what_of, with_note
 from ucontact_appliance.moving.carry import load_places
 from ucontact_appliance.planning.model import Plan, Role
-from ucontact_appliance.planning.moves import Move, moves_for
+from ucontact_appliance.planning.moves import DataMove, moves_for
 from ucontact_appliance.planning.ownership import marks_of
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
@@ -71,16 +71,18 @@ class InstallResult:
 
 # The newest install did not finish the phase, or not on these servers: check mode can't judge tasks
 # that need what earlier tasks install.
-NEVER_THROUGH = Unforeseen(_("the newest installation did not finish this phase on these servers"))
+NEVER_THROUGH = Unpredictable(
+    _("the newest installation did not finish this phase on these servers")
+)
 
 
 @dataclass(frozen=True)
-class Preview:
+class PhasePreview:
     """One phase of a dry run: the number of changes, or why it is unknown."""
 
     id: str
     title: str
-    changes: int | Unforeseen
+    changes: int | Unpredictable
 
 
 def install(
@@ -219,7 +221,7 @@ def preview(
     full: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
     translate: Translate = english,
-) -> tuple[Preview, ...]:
+) -> tuple[PhasePreview, ...]:
     """Return what an install would change; writes nothing here and changes nothing on servers.
 
     Preflight, secrets and an interrupted install's inputs are judged for real, with the errors
@@ -256,25 +258,25 @@ def preview(
 
 def _previewed(
     job: Job, journal: Journal, phases: tuple[Phase, ...], *, full: bool
-) -> tuple[Preview, ...]:
+) -> tuple[PhasePreview, ...]:
     phases = tuple(phase for phase in phases if phase.needed(job))
     servers = Servers(job.site.hosts, job.ssh, States() if full else load_states(job.paths))
-    rows: list[Preview] = []
+    rows: list[PhasePreview] = []
     for number, phase in enumerate(phases, start=1):
         job.observer(PhaseStarted(phase.id, phase.title, number, len(phases)))
         begin = time.monotonic()
-        changes: int | Unforeseen = NEVER_THROUGH
+        changes: int | Unpredictable = NEVER_THROUGH
         if number == 1 or (journal.finished(phase.id) and _stood(phase, job.plan, journal)):
             with failing(phase, job, begin, f"ucontact install --site {job.site_file} --dry-run"):
                 differs = servers.differences(phase.id, phase.inputs(job), hosts_of(phase, job))
                 same = differs == NOTHING_DIFFERS
                 changes = 0 if same else phase.preview(within(job, phase))
-        if isinstance(changes, Unforeseen):
+        if isinstance(changes, Unpredictable):
             job.observer(PhaseNotJudged(phase.id, phase.title, changes.because))
         else:
             seconds = time.monotonic() - begin
             job.observer(PhaseForeseen(phase.id, phase.title, changes, seconds))
-        rows.append(Preview(phase.id, phase.title, changes))
+        rows.append(PhasePreview(phase.id, phase.title, changes))
     return tuple(rows)
 
 
@@ -288,7 +290,7 @@ def _stood(phase: Phase, plan: Plan, journal: Journal) -> bool:
     return all(tuple(host[key] for key in keys) in known for host in wanted)
 
 
-def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> tuple[Move, ...]:
+def pending_moves(seen: Surveyed, abandoned: frozenset[Role] = frozenset()) -> tuple[DataMove, ...]:
     """Return the moves of data between servers that an install would make; changes nothing.
 
     `abandoned` are roles whose old server is lost: they start without their data.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Turn:
+class ScheduledPhase:
     """When a phase may start: its servers, and the phases that must be done before it.
 
     `alone`: no other phase may run on its servers at the same time.
@@ -18,14 +18,14 @@ class Turn:
     after: tuple[str, ...] = ()
     alone: bool = True
 
-    def waits_for(self, other: Turn) -> bool:
+    def waits_for(self, other: ScheduledPhase) -> bool:
         """Return whether it may start only when that earlier phase is done."""
         meet = bool(self.servers & other.servers) and (self.alone or other.alone)
         return meet or other.id in self.after
 
 
 def startable(
-    turns: Collection[Turn], done: Collection[str], running: Collection[str]
+    turns: Collection[ScheduledPhase], done: Collection[str], running: Collection[str]
 ) -> tuple[str, ...]:
     """Return the ids of phases that may start beside those running, in the list's order.
 
@@ -33,7 +33,7 @@ def startable(
     and one of them has to be alone there, the later one waits for the earlier one.
     """
     free: list[str] = []
-    before: list[Turn] = []
+    before: list[ScheduledPhase] = []
     for turn in turns:
         if turn.id in done:
             continue

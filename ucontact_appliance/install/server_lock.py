@@ -28,7 +28,13 @@ from ucontact_appliance.install.server_record import (
     refuse_unknown,
     remember_run,
 )
-from ucontact_appliance.install.server_session import LINE_BYTES, Held, Holder, Tell, connect
+from ucontact_appliance.install.server_session import (
+    LINE_BYTES,
+    LockOwner,
+    ServerLock,
+    Tell,
+    connect,
+)
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.language.messages import what_of
 from ucontact_appliance.state import StatePaths
@@ -39,7 +45,7 @@ _KEEP_SECONDS = 10.0
 class ServerHold:
     """The locks of all servers of a site. A thread renews their leases."""
 
-    def __init__(self, held: tuple[Held, ...], record: ServerRecord, runs: Path) -> None:
+    def __init__(self, held: tuple[ServerLock, ...], record: ServerRecord, runs: Path) -> None:
         self._held = held
         self._record = record
         self._runs = runs
@@ -126,14 +132,14 @@ def hold_servers(
     with ExitStack() as stack:
         held = []
         record = new_record(seen.site, controller, 1)
-        who = Holder(
+        who = LockOwner(
             controller=controller, site=seen.site.site, pid=os.getpid(), since=now, run=record.run
         )
         runners = {host.name: stack.enter_context(runner_for(host, ssh)) for host in order}
         with ThreadPoolExecutor(max_workers=len(order)) as pool:
             list(pool.map(connect, runners.values()))
         for host in order:
-            one = Held(host, runners[host.name], who, tell)
+            one = ServerLock(host, runners[host.name], who, tell)
             stack.callback(one.close)
             held.append(one)
         found = {one.host.name: one.record for one in held}

@@ -40,7 +40,7 @@ _TEMPORARY = ".ansible/ucontact"
 Tell = Callable[[str], None]
 
 
-class Holder(BaseModel):
+class LockOwner(BaseModel):
     """The holder of a server's lock, as it identified itself to the server."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -59,7 +59,7 @@ class Holder(BaseModel):
 class _Session:
     """The process on the server, which holds the lock while this session's process runs."""
 
-    def __init__(self, host: Host, runner: Runner, who: Holder, how: str) -> None:
+    def __init__(self, host: Host, runner: Runner, who: LockOwner, how: str) -> None:
         self._host = host
         # Ansible's folder is in the login account's home, and sudo changes $HOME.
         home = "~" if host.user == "root" else f"~{host.user}"
@@ -139,10 +139,10 @@ class _Session:
         )
 
 
-class Held:
+class ServerLock:
     """One server's lock, held during the run and acquired again after a cut connection."""
 
-    def __init__(self, host: Host, runner: Runner, who: Holder, tell: Tell) -> None:
+    def __init__(self, host: Host, runner: Runner, who: LockOwner, tell: Tell) -> None:
         self.host = host
         self._runner, self._who = runner, who
         self._mutex = threading.Lock()
@@ -227,7 +227,7 @@ def connect(runner: Runner) -> None:
 
 
 def _taken(
-    host: Host, runner: Runner, who: Holder, tell: Tell, how: str
+    host: Host, runner: Runner, who: LockOwner, tell: Tell, how: str
 ) -> tuple[_Session, ServerRecord | None]:
     """Acquire the lock; return session and record. Raises UsageError with the current holder."""
     connect(runner)
@@ -288,7 +288,7 @@ def _taken(
 
 def _busy(host: Host, text: str) -> UsageError:
     try:
-        who = Holder.model_validate_json(base64.b64decode(text, validate=True))
+        who = LockOwner.model_validate_json(base64.b64decode(text, validate=True))
         told = _(
             "{controller}, process {pid}, since {since}, for the site {site}",
             controller=who.controller,

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from ucontact_appliance.errors import PhaseFailedError, UsageError
-from ucontact_appliance.facts.foreign import KEPT, Claim, Foreign, foreign
+from ucontact_appliance.facts.foreign import KEPT, Claim, ForeignInstallation, foreign
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner, SshSettings, by_hand, runner_for
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import Message, _, joined
 from ucontact_appliance.planning.component_tables import ForeignRow
 from ucontact_appliance.planning.component_tables import foreign as rows
@@ -92,7 +92,7 @@ def _taken_over(row: ForeignRow, site: Site, host: Host, runner: Runner) -> Copy
     with parsing(
         done, _("the state of {title} on {name} can't be read", name=host.name, title=row.title)
     ):
-        found = foreign(Reach(site, host, runner), row)
+        found = foreign(ProbeContext(site, host, runner), row)
     if found.claim is not Claim.NONE:
         return _(
             "{title} on {name} was already taken over or set up", title=row.title, name=host.name
@@ -118,7 +118,7 @@ def _taken_over(row: ForeignRow, site: Site, host: Host, runner: Runner) -> Copy
     return Copy(row.title, host.name, folder, by_hand(host, "sh", f"{folder}/restore.sh"))
 
 
-def _script(row: ForeignRow, host: Host, folder: str, found: Foreign) -> str:
+def _script(row: ForeignRow, host: Host, folder: str, found: ForeignInstallation) -> str:
     values: Mapping[str, object] = {
         "id": row.id,
         "title": row.title,

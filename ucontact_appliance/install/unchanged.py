@@ -60,7 +60,7 @@ def load_states(paths: StatePaths) -> States:
 
 
 @dataclass(frozen=True)
-class Differences:
+class PhaseDifferences:
     """Why a phase has to run: names of changed inputs, and other reasons as text."""
 
     inputs: tuple[str, ...] = ()
@@ -73,17 +73,17 @@ class Differences:
         return ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-NOTHING_DIFFERS = Differences()
+NOTHING_DIFFERS = PhaseDifferences()
 
 
 def differences(
     recorded: PhaseState | None, inputs: Mapping[str, str], seen: Mapping[str, Mapping[str, str]]
-) -> Differences:
+) -> PhaseDifferences:
     """Return why the phase has to run. `seen` are its hosts' states."""
     if recorded is None:
-        return Differences(others=("it has no good run on record",))
+        return PhaseDifferences(others=("it has no good run on record",))
     if recorded.hosts.keys() != seen.keys():
-        return Differences(others=("its servers are others",))
+        return PhaseDifferences(others=("its servers are others",))
     others = inputs.keys() ^ recorded.inputs.keys()
     others |= {name for name in inputs if inputs[name] != recorded.inputs.get(name)}
     items = (
@@ -92,10 +92,10 @@ def differences(
         for item, state in items.items()
         if seen[host].get(item) != state
     )
-    return Differences(tuple(sorted(others)), tuple(items))
+    return PhaseDifferences(tuple(sorted(others)), tuple(items))
 
 
-class Tasks(Enum):
+class TaskSelection(Enum):
     """Which tasks of a phase were run."""
 
     NONE = "none"
@@ -104,10 +104,10 @@ class Tasks(Enum):
 
 
 @dataclass(frozen=True)
-class Done:
+class CompletedPhase:
     """A finished phase: which of its tasks ran, and the number of changes."""
 
-    tasks: Tasks
+    tasks: TaskSelection
     changed: int = 0
 
 
@@ -123,10 +123,10 @@ class Servers:
 
     def differences(
         self, phase: str, inputs: Mapping[str, str] | None, hosts: Collection[str]
-    ) -> Differences:
+    ) -> PhaseDifferences:
         """Return why the phase has to run. Raises UnreachableError for an unreachable host."""
         if inputs is None:
-            return Differences(others=("it is never skipped",))
+            return PhaseDifferences(others=("it is never skipped",))
         return differences(self._states.phases.get(phase), inputs, self._seen_of(hosts))
 
     def _seen_of(self, names: Collection[str]) -> dict[str, dict[str, str]]:
@@ -190,7 +190,7 @@ def run_where_different(
     results: Sequence[TaskResult],
     *,
     full: bool,
-) -> Done:
+) -> CompletedPhase:
     """Run the phase, and record its state when it has finished.
 
     `results` are its tasks' results, added during the run by the observer of `job`. Unless the run
@@ -199,11 +199,11 @@ def run_where_different(
     """
     inputs = phase.inputs(job)
     if inputs is None:
-        return Done(Tasks.ALL, phase.run(job))
+        return CompletedPhase(TaskSelection.ALL, phase.run(job))
     if not full:
         different = servers.differences(phase.id, inputs, hosts)
         if different == NOTHING_DIFFERS:
-            return Done(Tasks.NONE)
+            return CompletedPhase(TaskSelection.NONE)
         tags = () if different.others else enough_tags(phase.id, different.inputs)
         job = replace(job, tags=tags)
         job.log(f"differs: {different}")
@@ -220,7 +220,7 @@ def run_where_different(
         managed.setdefault(result.host, set()).update(result.manages)
     # Computed again: the certificates that had to be issued first are part of the inputs.
     servers.record(job.paths, phase.id, servers.after(phase.inputs(job) or inputs, managed))
-    return Done(Tasks.SOME if job.tags else Tasks.ALL, changed)
+    return CompletedPhase(TaskSelection.SOME if job.tags else TaskSelection.ALL, changed)
 
 
 def _managed(phase: str, system: SystemRow) -> set[str]:

@@ -14,7 +14,7 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.lab import images, network, processes
 from ucontact_appliance.lab.addresses import namesake
 from ucontact_appliance.lab.commands import run
-from ucontact_appliance.lab.records import Spec, ssh_command
+from ucontact_appliance.lab.records import MachineSpec, ssh_command
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.files import write_atomic
 
@@ -24,7 +24,7 @@ _ANSWER_SECONDS = 15.0
 _UNMOUNT_SECONDS = 5.0
 
 
-def create(folder: Path, spec: Spec, address: str, image: Path) -> None:
+def create(folder: Path, spec: MachineSpec, address: str, image: Path) -> None:
     """Create the machine's folder with its record."""
     for part in ("upper", "work", "root"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def create(folder: Path, spec: Spec, address: str, image: Path) -> None:
     write_atomic(folder / "spec.json", json.dumps(values, indent=2) + "\n")
 
 
-def boot(folder: Path, spec: Spec, layers: Sequence[Path], address: str) -> None:
+def boot(folder: Path, spec: MachineSpec, layers: Sequence[Path], address: str) -> None:
     """Mount the machine's layers, boot it, and wait until it answers over ssh."""
     root = folder / "root"
     lower = ":".join(str(layer) for layer in layers)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.lab import layout
-from ucontact_appliance.lab.records import Spec, machine_names
+from ucontact_appliance.lab.records import MachineSpec, machine_names
 from ucontact_appliance.language.messages import _
 
 
@@ -45,7 +45,7 @@ def folders_of(layer: str) -> list[Path]:
     return list(layout.images().glob(f"*+{layer}"))
 
 
-def layer_folders(image: Path, spec: Spec) -> list[Path]:
+def layer_folders(image: Path, spec: MachineSpec) -> list[Path]:
     """The lower layers of the machine, uppermost first, as overlayfs expects them."""
     for layer in spec.layers:
         if not layer_folder(image, layer).is_dir():

@@ -23,7 +23,7 @@ from ucontact_appliance.lab.layers import (
 from ucontact_appliance.lab.locks import Observer, bridge_lock, lab_lock
 from ucontact_appliance.lab.records import (
     Machine,
-    Spec,
+    MachineSpec,
     address_of,
     existing,
     machine_in,
@@ -35,7 +35,7 @@ from ucontact_appliance.language.messages import _
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 
 
-def up(spec: Spec, on_event: Observer) -> Machine:
+def up(spec: MachineSpec, on_event: Observer) -> Machine:
     """The machine, created and booted if it is not running; a failed creation is undone.
 
     A stopped machine (its host was rebooted, it was killed) boots with its own layer, on the image
@@ -80,13 +80,13 @@ def up(spec: Spec, on_event: Observer) -> Machine:
         return machine_in(folder)
 
 
-def spec_for(name: str, suite: str | None = None, ubuntu: str | None = None) -> Spec:
+def spec_for(name: str, suite: str | None = None, ubuntu: str | None = None) -> MachineSpec:
     """The spec to start this machine with: its recorded one, with the given values changed.
 
     A new machine is sid unless `suite` is given.
     """
     require_root()
-    there = read_spec(layout.machines() / name) if name in machine_names() else Spec(name)
+    there = read_spec(layout.machines() / name) if name in machine_names() else MachineSpec(name)
     return replace(there, suite=suite or there.suite, ubuntu=ubuntu or there.ubuntu)
 
 
@@ -254,7 +254,7 @@ def _refuse_bad_name(name: str) -> None:
         )
 
 
-def _refuse_other(wanted: Spec, there: Spec) -> None:
+def _refuse_other(wanted: MachineSpec, there: MachineSpec) -> None:
     if wanted != there:
         raise UsageError(
             _("{name} already exists with other settings", name=wanted.name),

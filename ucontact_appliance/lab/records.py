@@ -15,7 +15,7 @@ from ucontact_appliance.language.messages import _, with_note
 
 
 @dataclass(frozen=True)
-class Spec:
+class MachineSpec:
     """Specification of a machine: its suite, the Ubuntu that it reports, its layers."""
 
     name: str
@@ -74,7 +74,7 @@ def existing(name: str) -> Path:
     return folder
 
 
-def read_spec(folder: Path) -> Spec:
+def read_spec(folder: Path) -> MachineSpec:
     """The machine's spec; the default one if a crash came before it was written."""
     return _recorded(folder)[0]
 
@@ -84,20 +84,20 @@ def address_of(folder: Path) -> str:
     return _recorded(folder)[1]
 
 
-def _recorded(folder: Path) -> tuple[Spec, str]:
+def _recorded(folder: Path) -> tuple[MachineSpec, str]:
     """Spec and address as written by `create`. Raises UnreachableError for an invalid file."""
     path = folder / "spec.json"
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return Spec(folder.name), ""
+        return MachineSpec(folder.name), ""
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     try:
         values = _Record.model_validate_json(text)
     except ValidationError as error:
         raise _unreadable(path, error) from error
-    return Spec(values.name, values.suite, values.ubuntu, values.layers), values.address
+    return MachineSpec(values.name, values.suite, values.ubuntu, values.layers), values.address
 
 
 class _Record(BaseModel):

@@ -29,11 +29,11 @@ from ucontact_appliance.facts.runner import (
 from ucontact_appliance.language.messages import _, what_of, with_note
 from ucontact_appliance.moving.stores import Store, store_of
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import Move, Place
+from ucontact_appliance.planning.moves import DataLocation, DataMove
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Host, Site
 
-_PLACES = TypeAdapter(dict[Role, Place])
+_PLACES = TypeAdapter(dict[Role, DataLocation])
 _SHORT = 60.0
 _LONG = 6 * 3600.0  # hashing years of recordings takes hours
 _SAID = 4000
@@ -45,7 +45,7 @@ _PROOF_BYTES = 512 << 20  # one line per recording, for ten years
 
 
 @dataclass(frozen=True)
-class Ends:
+class MoveEndpoints:
     """Runners for both servers of a move, and for every server on which its data is written."""
 
     source: Runner
@@ -53,7 +53,7 @@ class Ends:
     writing: tuple[Runner, ...]
 
 
-def load_places(path: Path) -> Mapping[Role, Place]:
+def load_places(path: Path) -> Mapping[Role, DataLocation]:
     """Return where each role's data is; empty before the first install. Raises UnreachableError."""
     try:
         return _PLACES.validate_json(path.read_bytes())
@@ -74,13 +74,13 @@ def load_places(path: Path) -> Mapping[Role, Place]:
         ) from error
 
 
-def settle(path: Path, role: Role, place: Place) -> None:
+def settle(path: Path, role: Role, place: DataLocation) -> None:
     """Record that the role's data is at that place from now on."""
     places = {**load_places(path), role: place}
     write_private(path, _PLACES.dump_json(places, indent=2) + b"\n")
 
 
-def demand_sources(moves: Sequence[Move], ssh: SshSettings, site_file: Path) -> None:
+def demand_sources(moves: Sequence[DataMove], ssh: SshSettings, site_file: Path) -> None:
     """Check before any change that the old servers are reachable and have the same machine-id.
 
     Raises UnreachableError, with the remedy for a server that is lost.
@@ -109,7 +109,7 @@ def demand_sources(moves: Sequence[Move], ssh: SshSettings, site_file: Path) -> 
             )
 
 
-def demand_room(moves: Sequence[Move], ssh: SshSettings) -> None:
+def demand_room(moves: Sequence[DataMove], ssh: SshSettings) -> None:
     """Check before any change that the data to move fits on its new server.
 
     Raises PhaseFailedError if it does not.
@@ -118,11 +118,11 @@ def demand_room(moves: Sequence[Move], ssh: SshSettings) -> None:
         store = store_of(move.role)
         with runner_for(move.source, ssh) as source, runner_for(move.target, ssh) as target:
             if not _shell(source, store.there).status:
-                _demand_room(Ends(source, target, ()), move, store)
+                _demand_room(MoveEndpoints(source, target, ()), move, store)
 
 
 def carry(
-    move: Move,
+    move: DataMove,
     store: Store,
     site: Site,
     ssh: SshSettings,
@@ -140,11 +140,11 @@ def carry(
 
         source = way(move.source)
         here = {host.name: way(host) for host in site.hosts}
-        ends = Ends(source, here[move.target.name], (source, *here.values()))
+        ends = MoveEndpoints(source, here[move.target.name], (source, *here.values()))
         return _carry(ends, move, store, tell)
 
 
-def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) -> str:
+def _carry(ends: MoveEndpoints, move: DataMove, store: Store, tell: Callable[[str], None]) -> str:
     if _shell(ends.source, store.there).status:
         return f"{store.title}: there is none on {move.source.name}"
     used_mb = _demand_room(ends, move, store)
@@ -185,7 +185,7 @@ def _carry(ends: Ends, move: Move, store: Store, tell: Callable[[str], None]) ->
     return f"{store.title}: moved from {move.source.name} to {move.target.name}, and proved"
 
 
-def _demand_room(ends: Ends, move: Move, store: Store) -> int:
+def _demand_room(ends: MoveEndpoints, move: DataMove, store: Store) -> int:
     """Check, before anything is stopped, that the data fits with 10 % to spare; return its MB."""
     used = _number(_shell(ends.source, f"du -sk {store.room} | cut -f1", _LONG))
     free = _number(
@@ -248,7 +248,7 @@ def _demand(done: Completed) -> None:
         raise PhaseFailedError(_("a step of the move failed"), evidence=done.evidence[-_SAID:])
 
 
-def _stream(ends: Ends, store: Store) -> None:
+def _stream(ends: MoveEndpoints, store: Store) -> None:
     """Stream the data from the old to the new server through this machine, which stores nothing."""
     with tempfile.TemporaryFile() as said:
         sending = subprocess.Popen(

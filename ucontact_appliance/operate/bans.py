@@ -21,7 +21,7 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class Lifted:
+class LiftedBans:
     """The bans lifted on one host; a second query found none of them left."""
 
     host: str
@@ -41,7 +41,7 @@ def site_bans(here: Installed) -> Mapping[str, HostBans | UnreachableError]:
     return found
 
 
-def lift(here: Installed, target: Target | None) -> Iterator[Lifted]:
+def lift(here: Installed, target: Target | None) -> Iterator[LiftedBans]:
     """Lift the bans that `target` covers (None: all bans), one host after the other.
 
     Raises UnreachableError when a host can't be queried or fail2ban does not answer, and
@@ -50,7 +50,7 @@ def lift(here: Installed, target: Target | None) -> Iterator[Lifted]:
     ssh = SshSettings(here.paths.known_hosts)
     for host in _hosts(here):
         with reaching(host), runner_for(host, ssh) as runner:
-            yield Lifted(host.name, _lift(host, runner, target))
+            yield LiftedBans(host.name, _lift(host, runner, target))
 
 
 def _hosts(here: Installed) -> list[Host]:

@@ -14,7 +14,12 @@ from datetime import datetime, timezone
 
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.facts.asterisk import RECORDINGS
-from ucontact_appliance.facts.capacity import Run, parse_calls, parse_run, parse_translations
+from ucontact_appliance.facts.capacity import (
+    CapacityRun,
+    parse_calls,
+    parse_run,
+    parse_translations,
+)
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
 from ucontact_appliance.language.messages import _, ngettext, what_of, with_note
 from ucontact_appliance.operate.installed import Installed
@@ -73,7 +78,7 @@ def measure(runner: Runner, name: str, site: str, say: Say, *, force: bool = Fal
             ),
         )
     translations: dict[str, list[float]] = defaultdict(list)
-    runs: list[Run] = []
+    runs: list[CapacityRun] = []
     for number in range(1, _ROUNDS + 1):
         say(_("codecs and processor, {number} of {rounds}", number=number, rounds=_ROUNDS))
         said = _ask(runner, f"core show translation comp {_AUDIO_SECONDS}")
@@ -146,7 +151,7 @@ def _calls(runner: Runner, name: str, site: str) -> int:
     return calls
 
 
-def _run(runner: Runner, name: str, *words: str) -> Run:
+def _run(runner: Runner, name: str, *words: str) -> CapacityRun:
     code = PROBE.read_text(encoding="utf-8")
     done = _there(runner, ["python3", "-", *words], code)
     try:

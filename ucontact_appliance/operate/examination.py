@@ -11,7 +11,7 @@ from ucontact_appliance import __version__
 from ucontact_appliance.checks.model import Calls, Finding
 from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.facts.source import FactSource
-from ucontact_appliance.facts.stored import Redaction, Snapshot, store
+from ucontact_appliance.facts.stored import FactsSnapshot, Redaction, store
 from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.operate.deep_journal import own_run, sweep
 from ucontact_appliance.operate.installed import Installed
@@ -63,7 +63,7 @@ def save_facts(
     """
     redaction = Redaction(here.secrets)
     stored = {name: store(source.asked(), redaction) for name, source in facts.items()}
-    snapshot = Snapshot(
+    snapshot = FactsSnapshot(
         appliance=__version__,
         time=time,
         deep=deep,

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ucontact_appliance.checks.model import Calls, Finding
-from ucontact_appliance.findings.changes import Changes, Seen, compare, state_of
+from ucontact_appliance.findings.changes import Changes, EarlierFinding, compare, state_of
 from ucontact_appliance.findings.document import DoctorDocument, to_document
 from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.resources import load_data
@@ -29,7 +29,7 @@ _KNOWN = frozenset(check.id for check in CHECKS)
 By = Literal["hand", "night"]
 
 
-class Run(BaseModel):
+class SavedRun(BaseModel):
     """One saved run. `deep`: with all calls; `by`: a person, or the timer, which notified."""
 
     model_config = ConfigDict(frozen=True)
@@ -40,16 +40,16 @@ class Run(BaseModel):
 
 
 @dataclass(frozen=True)
-class Retention:
+class RunRetention:
     """The maximum number of saved runs, and their maximum age in days."""
 
     runs: int
     days: int
 
 
-def retention() -> Retention:
+def retention() -> RunRetention:
     """Return the retention rule of data/doctor.yml."""
-    return Retention(**load_data("doctor")["history"])
+    return RunRetention(**load_data("doctor")["history"])
 
 
 def keep_run(
@@ -60,7 +60,7 @@ def keep_run(
     *,
     calls: Calls,
     by: By = "hand",
-    rule: Retention | None = None,
+    rule: RunRetention | None = None,
 ) -> Path:
     """Save the run of that (aware) time, 0600 in a 0700 folder, then apply the retention rule.
 
@@ -68,7 +68,7 @@ def keep_run(
     """
     document = DoctorDocument.model_validate(to_document(site, time, findings))
     path = folder / f"{time.astimezone(timezone.utc):{_NAME}}-{by}.json"
-    run = Run(deep=calls is Calls.DEEP, by=by, document=document)
+    run = SavedRun(deep=calls is Calls.DEEP, by=by, document=document)
     write_private(path, run.model_dump_json(indent=1) + "\n")
     # Per kind: many manual runs on one day must not displace the nightly runs.
     for old in _forgotten(_files(folder, by), time, rule or retention()):
@@ -76,14 +76,14 @@ def keep_run(
     return path
 
 
-def kept_runs(folder: Path) -> tuple[Run, ...]:
+def kept_runs(folder: Path) -> tuple[SavedRun, ...]:
     """Return the saved runs, newest first; damaged and other files are ignored."""
     runs = (_load(path) for path in reversed(_files(folder)))
     return tuple(run for run in runs if run is not None)
 
 
 def changes_since(
-    runs: Iterable[Run], findings: Sequence[Finding], *, calls: Calls, by: By | None = None
+    runs: Iterable[SavedRun], findings: Sequence[Finding], *, calls: Calls, by: By | None = None
 ) -> Changes:
     """Return the changes since the newest comparable run of `runs` (newest first).
 
@@ -99,7 +99,7 @@ def changes_since(
     if earlier is None:
         return compare((), findings)
     seen = [
-        Seen(row.id, row.host, row.title, state_of(row))
+        EarlierFinding(row.id, row.host, row.title, state_of(row))
         for row in earlier.document.findings
         if row.id in _JUDGED[calls] or row.id not in _KNOWN
     ]
@@ -118,14 +118,14 @@ def _time(path: Path) -> datetime | None:
         return None
 
 
-def _forgotten(files: Sequence[Path], now: datetime, rule: Retention) -> list[Path]:
+def _forgotten(files: Sequence[Path], now: datetime, rule: RunRetention) -> list[Path]:
     beyond = files[: -rule.runs] if rule.runs else files
     oldest = now - timedelta(days=rule.days)
     return [path for path in files if path in beyond or (_time(path) or now) < oldest]
 
 
-def _load(path: Path) -> Run | None:
+def _load(path: Path) -> SavedRun | None:
     try:
-        return Run.model_validate_json(path.read_text(encoding="utf-8"))
+        return SavedRun.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
         return None

@@ -27,7 +27,7 @@ _PREPARATION = 30  # seconds that a reflector may wait for its first packet
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MeasurementRequest:
     """What to measure per path: a session like this one, and the bandwidth of `calls` calls."""
 
     session: Session
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Leg:
+class PathSegment:
     """A path to measure; a `source` of None is this machine."""
 
     source: Host | None
@@ -54,29 +54,34 @@ class Leg:
         return self.source.name if self.source else HERE, self.target.name
 
 
-def legs(site: Site, target: str | None = None) -> tuple[Leg, ...]:
+def legs(site: Site, target: str | None = None) -> tuple[PathSegment, ...]:
     """Return the paths from here to each host and between hosts; with `target`, only to it."""
     afar = [host for host in site.hosts if not host.is_local]
     if target is not None:
-        return tuple(Leg(None, host) for host in afar if target in (host.name, host.address))
-    between = [Leg(one, other) for one in site.hosts for other in afar if one != other]
-    return (*(Leg(None, host) for host in afar), *(leg for leg in between if not _is_here(leg)))
+        return tuple(
+            PathSegment(None, host) for host in afar if target in (host.name, host.address)
+        )
+    between = [PathSegment(one, other) for one in site.hosts for other in afar if one != other]
+    return (
+        *(PathSegment(None, host) for host in afar),
+        *(leg for leg in between if not _is_here(leg)),
+    )
 
 
-def _is_here(leg: Leg) -> bool:
+def _is_here(leg: PathSegment) -> bool:
     return leg.source is not None and leg.source.is_local
 
 
-def measure_far_end(address: str, wanted: Wanted) -> tuple[MeasuredPath, float]:
+def measure_far_end(address: str, wanted: MeasurementRequest) -> tuple[MeasuredPath, float]:
     """Measure the path to a running reflector; return the figures and the duration in seconds."""
     return _measured(LocalRunner(), sys.executable, (HERE, address), address, wanted)
 
 
 def measure_legs(
     paths: StatePaths,
-    chosen: Sequence[Leg],
-    wanted: Wanted,
-    on_leg: Callable[[Leg], None],
+    chosen: Sequence[PathSegment],
+    wanted: MeasurementRequest,
+    on_leg: Callable[[PathSegment], None],
 ) -> Iterator[tuple[MeasuredPath, float]]:
     """Yield each path's figures and its duration in seconds. Raises UnreachableError."""
     ssh = SshSettings(paths.known_hosts)
@@ -96,7 +101,7 @@ def measure_legs(
 
 
 def _measured(
-    runner: Runner, python: str, names: tuple[str, str], address: str, wanted: Wanted
+    runner: Runner, python: str, names: tuple[str, str], address: str, wanted: MeasurementRequest
 ) -> tuple[MeasuredPath, float]:
     began = time.monotonic()
     # Not in parallel: the throughput test fills the line, which would be measured as delay.

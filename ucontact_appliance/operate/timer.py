@@ -37,7 +37,7 @@ _SECONDS = 30
 AT = "03:30"
 
 
-class Watch(BaseModel):
+class TimerSettings(BaseModel):
     """Whom a site's timer notifies, when it runs (this machine's time), and with which calls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,7 +66,7 @@ def unit_name(site: str) -> str:
     return f"ucontact-doctor-{site}"
 
 
-def install_timer(watch: Watch, site_file: Path, path: Path, units: Path = UNITS) -> Timer:
+def install_timer(watch: TimerSettings, site_file: Path, path: Path, units: Path = UNITS) -> Timer:
     """Install the service and the timer, verified before they replace anything, and start it.
 
     `watch` is saved in `path`. Raises UsageError if there is no systemd or no sendmail,
@@ -110,10 +110,10 @@ def remove_timer(site: str, path: Path, units: Path = UNITS) -> bool:
     return found
 
 
-def load_watch(path: Path) -> Watch:
+def load_watch(path: Path) -> TimerSettings:
     """Return whom to notify. Raises UnreachableError when the file can't be read."""
     try:
-        return Watch.model_validate_json(path.read_text(encoding="utf-8"))
+        return TimerSettings.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         # pydantic's message would quote the file, including the webhook's address.
         evidence = str(error) if isinstance(error, OSError) else _("it is damaged")
@@ -124,7 +124,9 @@ def load_watch(path: Path) -> Watch:
         ) from None
 
 
-def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Finding]) -> None:
+def tell(
+    watch: TimerSettings, time: datetime, changes: Changes, findings: Sequence[Finding]
+) -> None:
     """Send the changes to all recipients. Raises UnreachableError if one was not notified."""
     translate = translation(watch.lang)
     subject = translate(subject_line(watch.site, changes, findings))
@@ -134,7 +136,7 @@ def tell(watch: Watch, time: datetime, changes: Changes, findings: Sequence[Find
     _send(watch, subject, body, {**document, "text": f"{subject}\n\n{body}"})
 
 
-def tell_trouble(watch: Watch, error: ApplianceError) -> None:
+def tell_trouble(watch: TimerSettings, error: ApplianceError) -> None:
     """Send the error that prevented the run: without a message the site would seem healthy."""
     translate = translation(watch.lang)
     subject = translate(_("uContact {site}: the checks could not run", site=watch.site))
@@ -144,7 +146,7 @@ def tell_trouble(watch: Watch, error: ApplianceError) -> None:
     _send(watch, subject, text, {"text": f"{subject}\n\n{text}", "site": watch.site})
 
 
-def _send(watch: Watch, subject: str, text: str, document: dict[str, object]) -> None:
+def _send(watch: TimerSettings, subject: str, text: str, document: dict[str, object]) -> None:
     problems: list[UnreachableError] = []
     if watch.mail:
         try:
@@ -167,13 +169,13 @@ def _send(watch: Watch, subject: str, text: str, document: dict[str, object]) ->
         )
 
 
-def destinations(watch: Watch) -> str:
+def destinations(watch: TimerSettings) -> str:
     """Return the recipients as text for the screen."""
     told = [watch.mail, public_part(watch.webhook) if watch.webhook else None]
     return joined(_(" and "), filter(None, told)) or _("the journal only")
 
 
-def render_units(watch: Watch, site_file: Path, path: Path) -> dict[str, str]:
+def render_units(watch: TimerSettings, site_file: Path, path: Path) -> dict[str, str]:
     """Return the text of the service and the timer, by file name."""
     jinja = environment("etc/systemd/system")  # words pass through `_quoted`
     words = (sys.executable, "-m", "ucontact_appliance", "doctor")

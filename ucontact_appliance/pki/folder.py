@@ -54,7 +54,7 @@ class PkiFolder:
 
 
 @dataclass
-class ForeseenFolder(PkiFolder):
+class DryRunFolder(PkiFolder):
     """A pki folder whose writes stay in memory, to predict what would be written."""
 
     pending: dict[str, bytes] = field(default_factory=dict)

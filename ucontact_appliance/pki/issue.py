@@ -37,7 +37,7 @@ from ucontact_appliance.pki.builder import (
     pin_of,
     public_pem,
 )
-from ucontact_appliance.pki.folder import ForeseenFolder, PkiFolder, read_file
+from ucontact_appliance.pki.folder import DryRunFolder, PkiFolder, read_file
 from ucontact_appliance.pki.state import pki_damage
 from ucontact_appliance.planning.certificates import (
     days_left,
@@ -151,7 +151,7 @@ def foresee_pki(
     now = now or datetime.now(timezone.utc)
     own = _judged(site, paths, now)
     reached = {host.name: _address(host.name, host.address, addresses) for host in plan.hosts}
-    return _brought(_Job(ForeseenFolder(paths.pki), site, plan, reached, now), own)
+    return _brought(_Job(DryRunFolder(paths.pki), site, plan, reached, now), own)
 
 
 def _judged(site: Site, paths: StatePaths, now: datetime) -> dict[str, bytes] | None:

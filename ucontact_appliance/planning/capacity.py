@@ -28,18 +28,18 @@ _WORTH_NAMING = 0.005  # percent of a core: smaller values would be shown as 0
 _PROCESSOR = _("processor")
 
 
-class _Frozen(BaseModel):
+class _CapacityModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DiskRun(_Frozen):
+class DiskRun(_CapacityModel):
     """The recordings' filesystem: throughput of a long write with fsync, p99 of small ones (ms)."""
 
     mb_per_second: float
     fsync_p99_ms: float
 
 
-class Measurement(_Frozen):
+class Measurement(_CapacityModel):
     """Result of `profile --benchmark` on one host; the content of capacity.json.
 
     `taken` is ISO 8601 in UTC, `seconds` the duration of the benchmark. Tuples hold one value
@@ -66,7 +66,7 @@ class Measurement(_Frozen):
     disk: DiskRun
 
 
-class _Reference(_Frozen):
+class _Reference(_CapacityModel):
     machine: str
     relay_us: float
     compute_ms: float
@@ -74,7 +74,7 @@ class _Reference(_Frozen):
     translations_us: dict[str, float]
 
 
-class Kind(_Frozen):
+class CallKind(_CapacityModel):
     """A kind of call: its base cost on the reference machine, and the count of each translation."""
 
     id: str
@@ -85,12 +85,12 @@ class Kind(_Frozen):
     because: str
 
 
-class _KeptFree(_Frozen):
+class _KeptFree(_CapacityModel):
     alone: float
     beside: float
 
 
-class TelephonyServer(_Frozen):
+class TelephonyServer(_CapacityModel):
     """The load that one Asterisk is planned for: calls measured, calls at most, cost of a login.
 
     `login_ms` is processor time per login, `session_kb` memory per WebSocket (1000 bytes),
@@ -117,7 +117,7 @@ class TelephonyServer(_Frozen):
         )
 
 
-class Basis(str, Enum):
+class EstimateBasis(str, Enum):
     """The evidence that one Asterisk carries a number of calls."""
 
     MEASURED = "within the measured load"
@@ -125,9 +125,9 @@ class Basis(str, Enum):
     BEYOND = "beyond what one Asterisk is known to carry"
 
 
-class _Table(_Frozen):
+class _Table(_CapacityModel):
     reference: _Reference
-    kinds: tuple[Kind, ...]
+    kinds: tuple[CallKind, ...]
     kept_free: _KeptFree
     model_error: float
     most_error: float
@@ -149,7 +149,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Calls:
+class CallRange:
     """Concurrent calls: pessimistic, likely and optimistic."""
 
     low: int
@@ -158,7 +158,7 @@ class Calls:
 
 
 @dataclass(frozen=True)
-class Limit:
+class CallLimit:
     """A limit other than the processor: how many calls it allows, and why."""
 
     name: str
@@ -167,7 +167,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Carried:
+class CallCapacity:
     """How many calls of one kind the machine carries.
 
     `percent` is the cost of one call, in percent of a core. `processor` is what the processor alone
@@ -177,9 +177,9 @@ class Carried:
     kind: str
     title: str
     percent: Range
-    processor: Calls
-    limits: tuple[Limit, ...]
-    calls: Calls
+    processor: CallRange
+    limits: tuple[CallLimit, ...]
+    calls: CallRange
     binding: str
     because: str
 
@@ -193,7 +193,7 @@ class Capacity:
     cores: float
     speed: float
     uncertainty: float
-    carried: tuple[Carried, ...]
+    carried: tuple[CallCapacity, ...]
     missing: tuple[str, ...]
 
 
@@ -208,12 +208,12 @@ def telephony_server() -> TelephonyServer:
     return table().telephony_server
 
 
-def basis(calls: int) -> Basis:
+def basis(calls: int) -> EstimateBasis:
     """The evidence that one Asterisk carries this number of concurrent calls."""
     server = telephony_server()
     if calls <= server.measured_calls:
-        return Basis.MEASURED
-    return Basis.EXTRAPOLATED if calls <= server.ceiling_calls else Basis.BEYOND
+        return EstimateBasis.MEASURED
+    return EstimateBasis.EXTRAPOLATED if calls <= server.ceiling_calls else EstimateBasis.BEYOND
 
 
 def spread(values: tuple[float, ...]) -> float:
@@ -238,7 +238,7 @@ def cores(measured: Measurement) -> float:
     return measured.cores + second_threads * table().second_thread
 
 
-def cost(kind: Kind, measured: Measurement) -> float | None:
+def cost(kind: CallKind, measured: Measurement) -> float | None:
     """Percent of a core that one such call takes; None if Asterisk lacks a translation."""
     extra = 0.0
     for name, times in kind.translations.items():
@@ -290,7 +290,7 @@ def capacity(measured: Measurement, plan: Plan) -> Capacity:
             missing.append(_(kind.title))
             continue
         costs = Range(percent / (1 + error), percent, percent / (1 - error))
-        processor = Calls(*(int(usable / each) for each in (costs.high, percent, costs.low)))
+        processor = CallRange(*(int(usable / each) for each in (costs.high, percent, costs.low)))
         limits = _limits(kind, measured, plan)
         because = _because(kind, costs, processor, measured, free)
         carried.append(_carried(kind, costs, processor, limits, because))
@@ -306,21 +306,21 @@ def capacity(measured: Measurement, plan: Plan) -> Capacity:
 
 
 def _carried(
-    kind: Kind,
+    kind: CallKind,
     percent: Range,
-    processor: Calls,
-    limits: tuple[Limit, ...],
+    processor: CallRange,
+    limits: tuple[CallLimit, ...],
     because: str,
-) -> Carried:
+) -> CallCapacity:
     least = min(limits, key=lambda limit: limit.calls)
     bound = least.calls < processor.likely
-    return Carried(
+    return CallCapacity(
         kind=kind.id,
         title=_(kind.title),
         percent=percent,
         processor=processor,
         limits=limits,
-        calls=Calls(
+        calls=CallRange(
             *(min(each, least.calls) for each in (processor.low, processor.likely, processor.high))
         ),
         binding=least.name if bound else _PROCESSOR,
@@ -336,7 +336,7 @@ def _carried(
 
 
 def _because(
-    kind: Kind, percent: Range, processor: Calls, measured: Measurement, free: float
+    kind: CallKind, percent: Range, processor: CallRange, measured: Measurement, free: float
 ) -> str:
     percent_of_base = f"{kind.base_percent * speed(measured):.2f}"
     parts: list[str] = [joined(" % ", (percent_of_base, _(kind.because)))]
@@ -364,7 +364,7 @@ def _because(
     )
 
 
-def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
+def _limits(kind: CallKind, measured: Measurement, plan: Plan) -> tuple[CallLimit, ...]:
     constants, factors = table(), _telephony_factors()
     planned = plan.tuning.telephony
     per_call = factors["descriptors_per_call"]
@@ -372,12 +372,12 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
     left = planned.file_descriptors - factors["descriptors_idle"] - planned.session_limit
     ports = planned.rtp_end - planned.rtp_start + 1
     limits = [
-        Limit(
+        CallLimit(
             "maxcalls",
             planned.max_calls,
             _("the plan allows Asterisk {calls} calls", calls=planned.max_calls),
         ),
-        Limit(
+        CallLimit(
             _("file descriptors"),
             max(0, left) // per_call,
             _(
@@ -387,7 +387,7 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
                 sessions=planned.session_limit,
             ),
         ),
-        Limit(
+        CallLimit(
             "sessionlimit",
             planned.session_limit,
             _(
@@ -395,7 +395,7 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
                 sessions=planned.session_limit,
             ),
         ),
-        Limit(
+        CallLimit(
             _("RTP ports"),
             ports // factors["ports_per_call"],
             _(
@@ -409,7 +409,7 @@ def _limits(kind: Kind, measured: Measurement, plan: Plan) -> tuple[Limit, ...]:
         share = constants.disk_share
         writes = measured.disk.mb_per_second * 1e6 * share
         limits.append(
-            Limit(
+            CallLimit(
                 _("disk"),
                 int(writes / constants.recording_bytes_per_second),
                 _(

@@ -23,7 +23,7 @@ PLACES = {
 
 
 @dataclass(frozen=True)
-class Problem:
+class CertificateProblem:
     """Why a chain or key can't be used: what is wrong, where, and what to do about it.
 
     `file` is the input that it is about: `chain`, `key` or `ca`.
@@ -43,7 +43,9 @@ class Problem:
         return concatenated((self.where, ": ", self.what, ". ", self.remedy, "."))
 
 
-def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | None, list[Problem]]:
+def read_certificates(
+    pem: bytes, file: str
+) -> tuple[list[x509.Certificate] | None, list[CertificateProblem]]:
     """The certificates in these bytes, or None and the reasons; `file` as in `Problem`."""
     where = PLACES[file]
     problem = _not_pem(
@@ -54,7 +56,7 @@ def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | N
     if _PRIVATE in pem:
         # The chain is readable by everybody on the server and served to everybody outside.
         return None, [
-            Problem(
+            CertificateProblem(
                 _("it contains a private key in addition to the certificates"),
                 where,
                 _("Keep the key in a separate file and leave only certificates here"),
@@ -69,7 +71,7 @@ def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | N
             certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         return None, [
-            Problem(
+            CertificateProblem(
                 _("no certificate can be read from it ({one_line})", one_line=_one_line(error)),
                 where,
                 _("Get the PEM file from your certificate authority again"),
@@ -79,7 +81,7 @@ def read_certificates(pem: bytes, file: str) -> tuple[list[x509.Certificate] | N
     return found, []
 
 
-def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
+def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[CertificateProblem]]:
     """The private key in these bytes, or None and the reasons."""
     where = PLACES["key"]
     problem = _not_pem(
@@ -89,7 +91,7 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
         return None, [problem]
     if b"ENCRYPTED" in pem:
         return None, [
-            Problem(
+            CertificateProblem(
                 _("the private key is encrypted; services could not start unattended"),
                 where,
                 _("Remove the passphrase: openssl pkey -in FILE -out FILE.plain"),
@@ -101,7 +103,7 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's message is left out: it may quote the file's content.
         return None, [
-            Problem(
+            CertificateProblem(
                 _("no private key can be read from it"),
                 where,
                 _("Provide the key that the certificate was requested with, in PEM format"),
@@ -110,10 +112,10 @@ def read_key(pem: bytes) -> tuple[PrivateKeyTypes | None, list[Problem]]:
         ]
 
 
-def _not_pem(data: bytes, file: str, holds: str, convert: str) -> Problem | None:
+def _not_pem(data: bytes, file: str, holds: str, convert: str) -> CertificateProblem | None:
     where = PLACES[file]
     if not data.strip():
-        return Problem(
+        return CertificateProblem(
             _("it is empty"), where, _("Provide {holds} in PEM format", holds=holds), file
         )
     if _BEGIN in data:
@@ -131,7 +133,7 @@ def _not_pem(data: bytes, file: str, holds: str, convert: str) -> Problem | None
     else:
         what = _("it holds no PEM block ('-----BEGIN …')")
         remedy = _("Provide {holds} in PEM format", holds=holds)
-    return Problem(what, where, remedy, file)
+    return CertificateProblem(what, where, remedy, file)
 
 
 def _is_text(data: bytes) -> bool:

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.planning.certificate_files import (
     PLACES,
-    Problem,
+    CertificateProblem,
     read_certificates,
     read_key,
 )
@@ -35,7 +35,7 @@ from ucontact_appliance.planning.certificates import (
 
 def judge_chain(
     chain_pem: bytes, key_pem: bytes, ca_pem: bytes | None, names: Sequence[str], now: datetime
-) -> tuple[Problem, ...]:
+) -> tuple[CertificateProblem, ...]:
     """Everything that is wrong with the chain and key; empty if they can be served.
 
     `chain_pem` holds the server's certificate, then its intermediates. `ca_pem` holds the trusted
@@ -50,13 +50,13 @@ def judge_chain(
 
 def judge_served(
     chain_pem: bytes, public_pem: bytes, ca_pem: bytes | None, names: Sequence[str], now: datetime
-) -> tuple[Problem, ...]:
+) -> tuple[CertificateProblem, ...]:
     """`judge_chain` for a server's files, by the public key: the private key stays there."""
     try:
         public = serialization.load_pem_public_key(public_pem)
     except (ValueError, UnsupportedAlgorithm):
         return (
-            Problem(
+            CertificateProblem(
                 _("no private key can be read from it"),
                 PLACES["key"],
                 _("Install it again with ucontact install"),
@@ -72,7 +72,7 @@ def _judge(
     ca_pem: bytes | None,
     names: Sequence[str],
     now: datetime,
-) -> tuple[Problem, ...]:
+) -> tuple[CertificateProblem, ...]:
     certificates, problems = read_certificates(chain_pem, "chain")
     roots, root_problems = (None, []) if ca_pem is None else read_certificates(ca_pem, "ca")
     problems = [*problems, *root_problems]
@@ -90,7 +90,7 @@ def _judge(
 
 def _judge_match(
     certificates: Sequence[x509.Certificate], public: PublicKeyTypes
-) -> tuple[bool, list[Problem]]:
+) -> tuple[bool, list[CertificateProblem]]:
     """Whether the first certificate belongs to the key, and the problems if it does not."""
     mine = public_der(public)
     matching = [n for n, c in enumerate(certificates) if public_der(c.public_key()) == mine]
@@ -98,7 +98,7 @@ def _judge_match(
         return True, []
     if matching:
         return False, [
-            Problem(
+            CertificateProblem(
                 _(
                     "wrong order: the key belongs to certificate {matching} of {count}, and the "
                     "server's certificate must come first",
@@ -111,7 +111,7 @@ def _judge_match(
             )
         ]
     return True, [
-        Problem(
+        CertificateProblem(
             _(
                 "the key does not match the certificate of {title}",
                 title=_title(certificates[0]),
@@ -128,12 +128,12 @@ def _judge_match(
 
 def _judge_links(
     certificates: Sequence[x509.Certificate], roots: Sequence[x509.Certificate] | None
-) -> list[Problem]:
-    problems: list[Problem] = []
+) -> list[CertificateProblem]:
+    problems: list[CertificateProblem] = []
     leaf = certificates[0]
     if is_self_signed(leaf):
         return [
-            Problem(
+            CertificateProblem(
                 _("the server's certificate is self-signed; no browser trusts it"),
                 _place(0, certificates),
                 _("Use a certificate from a certificate authority, or 'source: private-ca'"),
@@ -146,7 +146,7 @@ def _judge_links(
             continue
         elsewhere = any(is_issued_by(certificate, other) for other in certificates)
         problems.append(
-            Problem(
+            CertificateProblem(
                 _("wrong order: its issuer is in the file, but not right after it")
                 if elsewhere
                 else _(
@@ -187,8 +187,8 @@ def anchors(chain_pem: bytes, ca_pem: bytes) -> tuple[x509.Certificate, ...]:
 
 def _missing_intermediate(
     last: x509.Certificate, certificates: Sequence[x509.Certificate]
-) -> Problem:
-    return Problem(
+) -> CertificateProblem:
+    return CertificateProblem(
         _(
             "the chain ends at a certificate issued by {issuer}, which is not known here",
             issuer=_issuer(last),
@@ -202,8 +202,8 @@ def _missing_intermediate(
     )
 
 
-def _no_root(first: x509.Certificate) -> Problem:
-    return Problem(
+def _no_root(first: x509.Certificate) -> CertificateProblem:
+    return CertificateProblem(
         _(
             "it holds no root: {title} is itself issued by {issuer}",
             title=_title(first),
@@ -215,7 +215,7 @@ def _no_root(first: x509.Certificate) -> Problem:
     )
 
 
-def _judge_issuer(n: int, certificates: Sequence[x509.Certificate]) -> list[Problem]:
+def _judge_issuer(n: int, certificates: Sequence[x509.Certificate]) -> list[CertificateProblem]:
     issuer = certificates[n]
     why = ""
     try:
@@ -232,7 +232,7 @@ def _judge_issuer(n: int, certificates: Sequence[x509.Certificate]) -> list[Prob
     if not why:
         return []
     return [
-        Problem(
+        CertificateProblem(
             _("{why}, but it issued the certificate before it", why=why),
             _place(n, certificates),
             _("Get the intermediates from your certificate authority again"),
@@ -241,10 +241,10 @@ def _judge_issuer(n: int, certificates: Sequence[x509.Certificate]) -> list[Prob
     ]
 
 
-def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
+def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[CertificateProblem]:
     where = _("{chain}, the server's certificate", chain=PLACES["chain"])
     problems = [
-        Problem(
+        CertificateProblem(
             _(
                 "it is not valid for {name}; it is valid for {names_of}",
                 name=name,
@@ -267,7 +267,7 @@ def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
         return problems
     if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}:
         problems.append(
-            Problem(
+            CertificateProblem(
                 _("it is not a server certificate (no serverAuth in its extended key usage)"),
                 where,
                 _("Ask your certificate authority for a web server's certificate"),
@@ -277,14 +277,18 @@ def _judge_leaf(leaf: x509.Certificate, names: Sequence[str]) -> list[Problem]:
     return problems
 
 
-def _judge_each(certificates: Sequence[x509.Certificate], now: datetime) -> list[Problem]:
-    problems: list[Problem] = []
+def _judge_each(
+    certificates: Sequence[x509.Certificate], now: datetime
+) -> list[CertificateProblem]:
+    problems: list[CertificateProblem] = []
     renew = _("Renew it at your certificate authority")
     for n, certificate in enumerate(certificates):
         where = _place(n, certificates)
         if now >= certificate.not_valid_after_utc:
             ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-            problems.append(Problem(_("it expired on {ended}", ended=ended), where, renew, "chain"))
+            problems.append(
+                CertificateProblem(_("it expired on {ended}", ended=ended), where, renew, "chain")
+            )
         if now < certificate.not_valid_before_utc:
             begins = _(
                 "{not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
@@ -292,15 +296,19 @@ def _judge_each(certificates: Sequence[x509.Certificate], now: datetime) -> list
             )
             remedy = _("Wait until then, or set this machine's clock if it is wrong")
             problems.append(
-                Problem(_("it is not valid before {begins}", begins=begins), where, remedy, "chain")
+                CertificateProblem(
+                    _("it is not valid before {begins}", begins=begins), where, remedy, "chain"
+                )
             )
         weakness = weak_key(certificate.public_key())
         if weakness:
             remedy = _("Ask for a certificate with a new key: RSA of 2048 bits or more, or P-256")
-            problems.append(Problem(weakness, where, remedy, "chain"))
+            problems.append(CertificateProblem(weakness, where, remedy, "chain"))
         # Clients do not verify a root's own signature.
         if not is_self_signed(certificate) and has_broken_hash(certificate):
-            problems.append(Problem(_("it is signed with SHA-1 or MD5"), where, renew, "chain"))
+            problems.append(
+                CertificateProblem(_("it is signed with SHA-1 or MD5"), where, renew, "chain")
+            )
     return problems
 
 

@@ -23,11 +23,11 @@ _Path = Annotated[str, Field(pattern=r"^/")]
 _Item = Annotated[str, Field(pattern=r"^(path|tree|account|group|package|table|running) \S")]
 
 
-class _Row(BaseModel):
+class _ComponentRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Port(_Row):
+class Port(_ComponentRow):
     """A port that the firewall opens to `sources`, except on a host with the role `without`.
 
     `sources` are agents, providers and admins (networks of site.yml), site (the site's other hosts
@@ -56,7 +56,7 @@ class Port(_Row):
         return self.port in _RANGES
 
 
-class Listener(_Row):
+class ComponentListener(_ComponentRow):
     """The processes that may hold the component's ports, and the unit that starts the first one.
 
     `check` tests whether the service runs; if it does not, its closed port is no further finding.
@@ -67,7 +67,7 @@ class Listener(_Row):
     check: str | None = None
 
 
-class Preflight(_Row):
+class PackagePreflight(_ComponentRow):
     """What preflight requires of apt: `names` (all packages if empty), in a version from `least`.
 
     `program` is where a build from source would be installed, which must not be overwritten.
@@ -83,7 +83,7 @@ class Preflight(_Row):
     archives: dict[str, str | None]
 
 
-class Packages(_Row):
+class ComponentPackages(_ComponentRow):
     """What apt installs: in one transaction for all roles, before any of them is configured.
 
     Only some archives have `if_available`. The role itself installs `installed_by_role`, as these
@@ -96,7 +96,7 @@ class Packages(_Row):
     installed_by_role: tuple[_Text, ...] = ()
     unless: tuple[_Text, ...] = ()
     replaces: tuple[_Text, ...] = ()
-    preflight: Preflight | None = None
+    preflight: PackagePreflight | None = None
 
     def by_system(self) -> Iterator[tuple[str, Mapping[str, object]]]:
         """The values that differ between systems, by their key in the file."""
@@ -108,14 +108,14 @@ class Packages(_Row):
             yield "preflight.archives", self.preflight.archives
 
 
-class Part(_Row):
+class PartialRun(_ComponentRow):
     """If only these inputs of the phase differ, only the tasks with this tag run."""
 
     tag: _Text
     inputs: Annotated[tuple[_Text, ...], Field(min_length=1)]
 
 
-class Playbook(_Row):
+class Playbook(_ComponentRow):
     """A phase of an installation with a playbook of the same name; it starts `after` other phases.
 
     `short_call`: the changes after which one short call suffices instead of all of `doctor --deep`;
@@ -125,17 +125,17 @@ class Playbook(_Row):
     title: _Text
     after: tuple[_Text, ...] = ()
     short_call: Literal["all"] | tuple[_Text, ...] = ()
-    part: Part | None = None
+    part: PartialRun | None = None
 
 
-class Move(_Row):
+class MovePhase(_ComponentRow):
     """The phase that carries the data to another server."""
 
     id: _Text
     title: _Text
 
 
-class Data(_Row):
+class Data(_ComponentRow):
     """The customer's data, which follows the role to another server (moving/stores.py).
 
     `there` is a folder that exists if there is any data, `room` the one whose filesystem it fills.
@@ -144,7 +144,7 @@ class Data(_Row):
     """
 
     title: _Text
-    move: Move
+    move: MovePhase
     kind: Literal["files", "schemas"]
     there: _Path
     room: _Path
@@ -159,14 +159,14 @@ class Data(_Row):
         return self
 
 
-class Ours(_Row):
+class OwnedFile(_ComponentRow):
     """The first of the component's files that our role writes, and a text that it contains."""
 
     file: _Path
     text: str
 
 
-class Foreign(_Row):
+class ForeignDefinition(_ComponentRow):
     """An existing installation of the component by somebody else: its units and files.
 
     `generated` are files that package scripts create and no package owns, `databases` the data
@@ -178,10 +178,10 @@ class Foreign(_Row):
     generated: tuple[_Path, ...] = ()
     databases: tuple[_Path, ...] = ()
     files: _Path | None = None
-    ours: Ours
+    ours: OwnedFile
 
 
-class Component(_Row):
+class Component(_ComponentRow):
     """A part of the appliance, installed on the hosts of its role.
 
     Components, packages, checks and concurrent phases are listed by `order`. `phase` configures
@@ -200,15 +200,15 @@ class Component(_Row):
     part_of: str | None = None
     phase: str | None = None
     playbook: Playbook | None = None
-    packages: Packages = Packages()
+    packages: ComponentPackages = ComponentPackages()
     units: dict[str, str] = {}
-    listener: Listener | None = None
+    listener: ComponentListener | None = None
     ports: tuple[Port, ...] = ()
     managed: tuple[_Path, ...] = ()
     originals: tuple[_Path, ...] = ()
     state: tuple[_Item, ...] = ()
     data: Data | None = None
-    foreign: Foreign | None = None
+    foreign: ForeignDefinition | None = None
 
     @property
     def taken_over_as(self) -> str | None:

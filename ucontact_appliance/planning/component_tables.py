@@ -11,10 +11,10 @@ from ucontact_appliance.planning.component import (
     LOOPBACK,
     Component,
     Data,
-    Foreign,
+    ForeignDefinition,
+    PackagePreflight,
     Playbook,
     Port,
-    Preflight,
     RoleName,
 )
 from ucontact_appliance.planning.components import ComponentError, components, components_of
@@ -34,7 +34,7 @@ class PortRow(Port):
     needs: tuple[str, ...] = ()
 
 
-class ForeignRow(Foreign):
+class ForeignRow(ForeignDefinition):
     """An existing installation of a component by somebody else, with its name and role."""
 
     id: str
@@ -42,7 +42,7 @@ class ForeignRow(Foreign):
     role: Role
 
 
-class PackageRequirement(Preflight):
+class PackageRequirement(PackagePreflight):
     """What preflight requires of apt for a component, with its name, role and requirements."""
 
     id: str

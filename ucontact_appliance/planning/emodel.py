@@ -21,7 +21,7 @@ _JUST_HEARD_MS = 100.0  # mT: below this delay, double talk is not noticed
 
 
 @dataclass(frozen=True)
-class Codec:
+class CodecImpairment:
     """A codec's impairment `ie` and packet-loss robustness `bpl` (ITU-T G.113, appendix I).
 
     `packet_ms` is the speech per packet.
@@ -34,18 +34,20 @@ class Codec:
 
 
 # G.711 (ulaw, alaw) with packet loss concealment, as in browsers and Asterisk.
-G711 = Codec("G.711", 0.0, 25.1)
+G711 = CodecImpairment("G.711", 0.0, 25.1)
 
 
 @dataclass(frozen=True)
-class Sound:
+class SpeechQuality:
     """Speech quality: the rating factor R (0 to 100) and the estimated mean opinion score."""
 
     rating: float
     mos: float
 
 
-def sound(one_way_ms: float, jitter_ms: float, loss_percent: float, codec: Codec = G711) -> Sound:
+def sound(
+    one_way_ms: float, jitter_ms: float, loss_percent: float, codec: CodecImpairment = G711
+) -> SpeechQuality:
     """The quality of a call over such a path: one-way delay, jitter (RFC 3550), one-way loss.
 
     The total delay adds one packet's length and a jitter buffer of twice the jitter, which is
@@ -53,10 +55,10 @@ def sound(one_way_ms: float, jitter_ms: float, loss_percent: float, codec: Codec
     """
     delay = one_way_ms + codec.packet_ms + 2 * jitter_ms
     rated = rating(delay, loss_percent, codec)
-    return Sound(rated, opinion(rated))
+    return SpeechQuality(rated, opinion(rated))
 
 
-def rating(delay_ms: float, loss_percent: float, codec: Codec = G711) -> float:
+def rating(delay_ms: float, loss_percent: float, codec: CodecImpairment = G711) -> float:
     """R for a mouth-to-ear delay and random loss (BurstR 1). Equation 7-1."""
     noise = _circuit_noise()
     signal = 15 - 1.5 * (_SLR + noise)
@@ -139,7 +141,7 @@ def _too_late(delay_ms: float) -> float:
     return late
 
 
-def _equipment(loss_percent: float, codec: Codec) -> float:
+def _equipment(loss_percent: float, codec: CodecImpairment) -> float:
     """Ie,eff: impairment by the codec and by packet loss. Equation 7-29."""
     if loss_percent <= 0:
         return codec.ie

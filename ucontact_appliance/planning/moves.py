@@ -14,7 +14,7 @@ from ucontact_appliance.site.model import Host, Site
 
 
 @dataclass(frozen=True)
-class Place:
+class DataLocation:
     """Where a role's data is: the host as site.yml named it, and the server's machine-id(5)."""
 
     host: Host
@@ -22,7 +22,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Move:
+class DataMove:
     """A role's data must move from `source`, which site.yml may no longer name, to `target`.
 
     `machine` is the machine-id(5) that the source must still have.
@@ -41,8 +41,8 @@ def carrier(site: Site, plan: Plan, role: Role) -> Host:
 
 
 def moves_for(
-    site: Site, plan: Plan, places: Mapping[Role, Place], machines: Mapping[str, str]
-) -> tuple[Move, ...]:
+    site: Site, plan: Plan, places: Mapping[Role, DataLocation], machines: Mapping[str, str]
+) -> tuple[DataMove, ...]:
     """The moves that the plan requires, in the order of `Role`.
 
     `places` is where the data is now, `machines` the machine-id of each of the site's hosts by
@@ -51,7 +51,7 @@ def moves_for(
     """
     wanted = {role: carrier(site, plan, role) for role in Role}
     return tuple(
-        Move(role, places[role].host, places[role].machine, wanted[role])
+        DataMove(role, places[role].host, places[role].machine, wanted[role])
         for role in Role
         if role in places
         and places[role].machine != machines[wanted[role].name]

@@ -6,29 +6,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from ucontact_appliance.language.messages import _, joined
-from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
+from ucontact_appliance.planning.capacity import (
+    EstimateBasis,
+    basis,
+    on_reference,
+    telephony_server,
+)
 from ucontact_appliance.planning.host_resources import HostResources
 from ucontact_appliance.planning.model import Rationale, Size, Tuning
 from ucontact_appliance.planning.sizing import codec_mb, recording_mb
 from ucontact_appliance.planning.tables import network, recordings, sizes, tuning
-from ucontact_appliance.planning.tuning import Share
+from ucontact_appliance.planning.tuning import HostShare
 from ucontact_appliance.site.model import Site
 
 _UNITS = {"days": _("days"), "s of one core": _("s of one core")}
 
 
 @dataclass(frozen=True)
-class Sized:
+class SizedSite:
     """A site with its size, tuned values, and the memory shares of MySQL and Java."""
 
     site: Site
     size: Size
     made: Tuning
-    base: Share
-    java: Share
+    base: HostShare
+    java: HostShare
 
 
-def explain(sized: Sized, telephony: HostResources) -> tuple[Rationale, ...]:
+def explain(sized: SizedSite, telephony: HostResources) -> tuple[Rationale, ...]:
     """Each figure with its value and reason, sizing first, then the roles' tuned values.
 
     `telephony` is the server that keeps the recordings.
@@ -59,7 +64,7 @@ def _range(figure: str, first: int, last: int, because: str) -> Rationale:
     )
 
 
-def _size(sized: Sized) -> Rationale:
+def _size(sized: SizedSite) -> Rationale:
     edges = joined(
         ", ",
         (
@@ -180,7 +185,7 @@ def _recordings(site: Site, telephony: HostResources) -> tuple[Rationale, ...]:
     )
 
 
-def _telephony(sized: Sized) -> tuple[Rationale, ...]:
+def _telephony(sized: SizedSite) -> tuple[Rationale, ...]:
     factors, made = _factors("telephony"), sized.made.telephony
     agents, ports = sized.site.agents, factors["ports_per_call"]
     return (
@@ -242,9 +247,9 @@ def _one_asterisk(calls: int) -> Rationale:
     """How the number of calls compares with what was measured; a site has one telephony server."""
     server, known = telephony_server(), basis(calls)
     told = {
-        Basis.MEASURED: _("{calls} calls are within that load", calls=calls),
-        Basis.EXTRAPOLATED: _("{calls} calls are extrapolated from that load", calls=calls),
-        Basis.BEYOND: _(
+        EstimateBasis.MEASURED: _("{calls} calls are within that load", calls=calls),
+        EstimateBasis.EXTRAPOLATED: _("{calls} calls are extrapolated from that load", calls=calls),
+        EstimateBasis.BEYOND: _(
             "{calls} calls are beyond what one Asterisk is known to carry", calls=calls
         ),
     }
@@ -282,7 +287,7 @@ def _logins(agents: int) -> Rationale:
     )
 
 
-def _database(sized: Sized) -> tuple[Rationale, ...]:
+def _database(sized: SizedSite) -> tuple[Rationale, ...]:
     factors = _factors("database")
     return (
         _figure(
@@ -301,7 +306,7 @@ def _database(sized: Sized) -> tuple[Rationale, ...]:
     )
 
 
-def _web(sized: Sized) -> tuple[Rationale, ...]:
+def _web(sized: SizedSite) -> tuple[Rationale, ...]:
     factors = _factors("web")
     return (
         _figure(
@@ -324,7 +329,7 @@ def _web(sized: Sized) -> tuple[Rationale, ...]:
     )
 
 
-def _turn(sized: Sized) -> tuple[Rationale, ...]:
+def _turn(sized: SizedSite) -> tuple[Rationale, ...]:
     factors, made = _factors("stun"), sized.made.stun
     return (
         _range(
@@ -345,7 +350,7 @@ def _factors(role: str) -> dict[str, Any]:
     return factors
 
 
-def _of_memory(share: Share) -> str:
+def _of_memory(share: HostShare) -> str:
     values = {"memory": share.memory_mb, "host": share.host}
     if share.alone:
         return _("of {memory} MB on {host}, with no other role", **values)

@@ -12,7 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from ucontact_appliance.language.fields import Text
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.planning.capacity import Basis, basis, on_reference, telephony_server
+from ucontact_appliance.planning.capacity import (
+    EstimateBasis,
+    basis,
+    on_reference,
+    telephony_server,
+)
 from ucontact_appliance.planning.demand import cores_needed, memory_needed_mb
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.reasons import recordings_kept_gb
@@ -23,16 +28,16 @@ from ucontact_appliance.site.model import Site
 _MEMORY_STEP_MB = 4096  # memory modules come in such sizes
 _DISK_STEP_GB = 10
 _BASES = {
-    Basis.MEASURED: _("within the measured load"),
-    Basis.EXTRAPOLATED: _("extrapolated from the measured load"),
-    Basis.BEYOND: _("beyond what one Asterisk is known to carry"),
+    EstimateBasis.MEASURED: _("within the measured load"),
+    EstimateBasis.EXTRAPOLATED: _("extrapolated from the measured load"),
+    EstimateBasis.BEYOND: _("beyond what one Asterisk is known to carry"),
 }
 _BYTES_PER_MB = 1024 * 1024
 _BYTES_PER_GB = 1000**3  # disks are sold by the decimal GB
 _KNOWN = {
-    Basis.MEASURED: _("within the measured load"),
-    Basis.EXTRAPOLATED: _("extrapolated from the measured load"),
-    Basis.BEYOND: _("beyond what one Asterisk is known to carry"),
+    EstimateBasis.MEASURED: _("within the measured load"),
+    EstimateBasis.EXTRAPOLATED: _("extrapolated from the measured load"),
+    EstimateBasis.BEYOND: _("beyond what one Asterisk is known to carry"),
 }
 
 
@@ -147,7 +152,7 @@ def _note(plan: Plan, host: PlannedHost) -> str:
     if Role.TELEPHONY not in host.roles:
         return ""
     server = telephony_server()
-    if basis(plan.tuning.telephony.max_calls) is Basis.BEYOND:
+    if basis(plan.tuning.telephony.max_calls) is EstimateBasis.BEYOND:
         return _(
             "no server can carry this load: one Asterisk is planned for at most "
             "{calls} simultaneous calls, and several telephony servers in one site are "

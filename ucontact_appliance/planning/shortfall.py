@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ucontact_appliance.language.fields import Text
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.planning.capacity import Basis, basis, telephony_server
+from ucontact_appliance.planning.capacity import EstimateBasis, basis, telephony_server
 from ucontact_appliance.planning.demand import (
     calls_carried,
     cores_needed,
@@ -29,7 +29,7 @@ from ucontact_appliance.site.model import Site
 _DECIMAL = 1.048576  # df's megabytes have 1024 x 1024 bytes, R25's 1000 x 1000
 
 
-class Weight(str, Enum):
+class ShortfallSeverity(str, Enum):
     """Effect of a shortfall on an installation."""
 
     REFUSES = "refuses"
@@ -43,7 +43,7 @@ class Shortfall(BaseModel):
 
     id: str
     host: str
-    weight: Weight
+    weight: ShortfallSeverity
     what: Text
     needed: Text
     there: Text
@@ -70,13 +70,13 @@ def _asterisk(
 ) -> Shortfall | None:
     """More calls than one Asterisk is known to carry, on any hardware."""
     calls, server = plan.tuning.telephony.max_calls, telephony_server()
-    if Role.TELEPHONY not in host.roles or basis(calls) is not Basis.BEYOND:
+    if Role.TELEPHONY not in host.roles or basis(calls) is not EstimateBasis.BEYOND:
         return None
     sites = math.ceil(calls / server.ceiling_calls)
     return Shortfall(
         id="asterisk",
         host=host.name,
-        weight=Weight.WARNS,
+        weight=ShortfallSeverity.WARNS,
         what=_(
             "one Asterisk is planned for at most {ceiling_calls} simultaneous calls, not {calls}",
             ceiling_calls=server.ceiling_calls,
@@ -110,7 +110,7 @@ def _memory(
     return Shortfall(
         id="memory",
         host=host.name,
-        weight=Weight.REFUSES,
+        weight=ShortfallSeverity.REFUSES,
         what=_("too little memory for its roles"),
         needed=_("{needed} MB", needed=needed),
         there=_("{memory_mb} MB", memory_mb=resources.memory_mb),
@@ -158,7 +158,7 @@ def _processor(
     return Shortfall(
         id="processor",
         host=host.name,
-        weight=Weight.WARNS,
+        weight=ShortfallSeverity.WARNS,
         what=_(
             "the processor carries {calls} recorded calls at the same time, not {max_calls}",
             calls=calls,
@@ -185,7 +185,7 @@ def _disk(site: Site, plan: Plan, host: PlannedHost, resources: HostResources) -
     return Shortfall(
         id="disk",
         host=host.name,
-        weight=Weight.WARNS,
+        weight=ShortfallSeverity.WARNS,
         what=_(
             "the disk is full after {free} days of recordings; {retention_days} days must be kept",
             free=int(free / a_day),
@@ -218,7 +218,7 @@ def _rtp(site: Site, plan: Plan, host: PlannedHost, resources: HostResources) ->
     return Shortfall(
         id="rtp",
         host=host.name,
-        weight=Weight.WARNS,
+        weight=ShortfallSeverity.WARNS,
         what=_(
             "the RTP ports suffice for {calls} bridged calls, not {max_calls}",
             calls=calls,
@@ -251,7 +251,7 @@ def _relays(
     return Shortfall(
         id="relays",
         host=host.name,
-        weight=Weight.WARNS,
+        weight=ShortfallSeverity.WARNS,
         what=_(
             "TURN can relay for {agents} agents at the same time, not {agents2}",
             agents=agents,

@@ -9,7 +9,7 @@ from ucontact_appliance.language.messages import _, ngettext
 from ucontact_appliance.planning import tuning
 from ucontact_appliance.planning.host_resources import UNSEEN, HostResources
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Size, Tuning
-from ucontact_appliance.planning.reasons import Sized, explain
+from ucontact_appliance.planning.reasons import SizedSite, explain
 from ucontact_appliance.planning.sizing import size_for
 from ucontact_appliance.site.model import DatabaseOn, Host, Site
 
@@ -75,7 +75,7 @@ def _plan(
         hosts=hosts,
         tuning=made,
         reasons=explain(
-            Sized(site, size, made, base, java),
+            SizedSite(site, size, made, base, java),
             resources.get(
                 next(host.name for host in hosts if Role.TELEPHONY in host.roles), UNSEEN
             ),
@@ -85,9 +85,9 @@ def _plan(
 
 def _share(
     role: Role, hosts: tuple[PlannedHost, ...], resources: Mapping[str, HostResources]
-) -> tuning.Share:
+) -> tuning.HostShare:
     host = next(host for host in hosts if role in host.roles)
-    return tuning.Share(
+    return tuning.HostShare(
         host=host.name,
         memory_mb=resources.get(host.name, UNSEEN).planned_memory_mb,
         alone=len(host.roles) == 1,

@@ -22,7 +22,7 @@ _ROUND_MB = 64
 
 
 @dataclass(frozen=True)
-class Share:
+class HostShare:
     """The memory that a role can use: its host's name and memory, and whether it is alone there."""
 
     host: str
@@ -53,7 +53,7 @@ def descriptors_headroom() -> float:
     return float(_factors("telephony")["descriptors_headroom"])
 
 
-def database(agents: int, share: Share) -> DatabaseTuning:
+def database(agents: int, share: HostShare) -> DatabaseTuning:
     """MySQL's buffer pool (MB) on a shared or dedicated host, and its connections."""
     factors = _factors("database")
     return DatabaseTuning(
@@ -64,7 +64,7 @@ def database(agents: int, share: Share) -> DatabaseTuning:
     )
 
 
-def backend(share: Share) -> BackendTuning:
+def backend(share: HostShare) -> BackendTuning:
     """The Java heap (MB)."""
     return BackendTuning(heap_mb=_megabytes(share, _factors("backend")))
 
@@ -109,7 +109,7 @@ def _connections_per_source(agents: int, factors: Mapping[str, Any]) -> int:
     return int(wanted)
 
 
-def _megabytes(share: Share, factors: Mapping[str, Any]) -> int:
+def _megabytes(share: HostShare, factors: Mapping[str, Any]) -> int:
     part = factors["share_alone"] if share.alone else factors["share_beside"]
     size = min(max(share.memory_mb * part, factors["least_mb"]), factors["most_mb"])
     return int(size) // _ROUND_MB * _ROUND_MB

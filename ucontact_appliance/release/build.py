@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.lab import machines
-from ucontact_appliance.lab.records import Spec
+from ucontact_appliance.lab.records import MachineSpec
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.release.evaluation import (
     HEALTH,
@@ -24,7 +24,7 @@ from ucontact_appliance.release.evaluation import (
     release_files,
     version_of,
 )
-from ucontact_appliance.release.manifest import Manifest, sign
+from ucontact_appliance.release.manifest import ReleaseManifest, sign
 from ucontact_appliance.release.pack import file_entry
 from ucontact_appliance.release.store import ReleaseFiles, Say, store_release
 from ucontact_appliance.release.trust import build_key
@@ -59,7 +59,7 @@ def build_evaluation(sources: str, say: Say) -> ReleaseFiles:
     PhaseFailedError if the build fails.
     """
     started = time.monotonic()
-    machine = machines.up(Spec(_MACHINE, _SUITE), say)
+    machine = machines.up(MachineSpec(_MACHINE, _SUITE), say)
     try:
         compiled = compile_on(machine, say)
     finally:
@@ -97,7 +97,7 @@ def pack_evaluation(compiled: Compiled, sources: str) -> ReleaseFiles:
     """Assemble the release, sign it with this machine's key, and put it into the store."""
     version = version_of(sources)
     files = release_files(compiled, version)
-    manifest = Manifest(
+    manifest = ReleaseManifest(
         name=NAME,
         version=version,
         evaluation=True,

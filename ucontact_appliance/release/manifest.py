@@ -45,7 +45,7 @@ def _safe_path(path: str) -> str:
     return path
 
 
-class _Frozen(BaseModel):
+class _ManifestModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -53,21 +53,21 @@ SafePath = Annotated[str, AfterValidator(_safe_path)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class FileEntry(_Frozen):
+class FileEntry(_ManifestModel):
     """One file: the SHA-256 of its content and its size in bytes."""
 
     sha256: Sha256
     size: Annotated[int, Field(ge=0, le=MAX_TOTAL_BYTES, strict=True)]
 
 
-class Signature(_Frozen):
+class ManifestSignature(_ManifestModel):
     """A signature in base64, and the SHA-256 of the signer's raw public key."""
 
     key: Sha256
     value: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
 
 
-class Manifest(_Frozen):
+class ReleaseManifest(_ManifestModel):
     """The list of a release's files. `health` is the path of the backend's health resource."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
@@ -76,10 +76,10 @@ class Manifest(_Frozen):
     sources: Sha256 | None = None
     health: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/._-]{1,100}$")] | None = None
     files: dict[SafePath, FileEntry] = Field(min_length=1, max_length=MAX_FILES)
-    signature: Signature | None = None
+    signature: ManifestSignature | None = None
 
     @model_validator(mode="after")
-    def _fits_on_a_disk(self) -> Manifest:
+    def _fits_on_a_disk(self) -> ReleaseManifest:
         if self.version.endswith((".partial", ".replaced")):
             raise ValueError(_("a version must not end in .partial or .replaced"))
         if self.total_bytes > MAX_TOTAL_BYTES:
@@ -120,13 +120,13 @@ def _canonical(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def parse_manifest(text: bytes, source: str) -> Manifest:
+def parse_manifest(text: bytes, source: str) -> ReleaseManifest:
     """The manifest in `text`; `source` names it in errors. Raises UsageError."""
     if len(text) > MAX_MANIFEST_BYTES:
         raise _refused(source, _("it is larger than {count} bytes", count=MAX_MANIFEST_BYTES))
     try:
         document = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
-        return Manifest.model_validate(document)
+        return ReleaseManifest.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -156,14 +156,14 @@ def key_id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
 
 
-def sign(manifest: Manifest, key: Ed25519PrivateKey) -> Manifest:
+def sign(manifest: ReleaseManifest, key: Ed25519PrivateKey) -> ReleaseManifest:
     """The same manifest with the signature of `key`."""
     value = base64.b64encode(key.sign(manifest.signed_bytes())).decode()
-    signature = Signature(key=key_id(key.public_key()), value=value)
+    signature = ManifestSignature(key=key_id(key.public_key()), value=value)
     return manifest.model_copy(update={"signature": signature})
 
 
-def is_signed_by(manifest: Manifest, key: Ed25519PublicKey) -> bool:
+def is_signed_by(manifest: ReleaseManifest, key: Ed25519PublicKey) -> bool:
     """Whether there is a valid signature by `key`."""
     if manifest.signature is None or manifest.signature.key != key_id(key):
         return False

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from typing import IO
 
-from ucontact_appliance.release.manifest import MANIFEST, FileEntry, Manifest
+from ucontact_appliance.release.manifest import MANIFEST, FileEntry, ReleaseManifest
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can record
 _FILE_MODE = 0o644
@@ -51,7 +51,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(info, content)
 
 
-def write_archive(out: IO[bytes], manifest: Manifest, read: Callable[[str], bytes]) -> None:
+def write_archive(out: IO[bytes], manifest: ReleaseManifest, read: Callable[[str], bytes]) -> None:
     """Write the release as `.tar.gz`: the manifest first, then its files sorted by name."""
     with (
         gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0) as stream,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.os_errors import refused
-from ucontact_appliance.release.manifest import Manifest, parse_manifest
+from ucontact_appliance.release.manifest import ReleaseManifest, parse_manifest
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.state import StatePaths
 
@@ -18,13 +18,13 @@ def remember_manifest(paths: StatePaths, manifest: Path) -> None:
     write_private(paths.var / _NAME, manifest.read_bytes())
 
 
-def remembered_manifest(paths: StatePaths) -> Manifest | None:
+def remembered_manifest(paths: StatePaths) -> ReleaseManifest | None:
     """The manifest of the newest installed release; None before the first installation."""
     path = paths.var / _NAME
     return read_manifest(path) if path.exists() else None
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> ReleaseManifest:
     """The manifest in this file. Raises UnreachableError, or UsageError if it is damaged."""
     try:
         return parse_manifest(path.read_bytes(), str(path))

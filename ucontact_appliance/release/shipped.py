@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ucontact_appliance.errors import ApplianceError, UsageError
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.release.manifest import MANIFEST, Manifest, parse_manifest, sign
+from ucontact_appliance.release.manifest import MANIFEST, ReleaseManifest, parse_manifest, sign
 from ucontact_appliance.release.pack import write_archive
 from ucontact_appliance.resources import ROOT
 
@@ -29,7 +29,7 @@ def shipped_archive() -> Path | None:
     return SHIPPED / ARCHIVE_NAME if SHIPPED.exists() else None
 
 
-def shipped_manifest() -> Manifest | None:
+def shipped_manifest() -> ReleaseManifest | None:
     """The manifest of the contained archive; None if there is none.
 
     Raises UsageError if the manifest in this installation of ucontact is missing or damaged.
@@ -54,7 +54,7 @@ def damaged(evidence: str) -> UsageError:
     )
 
 
-def write_shipped(archive: Path, folder: Path, key: Ed25519PrivateKey | None) -> Manifest:
+def write_shipped(archive: Path, folder: Path, key: Ed25519PrivateKey | None) -> ReleaseManifest:
     """Write the wheel's content into `folder`: the files of a verified archive, and its manifest.
 
     The signature of the build machine is left out, so that every machine makes the same wheel;

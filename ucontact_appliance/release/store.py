@@ -19,7 +19,7 @@ from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.os_errors import refused
 from ucontact_appliance.release.evaluation import NAME as EVALUATION
 from ucontact_appliance.release.evaluation import sources_hash, version_of
-from ucontact_appliance.release.manifest import Manifest
+from ucontact_appliance.release.manifest import ReleaseManifest
 from ucontact_appliance.release.pack import write_archive
 from ucontact_appliance.release.remembered import read_manifest
 from ucontact_appliance.release.shipped import (
@@ -28,7 +28,7 @@ from ucontact_appliance.release.shipped import (
     shipped_archive,
     shipped_manifest,
 )
-from ucontact_appliance.release.trust import Trust, load_trust
+from ucontact_appliance.release.trust import TrustedKeys, load_trust
 from ucontact_appliance.release.verify import verify_archive, verify_folder
 from ucontact_appliance.resources import INSTALLED
 from ucontact_appliance.site.files import private_dir, write_atomic
@@ -50,11 +50,11 @@ class ReleaseFiles:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredRelease:
     """A release in the store with its manifest, or the reason why it can't be read."""
 
     archive: Path
-    manifest: Manifest | None
+    manifest: ReleaseManifest | None
     problem: str = ""
 
 
@@ -107,12 +107,12 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
     return found
 
 
-def _at_hand(trust: Trust) -> ReleaseFiles | None:
+def _at_hand(trust: TrustedKeys) -> ReleaseFiles | None:
     """The evaluation release of these sources, in the wheel or store; None if it must be built."""
     return _carried(trust) or _in_store(archive_path(EVALUATION, version_of(sources_hash())), trust)
 
 
-def _carried(trust: Trust) -> ReleaseFiles | None:
+def _carried(trust: TrustedKeys) -> ReleaseFiles | None:
     """The evaluation release in the installed wheel, verified; None in a checkout."""
     archive = shipped_archive()
     if archive is None:
@@ -139,7 +139,9 @@ def _demand_checkout() -> None:
         )
 
 
-def _in_store(archive: Path, trust: Trust, wanted: Manifest | None = None) -> ReleaseFiles | None:
+def _in_store(
+    archive: Path, trust: TrustedKeys, wanted: ReleaseManifest | None = None
+) -> ReleaseFiles | None:
     """The release at this place of the store; None unless it is complete and the wanted one."""
     beside = manifest_path(archive)
     if not (archive.exists() and beside.exists()):
@@ -163,7 +165,7 @@ def _source(name: str) -> Path:
     return source
 
 
-def verify_release(source: Path) -> Manifest:
+def verify_release(source: Path) -> ReleaseManifest:
     """The manifest of an archive or folder if it is what was signed; stores nothing."""
     verify = verify_folder if source.is_dir() else verify_archive
     return verify(source, load_trust())
@@ -198,7 +200,7 @@ def manifest_path(archive: Path) -> Path:
     return archive.with_name(archive.name.removesuffix(_ARCHIVE) + _MANIFEST)
 
 
-def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
+def store_release(manifest: ReleaseManifest, files: dict[str, bytes]) -> ReleaseFiles:
     """Put a release that was made here into the store, atomically."""
     target = archive_path(manifest.name, manifest.version)
     with _incoming() as incoming:
@@ -208,7 +210,7 @@ def store_release(manifest: Manifest, files: dict[str, bytes]) -> ReleaseFiles:
     return _listed(target, manifest)
 
 
-def stored_releases() -> tuple[Stored, ...]:
+def stored_releases() -> tuple[StoredRelease, ...]:
     """The release in the installed wheel, then those in the store by name and version.
 
     Raises UsageError if the one in the wheel is damaged.
@@ -216,18 +218,20 @@ def stored_releases() -> tuple[Stored, ...]:
     folder = releases_folder()
     found = sorted(folder.glob(f"*{_ARCHIVE}")) if folder.is_dir() else []
     archive = shipped_archive()
-    carried = (Stored(archive, shipped_manifest()),) if archive else ()
+    carried = (StoredRelease(archive, shipped_manifest()),) if archive else ()
     return (*carried, *(_stored(path) for path in found))
 
 
-def _stored(archive: Path) -> Stored:
+def _stored(archive: Path) -> StoredRelease:
     try:
-        return Stored(archive, read_manifest(manifest_path(archive)))
+        return StoredRelease(archive, read_manifest(manifest_path(archive)))
     except ApplianceError as error:
-        return Stored(archive, None, joined(": ", filter(None, (error.what, error.evidence))))
+        return StoredRelease(
+            archive, None, joined(": ", filter(None, (error.what, error.evidence)))
+        )
 
 
-def _store(source: Path, trust: Trust) -> ReleaseFiles:
+def _store(source: Path, trust: TrustedKeys) -> ReleaseFiles:
     """Copy first, then verify the copy, so that what is installed is what was verified."""
     with _incoming() as incoming:
         try:
@@ -255,7 +259,7 @@ def _incoming() -> Iterator[Path]:
         yield Path(temporary) / "release"
 
 
-def _listed(archive: Path, manifest: Manifest) -> ReleaseFiles:
+def _listed(archive: Path, manifest: ReleaseManifest) -> ReleaseFiles:
     """The stored archive, after updating the manifest next to it."""
     beside = manifest_path(archive)
     document = manifest.document()

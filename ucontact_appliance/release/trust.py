@@ -24,14 +24,14 @@ from cryptography.hazmat.primitives.serialization import (
 from ucontact_appliance.ed25519 import private_key
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.messages import _, concatenated, with_note
-from ucontact_appliance.release.manifest import Manifest, is_signed_by
+from ucontact_appliance.release.manifest import ReleaseManifest, is_signed_by
 from ucontact_appliance.release.shipped import shipped_manifest
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.state import etc_root, var_root
 
 
 @dataclass(frozen=True)
-class Trust:
+class TrustedKeys:
     """The trusted keys: publishers' for any release, the others for evaluation releases only.
 
     `builder` is this machine's own key, `builders` are other machines' keys, and `shipped` is the
@@ -41,7 +41,7 @@ class Trust:
     publishers: tuple[Ed25519PublicKey, ...] = ()
     builder: Ed25519PublicKey | None = None
     builders: tuple[Ed25519PublicKey, ...] = ()
-    shipped: Manifest | None = None
+    shipped: ReleaseManifest | None = None
 
 
 class TrustedBy(Enum):
@@ -71,10 +71,10 @@ def build_key_path() -> Path:
     return var_root() / "releases" / "build.key"
 
 
-def load_trust() -> Trust:
+def load_trust() -> TrustedKeys:
     """The trusted keys of this machine. Raises UsageError for a file without a key."""
     builder = build_key(make=False)
-    return Trust(
+    return TrustedKeys(
         publishers=_public_keys(publishers_folder()),
         builder=builder.public_key() if builder else None,
         builders=_public_keys(builders_folder()),
@@ -141,7 +141,7 @@ def _public_key(path: Path) -> Ed25519PublicKey:
     return key
 
 
-def trusted_by(manifest: Manifest, trust: Trust) -> TrustedBy | None:
+def trusted_by(manifest: ReleaseManifest, trust: TrustedKeys) -> TrustedBy | None:
     """Why the manifest is trusted; None if it is not."""
     if any(is_signed_by(manifest, key) for key in trust.publishers):
         return TrustedBy.PUBLISHER
@@ -156,7 +156,7 @@ def trusted_by(manifest: Manifest, trust: Trust) -> TrustedBy | None:
     return None
 
 
-def demand_trust(manifest: Manifest, trust: Trust, source: str) -> None:
+def demand_trust(manifest: ReleaseManifest, trust: TrustedKeys, source: str) -> None:
     """Raise UsageError unless the manifest is trusted."""
     if trusted_by(manifest, trust) is not None:
         return

@@ -23,10 +23,10 @@ from ucontact_appliance.release.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
     FileEntry,
-    Manifest,
+    ReleaseManifest,
     parse_manifest,
 )
-from ucontact_appliance.release.trust import Trust, demand_trust
+from ucontact_appliance.release.trust import TrustedKeys, demand_trust
 from ucontact_appliance.resources import load_data
 
 _CHUNK = 1024 * 1024
@@ -53,7 +53,7 @@ class _BoundedReader:
         return data
 
 
-def verify_archive(path: Path, trust: Trust) -> Manifest:
+def verify_archive(path: Path, trust: TrustedKeys) -> ReleaseManifest:
     """The manifest of a `.tar.gz` if every member matches it."""
     source = str(path)
     try:
@@ -67,7 +67,7 @@ def verify_archive(path: Path, trust: Trust) -> Manifest:
         raise _unreadable(source, error) from error
 
 
-def _verify_stream(reader: _BoundedReader, source: str, trust: Trust) -> Manifest:
+def _verify_stream(reader: _BoundedReader, source: str, trust: TrustedKeys) -> ReleaseManifest:
     stream: Any = reader  # tarfile needs only `read` in stream mode
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         first = archive.next()
@@ -115,7 +115,7 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return content
 
 
-def verify_folder(path: Path, trust: Trust) -> Manifest:
+def verify_folder(path: Path, trust: TrustedKeys) -> ReleaseManifest:
     """The manifest of a folder if every file matches it."""
     source = str(path)
     try:
@@ -140,7 +140,7 @@ def verify_folder(path: Path, trust: Trust) -> Manifest:
     return manifest
 
 
-def _demand_file(path: Path, source: str, name: str, manifest: Manifest) -> None:
+def _demand_file(path: Path, source: str, name: str, manifest: ReleaseManifest) -> None:
     entry = manifest.files.get(name)
     if entry is None:
         raise _refused(source, _("{name!r} is not in the manifest", name=name))
@@ -167,12 +167,12 @@ def _walk(path: Path, source: str) -> Iterable[tuple[str, bool]]:
             yield name, stat.S_ISDIR(mode)
 
 
-def _folders(manifest: Manifest) -> set[str]:
+def _folders(manifest: ReleaseManifest) -> set[str]:
     parents = (PurePosixPath(name).parents for name in manifest.files)
     return {str(parent) for above in parents for parent in above} - {"."}
 
 
-def demand_tree(manifest: Manifest, source: str) -> None:
+def demand_tree(manifest: ReleaseManifest, source: str) -> None:
     """Raise UsageError if a path of R22 would stay empty. Rows: data/tree.yml."""
     for row in load_data("tree")["paths"]:
         path, kind = row["path"], row["kind"]
@@ -201,7 +201,7 @@ def _demand_content(source: str, name: str, entry: FileEntry, stream: IO[bytes])
         raise _changed(source, name)
 
 
-def _demand_all(source: str, manifest: Manifest, seen: set[str]) -> None:
+def _demand_all(source: str, manifest: ReleaseManifest, seen: set[str]) -> None:
     missing = sorted(manifest.files.keys() - seen)
     if missing:
         name, more = missing[0], len(missing) - 1

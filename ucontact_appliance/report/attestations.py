@@ -11,7 +11,7 @@ from ucontact_appliance.site.waivers import Attestation
 
 
 @dataclass(frozen=True)
-class Vouched:
+class DatedAttestations:
     """The attestations of site.yml, and the day of a report."""
 
     attestations: tuple[Attestation, ...]
@@ -27,7 +27,7 @@ class Vouched:
         return max(held, key=lambda one: one.seen, default=None)
 
 
-NOBODY = Vouched((), date.min)
+NOBODY = DatedAttestations((), date.min)
 
 
 def with_attestation(verdict: str, word: Attestation | None) -> str:

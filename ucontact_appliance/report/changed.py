@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ucontact_appliance.checks.model import Finding
-from ucontact_appliance.findings.changes import BLOCKED, QUIET, Change, Changes, Kind
+from ucontact_appliance.findings.changes import BLOCKED, QUIET, Change, ChangeKind, Changes
 from ucontact_appliance.findings.document import changes_part, verdict_of
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import Message, _, joined, ngettext
@@ -26,7 +26,7 @@ def folded(changes: Changes) -> tuple[list[Change], list[Message]]:
             behind[change.blocked_by] += 1
         elif change.before == BLOCKED and change.now in QUIET:
             quiet[_("no longer blocked")] += 1
-        elif change.kind is Kind.NEW and change.now in QUIET:
+        elif change.kind is ChangeKind.NEW and change.now in QUIET:
             quiet[_("new, without problems")] += 1
         else:
             told.append(change)
@@ -67,7 +67,7 @@ def summary(findings: Sequence[Finding]) -> Message:
 def subject_line(site: str, changes: Changes, findings: Sequence[Finding]) -> Message:
     """Return a mail's subject: the overall verdict, and the number of changes per kind."""
     kinds = Counter(change.kind for change in folded(changes)[0])
-    told = joined(", ", (number_of(kinds[kind], kind.value) for kind in Kind if kinds[kind]))
+    told = joined(", ", (number_of(kinds[kind], kind.value) for kind in ChangeKind if kinds[kind]))
     verdict = verdict_of(findings).value.upper()
     return _(
         "uContact {site}: {verdict}, {changes}",

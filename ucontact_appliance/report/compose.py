@@ -12,7 +12,7 @@ from ucontact_appliance.facts.stored import probe_name
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.findings.document import verdict_of
 from ucontact_appliance.planning.model import Plan
-from ucontact_appliance.report.attestations import NOBODY, Vouched, with_attestation
+from ucontact_appliance.report.attestations import NOBODY, DatedAttestations, with_attestation
 from ucontact_appliance.report.controls import assess_frameworks
 from ucontact_appliance.report.exhibits import Exhibit
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost, Requirement
@@ -37,7 +37,7 @@ def compose(
 ) -> Report:
     """Return the report of one run. `surveys` is keyed by host name; `time` is aware."""
     table = load_data("requirements")
-    vouched = Vouched(site.attestations, time.astimezone(timezone.utc).date())
+    vouched = DatedAttestations(site.attestations, time.astimezone(timezone.utc).date())
     return Report(
         appliance=__version__,
         site=site.site,
@@ -68,7 +68,7 @@ def compose(
 
 
 def assess(
-    requirement: Requirement, findings: Sequence[Finding], vouched: Vouched = NOBODY
+    requirement: Requirement, findings: Sequence[Finding], vouched: DatedAttestations = NOBODY
 ) -> Assessment:
     """Return the requirement with its findings and the verdict over them."""
     mine = tuple(finding for finding in findings if requirement.id in finding.requirements)

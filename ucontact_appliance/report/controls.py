@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ucontact_appliance.checks.model import Finding, Verdict
-from ucontact_appliance.report.attestations import NOBODY, Vouched, with_attestation
+from ucontact_appliance.report.attestations import NOBODY, DatedAttestations, with_attestation
 from ucontact_appliance.report.verdicts import assessed
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.waivers import Attestation
@@ -41,11 +41,11 @@ class ControlsError(ValueError):
     """An invalid file of data/controls; the message names the file, the key and the reason."""
 
 
-class _Row(BaseModel):
+class _ControlsRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Status(_Row):
+class ControlStatus(_ControlsRow):
     """The status of a control that its publisher, or everybody it addressed, has abandoned."""
 
     state: Literal["retired"]
@@ -53,7 +53,7 @@ class Status(_Row):
     why: _Text
 
 
-class Control(_Row):
+class Control(_ControlsRow):
     """A framework's control, as far as it concerns this product, in our own words.
 
     `id` is the publisher's number or name. `checks` are ids of the registry, each of which
@@ -66,7 +66,7 @@ class Control(_Row):
     required: _Text
     checks: tuple[_Text, ...] = ()
     look: str = ""
-    status: Status | None = None
+    status: ControlStatus | None = None
 
     @model_validator(mode="after")
     def _is_shown_somehow(self) -> Control:
@@ -78,7 +78,7 @@ class Control(_Row):
         return self
 
 
-class Framework(_Row):
+class Framework(_ControlsRow):
     """A published set of controls, limited to those that concern this product.
 
     `version` and `date` are those of the text used; `date` is None if the publisher gives none.
@@ -177,7 +177,7 @@ def assess_control(
 
 
 def assess_frameworks(
-    findings: Sequence[Finding], vouched: Vouched = NOBODY
+    findings: Sequence[Finding], vouched: DatedAttestations = NOBODY
 ) -> tuple[AssessedFramework, ...]:
     """Return every framework, each of its controls judged by the findings of one run."""
     return tuple(

@@ -8,14 +8,14 @@ from enum import Enum
 
 from ucontact_appliance.findings.changes import state_of
 from ucontact_appliance.report.document import ReportDocument
-from ucontact_appliance.report.read import Kept
+from ucontact_appliance.report.read import SavedReport
 
 # Lower is better. Verdicts that are not listed were not judged.
 _RANKS = {"pass": 0, "partial": 0, "attested": 0, "waived": 1, "warn": 1, "fail": 2, "error": 2}
 _LOOKS = 12  # characters of a hash: enough to see that it differs
 
 
-class Turn(str, Enum):
+class ChangeDirection(str, Enum):
     """How an item changed between the two reports."""
 
     WORSE = "worse"
@@ -33,7 +33,7 @@ class Difference:
     an archive or a distribution) or file (that an installation writes).
     """
 
-    turn: Turn
+    turn: ChangeDirection
     kind: str
     id: str
     host: str
@@ -42,7 +42,7 @@ class Difference:
     now: str
 
 
-def differences(old: Kept, new: Kept) -> tuple[Difference, ...]:
+def differences(old: SavedReport, new: SavedReport) -> tuple[Difference, ...]:
     """Return differences of requirements, controls, findings (worse first), versions and files."""
     before, now = old.document, new.document
     judged = (
@@ -50,7 +50,7 @@ def differences(old: Kept, new: Kept) -> tuple[Difference, ...]:
         *_compared("control", _controls(before), _controls(now)),
         *_compared("finding", _findings(before), _findings(now)),
     )
-    turns = list(Turn)
+    turns = list(ChangeDirection)
     return (
         *sorted(judged, key=lambda one: turns.index(one.turn)),
         *_changed("version", _versions(before), _versions(now)),
@@ -82,19 +82,19 @@ def _compared(kind: str, old: _Rows, new: _Rows) -> Iterable[Difference]:
     for key in dict.fromkeys((*old, *new)):
         before, now = old.get(key), new.get(key)
         if before is None and now is not None:
-            yield Difference(Turn.NEW, kind, *key, now[0], "", now[1])
+            yield Difference(ChangeDirection.NEW, kind, *key, now[0], "", now[1])
         elif now is None and before is not None:
-            yield Difference(Turn.GONE, kind, *key, before[0], before[1], "")
+            yield Difference(ChangeDirection.GONE, kind, *key, before[0], before[1], "")
         elif before is not None and now is not None and before[1] != now[1]:
             yield Difference(_turn(before[1], now[1]), kind, *key, now[0], before[1], now[1])
 
 
-def _turn(before: str, now: str) -> Turn:
+def _turn(before: str, now: str) -> ChangeDirection:
     if before not in _RANKS or now not in _RANKS:
-        return Turn.CHANGED
+        return ChangeDirection.CHANGED
     if _RANKS[before] == _RANKS[now]:
-        return Turn.CHANGED
-    return Turn.WORSE if _RANKS[now] > _RANKS[before] else Turn.BETTER
+        return ChangeDirection.CHANGED
+    return ChangeDirection.WORSE if _RANKS[now] > _RANKS[before] else ChangeDirection.BETTER
 
 
 def _changed(
@@ -105,7 +105,13 @@ def _changed(
         before, now = old.get((host, name), ""), new.get((host, name), "")
         if before == now:
             continue
-        turn = Turn.NEW if not before else Turn.GONE if not now else Turn.CHANGED
+        turn = (
+            ChangeDirection.NEW
+            if not before
+            else ChangeDirection.GONE
+            if not now
+            else ChangeDirection.CHANGED
+        )
         yield Difference(turn, kind, name, host, "", before, now)
 
 

@@ -27,13 +27,13 @@ _VERDICT = (
 )
 
 
-class _Model(BaseModel):
+class _ReportModel(BaseModel):
     # Readers must ignore unknown keys: keys may be added, and none is removed.
     # from_attributes: a row is built from a record with the same fields.
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class HostRow(_Model):
+class HostRow(_ReportModel):
     """A server."""
 
     name: str = Field(description="its name in site.yml")
@@ -46,7 +46,7 @@ class HostRow(_Model):
     )
 
 
-class VersionRow(_Model):
+class VersionRow(_ReportModel):
     """A component's version, as it was observed."""
 
     check: str = Field(description="the check that observed it")
@@ -54,14 +54,14 @@ class VersionRow(_Model):
     observed: str = Field(description="what was seen")
 
 
-class FindingName(_Model):
+class FindingName(_ReportModel):
     """Which finding: one check on one server."""
 
     check: str = Field(description="the check")
     host: str = Field(description="the server")
 
 
-class AttestationRow(_Model):
+class AttestationRow(_ReportModel):
     """What a person vouches for, in the words of site.yml."""
 
     by: str = Field(description="who")
@@ -70,7 +70,7 @@ class AttestationRow(_Model):
     until: date = Field(description="the last day on which it counts")
 
 
-class _Assessed(_Model):
+class _Assessed(_ReportModel):
     id: str = Field(description="its number")
     title: str = Field(description="its name")
     required: str = Field(description="what it asks")
@@ -97,7 +97,7 @@ class ControlRow(_Assessed):
     why: str = Field(description="why it was given up")
 
 
-class FrameworkRow(_Model):
+class FrameworkRow(_ReportModel):
     """A published set of controls, of which those that touch this product are listed."""
 
     id: str = Field(description="its short name")
@@ -119,7 +119,7 @@ class ReportedFinding(FindingRow):
     )
 
 
-class VulnerabilityRow(_Model):
+class VulnerabilityRow(_ReportModel):
     """A vulnerability of a package that is installed."""
 
     cve: str = Field(description="its number")
@@ -139,7 +139,7 @@ class VulnerabilityRow(_Model):
     no_advisory_reason: str = Field(default="", description="postponed, ignored, or empty")
 
 
-class HostVulnerabilities(_Model):
+class HostVulnerabilities(_ReportModel):
     """What the feed knows of one server's packages."""
 
     host: str = Field(description="the server")
@@ -151,7 +151,7 @@ class HostVulnerabilities(_Model):
     undetermined: tuple[VulnerabilityRow, ...] = Field(description="not known yet to the feed")
 
 
-class VulnerabilitiesPart(_Model):
+class VulnerabilitiesPart(_ReportModel):
     """Known vulnerabilities, by a feed that somebody brought along."""
 
     feed: str = Field(description="its file")
@@ -162,7 +162,7 @@ class VulnerabilitiesPart(_Model):
     hosts: tuple[HostVulnerabilities, ...] = Field(description="as in site.yml")
 
 
-class ReportDocument(_Model):
+class ReportDocument(_ReportModel):
     """What `report.json` holds."""
 
     schema_version: Literal[2] = Field(alias="schema", description="of this document")

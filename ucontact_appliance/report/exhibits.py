@@ -17,7 +17,7 @@ from typing import Any
 
 from ucontact_appliance.checks.model import Finding
 from ucontact_appliance.facts.exchange import Exchange
-from ucontact_appliance.facts.source import Asked, Question
+from ucontact_appliance.facts.source import ProbeResult, Question
 from ucontact_appliance.facts.stored import Redaction, StoredFact, args_text, probe_name, store
 from ucontact_appliance.resources import load_data
 
@@ -89,7 +89,7 @@ def exhibit_id(host: str, question: Question) -> str:
     return f"{name}~{hashlib.sha256(args_text(args).encode()).hexdigest()[:8]}"
 
 
-def exhibits(host: str, asked: Sequence[Asked], redaction: Redaction) -> tuple[Exhibit, ...]:
+def exhibits(host: str, asked: Sequence[ProbeResult], redaction: Redaction) -> tuple[Exhibit, ...]:
     """Return everything that was asked of one host as exhibits, without secrets."""
     stored = store(asked, redaction)
     return tuple(
@@ -108,7 +108,7 @@ def _problem(fact: StoredFact) -> str:
     return fact.unstored
 
 
-def _exhibit(host: str, asked: Asked, fact: StoredFact, redaction: Redaction) -> Exhibit:
+def _exhibit(host: str, asked: ProbeResult, fact: StoredFact, redaction: Redaction) -> Exhibit:
     look, answer, problem = asked.look, fact.value, _problem(fact)
     commands = tuple(_command(one, redaction) for one in look.exchanges)
     probe = probe_name(asked.probe)

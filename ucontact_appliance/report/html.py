@@ -90,7 +90,7 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Here:
+class HostSummary:
     """The findings of one server."""
 
     tally: Tally
@@ -191,9 +191,9 @@ def _tallies(report: Report, translate: Translate) -> list[tuple[str, str, Tally
     ]
 
 
-def _here(report: Report, host: str) -> Here:
+def _here(report: Report, host: str) -> HostSummary:
     mine = tuple(finding for finding in report.findings if finding.host == host)
-    return Here(
+    return HostSummary(
         tally=_tally("waived" if f.waived else _colour(f) for f in mine),
         findings=mine,
         problems=tuple(parts.problems(mine)),

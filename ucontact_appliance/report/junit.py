@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.report.known import (
     TITLE,
-    Flaw,
+    AffectedPackages,
     feed_facts,
     flaws,
     judged_facts,
@@ -145,7 +145,7 @@ def _properties(suite: ElementTree.Element, facts: Sequence[tuple[str, str]]) ->
         ElementTree.SubElement(below, "property", name=name, value=clean(value))
 
 
-def _flaw(suite: ElementTree.Element, flaw: Flaw) -> None:
+def _flaw(suite: ElementTree.Element, flaw: AffectedPackages) -> None:
     if flaw.first.status == "undetermined":
         _skipped(suite, flaw.name, f"{flaw.told}; installed: {flaw.installed}")
         return

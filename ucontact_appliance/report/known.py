@@ -12,7 +12,7 @@ from datetime import timezone
 
 from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.report.vulnerabilities import (
-    Judged,
+    HostJudgement,
     KnownToday,
     Status,
     Vulnerability,
@@ -30,7 +30,7 @@ STATUSES: dict[Status, Message] = {
 
 
 @dataclass(frozen=True)
-class Flaw:
+class AffectedPackages:
     """One vulnerability of one source package on one server; `packages` are sorted by name."""
 
     host: str
@@ -81,26 +81,26 @@ class Flaw:
 
 
 @dataclass(frozen=True)
-class Unjudged:
+class UnjudgedPackage:
     """Something on a server that could not be judged by the feed, and the reason."""
 
     host: str
     reason: str
 
 
-def flaws(known: KnownToday | None) -> tuple[Flaw, ...]:
+def flaws(known: KnownToday | None) -> tuple[AffectedPackages, ...]:
     """Return all vulnerabilities, by server as in site.yml and then by CVE."""
     if known is None:
         return ()
     return tuple(flaw for host, judged in known.hosts for flaw in _flaws(host, judged))
 
 
-def unjudged(known: KnownToday | None) -> tuple[Unjudged, ...]:
+def unjudged(known: KnownToday | None) -> tuple[UnjudgedPackage, ...]:
     """Return what the given feed could not judge: whole servers, packages, vulnerabilities."""
     if known is None:
         return ()
     return tuple(
-        Unjudged(host, reason)
+        UnjudgedPackage(host, reason)
         for host, judged in known.hosts
         for reason in (*([judged.reason] if judged.reason else []), *judged.unjudged)
     )
@@ -128,7 +128,7 @@ def feed_facts(known: KnownToday | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-def judged_facts(judged: Judged) -> tuple[tuple[str, str], ...]:
+def judged_facts(judged: HostJudgement) -> tuple[tuple[str, str], ...]:
     """Return what a server was judged by, for formats with named values."""
     return (
         ("vulnerability-feed-suite", judged.suite or "unknown"),
@@ -136,10 +136,10 @@ def judged_facts(judged: Judged) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _flaws(host: str, judged: Judged) -> Iterator[Flaw]:
+def _flaws(host: str, judged: HostJudgement) -> Iterator[AffectedPackages]:
     rows: dict[tuple[str, str, str, str], list[Vulnerability]] = {}
     for one in (*judged.affected, *judged.undetermined):
         # Binary packages of one source can have several source versions: one row per version.
         rows.setdefault((one.cve, one.source, one.status, one.source_version), []).append(one)
     for key in sorted(rows):
-        yield Flaw(host, judged.suite, tuple(rows[key]))
+        yield AffectedPackages(host, judged.suite, tuple(rows[key]))

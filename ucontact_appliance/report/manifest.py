@@ -13,7 +13,7 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 
 
-class Previous(BaseModel):
+class PreviousReport(BaseModel):
     """The previous report: its folder's name, its time, and the SHA-256 of its manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +23,7 @@ class Previous(BaseModel):
     sha256: str
 
 
-class Manifest(BaseModel):
+class ReportManifest(BaseModel):
     """The content of `manifest.json`. `time` is the report's, ISO 8601 in UTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +33,7 @@ class Manifest(BaseModel):
     appliance: str
     time: str
     key: str
-    previous: Previous | None
+    previous: PreviousReport | None
     sha256: dict[str, str]
 
     def to_bytes(self) -> bytes:

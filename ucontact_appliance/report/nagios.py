@@ -21,7 +21,7 @@ _NAMED = 5  # causes listed by name: the line is read on a small screen, or by S
 _LONGEST = 120  # characters of an observation
 
 
-class Status(IntEnum):
+class NagiosStatus(IntEnum):
     """The guidelines' exit codes."""
 
     OK = 0
@@ -30,14 +30,14 @@ class Status(IntEnum):
     UNKNOWN = 3
 
 
-def status_of(findings: Sequence[Finding]) -> Status:
+def status_of(findings: Sequence[Finding]) -> NagiosStatus:
     """Return CRITICAL if a check failed; UNKNOWN if one could not be carried out, or none ran."""
     counts = counted(findings)
     if counts["fail"]:
-        return Status.CRITICAL
+        return NagiosStatus.CRITICAL
     if counts["error"] or counts["blocked"] or not findings:
-        return Status.UNKNOWN
-    return Status.WARNING if counts["warn"] else Status.OK
+        return NagiosStatus.UNKNOWN
+    return NagiosStatus.WARNING if counts["warn"] else NagiosStatus.OK
 
 
 def to_line(findings: Sequence[Finding], seconds: float, translate: Translate = english) -> str:
@@ -69,7 +69,7 @@ def trouble_line(error: ApplianceError, translate: Translate = english) -> str:
     """Return the line for an error that kept the checks from running."""
     what = translate(error.what)
     text = f"{what}: {error.evidence}" if error.evidence else what
-    return f"{_SERVICE} {Status.UNKNOWN.name} - {_plain(text, 2 * _LONGEST)}"
+    return f"{_SERVICE} {NagiosStatus.UNKNOWN.name} - {_plain(text, 2 * _LONGEST)}"
 
 
 def _causes(findings: Sequence[Finding], translate: Translate) -> str:

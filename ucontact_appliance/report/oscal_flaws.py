@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ucontact_appliance.report.exhibits import Method
-from ucontact_appliance.report.known import TITLE, Flaw, Unjudged, feed_facts
+from ucontact_appliance.report.known import TITLE, AffectedPackages, UnjudgedPackage, feed_facts
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.oscal_parts import (
     METHODS,
@@ -24,7 +24,7 @@ def feed_properties(report: Report) -> list[Json]:
     return [prop(name, value) for name, value in feed_facts(report.vulnerabilities)]
 
 
-def flaw_observation(report: Report, flaw: Flaw) -> Json:
+def flaw_observation(report: Report, flaw: AffectedPackages) -> Json:
     """Return a known vulnerability of a server as an observation."""
     one = flaw.first
     return {
@@ -44,7 +44,7 @@ def flaw_observation(report: Report, flaw: Flaw) -> Json:
     }
 
 
-def unjudged_observation(report: Report, one: Unjudged) -> Json:
+def unjudged_observation(report: Report, one: UnjudgedPackage) -> Json:
     """Return what could not be judged on a server as an observation."""
     return {
         **_of_packages(report, one.host),
@@ -73,7 +73,7 @@ def _of_packages(report: Report, host: str) -> Json:
     }
 
 
-def flaw_risk(report: Report, flaw: Flaw) -> Json:
+def flaw_risk(report: Report, flaw: AffectedPackages) -> Json:
     """Return a vulnerability that affects a server as a risk."""
     one = flaw.first
     made: Json = {
@@ -114,13 +114,13 @@ def flaw_risk(report: Report, flaw: Flaw) -> Json:
     return made
 
 
-def _exposed(flaw: Flaw) -> str:
+def _exposed(flaw: AffectedPackages) -> str:
     described = one_line(flaw.first.description)
     parts = [f"Installed: {line(flaw.installed)}", line(flaw.told)]
     return "\n\n".join([*parts, *([line(described)] if described else [])])
 
 
-def _flaw_uuid(report: Report, kind: str, flaw: Flaw) -> str:
+def _flaw_uuid(report: Report, kind: str, flaw: AffectedPackages) -> str:
     one = flaw.first
     names = (flaw.host, one.cve, one.source, one.status, one.source_version)
     return run_uuid(report, kind, *names)

@@ -22,12 +22,12 @@ from ucontact_appliance.report import parts
 from ucontact_appliance.report.controls import ControlAssessment
 from ucontact_appliance.report.exhibits import Exhibit
 from ucontact_appliance.report.html import METHODS, SIZES, STATUSES, VERDICTS, headline, long_date
-from ucontact_appliance.report.known import GIVE_A_FEED, NO_FEED, TITLE, Flaw, flaws
+from ucontact_appliance.report.known import GIVE_A_FEED, NO_FEED, TITLE, AffectedPackages, flaws
 from ucontact_appliance.report.known import STATUSES as FLAWS
 from ucontact_appliance.report.model import Assessment, Report
 from ucontact_appliance.report.states import STATES
 from ucontact_appliance.report.text import clean
-from ucontact_appliance.report.vulnerabilities import Judged, KnownToday
+from ucontact_appliance.report.vulnerabilities import HostJudgement, KnownToday
 from ucontact_appliance.resources import TEMPLATES
 from ucontact_appliance.site.waivers import Attestation
 
@@ -355,8 +355,8 @@ def _flaws(
 
 def _flaws_of(
     host: str,
-    judged: Judged,
-    rows: Sequence[Flaw],
+    judged: HostJudgement,
+    rows: Sequence[AffectedPackages],
     words: Mapping[str, str],
     translate: Translate,
 ) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from ucontact_appliance.report.write import DOCUMENT, SBOM
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedReport:
     """A saved report: its document, and its components' versions by (server, name)."""
 
     document: ReportDocument
     components: dict[tuple[str, str], str]
 
 
-def read_report(folder: Path) -> Kept:
+def read_report(folder: Path) -> SavedReport:
     """Return the report in that folder; no link in it is followed.
 
     Raises UsageError, which names the file and what is wrong, and UnreachableError for no folder.
@@ -32,7 +32,7 @@ def read_report(folder: Path) -> Kept:
     with opened(folder) as here:
         demand_regular(here, (DOCUMENT, SBOM))
         document, bom = _json(here, DOCUMENT), _json(here, SBOM)
-    return Kept(_document(folder, document), _components(folder, bom))
+    return SavedReport(_document(folder, document), _components(folder, bom))
 
 
 def _document(folder: Path, read: Any) -> ReportDocument:

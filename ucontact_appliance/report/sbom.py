@@ -64,7 +64,7 @@ from ucontact_appliance.facts.components import (
 )
 from ucontact_appliance.report.known import (
     STATUSES,
-    Flaw,
+    AffectedPackages,
     feed_facts,
     flaws,
     judged_facts,
@@ -178,7 +178,7 @@ def _vulnerabilities(known: KnownToday | None, hosts: Sequence[HostContents]) ->
         for one in host.packages.packages
     }
     named = {host.name for host in hosts}
-    rows: dict[tuple[str, ...], list[Flaw]] = {}
+    rows: dict[tuple[str, ...], list[AffectedPackages]] = {}
     for flaw in flaws(known):
         one = flaw.first
         key: tuple[str, ...] = (one.cve, one.source, flaw.suite, one.status)
@@ -205,7 +205,9 @@ def _ref(
     return parts.get((host, one.package, one.architecture, one.version), above)
 
 
-def _affecting(ref: str, mine: Sequence[Flaw], affects: Mapping[str, Collection[str]]) -> Affecting:
+def _affecting(
+    ref: str, mine: Sequence[AffectedPackages], affects: Mapping[str, Collection[str]]
+) -> Affecting:
     one = mine[0].first
     undetermined = one.status == "undetermined"
     status = ImpactAnalysisAffectedStatus

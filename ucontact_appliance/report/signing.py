@@ -30,7 +30,7 @@ from ucontact_appliance.language.messages import _, with_note
 
 
 @dataclass(frozen=True)
-class Signature:
+class ReportSignature:
     """The 64 octets of a signature, and the fingerprint of the key that made it."""
 
     value: bytes
@@ -59,10 +59,10 @@ def fingerprint(public: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
 
 
-def sign(private: bytes, data: bytes) -> Signature:
+def sign(private: bytes, data: bytes) -> ReportSignature:
     """Return the signature of the data."""
     value = _private(private).sign(data)
-    return Signature(value, fingerprint(public_half(private)))
+    return ReportSignature(value, fingerprint(public_half(private)))
 
 
 def holds(public: bytes, signature: bytes, data: bytes) -> bool:

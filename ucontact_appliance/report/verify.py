@@ -18,14 +18,14 @@ from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.exhibits import digest
 from ucontact_appliance.report.folder import ReportFolder, opened
-from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, Manifest
+from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, ReportManifest
 from ucontact_appliance.report.signing import fingerprint, holds
 from ucontact_appliance.report.write import EVIDENCE, FILES
 
 _OWN = (MANIFEST, SIGNATURE)
 
 
-class Seal(str, Enum):
+class SignatureStatus(str, Enum):
     """The result of verifying the manifest's signature."""
 
     GOOD = "good"
@@ -48,7 +48,7 @@ class Verification:
     altered: tuple[str, ...]
     strangers: tuple[str, ...]
     forged: tuple[str, ...]
-    seal: Seal
+    seal: SignatureStatus
     signed_by: str
     refused: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -67,9 +67,9 @@ class Verification:
         lines += [_("not part of the report: {name}", name=name) for name in self.strangers]
         lines += [_("exhibit with a wrong hash: {name}", name=name) for name in self.forged]
         told = {
-            Seal.WRONG: _("altered: {name} (its signature is wrong)", name=MANIFEST),
-            Seal.MISSING: _("missing: {name}", name=SIGNATURE),
-            Seal.OTHER_KEY: _("signed by another key: {key}", key=self.signed_by),
+            SignatureStatus.WRONG: _("altered: {name} (its signature is wrong)", name=MANIFEST),
+            SignatureStatus.MISSING: _("missing: {name}", name=SIGNATURE),
+            SignatureStatus.OTHER_KEY: _("signed by another key: {key}", key=self.signed_by),
         }
         return (*lines, *([told[self.seal]] if self.seal in told else []))
 
@@ -83,7 +83,7 @@ def verify(folder: Path, public: bytes | None) -> Verification:
     with opened(folder) as here:
         refused = here.listing.refused
         if MANIFEST in refused or "" in refused:
-            return Verification((), (), (), Seal.UNCHECKED, "", refused)
+            return Verification((), (), (), SignatureStatus.UNCHECKED, "", refused)
         manifest, data = _manifest(here)
         # A report's own files count as missing if the manifest leaves them out.
         expected = dict.fromkeys(FILES, "") | manifest.sha256
@@ -102,7 +102,7 @@ def verify(folder: Path, public: bytes | None) -> Verification:
         )
 
 
-def _manifest(folder: ReportFolder) -> tuple[Manifest, bytes]:
+def _manifest(folder: ReportFolder) -> tuple[ReportManifest, bytes]:
     try:
         data = folder.read(MANIFEST)
     except OSError as error:
@@ -110,7 +110,7 @@ def _manifest(folder: ReportFolder) -> tuple[Manifest, bytes]:
             _("that is not a report folder"), evidence=str(error), helps="ucontact report --out DIR"
         ) from error
     try:
-        return Manifest.model_validate_json(data), data
+        return ReportManifest.model_validate_json(data), data
     except ValidationError:
         path = folder.path / MANIFEST
         raise UsageError(
@@ -118,18 +118,22 @@ def _manifest(folder: ReportFolder) -> tuple[Manifest, bytes]:
         ) from None
 
 
-def _seal(folder: ReportFolder, manifest: Manifest, data: bytes, public: bytes | None) -> Seal:
+def _seal(
+    folder: ReportFolder, manifest: ReportManifest, data: bytes, public: bytes | None
+) -> SignatureStatus:
     if SIGNATURE in folder.listing.refused:
-        return Seal.UNCHECKED  # already listed as refused
+        return SignatureStatus.UNCHECKED  # already listed as refused
     try:
         signature = folder.read(SIGNATURE)
     except OSError:
-        return Seal.MISSING
+        return SignatureStatus.MISSING
     if public is None:
-        return Seal.UNCHECKED
+        return SignatureStatus.UNCHECKED
     if holds(public, signature, data):
-        return Seal.GOOD
-    return Seal.WRONG if fingerprint(public) == manifest.key else Seal.OTHER_KEY
+        return SignatureStatus.GOOD
+    return (
+        SignatureStatus.WRONG if fingerprint(public) == manifest.key else SignatureStatus.OTHER_KEY
+    )
 
 
 def _forged(folder: ReportFolder) -> tuple[str, ...]:

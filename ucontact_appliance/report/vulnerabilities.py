@@ -25,9 +25,9 @@ from ucontact_appliance.facts.components import InstalledPackage, InstalledPacka
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.report.vulnerability_feed import (
     NEWEST,
-    Entry,
     Feed,
-    InSuite,
+    FeedEntry,
+    SuiteStatus,
     read_feed,
 )
 from ucontact_appliance.resources import load_data
@@ -72,7 +72,7 @@ class Vulnerability:
 
 
 @dataclass(frozen=True)
-class Judged:
+class HostJudgement:
     """The known vulnerabilities of one host's packages.
 
     `affected` are open and fixed-in, `undetermined` the others. `unjudged` names packages, or some
@@ -101,7 +101,7 @@ class KnownToday:
     written: datetime
     age_days: float
     refused: str = ""
-    hosts: tuple[tuple[str, Judged], ...] = ()
+    hosts: tuple[tuple[str, HostJudgement], ...] = ()
 
 
 def judge_site(
@@ -148,19 +148,19 @@ def sources_of(hosts: Collection[InstalledPackages]) -> frozenset[str]:
     return frozenset(tracked(one)[0] for host in hosts for one in host.packages)
 
 
-def known_vulnerabilities(found: InstalledPackages, feed: Feed) -> Judged:
+def known_vulnerabilities(found: InstalledPackages, feed: Feed) -> HostJudgement:
     """Judge a host's packages by a feed that was read for its suite and sources (`sources_of`)."""
     suite = found.suite
     reason = _not_judged(found, feed)
     if reason:
-        return Judged(suite, reason=reason)
+        return HostJudgement(suite, reason=reason)
     sums = _Sums(list(found.unread))
     for package in found.packages:
         source, version = tracked(package)
         for entry in feed.entries.get(source, ()):
             if suite in entry.suites:
                 sums.add(package, source, version, entry, suite)
-    return Judged(
+    return HostJudgement(
         suite,
         len(found.packages),
         tuple(sorted(sums.affected, key=_order)),
@@ -199,7 +199,7 @@ class _Sums:
     undetermined: list[Vulnerability] = field(default_factory=list)
 
     def add(
-        self, package: InstalledPackage, source: str, version: str, entry: Entry, suite: str
+        self, package: InstalledPackage, source: str, version: str, entry: FeedEntry, suite: str
     ) -> None:
         here = entry.suites[suite]
         try:
@@ -227,7 +227,7 @@ class _Sums:
         (self.undetermined if status == "undetermined" else self.affected).append(told)
 
 
-def judge(version: str, here: InSuite, newest: InSuite | None) -> Status | None:
+def judge(version: str, here: SuiteStatus, newest: SuiteStatus | None) -> Status | None:
     """Return the status of an installed source version; None if it is not affected.
 
     `here` is the entry of the package's suite, `newest` that of the rolling one. A version newer

@@ -16,8 +16,8 @@ from ucontact_appliance.report.junit import report_to_junit
 from ucontact_appliance.report.manifest import (
     MANIFEST,
     SIGNATURE,
-    Manifest,
-    Previous,
+    PreviousReport,
+    ReportManifest,
     digests,
 )
 from ucontact_appliance.report.model import Report
@@ -79,8 +79,8 @@ def write_report(
     files: Mapping[str, bytes],
     folder: Path,
     key: bytes,
-    previous: Previous | None = None,
-) -> Manifest:
+    previous: PreviousReport | None = None,
+) -> ReportManifest:
     """Write the folder (0700) and its files (0600), each file atomically.
 
     The manifest and its signature come last: a folder without them is no report. `key` is the
@@ -91,7 +91,7 @@ def write_report(
         (folder / name).unlink(missing_ok=True)
     for name, data in files.items():
         write_private(folder / name, data)
-    manifest = Manifest(
+    manifest = ReportManifest(
         site=report.site,
         appliance=report.appliance,
         time=report.time,

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Check, Judgement, Severity, Stage, Subject, passed
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
@@ -46,7 +46,12 @@ def subjects(site: Site | None = None, answer: Answer | None = None) -> tuple[Su
     state = StatePaths(Path("/nonexistent/etc"), Path("/nonexistent/var"))
     return tuple(
         Subject(
-            site, plan, host, Secrets({}), state, FactSource(Reach(site, host, FakeRunner(answer)))
+            site,
+            plan,
+            host,
+            Secrets({}),
+            state,
+            FactSource(ProbeContext(site, host, FakeRunner(answer))),
         )
         for host in site.hosts
     )

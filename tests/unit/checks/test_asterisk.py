@@ -17,14 +17,14 @@ from ucontact_appliance.checks import (
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.facts.asterisk import (
     VENDOR_APPLICATIONS,
+    AsteriskService,
+    AsteriskState,
     Contact,
     Jail,
     RecordingsFolder,
     RecordsPath,
-    Service,
     Settings,
     SipLimits,
-    Snapshot,
     parse_settings,
     parse_snapshot,
 )
@@ -46,7 +46,7 @@ CARRIER = Trunk(name="carrier", host="10.215.0.12")
 
 
 @pytest.fixture(params=["sid", "bullseye"])
-def found(request: pytest.FixtureRequest) -> Snapshot:
+def found(request: pytest.FixtureRequest) -> AsteriskState:
     return parse_snapshot(sections(recorded(f"asterisk_snapshot-{request.param}")))
 
 
@@ -61,7 +61,7 @@ def fails(judgement: Judgement, word: str) -> None:
     assert word in judgement.observed
 
 
-JUDGES: dict[str, Callable[[Snapshot], Judgement]] = {
+JUDGES: dict[str, Callable[[AsteriskState], Judgement]] = {
     "transports": lambda s: sip.judge_transports(s, WANTED),
     "endpoints": lambda s: sip.judge_endpoints(s, ("6001", "6002")),
     "anonymous": sip.judge_anonymous,
@@ -79,7 +79,7 @@ JUDGES: dict[str, Callable[[Snapshot], Judgement]] = {
 }
 
 # A fault, and the one check that it makes fail.
-FAULTS: dict[str, tuple[str, Callable[[Snapshot], Snapshot]]] = {
+FAULTS: dict[str, tuple[str, Callable[[AsteriskState], AsteriskState]]] = {
     "a transport is lost": ("transports", lambda s: replace(s, transports=s.transports[1:])),
     "an extension is lost": ("endpoints", lambda s: replace(s, endpoints=s.endpoints[1:])),
     "an anonymous endpoint": (
@@ -116,13 +116,13 @@ FAULTS: dict[str, tuple[str, Callable[[Snapshot], Snapshot]]] = {
 
 
 @pytest.mark.parametrize("name", JUDGES)
-def test_a_good_server_passes(name: str, found: Snapshot) -> None:
+def test_a_good_server_passes(name: str, found: AsteriskState) -> None:
     judgement = JUDGES[name](found)
     assert judgement.verdict is Verdict.PASS, judgement.observed
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_fails_its_own_check_only(fault: str, found: Snapshot) -> None:
+def test_a_fault_fails_its_own_check_only(fault: str, found: AsteriskState) -> None:
     guilty, spoil = FAULTS[fault]
     spoilt = spoil(found)
     failing = {name for name, judge in JUDGES.items() if judge(spoilt).verdict is Verdict.FAIL}
@@ -133,17 +133,17 @@ def test_every_judge_has_a_fault() -> None:
     assert {guilty for guilty, _ in FAULTS.values()} == set(JUDGES)
 
 
-def test_unmarked_websockets(found: Snapshot) -> None:
+def test_unmarked_websockets(found: AsteriskState) -> None:
     fails(sip.judge_qos_text(found, ""), "WSS")
 
 
-def test_stock_asterisk_is_named(found: Snapshot) -> None:
+def test_stock_asterisk_is_named(found: AsteriskState) -> None:
     judgement = asterisk.judge_build(found)
     assert judgement.verdict is Verdict.WARN
     assert found.version in judgement.observed
 
 
-def test_the_vendors_build_is_known_by_its_applications(found: Snapshot) -> None:
+def test_the_vendors_build_is_known_by_its_applications(found: AsteriskState) -> None:
     vendor = replace(found, applications=(*found.applications, *VENDOR_APPLICATIONS))
     assert asterisk.judge_build(vendor).verdict is Verdict.PASS
     broken = replace(vendor, applications=tuple(a for a in vendor.applications if a != "GUID"))
@@ -151,7 +151,7 @@ def test_the_vendors_build_is_known_by_its_applications(found: Snapshot) -> None
 
 
 def test_service() -> None:
-    good = Service("active", "enabled", "System uptime: 3 minutes", "")
+    good = AsteriskService("active", "enabled", "System uptime: 3 minutes", "")
     assert asterisk.judge_service(good).verdict is Verdict.PASS
     fails(asterisk.judge_service(replace(good, state="inactive")), "inactive")
     fails(asterisk.judge_service(replace(good, uptime="Unable to connect")), "answer")
@@ -159,7 +159,7 @@ def test_service() -> None:
 
 
 def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
-    masked = asterisk.judge_service(Service("inactive", "masked", "", ""))
+    masked = asterisk.judge_service(AsteriskService("inactive", "masked", "", ""))
     fails(masked, "masked")
     assert masked.remedy.startswith("{ssh} systemctl unmask asterisk.service && ")
 
@@ -206,7 +206,7 @@ def test_jail() -> None:
     )
 
 
-def test_records_out_of_reach(found: Snapshot) -> None:
+def test_records_out_of_reach(found: AsteriskState) -> None:
     fails(asterisk_records.judge_records(found, RecordsPath(False, "no server")), "reached")
 
 
@@ -253,7 +253,7 @@ def test_a_stopped_asterisk_blocks_all_that_ask_it() -> None:
         assert ("asterisk.service" in check.needs) == (check.id not in alone), check.id
 
 
-def test_a_ceiling_below_the_plan_warns_while_the_calls_fit(found: Snapshot) -> None:
+def test_a_ceiling_below_the_plan_warns_while_the_calls_fit(found: AsteriskState) -> None:
     ceiling = replace(found, descriptors=5000)
     assert asterisk_settings.judge_descriptors(ceiling, TUNING).verdict is Verdict.WARN
 
@@ -268,7 +268,9 @@ def test_a_ceiling_below_the_plan_warns_while_the_calls_fit(found: Snapshot) -> 
         (100, None, Verdict.FAIL),
     ],
 )
-def test_sessions_run_out(found: Snapshot, used: int, limit: int | None, verdict: Verdict) -> None:
+def test_sessions_run_out(
+    found: AsteriskState, used: int, limit: int | None, verdict: Verdict
+) -> None:
     judgement = asterisk_settings.judge_sessions_free(
         replace(found, sessions_used=used, session_limit=limit)
     )

@@ -17,7 +17,7 @@ from ucontact_appliance.checks.call import (
     least_used,
     still_registered,
 )
-from ucontact_appliance.checks.model import Judgement, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Judgement, Verdict
 from ucontact_appliance.clients.audio import ToneHeard
 from ucontact_appliance.clients.calls import (
     ANSWERED,
@@ -189,7 +189,7 @@ def test_the_result_of_a_call_never_claims_one_that_was_not_heard() -> None:
     assert call_result([]) == "no call was made: not requested"
     silent = replace(heard, verdict=Verdict.FAIL, observed="no audio")
     assert call_result([silent]) == "the call failed: no audio"
-    waived = replace(silent, waived=Waived("lab", date(2026, 12, 31)))
+    waived = replace(silent, waived=AppliedWaiver("lab", date(2026, 12, 31)))
     assert call_result([waived]) == "the call failed: no audio (waived: lab)"
 
 

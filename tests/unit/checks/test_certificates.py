@@ -15,12 +15,18 @@ from ucontact_appliance.checks.certificates import (
     judge_pair,
 )
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.facts.certificates import FOLDER, KeyFile, Pair, parse_keys, parse_modes
+from ucontact_appliance.facts.certificates import (
+    FOLDER,
+    CertificatePair,
+    KeyFile,
+    parse_keys,
+    parse_modes,
+)
 
 FQDN = "contact.example.com"
 ROOT = issue("Root", authority=True)
 LEAF = issue("Leaf", ROOT, names=[FQDN])
-PAIR = Pair(LEAF.pem.decode(), LEAF.public_pem.decode(), ROOT.pem.decode(), "")
+PAIR = CertificatePair(LEAF.pem.decode(), LEAF.public_pem.decode(), ROOT.pem.decode(), "")
 
 
 def test_a_sound_pair() -> None:
@@ -30,14 +36,14 @@ def test_a_sound_pair() -> None:
 @pytest.mark.parametrize(
     ("pair", "observed"),
     [
-        (Pair("", "", "", "cat: no such file"), "there is no certificate"),
-        (Pair(PAIR.chain, ROOT.public_pem.decode(), PAIR.roots, ""), "does not belong"),
-        (Pair(PAIR.chain, PAIR.public, "", ""), "it is empty"),
-        (Pair("nonsense", PAIR.public, PAIR.roots, ""), "no PEM block"),
-        (Pair(PAIR.chain, "", PAIR.roots, ""), "no private key can be read"),
+        (CertificatePair("", "", "", "cat: no such file"), "there is no certificate"),
+        (CertificatePair(PAIR.chain, ROOT.public_pem.decode(), PAIR.roots, ""), "does not belong"),
+        (CertificatePair(PAIR.chain, PAIR.public, "", ""), "it is empty"),
+        (CertificatePair("nonsense", PAIR.public, PAIR.roots, ""), "no PEM block"),
+        (CertificatePair(PAIR.chain, "", PAIR.roots, ""), "no private key can be read"),
     ],
 )
-def test_unsound_pairs(pair: Pair, observed: str) -> None:
+def test_unsound_pairs(pair: CertificatePair, observed: str) -> None:
     judgement = judge_pair(pair, (FQDN,), NOW)
     assert judgement.verdict is Verdict.FAIL
     assert observed in judgement.observed
@@ -49,7 +55,7 @@ def test_unsound_pairs(pair: Pair, observed: str) -> None:
 )
 def test_days_left(days: int, verdict: Verdict) -> None:
     leaf = issue("Leaf", ROOT, names=[FQDN], end=NOW + timedelta(days=days, hours=1))
-    pair = Pair(leaf.pem.decode(), "", ROOT.pem.decode(), "")
+    pair = CertificatePair(leaf.pem.decode(), "", ROOT.pem.decode(), "")
     judgement = judge_dates((PAIR, pair), NOW)
     assert judgement.verdict is verdict
     assert judgement.observed == f"CN=Leaf: {days} days left"
@@ -57,7 +63,7 @@ def test_days_left(days: int, verdict: Verdict) -> None:
 
 def test_the_root_counts_too() -> None:
     root = issue("Root", authority=True, end=NOW + timedelta(days=2))
-    pair = Pair(PAIR.chain, "", root.pem.decode(), "")
+    pair = CertificatePair(PAIR.chain, "", root.pem.decode(), "")
     assert judge_dates((pair,), NOW).verdict is Verdict.FAIL
 
 

@@ -20,9 +20,9 @@ from ucontact_appliance.checks.database import (
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.mysql import AFRESH
 from ucontact_appliance.facts.database import (
-    Lock,
+    ReadLock,
     Replication,
-    Start,
+    UnitStart,
     parse_replication,
     parse_start,
     parse_writable,
@@ -30,7 +30,7 @@ from ucontact_appliance.facts.database import (
     writable,
 )
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 SHOWN = """InactiveExitTimestampMonotonic=1000000
 ActiveEnterTimestampMonotonic=3500000
@@ -77,7 +77,7 @@ def test_spans_are_read(text: str, seconds: float | None) -> None:
 def test_a_slow_start_is_told_before_systemd_ends_it(
     seconds: float | None, limit: float | None, verdict: Verdict
 ) -> None:
-    assert judge_start(Start(seconds, limit, "")).verdict is verdict
+    assert judge_start(UnitStart(seconds, limit, "")).verdict is verdict
 
 
 def test_replication_is_judged_where_there_is_any() -> None:
@@ -106,7 +106,7 @@ super_read_only\tOFF
 NULL
 """
 WRITING = parse_writable(WRITES)
-ROOT, DUMP = Lock(42, "root", 12), Lock(43, "backup", 0)
+ROOT, DUMP = ReadLock(42, "root", 12), ReadLock(43, "backup", 0)
 
 
 def test_what_keeps_a_server_from_writing_is_read() -> None:
@@ -188,7 +188,7 @@ def test_a_variable_that_forbids_writing_is_a_fault(
     ],
 )
 def test_a_lock_is_a_fault_when_it_lasts_longer_than_a_backup_needs_it(
-    locks: tuple[Lock, ...], waited: int | None, verdict: Verdict, observed: str
+    locks: tuple[ReadLock, ...], waited: int | None, verdict: Verdict, observed: str
 ) -> None:
     judged = judge_writable(replace(WRITING, locks=locks, waited=waited))
     assert (judged.verdict, judged.observed) == (verdict, observed)
@@ -241,6 +241,6 @@ def test_an_answer_that_is_cut_short_is_none(tmp_path: Path) -> None:
         writable(_reach(answer))
 
 
-def _reach(answer: Answer) -> Reach:
+def _reach(answer: Answer) -> ProbeContext:
     site = small_site()
-    return Reach(site, site.hosts[0], FakeRunner(answer))
+    return ProbeContext(site, site.hosts[0], FakeRunner(answer))

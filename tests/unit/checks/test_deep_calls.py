@@ -13,10 +13,10 @@ from ucontact_appliance.checks.call_trunks import judge_trunks
 from ucontact_appliance.checks.model import Subject, Verdict
 from ucontact_appliance.clients.audio import ToneHeard
 from ucontact_appliance.clients.calls import ANSWERED, STEPS, CallRecord, Media, VideoSeen
-from ucontact_appliance.clients.marks import AUDIO, RELAYED, VIDEO, Marked
+from ucontact_appliance.clients.marks import AUDIO, RELAYED, VIDEO, MarkedPackets
 from ucontact_appliance.clients.speech import SpeechHeard
 from ucontact_appliance.facts.call import Attempt
-from ucontact_appliance.facts.deep_calls import Named
+from ucontact_appliance.facts.deep_calls import NamedAttempt
 from ucontact_appliance.facts.trunk_calls import TrunkCall
 from ucontact_appliance.resources import ROLES, load_data
 
@@ -35,7 +35,7 @@ _RECORD = CallRecord(
     during="1.2",
     offered_ways=("relay 192.0.2.7:49200",),
     chosen_way=("relay 192.0.2.7:49200", "host 192.0.2.7:10000"),
-    arrived=(Marked(RELAYED, "192.0.2.7:3478", 46, 110),),
+    arrived=(MarkedPackets(RELAYED, "192.0.2.7:3478", 46, 110),),
     signalling=((24, 12),),
     speech=_SPEECH,
     video=VideoSeen(sent=31, received=28, width=320, height=240),
@@ -49,8 +49,8 @@ def _call(**changes: object) -> Attempt:
     return Attempt(record, "", "", record.steps, "1.2")
 
 
-def _named(*calls: tuple[str, Attempt]) -> list[Named]:
-    return [Named(name, attempt) for name, attempt in calls]
+def _named(*calls: tuple[str, Attempt]) -> list[NamedAttempt]:
+    return [NamedAttempt(name, attempt) for name, attempt in calls]
 
 
 _GOOD = _named(("opus", _call()), ("alaw", _call(offered=("pcma",), answered=("pcma",))))
@@ -232,7 +232,7 @@ def test_media_through_the_relay_alone_passes() -> None:
     [
         _DEAD,
         _call(chosen_way=("host 192.0.2.1:4000", "host 192.0.2.7:10000")),
-        _call(arrived=(*_RECORD.arrived, Marked(AUDIO, "192.0.2.7:10000", 46, 3))),
+        _call(arrived=(*_RECORD.arrived, MarkedPackets(AUDIO, "192.0.2.7:10000", 46, 3))),
         _call(heard=replace(_RECORD.heard, seconds=1.0)),
     ],
 )
@@ -257,7 +257,7 @@ def test_pictures() -> None:
     assert judge_video(_named(("vp8", _DEAD)), 5).observed.startswith("vp8: not responded")
 
 
-def _marked(*arrived: Marked) -> list[Attempt]:
+def _marked(*arrived: MarkedPackets) -> list[Attempt]:
     return [_call(arrived=arrived)]
 
 
@@ -265,7 +265,7 @@ _PLACE = "192.0.2.7:10000"
 
 
 def test_marked_sound_passes_and_pictures_in_its_stream_are_told() -> None:
-    calls = _marked(Marked(AUDIO, _PLACE, 46, 90), Marked(VIDEO, _PLACE, 46, 30))
+    calls = _marked(MarkedPackets(AUDIO, _PLACE, 46, 90), MarkedPackets(VIDEO, _PLACE, 46, 30))
     found = judge_media_marks([*calls, _DEAD], 46)
     assert found.verdict is Verdict.PASS
     assert "audio: 90 packets EF (46)" in found.observed
@@ -273,14 +273,14 @@ def test_marked_sound_passes_and_pictures_in_its_stream_are_told() -> None:
 
 
 def test_unmarked_sound_fails_and_says_where_to_look() -> None:
-    found = judge_media_marks(_marked(Marked(AUDIO, _PLACE, 0, 90)), 46)
+    found = judge_media_marks(_marked(MarkedPackets(AUDIO, _PLACE, 0, 90)), 46)
     assert found.verdict is Verdict.FAIL
     assert "a switch or router on the way" in found.observed
 
 
 @pytest.mark.parametrize("dscp", [34, 0])
 def test_one_packet_in_many_with_another_mark_fails(dscp: int) -> None:
-    calls = _marked(Marked(AUDIO, _PLACE, 46, 90), Marked(AUDIO, _PLACE, dscp, 1))
+    calls = _marked(MarkedPackets(AUDIO, _PLACE, 46, 90), MarkedPackets(AUDIO, _PLACE, dscp, 1))
     assert judge_media_marks(calls, 46).verdict is Verdict.FAIL
 
 

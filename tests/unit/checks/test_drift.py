@@ -12,7 +12,7 @@ from ucontact_appliance.checks.drift import judge_drift
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.managed import (
-    Record,
+    InstallationRecord,
     look,
     parse_fingerprints,
     written,
@@ -53,7 +53,7 @@ def test_a_damaged_record_is_an_error(tmp_path: Path, content: bytes) -> None:
 
 def test_a_record_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "managed.json"
-    path.write_text(Record(hosts={"one": THEN}).model_dump_json(), encoding="utf-8")
+    path.write_text(InstallationRecord(hosts={"one": THEN}).model_dump_json(), encoding="utf-8")
     assert written(str(path), "one") == THEN
     assert written(str(path), "two") == {}
 

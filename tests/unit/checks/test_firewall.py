@@ -16,7 +16,7 @@ from ucontact_appliance.checks.firewall import (
 )
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.facts.firewall import (
-    Knock,
+    PortProbe,
     PortState,
     parse_firewall,
     parse_input,
@@ -217,13 +217,13 @@ def test_loopback_rows_must_not_be_opened() -> None:
 def test_what_connections_from_here_meet(
     https: PortState, ami: PortState, verdict: Verdict
 ) -> None:
-    answers = (Knock(443, https), Knock(5038, ami))
+    answers = (PortProbe(443, https), PortProbe(5038, ami))
     assert judge_reach(REGISTRY, answers, "192.0.2.9").verdict is verdict
 
 
 def test_whoever_is_banned_can_not_judge_what_is_silent() -> None:
     def verdict(https: PortState, ami: PortState) -> Verdict:
-        answers = (Knock(443, https), Knock(5038, ami))
+        answers = (PortProbe(443, https), PortProbe(5038, ami))
         return judge_reach(REGISTRY, answers, "192.0.2.9", banned=True).verdict
 
     assert verdict(PortState.FILTERED, PortState.FILTERED) is Verdict.SKIP
@@ -232,7 +232,7 @@ def test_whoever_is_banned_can_not_judge_what_is_silent() -> None:
 
 
 def test_a_port_that_is_not_for_us_may_be_silent() -> None:
-    answers = (Knock(22, PortState.FILTERED), Knock(443, PortState.OPEN))
+    answers = (PortProbe(22, PortState.FILTERED), PortProbe(443, PortState.OPEN))
     assert judge_reach(REGISTRY, answers, "192.0.2.9").verdict is Verdict.PASS
     assert judge_reach(REGISTRY, answers, "10.1.2.3").verdict is Verdict.FAIL
 

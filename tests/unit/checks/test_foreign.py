@@ -13,7 +13,7 @@ from tests.unit.facts.outputs import recorded
 from ucontact_appliance.checks import apt
 from ucontact_appliance.checks.foreign import CHECKS, judge_base, judge_component
 from ucontact_appliance.checks.model import Stage, Verdict
-from ucontact_appliance.facts.foreign import Claim, Foreign, parse_foreign
+from ucontact_appliance.facts.foreign import Claim, ForeignInstallation, parse_foreign
 from ucontact_appliance.facts.packages import parse_removals
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.planning.component_tables import ForeignRow, foreign
@@ -45,7 +45,7 @@ CLEAN = answer(
 
 
 def test_what_packages_left_is_nobody_elses() -> None:
-    assert parse_foreign(CLEAN, NGINX) == Foreign(Claim.NONE)
+    assert parse_foreign(CLEAN, NGINX) == ForeignInstallation(Claim.NONE)
 
 
 def test_changed_and_added_files_are_told_apart() -> None:
@@ -62,7 +62,7 @@ def test_files_that_ucf_keeps_and_that_scripts_make_are_a_packages() -> None:
         sums=f"{SAME}  /etc/mysql/kept.cnf\n{OTHER}  /etc/mysql/debian.cnf",
         ucf=f"{SAME}  /etc/mysql/kept.cnf",
     )
-    assert parse_foreign(text, MYSQL) == Foreign(Claim.NONE)
+    assert parse_foreign(text, MYSQL) == ForeignInstallation(Claim.NONE)
 
 
 def test_databases_of_their_own_and_another_makers_data_folder() -> None:
@@ -83,7 +83,7 @@ def test_recordings_of_their_own(count: str, data: int) -> None:
 @pytest.mark.parametrize("claim", [Claim.OURS, Claim.TAKEN_OVER])
 def test_what_is_ours_or_was_handed_over_is_not_looked_at(claim: Claim) -> None:
     text = answer(claim.value, sums=f"{OTHER}  /etc/nginx/x.conf")
-    assert parse_foreign(text, NGINX) == Foreign(claim)
+    assert parse_foreign(text, NGINX) == ForeignInstallation(claim)
 
 
 @pytest.mark.parametrize("text", ["", "---- claim\nmine\n"])
@@ -95,19 +95,26 @@ def test_an_answer_that_is_none_is_no_verdict(text: str) -> None:
 @pytest.mark.parametrize(
     ("found", "removed", "lists", "verdict"),
     [
-        (Foreign(Claim.NONE), (), "own", Verdict.PASS),
-        (Foreign(Claim.NONE), (), "none", Verdict.SKIP),
-        (Foreign(Claim.OURS), (), "none", Verdict.PASS),
-        (Foreign(Claim.TAKEN_OVER), ("mariadb-server (11)",), "own", Verdict.PASS),
-        (Foreign(Claim.OURS), ("mariadb-server (11)",), "own", Verdict.FAIL),
-        (Foreign(Claim.NONE), ("mariadb-server (11)",), "own", Verdict.FAIL),
-        (Foreign(Claim.NONE, changed=("/etc/nginx/nginx.conf",)), (), "none", Verdict.FAIL),
-        (Foreign(Claim.NONE, added=("/etc/nginx/x",)), (), "own", Verdict.FAIL),
-        (Foreign(Claim.NONE, databases=("shop",)), (), "own", Verdict.FAIL),
-        (Foreign(Claim.NONE, data=("/x holds 2 files",)), (), "own", Verdict.FAIL),
+        (ForeignInstallation(Claim.NONE), (), "own", Verdict.PASS),
+        (ForeignInstallation(Claim.NONE), (), "none", Verdict.SKIP),
+        (ForeignInstallation(Claim.OURS), (), "none", Verdict.PASS),
+        (ForeignInstallation(Claim.TAKEN_OVER), ("mariadb-server (11)",), "own", Verdict.PASS),
+        (ForeignInstallation(Claim.OURS), ("mariadb-server (11)",), "own", Verdict.FAIL),
+        (ForeignInstallation(Claim.NONE), ("mariadb-server (11)",), "own", Verdict.FAIL),
+        (
+            ForeignInstallation(Claim.NONE, changed=("/etc/nginx/nginx.conf",)),
+            (),
+            "none",
+            Verdict.FAIL,
+        ),
+        (ForeignInstallation(Claim.NONE, added=("/etc/nginx/x",)), (), "own", Verdict.FAIL),
+        (ForeignInstallation(Claim.NONE, databases=("shop",)), (), "own", Verdict.FAIL),
+        (ForeignInstallation(Claim.NONE, data=("/x holds 2 files",)), (), "own", Verdict.FAIL),
     ],
 )
-def test_verdicts(found: Foreign, removed: Sequence[str], lists: str, verdict: Verdict) -> None:
+def test_verdicts(
+    found: ForeignInstallation, removed: Sequence[str], lists: str, verdict: Verdict
+) -> None:
     judged = judge_component(NGINX, found, removed, lists)  # type: ignore[arg-type]
     assert judged.verdict is verdict
     if verdict is Verdict.FAIL:
@@ -117,7 +124,7 @@ def test_verdicts(found: Foreign, removed: Sequence[str], lists: str, verdict: V
 
 def test_lists_are_bounded_and_the_evidence_is_whole() -> None:
     names = tuple(f"/etc/nginx/{number}" for number in range(20))
-    judged = judge_component(NGINX, Foreign(Claim.NONE, added=names), (), "own")
+    judged = judge_component(NGINX, ForeignInstallation(Claim.NONE, added=names), (), "own")
     assert "/etc/nginx/7 and 12 more" in judged.observed
     assert "/etc/nginx/8" not in judged.observed
     assert "/etc/nginx/19" in judged.evidence

@@ -11,8 +11,8 @@ from ucontact_appliance.checks.foreign_rules import judge_foreign
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.facts.foreign_rules import (
     Family,
-    Fate,
     ForeignRules,
+    RuleAction,
     parse_foreign,
     parse_legacy_rule,
     parse_nft,
@@ -113,7 +113,10 @@ def test_what_is_recorded_is_read() -> None:
     ]
     assert found.unread == ()
     ufw = next(one for one in found.chains if one.policy == "drop")
-    assert [rule.fate for rule in ufw.rules][-2:] == [Fate.ACCEPT, Fate.ACCEPT]  # of its jump
+    assert [rule.fate for rule in ufw.rules][-2:] == [
+        RuleAction.ACCEPT,
+        RuleAction.ACCEPT,
+    ]  # of its jump
 
 
 def test_each_that_takes_the_sites_packets_is_named_with_its_rules() -> None:
@@ -232,30 +235,36 @@ def test_evidence_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("text", "fate", "family", "ports", "some"),
     [
-        ("-A INPUT -p tcp -m tcp --dport 443 -j DROP", Fate.DROP, Family.TCP, ((443, 443),), False),
+        (
+            "-A INPUT -p tcp -m tcp --dport 443 -j DROP",
+            RuleAction.DROP,
+            Family.TCP,
+            ((443, 443),),
+            False,
+        ),
         (
             "-A INPUT -p udp -m multiport --dports 3478,10000:20000 -j REJECT",
-            Fate.DROP,
+            RuleAction.DROP,
             Family.UDP,
             ((3478, 3478), (10000, 20000)),
             False,
         ),
-        ("-A INPUT -s 192.0.2.66/32 -j DROP", Fate.DROP, Family.ANY, (), True),
-        ("-A INPUT -p tcp -m tcp ! --dport 22 -j DROP", Fate.DROP, Family.TCP, (), True),
-        ('-A INPUT -m comment --comment "a -s b" -j f2b', Fate.AIM, Family.ANY, (), False),
+        ("-A INPUT -s 192.0.2.66/32 -j DROP", RuleAction.DROP, Family.ANY, (), True),
+        ("-A INPUT -p tcp -m tcp ! --dport 22 -j DROP", RuleAction.DROP, Family.TCP, (), True),
+        ('-A INPUT -m comment --comment "a -s b" -j f2b', RuleAction.AIM, Family.ANY, (), False),
         (
             "-A PREROUTING -p tcp --dport 443 -j REDIRECT",
-            Fate.REDIRECT,
+            RuleAction.REDIRECT,
             Family.TCP,
             ((443, 443),),
             0,
         ),
-        ("-A INPUT -p icmp -j DROP", Fate.DROP, Family.OTHER, (), False),
-        ("-A INPUT -g other", Fate.AIM, Family.ANY, (), False),
+        ("-A INPUT -p icmp -j DROP", RuleAction.DROP, Family.OTHER, (), False),
+        ("-A INPUT -g other", RuleAction.AIM, Family.ANY, (), False),
     ],
 )
 def test_a_rule_of_iptables_is_read(
-    text: str, fate: Fate, family: Family, ports: object, some: bool
+    text: str, fate: RuleAction, family: Family, ports: object, some: bool
 ) -> None:
     rule = parse_legacy_rule(text)
     assert (rule.fate, rule.family, rule.ports, rule.some) == (fate, family, ports, bool(some))

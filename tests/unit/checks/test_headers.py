@@ -13,7 +13,7 @@ from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import headers, web_headers
 from ucontact_appliance.checks.model import Verdict, failed, passed
-from ucontact_appliance.clients.http import Request, Response
+from ucontact_appliance.clients.http import HttpRequest, Response
 from ucontact_appliance.facts.web import parse_header_lines, parse_maps
 from ucontact_appliance.resources import load_data
 
@@ -123,7 +123,7 @@ def test_the_samples_include_paths_with_values_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def page(reach: object, path: str, *rest: str) -> Response:
-        return replace(answer(), request=Request("192.0.2.10", "x", path))
+        return replace(answer(), request=HttpRequest("192.0.2.10", "x", path))
 
     monkeypatch.setattr(web_headers.facts, "page", page)
     (one,) = subjects()

@@ -12,8 +12,8 @@ from ucontact_appliance.checks import backend, web
 from ucontact_appliance.checks.model import Check, Subject, Verdict
 from ucontact_appliance.facts.backend import backend_health
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import FactSource, Reach
-from ucontact_appliance.release.manifest import FileEntry, Manifest
+from ucontact_appliance.facts.source import FactSource, ProbeContext
+from ucontact_appliance.release.manifest import FileEntry, ReleaseManifest
 from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.site.files import private_dir
 from ucontact_appliance.state import StatePaths
@@ -36,12 +36,12 @@ def subject(
     paths = StatePaths(folder / "etc", folder / "var")
     if installed:
         files = {"web/a": FileEntry(sha256="0" * 64, size=1)}
-        manifest = Manifest(name="vendor", version="7.1", health=health, files=files)
+        manifest = ReleaseManifest(name="vendor", version="7.1", health=health, files=files)
         (folder / "manifest.json").write_bytes(manifest.document())
         private_dir(paths.var)
         remember_manifest(paths, folder / "manifest.json")
     (one,) = subjects()
-    facts = FactSource(Reach(one.site, one.host, FakeRunner(answer)))  # type: ignore[arg-type]
+    facts = FactSource(ProbeContext(one.site, one.host, FakeRunner(answer)))  # type: ignore[arg-type]
     return replace(one, state=paths, facts=facts), asked
 
 
@@ -63,7 +63,7 @@ def test_the_portal_is_asked_for_the_same_path(
 ) -> None:
     asked: list[str] = []
 
-    def page(reach: Reach, path: str) -> object:
+    def page(reach: ProbeContext, path: str) -> object:
         asked.append(path)
         raise LookupError(path)
 

@@ -27,7 +27,7 @@ from ucontact_appliance.checks.host_software import (
 from ucontact_appliance.checks.model import Judgement, Verdict
 from ucontact_appliance.facts.dpkg import LockHolder, PackageManager
 from ucontact_appliance.facts.host import (
-    Clock,
+    ClockOffset,
     Hardware,
     OwnName,
     PythonFound,
@@ -138,7 +138,7 @@ def test_a_python_that_is_missing_is_installed() -> None:
     ],
 )
 def test_clock(ahead: float, uncertainty: float, verdict: Verdict) -> None:
-    assert judge_clock(Clock(ahead, uncertainty)).verdict is verdict
+    assert judge_clock(ClockOffset(ahead, uncertainty)).verdict is verdict
 
 
 @pytest.mark.parametrize(

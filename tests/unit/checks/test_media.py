@@ -14,11 +14,11 @@ from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import media
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.clients.http import Request, Response
+from ucontact_appliance.clients.http import HttpRequest, Response
 from ucontact_appliance.facts.host import sections
 from ucontact_appliance.facts.media import Transcoding, parse_stun, parse_transcoding, transcoding
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import NetworkProfile
 
@@ -27,7 +27,7 @@ OURS = "192.0.2.10:3478"
 
 
 def config(body: Any, status: int = 200) -> Response:
-    request = Request("192.0.2.10", "contact.example.com", "/uContact/config.json")
+    request = HttpRequest("192.0.2.10", "contact.example.com", "/uContact/config.json")
     text = body if isinstance(body, str) else json.dumps(body)
     return Response(request, status, "HTTP/2", (), text)
 
@@ -220,7 +220,7 @@ def test_each_codec_is_asked_for() -> None:
         return Completed(tuple(argv), 0, text, "", 0.0)
 
     (one,) = subjects()
-    reach = Reach(one.site, one.host, FakeRunner(answer))  # type: ignore[arg-type]
+    reach = ProbeContext(one.site, one.host, FakeRunner(answer))  # type: ignore[arg-type]
     assert isinstance(transcoding(reach, CODECS), Transcoding)
     for name in CODECS:
         assert f"core show translation paths {name}" in asked[0]

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.facts.outputs import recorded
 from ucontact_appliance.checks import mysql, mysql_accounts, mysql_settings
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.clients.mysql import Refusal
-from ucontact_appliance.facts.mysql import Account, Audit, ServerView, parse_audit
+from ucontact_appliance.clients.mysql import MysqlRefusal
+from ucontact_appliance.facts.mysql import Audit, MysqlAccount, ServerView, parse_audit
 from ucontact_appliance.resources import load_data
 
 TODAY = date(2026, 11, 23)
@@ -40,7 +40,7 @@ def audited() -> Audit:
     return parse_audit(recorded("mysql_audit-sid"))
 
 
-def with_account(account: Account) -> Audit:
+def with_account(account: MysqlAccount) -> Audit:
     found = audited()
     return replace(found, accounts=(*found.accounts, account))
 
@@ -51,7 +51,7 @@ def test_everything_passes_on_what_the_role_makes() -> None:
         mysql.judge_version(GOOD, TODAY),
         mysql.judge_schemas(GOOD),
         mysql.judge_tables(GOOD),
-        mysql_accounts.judge_plaintext(Refusal(1045, "Access denied")),
+        mysql_accounts.judge_plaintext(MysqlRefusal(1045, "Access denied")),
         mysql_accounts.judge_accounts(audited()),
         mysql_accounts.judge_grants(audited()),
         mysql_settings.judge_memory(GOOD, 448),
@@ -101,7 +101,7 @@ def test_missing_column_and_table_are_named() -> None:
 
 
 def test_plaintext_that_is_let_in_fails() -> None:
-    assert mysql_accounts.judge_plaintext(Refusal(0, "let in")).verdict is Verdict.FAIL
+    assert mysql_accounts.judge_plaintext(MysqlRefusal(0, "let in")).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_plaintext_that_is_let_in_fails() -> None:
     ],
 )
 def test_only_the_servers_own_refusal_counts(number: int, verdict: Verdict) -> None:
-    judged = mysql_accounts.judge_plaintext(Refusal(number, "words"))
+    judged = mysql_accounts.judge_plaintext(MysqlRefusal(number, "words"))
     assert judged.verdict is verdict
     assert str(number) in judged.evidence
 
@@ -143,15 +143,18 @@ def test_an_error_among_the_grants_is_the_grants_fault_alone(kept: bool) -> None
 @pytest.mark.parametrize(
     ("account", "said"),
     [
-        (Account("", "localhost", "caching_sha2_password", "", False), "anonymous"),
-        (Account("root", "%", "caching_sha2_password", "ANY", False), "root@%"),
-        (Account("root", "localhost", "caching_sha2_password", "", False), "root@localhost by"),
-        (Account("asterisk", "%", "caching_sha2_password", "ANY", False), "from anywhere"),
-        (Account("integra", "10.0.0.1", "caching_sha2_password", "", False), "without TLS"),
-        (Account("doctor", "10.0.0.1", "caching_sha2_password", "ANY", True), "locked"),
+        (MysqlAccount("", "localhost", "caching_sha2_password", "", False), "anonymous"),
+        (MysqlAccount("root", "%", "caching_sha2_password", "ANY", False), "root@%"),
+        (
+            MysqlAccount("root", "localhost", "caching_sha2_password", "", False),
+            "root@localhost by",
+        ),
+        (MysqlAccount("asterisk", "%", "caching_sha2_password", "ANY", False), "from anywhere"),
+        (MysqlAccount("integra", "10.0.0.1", "caching_sha2_password", "", False), "without TLS"),
+        (MysqlAccount("doctor", "10.0.0.1", "caching_sha2_password", "ANY", True), "locked"),
     ],
 )
-def test_bad_accounts(account: Account, said: str) -> None:
+def test_bad_accounts(account: MysqlAccount, said: str) -> None:
     found = mysql_accounts.judge_accounts(with_account(account))
     assert found.verdict is Verdict.FAIL
     assert said in found.observed
@@ -168,7 +171,7 @@ def test_missing_account_is_named() -> None:
 
 
 def test_strangers_account_is_told_and_not_ours_to_mend() -> None:
-    secure = Account("backup", "10.0.0.9", "caching_sha2_password", "ANY", False)
+    secure = MysqlAccount("backup", "10.0.0.9", "caching_sha2_password", "ANY", False)
     found = mysql_accounts.judge_accounts(with_account(secure))
     assert found.verdict is Verdict.WARN
     assert "SHOW GRANTS FOR 'backup'@'10.0.0.9'" in found.remedy

@@ -14,8 +14,8 @@ from tests.unit.checks.subjects import FakeRunner, subjects
 from tests.unit.clients.servers import Identity, identity, mysql_greeting, mysql_server
 from ucontact_appliance.checks.model import Judgement, Subject, Verdict
 from ucontact_appliance.checks.mysql_tls import CHECKS
-from ucontact_appliance.facts.certificates import Pair
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.certificates import CertificatePair
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 from ucontact_appliance.state import StatePaths
 
 CHECK = {check.id: check for check in CHECKS}
@@ -36,13 +36,13 @@ class Tunnel(FakeRunner):
 class Disk(FactSource):
     """A host on whose disk the internal certificate is that one."""
 
-    def __init__(self, reach: Reach, certificate: str) -> None:
+    def __init__(self, reach: ProbeContext, certificate: str) -> None:
         super().__init__(reach)
         self.certificate = certificate
 
     def get(self, probe, *args):  # type: ignore[no-untyped-def]
         if probe.__name__ == "pair":
-            return Pair(self.certificate, "", "", "")
+            return CertificatePair(self.certificate, "", "", "")
         return super().get(probe, *args)
 
 

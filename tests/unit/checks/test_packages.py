@@ -7,8 +7,8 @@ from tests.unit.checks.subjects import big_site, subjects
 from tests.unit.facts.outputs import DOCUMENTED, policy, recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Judgement, Stage, Subject, Verdict
-from ucontact_appliance.checks.packages import CHECKS, Place, judge_component
-from ucontact_appliance.facts.packages import Lists, Packages, parse_answer
+from ucontact_appliance.checks.packages import CHECKS, PackageContext, judge_component
+from ucontact_appliance.facts.packages import AptPackages, Lists, parse_answer
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.findings.run import run_tasks, tasks_for
 from ucontact_appliance.planning.component_tables import package_requirements
@@ -37,7 +37,7 @@ def judged(
     row = system_row(os_id, version)
     assert row is not None
     _, known = parse_answer(answer(os_id, version) if text is None else text)
-    place = Place(row, tuple(roles), _TODAY, Packages(lists, known))
+    place = PackageContext(row, tuple(roles), _TODAY, AptPackages(lists, known))
     return {
         part.id: judge_component(part, place)
         for part in package_requirements()
@@ -115,7 +115,9 @@ def test_a_build_of_ones_own_is_not_overwritten() -> None:
     row = system_row("ubuntu", "20.04")
     assert row is not None
     _, known = parse_answer(policy(DOCUMENTED["20.04"]))
-    place = Place(row, (Role.TELEPHONY,), _TODAY, Packages("own", known), "/usr/sbin/asterisk")
+    place = PackageContext(
+        row, (Role.TELEPHONY,), _TODAY, AptPackages("own", known), "/usr/sbin/asterisk"
+    )
     found = judge_component(
         next(part for part in package_requirements() if part.id == "asterisk"), place
     )

@@ -20,8 +20,8 @@ from ucontact_appliance.checks.storage import (
 )
 from ucontact_appliance.facts.storage import (
     FileSystem,
-    Growth,
-    Memory,
+    FolderGrowth,
+    MemoryUse,
     parse_file_system,
     parse_growth,
     parse_memory,
@@ -124,7 +124,7 @@ def test_what_du_says(text: str, taken: int | None) -> None:
     assert parse_taken(text) == taken
 
 
-def _memory(available_percent: float) -> Memory:
+def _memory(available_percent: float) -> MemoryUse:
     found = parse_memory(recorded("memory-sid"))
     return replace(found, available_kb=int(found.total_kb * available_percent / 100))
 
@@ -161,18 +161,18 @@ def test_kills(kills: int | None, verdict: Verdict) -> None:
 def test_growth_is_held_against_the_room(
     octets: int, days: float, verdict: Verdict, words: str
 ) -> None:
-    judged = judge_growth(Growth(9, octets, days, "sums"), _disk(500, 100), int(_GB), 90)
+    judged = judge_growth(FolderGrowth(9, octets, days, "sums"), _disk(500, 100), int(_GB), 90)
     assert judged.verdict is verdict
     assert judged.observed.startswith(words)
 
 
 def test_a_week_without_recordings_is_no_growth() -> None:
-    judged = judge_growth(Growth(0, 0, 1.0, "sums"), _disk(500, 100), int(_GB), 90)
+    judged = judge_growth(FolderGrowth(0, 0, 1.0, "sums"), _disk(500, 100), int(_GB), 90)
     assert (judged.verdict, judged.observed) == (Verdict.PASS, "nothing was recorded in 7 days")
 
 
 def test_growth_without_what_is_taken_is_not_judged() -> None:
-    judged = judge_growth(Growth(1, 5, 1.0, "sums"), _disk(500, 100), None, 90)
+    judged = judge_growth(FolderGrowth(1, 5, 1.0, "sums"), _disk(500, 100), None, 90)
     assert judged.verdict is Verdict.SKIP
 
 

@@ -9,7 +9,7 @@ from tests.unit.facts.outputs import recorded
 from ucontact_appliance.checks import stun
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.clients.stun import Allocation, Binding
-from ucontact_appliance.facts.stun import FORBIDDEN_PEERS, Answer, Relay
+from ucontact_appliance.facts.stun import FORBIDDEN_PEERS, Relay, StunResult
 from ucontact_appliance.facts.unit import parse_unit
 
 SERVER = "udp:192.0.2.1:3478"
@@ -52,19 +52,19 @@ def test_a_masked_unit_is_unmasked_by_the_remedy() -> None:
 
 
 def test_binding() -> None:
-    here = Answer(SERVER, Binding("192.0.2.9", "192.0.2.9", 0.9))
+    here = StunResult(SERVER, Binding("192.0.2.9", "192.0.2.9", 0.9))
     assert stun.judge_binding(here).verdict is Verdict.PASS
-    behind = Answer(SERVER, Binding("203.0.113.5", "192.0.2.9", 0.9))
+    behind = StunResult(SERVER, Binding("203.0.113.5", "192.0.2.9", 0.9))
     assert stun.judge_binding(behind).verdict is Verdict.WARN
-    silent = stun.judge_binding(Answer(SERVER, None, "no answer within 4 s"))
+    silent = stun.judge_binding(StunResult(SERVER, None, "no answer within 4 s"))
     assert silent.verdict is Verdict.FAIL
     assert "4 s" in silent.evidence
 
 
 def test_tls() -> None:
-    good = Answer(SERVER, Binding("192.0.2.9", "192.0.2.9", 4.0))
+    good = StunResult(SERVER, Binding("192.0.2.9", "192.0.2.9", 4.0))
     assert stun.judge_tls(good, "a.example").verdict is Verdict.PASS
-    bad = stun.judge_tls(Answer(SERVER, None, "CERTIFICATE_VERIFY_FAILED"), "a.example")
+    bad = stun.judge_tls(StunResult(SERVER, None, "CERTIFICATE_VERIFY_FAILED"), "a.example")
     assert bad.verdict is Verdict.FAIL
     assert "VERIFY_FAILED" in bad.evidence
 

@@ -9,8 +9,8 @@ from cryptography.x509.oid import NameOID
 
 from ucontact_appliance.checks import certificates, tls
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.clients.tls import Answer, Handshake, Offer
-from ucontact_appliance.facts.certificates import Pair
+from ucontact_appliance.clients.tls import Handshake, Offer, OfferResult
+from ucontact_appliance.facts.certificates import CertificatePair
 from ucontact_appliance.facts.tls import Preference
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -64,16 +64,16 @@ def test_expiry_is_judged_alike_where_it_is_served_and_where_it_lies(
     served = shaken(days=days)
     assert tls.judge_expiry(served, NOW).verdict is verdict
     pem = ssl.DER_cert_to_PEM_cert(served.certificate)
-    assert certificates.judge_dates((Pair(pem, "", pem, ""),), NOW).verdict is verdict
+    assert certificates.judge_dates((CertificatePair(pem, "", pem, ""),), NOW).verdict is verdict
 
 
 def test_what_has_ended_is_told_by_its_date() -> None:
     assert tls.judge_expiry(shaken(days=-2), NOW).observed.startswith("expired on 20")
 
 
-def answers(**offers: str) -> tuple[Answer, ...]:
+def answers(**offers: str) -> tuple[OfferResult, ...]:
     words = {"yes": Offer.ACCEPTED, "no": Offer.REFUSED, "?": Offer.UNTESTABLE}
-    return tuple(Answer(name.replace("_", "."), words[word]) for name, word in offers.items())
+    return tuple(OfferResult(name.replace("_", "."), words[word]) for name, word in offers.items())
 
 
 WANTED = ("TLSv1.2", "TLSv1.3")

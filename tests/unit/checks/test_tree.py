@@ -15,7 +15,7 @@ from ucontact_appliance.checks.tree import (
     judge_release,
     state_path,
 )
-from ucontact_appliance.facts.tree import Entry, InstalledTree, _command, parse_tree
+from ucontact_appliance.facts.tree import InstalledTree, TreeEntry, _command, parse_tree
 from ucontact_appliance.release.manifest import MANIFEST
 from ucontact_appliance.resources import load_data
 
@@ -27,29 +27,31 @@ WRITABLE = ("web/forms", "web/images", "web/tmp")
 
 def good_tree() -> InstalledTree:
     files = {
-        path: Entry("f", "0644", "root", "root", "", entry.sha256)
+        path: TreeEntry("f", "0644", "root", "root", "", entry.sha256)
         for path, entry in MANIFESTED.files.items()
         if not path.startswith(tuple(f"{folder}/" for folder in WRITABLE))
     }
-    files[MANIFEST] = Entry("f", "0644", "root", "root", "", "0" * 64)
+    files[MANIFEST] = TreeEntry("f", "0644", "root", "root", "", "0" * 64)
     for path in WRITABLE:
-        files[path] = Entry("l", "0777", "root", "root", state_path(path))
+        files[path] = TreeEntry("l", "0777", "root", "root", state_path(path))
     for path in list(files):
         for folder in list(PurePosixPath(path).parents)[:-1]:
-            files[str(folder)] = Entry("d", "0755", "root", "root")
-    folder = Entry("d", "0755", "root", "root")
+            files[str(folder)] = TreeEntry("d", "0755", "root", "root")
+    folder = TreeEntry("d", "0755", "root", "root")
     places = dict.fromkeys((ROOT, f"{ROOT}/releases", f"{ROOT}/current/", STATE), folder)
-    places[f"{ROOT}/current"] = Entry("l", "0777", "root", "root", "releases/5.1")
+    places[f"{ROOT}/current"] = TreeEntry("l", "0777", "root", "root", "releases/5.1")
     for row in load_data("tree")["paths"]:
         path = f"{ROOT}/{row['path']}"
         if row["kind"] == "link":
-            places[path] = Entry("l", "0777", "root", "root", row["target"])
+            places[path] = TreeEntry("l", "0777", "root", "root", row["target"])
         elif row["kind"] == "writable":
             places[path] = files[row["path"]]
-            places[state_path(row["path"])] = Entry("d", row["mode"], row["owner"], row["group"])
+            places[state_path(row["path"])] = TreeEntry(
+                "d", row["mode"], row["owner"], row["group"]
+            )
         elif row["kind"] in ("folder", "settings"):
             kind = "d" if row["kind"] == "folder" else "f"
-            places[path] = Entry(kind, row["mode"], row["owner"], row["group"])
+            places[path] = TreeEntry(kind, row["mode"], row["owner"], row["group"])
         else:
             places[path] = files[row["path"]]
     document = MANIFESTED.document().decode().strip()
@@ -88,14 +90,15 @@ def without_file(path: str) -> InstalledTree:
     return replace(tree, files=files)
 
 
-def with_place(path: str, entry: Entry | None) -> InstalledTree:
+def with_place(path: str, entry: TreeEntry | None) -> InstalledTree:
     tree = good_tree()
     places = {name: found for name, found in tree.places.items() if name != path}
     return replace(tree, places={**places, path: entry} if entry else places)
 
 
 FOREIGN = replace(
-    good_tree(), files={**good_tree().files, "web/shell.php": Entry("f", "0644", "root", "root")}
+    good_tree(),
+    files={**good_tree().files, "web/shell.php": TreeEntry("f", "0644", "root", "root")},
 )
 
 
@@ -117,49 +120,53 @@ FOREIGN = replace(
         (in_files("web/IntegraChannels.war", owner="integra"), "owners", "integra:root 0644"),
         (in_files("web/tmp", group="integra"), "owners", "web/tmp: root:integra"),
         (
-            with_place(f"{ROOT}/integraserver.properties", Entry("f", "0644", "root", "integra")),
+            with_place(
+                f"{ROOT}/integraserver.properties", TreeEntry("f", "0644", "root", "integra")
+            ),
             "owners",
             "integraserver.properties: root:integra 0644, not root:integra 0640",
         ),
         (
-            with_place("/var/lib/IntegraServer/tmp", Entry("d", "0777", "integra", "integra")),
+            with_place("/var/lib/IntegraServer/tmp", TreeEntry("d", "0777", "integra", "integra")),
             "owners",
             "/var/lib/IntegraServer/tmp",
         ),
         (
-            with_place(ROOT, Entry("d", "0777", "root", "root")),
+            with_place(ROOT, TreeEntry("d", "0777", "root", "root")),
             "owners",
             f"{ROOT}: root:root 0777, not root:root 0755",
         ),
         (
-            with_place(f"{ROOT}/releases", Entry("d", "0755", "integra", "root")),
+            with_place(f"{ROOT}/releases", TreeEntry("d", "0755", "integra", "root")),
             "owners",
             f"{ROOT}/releases: integra:root 0755",
         ),
         (
-            with_place(f"{ROOT}/current/", Entry("d", "0775", "root", "root")),
+            with_place(f"{ROOT}/current/", TreeEntry("d", "0775", "root", "root")),
             "owners",
             f"{ROOT}/current/: root:root 0775",
         ),
         (
-            with_place(f"{ROOT}/current", Entry("l", "0777", "integra", "root", "releases/5.1")),
+            with_place(
+                f"{ROOT}/current", TreeEntry("l", "0777", "integra", "root", "releases/5.1")
+            ),
             "owners",
             f"{ROOT}/current: integra:root 0777",
         ),
         (
-            with_place(STATE, Entry("d", "0755", "integra", "integra")),
+            with_place(STATE, TreeEntry("d", "0755", "integra", "integra")),
             "owners",
             f"{STATE}: integra:integra 0755",
         ),
         (with_place(f"{ROOT}/web", None), "places", f"missing: {ROOT}/web"),
         (with_place(f"{ROOT}/scripts", None), "places", f"missing: {ROOT}/scripts"),
         (
-            with_place(f"{ROOT}/reports", Entry("l", "0777", "root", "root", "/srv")),
+            with_place(f"{ROOT}/reports", TreeEntry("l", "0777", "root", "root", "/srv")),
             "places",
             "points to /srv, not current/reports",
         ),
         (
-            with_place(f"{ROOT}/server", Entry("d", "0755", "root", "root")),
+            with_place(f"{ROOT}/server", TreeEntry("d", "0755", "root", "root")),
             "places",
             "is a folder, not a link",
         ),
@@ -207,10 +214,10 @@ def test_the_probes_output_becomes_a_record() -> None:
     assert found == InstalledTree(
         current="releases/5.1",
         manifest='{\n "name": "acme"\n}',
-        places={f"{ROOT}/web": Entry("l", "0777", "root", "root", "current/web")},
+        places={f"{ROOT}/web": TreeEntry("l", "0777", "root", "root", "current/web")},
         files={
-            "web/a file.war": Entry("f", "0644", "root", "root", "", "a" * 64),
-            "web": Entry("d", "0755", "root", "root"),
+            "web/a file.war": TreeEntry("f", "0644", "root", "root", "", "a" * 64),
+            "web": TreeEntry("d", "0755", "root", "root"),
         },
     )
 

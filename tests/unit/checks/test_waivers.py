@@ -13,7 +13,7 @@ from tests.unit.checks.subjects import check, subjects
 from tests.unit.findings.test_changes import finding
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import waivers
-from ucontact_appliance.checks.model import Stage, Subject, Verdict, Waived, failed
+from ucontact_appliance.checks.model import AppliedWaiver, Stage, Subject, Verdict, failed
 from ucontact_appliance.checks.waivers import judge_waivers, waive
 from ucontact_appliance.findings.document import verdict_of
 from ucontact_appliance.findings.run import run_checks
@@ -34,7 +34,7 @@ def waiver(check: str = "tls.chain", host: str | None = None, days: int = 60) ->
 def test_a_failure_is_waived_with_its_reason_and_keeps_its_verdict() -> None:
     (found,) = waive([FAILED], [waiver()], TODAY)
     assert found.verdict is Verdict.FAIL
-    assert found.waived == Waived("new one ordered", date(2027, 1, 22))
+    assert found.waived == AppliedWaiver("new one ordered", date(2027, 1, 22))
     assert verdict_of([found, finding()]) is Verdict.PASS
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.sites import small_site
 from ucontact_appliance.checks import nginx, web, web_headers, wss
 from ucontact_appliance.checks.model import Judgement, Verdict
-from ucontact_appliance.clients.http import Request, Response
+from ucontact_appliance.clients.http import HttpRequest, Response
 from ucontact_appliance.clients.wss import Upgrade
 from ucontact_appliance.facts.web import HeaderLine, Nginx
 from ucontact_appliance.resources import load_data
@@ -24,7 +24,7 @@ def answer(
     scheme: str = "https",
     **headers: str,
 ) -> Response:
-    request = Request("192.0.2.10", NAME, path, scheme)
+    request = HttpRequest("192.0.2.10", NAME, path, scheme)
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Response(request, status, protocol, named, body)
 
@@ -108,7 +108,7 @@ def test_a_header_is_wanted_once_and_with_its_value_on_every_status() -> None:
     assert missing.observed == "X-Thing missing (on 404)"
     wrong = judged_header(ROW, answer(x_thing="none"))
     assert "is 'none'" in wrong.observed
-    request = Request("192.0.2.10", NAME, "/")
+    request = HttpRequest("192.0.2.10", NAME, "/")
     twice = Response(request, 200, "HTTP/2", (("X-Thing", f"8089 at {NAME}"),) * 2, "")
     assert "sent 2 times" in judged_header(ROW, twice).observed
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ucontact_appliance.checks.wording import Wording, quoted
+from ucontact_appliance.checks.wording import RemedyFormatter, quoted
 from ucontact_appliance.host_commands import named_site
 from ucontact_appliance.printable import has_control
 from ucontact_appliance.site.model import Host
@@ -18,7 +18,7 @@ from ucontact_appliance.site.model import Host
 LOCAL = Host(name="a", address="local")
 ROOT = Host(name="a", address="192.0.2.1")
 OPS = Host(name="a", address="192.0.2.1", user="ops", port=2222, key=Path("/k"))
-WORDING = Wording(Path("/srv/my site/site.yml"), ())
+WORDING = RemedyFormatter(Path("/srv/my site/site.yml"), ())
 SSH = "ucontact shell a --site '/srv/my site/site.yml' --"
 INSTALL = "ucontact install --site '/srv/my site/site.yml' --yes"
 

@@ -13,7 +13,7 @@ from ucontact_appliance.cli import bans
 from ucontact_appliance.cli.main import main
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bans import HostBans, Target, parse_bans
-from ucontact_appliance.operate.bans import Lifted
+from ucontact_appliance.operate.bans import LiftedBans
 from ucontact_appliance.operate.installed import Installed, save_plan
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.current import remember_site
@@ -112,10 +112,10 @@ def test_what_could_not_be_read_is_no_empty_list(
     assert run(monkeypatch, "list", "--site", str(site)) == 3
 
 
-def lifting(monkeypatch: pytest.MonkeyPatch, *done: Lifted) -> list[Target | None]:
+def lifting(monkeypatch: pytest.MonkeyPatch, *done: LiftedBans) -> list[Target | None]:
     asked: list[Target | None] = []
 
-    def lift(here: Installed, target: Target | None) -> Iterator[Lifted]:
+    def lift(here: Installed, target: Target | None) -> Iterator[LiftedBans]:
         asked.append(target)
         yield from done
 
@@ -126,7 +126,7 @@ def lifting(monkeypatch: pytest.MonkeyPatch, *done: Lifted) -> list[Target | Non
 def test_lifting_names_what_was_lifted(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = lifting(monkeypatch, Lifted("one", FOUND.bans[3:5]))
+    asked = lifting(monkeypatch, LiftedBans("one", FOUND.bans[3:5]))
     assert run(monkeypatch, "lift", "198.51.100.9", "--site", str(site)) == 0
     assert [target.address for target in asked if target] == ["198.51.100.9"]
     assert capsys.readouterr().out.splitlines() == [
@@ -140,7 +140,7 @@ def test_lifting_names_what_was_lifted(
 def test_lifting_what_is_not_banned_says_so(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lifting(monkeypatch, Lifted("one", ()))
+    lifting(monkeypatch, LiftedBans("one", ()))
     assert run(monkeypatch, "lift", "192.0.2.1", "--site", str(site)) == 1
     assert "192.0.2.1 is not banned" in capsys.readouterr().err
 

@@ -16,16 +16,16 @@ from jsonschema import Draft202012Validator
 
 from tests.unit.cli.test_cli import SITE, Command, ucontact
 from tests.unit.findings.test_changes import finding
-from ucontact_appliance.checks.model import Calls, Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Calls, Finding, Verdict
 from ucontact_appliance.cli import doctor_run, doctor_timer
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 from ucontact_appliance.facts.stored import NoRunner
 from ucontact_appliance.findings.document import schema_text
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate import timer as watch
 from ucontact_appliance.operate.installed import save_plan
-from ucontact_appliance.operate.timer import Timer, Watch
+from ucontact_appliance.operate.timer import Timer, TimerSettings
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.loader import parse_site
@@ -43,7 +43,7 @@ BEHIND = finding("web.page", Verdict.SKIP, blocked_by="web.service")
 WAIVED = replace(
     finding("host.memory", Verdict.FAIL),
     observed="2 GB",
-    waived=Waived("more is ordered", date(2027, 1, 31)),
+    waived=AppliedWaiver("more is ordered", date(2027, 1, 31)),
 )
 
 
@@ -70,7 +70,7 @@ def site(ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     made = Site(ucontact, tmp_path)
 
     def examine(here: object, *, calls: Calls, on_facts: Any, **words: Any) -> tuple[Finding, ...]:
-        source = FactSource(Reach(parsed, parsed.hosts[0], NoRunner()))
+        source = FactSource(ProbeContext(parsed, parsed.hosts[0], NoRunner()))
         source.here(_stands_in_a_file, "Zq3vX9bL2mN8cR5t")
         on_facts({"one": source})
         made.calls.append(calls)
@@ -282,11 +282,13 @@ def test_a_former_nagios_check_is_unknown_on_stdout(site: Site) -> None:
     assert answer.out.startswith("UCONTACT UNKNOWN - the option --format of `doctor` is a command")
 
 
-def test_a_timer_is_shown(site: Site, timers: list[Watch], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timer_is_shown(
+    site: Site, timers: list[TimerSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "demo has no timer on this machine" in site("timer", "show").out
     due = Timer("ucontact-doctor-demo.timer", "Tue 2026-11-24 04:15:00 UTC")
     monkeypatch.setattr(doctor_timer, "find_timer", lambda name: due)
-    watch = Watch(site="demo", at="04:15", webhook=HOOK, deep=True)
+    watch = TimerSettings(site="demo", at="04:15", webhook=HOOK, deep=True)
     write_private(state_paths("demo").watch, watch.model_dump_json())
     shown = site("timer", "show").out
     assert "next    Tue 2026-11-24 04:15:00 UTC" in shown
@@ -321,11 +323,11 @@ def test_judging_a_stored_run_needs_neither_root_nor_a_site(
 
 
 @pytest.fixture
-def timers(monkeypatch: pytest.MonkeyPatch) -> list[Watch]:
+def timers(monkeypatch: pytest.MonkeyPatch) -> list[TimerSettings]:
     """What would have been laid down."""
-    made: list[Watch] = []
+    made: list[TimerSettings] = []
 
-    def install(watch: Watch, site_file: Path, path: Path) -> Timer:
+    def install(watch: TimerSettings, site_file: Path, path: Path) -> Timer:
         made.append(watch)
         return Timer("ucontact-doctor-demo.timer", "Tue 2026-11-24 04:15:00 UTC")
 
@@ -333,11 +335,13 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[Watch]:
     return made
 
 
-def test_a_timer_tells_when_it_looks_and_whom_it_tells(site: Site, timers: list[Watch]) -> None:
+def test_a_timer_tells_when_it_looks_and_whom_it_tells(
+    site: Site, timers: list[TimerSettings]
+) -> None:
     words = ("--at", "04:15", "--mail", "noc@example.com", "--webhook", HOOK)
     answer = site("timer", "set", *words)
     assert answer.code == 0
-    assert timers == [Watch(site="demo", at="04:15", mail="noc@example.com", webhook=HOOK)]
+    assert timers == [TimerSettings(site="demo", at="04:15", mail="noc@example.com", webhook=HOOK)]
     assert "next    Tue 2026-11-24 04:15:00 UTC" in answer.out
     assert "noc@example.com and https://chat.example.com/…" in answer.out
     assert "T0pS3cret" not in answer.out + answer.err
@@ -347,7 +351,7 @@ def test_a_timer_tells_when_it_looks_and_whom_it_tells(site: Site, timers: list[
     ("words", "deep", "told"), [((), False, "one short call"), (("--deep",), True, "all calls")]
 )
 def test_a_timer_keeps_which_calls_its_nights_place(
-    site: Site, timers: list[Watch], words: tuple[str, ...], deep: bool, told: str
+    site: Site, timers: list[TimerSettings], words: tuple[str, ...], deep: bool, told: str
 ) -> None:
     answer = site("timer", "set", *words)
     assert timers[0].deep is deep
@@ -355,7 +359,7 @@ def test_a_timer_keeps_which_calls_its_nights_place(
 
 
 def test_the_webhooks_address_can_come_by_stdin(
-    site: Site, timers: list[Watch], monkeypatch: pytest.MonkeyPatch
+    site: Site, timers: list[TimerSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{HOOK}\n"))
     assert site("timer", "set", "--webhook", "-").code == 0
@@ -383,7 +387,7 @@ class Night:
 @pytest.fixture
 def night(site: Site, monkeypatch: pytest.MonkeyPatch) -> Night:
     made = Night(site, site.folder / "watch.json")
-    write_private(made.path, Watch(site="demo", webhook=HOOK).model_dump_json())
+    write_private(made.path, TimerSettings(site="demo", webhook=HOOK).model_dump_json())
     monkeypatch.setattr(watch, "post", made.post)
     return made
 

@@ -13,8 +13,8 @@ from ucontact_appliance.cli.profile_view import profile_block
 from ucontact_appliance.facts.hardware.parse import parse_profile
 from ucontact_appliance.facts.hardware.records import (
     Card,
-    Clock,
-    Memory,
+    ClockDiscipline,
+    InstalledMemory,
     Nic,
     Profile,
     WriteLatency,
@@ -54,7 +54,9 @@ def test_a_block_names_everything_that_was_asked_for() -> None:
 
 
 def test_eight_nominal_gigabytes_are_shown_beside_what_is_usable() -> None:
-    assert "memory 8 GB (7.6 GiB usable)" in shown(replace(seen(), memory=Memory(7782, 8192)))
+    assert "memory 8 GB (7.6 GiB usable)" in shown(
+        replace(seen(), memory=InstalledMemory(7782, 8192))
+    )
 
 
 def test_write_latency_is_shown_judged_or_with_the_reason_that_it_is_missing() -> None:
@@ -77,7 +79,7 @@ def test_a_card_is_shown_with_its_evidence_and_no_markup_is_taken_from_it() -> N
 
 def test_a_nic_and_a_clock_in_other_states() -> None:
     nic = Nic("eno2", "bond", "no link", 10000, 9000, "aa", "", ("10.0.0.5",), ("fe80::1",))
-    text = shown(replace(seen(), nics=(nic,), clock=Clock("chrony", True), route4=None))
+    text = shown(replace(seen(), nics=(nic,), clock=ClockDiscipline("chrony", True), route4=None))
     assert "network eno2: no link, bond, 10 Gbit/s, MTU 9000, 10.0.0.5\n" in text
     assert "clock synchronised by chrony" in text
     assert "no IPv4 default route" in text

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from ucontact_appliance.cli.progress import Progress
+from ucontact_appliance.cli.progress import ProgressDisplay
 from ucontact_appliance.install.events import (
     Event,
     PhaseFailed,
@@ -23,7 +23,7 @@ from ucontact_appliance.install.events import (
 def shown(*events: Event, terminal: bool = False) -> str:
     """Everything printed, and on a terminal the live part as it stands at the end."""
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100, color_system=None)
-    progress = Progress(console)
+    progress = ProgressDisplay(console)
     with progress:
         for event in events:
             progress(event)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.cli.test_cli import SITE, Command, Terminal, ucontact
 from ucontact_appliance.install import rotation
-from ucontact_appliance.install.rotation import Rotated, Say, Taken
+from ucontact_appliance.install.rotation import AppliedWhen, RotatedSecret, Say
 from ucontact_appliance.site.current import remember_site
 
 __all__ = ["ucontact"]  # a fixture
@@ -21,10 +21,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
     """What was asked of the rotation, which says that it did it."""
     seen: list[tuple[str, Path]] = []
 
-    def rotate(name: str, site_file: Path, say: Say) -> Rotated:
+    def rotate(name: str, site_file: Path, say: Say) -> RotatedSecret:
         seen.append((name, site_file))
         now = name.startswith("telephony.extensions.")
-        return Rotated(name, Taken.NOW, "one") if now else Rotated(name, Taken.NEXT_INSTALL)
+        return (
+            RotatedSecret(name, AppliedWhen.NOW, "one")
+            if now
+            else RotatedSecret(name, AppliedWhen.NEXT_INSTALL)
+        )
 
     monkeypatch.setattr(rotation, "rotate", rotate)
     return seen

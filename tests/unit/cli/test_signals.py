@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ucontact_appliance.cli.signals import Ended, orderly_end
+from ucontact_appliance.cli.signals import TerminatedBySignal, orderly_end
 
 # A command that holds a folder while it works, as an install holds its secrets.
 SCRIPT = """
@@ -56,7 +56,7 @@ def test_what_is_ignored_stays_ignored_and_all_is_put_back() -> None:
     try:
         with orderly_end():
             os.kill(os.getpid(), signal.SIGHUP)
-        with pytest.raises(Ended), orderly_end():
+        with pytest.raises(TerminatedBySignal), orderly_end():
             signal.raise_signal(signal.SIGTERM)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -24,8 +24,8 @@ from ucontact_appliance.errors import UsageError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install.events import PhaseForeseen, PhaseNotJudged, PhaseStarted
 from ucontact_appliance.install.job import Surveyed
-from ucontact_appliance.install.phases import INSTALL, Unforeseen
-from ucontact_appliance.install.run import Preview
+from ucontact_appliance.install.phases import INSTALL, Unpredictable
+from ucontact_appliance.install.run import PhasePreview
 from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.language.messages import Message
 from ucontact_appliance.planning.topology import make_plan
@@ -248,16 +248,16 @@ def test_the_plan_is_confirmed_in_spanish(
 
 def test_a_dry_run_shows_its_phases_in_spanish(capsys: pytest.CaptureFixture[str]) -> None:
     titles = {phase.id: phase.title for phase in INSTALL}
-    screen = progress.Progress(Console(width=100))
+    screen = progress.ProgressDisplay(Console(width=100))
     screen(PhaseStarted("database", titles["database"], 7, 15))
     screen(PhaseForeseen("database", titles["database"], 3, 12.0))
     screen(PhaseStarted("verify", titles["verify"], 15, 15))
     why = next(phase for phase in INSTALL if phase.id == "verify")
     unforeseen = why.preview(None)  # type: ignore[arg-type] - it needs no job
-    assert isinstance(unforeseen, Unforeseen)
+    assert isinstance(unforeseen, Unpredictable)
     screen(PhaseNotJudged("verify", titles["verify"], unforeseen.because))
     rows = (("database", 3), ("verify", unforeseen))
-    show_preview([Preview(phase, titles[phase], changes) for phase, changes in rows])
+    show_preview([PhasePreview(phase, titles[phase], changes) for phase, changes in rows])
     said = words_of(capsys.readouterr().out)
     assert f"7/15 {SPANISH(titles['database'])}" in said
     assert "cambiaría 3 12 s" in said

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from ucontact_appliance.clients import http
-from ucontact_appliance.clients.http import Request, Response, fetch
+from ucontact_appliance.clients.http import HttpRequest, Response, fetch
 from ucontact_appliance.errors import UnreachableError
 
 NAME = "contact.example.com"
@@ -46,7 +46,7 @@ def port() -> Iterator[int]:
 
 
 def test_the_whole_answer_is_kept_and_redirects_are_not_followed(port: int) -> None:
-    found = fetch(Request("127.0.0.1", NAME, "/moved", "http", port=port))
+    found = fetch(HttpRequest("127.0.0.1", NAME, "/moved", "http", port=port))
     assert (found.status, found.protocol) == (301, "HTTP/1.0")
     assert found.all("x-host") == (NAME,)
     assert found.all("X-TWICE") == ("1", "2")
@@ -55,25 +55,25 @@ def test_the_whole_answer_is_kept_and_redirects_are_not_followed(port: int) -> N
 
 def test_a_form_is_posted(port: int) -> None:
     form = (("user", "a b"), ("password", "c"))
-    found = fetch(Request("127.0.0.1", NAME, "/", "http", "POST", form, port))
+    found = fetch(HttpRequest("127.0.0.1", NAME, "/", "http", "POST", form, port))
     assert (found.status, found.body) == (401, "user=a+b&password=c")
 
 
 def test_an_answer_that_takes_too_long(port: int) -> None:
     with pytest.raises(TimeoutError):
-        fetch(Request("127.0.0.1", NAME, "/slow", "http", port=port), seconds=0.2)
+        fetch(HttpRequest("127.0.0.1", NAME, "/slow", "http", port=port), seconds=0.2)
 
 
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]
     with pytest.raises(UnreachableError) as error:
-        fetch(Request("127.0.0.1", NAME, "/", "http", port=free))
+        fetch(HttpRequest("127.0.0.1", NAME, "/", "http", port=free))
     assert error.value.helps.startswith("curl ")
 
 
 def test_evidence_can_be_asked_again_and_shows_no_cookie() -> None:
-    request = Request("192.0.2.1", NAME, "/a?b=c", method="POST")
+    request = HttpRequest("192.0.2.1", NAME, "/a?b=c", method="POST")
     found = Response(request, 405, "HTTP/2", (("server", "nginx"), ("Set-Cookie", "s=1")), "")
     assert found.evidence == (
         "$ curl -isk --resolve contact.example.com:443:192.0.2.1 -X POST "

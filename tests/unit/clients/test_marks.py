@@ -12,8 +12,8 @@ from ucontact_appliance.clients.marks import (
     REPORT,
     STUN,
     VIDEO,
-    Marked,
-    SeeingLoop,
+    CountingEventLoop,
+    MarkedPackets,
     dscp_of,
     kind_of,
     run_seeing,
@@ -84,7 +84,7 @@ class _Hearing(asyncio.DatagramProtocol):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_the_loop_counts_what_arrives_by_its_mark_and_hands_it_on(address: str) -> None:
-    async def talk(loop: SeeingLoop) -> tuple[list[bytes], bool]:
+    async def talk(loop: CountingEventLoop) -> tuple[list[bytes], bool]:
         transport, hearing = await loop.create_datagram_endpoint(_Hearing, local_addr=(address, 0))
         assert isinstance(hearing, _Hearing)
         place = transport.get_extra_info("sockname")
@@ -98,7 +98,7 @@ def test_the_loop_counts_what_arrives_by_its_mark_and_hands_it_on(address: str) 
             await asyncio.wait_for(hearing.heard.wait(), 5)
             transport.sendto(b"back", speaker.getsockname())
             named = f"{address}:{speaker.getsockname()[1]}"
-        assert loop.arrived == (Marked(AUDIO, named, 46, 1),)
+        assert loop.arrived == (MarkedPackets(AUDIO, named, 46, 1),)
         transport.close()
         transport.close()
         await asyncio.wait_for(hearing.lost.wait(), 5)
@@ -112,7 +112,7 @@ def test_the_loop_counts_what_arrives_by_its_mark_and_hands_it_on(address: str) 
 
 
 def test_the_loop_passes_on_what_a_task_raises() -> None:
-    async def fail(loop: SeeingLoop) -> None:
+    async def fail(loop: CountingEventLoop) -> None:
         raise ValueError("so it is")
 
     with pytest.raises(ValueError, match="so it is"):

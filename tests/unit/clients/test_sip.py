@@ -10,9 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from ucontact_appliance.clients.sip import Account, SipLine, SipRefusedError
+from ucontact_appliance.clients.sip import SipAccount, SipLine, SipRefusedError
 from ucontact_appliance.clients.sip_digest import choose_challenge, digest_answer, parse_challenge
-from ucontact_appliance.clients.sip_message import Message, parse_message
+from ucontact_appliance.clients.sip_message import SipMessage, parse_message
 
 # RFC 7616 3.9.1: both answers to the same request.
 _CHALLENGE = {
@@ -74,7 +74,7 @@ def test_compact_and_folded_headers() -> None:
 
 
 def test_length_is_counted_in_bytes() -> None:
-    assert "Content-Length: 2\r\n" in Message("MESSAGE sip:a SIP/2.0", (), "é").text()
+    assert "Content-Length: 2\r\n" in SipMessage("MESSAGE sip:a SIP/2.0", (), "é").text()
 
 
 def test_nonsense_is_no_message() -> None:
@@ -83,23 +83,25 @@ def test_nonsense_is_no_message() -> None:
 
 
 def test_the_secret_is_in_no_repr() -> None:
-    assert "hunter2" not in repr(Account("example.org", "6001", "hunter2"))
+    assert "hunter2" not in repr(SipAccount("example.org", "6001", "hunter2"))
 
 
-Script = Callable[[Message, int], list[Message]]
+Script = Callable[[SipMessage, int], list[SipMessage]]
 
 
-def _reply(request: Message, status: str, *headers: tuple[str, str], body: str = "") -> Message:
+def _reply(
+    request: SipMessage, status: str, *headers: tuple[str, str], body: str = ""
+) -> SipMessage:
     kept = ("via", "from", "to", "call-id", "cseq")
     copied = tuple(pair for pair in request.headers if pair[0] in kept)
-    return Message(f"SIP/2.0 {status}", (*copied, *headers), body)
+    return SipMessage(f"SIP/2.0 {status}", (*copied, *headers), body)
 
 
 class _Server:
     """A SIP server that follows a script and remembers what it got."""
 
     def __init__(self, script: Script) -> None:
-        self.got: list[Message] = []
+        self.got: list[SipMessage] = []
         self._script = script
 
     async def handle(self, socket: ServerConnection) -> None:
@@ -116,7 +118,7 @@ class _Server:
             async with connect(
                 f"ws://127.0.0.1:{port}", subprotocols=[Subprotocol("sip")], proxy=None
             ) as socket:
-                line = SipLine(socket, Account("example.org", "6001", "hunter2"))
+                line = SipLine(socket, SipAccount("example.org", "6001", "hunter2"))
                 listener = asyncio.create_task(line.listen())
                 yield line
                 listener.cancel()
@@ -133,7 +135,7 @@ _ASKS = ("www-authenticate", 'Digest realm="asterisk", nonce="n1", algorithm=MD5
 
 
 def test_register_answers_one_challenge() -> None:
-    def script(request: Message, count: int) -> list[Message]:
+    def script(request: SipMessage, count: int) -> list[SipMessage]:
         if not request.header("authorization"):
             return [_reply(request, "401 Unauthorized", _ASKS)]
         return [_reply(request, "200 OK")]
@@ -150,7 +152,7 @@ def test_register_answers_one_challenge() -> None:
 
 
 def test_asking_who_is_registered_registers_nobody() -> None:
-    def script(request: Message, count: int) -> list[Message]:
+    def script(request: SipMessage, count: int) -> list[SipMessage]:
         if not request.header("authorization"):
             return [_reply(request, "401 Unauthorized", _ASKS)]
         return [_reply(request, "200 OK")]
@@ -172,7 +174,7 @@ def test_a_second_challenge_is_a_refusal() -> None:
 def test_a_call_is_acknowledged_and_ended_along_its_route() -> None:
     dialog = (("contact", "<sip:echo@192.0.2.1:8089;transport=ws>"), ("record-route", "<sip:a;lr>"))
 
-    def script(request: Message, count: int) -> list[Message]:
+    def script(request: SipMessage, count: int) -> list[SipMessage]:
         if request.method == "INVITE":
             return [
                 _reply(request, "100 Trying"),
@@ -221,16 +223,16 @@ def test_a_server_that_says_nothing_is_a_time_out() -> None:
 
 
 def test_questions_of_the_server_are_answered() -> None:
-    answered: list[Message] = []
+    answered: list[SipMessage] = []
 
-    def script(request: Message, count: int) -> list[Message]:
+    def script(request: SipMessage, count: int) -> list[SipMessage]:
         if request.status:
             answered.append(request)
             return []
         basics = (("via", "v"), ("from", "<sip:s>;tag=1"), ("to", "<sip:c>"), ("call-id", "q"))
         asked = [
-            Message("OPTIONS sip:c SIP/2.0", (*basics, ("cseq", "7 OPTIONS"))),
-            Message("INVITE sip:c SIP/2.0", (*basics, ("cseq", "8 INVITE"))),
+            SipMessage("OPTIONS sip:c SIP/2.0", (*basics, ("cseq", "7 OPTIONS"))),
+            SipMessage("INVITE sip:c SIP/2.0", (*basics, ("cseq", "8 INVITE"))),
         ]
         return [*asked, _reply(request, "200 OK")]
 

@@ -23,18 +23,18 @@ from ucontact_appliance.clients.calls import (
     REGISTERED,
     RELAY,
     CallFailedError,
+    CallRequest,
     IceRoute,
-    Request,
 )
-from ucontact_appliance.clients.sip import Account, SipServer
-from ucontact_appliance.clients.sip_message import Message, parse_message
+from ucontact_appliance.clients.sip import SipAccount, SipServer
+from ucontact_appliance.clients.sip_message import SipMessage, parse_message
 from ucontact_appliance.clients.stun import Credential
 from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.state import StatePaths
 
-Respond = Callable[[Message], str]
+Respond = Callable[[SipMessage], str]
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def _call(
     subprotocols: tuple[str, ...] = ("sip",),
     registers: bool = True,
     mark: str = "",
-) -> tuple[CallFailedError, list[Message]]:
+) -> tuple[CallFailedError, list[SipMessage]]:
     """Call through that server; the failure, and what the server was asked."""
-    got: list[Message] = []
+    got: list[SipMessage] = []
 
     async def handle(socket: ServerConnection) -> None:
         async for frame in socket:
@@ -69,7 +69,7 @@ def _call(
                     for pair in request.headers
                     if pair[0] in ("via", "from", "to", "call-id", "cseq")
                 )
-                await socket.send(Message(f"SIP/2.0 {status}", kept).text())
+                await socket.send(SipMessage(f"SIP/2.0 {status}", kept).text())
 
     async def go() -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -78,8 +78,8 @@ def _call(
         async with serve(handle, "127.0.0.1", 0, ssl=context, subprotocols=names) as server:
             port = int(next(iter(server.sockets)).getsockname()[1])
             door = SipServer(name, "127.0.0.1", port, "/ws", str(pki / ca_file))
-            account = Account("contact.example.com", "6001", "hunter2hunter2")
-            request = Request(door, account, "*43", 440.0, 0.1, ("PCMU",))
+            account = SipAccount("contact.example.com", "6001", "hunter2hunter2")
+            request = CallRequest(door, account, "*43", 440.0, 0.1, ("PCMU",))
             await place_call(replace(request, registers=registers, mark=mark))
 
     with pytest.raises(CallFailedError) as caught:
@@ -180,7 +180,7 @@ def test_no_public_stun_server_is_ever_asked() -> None:
 
 
 def test_a_call_without_registration_names_the_step_that_it_did_not_reach(pki: Path) -> None:
-    def refuse(request: Message) -> str:
+    def refuse(request: SipMessage) -> str:
         return "503 Service Unavailable"
 
     error, got = _call(pki, refuse, registers=False, mark="0123456789abopus")

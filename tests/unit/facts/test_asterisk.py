@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.facts.outputs import recorded
 from ucontact_appliance.facts.asterisk import (
+    AsteriskState,
     Contact,
-    Snapshot,
     Transport,
     parse_applications,
     parse_backends,
@@ -25,7 +25,7 @@ from ucontact_appliance.facts.host import sections
 SUITES = ("sid", "bullseye")
 
 
-def a_snapshot(suite: str) -> Snapshot:
+def a_snapshot(suite: str) -> AsteriskState:
     return parse_snapshot(sections(recorded(f"asterisk_snapshot-{suite}")))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from tests.unit.facts.outputs import recorded
-from ucontact_appliance.facts.bans import Standing, Target, parse_bans, parse_target
+from ucontact_appliance.facts.bans import BanState, Target, parse_bans, parse_target
 
 _SINCE = {
     "sid": datetime(2026, 11, 28, 23, 10, 54, tzinfo=timezone.utc),
@@ -20,13 +20,13 @@ def test_each_jail_and_what_is_in_no_jail(suite: str) -> None:
     found = parse_bans(recorded(f"bans-{suite}"))
     assert found.error == ""
     assert [(ban.jail, ban.target.id, ban.standing) for ban in found.bans] == [
-        ("sshd", "198.51.100.10", Standing.IN_FORCE),
-        ("ucontact-asterisk", "198.51.100.9", Standing.IN_FORCE),
+        ("sshd", "198.51.100.10", BanState.IN_FORCE),
+        ("ucontact-asterisk", "198.51.100.9", BanState.IN_FORCE),
         # Its element was deleted by hand before this was recorded.
-        ("ucontact-asterisk", "2001:db8::9", Standing.NOT_ENFORCED),
-        ("ucontact-connection", "WSS/198.51.100.9/50123", Standing.IN_FORCE),
-        ("", "203.0.113.5", Standing.LEFT_OVER),
-        ("", "TCP/2001:db8::5/40000", Standing.LEFT_OVER),
+        ("ucontact-asterisk", "2001:db8::9", BanState.NOT_ENFORCED),
+        ("ucontact-connection", "WSS/198.51.100.9/50123", BanState.IN_FORCE),
+        ("", "203.0.113.5", BanState.LEFT_OVER),
+        ("", "TCP/2001:db8::5/40000", BanState.LEFT_OVER),
     ]
     ban = found.bans[1]
     assert ban.since == _SINCE[suite]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
-from ucontact_appliance.clients.calls import REFLEXIVE, RELAY, Request
+from ucontact_appliance.clients.calls import REFLEXIVE, RELAY, CallRequest
 from ucontact_appliance.facts import deep_calls
 from ucontact_appliance.facts.call import Attempt
 from ucontact_appliance.facts.deep_calls import (
@@ -19,25 +19,25 @@ from ucontact_appliance.facts.deep_calls import (
     way_calls,
 )
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 _CALLER = ("6001", "hunter2hunter2", "/ca.pem")
 _MARK = "0123456789ab"
 
 
-def _reach(text: str = "") -> Reach:
+def _reach(text: str = "") -> ProbeContext:
     def answer(argv: Sequence[str]) -> Completed:
         return Completed(tuple(argv), 0, text, "", 0.0)
 
     site = small_site()
-    return Reach(site, site.hosts[0], FakeRunner(answer), _MARK)
+    return ProbeContext(site, site.hosts[0], FakeRunner(answer), _MARK)
 
 
 @pytest.fixture
-def placed(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
-    requests: list[Request] = []
+def placed(monkeypatch: pytest.MonkeyPatch) -> list[CallRequest]:
+    requests: list[CallRequest] = []
 
-    def attempted(reach: Reach, request: Request) -> Attempt:
+    def attempted(reach: ProbeContext, request: CallRequest) -> Attempt:
         requests.append(request)
         return Attempt(None, "answered", "nobody is present", (), "")
 
@@ -45,14 +45,14 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     return requests
 
 
-def test_each_codec_is_offered_alone_and_carries_speech(placed: list[Request]) -> None:
+def test_each_codec_is_offered_alone_and_carries_speech(placed: list[CallRequest]) -> None:
     found = codec_calls(_reach(), _CALLER, ("opus", "alaw", "ulaw"))
     assert [one.name for one in found] == ["opus", "alaw", "ulaw"]
     assert [request.codecs for request in placed] == [("opus",), ("PCMA",), ("PCMU",)]
     assert all(request.speech for request in placed)
 
 
-def test_stun_and_turn_are_asked_at_the_sites_own_server(placed: list[Request]) -> None:
+def test_stun_and_turn_are_asked_at_the_sites_own_server(placed: list[CallRequest]) -> None:
     found = way_calls(_reach(), _CALLER, 3478, "turn-secret")
     assert [one.name for one in found] == [REFLEXIVE, RELAY]
     ways = {request.way.kind: request.way for request in placed}
@@ -64,13 +64,13 @@ def test_stun_and_turn_are_asked_at_the_sites_own_server(placed: list[Request]) 
     assert credential.password == b64encode(made).decode()
 
 
-def test_pictures_are_sent_by_each_video_codec(placed: list[Request]) -> None:
+def test_pictures_are_sent_by_each_video_codec(placed: list[CallRequest]) -> None:
     video_calls(_reach(), _CALLER, ("vp8", "h264"), 5)
     assert {request.video for request in placed} == {"VP8", "H264"}
 
 
 def test_every_call_has_a_mark_of_its_own_that_an_account_code_holds(
-    placed: list[Request],
+    placed: list[CallRequest],
 ) -> None:
     codec_calls(_reach(), _CALLER, ("opus", "alaw", "ulaw"))
     way_calls(_reach(), _CALLER, 3478, "turn-secret")

@@ -15,7 +15,7 @@ from ucontact_appliance.facts.host import (
     sections,
 )
 from ucontact_appliance.facts.runner import LocalRunner
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 
 @pytest.mark.parametrize("suite", ["sid", "bullseye"])
@@ -91,7 +91,7 @@ def test_time_sync_of_a_container() -> None:
 
 
 def test_the_question_to_python_is_answered_by_this_one() -> None:
-    reach = Reach(small_site(), small_site().hosts[0], LocalRunner())
+    reach = ProbeContext(small_site(), small_site().hosts[0], LocalRunner())
     found = python(reach, sys.executable)
     assert found == PythonFound(sys.executable, sys.version_info[:2])
     assert python(reach, "/no/such/python") == PythonFound("/no/such/python", ())

@@ -6,9 +6,9 @@ import socket
 
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
-from ucontact_appliance.facts.firewall import Knock, PortState, knocks
+from ucontact_appliance.facts.firewall import PortProbe, PortState, knocks
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 
 def test_nobody_connects_to_sshs_port_without_logging_in() -> None:
@@ -24,7 +24,7 @@ def test_nobody_connects_to_sshs_port_without_logging_in() -> None:
     ):
         ports = tuple(server.getsockname()[1] for server in (ssh, web))
         site = small_site(hosts=[{"name": "one", "address": "127.0.0.1", "port": ports[0]}])
-        found = knocks(Reach(site, site.hosts[0], FakeRunner(answer)), ports)
+        found = knocks(ProbeContext(site, site.hosts[0], FakeRunner(answer)), ports)
         ssh.setblocking(False)
         web.accept()[0].close()
         try:
@@ -33,6 +33,6 @@ def test_nobody_connects_to_sshs_port_without_logging_in() -> None:
             came = False
         else:
             came = True
-    assert found == tuple(Knock(port, PortState.OPEN) for port in ports)
+    assert found == tuple(PortProbe(port, PortState.OPEN) for port in ports)
     assert asked == [("true",)]
     assert not came

@@ -7,15 +7,15 @@ from tests.unit.checks.subjects import FakeRunner
 from tests.unit.facts.outputs import policy, recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.facts.packages import (
+    PackageSet,
     Removals,
-    Wanted,
     apt,
     parse_answer,
     parse_policy,
     unowned,
 )
 from ucontact_appliance.facts.runner import Completed, LocalRunner
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ class Host:
     def __init__(self, own: str, fetched: str) -> None:
         self.fetches = 0
         self._own, self._fetched = own, fetched
-        self.reach = Reach(small_site(), small_site().hosts[0], FakeRunner(self._answer))
+        self.reach = ProbeContext(small_site(), small_site().hosts[0], FakeRunner(self._answer))
 
     def _answer(self, argv: Sequence[str]) -> Completed:
         fetching = "apt-get -c" in argv[-1]
@@ -122,7 +122,7 @@ def test_nothing_is_fetched_where_everything_is_installed() -> None:
 def test_one_fetch_answers_both_questions() -> None:
     fetched = policy(_NEW) + "---- wanted\nnginx\n---- removes 0\nRemv apache2 [2.4.66-1]\n"
     host = Host(policy({}, "missing"), fetched)
-    found = apt(host.reach, ("nginx",), (Wanted(("nginx",)),))
+    found = apt(host.reach, ("nginx",), (PackageSet(("nginx",)),))
     assert found.packages.get("nginx").version == "1.26.3-1"
     assert found.removals == Removals("fetched", (("apache2 (2.4.66-1)",),))
     assert host.fetches == 1
@@ -134,7 +134,7 @@ def test_lists_are_fetched_for_removals_only_where_a_set_is_wanted(
 ) -> None:
     own = policy(_OLD, "older").replace("Installed: (none)", "Installed: 1.14.0-1")
     host = Host(f"{own}---- wanted\n{wanted}\n", policy({}, "missing"))
-    found = apt(host.reach, ("nginx",), (Wanted(("chrony",)),))
+    found = apt(host.reach, ("nginx",), (PackageSet(("chrony",)),))
     assert found.packages.lists == "own"
     assert found.removals == Removals("none" if wanted else "own", ((),))
     assert host.fetches == fetches
@@ -148,6 +148,6 @@ def test_a_package_that_nobody_knows_has_no_version() -> None:
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="not run: no dpkg here")
 def test_a_program_is_a_packages_or_not() -> None:
-    reach = Reach(small_site(), small_site().hosts[0], LocalRunner())
+    reach = ProbeContext(small_site(), small_site().hosts[0], LocalRunner())
     assert unowned(reach, "dpkg-query") == ""
     assert unowned(reach, "no-such-program") == ""

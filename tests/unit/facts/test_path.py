@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.path import (
     PROBE,
-    Row,
+    AnsweredPacket,
     jitter,
     loss,
     parse_session,
@@ -47,7 +47,7 @@ def _rows(numbers: list[int], *, out_ms: float = 10, back_ms: float = 5, counts:
         sent = number * 20 * MS
         came = sent + int(out_ms * MS)
         back = came + 3 * MS
-        yield Row(
+        yield AnsweredPacket(
             number,
             sent,
             came,
@@ -73,7 +73,7 @@ def test_an_answer_brings_back_what_was_sent_and_tells_the_mark(
     asked = stamp.request(number, sent, dscp)
     assert len(asked) == 52  # 44, and the Class of Service TLV
     assert stamp.asked_dscp(asked) == dscp
-    row = Row(*stamp.reading(stamp.answer(asked, 7, came, tos, ttl), 123, 0xB8))
+    row = AnsweredPacket(*stamp.reading(stamp.answer(asked, 7, came, tos, ttl), 123, 0xB8))
     assert (row.sequence, row.sequence_there, row.arrived) == (number, 7, 123)
     assert abs(row.sent - sent) <= 1
     assert abs(row.received_there - came) <= 1
@@ -84,9 +84,9 @@ def test_a_far_end_that_knows_no_tlv_tells_no_mark(stamp: ModuleType) -> None:
     asked = stamp.request(1, 10**18, 46)
     answered = stamp.answer(asked[:44], 0, 10**18, 0, 64)
     assert len(answered) == 44
-    assert Row(*stamp.reading(answered, 0, None)).dscp_there is None
+    assert AnsweredPacket(*stamp.reading(answered, 0, None)).dscp_there is None
     # TWAMP Light answers with 41 octets, and may send the TLV back as it came.
-    assert Row(*stamp.reading(answered[:41], 0, None)).dscp_there is None
+    assert AnsweredPacket(*stamp.reading(answered[:41], 0, None)).dscp_there is None
     assert stamp.told_dscp(asked) is None
     assert stamp.reading(answered[:40], 0, None) is None
 

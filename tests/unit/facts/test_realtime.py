@@ -1,7 +1,7 @@
 """What Asterisk takes out of a database, from its files and its own words."""
 
 from tests.unit.facts.outputs import recorded
-from ucontact_appliance.facts.realtime import Mapping, parse_realtime
+from ucontact_appliance.facts.realtime import RealtimeMapping, parse_realtime
 
 _TEXT = recorded("asterisk_realtime-sid")
 
@@ -17,8 +17,8 @@ def test_mappings_of_every_spelling_are_read() -> None:
     lines = "[settings]\nqueues => odbc,ucontact,queues,1\nps_auths=curl,http://db/a ; as before\n"
     found = parse_realtime(_TEXT.replace("[settings]\n", lines))
     assert found.mapped == (
-        Mapping("queues", "odbc", "ucontact"),
-        Mapping("ps_auths", "curl", "http://db/a"),
+        RealtimeMapping("queues", "odbc", "ucontact"),
+        RealtimeMapping("ps_auths", "curl", "http://db/a"),
     )
 
 

@@ -7,14 +7,14 @@ import pytest
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 
 
-def names(reach: Reach) -> str:
+def names(reach: ProbeContext) -> str:
     return reach.runner.run(["hostname"]).stdout
 
 
-def breaks(reach: Reach) -> str:
+def breaks(reach: ProbeContext) -> str:
     reach.runner.run(["false"])
     raise TimeoutError("no response")
 
@@ -27,7 +27,7 @@ def doubled(number: int) -> int:
 def source() -> FactSource:
     site = small_site()
     runner = FakeRunner(lambda argv: Completed(tuple(argv), 0, "one\n", "", 0.25))
-    return FactSource(Reach(site, site.hosts[0], runner))  # type: ignore[arg-type]
+    return FactSource(ProbeContext(site, site.hosts[0], runner))  # type: ignore[arg-type]
 
 
 def test_each_look_keeps_what_was_said_to_the_host(source: FactSource) -> None:
@@ -62,7 +62,7 @@ def test_a_command_without_an_answer_is_an_exchange_without_a_status() -> None:
         raise TimeoutError("hostname: no answer within 10 s")
 
     site = small_site()
-    source = FactSource(Reach(site, site.hosts[0], FakeRunner(hangs)))  # type: ignore[arg-type]
+    source = FactSource(ProbeContext(site, site.hosts[0], FakeRunner(hangs)))  # type: ignore[arg-type]
     with pytest.raises(TimeoutError):
         source.get(names)
     (exchange,) = source.asked()[0].look.exchanges

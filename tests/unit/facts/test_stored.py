@@ -20,7 +20,7 @@ from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
 from ucontact_appliance import facts
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.source import FactSource, NotStoredError, Reach
+from ucontact_appliance.facts.source import FactSource, NotStoredError, ProbeContext
 from ucontact_appliance.facts.stored import Redaction, StoredFact, StoredFacts, placeholders, store
 
 SECRETS = {"stun.turn": "Zq3vX9bL2mN8cR5t", "telephony.extensions.6001": "Zq3vX9bL2mN8cR5tMore"}
@@ -47,13 +47,13 @@ class Rich:
     maybe: float | None
 
 
-def rich(reach: Reach, port: int) -> Rich:
+def rich(reach: ProbeContext, port: int) -> Rich:
     inner = Inner(Path("/etc/x"), Colour.RED)
     return Rich(b"\x00\xff", frozenset({("a", "b")}), {("one", port): inner}, (1, 2), None)
 
 
 def live() -> FactSource:
-    return FactSource(Reach(SITE, HOST, FakeRunner()))
+    return FactSource(ProbeContext(SITE, HOST, FakeRunner()))
 
 
 def replayed(source: FactSource, secrets: Mapping[str, str] = SECRETS) -> StoredFacts:
@@ -72,7 +72,9 @@ def asked(probe: Callable[..., Any], *args: Hashable) -> FactSource:
 
 
 def test_a_record_comes_back_as_it_was() -> None:
-    assert replayed(asked(rich, 443)).get(rich, 443) == rich(Reach(SITE, HOST, FakeRunner()), 443)
+    assert replayed(asked(rich, 443)).get(rich, 443) == rich(
+        ProbeContext(SITE, HOST, FakeRunner()), 443
+    )
 
 
 def test_other_arguments_are_another_question() -> None:
@@ -80,11 +82,11 @@ def test_other_arguments_are_another_question() -> None:
         replayed(asked(rich, 443)).get(rich, 8089)
 
 
-def without_type(reach: Reach) -> object:
+def without_type(reach: ProbeContext) -> object:
     return object()
 
 
-def not_as_promised(reach: Reach) -> tuple[int, ...]:
+def not_as_promised(reach: ProbeContext) -> tuple[int, ...]:
     return (1, 1.5)  # type: ignore[return-value]
 
 
@@ -94,15 +96,15 @@ def test_what_does_not_come_back_is_not_stored(probe: Callable[..., Any]) -> Non
         replayed(asked(probe)).get(probe)
 
 
-def out_of_reach(reach: Reach) -> str:
+def out_of_reach(reach: ProbeContext) -> str:
     raise UnreachableError("no way", evidence=SECRETS["stun.turn"], helps="ssh")
 
 
-def too_slow(reach: Reach) -> str:
+def too_slow(reach: ProbeContext) -> str:
     raise TimeoutError("no answer within 8 s")
 
 
-def broken(reach: Reach) -> str:
+def broken(reach: ProbeContext) -> str:
     raise KeyError("x")
 
 
@@ -117,7 +119,7 @@ def test_what_a_probe_raised_it_raises_again() -> None:
         replayed(asked(broken)).get(broken)
 
 
-def configuration(reach: Reach, password: str) -> dict[str, bytes]:
+def configuration(reach: ProbeContext, password: str) -> dict[str, bytes]:
     pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQ\n-----END EC PRIVATE KEY-----\n"
     return {password: f"secret={password}\n{pem}".encode()}
 

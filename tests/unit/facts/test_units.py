@@ -13,7 +13,7 @@ import pytest
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.facts.units import ServiceUnit, parse_units, service_units
 
 TEXT = """\
@@ -110,7 +110,7 @@ def test_one_round_trip_asks_systemd_and_the_kernel(
         return Completed(tuple(argv), 0, done.stdout, done.stderr, 0.0)
 
     site = small_site()
-    reach = Reach(site, site.hosts[0], FakeRunner(answer))  # type: ignore[arg-type]
+    reach = ProbeContext(site, site.hosts[0], FakeRunner(answer))  # type: ignore[arg-type]
     found = service_units(reach, ("a.service", "b.service"))
     me = pwd.getpwuid(os.geteuid()).pw_name
     assert [(unit.name, unit.account) for unit in found.units] == [

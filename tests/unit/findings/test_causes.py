@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.findings.test_changes import finding
-from ucontact_appliance.checks.model import Finding, Severity, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Severity, Verdict
 from ucontact_appliance.findings.causes import causes
 
-WAIVED = Waived("until the upgrade", date(2030, 1, 1))
+WAIVED = AppliedWaiver("until the upgrade", date(2030, 1, 1))
 
 
 def _behind(check_id: str, root: str, on: str, host: str = "one") -> Finding:

@@ -7,8 +7,15 @@ from jsonschema import Draft202012Validator
 
 from tests.unit.checks.subjects import check, subjects
 from tests.unit.sites import small_site
-from ucontact_appliance.checks.model import Finding, Severity, Verdict, Waived, failed, warned
-from ucontact_appliance.findings.changes import Seen, compare
+from ucontact_appliance.checks.model import (
+    AppliedWaiver,
+    Finding,
+    Severity,
+    Verdict,
+    failed,
+    warned,
+)
+from ucontact_appliance.findings.changes import EarlierFinding, compare
 from ucontact_appliance.findings.document import schema, schema_text, to_document, verdict_of
 from ucontact_appliance.findings.run import run_tasks, tasks_for
 from ucontact_appliance.resources import ROOT
@@ -97,8 +104,11 @@ def test_a_run_as_it_is_printed_fits_the_published_schema() -> None:
     findings = run_tasks(
         tasks_for(catalogue, subjects()), lambda finding, host: finding, lambda finding: None
     )
-    findings = (replace(findings[0], waived=Waived("moved", date(2026, 12, 1))), *findings[1:])
-    changes = compare([Seen("gone.check", "one", "was there", "pass")], findings, NOW)
+    findings = (
+        replace(findings[0], waived=AppliedWaiver("moved", date(2026, 12, 1))),
+        *findings[1:],
+    )
+    changes = compare([EarlierFinding("gone.check", "one", "was there", "pass")], findings, NOW)
     document = json.loads(json.dumps(to_document(small_site(), NOW, findings, changes)))
     Draft202012Validator.check_schema(schema())
     validator = Draft202012Validator(schema())
@@ -120,7 +130,7 @@ def test_the_published_schema_is_the_models_own() -> None:
 
 
 def test_what_is_waived_does_not_count() -> None:
-    waived = replace(_finding(Verdict.FAIL), waived=Waived("known", date(2026, 12, 1)))
+    waived = replace(_finding(Verdict.FAIL), waived=AppliedWaiver("known", date(2026, 12, 1)))
     assert verdict_of([waived, _finding(Verdict.PASS)]) is Verdict.PASS
     assert verdict_of([waived, _finding(Verdict.FAIL)]) is Verdict.FAIL
     assert verdict_of([waived]) is Verdict.SKIP

@@ -17,8 +17,8 @@ from tests.unit.checks.subjects import check, subjects
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Judgement, Subject, Verdict, failed, passed
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.facts.source import Reach
-from ucontact_appliance.facts.stored import Redaction, Snapshot, store
+from ucontact_appliance.facts.source import ProbeContext
+from ucontact_appliance.facts.stored import FactsSnapshot, Redaction, store
 from ucontact_appliance.findings.offline import judge_snapshot, load_snapshot
 from ucontact_appliance.findings.run import run_tasks, tasks_for
 from ucontact_appliance.planning.topology import make_plan
@@ -33,12 +33,12 @@ class Certificate:
     until: datetime
 
 
-def certificate(reach: Reach, name: str) -> Certificate:
+def certificate(reach: ProbeContext, name: str) -> Certificate:
     reach.runner.run(["cat", name])
     return Certificate(datetime(2026, 11, 24, tzinfo=timezone.utc))
 
 
-def unstorable(reach: Reach) -> object:
+def unstorable(reach: ProbeContext) -> object:
     return object()
 
 
@@ -71,12 +71,12 @@ CATALOGUE = (
 )
 
 
-def snapshot(**changes: Any) -> Snapshot:
+def snapshot(**changes: Any) -> FactsSnapshot:
     """What a run of the first three checks stores, as it comes out of its file."""
     site = small_site(**changes.pop("site", {}))
     (subject,) = subjects(site)
     run_tasks(tasks_for(CATALOGUE[:4], [subject]), lambda f, host: f, lambda finding: None)
-    made = Snapshot(
+    made = FactsSnapshot(
         appliance="0.1.0",
         time=THEN,
         deep=False,
@@ -88,7 +88,7 @@ def snapshot(**changes: Any) -> Snapshot:
         secrets=(),
         facts={"one": store(subject.facts.asked(), Redaction({}))},
     ).model_copy(update=changes)
-    return Snapshot.model_validate_json(made.model_dump_json())
+    return FactsSnapshot.model_validate_json(made.model_dump_json())
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
 sys.addaudithook(_hook)
 
 
-def judged(stored: Snapshot) -> dict[str, Any]:
+def judged(stored: FactsSnapshot) -> dict[str, Any]:
     return {finding.id: finding for finding in judge_snapshot(stored, catalogue=CATALOGUE)}
 
 

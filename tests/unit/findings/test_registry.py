@@ -12,7 +12,7 @@ import pytest
 from tests.remedies import REMEDIES
 from ucontact_appliance import checks
 from ucontact_appliance.checks.model import Check, Stage
-from ucontact_appliance.checks.wording import Wording
+from ucontact_appliance.checks.wording import RemedyFormatter
 from ucontact_appliance.findings.registry import CHECKS, REACHABLE
 from ucontact_appliance.planning.component_tables import ports
 from ucontact_appliance.site.model import Host
@@ -83,7 +83,7 @@ _HOSTS = {
     "root": Host(name="one", address="192.0.2.1", key=Path("/root/a key")),
     "sudo": Host(name="one", address="2001:db8::1", user="ops", port=2222),
 }
-_WORDING = Wording(Path("/srv/the customer's/site.yml"), ())
+_WORDING = RemedyFormatter(Path("/srv/the customer's/site.yml"), ())
 
 
 @pytest.mark.parametrize("host", _HOSTS.values(), ids=_HOSTS)

@@ -18,12 +18,12 @@ from tests.remedies import (
     own_commands,
     parse,
 )
-from ucontact_appliance.checks.wording import Wording
+from ucontact_appliance.checks.wording import RemedyFormatter
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.site.model import Host
 
 _OPS = Host(name="one", address="192.0.2.1", user="ops", port=2222, key=Path("/k"))
-_WORDING = Wording(Path("/srv/site.yml"), ())
+_WORDING = RemedyFormatter(Path("/srv/site.yml"), ())
 _COMMANDS = sorted({tuple(words) for line in (*REMEDIES, *helps()) for words in own_commands(line)})
 
 

@@ -23,7 +23,7 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.findings.registry import REACHABLE
 from ucontact_appliance.findings.run import run_checks, run_tasks, select, tasks_for
 from ucontact_appliance.planning.model import Role
@@ -97,7 +97,7 @@ def test_a_hung_check_is_an_error_after_its_own_time_and_frees_its_place() -> No
 def test_who_waits_for_a_hung_probe_times_out_too() -> None:
     release = threading.Event()
 
-    def probe(reach: Reach) -> int:
+    def probe(reach: ProbeContext) -> int:
         release.wait(30)
         return 1
 

@@ -11,7 +11,7 @@ from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install.events import Event
 from ucontact_appliance.install.job import Job
-from ucontact_appliance.install.phases import Phase, Unforeseen
+from ucontact_appliance.install.phases import Phase, Unpredictable
 from ucontact_appliance.install.run import install
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.planning.model import Role
@@ -33,7 +33,7 @@ class Recorded:
     runs_on: Role | None = None
     after: tuple[str, ...] = ()
     alone: bool = True
-    previewed: int | Unforeseen = 7
+    previewed: int | Unpredictable = 7
     made_of: str | None = None
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
@@ -46,7 +46,7 @@ class Recorded:
         self.ran.append(self.id)
         return self.act(job)
 
-    def preview(self, job: Job) -> int | Unforeseen:
+    def preview(self, job: Job) -> int | Unpredictable:
         return self.previewed
 
 

@@ -18,7 +18,7 @@ from ucontact_appliance.install.journal import Journal, Progress, entry, save_jo
 from ucontact_appliance.moving.carry import settle
 from ucontact_appliance.pki.issue import ensure_pki
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import Place
+from ucontact_appliance.planning.moves import DataLocation
 from ucontact_appliance.planning.ownership import SiteMark, mark_of
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.files import write_private
@@ -40,7 +40,7 @@ def installed(tmp_path: Path) -> StatePaths:
     save_secrets(paths.secrets, with_generated(SITE, {}))
     ensure_pki(SITE, make_plan(SITE, {}), paths)
     for role in Role:
-        settle(paths.places, role, Place(SITE.hosts[0], "0" * 32))
+        settle(paths.places, role, DataLocation(SITE.hosts[0], "0" * 32))
     journal = Journal()
     for phase in ("preflight", "certificates", "database"):
         journal = journal.with_entry(entry(phase, Progress.DONE))

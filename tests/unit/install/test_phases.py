@@ -73,7 +73,7 @@ def test_preflight_tells_in_the_readers_language(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
     translate = translation(Language.ES)
     with pytest.raises(PhaseFailedError, match="not ready") as caught:
-        phases.Preflight().run(a_job(lambda event: None))
+        phases.PreflightPhase().run(a_job(lambda event: None))
     assert "no están listos" in translate(caught.value.what)
     assert translate(caught.value.evidence).splitlines()[:2] == [
         "one: host.cores: sin ALPN; requerido: Python 3.9 o posterior",
@@ -102,10 +102,10 @@ def test_preflight_excuses_what_is_taken_over_and_nothing_else(
     monkeypatch.setattr(plays, "ready_package_managers", lambda *words, **options: None)
     job = replace(a_job(lambda event: None), take_over=names)
     if passes:
-        assert phases.Preflight().run(job) == 0
+        assert phases.PreflightPhase().run(job) == 0
     else:
         with pytest.raises(PhaseFailedError, match="not ready"):
-            phases.Preflight().run(job)
+            phases.PreflightPhase().run(job)
 
 
 @pytest.mark.parametrize("left", [(), ("ports.free",)])
@@ -156,10 +156,10 @@ def test_a_host_that_was_lost_while_it_was_judged_is_judged_again_when_it_is_bac
     monkeypatch.setattr(judging, "runner_for", reached)
     job = replace(a_job(lambda event: None), ssh=SshSettings(Path("k"), Path("c"), 60.0))
     if back:
-        assert phases.Preflight().run(job) == 0
+        assert phases.PreflightPhase().run(job) == 0
     else:
         with pytest.raises(PhaseFailedError, match="not ready"):
-            phases.Preflight().run(job)
+            phases.PreflightPhase().run(job)
     assert [one.retry_seconds for one in settings] == ([0, 60, 0] if back else [0, 60])
     assert {one.control_dir for one in settings} == {Path("c")}
 
@@ -215,7 +215,7 @@ def test_a_certificate_that_can_not_be_used_is_refused_by_preflight_and_its_rehe
     own_state: Path, leaf: Issued, told: str
 ) -> None:
     job = with_certificate(own_state, leaf)
-    for act in (phases.Preflight().run, phases.Preflight().preview):
+    for act in (phases.PreflightPhase().run, phases.PreflightPhase().preview):
         with pytest.raises(UsageError, match=r"certificate that site\.yml names") as caught:
             act(job)
         assert told in caught.value.evidence
@@ -224,14 +224,14 @@ def test_a_certificate_that_can_not_be_used_is_refused_by_preflight_and_its_rehe
 def test_a_key_of_another_certificate_or_no_file_at_all_is_refused(own_state: Path) -> None:
     leaf = issue("leaf", ROOT, names=[FQDN], end=datetime.now(timezone.utc) + timedelta(days=9))
     job = with_certificate(own_state, leaf)
-    assert phases.Preflight().preview(job) == 0
+    assert phases.PreflightPhase().preview(job) == 0
     (own_state / "key").write_bytes(ROOT.key_pem)
     with pytest.raises(UsageError) as caught:
-        phases.Preflight().preview(job)
+        phases.PreflightPhase().preview(job)
     assert "does not belong to the certificate" in caught.value.evidence
     (own_state / "key").unlink()
     with pytest.raises(UnreachableError, match="can't be read"):
-        phases.Preflight().preview(job)
+        phases.PreflightPhase().preview(job)
 
 
 @pytest.mark.parametrize("name", ["chain", "report_key"])
@@ -243,14 +243,14 @@ def test_records_that_the_report_builds_on_are_judged_before_anything(
     path.parent.mkdir(parents=True)
     path.write_text("{")
     with pytest.raises((UnreachableError, UsageError), match="report") as caught:
-        phases.Preflight().preview(job)
+        phases.PreflightPhase().preview(job)
     assert caught.value.helps
 
 
 def test_certificates_are_counted_only_when_none_is_to_be_written_first(own_state: Path) -> None:
     job, phase = a_job(lambda event: None), phases.Certificates("certificates", "Certificates")
     told = phase.preview(job)
-    assert isinstance(told, phases.Unforeseen)
+    assert isinstance(told, phases.Unpredictable)
     assert "ca.pem" in told.because
     assert not job.paths.pki.exists()
     ensure_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
@@ -265,17 +265,17 @@ def test_a_portal_without_a_key_whose_backup_is_elsewhere_is_refused_at_once(
     for name in ("portal.key", "hpkp-backup.key"):
         (job.paths.pki / name).unlink()
     with pytest.raises(UsageError, match="the backup key is kept elsewhere"):
-        phases.Preflight().preview(job)
+        phases.PreflightPhase().preview(job)
 
 
 def test_what_no_rehearsal_can_tell_says_why(own_state: Path) -> None:
     job = replace(a_job(lambda event: None), release=None)
     for phase in phases.INSTALL:
-        if isinstance(phase, phases.Backend | phases.Carry | phases.Verify):
+        if isinstance(phase, phases.Backend | phases.MoveDataPhase | phases.VerifyPhase):
             told = phase.preview(job)
-            assert isinstance(told, phases.Unforeseen), phase.id
+            assert isinstance(told, phases.Unpredictable), phase.id
             assert told.because
-        elif isinstance(phase, phases.Play):
+        elif isinstance(phase, phases.PlaybookPhase):
             assert phase.preview(job) == 2
 
 
@@ -288,7 +288,7 @@ def test_what_a_task_says_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(plays, "run_playbook", fake)
     seen: list[Event] = []
-    phases.Play("base", "Base system").run(a_job(seen.append))
+    phases.PlaybookPhase("base", "Base system").run(a_job(seen.append))
     assert [e.message for e in seen if isinstance(e, TaskResult)] == ["login with [secret]"]
 
 
@@ -324,10 +324,10 @@ def test_a_playbook_that_met_a_lock_of_apt_runs_again_when_it_is_free(
     monkeypatch.setattr(plays, "ready_package_managers", wait)
     job = a_job(lambda event: None)
     if runs > 1:
-        assert phases.Play("base", "Base system").run(job) == 7
+        assert phases.PlaybookPhase("base", "Base system").run(job) == 7
     else:
         with pytest.raises(PhaseFailedError, match="Packages"):
-            phases.Play("base", "Base system").run(job)
+            phases.PlaybookPhase("base", "Base system").run(job)
     assert len(ran) == runs
     assert waited == [name] * (runs - 1)
 
@@ -344,15 +344,15 @@ def test_preflight_finishes_packages_only_after_an_interrupted_run_and_never_in_
         lambda *words, finish, **options: asked.append(finish),
     )
     job = replace(a_job(lambda event: None), interrupted=interrupted)
-    phases.Preflight().run(job)
-    phases.Preflight().preview(job)
+    phases.PreflightPhase().run(job)
+    phases.PreflightPhase().preview(job)
     assert asked == [interrupted, False]
 
 
 @pytest.mark.parametrize("phase", phases.INSTALL, ids=lambda phase: phase.id)
 def test_a_phase_says_which_hosts_its_playbook_runs_on(phase: phases.Phase) -> None:
     playbook = INSTALLER / "playbooks" / f"{phase.id}.yml"
-    if isinstance(phase, phases.Carry):
+    if isinstance(phase, phases.MoveDataPhase):
         assert phase.runs_on is phase.role
     elif playbook.exists():
         hosts = {play["hosts"] for play in yaml.safe_load(playbook.read_text())}
@@ -369,7 +369,7 @@ def before(phase: phases.Phase) -> set[str]:
 
 @pytest.mark.parametrize(
     "phase",
-    [one for one in phases.INSTALL if one.runs_on and not isinstance(one, phases.Carry)],
+    [one for one in phases.INSTALL if one.runs_on and not isinstance(one, phases.MoveDataPhase)],
     ids=lambda phase: phase.id,
 )
 def test_no_service_starts_before_its_packages_the_firewall_and_the_certificates(
@@ -404,7 +404,7 @@ def test_verify_places_calls_and_fails_with_what_they_found(
     events: list[Event] = []
     job = replace(a_job(events.append), unproven=unproven, paths=StatePaths(tmp_path, tmp_path))
     with pytest.raises(PhaseFailedError, match="not healthy") as caught:
-        phases.Verify().run(job)
+        phases.VerifyPhase().run(job)
     assert placed == [calls]
     assert "call.tone: no audio came back" in caught.value.evidence
     assert caught.value.helps == "look there"

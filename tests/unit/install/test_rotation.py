@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
-from ucontact_appliance.facts.managed import Record
+from ucontact_appliance.facts.managed import InstallationRecord
 from ucontact_appliance.facts.runner import SshSettings
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install import rotation
 from ucontact_appliance.install.job import Job, Surveyed
 from ucontact_appliance.install.journal import Journal, Progress, entry, save_journal
 from ucontact_appliance.install.lock import install_lock
-from ucontact_appliance.install.rotation import FILE, Taken, rotate
+from ucontact_appliance.install.rotation import FILE, AppliedWhen, rotate
 from ucontact_appliance.operate.installed import save_plan
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.loader import load_site
@@ -63,7 +63,7 @@ class Server:
         self.fail(LOAD)
         return 2
 
-    def answer(self, reach: Reach, number: str, secret: str, ca_file: str) -> int:
+    def answer(self, reach: ProbeContext, number: str, secret: str, ca_file: str) -> int:
         self.asked.append(number)
         self.fail(PROVE)
         return 200 if secret == self.secret else 401
@@ -82,7 +82,7 @@ class Here:
     def stored(self) -> str:
         return load_secrets(self.paths.secrets)[NAME]
 
-    def rotate(self, name: str = NAME) -> rotation.Rotated:
+    def rotate(self, name: str = NAME) -> rotation.RotatedSecret:
         return rotate(name, self.site_file, self.said.append)
 
     @property
@@ -103,7 +103,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     save_plan(paths, make_plan(site, {}))
     save_journal(paths.journal, Journal(inputs={"site": site.model_dump(mode="json")}))
     files = {FILE: "old", "/etc/asterisk/rtp.conf": "as installed"}
-    paths.managed.write_text(Record(hosts={"one": files, "two": files}).model_dump_json())
+    paths.managed.write_text(
+        InstallationRecord(hosts={"one": files, "two": files}).model_dump_json()
+    )
     server = Server(secrets[NAME])
 
     def look(found: Site, known: StatePaths) -> Surveyed:
@@ -134,7 +136,7 @@ def test_a_new_secret_is_on_the_server_and_in_the_file(here: Here) -> None:
     before = dict(load_secrets(here.paths.secrets))
     done = here.rotate()
     after = dict(load_secrets(here.paths.secrets))
-    assert (done.name, done.taken, done.host) == (NAME, Taken.NOW, "one")
+    assert (done.name, done.taken, done.host) == (NAME, AppliedWhen.NOW, "one")
     assert here.server.secret == after[NAME] != before[NAME]
     assert len(after[NAME]) == len(before[NAME])
     assert {name for name in after if after[name] != before[name]} == {NAME}
@@ -188,7 +190,7 @@ def test_a_server_that_refuses_the_new_secret_keeps_the_old_one(
     before = here.stored
     asked: list[str] = []
 
-    def refuse(reach: Reach, number: str, secret: str, ca_file: str) -> int:
+    def refuse(reach: ProbeContext, number: str, secret: str, ca_file: str) -> int:
         asked.append(secret)
         return 401
 
@@ -244,7 +246,7 @@ def test_every_other_generated_secret_waits_for_the_next_install(here: Here, nam
     before = dict(load_secrets(here.paths.secrets))
     done = here.rotate(name)
     after = dict(load_secrets(here.paths.secrets))
-    assert done.taken is Taken.NEXT_INSTALL
+    assert done.taken is AppliedWhen.NEXT_INSTALL
     assert {known for known in after if after[known] != before[known]} == {name}
     assert here.server.secret == before[NAME]
 
@@ -291,7 +293,7 @@ def test_an_install_that_only_its_checks_ended_keeps_no_secret_from_being_change
         here.paths.journal,
         Journal(inputs={"site": site}, progress=Progress.FAILED, phases=phases),
     )
-    assert here.rotate().taken is Taken.NOW
+    assert here.rotate().taken is AppliedWhen.NOW
 
 
 def test_extensions_that_are_not_installed_yet_are_not_laid_down_in_passing(here: Here) -> None:

@@ -29,7 +29,7 @@ from ucontact_appliance.install.events import (
 )
 from ucontact_appliance.install.job import Job, Surveyed
 from ucontact_appliance.install.journal import Journal, Progress, load_journal, save_journal
-from ucontact_appliance.install.phases import Phase, Unforeseen
+from ucontact_appliance.install.phases import Phase, Unpredictable
 from ucontact_appliance.install.run import NEVER_THROUGH, install, preview
 from ucontact_appliance.planning.model import PlannedHost, Role
 from ucontact_appliance.site.model import Host
@@ -292,14 +292,14 @@ def test_a_preview_tells_a_phase_without_numbers_from_one_that_was_never_through
     site_file: Path,
 ) -> None:
     look, work = Recorded("look", []), Recorded("a", [])
-    judge = Recorded("judge", [], previewed=Unforeseen("no site"))
+    judge = Recorded("judge", [], previewed=Unpredictable("no site"))
     with pytest.raises(PhaseFailedError):
         installed(site_file, (look, work, Recorded("b", [], fail), judge))
     rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
     assert [row.changes for row in rows] == [7, 7, NEVER_THROUGH]
     installed(site_file, (look, work, Recorded("b", []), judge))
     rows = preview(seen(), site_file, RELEASE, nobody, phases=(look, work, judge))
-    assert [row.changes for row in rows] == [7, 7, Unforeseen("no site")]
+    assert [row.changes for row in rows] == [7, 7, Unpredictable("no site")]
 
 
 def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
@@ -316,7 +316,7 @@ def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
     alone = replace(before, plan=before.plan.model_copy(update={"hosts": (first,)}))
     install(alone, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
 
-    def changes(*hosts: PlannedHost) -> list[int | Unforeseen]:
+    def changes(*hosts: PlannedHost) -> list[int | Unpredictable]:
         grown = replace(after, plan=after.plan.model_copy(update={"hosts": hosts}))
         rows = preview(grown, site_file, RELEASE, nobody, phases=(look, everywhere, talking))
         return [row.changes for row in rows[1:]]
@@ -332,7 +332,7 @@ def test_a_preview_knows_a_phase_only_on_the_servers_that_it_was_through_on(
 
 def test_a_preview_says_of_each_phase_whether_it_was_judged(site_file: Path) -> None:
     look = Recorded("look", [])
-    unknown = Recorded("a", [], previewed=Unforeseen("no release"))
+    unknown = Recorded("a", [], previewed=Unpredictable("no release"))
     installed(site_file, (look, unknown))
     events: list[Event] = []
     phases = (look, unknown, Recorded("b", []))

@@ -8,27 +8,27 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucontact_appliance.install.schedule import Turn, startable
+from ucontact_appliance.install.schedule import ScheduledPhase, startable
 
 EVERYWHERE = frozenset({"one", "two", "three"})
 BIG = (
-    Turn("base", EVERYWHERE),
-    Turn("database", frozenset({"three"}), alone=False),
-    Turn("stun", frozenset({"one"}), alone=False),
-    Turn("telephony", frozenset({"one"}), after=("database",), alone=False),
-    Turn("backend", frozenset({"two"}), after=("database",), alone=False),
-    Turn("web", frozenset({"two"}), after=("backend",), alone=False),
-    Turn("verify", EVERYWHERE),
+    ScheduledPhase("base", EVERYWHERE),
+    ScheduledPhase("database", frozenset({"three"}), alone=False),
+    ScheduledPhase("stun", frozenset({"one"}), alone=False),
+    ScheduledPhase("telephony", frozenset({"one"}), after=("database",), alone=False),
+    ScheduledPhase("backend", frozenset({"two"}), after=("database",), alone=False),
+    ScheduledPhase("web", frozenset({"two"}), after=("backend",), alone=False),
+    ScheduledPhase("verify", EVERYWHERE),
 )
 SMALL = tuple(replace(turn, servers=frozenset({"one"})) for turn in BIG)
 
 
 @st.composite
-def lists(draw: st.DrawFn) -> tuple[Turn, ...]:
+def lists(draw: st.DrawFn) -> tuple[ScheduledPhase, ...]:
     servers = st.frozensets(st.sampled_from(sorted(EVERYWHERE)), min_size=1)
     names = [f"phase-{number}" for number in range(draw(st.integers(1, 8)))]
     return tuple(
-        Turn(
+        ScheduledPhase(
             name,
             draw(servers),
             tuple(draw(st.sets(st.sampled_from(names[:place])))) if place else (),
@@ -68,7 +68,7 @@ def test_phases_that_must_be_alone_run_in_order() -> None:
 
 @given(lists(), st.randoms())
 def test_whatever_the_order_of_ends_all_run_and_none_meets_another(
-    turns: tuple[Turn, ...], random: object
+    turns: tuple[ScheduledPhase, ...], random: object
 ) -> None:
     by_id = {turn.id: turn for turn in turns}
     done: list[str] = []

@@ -14,11 +14,11 @@ import pytest
 from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
 from ucontact_appliance.errors import PhaseFailedError, UsageError
-from ucontact_appliance.facts.foreign import Claim, Foreign
+from ucontact_appliance.facts.foreign import Claim, ForeignInstallation
 from ucontact_appliance.facts.runner import Completed, SshSettings
 from ucontact_appliance.install import takeover
 from ucontact_appliance.install.takeover import Copy, named_components, take_over
-from ucontact_appliance.planning.component import Ours
+from ucontact_appliance.planning.component import OwnedFile
 from ucontact_appliance.planning.component_tables import ForeignRow, foreign
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.topology import make_plan
@@ -102,7 +102,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         generated=(),
         databases=(f"{tmp_path}/data", f"{tmp_path}/other"),
         files=f"{tmp_path}/monitor",
-        ours=Ours(file="/nonexistent", text=""),
+        ours=OwnedFile(file="/nonexistent", text=""),
     )
     made = Server(tmp_path, row)
     for folder in ("bin", "etc", "data/shop", "monitor", "state/active", "state/enabled"):
@@ -133,7 +133,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     def reached(host: object, ssh: object) -> Iterator[FakeRunner]:
         yield Here()
 
-    found = Foreign(Claim.NONE, added=(f"{tmp_path}/etc/added.cnf",))
+    found = ForeignInstallation(Claim.NONE, added=(f"{tmp_path}/etc/added.cnf",))
     monkeypatch.setattr(takeover, "KEPT", str(tmp_path / "kept"))
     monkeypatch.setattr(takeover, "rows", lambda: (row,))
     monkeypatch.setattr(takeover, "runner_for", reached)
@@ -205,14 +205,16 @@ def test_thousands_of_files_are_taken_over(server: Server, monkeypatch: pytest.M
     names = tuple(f"{server.root}/etc/{'long' * 15}-{number}" for number in range(3000))
     for name in names:
         Path(name).touch()
-    monkeypatch.setattr(takeover, "foreign", lambda reach, row: Foreign(Claim.NONE, added=names))
+    monkeypatch.setattr(
+        takeover, "foreign", lambda reach, row: ForeignInstallation(Claim.NONE, added=names)
+    )
     assert isinstance(server.take_over()[0], Copy)
     assert sorted(path.name for path in (server.root / "etc").iterdir()) == ["added.cnf", "my.cnf"]
 
 
 def test_what_is_ours_is_not_taken_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     before = server.tree()
-    monkeypatch.setattr(takeover, "foreign", lambda reach, row: Foreign(Claim.OURS))
+    monkeypatch.setattr(takeover, "foreign", lambda reach, row: ForeignInstallation(Claim.OURS))
     (told,) = server.take_over()
     assert isinstance(told, str)
     assert server.tree() == before
@@ -230,7 +232,7 @@ def test_components_are_named_and_a_wrong_one_gets_the_nearest() -> None:
 
 @pytest.mark.parametrize("row", foreign(), ids=lambda row: row.id)
 def test_the_scripts_of_every_component_are_shell(row: ForeignRow) -> None:
-    found = Foreign(Claim.NONE, added=("/etc/a b", "/etc/$(reboot)"))
+    found = ForeignInstallation(Claim.NONE, added=("/etc/a b", "/etc/$(reboot)"))
     text = takeover._script(row, SITE.hosts[0], "/var/backups/ucontact/x-1", found)
     assert "rm -f -- '/etc/a b' '/etc/$(reboot)'" in text
     inner = text.partition("<<'END_OF_RESTORE'\n")[2].partition("END_OF_RESTORE")[0]

@@ -25,7 +25,7 @@ from ucontact_appliance.install.journal import load_journal
 from ucontact_appliance.install.run import preview
 from ucontact_appliance.install.unchanged import (
     NOTHING_DIFFERS,
-    Differences,
+    PhaseDifferences,
     PhaseState,
     States,
     differences,
@@ -66,8 +66,8 @@ def test_differences(
 
 
 def test_of_many_differences_the_first_are_named() -> None:
-    assert str(Differences(tuple("ab"))) == "input a, input b"
-    assert str(Differences(others=tuple("abcdefg"))) == "a, b, c, d, e and 2 more"
+    assert str(PhaseDifferences(tuple("ab"))) == "input a, input b"
+    assert str(PhaseDifferences(others=tuple("abcdefg"))) == "a, b, c, d, e and 2 more"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"schema_version": 1, "phases": {"a": 3}}'])

@@ -27,7 +27,7 @@ from ucontact_appliance.lab import (
 from ucontact_appliance.lab.addresses import choose_address
 from ucontact_appliance.lab.machines import up
 from ucontact_appliance.lab.mirror import choose_mirror, first_of_list
-from ucontact_appliance.lab.records import Spec
+from ucontact_appliance.lab.records import MachineSpec
 
 # Recorded from apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)', hosts replaced.
 RECORDED = """\
@@ -216,7 +216,7 @@ def test_a_name_that_could_reach_elsewhere_is_refused(
 ) -> None:
     monkeypatch.setattr("ucontact_appliance.lab.machines.require_tools", lambda: None)
     with pytest.raises(UsageError, match="no name for a machine"):
-        up(Spec(name), lambda text: None)
+        up(MachineSpec(name), lambda text: None)
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
@@ -316,9 +316,9 @@ def test_a_machine_is_brought_up_as_it_was_made(
 ) -> None:
     record = '{"name": "one", "suite": "trixie", "ubuntu": "24.04", "layers": ["a"], "address": ""}'
     _lab_with(tmp_path, monkeypatch, record)
-    assert machines.spec_for("one") == Spec("one", "trixie", "24.04", ("a",))
-    assert machines.spec_for("one", "sid") == Spec("one", "sid", "24.04", ("a",))
-    assert machines.spec_for("two") == Spec("two", "sid")
+    assert machines.spec_for("one") == MachineSpec("one", "trixie", "24.04", ("a",))
+    assert machines.spec_for("one", "sid") == MachineSpec("one", "sid", "24.04", ("a",))
+    assert machines.spec_for("two") == MachineSpec("two", "sid")
 
 
 @pytest.mark.parametrize("record", ["", "{", "[]", '{"name": "one"}', "\x00"])

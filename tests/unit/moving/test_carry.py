@@ -13,7 +13,7 @@ from ucontact_appliance.errors import PhaseFailedError, UnreachableError
 from ucontact_appliance.facts.runner import ANSWER_BYTES, Completed, LocalRunner, SshSettings
 from ucontact_appliance.moving import carry as moves
 from ucontact_appliance.moving.carry import (
-    Ends,
+    MoveEndpoints,
     _carry,
     demand_room,
     demand_sources,
@@ -22,13 +22,13 @@ from ucontact_appliance.moving.carry import (
 )
 from ucontact_appliance.moving.stores import STORES, Store, store_of
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import Move, Place
+from ucontact_appliance.planning.moves import DataLocation, DataMove
 from ucontact_appliance.site.model import Host
 
 ONE = Host(name="one", address="192.0.2.1")
 TWO = Host(name="two", address="192.0.2.2")
-MOVE = Move(Role.TELEPHONY, ONE, "a", TWO)
-ENDS = Ends(LocalRunner(), LocalRunner(), (LocalRunner(),))
+MOVE = DataMove(Role.TELEPHONY, ONE, "a", TWO)
+ENDS = MoveEndpoints(LocalRunner(), LocalRunner(), (LocalRunner(),))
 
 
 @pytest.fixture
@@ -146,10 +146,13 @@ def test_another_server_in_the_old_ones_place_is_told(tmp_path: Path) -> None:
 def test_places_are_remembered_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "places.json"
     assert load_places(path) == {}
-    settle(path, Role.DATABASE, Place(ONE, "a"))
-    settle(path, Role.TELEPHONY, Place(ONE, "a"))
-    settle(path, Role.DATABASE, Place(TWO, "b"))
-    assert load_places(path) == {Role.DATABASE: Place(TWO, "b"), Role.TELEPHONY: Place(ONE, "a")}
+    settle(path, Role.DATABASE, DataLocation(ONE, "a"))
+    settle(path, Role.TELEPHONY, DataLocation(ONE, "a"))
+    settle(path, Role.DATABASE, DataLocation(TWO, "b"))
+    assert load_places(path) == {
+        Role.DATABASE: DataLocation(TWO, "b"),
+        Role.TELEPHONY: DataLocation(ONE, "a"),
+    }
 
 
 def test_a_damaged_list_of_places_is_told(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from tests.unit.findings.test_changes import finding
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Calls, Stage, Verdict
-from ucontact_appliance.findings.changes import Kind
+from ucontact_appliance.findings.changes import ChangeKind
 from ucontact_appliance.findings.registry import CHECKS
 from ucontact_appliance.operate.history import (
     By,
-    Retention,
+    RunRetention,
     changes_since,
     keep_run,
     kept_runs,
@@ -21,7 +21,7 @@ from ucontact_appliance.operate.history import (
 )
 
 NIGHT = datetime(2026, 11, 23, 3, 0, 0, tzinfo=timezone.utc)
-RULE = Retention(runs=3, days=10)
+RULE = RunRetention(runs=3, days=10)
 
 
 def keep(
@@ -31,7 +31,7 @@ def keep(
     *,
     deep: bool = False,
     by: By = "hand",
-    rule: Retention = RULE,
+    rule: RunRetention = RULE,
 ) -> Path:
     found = [finding("a.b", verdict)]
     if deep:
@@ -79,7 +79,7 @@ def test_a_damaged_run_is_passed_over(tmp_path: Path) -> None:
 def test_without_an_earlier_run_everything_is_new(tmp_path: Path) -> None:
     changes = changes_since(kept_runs(tmp_path / "none"), [finding()], calls=Calls.NONE)
     assert changes.since is None
-    assert [row.kind for row in changes.rows] == [Kind.NEW]
+    assert [row.kind for row in changes.rows] == [ChangeKind.NEW]
 
 
 def test_a_plain_run_after_a_deep_one_misses_no_call(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_plain_run_after_a_deep_one_misses_no_call(tmp_path: Path) -> None:
     runs = kept_runs(tmp_path)
     assert changes_since(runs, [finding("a.b")], calls=Calls.NONE).rows == ()
     (gone,) = changes_since(runs, [finding("a.b")], calls=Calls.DEEP).rows
-    assert (gone.kind, gone.id) == (Kind.GONE, deep_only)
+    assert (gone.kind, gone.id) == (ChangeKind.GONE, deep_only)
 
 
 def test_a_deep_run_is_compared_with_the_last_deep_one(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_what_a_person_saw_by_day_the_night_still_tells(tmp_path: Path) -> None:
     runs = kept_runs(tmp_path)
     assert changes_since(runs, broken, calls=Calls.NONE).rows == ()
     (change,) = changes_since(runs, broken, calls=Calls.NONE, by="night").rows
-    assert (change.kind, change.before) == (Kind.WORSE, "pass")
+    assert (change.kind, change.before) == (ChangeKind.WORSE, "pass")
 
 
 def test_the_rule_keeps_a_year_of_nights() -> None:
@@ -130,6 +130,6 @@ def test_nights_with_the_short_call_are_compared_by_it(tmp_path: Path) -> None:
     keep_run(tmp_path, small_site(), NIGHT, found, calls=Calls.DEEP, by="night")
     now = [finding("a.b"), finding(echo, Verdict.FAIL)]
     (change,) = changes_since(kept_runs(tmp_path), now, calls=Calls.ECHO, by="night").rows
-    assert (change.kind, change.id) == (Kind.WORSE, echo)
+    assert (change.kind, change.id) == (ChangeKind.WORSE, echo)
     plain = [finding("a.b")]
     assert changes_since(kept_runs(tmp_path), plain, calls=Calls.NONE).rows == ()

@@ -17,15 +17,15 @@ import pytest
 from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.errors import UnreachableError, UsageError
-from ucontact_appliance.findings.changes import Seen, compare
+from ucontact_appliance.findings.changes import EarlierFinding, compare
 from ucontact_appliance.language.choice import Language
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate import timer as watch
-from ucontact_appliance.operate.timer import Watch, install_timer, load_watch, remove_timer
+from ucontact_appliance.operate.timer import TimerSettings, install_timer, load_watch, remove_timer
 
 SECRET = "https://chat.example.com/hooks/T0pS3cret"
 SITE, KEPT = Path("/srv/the 100% site/site.yml"), Path("/etc/ucontact/acme/watch.json")
-ACME = Watch(site="acme", at="04:15", mail="noc@example.com", webhook=SECRET)
+ACME = TimerSettings(site="acme", at="04:15", mail="noc@example.com", webhook=SECRET)
 
 
 def units() -> dict[str, str]:
@@ -86,7 +86,7 @@ def test_a_path_that_would_break_out_of_its_line_is_refused() -> None:
 @pytest.mark.parametrize("at", ["24:00", "3:30", "03:60", "03:30\nX=1", "noon"])
 def test_what_is_no_time_of_day_is_refused(at: str) -> None:
     with pytest.raises(ValueError, match="at"):
-        Watch(site="acme", at=at)
+        TimerSettings(site="acme", at=at)
 
 
 def test_where_systemd_does_not_run_it_is_said(
@@ -151,7 +151,7 @@ def test_everybody_is_told_and_one_who_is_not_hides_nobody(monkeypatch: pytest.M
     monkeypatch.setattr(watch, "send_mail", no_mail)
     monkeypatch.setattr(watch, "post", lambda url, document: sent.append((url, document["text"])))
     findings = [finding("tls.chain", Verdict.FAIL)]
-    changes = compare([Seen("tls.chain", "one", "t", "pass")], findings, NOW)
+    changes = compare([EarlierFinding("tls.chain", "one", "t", "pass")], findings, NOW)
     with pytest.raises(UnreachableError) as caught:
         watch.tell(ACME, NOW, changes, findings)
     assert "exit status 75" in caught.value.evidence
@@ -167,7 +167,7 @@ def test_a_night_tells_in_the_language_that_its_timer_was_set_in(
     monkeypatch.setattr(watch, "post", lambda url, document: sent.append(document))
     spanish = ACME.model_copy(update={"lang": Language.ES})
     findings = [replace(finding("tls.chain", Verdict.FAIL), observed=_("there is no certificate"))]
-    changes = compare([Seen("tls.chain", "one", "t", "pass")], findings, NOW)
+    changes = compare([EarlierFinding("tls.chain", "one", "t", "pass")], findings, NOW)
     watch.tell(spanish, NOW, changes, findings)
     text, told = str(sent[0]["text"]), json.dumps(sent[0]["changes"], ensure_ascii=False)
     assert text.startswith("uContact acme: FALLA, 1 peor\n")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.unit.measurements import TRANSLATIONS, a_measurement
 from tests.unit.sites import plan_for_agents
 from ucontact_appliance.planning.capacity import (
-    Basis,
-    Carried,
+    CallCapacity,
+    EstimateBasis,
     Measurement,
     basis,
     capacity,
@@ -28,7 +28,7 @@ BIG = plan_for_agents(600)
 SMALL = plan_for_agents(10)
 
 
-def carried(measured: Measurement, plan: Plan = BIG) -> dict[str, Carried]:
+def carried(measured: Measurement, plan: Plan = BIG) -> dict[str, CallCapacity]:
     return {row.kind: row for row in capacity(measured, plan).carried}
 
 
@@ -144,13 +144,13 @@ def test_uncertainty_is_the_models_and_the_machines() -> None:
 @pytest.mark.parametrize(
     ("calls", "known"),
     [
-        (400, Basis.MEASURED),
-        (401, Basis.EXTRAPOLATED),
-        (2000, Basis.EXTRAPOLATED),
-        (2001, Basis.BEYOND),
+        (400, EstimateBasis.MEASURED),
+        (401, EstimateBasis.EXTRAPOLATED),
+        (2000, EstimateBasis.EXTRAPOLATED),
+        (2001, EstimateBasis.BEYOND),
     ],
 )
-def test_it_is_told_by_what_a_number_of_calls_is_known(calls: int, known: Basis) -> None:
+def test_it_is_told_by_what_a_number_of_calls_is_known(calls: int, known: EstimateBasis) -> None:
     assert basis(calls) is known
     assert "DTLS-SRTP" in telephony_server().unmeasured
     assert "at the same time than 400" in telephony_server().unmeasured

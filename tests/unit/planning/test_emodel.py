@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucontact_appliance.planning.emodel import Codec, opinion, rating, sound
+from ucontact_appliance.planning.emodel import CodecImpairment, opinion, rating, sound
 
 DELAYS = st.floats(0, 1000)
 LOSSES = st.floats(0, 100)
@@ -26,7 +26,7 @@ def test_opinions_end_at_both_ends() -> None:
 
 
 def test_a_codec_that_conceals_loss_bears_it_better() -> None:
-    deaf = Codec("no concealment", 0.0, 4.3)
+    deaf = CodecImpairment("no concealment", 0.0, 4.3)
     assert rating(0, 1, deaf) < rating(0, 1)
     # G.107, 7-29: 95 * 1 / (1 + 25.1)
     assert rating(0, 0) - rating(0, 1) == pytest.approx(3.64, abs=0.01)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.unit.sites import small_site
 from ucontact_appliance.planning.model import Role
-from ucontact_appliance.planning.moves import Move, Place, carrier, moves_for
+from ucontact_appliance.planning.moves import DataLocation, DataMove, carrier, moves_for
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.model import Site
 
@@ -31,13 +31,13 @@ def machines(site: Site) -> dict[str, str]:
     return {host.name: f"machine of {host.address}" for host in site.hosts}
 
 
-def places(site: Site) -> dict[Role, Place]:
+def places(site: Site) -> dict[Role, DataLocation]:
     plan = make_plan(site, {})
     hosts = {role: carrier(site, plan, role) for role in Role}
-    return {role: Place(host, machines(site)[host.name]) for role, host in hosts.items()}
+    return {role: DataLocation(host, machines(site)[host.name]) for role, host in hosts.items()}
 
 
-def moves(old: Site, new: Site) -> tuple[Move, ...]:
+def moves(old: Site, new: Site) -> tuple[DataMove, ...]:
     return moves_for(new, make_plan(new, {}), places(old), machines(new))
 
 

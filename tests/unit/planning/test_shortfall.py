@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.sites import small_site
 from ucontact_appliance.planning.demand import memory_needed_mb
 from ucontact_appliance.planning.host_resources import HostResources
-from ucontact_appliance.planning.shortfall import Shortfall, Weight, shortfalls
+from ucontact_appliance.planning.shortfall import Shortfall, ShortfallSeverity, shortfalls
 from ucontact_appliance.planning.topology import make_plan, site_for_agents
 
 ENOUGH = HostResources(memory_mb=65536, threads=64, free_mb=100_000_000, total_mb=100_000_000)
@@ -32,7 +32,7 @@ def test_nothing_is_said_of_servers_that_nobody_looked_at() -> None:
 
 def test_too_little_memory_refuses_and_tells_how_much_is_missing() -> None:
     short = found(10, HostResources(memory_mb=1024))["memory"]
-    assert short.weight is Weight.REFUSES
+    assert short.weight is ShortfallSeverity.REFUSES
     plan = make_plan(small_site(), {"one": HostResources(memory_mb=1024)})
     needed = memory_needed_mb(plan.tuning, plan.hosts[0].roles)
     assert short.needed == f"{needed} MB"
@@ -42,7 +42,7 @@ def test_too_little_memory_refuses_and_tells_how_much_is_missing() -> None:
 
 def test_two_cores_carry_97_recorded_calls() -> None:
     short = found(100, HostResources(threads=2))["processor"]
-    assert short.weight is Weight.WARNS
+    assert short.weight is ShortfallSeverity.WARNS
     assert "carries 97 recorded calls" in short.what  # 2 / (0.01023 x 2)
     assert short.needed == "4.1 cores"
     assert "5 cores" in short.ways_out[0]
@@ -60,7 +60,7 @@ def test_a_small_disk_tells_its_last_day() -> None:
 def test_five_thousand_agents_are_planned_with_their_limits_told() -> None:
     short = found(5000, ENOUGH)
     assert set(short) == {"asterisk", "processor", "rtp", "relays"}
-    assert all(one.weight is Weight.WARNS for one in short.values())
+    assert all(one.weight is ShortfallSeverity.WARNS for one in short.values())
     assert "9788 bridged calls" in short["rtp"].what  # (49151 - 10000 + 1) / 4
     assert "4096 agents" in short["relays"].what  # (65535 - 49152 + 1) / 4
 
@@ -71,7 +71,7 @@ def test_more_calls_than_one_asterisk_carries_are_told_even_before_there_is_a_se
 ) -> None:
     assert "asterisk" not in found(1000, resources)
     short = found(1001, resources)["asterisk"]
-    assert short.weight is Weight.WARNS  # preflight fails by it, with the plan in sight
+    assert short.weight is ShortfallSeverity.WARNS  # preflight fails by it, with the plan in sight
     assert short.needed == "2002 calls"
     assert short.there == "2000 calls (400 were measured)"
     assert "plan for 1000 agents" in short.ways_out[0]

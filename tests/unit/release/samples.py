@@ -10,13 +10,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ucontact_appliance.release.manifest import MANIFEST, Manifest, sign
+from ucontact_appliance.release.manifest import MANIFEST, ReleaseManifest, sign
 from ucontact_appliance.release.pack import file_entry
-from ucontact_appliance.release.trust import Trust
+from ucontact_appliance.release.trust import TrustedKeys
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))
-TRUST = Trust(publishers=(KEY.public_key(),))
+TRUST = TrustedKeys(publishers=(KEY.public_key(),))
 
 FILES: dict[str, bytes] = {
     "web/IntegraPortalWS.war": b"portal",
@@ -43,9 +43,9 @@ def manifest_of(
     version: str = "5.1",
     evaluation: bool = False,
     key: Ed25519PrivateKey | None = KEY,
-) -> Manifest:
+) -> ReleaseManifest:
     """A manifest of those files, signed unless `key` is None."""
-    manifest = Manifest(
+    manifest = ReleaseManifest(
         name="acme",
         version=version,
         evaluation=evaluation,
@@ -73,7 +73,7 @@ def special(name: str, kind: bytes, target: str = "") -> Member:
     return info, b""
 
 
-def members(manifest: Manifest, files: Mapping[str, bytes] = FILES) -> list[Member]:
+def members(manifest: ReleaseManifest, files: Mapping[str, bytes] = FILES) -> list[Member]:
     """The members of a good archive."""
     return [
         plain(MANIFEST, manifest.document()),
@@ -91,7 +91,7 @@ def archive(path: Path, content: Iterable[Member], trailer: bytes = b"") -> Path
     return path
 
 
-def folder(path: Path, manifest: Manifest, files: Mapping[str, bytes] = FILES) -> Path:
+def folder(path: Path, manifest: ReleaseManifest, files: Mapping[str, bytes] = FILES) -> Path:
     """A release that is not packed."""
     for name, content in {MANIFEST: manifest.document(), **files}.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)

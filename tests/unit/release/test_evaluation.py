@@ -20,7 +20,7 @@ from ucontact_appliance.release.evaluation import (
     sources_hash,
     version_of,
 )
-from ucontact_appliance.release.manifest import Manifest
+from ucontact_appliance.release.manifest import ReleaseManifest
 from ucontact_appliance.release.pack import file_entry, jar
 from ucontact_appliance.release.verify import demand_tree
 from ucontact_appliance.resources import load_data
@@ -38,7 +38,7 @@ def opened(content: bytes) -> zipfile.ZipFile:
 
 def test_it_fills_every_place_of_r22_and_says_evaluation_everywhere() -> None:
     files = release_files(COMPILED, "1-ab")
-    manifest = Manifest(
+    manifest = ReleaseManifest(
         name="evaluation",
         version="1-ab",
         evaluation=True,

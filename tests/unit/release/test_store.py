@@ -21,8 +21,8 @@ from ucontact_appliance.release.store import (
     verify_release,
 )
 from ucontact_appliance.release.trust import (
-    Trust,
     TrustedBy,
+    TrustedKeys,
     build_key,
     build_key_path,
     build_key_pem,
@@ -123,13 +123,13 @@ def test_the_build_key_that_is_carried_to_another_machine(
 def test_what_the_wheel_carries_is_trusted_by_its_content(state: Path) -> None:
     """An archive of another builder too, when it came out the same: but for evaluation alone."""
     shipped = manifest_of(evaluation=True, key=None)
-    trust = Trust(shipped=shipped)
+    trust = TrustedKeys(shipped=shipped)
     assert trusted_by(shipped, trust) is TrustedBy.SHIPPED
     assert trusted_by(manifest_of(evaluation=True, key=STRANGER), trust) is TrustedBy.SHIPPED
     changed = manifest_of({**FILES, "web/x": b"x"}, evaluation=True, key=None)
     assert trusted_by(changed, trust) is None
     licensed = manifest_of(key=None)
-    assert trusted_by(licensed, Trust(shipped=licensed)) is None
+    assert trusted_by(licensed, TrustedKeys(shipped=licensed)) is None
     with pytest.raises(UsageError, match="not the one that this installation") as refused:
         demand_trust(changed, trust, "r.tar.gz")
     assert "release: evaluation" in refused.value.helps

@@ -23,11 +23,11 @@ from tests.unit.release.samples import (
 )
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.release.manifest import MANIFEST
-from ucontact_appliance.release.trust import Trust
+from ucontact_appliance.release.trust import TrustedKeys
 from ucontact_appliance.release.verify import verify_archive, verify_folder
 
 
-def refusal(path: Path, trust: Trust = TRUST) -> str:
+def refusal(path: Path, trust: TrustedKeys = TRUST) -> str:
     """What is said of a release that must not be accepted."""
     verify = verify_folder if path.is_dir() else verify_archive
     with pytest.raises(UsageError) as refused:
@@ -146,11 +146,11 @@ def test_an_unsigned_release_is_refused_whatever_it_says(tmp_path: Path) -> None
 def test_a_strangers_signature_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "r.tar.gz", members(manifest_of(key=STRANGER)))
     assert "not by one of the 1 publisher key(s)" in refusal(path)
-    assert "not by one of the 0 publisher key(s)" in refusal(path, Trust())
+    assert "not by one of the 0 publisher key(s)" in refusal(path, TrustedKeys())
 
 
 def test_this_machines_key_counts_for_evaluation_releases_alone(tmp_path: Path) -> None:
-    here = Trust(builder=KEY.public_key())
+    here = TrustedKeys(builder=KEY.public_key())
     evaluation = archive(tmp_path / "e.tar.gz", members(manifest_of(evaluation=True)))
     assert verify_archive(evaluation, here).evaluation
     licensed = archive(tmp_path / "l.tar.gz", members(manifest_of()))

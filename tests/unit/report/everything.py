@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timezone
 
 from tests.unit.report.samples import finding, report
-from ucontact_appliance.checks.model import Finding, Severity, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Severity, Verdict
 from ucontact_appliance.facts import host
 from ucontact_appliance.facts.components import (
     HostContents,
@@ -21,13 +21,13 @@ from ucontact_appliance.report.controls import (
     AssessedFramework,
     Control,
     ControlAssessment,
+    ControlStatus,
     Framework,
-    Status,
 )
 from ucontact_appliance.report.exhibits import Command, Exhibit, Method, exhibit_id
 from ucontact_appliance.report.html import VERDICTS
 from ucontact_appliance.report.model import Assessment, Report, ReportedHost, Requirement
-from ucontact_appliance.report.vulnerabilities import Judged, KnownToday, Vulnerability
+from ucontact_appliance.report.vulnerabilities import HostJudgement, KnownToday, Vulnerability
 from ucontact_appliance.site.waivers import Attestation
 
 _WORD = {"seen": date(2026, 1, 15), "until": date(2031, 5, 6)}
@@ -58,7 +58,7 @@ FINDINGS = (
     _of("error", Verdict.ERROR),
     _of("skip", Verdict.SKIP),
     _of("blocked", Verdict.SKIP, blocked_by="kind.fail", blocked_on="other-host"),
-    _of("waived", Verdict.FAIL, waived=Waived("excuse-waived", date(2031, 2, 3))),
+    _of("waived", Verdict.FAIL, waived=AppliedWaiver("excuse-waived", date(2031, 2, 3))),
 )
 
 EXHIBIT = Exhibit(
@@ -95,7 +95,7 @@ def _requirement(number: int, verdict: str) -> Assessment:
 
 
 def _control(verdict: str) -> ControlAssessment:
-    retired = Status(state="retired", since=date(2019, 8, 7), why="outdated-control")
+    retired = ControlStatus(state="retired", since=date(2019, 8, 7), why="outdated-control")
     return ControlAssessment(
         Control(
             id=f"c-{verdict}",
@@ -136,7 +136,7 @@ KNOWN = KnownToday(
     hosts=(
         (
             "server-one",
-            Judged(
+            HostJudgement(
                 suite="suite-of-one",
                 packages=4321,
                 affected=(
@@ -147,7 +147,7 @@ KNOWN = KnownToday(
                 unjudged=("uncomparable-package",),
             ),
         ),
-        ("other-host", Judged(suite="suite-of-other", reason="unjudged-server")),
+        ("other-host", HostJudgement(suite="suite-of-other", reason="unjudged-server")),
     ),
 )
 REFUSED = replace(KNOWN, refused="refused-feed", hosts=())

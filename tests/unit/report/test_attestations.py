@@ -9,7 +9,7 @@ import pytest
 from tests.unit.report.samples import finding, report
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.report.attestations import Vouched
+from ucontact_appliance.report.attestations import DatedAttestations
 from ucontact_appliance.report.controls import control_ids
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.site.loader import parse_site
@@ -79,13 +79,13 @@ def test_a_word_is_no_eye_for_a_check_that_saw_nothing() -> None:
 def test_a_word_holds_from_the_day_of_looking_to_its_last(
     seen: str, until: str, holds: bool
 ) -> None:
-    found = Vouched((word(seen=seen, until=until),), TODAY).word_for("R14")
+    found = DatedAttestations((word(seen=seen, until=until),), TODAY).word_for("R14")
     assert (found is not None) is holds
 
 
 def test_the_newest_word_counts() -> None:
     old, new = word(seen="2026-01-01"), word(seen="2026-02-01")
-    assert Vouched((new, old), TODAY).word_for("R14") == new
+    assert DatedAttestations((new, old), TODAY).word_for("R14") == new
 
 
 def test_a_frameworks_control_can_be_vouched_for() -> None:

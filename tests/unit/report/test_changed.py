@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.findings.changes import Seen, compare
+from ucontact_appliance.findings.changes import EarlierFinding, compare
 from ucontact_appliance.findings.translated import translated_changes
 from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.language.messages import _, with_note
@@ -20,7 +20,8 @@ BEHIND = [
     finding(f"web.{name}", Verdict.SKIP, blocked_by="web.service") for name in ("page", "wss")
 ]
 EARLIER = [
-    Seen(name, "one", "title", "pass") for name in ("web.service", "web.page", "web.wss", "a.b")
+    EarlierFinding(name, "one", "title", "pass")
+    for name in ("web.service", "web.page", "web.wss", "a.b")
 ]
 CHANGES = compare(EARLIER, [BROKEN, *BEHIND, finding("a.b")], SINCE)
 FINDINGS = [BROKEN, *BEHIND, finding("a.b")]
@@ -33,14 +34,17 @@ def test_symptoms_are_a_number_behind_their_cause() -> None:
 
 
 def test_when_the_cause_is_mended_its_symptoms_are_a_number_too() -> None:
-    earlier = [Seen("web.service", "one", "t", "fail"), Seen("web.page", "one", "t", "blocked")]
+    earlier = [
+        EarlierFinding("web.service", "one", "t", "fail"),
+        EarlierFinding("web.page", "one", "t", "blocked"),
+    ]
     told, heaps = folded(compare(earlier, [finding("web.service"), finding("web.page")], SINCE))
     assert [(change.id, change.kind.value) for change in told] == [("web.service", "better")]
     assert heaps == ["1 check: no longer blocked"]
 
 
 def test_what_is_still_wrong_behind_a_mended_cause_is_told_by_itself() -> None:
-    earlier = [Seen("web.page", "one", "t", "blocked")]
+    earlier = [EarlierFinding("web.page", "one", "t", "blocked")]
     told, heaps = folded(compare(earlier, [finding("web.page", Verdict.FAIL)], SINCE))
     assert ([change.id for change in told], heaps) == (["web.page"], [])
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.report.samples import FINDINGS, finding
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Verdict
 from ucontact_appliance.report import controls
 from ucontact_appliance.report.compose import assess
 from ucontact_appliance.report.controls import (
@@ -95,7 +95,7 @@ def test_what_a_failure_elsewhere_blocks_is_an_error() -> None:
 
 
 def test_an_exception_of_the_site_is_waived_and_not_met() -> None:
-    excepted = replace(judged("a.one", "fail"), waived=Waived("known", date(2027, 1, 1)))
+    excepted = replace(judged("a.one", "fail"), waived=AppliedWaiver("known", date(2027, 1, 1)))
     assert verdict([excepted, judged("a.two", "pass")], "a.one", "a.two") == "waived"
 
 

@@ -10,25 +10,25 @@ from pathlib import Path
 import pytest
 
 from tests.unit.report.samples import finding, report
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Verdict
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.report.difference import Difference, Turn, differences
+from ucontact_appliance.report.difference import ChangeDirection, Difference, differences
 from ucontact_appliance.report.document import to_document
 from ucontact_appliance.report.model import Report
-from ucontact_appliance.report.read import Kept, components, read_report
+from ucontact_appliance.report.read import SavedReport, components, read_report
 from ucontact_appliance.report.write import forms
 
 
-def kept(*findings: Finding, components: dict[tuple[str, str], str] | None = None) -> Kept:
-    return Kept(to_document(report(*findings)), components or {})
+def kept(*findings: Finding, components: dict[tuple[str, str], str] | None = None) -> SavedReport:
+    return SavedReport(to_document(report(*findings)), components or {})
 
 
-def with_file(made: Report, path: str, told: str) -> Kept:
+def with_file(made: Report, path: str, told: str) -> SavedReport:
     host = replace(made.hosts[0], files={path: told})
-    return Kept(to_document(replace(made, hosts=(host,))), {})
+    return SavedReport(to_document(replace(made, hosts=(host,))), {})
 
 
-def turns(old: Kept, new: Kept, kind: str) -> dict[str, Turn]:
+def turns(old: SavedReport, new: SavedReport, kind: str) -> dict[str, ChangeDirection]:
     return {one.id: one.turn for one in differences(old, new) if one.kind == kind}
 
 
@@ -52,32 +52,35 @@ def test_each_finding_that_changed_is_told_with_its_turn() -> None:
         finding("a.same", Verdict.WARN, "R05"),
     )
     assert turns(old, new, "finding") == {
-        "a.worse": Turn.WORSE,
-        "a.better": Turn.BETTER,
-        "a.gone": Turn.GONE,
-        "a.new": Turn.NEW,
-        "a.blocked": Turn.CHANGED,
+        "a.worse": ChangeDirection.WORSE,
+        "a.better": ChangeDirection.BETTER,
+        "a.gone": ChangeDirection.GONE,
+        "a.new": ChangeDirection.NEW,
+        "a.blocked": ChangeDirection.CHANGED,
     }
     assert turns(old, new, "requirement") == {
-        "R01": Turn.WORSE,
-        "R02": Turn.BETTER,
-        "R04": Turn.WORSE,
+        "R01": ChangeDirection.WORSE,
+        "R02": ChangeDirection.BETTER,
+        "R04": ChangeDirection.WORSE,
     }
-    assert differences(old, new)[0].turn is Turn.WORSE
+    assert differences(old, new)[0].turn is ChangeDirection.WORSE
 
 
 def test_controls_of_frameworks_are_compared() -> None:
     old = kept(finding("web.header.hsts", Verdict.PASS, "R09"))
     new = kept(finding("web.header.hsts", Verdict.FAIL, "R09"))
-    assert turns(old, new, "control")["owasp-headers/Strict-Transport-Security"] is Turn.WORSE
+    assert (
+        turns(old, new, "control")["owasp-headers/Strict-Transport-Security"]
+        is ChangeDirection.WORSE
+    )
 
 
 def test_a_waiver_is_no_pass() -> None:
     failed = finding("a", Verdict.FAIL, "R01")
-    waived = replace(failed, waived=Waived("agreed", date(2027, 1, 1)))
-    assert turns(kept(failed), kept(waived), "finding") == {"a": Turn.BETTER}
+    waived = replace(failed, waived=AppliedWaiver("agreed", date(2027, 1, 1)))
+    assert turns(kept(failed), kept(waived), "finding") == {"a": ChangeDirection.BETTER}
     good = finding("a", Verdict.PASS, "R01")
-    assert turns(kept(good), kept(waived), "finding") == {"a": Turn.WORSE}
+    assert turns(kept(good), kept(waived), "finding") == {"a": ChangeDirection.WORSE}
 
 
 def test_versions_and_components_that_drifted_are_told() -> None:
@@ -92,11 +95,17 @@ def test_versions_and_components_that_drifted_are_told() -> None:
     told = [one for one in differences(old, new) if one.kind in ("version", "component")]
     assert told == [
         Difference(
-            Turn.CHANGED, "version", "host.system", "one", "", "Ubuntu 22.04", "Ubuntu 24.04"
+            ChangeDirection.CHANGED,
+            "version",
+            "host.system",
+            "one",
+            "",
+            "Ubuntu 22.04",
+            "Ubuntu 24.04",
         ),
-        Difference(Turn.CHANGED, "component", "nginx", "one", "", "1.24", "1.26"),
-        Difference(Turn.GONE, "component", "left", "one", "", "1", ""),
-        Difference(Turn.NEW, "component", "came", "one", "", "", "2"),
+        Difference(ChangeDirection.CHANGED, "component", "nginx", "one", "", "1.24", "1.26"),
+        Difference(ChangeDirection.GONE, "component", "left", "one", "", "1", ""),
+        Difference(ChangeDirection.NEW, "component", "came", "one", "", "", "2"),
     ]
 
 
@@ -104,7 +113,11 @@ def test_a_file_that_drifted_is_told_by_hash_mode_and_owner() -> None:
     old = with_file(report(), "/etc/nginx/nginx.conf", f"{'a' * 64} 644 root:root")
     new = with_file(report(), "/etc/nginx/nginx.conf", f"{'a' * 64} 666 root:root")
     (told,) = [one for one in differences(old, new) if one.kind == "file"]
-    assert (told.turn, told.id, told.host) == (Turn.CHANGED, "/etc/nginx/nginx.conf", "one")
+    assert (told.turn, told.id, told.host) == (
+        ChangeDirection.CHANGED,
+        "/etc/nginx/nginx.conf",
+        "one",
+    )
     assert told.before == "aaaaaaaaaaaa… 644 root:root"
     assert told.now == "aaaaaaaaaaaa… 666 root:root"
 

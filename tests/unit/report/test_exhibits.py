@@ -10,7 +10,7 @@ from tests.unit.checks.subjects import FakeRunner
 from tests.unit.sites import small_site
 from ucontact_appliance.facts import certificates, host
 from ucontact_appliance.facts.runner import Completed
-from ucontact_appliance.facts.source import FactSource, Reach
+from ucontact_appliance.facts.source import FactSource, ProbeContext
 from ucontact_appliance.facts.stored import Redaction
 from ucontact_appliance.report.exhibits import (
     Exhibit,
@@ -24,14 +24,14 @@ from ucontact_appliance.report.exhibits import (
 SECRET = "Zq3vX9bL2mN8cR5t"
 
 
-def secretive(reach: Reach, word: str) -> str:
+def secretive(reach: ProbeContext, word: str) -> str:
     return reach.runner.run(["cat", f"/etc/{word}"]).stdout
 
 
 def _asked() -> tuple[Exhibit, ...]:
     site = small_site()
     runner = FakeRunner(lambda argv: Completed(tuple(argv), 0, f"password={SECRET}\n", "", 0.2))
-    source = FactSource(Reach(site, site.hosts[0], runner))  # type: ignore[arg-type]
+    source = FactSource(ProbeContext(site, site.hosts[0], runner))  # type: ignore[arg-type]
     source.get(secretive, "odbc.ini")
     source.get(secretive, SECRET)
     return exhibits("one", source.asked(), Redaction({"mysql.doctor": SECRET}))

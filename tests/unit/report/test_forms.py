@@ -20,7 +20,7 @@ from pypdf import PdfReader
 
 from tests.unit.report.everything import FINDINGS, KNOWN, OTHER_WORD, OWN_WORD, REFUSED, everything
 from tests.unit.report.test_oscal import valid as valid_oscal
-from ucontact_appliance.checks.model import Finding, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding
 from ucontact_appliance.language.choice import Language
 from ucontact_appliance.report.document import schema
 from ucontact_appliance.report.html import STATUSES, VERDICTS
@@ -29,7 +29,12 @@ from ucontact_appliance.report.nagios import to_line
 from ucontact_appliance.report.pdf import content
 from ucontact_appliance.report.prometheus import to_text
 from ucontact_appliance.report.states import STATES
-from ucontact_appliance.report.vulnerabilities import Judged, KnownToday, Status, Vulnerability
+from ucontact_appliance.report.vulnerabilities import (
+    HostJudgement,
+    KnownToday,
+    Status,
+    Vulnerability,
+)
 from ucontact_appliance.report.write import (
     DOCUMENT,
     EVIDENCE,
@@ -358,7 +363,8 @@ def _fields(model: type) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "model", [Report, ReportedHost, Finding, Waived, KnownToday, Judged, Vulnerability]
+    "model",
+    [Report, ReportedHost, Finding, AppliedWaiver, KnownToday, HostJudgement, Vulnerability],
 )
 def test_every_field_of_the_model_is_a_kind(model: type) -> None:
     elsewhere = {"Finding.verdict"}  # states_in

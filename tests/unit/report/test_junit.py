@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.findings.test_changes import finding
 from tests.unit.report.everything import everything
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Verdict
 from ucontact_appliance.report.junit import report_to_junit
 
 TIME = "2026-11-23T10:00:00+00:00"
@@ -21,7 +21,7 @@ ALL = (
     finding("a.error", Verdict.ERROR),
     finding("a.skip", Verdict.SKIP),
     finding("a.warn", Verdict.WARN),
-    finding("a.waived", Verdict.FAIL, waived=Waived("until then", date(2030, 1, 1))),
+    finding("a.waived", Verdict.FAIL, waived=AppliedWaiver("until then", date(2030, 1, 1))),
     finding("a.fail", Verdict.FAIL, host="two"),
 )
 

@@ -9,34 +9,34 @@ from datetime import date
 import pytest
 
 from tests.unit.findings.test_changes import finding
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Verdict
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.findings.translated import translated
 from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.report.nagios import Status, status_of, to_line, trouble_line
+from ucontact_appliance.report.nagios import NagiosStatus, status_of, to_line, trouble_line
 
 # 'label'=value[UOM];[warn];[crit];[min];[max]
 _DATUM = re.compile(r"[a-z_]+=-?[0-9.]+(s|%|[KMG]?B|c)?(;[0-9.]*){0,4}")
 GOOD, WARNED = finding("a.a"), finding("b.b", Verdict.WARN)
 BROKEN, ERROR = finding("c.c", Verdict.FAIL), finding("d.d", Verdict.ERROR)
 BEHIND = finding("e.e", Verdict.SKIP, blocked_by="c.c")
-WAIVED = replace(BROKEN, id="f.f", waived=Waived("known", date(2027, 1, 1)))
+WAIVED = replace(BROKEN, id="f.f", waived=AppliedWaiver("known", date(2027, 1, 1)))
 
 
 @pytest.mark.parametrize(
     ("findings", "status"),
     [
-        ([GOOD], Status.OK),
-        ([GOOD, finding("s.s", Verdict.SKIP)], Status.OK),
-        ([GOOD, WAIVED], Status.OK),
-        ([GOOD, WARNED], Status.WARNING),
-        ([WARNED, ERROR], Status.UNKNOWN),
-        ([WARNED, ERROR, BROKEN, BEHIND], Status.CRITICAL),
-        ([], Status.UNKNOWN),
+        ([GOOD], NagiosStatus.OK),
+        ([GOOD, finding("s.s", Verdict.SKIP)], NagiosStatus.OK),
+        ([GOOD, WAIVED], NagiosStatus.OK),
+        ([GOOD, WARNED], NagiosStatus.WARNING),
+        ([WARNED, ERROR], NagiosStatus.UNKNOWN),
+        ([WARNED, ERROR, BROKEN, BEHIND], NagiosStatus.CRITICAL),
+        ([], NagiosStatus.UNKNOWN),
     ],
 )
-def test_status(findings: list[Finding], status: Status) -> None:
+def test_status(findings: list[Finding], status: NagiosStatus) -> None:
     assert status_of(findings) is status
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.report.samples import FINDINGS, TIME, finding, report
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Verdict
 from ucontact_appliance.facts import certificates, host
 from ucontact_appliance.report.exhibits import Exhibit, Method, exhibit_id
 from ucontact_appliance.report.model import Report
@@ -22,7 +22,7 @@ from ucontact_appliance.report.write import FILES
 
 SYSTEM, PAIR = (host.system, ()), (certificates.pair, ("/etc/ssl/a b#c",))
 SHA256 = "0123456789abcdef" * 4
-WAIVED = Waived("the provider's *old* switch", date(2026, 12, 31))
+WAIVED = AppliedWaiver("the provider's *old* switch", date(2026, 12, 31))
 
 
 def exhibit(question: Any, method: Method, began: str = "2026-03-02T02:29:00.500+00:00") -> Exhibit:
@@ -305,7 +305,7 @@ def test_any_text_gives_a_valid_document(text: str) -> None:
             observed=text,
             required=text,
             remedy=text,
-            waived=Waived(text, TIME.date()),
+            waived=AppliedWaiver(text, TIME.date()),
         )
     )
 

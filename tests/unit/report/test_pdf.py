@@ -17,7 +17,7 @@ from pypdf import PdfReader
 
 from tests.unit.report.samples import finding
 from tests.unit.report.samples import report as whole
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Verdict
 from ucontact_appliance.report import pdf
 from ucontact_appliance.report.model import Report
 from ucontact_appliance.report.pdf import WORDS, content, to_pdf
@@ -155,7 +155,9 @@ def test_whatever_a_server_answers_is_printed_as_it_is(value: str) -> None:
 
 
 def test_a_reason_that_waives_is_printed_with_its_last_day() -> None:
-    one = finding("a.b", Verdict.FAIL, "R01", waived=Waived("the *old* switch", date(2026, 12, 31)))
+    one = finding(
+        "a.b", Verdict.FAIL, "R01", waived=AppliedWaiver("the *old* switch", date(2026, 12, 31))
+    )
     printed = text(report(one))
     assert "the *old* switch" in printed
     assert "until 2026-12-31" in printed

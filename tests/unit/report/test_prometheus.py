@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.findings.test_changes import finding
-from ucontact_appliance.checks.model import Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Verdict
 from ucontact_appliance.report.prometheus import to_text
 
 NOW = datetime(2026, 11, 23, 3, 0, 0, tzinfo=timezone.utc)
@@ -34,7 +34,7 @@ def test_each_finding_and_the_run_itself() -> None:
         finding("d.d", Verdict.ERROR),
         finding("e.e", Verdict.SKIP),
         finding("f.f", Verdict.SKIP, blocked_by="c.c"),
-        replace(broken, id="g.g", waived=Waived("known", date(2027, 1, 1))),
+        replace(broken, id="g.g", waived=AppliedWaiver("known", date(2027, 1, 1))),
     ]
     series = read(to_text("acme", findings, NOW, 4.5))
     status = {

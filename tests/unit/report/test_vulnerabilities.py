@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts.components import InstalledPackage, InstalledPackages
 from ucontact_appliance.report.vulnerabilities import (
-    Judged,
+    HostJudgement,
     compared,
     judge,
     judge_site,
@@ -27,7 +27,7 @@ from ucontact_appliance.report.vulnerabilities import (
 from ucontact_appliance.report.vulnerability_feed import (
     Feed,
     FeedError,
-    InSuite,
+    SuiteStatus,
     read_feed,
 )
 
@@ -103,7 +103,7 @@ def _openssl(version: str) -> InstalledPackages:
     return _host(("libssl3", version, "openssl", version))
 
 
-def _told(judged: Judged) -> list[tuple[str, str, str]]:
+def _told(judged: HostJudgement) -> list[tuple[str, str, str]]:
     return [(one.cve, one.status, one.fixed_version) for one in judged.affected]
 
 
@@ -145,17 +145,17 @@ def test_a_version_from_elsewhere_that_has_the_newest_suites_mending_is_not_open
 
 
 def test_a_version_of_the_suite_is_open_whatever_mended_the_newest() -> None:
-    here = InSuite("open", carried=("5.0-1",))
-    assert judge("5.0-1", here, InSuite("resolved", "4.0-1")) == "open"
-    assert judge("5.0-2", here, InSuite("resolved", "4.0-1")) is None
-    assert judge("5.0-2", here, InSuite("resolved", "0")) == "open"
-    assert judge("5.0-2", here, InSuite("open")) == "open"
+    here = SuiteStatus("open", carried=("5.0-1",))
+    assert judge("5.0-1", here, SuiteStatus("resolved", "4.0-1")) == "open"
+    assert judge("5.0-2", here, SuiteStatus("resolved", "4.0-1")) is None
+    assert judge("5.0-2", here, SuiteStatus("resolved", "0")) == "open"
+    assert judge("5.0-2", here, SuiteStatus("open")) == "open"
     assert judge("5.0-2", here, None) == "open"
-    assert judge("5.0-2", InSuite("open"), InSuite("resolved", "4.0-1")) == "open"
+    assert judge("5.0-2", SuiteStatus("open"), SuiteStatus("resolved", "4.0-1")) == "open"
 
 
 def test_what_is_resolved_without_a_version_is_undetermined() -> None:
-    assert judge("1", InSuite("resolved"), None) == "undetermined"
+    assert judge("1", SuiteStatus("resolved"), None) == "undetermined"
 
 
 def test_unimportant_ones_are_told_as_such_and_undetermined_ones_apart() -> None:
@@ -363,7 +363,7 @@ def test_what_is_no_version_is_refused(text: str) -> None:
 def test_an_installed_version_is_affected_exactly_while_it_is_older_than_the_mended(
     installed: str, fixed: str
 ) -> None:
-    status = judge(installed, InSuite("resolved", fixed), None)
+    status = judge(installed, SuiteStatus("resolved", fixed), None)
     if fixed == "0":
         assert status is None
     else:

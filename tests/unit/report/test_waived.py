@@ -11,7 +11,7 @@ import pytest
 from tests.unit.findings.test_changes import finding
 from tests.unit.report.samples import SURVEY
 from tests.unit.sites import small_site
-from ucontact_appliance.checks.model import Finding, Verdict, Waived
+from ucontact_appliance.checks.model import AppliedWaiver, Finding, Verdict
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.report.compose import assess, compose, requirements
 from ucontact_appliance.report.document import to_json
@@ -23,7 +23,7 @@ GOOD = replace(finding("tls.good"), requirements=("R01",))
 WAIVED = replace(
     finding("tls.chain", Verdict.FAIL),
     requirements=("R01",),
-    waived=Waived("a new one is <ordered>", date(2027, 1, 31)),
+    waived=AppliedWaiver("a new one is <ordered>", date(2027, 1, 31)),
 )
 BROKEN = replace(WAIVED, id="tls.name", waived=None)
 

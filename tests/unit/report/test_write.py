@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.unit.report.samples import report
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.report.exhibits import Command, Exhibit, Method, digest
-from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, Manifest, Previous
+from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, PreviousReport, ReportManifest
 from ucontact_appliance.report.signing import (
     fingerprint,
     generate,
@@ -26,12 +26,14 @@ from ucontact_appliance.report.signing import (
     read_key,
     sign,
 )
-from ucontact_appliance.report.verify import Seal, verify
+from ucontact_appliance.report.verify import SignatureStatus, verify
 from ucontact_appliance.report.write import FILES, forms, write_report
 
 KEY = generate()
 PUBLIC = public_half(KEY)
-BEFORE = Previous(folder="20251123T000000Z", time="2025-11-23T00:00:00+00:00", sha256="ab" * 32)
+BEFORE = PreviousReport(
+    folder="20251123T000000Z", time="2025-11-23T00:00:00+00:00", sha256="ab" * 32
+)
 
 
 def exhibit() -> Exhibit:
@@ -71,8 +73,8 @@ def test_a_report_is_private_files_with_a_signed_manifest(folder: Path) -> None:
 
 def test_an_untouched_report_is_intact_and_names_the_one_before(folder: Path) -> None:
     found = verify(folder, PUBLIC)
-    assert (found.objections, found.seal) == ((), Seal.GOOD)
-    manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    assert (found.objections, found.seal) == ((), SignatureStatus.GOOD)
+    manifest = ReportManifest.model_validate_json((folder / MANIFEST).read_bytes())
     assert manifest.previous == BEFORE
     assert manifest.key == fingerprint(PUBLIC) == found.signed_by
 
@@ -197,7 +199,7 @@ def test_a_manifest_made_anew_is_signed_by_another_key(folder: Path) -> None:
     write_report(made, forms(made), folder, other)
     assert verify(folder, None).objections == ()
     found = verify(folder, PUBLIC)
-    assert found.seal is Seal.OTHER_KEY
+    assert found.seal is SignatureStatus.OTHER_KEY
     assert found.objections == (f"signed by another key: {fingerprint(public_half(other))}",)
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from ucontact_appliance.facts.hardware.cards import find_cards
 from ucontact_appliance.facts.hardware.records import (
-    Clock,
+    ClockDiscipline,
     Cpu,
     Disk,
     Filesystem,
-    Memory,
+    InstalledMemory,
     Nic,
     Profile,
     Route,
@@ -118,10 +118,10 @@ def _fields(text: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def parse_memory(meminfo: str) -> Memory:
+def parse_memory(meminfo: str) -> InstalledMemory:
     """Measured and nominal memory from /proc/meminfo."""
     total = parse_mem_total_kb(meminfo)
-    return Memory(measured_mb=total // 1024, nominal_mb=nominal_mb(total))
+    return InstalledMemory(measured_mb=total // 1024, nominal_mb=nominal_mb(total))
 
 
 def parse_product(files: Mapping[str, str]) -> str:
@@ -344,7 +344,7 @@ def parse_route6(text: str, mtus: Mapping[str, int]) -> Route | None:
     return best[1] if best else None
 
 
-def parse_clock(commands: Mapping[str, str]) -> Clock:
+def parse_clock(commands: Mapping[str, str]) -> ClockDiscipline:
     """The time service and its state, parsed as in the doctor's check of the clock."""
     lines = commands.get("timedatectl", "").splitlines()
     status = [line for line in lines if "synchronized" in line.lower()]
@@ -354,4 +354,4 @@ def parse_clock(commands: Mapping[str, str]) -> Clock:
         "tracking": commands.get("chronyc", ""),
     }
     found = parse_time_sync("\n".join(f"---- {name}\n{text}" for name, text in told.items()))
-    return Clock(found.service, found.synchronised)
+    return ClockDiscipline(found.service, found.synchronised)

@@ -23,7 +23,7 @@ from ucontact_appliance.facts.hardware.parse import parse_profile
 from ucontact_appliance.facts.hardware.records import (
     Cpu,
     Filesystem,
-    Memory,
+    InstalledMemory,
     Nic,
     Profile,
     Route,
@@ -32,7 +32,7 @@ from ucontact_appliance.facts.hardware.records import (
 from ucontact_appliance.facts.network import default_gateway
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import LocalRunner, Runner, SshSettings, by_hand, runner_for
-from ucontact_appliance.facts.source import Reach
+from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.facts.survey import nominal_mb
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.resources import INSTALLER, load_data
@@ -80,7 +80,7 @@ def host_profiles(
         return dict(zip([host.name for host in hosts], pool.map(one, hosts), strict=True))
 
 
-def write_latency(reach: Reach) -> tuple[WriteLatency, ...]:
+def write_latency(reach: ProbeContext) -> tuple[WriteLatency, ...]:
     """Measure current write latency in the folders of the database and of the recordings.
 
     Raises the errors of `far_profile`.
@@ -122,7 +122,7 @@ def here_profile(runner: Runner) -> Profile:
     return replace(
         seen,
         cpu=_cpu(seen.cpu),
-        memory=Memory(memory // _MB, nominal_mb(memory // 1024)),
+        memory=InstalledMemory(memory // _MB, nominal_mb(memory // 1024)),
         filesystems=tuple(map(_usage, seen.filesystems)),
         nics=nics,
         route4=_route(seen.route4, nics),

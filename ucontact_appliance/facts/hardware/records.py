@@ -21,7 +21,7 @@ class Cpu:
 
 
 @dataclass(frozen=True)
-class Memory:
+class InstalledMemory:
     """Memory as the kernel counts it, and its nominal size: 7.6 GiB are 8."""
 
     measured_mb: int
@@ -117,7 +117,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockDiscipline:
     """The running time service (empty: none), and whether it reports a synchronised clock."""
 
     service: str
@@ -137,13 +137,13 @@ class Profile:
     product: str
     virtualisation: str
     cpu: Cpu
-    memory: Memory
+    memory: InstalledMemory
     disks: tuple[Disk, ...]
     filesystems: tuple[Filesystem, ...]
     write_latency: tuple[WriteLatency, ...]
     nics: tuple[Nic, ...]
     route4: Route | None
     route6: Route | None
-    clock: Clock
+    clock: ClockDiscipline
     cards: tuple[Card, ...]
     python: str

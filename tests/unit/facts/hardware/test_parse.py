@@ -27,7 +27,7 @@ from ucontact_appliance.facts.hardware.parse import (
     parse_writes,
     percentile_ms,
 )
-from ucontact_appliance.facts.hardware.records import Clock, Profile, Route
+from ucontact_appliance.facts.hardware.records import ClockDiscipline, Profile, Route
 
 _RECORDED = Path(__file__).with_name("recorded") / "profiles"
 
@@ -83,7 +83,7 @@ def test_a_virtual_machine() -> None:
     assert seen.route4 == Route("eth0", "192.0.2.1", 1400)
     assert seen.route6 == Route("eth0", "fd00::1", 1400)
     # No systemd there: what it says instead of states is not taken for a service.
-    assert seen.clock == Clock("", False)
+    assert seen.clock == ClockDiscipline("", False)
 
 
 def test_both_pythons_tell_the_same_of_a_machine() -> None:
@@ -434,19 +434,20 @@ _INACTIVE = "inactive\n" * 6
     [
         ("inactive\ninactive\nactive\n" + "inactive\n" * 3,
          "System clock synchronized: yes\n              NTP service: active\n", "",
-         Clock("systemd-timesyncd", True)),
+         ClockDiscipline("systemd-timesyncd", True)),
         ("inactive\ninactive\nactive\n" + "inactive\n" * 3,
          " Network time on: yes\nNTP synchronized: no\n RTC in local TZ: yes\n", "",
-         Clock("systemd-timesyncd", False)),
-        (_INACTIVE, " Network time on: yes\nNTP synchronized: yes\n", "", Clock("", True)),
+         ClockDiscipline("systemd-timesyncd", False)),
+        (_INACTIVE, " Network time on: yes\nNTP synchronized: yes\n", "",
+         ClockDiscipline("", True)),
         (_INACTIVE, "System clock synchronized: no\nsystemd-timesyncd.service active: yes\n", "",
-         Clock("", False)),
+         ClockDiscipline("", False)),
         ("active\nactive\n" + "inactive\n" * 4, "System clock synchronized: no\n",
-         "Reference ID    : C0000201\nLeap status     : Normal\n", Clock("chrony", True)),
-        ("", "", "", Clock("", False)),
+         "Reference ID    : C0000201\nLeap status     : Normal\n", ClockDiscipline("chrony", True)),
+        ("", "", "", ClockDiscipline("", False)),
     ],
 )  # fmt: skip
-def test_the_clock(units: str, timedatectl: str, chronyc: str, expected: Clock) -> None:
+def test_the_clock(units: str, timedatectl: str, chronyc: str, expected: ClockDiscipline) -> None:
     seen = {"units": units, "timedatectl": timedatectl, "chronyc": chronyc}
     assert parse_clock(seen) == expected
 

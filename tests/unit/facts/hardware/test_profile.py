@@ -19,11 +19,11 @@ from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.hardware.profile import far_profile, here_profile, host_profiles
 from ucontact_appliance.facts.hardware.records import (
     Card,
-    Clock,
+    ClockDiscipline,
     Cpu,
     Disk,
     Filesystem,
-    Memory,
+    InstalledMemory,
     Nic,
     Route,
     WriteLatency,
@@ -32,7 +32,7 @@ from ucontact_appliance.facts.runner import LocalRunner
 from ucontact_appliance.resources import INSTALLER, ROOT
 from ucontact_appliance.site.model import Host
 
-_PARTS = (Card, Clock, Cpu, Disk, Filesystem, Memory, Nic, Route, WriteLatency)
+_PARTS = (Card, ClockDiscipline, Cpu, Disk, Filesystem, InstalledMemory, Nic, Route, WriteLatency)
 PROBE = INSTALLER / "probes" / "hardware.py"
 
 

@@ -115,20 +115,20 @@ FILLED: dict[str, tuple[str, ...]] = {
     "{ssh} apt-get install -y X": ("apt-get install -y python3",),
     "{ssh} df -h X  # give it a larger disk, or lower recordings: retention_days in {site}, "
     "then: {install}": (f"df -h {RECORDINGS}",),
-    "{ssh} findmnt -T X  # a failing disk? else mount it read-write again": (
+    "{ssh} findmnt -T X  # check the disk for errors; if there are none, remount it read-write": (
         f"findmnt -T {RECORDINGS}",
     ),
     "{ssh} grep -aE 'Cannot open|Unable to open file' X  # those calls have no recording; "
-    "recordings.tree tells whether later ones have": (
+    "recordings.tree shows whether later calls are recorded": (
         "grep -aE 'Cannot open|Unable to open file' /var/log/asterisk/messages.log",
     ),
-    "{install} --take-over X  # stops it, keeps a copy in X on the server and goes on; or use "
-    "another server, or move it to one": (),
-    "{ssh} grep -n '=>' X  # take out the line whose engine or class is not there": (
+    "{install} --take-over X  # stops it, saves a copy in X on the server and continues; or "
+    "use another server, or move it to one": (),
+    "{ssh} grep -n '=>' X  # remove the line whose engine or class is missing": (
         "grep -n '=>' /etc/asterisk/extconfig.conf",
     ),
     "{ssh} mkdir -p /root/ucontact-foreign && mv X /root/ucontact-foreign/ && "
-    "systemctl reload nginx  # they are kept there": (
+    "systemctl reload nginx  # keeps the files there": (
         "mkdir -p /root/ucontact-foreign && mv /etc/nginx/conf.d/theirs.conf "
         "/root/ucontact-foreign/ && systemctl reload nginx",
     ),
@@ -138,20 +138,20 @@ FILLED: dict[str, tuple[str, ...]] = {
         "/root/aside/ && systemctl daemon-reload && systemctl try-restart coturn.service",
     ),
     "{ssh} mv X X.kept": ("mv /opt/theirs /opt/theirs.kept",),
-    "{ssh} mysql -e 'KILL X'  # the connection that holds the lock: a backup?": (
-        "mysql -e 'KILL 4000000'",
-    ),
+    "{ssh} mysql -e 'KILL X'  # ends the connection that holds the lock; check first "
+    "whether it is a backup": ("mysql -e 'KILL 4000000'",),
     "{ssh} mysql -e 'SET @@global.X=OFF'; {install}": (
         "mysql -e 'SET @@global.super_read_only=OFF,@@global.read_only=OFF'",
     ),
     "{ssh} nft list table X X  # X": ("nft list table inet ucontact",),
-    "{ssh} shred -u X  # the installing machine keeps it": ("shred -u /opt/key",),
-    "{ssh} ss -lntup 'sport = :X'  # stop what should not be there": ("ss -lntup 'sport = :22'",),
+    "{ssh} shred -u X  # the installing machine has a copy": ("shred -u /opt/key",),
+    "{ssh} ss -lntup 'sport = :X'  # stop the process that should not use this port": (
+        "ss -lntup 'sport = :22'",
+    ),
     "{ssh} systemctl enable --now X": ("systemctl enable --now coturn.service",),
     "{ssh} systemctl enable X": ("systemctl enable coturn.service",),
-    "{ssh} systemctl reset-failed X  # counts afresh; journalctl -u says why it ended": (
-        "systemctl reset-failed coturn.service",
-    ),
+    "{ssh} systemctl reset-failed X  # resets the counter; journalctl -u shows why the "
+    "service stopped": ("systemctl reset-failed coturn.service",),
     "{ssh} systemctl restart X": ("systemctl restart coturn.service",),
     "{ssh} systemctl restart X; {install}": ("systemctl restart coturn.service",),
     "{ssh} systemctl status --no-pager X": ("systemctl status --no-pager ssh.service",),

@@ -57,7 +57,7 @@ def test_it_refuses_while_calls_are_up(bench: Bench) -> None:
     try:
         status, out, err = bench.ucontact("profile", "--benchmark")
         assert (status, out) == (2, "")
-        assert "2 calls are up on one" in err
+        assert "2 calls are active on one" in err
         assert "--force" in err
         assert bench.load.busy().calls == 2
     finally:

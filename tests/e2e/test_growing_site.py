@@ -146,7 +146,7 @@ def test_a_small_site_gathers_a_call(gathered: Gathered) -> None:
 
 def test_it_grows_to_medium_and_loses_nothing(growing: Growing, gathered: Gathered) -> None:
     told_before = growing.grow(100, growing.one, growing.two)
-    assert f"Let demo.ucontact.test lead to {growing.two.address}" in told_before
+    assert f"From then on, demo.ucontact.test must resolve to {growing.two.address}" in told_before
     assert "the database" in told_before
     kept(growing, gathered, database=growing.two, backend=growing.two)
     for unit in ("mysql", "integraserver", "nginx"):

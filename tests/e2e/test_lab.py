@@ -47,12 +47,12 @@ def test_up_again_finds_it_up(machine_factory: MachineFactory) -> None:
     machine = machine_factory()
     told: list[str] = []
     assert machines.up(MachineSpec(machine.name), told.append) == machine
-    assert any("is up already" in text for text in told)
+    assert any("is already running at" in text for text in told)
 
 
 def test_another_machine_under_the_same_name_is_refused(machine_factory: MachineFactory) -> None:
     machine = machine_factory()
-    with pytest.raises(UsageError, match="is another machine"):
+    with pytest.raises(UsageError, match="already exists with other settings"):
         machines.up(MachineSpec(machine.name, "bullseye"), quiet)
 
 
@@ -129,7 +129,7 @@ def test_a_frozen_layer_carries_over(
     request.addfinalizer(lambda: machines.down([top.name], quiet))
     assert top.ssh(["cat", "/root/mark", "/root/second"]).stdout.split() == ["first", "second"]
     assert top.ssh(["hostname"]).stdout.strip() == top.name
-    with pytest.raises(UsageError, match="stands on the layer"):
+    with pytest.raises(UsageError, match="uses the layer"):
         machines.drop_layer(first, quiet)
 
 

@@ -24,7 +24,7 @@ _LEFT = "find / -xdev -name '.ucontact-profile-*' -print"
 
 @pytest.fixture(scope="module")
 def old(machine_factory: MachineFactory) -> Machine:
-    "A machine whose only Python is 2.7: every name of another resolves to nothing."
+    """A machine whose only Python is 2.7: every name of another leads to nothing."""
     machine = machine_factory("bullseye")
     script = (
         "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq &&"

@@ -99,7 +99,7 @@ def test_a_second_install_changes_nothing(installed: Installed, old_secret: str)
     done = installed.ucontact("install", "--yes", "--full")
     assert done.returncode == 0, done.stderr
     assert "changed=0" in done.stdout
-    assert "call    a real call was heard: 440 Hz" in done.stdout
+    assert "call    a real call carried audio: 440 Hz" in done.stdout
     assert "unchanged" not in done.stderr
 
 
@@ -143,7 +143,7 @@ def test_a_second_controller_is_refused_while_another_is_at_work(installed: Inst
     finally:
         installed.sh("systemctl stop held")
     assert done.returncode == 2, done.stderr
-    assert "another ucontact install is at work on the server" in done.stderr
+    assert "another ucontact install is running on the server" in done.stderr
     assert "laptop-2, process 4711, since 2026-11-28T09:00:00" in done.stderr
 
 
@@ -499,7 +499,7 @@ def test_a_machine_that_does_not_know_the_site_changes_nothing_on_it(
     installed.sh("touch /run/before")
     done = stranger.ucontact("install", "--yes")
     assert done.returncode == 2, done.stderr
-    assert "is not known to this machine" in done.stderr
+    assert f"this machine does not know the site {installed.machine.name}," in done.stderr
     assert f"the CA of the site {installed.machine.name}" in done.stderr
     assert "--new-ca" in done.stderr
     touched = "find /etc /usr /opt /root /var/backups /var/lib/IntegraServer -newer /run/before"
@@ -523,7 +523,7 @@ def test_a_new_ca_takes_the_place_of_a_lost_one(small_site: Snapshot, tmp_path: 
         done = stranger.ucontact("install", "--yes", "--new-ca")
         assert done.returncode == 0, done.stderr
         trusted = tmp_path / "etc" / site.machine.name / "pki" / "portal-ca.pem"
-        assert f"no agent's PC trusts the portal until it is given {trusted}" in done.stderr
+        assert f"agents' PCs reject the portal until {trusted} is installed on them" in done.stderr
         again = stranger.ucontact("install", "--yes")
         assert again.returncode == 0, again.stderr
         assert "changed=0" in again.stdout
@@ -532,7 +532,7 @@ def test_a_new_ca_takes_the_place_of_a_lost_one(small_site: Snapshot, tmp_path: 
         # The machine that installed it before must not take the servers back by accident.
         refused = site.ucontact("install", "--yes")
         assert refused.returncode == 2
-        assert "another installation" in refused.stderr
+        assert "has an installation that does not belong to this site" in refused.stderr
     finally:
         small_site.restore()
 

@@ -56,7 +56,7 @@ def test_where_nothing_differs_no_playbook_runs(installed: Installed, small_site
     done = installed.ucontact("install", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changed=0" in done.stdout
-    assert "call    a real call was heard: 440 Hz" in done.stdout
+    assert "call    a real call carried audio: 440 Hz" in done.stdout
     assert unchanged_phases(done.stderr) == len(load_states(small_site.paths).phases) == 9
     assert "TASK [" not in newest_log(small_site.paths)
 
@@ -77,7 +77,7 @@ def test_an_added_extension_runs_one_phase_and_cuts_no_call(
             record = call.result().record
         assert done.returncode == 0, done.stdout + done.stderr
         assert unchanged_phases(done.stderr) == 8
-        assert "call    a real call was heard: 440 Hz" in done.stdout
+        assert "call    a real call carried audio: 440 Hz" in done.stdout
         log = newest_log(small_site.paths)
         assert "differs: input secrets.telephony.extensions, input site.telephony.ext" in log
         assert "telephony : Load the accounts and numbers of the extensions" in log

@@ -28,7 +28,7 @@ from ucontact_appliance.site.files import private_dir, write_private
         (errno.EROFS, "remount,rw"),
         (errno.EACCES, "lsattr -d"),
         (errno.EIO, "dmesg"),
-        (errno.ENOTDIR, "in the way"),
+        (errno.ENOTDIR, "something else has this path"),
         (errno.EINVAL, "ls -ld"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_write_without_a_name_is_told_with_the_file_system_that_is_full(
 
 def test_a_folder_in_whose_place_a_file_lies(tmp_path: Path) -> None:
     (tmp_path / "etc").write_text("")
-    with pytest.raises(UnreachableError, match="can't be made") as caught:
+    with pytest.raises(UnreachableError, match="can't be created") as caught:
         private_dir(tmp_path / "etc" / "demo")
     assert str(tmp_path / "etc") in caught.value.helps
 

@@ -227,7 +227,7 @@ def test_a_wheel_without_one_builds_nothing_on_the_server(
     copy = shutil.copytree(unpacked, tmp_path / "copy")
     shutil.rmtree(copy / RELEASES)
     done = ucontact(copy, tmp_path, code=code)
-    assert "UsageError: this installation of ucontact carries no evaluation release" in done.stderr
+    assert "UsageError: this installation of ucontact includes no evaluation release" in done.stderr
     assert not (tmp_path / "var").exists()
 
 

@@ -82,7 +82,7 @@ def judge_greeting(done: Completed, host: Host) -> Judgement:
         )
         return failed(told, required, done.evidence)
     way = (
-        _("the host is this machine")
+        _("is this machine")
         if host.is_local
         else _("responds over SSH in {seconds:.2f} s", seconds=done.seconds)
     )

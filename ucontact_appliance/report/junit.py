@@ -119,7 +119,7 @@ def _told(finding: Finding) -> str:
     if finding.waived:
         return f"waived until {finding.waived.until}: {finding.waived.reason}"
     if finding.blocked_by:
-        return f"not judged: it builds on {finding.blocked_by}, which did not pass"
+        return f"not judged: it depends on {finding.blocked_by}, which did not pass"
     return finding.observed
 
 

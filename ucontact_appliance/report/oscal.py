@@ -106,7 +106,7 @@ def _result(report: Report, exhibits: Mapping[str, Exhibit]) -> Json:
         "title": f"Checks of {line(report.site)}",
         "description": "Every check of the appliance against the running site: over the network "
         "as a client would, and on the servers by commands that only read, but for a "
-        "small file that times the disks and is taken away.",
+        "small file that times the disks and is removed.",
         "start": min(times).isoformat(),
         "end": max(times).isoformat(),
         "props": [
@@ -246,7 +246,7 @@ def _title(finding: Finding) -> str:
 def _told(finding: Finding) -> str:
     parts = []
     if finding.blocked_by:
-        parts.append(f"Not judged: it builds on {line(finding.blocked_by)}, which did not pass.")
+        parts.append(f"Not judged: it depends on {line(finding.blocked_by)}, which did not pass.")
     if finding.observed:
         parts.append(f"Observed: {line(finding.observed)}")
     if finding.required:

@@ -45,7 +45,7 @@ _STATES = {
     "fail": ("not-satisfied", "fail", "A check failed."),
     "error": ("not-satisfied", "other", "A check could not be carried out or was blocked."),
     "skip": ("not-satisfied", "other", "No check could see it from here."),
-    "manual": ("not-satisfied", "other", "No check covers it: it is for a person to look at."),
+    "manual": ("not-satisfied", "other", "No check covers it: it requires manual review."),
 }
 
 # The characters that an OSCAL token must not contain.
@@ -71,7 +71,7 @@ def requirement_finding(report: Report, assessment: Assessment) -> Json:
         assessment,
         [
             requirement.note,
-            requirement.manual and f"For a person: {requirement.manual}",
+            requirement.manual and f"Manual review: {requirement.manual}",
             _vouched(assessment.attestation),
         ],
     )
@@ -119,7 +119,7 @@ def framework_result(report: Report, one: AssessedFramework) -> Json:
 def _control_finding(report: Report, framework: Framework, one: ControlAssessment) -> Json:
     control, retired = one.control, one.control.status
     props = [prop("verdict", one.verdict)]
-    notes = [control.look and f"For a person: {control.look}", _vouched(one.attestation)]
+    notes = [control.look and f"Manual review: {control.look}", _vouched(one.attestation)]
     if retired is not None:
         props.append(prop("status", f"{retired.state} since {retired.since}"))
         notes.insert(0, f"Retired since {retired.since}: {retired.why}")

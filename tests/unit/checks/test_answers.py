@@ -22,7 +22,7 @@ def test_an_answer_in_time_passes_and_a_late_one_names_the_service() -> None:
     [
         (PortState.FILTERED, "dropped on the way"),
         (PortState.CLOSED, "refuses connections"),
-        (PortState.OPEN, "nginx.service takes connections"),
+        (PortState.OPEN, "nginx.service accepts connections"),
     ],
 )
 def test_silence_is_told_by_what_a_bare_connection_does(door: PortState, words: str) -> None:

@@ -53,7 +53,7 @@ def test_a_command_that_stands_on_something_that_lacks_is_not_known(
 @pytest.mark.parametrize("lost", COMMANDS)
 def test_a_command_that_is_lost_is_named(lost: str) -> None:
     judged = judge_commands([name for name in COMMANDS if name != lost])
-    assert (judged.verdict, judged.observed) == (Verdict.FAIL, f"unknown: {lost}")
+    assert (judged.verdict, judged.observed) == (Verdict.FAIL, f"not available: {lost}")
 
 
 def test_a_command_line_that_does_not_start() -> None:

@@ -154,7 +154,7 @@ def test_service() -> None:
     good = AsteriskService("active", "enabled", "System uptime: 3 minutes", "")
     assert asterisk.judge_service(good).verdict is Verdict.PASS
     fails(asterisk.judge_service(replace(good, state="inactive")), "inactive")
-    fails(asterisk.judge_service(replace(good, uptime="Unable to connect")), "answer")
+    fails(asterisk.judge_service(replace(good, uptime="Unable to connect")), "does not respond")
     fails(asterisk.judge_service(replace(good, enabled="disabled")), "boot")
 
 
@@ -207,7 +207,7 @@ def test_jail() -> None:
 
 
 def test_records_out_of_reach(found: AsteriskState) -> None:
-    fails(asterisk_records.judge_records(found, RecordsPath(False, "no server")), "reached")
+    fails(asterisk_records.judge_records(found, RecordsPath(False, "no server")), "not accessible")
 
 
 def test_recordings() -> None:

@@ -204,5 +204,5 @@ def test_the_result_of_a_blocked_call_names_what_blocked_it() -> None:
     told = "no call was made: not judged, blocked by ports.wss: nothing listens"
     assert call_result([port, tone]) == told
     assert call_result([way, replace(tone, blocked_by="call.dtls")]) == (
-        "the call failed: Media: not media connected"
+        "the call failed: Media: media not connected"
     )

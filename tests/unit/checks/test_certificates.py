@@ -37,7 +37,10 @@ def test_a_sound_pair() -> None:
     ("pair", "observed"),
     [
         (CertificatePair("", "", "", "cat: no such file"), "there is no certificate"),
-        (CertificatePair(PAIR.chain, ROOT.public_pem.decode(), PAIR.roots, ""), "does not belong"),
+        (
+            CertificatePair(PAIR.chain, ROOT.public_pem.decode(), PAIR.roots, ""),
+            "does not match the certificate",
+        ),
         (CertificatePair(PAIR.chain, PAIR.public, "", ""), "it is empty"),
         (CertificatePair("nonsense", PAIR.public, PAIR.roots, ""), "no PEM block"),
         (CertificatePair(PAIR.chain, "", PAIR.roots, ""), "no private key can be read"),

@@ -95,7 +95,7 @@ def test_what_is_not_loaded_as_it_should(text: str, observed: str) -> None:
 def test_a_port_that_is_shut() -> None:
     disk = DISK.replace("    meta nfproto ipv4 tcp dport 443 accept\n", "")
     judgement = judge_rules(parse_firewall(output(disk)), REGISTRY)
-    assert (judgement.verdict, judgement.observed) == (Verdict.FAIL, "shut: tcp/443 (portal)")
+    assert (judgement.verdict, judgement.observed) == (Verdict.FAIL, "closed: tcp/443 (portal)")
 
 
 def judged(disk: str, *registry: OpenPort) -> tuple[Verdict, str]:
@@ -168,13 +168,13 @@ def test_the_installers_own_way_in_is_kept_and_told() -> None:
 )
 def test_a_rule_that_is_not_ours(rule: str) -> None:
     verdict, observed = judged(f"{DISK}    {rule}\n")
-    assert (verdict, observed) == (Verdict.FAIL, f"not one of our rules: {rule}")
+    assert (verdict, observed) == (Verdict.FAIL, f"rule not from the appliance: {rule}")
 
 
 def test_a_rule_that_is_added_outside_of_the_chain() -> None:
     added = "add rule inet ucontact input tcp dport 99 accept"
     found = parse_firewall(output().replace("=== wanted", f"{added}\n=== wanted"))
-    assert judge_rules(found, REGISTRY).observed == f"not one of our rules: {added}"
+    assert judge_rules(found, REGISTRY).observed == f"rule not from the appliance: {added}"
 
 
 @pytest.mark.parametrize("policy", ["", "policy accept;"])
@@ -197,7 +197,7 @@ def test_the_rules_of_every_host_are_those_of_the_role() -> None:
 def test_a_port_that_nobody_planned(extra: str) -> None:
     judgement = judge_rules(parse_firewall(output(f"{DISK}    {extra}\n")), REGISTRY)
     assert judgement.verdict is Verdict.FAIL
-    assert judgement.observed.startswith("open without a row in the registry")
+    assert judgement.observed.startswith("open but not in the registry")
 
 
 def test_loopback_rows_must_not_be_opened() -> None:

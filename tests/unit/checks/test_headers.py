@@ -73,7 +73,7 @@ def test_what_the_role_writes_has_every_path() -> None:
             "is \"sandbox; default-src 'self'",
         ),
         ("'cross-origin'", "'same-origin'", "Resource-Policy of ^/webchatclient/ is 'same-origin'"),
-        ("map $uri $header_cache", "map $request_uri $header_cache", "'as elsewhere'"),
+        ("map $uri $header_cache", "map $request_uri $header_cache", "'same as elsewhere'"),
         (
             "    '~^/(Integra|tmp)/' 'no-store';",
             "    '~^/Integra/x' 'public';\n    '~^/(Integra|tmp)/' 'no-store';",
@@ -92,7 +92,7 @@ def test_uploads_without_a_policy_of_their_own() -> None:
     text = CONFIGURATION.replace("'~^/(tmp|images)/'", "'~^/elsewhere/'")
     verdict, observed = by_path(text)
     assert verdict is Verdict.FAIL
-    assert observed.startswith("Content-Security-Policy of ^/(tmp|images)/ is 'as elsewhere'")
+    assert observed.startswith("Content-Security-Policy of ^/(tmp|images)/ is 'same as elsewhere'")
 
 
 def test_a_map_is_read_as_it_stands() -> None:

@@ -78,10 +78,10 @@ def test_addresses_of_the_new_kind_are_compared_by_what_they_mean() -> None:
         (LAN, "", Verdict.PASS, "uses none"),
         (NAT, "", Verdict.PASS, "uses none"),
         (PUBLIC, "", Verdict.FAIL, "uses none"),
-        (PUBLIC, OURS, Verdict.PASS, f"asks {OURS}"),
-        (PUBLIC, "203.0.113.1:3478", Verdict.FAIL, "asks 203.0.113.1:3478"),
+        (PUBLIC, OURS, Verdict.PASS, f"uses {OURS}"),
+        (PUBLIC, "203.0.113.1:3478", Verdict.FAIL, "uses 203.0.113.1:3478"),
         (PUBLIC, "192.0.2.10:3479", Verdict.FAIL, "3479"),
-        (LAN, OURS, Verdict.PASS, f"asks {OURS}"),
+        (LAN, OURS, Verdict.PASS, f"uses {OURS}"),
         (LAN, "203.0.113.1:3478", Verdict.WARN, "not the site's"),
         (NAT, "203.0.113.1:3478", Verdict.WARN, "not the site's"),
         (LAN, None, Verdict.SKIP, "does not show"),
@@ -178,7 +178,7 @@ def test_every_codec_becomes_every_other() -> None:
     found = parse_transcoding(answers(), CODECS)
     assert set(itertools.permutations(CODECS, 2)) <= found.ways
     judged = media.judge_transcoding(found)
-    assert (judged.verdict, judged.observed) == (Verdict.PASS, "12 ways")
+    assert (judged.verdict, judged.observed) == (Verdict.PASS, "12 translation paths")
     assert "To gsm:8000" in judged.evidence
     assert "codec2" not in judged.evidence
 
@@ -187,7 +187,7 @@ def test_every_codec_becomes_every_other() -> None:
 def test_a_way_that_is_lost_is_named(lost: tuple[str, str]) -> None:
     judged = media.judge_transcoding(parse_transcoding(answers(lost), CODECS))
     assert judged.verdict is Verdict.FAIL
-    assert judged.observed == f"no way from {lost[0]} to {lost[1]}"
+    assert judged.observed == f"no translation path from {lost[0]} to {lost[1]}"
 
 
 @pytest.mark.parametrize(

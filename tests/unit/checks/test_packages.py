@@ -71,7 +71,7 @@ def test_each_system_as_it_comes(os_id: str, version: str, wrong: set[str]) -> N
 def test_an_old_version_is_said_with_what_is_asked_and_why() -> None:
     found = judged("ubuntu", "18.04")["nginx"]
     assert found.observed == "NGINX 1.14.0-1 (apt would install it)"
-    assert found.required == "NGINX 1.17.0 or later: R17 asks for it"
+    assert found.required == "NGINX 1.17.0 or later: required by R17"
     assert "Candidate: 1.14.0-1" in found.evidence
     assert "nginx.org" in found.remedy
     assert "Ubuntu 24.04" in found.remedy

@@ -57,7 +57,7 @@ def test_each_limit_decides(path: MeasuredPath, verdict: Verdict, profile: str) 
 
 def test_too_few_packets_are_told() -> None:
     few = _with(out=_way(loss(0, 100)), sent=100)
-    assert "too few to be sure of the loss" in checks.judge_profile(few, VOIP).observed
+    assert "too few for a reliable loss figure" in checks.judge_profile(few, VOIP).observed
     assert "too few" not in checks.judge_profile(GOOD, VOIP).observed
 
 
@@ -66,11 +66,11 @@ def test_a_far_end_that_counts_nothing_is_judged_by_the_round_trip() -> None:
     path = _with(out=silent, back=silent, loss=loss(30, 1500))
     judgement = checks.judge_profile(path, VOIP)
     assert judgement.verdict is Verdict.FAIL
-    assert "loss there and back 2.00 %" in judgement.observed
+    assert "loss round trip 2.00 %" in judgement.observed
 
 
 def test_bandwidth_is_judged_for_the_calls_that_are_planned() -> None:
-    assert checks.judge_bandwidth(GOOD, VOIP).observed.endswith("enough for 312 at once")
+    assert checks.judge_bandwidth(GOOD, VOIP).observed.endswith("enough for 312 concurrent calls")
     assert checks.judge_bandwidth(replace(GOOD, calls=312), VOIP).verdict is Verdict.PASS
     assert checks.judge_bandwidth(replace(GOOD, calls=313), VOIP).verdict is Verdict.FAIL
     none = replace(GOOD, throughput=Throughput(None, None, 3, "refused"))

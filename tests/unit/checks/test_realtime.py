@@ -16,8 +16,8 @@ _FOUND = parse_realtime(recorded("asterisk_realtime-sid"))
     ("mapped", "connections", "verdict", "words"),
     [
         ((), 1, Verdict.PASS, "all configuration is in files"),
-        ((RealtimeMapping("queues", "odbc", "ucontact"),), 1, Verdict.PASS, "queues by odbc"),
-        ((RealtimeMapping("a", "curl", "x"),), 0, Verdict.PASS, "a by curl"),
+        ((RealtimeMapping("queues", "odbc", "ucontact"),), 1, Verdict.PASS, "queues via odbc"),
+        ((RealtimeMapping("a", "curl", "x"),), 0, Verdict.PASS, "a via curl"),
         (
             (RealtimeMapping("queues", "odbc", "ucontact"),),
             0,

@@ -109,7 +109,7 @@ def test_recordings_of_the_whole_retention(
     judged = judge_recordings(_disk(size, free), int(recorded_gb * _GB), site)
     assert judged.verdict is verdict
     assert judged.required == "78.30 GB for recordings (90 days of retention)"
-    assert f"recordings take {recorded_gb:.1f} GB" in judged.observed
+    assert f"recordings use {recorded_gb:.1f} GB" in judged.observed
 
 
 def test_recordings_that_cannot_be_measured_are_no_pass() -> None:
@@ -147,15 +147,20 @@ def test_kills(kills: int | None, verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     ("octets", "days", "verdict", "words"),
     [
-        (7_000_000_000, 7.0, Verdict.PASS, "1.00 GB a day: 90.0 GB in 90 days, 101.0 GB available"),
+        (
+            7_000_000_000,
+            7.0,
+            Verdict.PASS,
+            "1.00 GB per day: 90.0 GB in 90 days, 101.0 GB available",
+        ),
         (
             9_000_000_000,
             7.0,
             Verdict.WARN,
-            "1.29 GB a day: 115.7 GB in 90 days, 101.0 GB available",
+            "1.29 GB per day: 115.7 GB in 90 days, 101.0 GB available",
         ),
-        (1_100_000_000, 1.0, Verdict.PASS, "1.10 GB a day: 99.0 GB"),
-        (1_200_000_000, 1.0, Verdict.WARN, "1.20 GB a day: 108.0 GB"),
+        (1_100_000_000, 1.0, Verdict.PASS, "1.10 GB per day: 99.0 GB"),
+        (1_200_000_000, 1.0, Verdict.WARN, "1.20 GB per day: 108.0 GB"),
     ],
 )
 def test_growth_is_held_against_the_room(

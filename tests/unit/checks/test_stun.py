@@ -78,13 +78,13 @@ def test_those_without_a_right_are_refused(error: int, verdict: Verdict) -> None
 
 
 def test_silence_is_no_refusal() -> None:
-    assert stun.judge_refused(Relay(SERVER, None, "no response"), "x").verdict is Verdict.FAIL
+    assert stun.judge_refused(Relay(SERVER, None, "no answer"), "x").verdict is Verdict.FAIL
 
 
 def test_relay() -> None:
     assert stun.judge_relay(GOOD, *PORTS).verdict is Verdict.PASS
     assert stun.judge_relay(Relay(SERVER, Allocation(401)), *PORTS).observed == "error 401"
-    assert stun.judge_relay(Relay(SERVER, None, "no response"), *PORTS).verdict is Verdict.FAIL
+    assert stun.judge_relay(Relay(SERVER, None, "no answer"), *PORTS).verdict is Verdict.FAIL
     beside = stun.judge_relay(GOOD, 50000, 50100)
     assert (beside.verdict, "port 49160, which" in beside.observed) == (Verdict.FAIL, True)
     walled = stun.judge_relay(relay(("198.51.100.4", 403)), *PORTS)

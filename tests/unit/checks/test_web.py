@@ -154,9 +154,9 @@ def pinned(*pins: str, age: int = 2592000) -> str:
         ((pinned("X=", "B="),), "does not pin the key that is served"),
         ((pinned("A="),), "has no backup pin"),
         ((pinned("A=", "C="),), "does not pin the backup key"),
-        ((pinned("A=", "B=", age=2505600),), "holds for 29 days"),
-        ((pinned("A=", "B=", age=5270400),), "holds for 61 days"),
-        (('pin-sha256="A="; pin-sha256="B="',), "holds for 0 days"),
+        ((pinned("A=", "B=", age=2505600),), "is valid for 29 days"),
+        ((pinned("A=", "B=", age=5270400),), "is valid for 61 days"),
+        (('pin-sha256="A="; pin-sha256="B="',), "is valid for 0 days"),
     ],
 )
 def test_pins(found: tuple[str, ...], problem: str) -> None:

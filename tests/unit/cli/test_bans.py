@@ -60,8 +60,8 @@ def test_the_table(
         "not enforced: missing in nftables",
         "one ucontact-connection WSS/198.51.100.9/50123 2026-11-28 23:12:59 2026-11-28 23:13:59 "
         "in force",
-        "one - 203.0.113.5 not told not told left over: unknown to fail2ban",
-        "one - TCP/2001:db8::5/40000 not told not told left over: unknown to fail2ban",
+        "one - 203.0.113.5 unknown unknown stale: unknown to fail2ban",
+        "one - TCP/2001:db8::5/40000 unknown unknown stale: unknown to fail2ban",
     ]
 
 
@@ -131,7 +131,7 @@ def test_lifting_names_what_was_lifted(
     assert [target.address for target in asked if target] == ["198.51.100.9"]
     assert capsys.readouterr().out.splitlines() == [
         "one: lifted WSS/198.51.100.9/50123 (ucontact-connection)",
-        "one: lifted 203.0.113.5 (left over)",
+        "one: lifted 203.0.113.5 (stale)",
     ]
     assert run(monkeypatch, "lift", "--all", "--site", str(site)) == 0
     assert asked[1:] == [None]

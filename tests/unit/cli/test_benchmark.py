@@ -63,7 +63,7 @@ def test_what_is_doubtful_is_said(ucontact: Command, site_file: Path) -> None:
     keep(a_measurement(host="other", calls_up=3, translations_us=costs))
     said = ucontact("plan", "--site", str(site_file)).out
     assert "no host other" in said
-    assert "3 calls were up" in said
+    assert "3 calls were active" in said
     assert "lacks a codec" in said
     assert "DTLS-SRTP" in said
 
@@ -89,6 +89,6 @@ def test_a_host_without_asterisk_is_told(
     monkeypatch.setenv("PATH", str(tmp_path))  # there is no asterisk
     answer = ucontact("profile", "--benchmark", "--site", str(site_file))
     assert answer.code == 3
-    assert "Asterisk on one does not answer" in answer.err
+    assert "Asterisk on one does not respond" in answer.err
     assert "ucontact doctor" in answer.err
     assert not state_paths("demo").capacity.exists()

@@ -105,9 +105,9 @@ def test_plan_prints_what_to_buy_and_what_was_not_measured(ucontact: Command) ->
     answer = ucontact("plan", "--agents", "3000")
     assert "to buy" in answer.out
     assert "one Asterisk is planned for at most 2000 simultaneous calls, not 6000" in answer.out
-    assert "make 3 sites of it" in answer.out
-    assert "no server carries this" in answer.out
-    assert "400 plain ones were measured" in answer.out
+    assert "split it into 3 sites" in answer.out
+    assert "no server can carry this load" in answer.out
+    assert "400 plain calls were measured" in answer.out
     assert "not measured: encryption of agents' media" in ucontact("plan", "--agents", "20").out
 
 
@@ -127,7 +127,7 @@ def test_plan_for_people_gives_each_figure_its_reason(ucontact: Command) -> None
     answer = ucontact("plan", "--agents", "20")
     assert answer.code == 0
     assert "Small site" in answer.out
-    assert "20 agents x 256 kbit/s a call (R24)" in answer.out
+    assert "20 agents x 256 kbit/s per call (R24)" in answer.out
     assert "5060/udp" in answer.out
 
 
@@ -286,7 +286,7 @@ def test_ctrl_c_among_the_questions_is_no_interrupted_install(
     answer = ucontact("init")
     assert answer.code == 130
     assert "nothing was changed" in answer.err
-    assert "continues" not in answer.err
+    assert "to continue" not in answer.err
     assert list(tmp_path.iterdir()) == []
 
 

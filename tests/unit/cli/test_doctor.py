@@ -153,7 +153,7 @@ def test_the_environment_chooses_the_language_of_screens(
 
 
 def test_whole_runs_are_kept_and_listed(site: Site) -> None:
-    assert "no run was kept yet" in site("history").out
+    assert "no saved runs yet" in site("history").out
     site()
     site.findings = (BROKEN, BEHIND, WAIVED)
     site("--json")
@@ -187,7 +187,7 @@ def test_a_run_that_can_not_be_kept_is_told_all_the_same(
     answer = site()
     assert answer.code == 1
     assert "web.service" in answer.out
-    assert "not kept" in answer.err
+    assert "this run was not saved" in answer.err
     assert "No space left" in answer.err
 
 
@@ -291,8 +291,8 @@ def test_a_timer_is_shown(
     watch = TimerSettings(site="demo", at="04:15", webhook=HOOK, deep=True)
     write_private(state_paths("demo").watch, watch.model_dump_json())
     shown = site("timer", "show").out
-    assert "next    Tue 2026-11-24 04:15:00 UTC" in shown
-    assert "calls   all calls" in shown
+    assert "next     Tue 2026-11-24 04:15:00 UTC" in shown
+    assert "calls    all calls of --deep" in shown
     assert "T0pS3cret" not in shown
 
 
@@ -308,7 +308,7 @@ def test_a_run_is_stored_without_secrets_and_judged_again(site: Site) -> None:
     read = datetime.fromisoformat(json.loads(text)["time"].replace("Z", "+00:00"))
     assert datetime.fromisoformat(document["time"]) == read.replace(microsecond=0)
     assert {row["verdict"] for row in document["findings"]} <= {"skip", "pass"}
-    assert "judged by what was read of demo" in answer.err
+    assert "judging the stored facts of demo from" in answer.err
 
 
 def test_judging_a_stored_run_needs_neither_root_nor_a_site(
@@ -342,20 +342,21 @@ def test_a_timer_tells_when_it_looks_and_whom_it_tells(
     answer = site("timer", "set", *words)
     assert answer.code == 0
     assert timers == [TimerSettings(site="demo", at="04:15", mail="noc@example.com", webhook=HOOK)]
-    assert "next    Tue 2026-11-24 04:15:00 UTC" in answer.out
+    assert "next     Tue 2026-11-24 04:15:00 UTC" in answer.out
     assert "noc@example.com and https://chat.example.com/…" in answer.out
     assert "T0pS3cret" not in answer.out + answer.err
 
 
 @pytest.mark.parametrize(
-    ("words", "deep", "told"), [((), False, "one short call"), (("--deep",), True, "all calls")]
+    ("words", "deep", "told"),
+    [((), False, "one short call"), (("--deep",), True, "all calls of --deep")],
 )
 def test_a_timer_keeps_which_calls_its_nights_place(
     site: Site, timers: list[TimerSettings], words: tuple[str, ...], deep: bool, told: str
 ) -> None:
     answer = site("timer", "set", *words)
     assert timers[0].deep is deep
-    assert f"calls   {told}" in answer.out
+    assert f"calls    {told}\n" in answer.out
 
 
 def test_the_webhooks_address_can_come_by_stdin(
@@ -402,7 +403,7 @@ def test_a_night_places_the_calls_that_its_unit_names(
 
 def test_nights_tell_what_changed_and_nothing_else(night: Night) -> None:
     night()
-    assert night.told == [(HOOK, "uContact demo: PASS, as it is now")]
+    assert night.told == [(HOOK, "uContact demo: PASS, current state")]
     night()
     assert len(night.told) == 1
     night.site.findings = (BROKEN,)
@@ -426,7 +427,7 @@ def test_what_could_not_be_told_is_told_the_next_night(night: Night) -> None:
     night.down = True
     answer = night()
     assert answer.code == 3
-    assert "not everybody was told" in answer.err
+    assert "not all notifications were delivered" in answer.err
     night.down = False
     night()
     assert night.told[-1][1] == "uContact demo: FAIL, 1 worse"

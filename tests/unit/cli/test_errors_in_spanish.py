@@ -75,6 +75,6 @@ def test_an_interrupted_install_on_changed_inputs(capsys: pytest.CaptureFixture[
     )
     assert "  +agents: 12" in told
     assert told.endswith(
-        "pruebe: ucontact install --site /etc/site.yml --restart  # todas las fases, tal como está "
-        "ahora\n"
+        "pruebe: ucontact install --site /etc/site.yml --restart  # ejecuta todas las fases con "
+        "los datos actuales\n"
     )

@@ -45,9 +45,9 @@ def test_a_block_names_everything_that_was_asked_for() -> None:
         "network eth0: up, MTU 1400, 192.0.2.2, fd00::2",
         "routes IPv4 via 192.0.2.1 on eth0, MTU 1400",
         "IPv6 via fd00::1 on eth0, MTU 1400",
-        "clock not synchronised: nothing keeps it",
-        "telephony cards none on the PCI and USB buses (gateways stand in the network)",
-        "could carry small: yes, memory and processors suffice",
+        "clock not synchronised: no time service is running",
+        "telephony cards none on the PCI and USB buses (gateways are on the network)",
+        "suitable for small: yes, memory and processors suffice",
     ):
         assert line in text
     assert text.startswith("╭─ tel1")
@@ -64,8 +64,8 @@ def test_write_latency_is_shown_judged_or_with_the_reason_that_it_is_missing() -
     slow = WriteLatency(("recordings",), "/srv", "/srv", 120, 11.0, 48.2, "")
     none = WriteLatency(("recordings",), "/srv", "/srv", 0, None, None, "/srv: Permission denied")
     text = shown(replace(seen(), write_latency=(fast, slow, none)))
-    assert "database on /: half within 0.4 ms, 99 % within 1.9 ms (200 writes to the disk)" in text
-    assert "half within 11.0 ms, 99 % within 48.2 ms: a slow disk (120 writes" in text
+    assert "database on /: p50 0.4 ms, p99 1.9 ms (200 writes to the disk)" in text
+    assert "p50 11.0 ms, p99 48.2 ms: slow disk (120 writes" in text
     assert "recordings on /srv: not measured (/srv: Permission denied)" in text
 
 

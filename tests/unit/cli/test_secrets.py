@@ -42,7 +42,7 @@ def test_a_replaced_secret_is_named_with_the_command_that_shows_it(
     answer = ucontact("secrets", "rotate", NAME)
     assert (answer.code, asked) == (0, [(NAME, site)])
     assert f"ucontact secrets show {NAME} --site {site}" in answer.out
-    assert "one takes no other" in answer.out
+    assert "one now accepts only the new one" in answer.out
 
 
 def test_what_the_next_install_applies_is_said_to_wait_for_it(

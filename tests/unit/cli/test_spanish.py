@@ -188,7 +188,7 @@ def test_the_questions_of_init_are_in_spanish(
     monkeypatch.setattr("sys.stdin", Terminal("\n".join(answers) + "\n"))
     answer = ucontact(capsys, monkeypatch, "init")
     assert answer.code == 0, answer.err
-    assert "Algunas preguntas; con Enter se toma lo que está entre corchetes." in answer.err
+    assert "Algunas preguntas; presione Enter para aceptar el valor entre corchetes." in answer.err
     assert "Nombre corto del sitio [contact]:" in answer.err
     assert "Error: El valor debe ser mayor o igual a 1" in answer.err
     assert "Sitio pequeño para 12 agentes" in answer.out
@@ -206,7 +206,7 @@ def test_the_plan_is_in_spanish(
     assert "Sitio grande para 6000 agentes" in whole.out
     assert "solo este servidor" in whole.out
     assert re.search(r"necesario: \d+ llamadas; disponible: ", words_of(whole.out))
-    assert "al plan le faltan 3 cosas" in whole.err
+    assert "el plan tiene 3 faltantes" in whole.err
     assert not _ENGLISH.search(whole.out + whole.err)
 
 
@@ -264,4 +264,4 @@ def test_a_dry_run_shows_its_phases_in_spanish(capsys: pytest.CaptureFixture[str
     assert SPANISH(unforeseen.because) != unforeseen.because
     assert f"sin evaluar: {SPANISH(unforeseen.because)}" in said
     assert f"fase cambiaría {SPANISH(titles['database'])} 3" in said
-    assert "no se cambió nada; los números valen para los servidores tal como están" in said
+    assert "no se cambió nada; los números valen para el estado actual de los servidores" in said

@@ -50,7 +50,7 @@ def test_one_that_closes_its_outputs_and_hangs_is_ended_too() -> None:
 
 def test_a_flood_takes_little_memory_and_is_told() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(UnreachableError, match="larger than 32 MiB") as caught:
+    with pytest.raises(UnreachableError, match="exceeds 32 MiB") as caught:
         LocalRunner().run(["cat", "/dev/zero"])
     assert caught.value.evidence == "$ cat /dev/zero"
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before

@@ -39,7 +39,7 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> list[CallRequest]:
 
     def attempted(reach: ProbeContext, request: CallRequest) -> Attempt:
         requests.append(request)
-        return Attempt(None, "answered", "nobody is present", (), "")
+        return Attempt(None, "answered", "nobody is there", (), "")
 
     monkeypatch.setattr(deep_calls, "attempted", attempted)
     return requests

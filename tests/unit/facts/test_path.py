@@ -180,7 +180,7 @@ def test_the_bounds_hold_the_true_loss_nineteen_times_of_twenty() -> None:
     assert 0.92 <= held / 400 <= 0.98
 
 
-@pytest.mark.parametrize(("refused", "why"), [(0, "none responded"), (3, "the port is closed")])
+@pytest.mark.parametrize(("refused", "why"), [(0, "none answered"), (3, "the port is closed")])
 def test_nobody_at_the_far_end_is_an_error_with_a_way_out(refused: int, why: str) -> None:
     told = {"sent": 50, "rate": 50, "dscp": 46, "refused": refused, "rows": []}
     with pytest.raises(UnreachableError) as caught:

@@ -16,7 +16,7 @@ def names(reach: ProbeContext) -> str:
 
 def breaks(reach: ProbeContext) -> str:
     reach.runner.run(["false"])
-    raise TimeoutError("no response")
+    raise TimeoutError("no answer")
 
 
 def doubled(number: int) -> int:

@@ -139,9 +139,12 @@ def test_the_same_verdicts_without_a_way_out() -> None:
 @pytest.mark.usefixtures("alone")
 def test_what_was_not_stored_is_skipped_with_the_reason_and_never_passes() -> None:
     found = judged(snapshot())
-    for name, why in (("b.unstorable", "was not stored"), ("d.never_asked", "has no")):
+    for name, why in (
+        ("b.unstorable", "was not stored"),
+        ("d.never_asked", "certificate is missing"),
+    ):
         assert found[name].verdict is Verdict.SKIP
-        assert found[name].observed.startswith("not to be seen in a stored run: ")
+        assert found[name].observed.startswith("not in the stored facts: ")
         assert why in found[name].observed
 
 
@@ -168,9 +171,13 @@ def test_of_an_empty_run_no_check_passes() -> None:
 @pytest.mark.parametrize(
     ("text", "error", "told"),
     [
-        ("{}", UsageError, "is no stored run"),
-        ("[", UsageError, "is no stored run"),
-        ('{"schema_version": 2}', UsageError, "is no stored run"),
+        ("{}", UsageError, "is not a file written by `ucontact doctor facts save`"),
+        ("[", UsageError, "is not a file written by `ucontact doctor facts save`"),
+        (
+            '{"schema_version": 2}',
+            UsageError,
+            "is not a file written by `ucontact doctor facts save`",
+        ),
         (None, UnreachableError, "can't be read"),
     ],
 )

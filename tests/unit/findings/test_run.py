@@ -166,7 +166,7 @@ def test_an_unreachable_host_is_one_failure_that_blocks_its_own_checks_only() ->
 
 
 def test_a_circle_of_needs_is_refused_instead_of_waited_for() -> None:
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="depend on each other in a cycle"):
         _one([check("a", passed_, "b"), check("b", passed_, "a")])
 
 

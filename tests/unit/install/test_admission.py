@@ -219,7 +219,7 @@ def test_an_install_that_this_machine_does_not_know_is_refused(
 ) -> None:
     laptop = at(tmp_path / "laptop")
     found = SiteMark() if damaged else mark(installed)
-    with pytest.raises(UsageError, match="not known to this machine") as caught:
+    with pytest.raises(UsageError, match="this machine does not know the site") as caught:
         demand_own({"one": found}, SITE, laptop)
     assert found.words in caught.value.evidence
     assert str(laptop.etc) in caught.value.helps
@@ -230,7 +230,9 @@ def test_an_install_that_this_machine_does_not_know_is_refused(
 def test_a_server_of_another_site_is_refused(installed: StatePaths, tmp_path: Path) -> None:
     other = at(tmp_path / "other")
     ensure_pki(small_site(site="other"), make_plan(small_site(site="other"), {}), other)
-    with pytest.raises(UsageError, match="another installation") as caught:
+    with pytest.raises(
+        UsageError, match="an installation that does not belong to this site"
+    ) as caught:
         demand_own({"one": mark(other), "two": mark(installed)}, SITE, installed)
     assert "one: the CA of the site other" in caught.value.evidence
     assert "two:" not in caught.value.evidence
@@ -246,7 +248,7 @@ def test_an_interrupted_install_with_a_new_ca_goes_on(
     ensure_pki(SITE, make_plan(SITE, {}), laptop)
     demand_own({"one": mark(laptop), "two": old}, SITE, laptop)
     # The machine that installed it before is told that the servers are another's now.
-    with pytest.raises(UsageError, match="another installation"):
+    with pytest.raises(UsageError, match="an installation that does not belong to this site"):
         demand_own({"one": mark(laptop)}, SITE, installed)
 
 

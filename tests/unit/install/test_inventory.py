@@ -105,11 +105,13 @@ def answering(monkeypatch: pytest.MonkeyPatch, text: str) -> LocalRunner:
 
 @pytest.mark.parametrize("said", [ATTACK, "fe80::1%{{1}}", "192.0.2.1 {{1}}", "-oProxyCommand=x"])
 def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    with pytest.raises(UnreachableError, match="does not say from which address"):
+    with pytest.raises(
+        UnreachableError, match="did not return the address that this machine connects from"
+    ):
         came_from(answering(monkeypatch, f"{said}\n"))
     parts = recorded("survey-sid").split("----\n")
     parts[-1] = f"{said}\n"
-    with pytest.raises(UnreachableError, match="can't be understood"):
+    with pytest.raises(UnreachableError, match="the host's output can't be parsed"):
         survey(answering(monkeypatch, "----\n".join(parts)))
 
 

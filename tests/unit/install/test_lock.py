@@ -56,7 +56,7 @@ def test_what_a_killed_holder_started_is_waited_for(
         ):
             pass
         assert f"process {dead.pid}" in caught.value.evidence
-        assert "was killed; what it started goes on" in caught.value.evidence
+        assert "was killed; processes that it started are still running" in caught.value.evidence
         assert caught.value.helps.startswith(f"kill {left.pid} ")
     finally:
         left.kill()

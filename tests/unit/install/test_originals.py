@@ -90,7 +90,9 @@ def test_a_server_that_cant_keep_them_stops_the_install(
     monkeypatch.setattr(originals, "runner_for", reached)
     ssh = SshSettings(Path("/nonexistent"))
     if status:
-        with pytest.raises(PhaseFailedError, match="can't be kept on one") as caught:
+        with pytest.raises(
+            PhaseFailedError, match="existing files on one can't be backed up"
+        ) as caught:
             keep_originals(SITE, PLAN, ssh)
         assert "No space left" in caught.value.evidence
     else:

@@ -93,14 +93,14 @@ def test_only_what_our_own_run_left_is_finished(
     foreign, ours, well = Server(HALF), Server(HELD, HALF), Server(FREE)
     assert ready(monkeypatch, foreign) == []
     assert foreign.finished == 0
-    assert any("finish the packages" in text for text in ready(monkeypatch, ours, finish=True))
+    assert any("complete the packages" in text for text in ready(monkeypatch, ours, finish=True))
     assert ours.finished == 1
     ready(monkeypatch, well, finish=True)
     assert well.finished == 0
 
 
 def test_what_can_not_be_finished_is_told_in_dpkgs_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PhaseFailedError, match="can't be finished") as caught:
+    with pytest.raises(PhaseFailedError, match="can't be completed") as caught:
         ready(monkeypatch, Server(HALF, finishes=1), finish=True)
     assert "error processing" in caught.value.evidence
 

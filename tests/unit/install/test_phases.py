@@ -205,7 +205,7 @@ FQDN = small_site().fqdn
         (issue("old", ROOT, names=[FQDN], end=NOW - timedelta(days=5)), "it expired on"),
         (
             issue("x", ROOT, names=["x.test"], end=datetime.now(timezone.utc) + timedelta(9)),
-            "does not speak for",
+            "it is not valid for",
         ),
         (issue("self", names=[FQDN]), "self-signed"),
     ],
@@ -228,7 +228,7 @@ def test_a_key_of_another_certificate_or_no_file_at_all_is_refused(own_state: Pa
     (own_state / "key").write_bytes(ROOT.key_pem)
     with pytest.raises(UsageError) as caught:
         phases.PreflightPhase().preview(job)
-    assert "does not belong to the certificate" in caught.value.evidence
+    assert "the key does not match the certificate" in caught.value.evidence
     (own_state / "key").unlink()
     with pytest.raises(UnreachableError, match="can't be read"):
         phases.PreflightPhase().preview(job)

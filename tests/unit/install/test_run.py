@@ -135,7 +135,7 @@ def test_what_the_last_phase_finds_wrong_is_mended_by_all_the_others(site_file: 
     look, work = Recorded("look", ran), Recorded("b", ran)
     with pytest.raises(PhaseFailedError) as caught:
         installed(site_file, (look, work, Recorded("judge", ran, fail)))
-    assert caught.value.helps.endswith("  # all phases again")
+    assert caught.value.helps.endswith("  # runs all phases again")
     events = installed(site_file, (look, work, Recorded("judge", ran)), agents=12)
     assert ran == ["look", "b", "judge"] * 2
     assert not [e for e in events if isinstance(e, PhaseSkipped)]

@@ -115,7 +115,7 @@ def test_a_second_controller_is_refused_while_the_first_is_at_work(
     server: Server, tmp_path: Path
 ) -> None:
     with holding(tmp_path / "a"):
-        refused = pytest.raises(UsageError, match="another ucontact install is at work")
+        refused = pytest.raises(UsageError, match="another ucontact install is running")
         with refused as caught, holding(tmp_path / "b"):
             pytest.fail("both had the lock")
         assert f"process {os.getpid()}, since 20" in caught.value.evidence
@@ -236,7 +236,7 @@ def test_a_lock_that_somebody_else_had_meanwhile_is_lost(
         deadline = time.monotonic() + 20
         while not ended and time.monotonic() < deadline:
             time.sleep(0.1)
-        with pytest.raises(PhaseFailedError, match="another installation was at work on one"):
+        with pytest.raises(PhaseFailedError, match="another installation ran on one"):
             hold.demand()
 
 

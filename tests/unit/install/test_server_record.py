@@ -86,7 +86,7 @@ def test_an_older_site_file_is_refused_with_what_it_would_take_away() -> None:
 
 def test_the_same_site_file_from_elsewhere_is_refused_too() -> None:
     error = refused(new_record(small_site(), "laptop-2", 1), KnownRuns())
-    assert "says the same there" in error.evidence
+    assert "its site.yml is the same" in error.evidence
     assert "/etc/ucontact/demo" in error.helps
 
 

@@ -192,7 +192,7 @@ def test_a_copy_that_fails_leaves_all_as_it_was(
 ) -> None:
     before = server.tree()
     server.program(name, text)
-    with pytest.raises(PhaseFailedError, match="it is as it was") as caught:
+    with pytest.raises(PhaseFailedError, match="its state is unchanged") as caught:
         server.take_over()
     assert told in caught.value.evidence
     assert server.tree() == before

@@ -294,7 +294,7 @@ def test_content_is_found_and_rendered_as_a_role_has_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"path": "/x", "sauce": "y"}, "not available: sauce"),
+        ({"path": "/x", "sauce": "y"}, "unknown: sauce"),
         ({"path": "/x", "paths": ["/y"]}, "either path or paths"),
         ({"path": "/x", "source": "/no/such"}, "/no/such: No such file"),
         ({"path": "/no/such"}, "neither templates/no/such.j2, templates/no/such nor files/no/such"),

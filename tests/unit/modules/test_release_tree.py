@@ -143,18 +143,18 @@ def spoil_manifest(target: Target) -> str:
 
 def spoil_foreign_file(target: Target) -> str:
     (target.home / "web/shell.php").write_bytes(b"x")
-    return "unexpected: {home}/web/shell.php"
+    return "foreign: {home}/web/shell.php"
 
 
 def spoil_foreign_folder(target: Target) -> str:
     (target.home / "web/more/deep").mkdir(parents=True)
     (target.home / "web/more/deep/x").write_bytes(b"x")
-    return "unexpected: {home}/web/more"
+    return "foreign: {home}/web/more"
 
 
 def spoil_foreign_link(target: Target) -> str:
     (target.home / "web/etc").symlink_to("/etc")
-    return "unexpected: {home}/web/etc"
+    return "foreign: {home}/web/etc"
 
 
 def spoil_file_is_folder(target: Target) -> str:

@@ -63,7 +63,7 @@ def test_what_arrives_is_what_left(store: Store, tmp_path: Path) -> None:
     assert "moved from one to two, and proved" in _carry(ENDS, MOVE, store, steps.append)
     assert (tmp_path / "new" / "2026" / "call one.gsm").read_bytes() == b"\x00" * 3300
     assert (tmp_path / "old" / "empty.gsm").exists()
-    assert [step.split()[0] for step in steps] == ["Stop", "Copy", "Prove", "Retire"]
+    assert [step.split()[0] for step in steps] == ["Stop", "Copy", "Verify", "Retire"]
 
 
 def test_what_is_there_already_stays(store: Store, tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_what_is_there_already_stays(store: Store, tmp_path: Path) -> None:
 
 def test_a_stream_that_breaks_off_is_a_failure(store: Store) -> None:
     broken = replace(store, pack=f"{store.pack} | head -c 2000; exit 3")
-    with pytest.raises(PhaseFailedError, match="broke off"):
+    with pytest.raises(PhaseFailedError, match="copying the recordings failed"):
         _carry(ENDS, MOVE, broken, str)
 
 
 def test_what_arrived_otherwise_is_a_failure(store: Store, tmp_path: Path) -> None:
     spoilt = replace(store, unpack=f"{store.unpack}; echo x >> {tmp_path}/new/empty.gsm")
-    with pytest.raises(PhaseFailedError, match="is not what one holds") as caught:
+    with pytest.raises(PhaseFailedError, match="differs from the data on one") as caught:
         _carry(ENDS, MOVE, spoilt, str)
     assert "empty.gsm" in caught.value.evidence
 
@@ -133,13 +133,13 @@ def test_a_server_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> None:
     gone = replace(MOVE, source=Host(name="one", address="127.0.0.1", port=1))
     with pytest.raises(UnreachableError) as caught:
         demand_sources([gone], SshSettings(tmp_path / "known_hosts"), tmp_path / "site.yml")
-    assert caught.value.what.endswith("(127.0.0.1) is out of reach")
+    assert caught.value.what.endswith("(127.0.0.1) is unreachable")
     assert "--abandon telephony" in caught.value.helps
 
 
 def test_another_server_in_the_old_ones_place_is_told(tmp_path: Path) -> None:
     here = replace(MOVE, source=Host(name="one", address="local"), machine="of another server")
-    with pytest.raises(UnreachableError, match="is another one now"):
+    with pytest.raises(UnreachableError, match="is a different server now"):
         demand_sources([here], SshSettings(tmp_path / "known_hosts"), tmp_path / "site.yml")
 
 
@@ -158,7 +158,7 @@ def test_places_are_remembered_one_by_one(tmp_path: Path) -> None:
 def test_a_damaged_list_of_places_is_told(tmp_path: Path) -> None:
     path = tmp_path / "places.json"
     path.write_text('{"database": {}}')
-    with pytest.raises(UnreachableError, match="where the site's data is"):
+    with pytest.raises(UnreachableError, match="list of the site's data locations"):
         load_places(path)
 
 

@@ -97,7 +97,7 @@ def test_an_asterisk_that_can_not_time_its_codecs_tells_what_it_has() -> None:
 
 def test_calls_that_are_up_stop_it_before_anything_is_loaded() -> None:
     host = Host(calls="4 active channels\n2 of 60 max active calls\n")
-    with pytest.raises(UsageError, match="2 calls are up on one") as refused:
+    with pytest.raises(UsageError, match="2 calls are active on one") as refused:
         said(host)
     assert host.asked == [CALLS]
     assert "--benchmark --site site.yml --force" in refused.value.helps
@@ -111,12 +111,12 @@ def test_force_measures_all_the_same_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("host", "what"),
     [
-        (Host(calls="Unable to connect to remote asterisk"), "does not answer"),
-        (Host(codecs="No such command"), "did not tell"),
-        (Host(run_status=127, run_says=""), "gave no figures"),
-        (Host(run_says="Killed"), "gave no figures"),
+        (Host(calls="Unable to connect to remote asterisk"), "does not respond"),
+        (Host(codecs="No such command"), "did not report"),
+        (Host(run_status=127, run_says=""), "returned no figures"),
+        (Host(run_says="Killed"), "returned no figures"),
         (Host(run_says=json.dumps(json.loads(RUN) | {"disk": {"full": True}})), "is full"),
-        (Host(slow=True), "too long"),
+        (Host(slow=True), "did not respond in time"),
     ],
 )
 def test_what_can_not_be_measured_is_told_with_a_command(host: Host, what: str) -> None:

@@ -87,7 +87,7 @@ def test_what_a_killed_run_left_is_taken_away_and_told(
         deep_journal, "remove_run", lambda site, mark, ssh: asked.append(mark) or _GONE
     )
     (told,) = sweep(here)
-    assert told == ("an earlier run was killed; removed now: 1 call, 1 recording, 2 call records")
+    assert told == "an earlier run was killed; removed now: 1 call, 1 recording, 2 call records"
     assert asked == [_MARK]
     assert not path.exists()
     assert sweep(here) == ()
@@ -103,7 +103,7 @@ def test_while_a_server_is_out_of_reach_the_journal_stays(
     path = _dead(here)
     monkeypatch.setattr(deep_journal, "remove_run", refuse)
     (told,) = sweep(here)
-    assert "can't be taken away yet: host one can't be reached" in told
+    assert "can't be removed yet: host one can't be reached" in told
     assert path.exists()
 
 

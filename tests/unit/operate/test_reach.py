@@ -33,7 +33,7 @@ def test_a_host_that_refuses_sudo_is_named_with_what_to_allow() -> None:
         raise UnreachableError(
             "the host can't be inspected", evidence="sudo: a password is required"
         )
-    assert "one (192.0.2.10): the host can't be looked at" in caught.value.what
+    assert "one (192.0.2.10): the host can't be inspected" in caught.value.what
     assert "sudo: a password is required" in caught.value.evidence
     assert caught.value.helps.startswith("ucontact shell one -- id -u ")
     assert "ops ALL=(ALL) NOPASSWD: ALL" in caught.value.helps

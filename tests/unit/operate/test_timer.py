@@ -95,7 +95,7 @@ def test_where_systemd_does_not_run_it_is_said(
     monkeypatch.setattr(watch, "_BOOTED", tmp_path / "none")
     with pytest.raises(UsageError) as caught:
         install_timer(ACME, SITE, tmp_path / "watch.json", tmp_path)
-    assert "not run by systemd" in caught.value.what
+    assert "does not run systemd" in caught.value.what
     assert "process 1 is" in caught.value.evidence
     assert list(tmp_path.iterdir()) == []
 
@@ -177,7 +177,7 @@ def test_a_night_tells_in_the_language_that_its_timer_was_set_in(
     error = UnreachableError(_("MySQL can't be reached"), evidence="raw", helps="systemctl start x")
     watch.tell_trouble(spanish, error)
     assert sent[1]["text"] == (
-        "uContact acme: el doctor no pudo revisar\n\n"
+        "uContact acme: las comprobaciones no se pudieron ejecutar\n\n"
         "no se llega a MySQL\nraw\npruebe: systemctl start x\n"
     )
 

@@ -126,7 +126,7 @@ def test_what_binds_is_named(
     assert row.binding == binding
     assert row.calls.likely == (row.processor.likely if calls is None else calls)
     if calls is not None:
-        assert f"held by {binding}" in row.because
+        assert f"limited by {binding}" in row.because
 
 
 def test_a_call_that_is_not_recorded_does_not_wait_for_the_disk() -> None:
@@ -153,7 +153,7 @@ def test_uncertainty_is_the_models_and_the_machines() -> None:
 def test_it_is_told_by_what_a_number_of_calls_is_known(calls: int, known: EstimateBasis) -> None:
     assert basis(calls) is known
     assert "DTLS-SRTP" in telephony_server().unmeasured
-    assert "at the same time than 400" in telephony_server().unmeasured
+    assert "more than 400 simultaneous calls" in telephony_server().unmeasured
 
 
 def test_spread() -> None:

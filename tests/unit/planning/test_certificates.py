@@ -89,7 +89,7 @@ def test_a_key_in_the_chain_file_would_be_served_to_everybody() -> None:
 
 
 def test_a_key_of_another_certificate() -> None:
-    only(told(key=ROOT.key_pem), "key", "does not belong")
+    only(told(key=ROOT.key_pem), "key", "does not match the certificate")
 
 
 def test_the_servers_certificate_must_come_first() -> None:
@@ -127,7 +127,7 @@ def test_a_root_of_somebody_else() -> None:
 def test_an_issuer_that_is_no_authority() -> None:
     middle = issue("Middle", ROOT)
     leaf = issue("Leaf", middle, names=[FQDN])
-    only(told(leaf.pem + middle.pem, leaf.key_pem), "chain", "no certificate authority")
+    only(told(leaf.pem + middle.pem, leaf.key_pem), "chain", "not a CA certificate")
 
 
 def test_more_intermediates_than_an_authority_allows() -> None:
@@ -142,17 +142,17 @@ def test_a_self_signed_certificate() -> None:
 
 
 def test_names_that_it_does_not_speak_for() -> None:
-    only(told(names=("portal.example.com",)), "chain", f"it speaks for {FQDN}, 192.0.2.10")
+    only(told(names=("portal.example.com",)), "chain", f"it is valid for {FQDN}, 192.0.2.10")
 
 
 def test_a_common_name_counts_for_nothing() -> None:
     leaf = issue(FQDN, MIDDLE)
-    only(told(leaf.pem + MIDDLE.pem, leaf.key_pem), "chain", "speaks for nothing")
+    only(told(leaf.pem + MIDDLE.pem, leaf.key_pem), "chain", "valid for nothing")
 
 
 def test_a_clients_certificate() -> None:
     leaf = issue("Leaf", MIDDLE, names=[FQDN], server=False)
-    only(told(leaf.pem + MIDDLE.pem, leaf.key_pem), "chain", "not for servers")
+    only(told(leaf.pem + MIDDLE.pem, leaf.key_pem), "chain", "not a server certificate")
 
 
 def test_dates() -> None:
@@ -216,7 +216,7 @@ def test_several_problems_are_all_told() -> None:
 
 def test_a_problem_says_what_where_and_what_to_do() -> None:
     (problem,) = judge_chain(CHAIN, b"", ROOT.pem, (FQDN,), NOW)
-    assert str(problem) == "the key file: it is empty. Put a private key in PEM there."
+    assert str(problem) == "the key file: it is empty. Provide a private key in PEM format."
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_speaks_for(known: str, name: str, good: bool) -> None:
 def test_served_files_are_judged_by_the_public_half() -> None:
     assert judge_served(CHAIN, LEAF.public_pem, ROOT.pem, (FQDN,), NOW) == ()
     (problem,) = judge_served(CHAIN, ROOT.public_pem, ROOT.pem, (FQDN,), NOW)
-    assert "does not belong" in problem.what
+    assert "does not match the certificate" in problem.what
     (problem,) = judge_served(CHAIN, b"", ROOT.pem, (FQDN,), NOW)
     assert problem.file == "key"
 

@@ -25,7 +25,7 @@ def test_a_small_site_takes_one_server_as_the_vendor_names_it() -> None:
     assert (one.server, one.host) == (1, "telephony")
     assert one.roles == (Role.TELEPHONY, Role.BACKEND, Role.DATABASE)
     assert (one.cores, one.memory_bytes, one.disk_bytes) == (2, 8 * GIB, 500 * GB)
-    assert "60 recorded calls x 1.02 % of a core x 2 to spare" in one.because[0]
+    assert "60 recorded calls x 1.02 % of a core x 2 headroom" in one.because[0]
     assert "not measured: encryption of agents' media (DTLS-SRTP)" in one.note
 
 
@@ -37,13 +37,13 @@ def test_a_medium_site_by_hand() -> None:
     assert "extrapolated" in telephony.because[0]
     # 300 agents, 60 calls a day of 0.5 MB, 90 days: 810 GB; 7 GB of releases, a tenth free.
     assert telephony.disk_bytes == 910 * GB
-    assert "what they need was not measured" in servers["backend"].because[0]
+    assert "the demand of these roles was not measured" in servers["backend"].because[0]
     assert "how fast the database grows was not measured" in servers["backend"].because[2]
 
 
 def test_beyond_one_asterisk_the_list_says_that_no_server_carries_it() -> None:
     telephony = buy(3000)["telephony"]
-    assert telephony.note.startswith("no server carries this: one Asterisk")
+    assert telephony.note.startswith("no server can carry this load: one Asterisk")
     assert "several telephony servers in one site are not supported" in telephony.note
     assert "beyond what one Asterisk is known to carry" in telephony.because[0]
 

@@ -75,9 +75,9 @@ def test_more_calls_than_one_asterisk_carries_are_told_even_before_there_is_a_se
     assert short.needed == "2002 calls"
     assert short.there == "2000 calls (400 were measured)"
     assert "plan for 1000 agents" in short.ways_out[0]
-    assert "make 2 sites" in short.ways_out[1]
+    assert "split it into 2 sites" in short.ways_out[1]
     assert "several telephony servers in one site" in short.ways_out[2]
-    assert "make 3 sites" in found(3000, resources)["asterisk"].ways_out[1]
+    assert "split it into 3 sites" in found(3000, resources)["asterisk"].ways_out[1]
 
 
 @given(st.integers(1, 10000), st.integers(512, 131072), st.integers(1, 64), st.integers(0, 10**7))

@@ -83,7 +83,7 @@ def test_a_longer_recording_is_never_smaller(one: float, two: float) -> None:
 
 
 def test_hosts_that_do_not_fit_the_size_are_refused_with_the_number_needed() -> None:
-    with pytest.raises(UsageError, match="it takes 2 servers"):
+    with pytest.raises(UsageError, match="which needs 2 servers"):
         make_plan(small_site(agents=30), {})
 
 

@@ -76,7 +76,7 @@ def test_too_many_bytes_together_are_refused() -> None:
     many = {f"web/{n}": {"sha256": "0" * 64, "size": 2**32} for n in range(3)}
     with pytest.raises(UsageError, match="can't be used") as refused:
         parse_manifest(spoiled(files=many), "x")
-    assert "at most" in refused.value.evidence
+    assert "the limit is" in refused.value.evidence
 
 
 def test_the_signature_is_over_everything_else() -> None:

@@ -108,7 +108,7 @@ def test_a_frameworks_control_can_be_vouched_for() -> None:
         ("control: R41", "line 6: attestations[0].control: there is no control 'R41'; did you"),
         ("control: pci-dss/9", "there is no control 'pci-dss/9'"),
         ("until: 2026-01-01", "'until' (2026-01-01) is before 'seen' (2026-01-15)"),
-        ("seen: 20260115", "write the day as 2027-01-31"),
+        ("seen: 20260115", "write the date as 2027-01-31"),
         ("statement: fine", "attestations[0].statement"),
         ("by: ''", "attestations[0].by"),
         ("whom: me", "whom"),

@@ -57,14 +57,14 @@ def test_the_mail() -> None:
         "  NGINX runs\n"
         "  observed: inactive\n"
         "  remedy:   mend\n\n"
-        "2 checks behind web.service: not judged\n\n"
-        "in all: 1 pass, 1 fail, 2 blocked\n"
+        "2 checks blocked by web.service: not judged\n\n"
+        "total: 1 pass, 1 fail, 2 blocked\n"
     )
 
 
 def test_the_first_night_says_how_it_is() -> None:
     first = compare((), [finding("a.b")])
-    assert subject_line("acme", first, [finding("a.b")]) == "uContact acme: PASS, as it is now"
+    assert subject_line("acme", first, [finding("a.b")]) == "uContact acme: PASS, current state"
     assert "no earlier run to compare with" in body_text("acme", first, [finding("a.b")])
 
 
@@ -91,8 +91,8 @@ def test_the_mail_in_spanish_keeps_its_commands() -> None:
         "peor: web.service en one (bien -> falla)\n"
         "  NGINX está en marcha\n"
         "  observado: no habilitado\n"
-        "  remedio:   nginx -t  # recuperación, o un disco lento\n\n"
-        "2 controles detrás de web.service: sin evaluar\n"
-        "1 control: por primera vez, y sin problemas\n\n"
-        "en total: 1 bien, 1 falla, 2 bloqueados\n"
+        "  remedio:   nginx -t  # busque una recuperación tras una caída, o un disco lento\n\n"
+        "2 controles bloqueados por web.service: sin evaluar\n"
+        "1 control: por primera vez, sin problemas\n\n"
+        "total: 1 bien, 1 falla, 2 bloqueados\n"
     )

@@ -144,11 +144,15 @@ def test_components_are_those_of_every_device() -> None:
     [
         ("report.json", None, "report.json can't be read"),
         ("report.json", "{", "report.json is not JSON"),
-        ("report.json", json.dumps({"schema": 1}), "is no report of this appliance"),
+        ("report.json", json.dumps({"schema": 1}), "is not a report of this appliance"),
         ("report.json", "[" * 100_000, "report.json is not JSON"),
         ("sbom.json", None, "sbom.json can't be read"),
-        ("sbom.json", "[]", "sbom.json is no bill of materials"),
-        ("sbom.json", '{"components": [{"components": [{"version": "1"}]}]}', "is no bill"),
+        ("sbom.json", "[]", "sbom.json is not a CycloneDX bill of materials"),
+        (
+            "sbom.json",
+            '{"components": [{"components": [{"version": "1"}]}]}',
+            "is not a CycloneDX bill",
+        ),
     ],
 )
 def test_what_is_no_report_is_told(folder: Path, name: str, content: str | None, says: str) -> None:

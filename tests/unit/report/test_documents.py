@@ -109,12 +109,12 @@ def test_the_same_evidence_stands_there_once() -> None:
     elsewhere = finding("a.one", Verdict.PASS, "R01", host="two", evidence="unmistakable")
     page = to_html(report(one, two, elsewhere))
     assert page.count("unmistakable") == 2
-    assert re.search(r'The same answer as for <a href="#one.a.one">', page)
+    assert re.search(r'The same output as for <a href="#one.a.one">', page)
 
 
 def test_a_blocked_finding_names_what_it_builds_on() -> None:
     blocked = finding("a.b", Verdict.SKIP, "R01", observed="", blocked_by="host.reachable")
-    assert "it builds on host.reachable" in to_html(report(blocked))
+    assert "it depends on host.reachable" in to_html(report(blocked))
 
 
 def test_blocked_checks_are_counted_with_the_failures_and_not_with_what_cannot_be_seen() -> None:
@@ -124,7 +124,7 @@ def test_blocked_checks_are_counted_with_the_failures_and_not_with_what_cannot_b
         for n in range(2)
     ]
     page = to_html(report(root, *blocked))
-    assert "2 more could not be judged, because they build on these" in page
+    assert "2 more could not be judged because they depend on these" in page
     assert '<td class="mark error">blocked</td>' in page
     limits = page.partition('id="limits"')[2].partition("</section>")[0]
     assert "Title of a.0" not in limits

@@ -140,12 +140,12 @@ KINDS = (
     Kind("findings: severity", ("Finding.severity",), ("critical",)),
     Kind("findings: requirements served", ("Finding.requirements",), ("Q01",)),
     Kind("findings: seconds", ("Finding.seconds",), ("1.25",), {PAGE: ("1.2 s",)}),
-    Kind("findings: what blocks one", ("Finding.blocked_by",), ("builds on kind.fail",),
+    Kind("findings: what blocks one", ("Finding.blocked_by",), ("depends on kind.fail",),
          {DOCUMENT: ('"blocked_by": "kind.fail"',)}),
     Kind("findings: the server on which that failed", ("Finding.blocked_on",),
          ('"blocked_on": "other-host"',)),
-    Kind("waivers: reason", ("Finding.waived", "Waived.reason"), ("excuse-waived",)),
-    Kind("waivers: last day", ("Waived.until",), ("2031-02-03",)),
+    Kind("waivers: reason", ("Finding.waived", "AppliedWaiver.reason"), ("excuse-waived",)),
+    Kind("waivers: last day", ("AppliedWaiver.until",), ("2031-02-03",)),
     Kind("versions of components", ("Report.versions",), ("observed-pass",)),
     Kind("limits", ("Report.limits",), ("limit-of-all",)),
     Kind("frameworks", ("Report.frameworks",),
@@ -164,10 +164,10 @@ KINDS = (
     Kind("vulnerabilities: the feed", ("Report.vulnerabilities", "KnownToday.file",
          "KnownToday.sha256", "KnownToday.written", "KnownToday.age_days"),
          ("/srv/feed-file.json", KNOWN.sha256, "2026-02-25", "4.6")),
-    Kind("vulnerabilities: known", ("KnownToday.hosts", "Judged.affected", "Vulnerability.cve",
-         "Vulnerability.package", "Vulnerability.version"),
+    Kind("vulnerabilities: known", ("KnownToday.hosts", "HostJudgement.affected",
+         "Vulnerability.cve", "Vulnerability.package", "Vulnerability.version"),
          ("CVE-2026-1111", "CVE-2026-2222", "flawedlib", "7.7.7-1")),
-    Kind("vulnerabilities: undetermined", ("Judged.undetermined",), ("CVE-2026-3333",)),
+    Kind("vulnerabilities: undetermined", ("HostJudgement.undetermined",), ("CVE-2026-3333",)),
     Kind("vulnerabilities: status", ("Vulnerability.status",),
          ("fix available, not installed", "no fix yet", "undetermined"),
          {DOCUMENT: ('"fixed-in"', '"open"', '"undetermined"')}),
@@ -180,14 +180,15 @@ KINDS = (
     Kind("vulnerabilities: the feed's words", ("Vulnerability.description",
          "Vulnerability.no_advisory", "Vulnerability.no_advisory_reason"),
          ("described CVE-2026-1111", "minor-issue", "postponed")),
-    Kind("vulnerabilities: suite and packages judged", ("Judged.suite", "Judged.packages"),
-         ("suite-of-one", "4321")),
-    Kind("vulnerabilities: what can't be told of a server", ("Judged.unjudged",),
+    Kind("vulnerabilities: suite and packages judged",
+         ("HostJudgement.suite", "HostJudgement.packages"), ("suite-of-one", "4321")),
+    Kind("vulnerabilities: what can't be told of a server", ("HostJudgement.unjudged",),
          ("uncomparable-package",)),
-    Kind("vulnerabilities: a server that is not judged", ("Judged.reason",), ("unjudged-server",)),
+    Kind("vulnerabilities: a server that is not judged", ("HostJudgement.reason",),
+         ("unjudged-server",)),
     Kind("vulnerabilities: a feed that is refused", ("KnownToday.refused",), ("refused-feed",)),
-    Kind("vulnerabilities: no feed given", ("Report.vulnerabilities",), ("No feed was given",),
-         {DOCUMENT: ('"vulnerabilities": null',)}),
+    Kind("vulnerabilities: no feed given", ("Report.vulnerabilities",),
+         ("No vulnerability feed was given",), {DOCUMENT: ('"vulnerabilities": null',)}),
 )  # fmt: skip
 NAMES = tuple(kind.name for kind in KINDS)
 
@@ -482,7 +483,7 @@ def test_without_a_feed_junit_has_the_findings_cases_and_says_why_there_are_no_o
     assert len(list(root.iter("testcase"))) == len(FINDINGS)
     last = root[-1]
     assert (last.get("name"), last.get("tests")) == ("Known vulnerabilities", "0")
-    assert "No feed was given" in (last.findtext("system-out") or "")
+    assert "No vulnerability feed was given" in (last.findtext("system-out") or "")
 
 
 def test_oscal_has_a_risk_for_what_affects_a_server_and_none_for_what_is_undetermined() -> None:
@@ -502,7 +503,10 @@ def test_oscal_has_a_risk_for_what_affects_a_server_and_none_for_what_is_undeter
 
 def test_the_forms_for_people_say_it_in_spanish() -> None:
     for vulnerabilities, said in (
-        (KNOWN, ("hay una corrección sin instalar", "todavía sin corrección", "sin determinar")),
+        (
+            KNOWN,
+            ("corrección disponible, sin instalar", "todavía sin corrección", "sin determinar"),
+        ),
         (REFUSED, ("Rechazado como evidencia",)),
         (None, ("No se dio ningún archivo de vulnerabilidades",)),
     ):

@@ -50,7 +50,7 @@ def test_all_is_well() -> None:
 def test_the_cause_is_named_and_its_symptoms_counted() -> None:
     text, __, data = to_line([GOOD, WARNED, BROKEN, BEHIND, WAIVED], 1).partition(" | ")
     assert text == (
-        "UCONTACT CRITICAL - 1 failed: c.c on one (seen); 1 behind them not judged; "
+        "UCONTACT CRITICAL - 1 failed: c.c on one (seen); 1 blocked by them; "
         "1 warned: b.b on one (seen); 1 waived"
     )
     assert all(_DATUM.fullmatch(datum) for datum in data.split())
@@ -82,7 +82,7 @@ def test_the_line_in_spanish_keeps_its_status_and_its_data() -> None:
     text, __, data = to_line(translated(findings, translate), 1, translate).partition(" | ")
     assert text == (
         "UCONTACT CRITICAL - 1 con falla: c.c en one (no habilitado); "
-        "1 sin evaluar detrás de ellos; 1 con aviso: b.b en one (seen); 1 exceptuado"
+        "1 sin evaluar por esa causa; 1 con aviso: b.b en one (seen); 1 exceptuado"
     )
     assert data == to_line(findings, 1).partition(" | ")[2]
     many = [replace(BROKEN, id=f"c.{number}") for number in range(9)]

@@ -249,7 +249,7 @@ def test_a_waived_failure_is_an_approved_deviation_that_ends() -> None:
 def test_a_blocked_check_names_what_it_builds_on() -> None:
     blocked = finding("a.b", Verdict.SKIP, "R01", observed="", blocked_by="host.reachable")
     row = observation(made(blocked))
-    assert "builds on host.reachable" in row["description"]
+    assert "depends on host.reachable" in row["description"]
     assert props(row)["blocked-by"] == "host.reachable"
     assert props(row)["state"] == "blocked"
 

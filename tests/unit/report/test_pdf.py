@@ -166,8 +166,8 @@ def test_a_reason_that_waives_is_printed_with_its_last_day() -> None:
 def test_a_blocked_check_names_what_it_builds_on() -> None:
     blocked = finding("a.b", Verdict.SKIP, "R01", observed="", blocked_by="host.reachable")
     printed = text(report(finding("host.reachable", Verdict.FAIL, "C05"), blocked))
-    assert "it builds on host.reachable, which did not pass" in printed
-    assert "Not judged, because they build on these: 1." in printed
+    assert "it depends on host.reachable, which did not pass" in printed
+    assert "Not judged, because they depend on these: 1." in printed
 
 
 def test_a_word_longer_than_the_page_stays_within_it_and_whole() -> None:

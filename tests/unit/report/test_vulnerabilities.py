@@ -224,11 +224,11 @@ def test_what_could_not_be_read_of_the_packages_is_said() -> None:
 @pytest.mark.parametrize(
     ("host", "reason"),
     [
-        (_host(("a", "1", "a", "1"), os_id="ubuntu"), "no feed for Ubuntu is read"),
-        (_host(("a", "1", "a", "1"), os_id="fedora"), "no feed for The system is read"),
+        (_host(("a", "1", "a", "1"), os_id="ubuntu"), "no feed for Ubuntu is supported"),
+        (_host(("a", "1", "a", "1"), os_id="fedora"), "no feed for The system is supported"),
         (_host(), "the host's packages are not known"),
-        (_host(("a", "1", "a", "1"), codename="buster"), "says nothing of buster"),
-        (_host(("a", "1", "a", "1"), codename=""), "says nothing of its suite"),
+        (_host(("a", "1", "a", "1"), codename="buster"), "does not cover buster"),
+        (_host(("a", "1", "a", "1"), codename=""), "does not cover its suite"),
     ],
 )
 def test_a_host_that_can_not_be_judged_has_a_reason_and_no_findings(

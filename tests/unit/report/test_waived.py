@@ -53,7 +53,7 @@ def test_the_page_tells_reason_and_last_day() -> None:
     page = to_html(report())
     assert "Waivers" in page
     assert "a new one is &lt;ordered&gt; <small>until 2027-01-31</small>" in page
-    assert "but for what is waived" in page
+    assert "except those waived" in page
     assert "No check needs attention." in page
 
 

@@ -158,7 +158,7 @@ def test_a_file_without_an_end_is_not_read(folder: Path) -> None:
     with (folder / "evidence.json").open("wb") as stream:
         stream.truncate(10**12)  # sparse
     (line,) = refused(folder)
-    assert line.startswith("refused: evidence.json (1000000000000 bytes, and at most ")
+    assert line.startswith("refused: evidence.json (1000000000000 bytes; the limit is ")
 
 
 def test_many_large_files_are_not_read(folder: Path) -> None:
@@ -167,7 +167,7 @@ def test_many_large_files_are_not_read(folder: Path) -> None:
             stream.truncate(200 * 10**6)
     (line,) = refused(folder)
     assert line.startswith("refused: the folder (6")
-    assert "bytes in all" in line
+    assert "bytes in total" in line
 
 
 def test_a_folder_of_thousands_is_not_read(folder: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_damaged_manifest_is_said_so(folder: Path, content: str) -> None:
 
 
 def test_another_folder_is_no_report(tmp_path: Path) -> None:
-    with pytest.raises(UnreachableError, match="no report's folder"):
+    with pytest.raises(UnreachableError, match="not a report folder"):
         verify(tmp_path, PUBLIC)
 
 
@@ -242,7 +242,7 @@ def test_a_signature_holds_for_the_very_octets_alone(data: bytes, at: int) -> No
 def test_what_is_no_key_is_refused_with_a_way_to_one(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match="no public key") as caught:
+    with pytest.raises(UsageError, match="not the public key of a site") as caught:
         read_key(path)
     assert "ucontact report key" in caught.value.helps
     with pytest.raises(UnreachableError):

@@ -54,7 +54,7 @@ def test_a_good_file_is_a_site() -> None:
         (GOOD.replace("agents: 10\n", "agents: -1\n"), "line 3: agents: "),
         (GOOD.replace("agents: 10\n", "agents: yes\n"), "line 3: agents: "),
         (GOOD.replace("agents: 10\n", ""), "line 1: agents: is missing"),
-        (GOOD.replace("contact.example.com", "contact"), "line 2: fqdn: 'contact' is no full"),
+        (GOOD.replace("contact.example.com", "contact"), "line 2: fqdn: 'contact' is not a fully"),
         (GOOD.replace("contact.example.com", "192.0.2.1"), "line 2: fqdn: '192.0.2.1' is an addr"),
         (GOOD.replace("contact.example.com", "a_b.example.com"), "line 2: fqdn: "),
         (GOOD.replace("192.0.2.10", "192.0.2.300"), "line 6: hosts[0].address: '192.0.2.300' is"),
@@ -79,16 +79,16 @@ def test_a_good_file_is_a_site() -> None:
         (
             GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
             "    - name: q\n      host: b.example\n      prefix: '9'\n",
-            "line 12: telephony.trunks[1].prefix: '9' is the prefix of the trunk 'p' already",
+            "line 12: telephony.trunks[1].prefix: '9' is already the prefix of the trunk 'p'",
         ),
         (
             GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
             "    - {name: q, host: b.example}\n",
-            "line 10: telephony.trunks[1].prefix: '9' is the prefix of the trunk 'p' already",
+            "line 10: telephony.trunks[1].prefix: '9' is already the prefix of the trunk 'p'",
         ),
         (GOOD + "certificate: {source: files}\n", "needs both 'chain' and 'key'"),
         (GOOD + "network: {profile: nat}\n", "profile 'nat' needs 'public_address'"),
-        (GOOD + "network: {agents: [10.0.0.1/8]}\n", "'10.0.0.1/8' is no network"),
+        (GOOD + "network: {agents: [10.0.0.1/8]}\n", "'10.0.0.1/8' is not a network"),
         (GOOD + "web: {hpkp_max_age: 60}\n", "web.hpkp_max_age"),
         ("site: [", "line 1, column 8"),
         ("just words", "line 1: no 'key: value' lines"),
@@ -131,7 +131,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     [
         (b"", "is empty"),
         (b"\n  \n", "is empty"),
-        (b"site: x\n\xff\xfe\x00", "is no text file"),
+        (b"site: x\n\xff\xfe\x00", "is not a text file"),
         (b"#" * (2 << 20), "is too big"),
     ],
 )
@@ -186,8 +186,8 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (GOOD + "web: " + "[" * 5000, "line 7: more than 32 sections"),
-        (GOOD + "web: " + "{a: " * 5000, "line 7: more than 32 sections"),
+        (GOOD + "web: " + "[" * 5000, "line 7: more than 32 nested sections"),
+        (GOOD + "web: " + "{a: " * 5000, "line 7: more than 32 nested sections"),
         (GOOD + "web: &a [*a]\n", "line 7: *a is inside &a"),
         (GOOD + "web: &a\n  b:\n    - *a\n", "line 9: *a is inside &a"),
         (GOOD + BOMB, "line 7: a0: there is no such key"),

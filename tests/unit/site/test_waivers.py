@@ -48,11 +48,14 @@ def test_an_unknown_check_is_refused_with_the_nearest_and_its_line() -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("{check: site.waivers, reason: why not, until: 2027-01-31}", "can't be one"),
+        (
+            "{check: site.waivers, reason: why not, until: 2027-01-31}",
+            "checks the waivers, and can't be waived",
+        ),
         ("{check: host.memory, reason: why not}", "waivers[0].until: is missing"),
         ("{check: host.memory, until: 2027-01-31}", "waivers[0].reason: is missing"),
         ("{check: host.memory, reason: '', until: 2027-01-31}", "waivers[0].reason"),
-        ("{check: host.memory, reason: why not, until: 20270131}", "write the day as 2027-01-31"),
+        ("{check: host.memory, reason: why not, until: 20270131}", "write the date as 2027-01-31"),
         ("{check: host.memory, reason: why not, until: soon}", "waivers[0].until"),
         (
             "{check: host.memory, host: two, reason: why not, until: 2027-01-31}",
@@ -70,7 +73,7 @@ def test_a_mistake_is_named(row: str, told: str) -> None:
 
 def test_a_check_is_waived_once() -> None:
     row = "  - {check: host.memory, reason: why not, until: 2027-01-31}\n"
-    assert "line 8: waivers[1].check: 'host.memory' is waived already" in refused(row * 2)
+    assert "line 8: waivers[1].check: 'host.memory' is already waived" in refused(row * 2)
 
 
 def test_a_day_in_the_past_is_no_mistake_of_the_file() -> None:

@@ -108,7 +108,7 @@ def test_khomp_without_a_list_says_what_it_was_told_by(
 ) -> None:
     (card,) = find_cards([], [], modules, listed)
     assert (card.maker, card.evidence) == ("Khomp", evidence)
-    assert card.model.startswith("unknown")
+    assert card.model.startswith("not told")
 
 
 def test_the_table_names_accepted_makers_once_each_with_a_source() -> None:

@@ -136,9 +136,9 @@ _PI = "Hardware\t: BCM2835\nRevision\t: d03141\nModel\t\t: Raspberry Pi Compute 
         (arm("0x41", "0xd08", 4, tail=_PI, name="ARMv7 Processor rev 3 (v7l)"), "1500000",
          "Cortex-A72", 4, 4, 1500),
         (arm("0x41", "0xd0c", 80), "3000000", "Neoverse N1", 80, 80, 3000),
-        (arm("0x46", "0x001", 48), "", "unknown", 48, 48, None),
+        (arm("0x46", "0x001", 48), "", "not told", 48, 48, None),
         (arm("0x51", "0x800", 2, name="Kryo rev 2"), "", "Kryo rev 2", 2, 2, None),
-        ("", "", "unknown", 0, 0, None),
+        ("", "", "not told", 0, 0, None),
     ],
 )  # fmt: skip
 def test_a_processor(  # noqa: PLR0917

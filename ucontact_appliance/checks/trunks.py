@@ -17,7 +17,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts.asterisk import AsteriskState, snapshot
 from ucontact_appliance.language.messages import _, joined, with_note
-from ucontact_appliance.site.model import Trunk
+from ucontact_appliance.site.trunks import Trunk
 
 
 def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:

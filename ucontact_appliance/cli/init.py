@@ -32,8 +32,9 @@ from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.current import SITE_FILE
 from ucontact_appliance.site.files import write_atomic
 from ucontact_appliance.site.loader import parse_site
-from ucontact_appliance.site.model import CertificateSource, NetworkProfile, TrunkTransport
+from ucontact_appliance.site.model import CertificateSource, NetworkProfile
 from ucontact_appliance.site.render import render_site
+from ucontact_appliance.site.trunks import TrunkTransport
 from ucontact_appliance.site.values import Address, Fqdn, HostName, Name, SiteName
 
 AgentCount = Annotated[int, Field(ge=1, le=MOST_AGENTS)]

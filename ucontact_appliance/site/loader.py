@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ucontact_appliance.language.messages import (
 )
 from ucontact_appliance.os_errors import refused
 from ucontact_appliance.site.model import EVALUATION, Site, model_in
+from ucontact_appliance.site.telephony import Telephony
 from ucontact_appliance.site.waivers import KNOWN_CHECKS, KNOWN_CONTROLS
 
 _MOST_BYTES = 1 << 20
@@ -62,6 +63,20 @@ def _anchored(site: Site, folder: Path) -> Site:
                 update={name: absolute(path) for name, path in files.items()}
             ),
             "release": release,
+            "telephony": _with_absolute_sounds(site.telephony, absolute),
+        }
+    )
+
+
+def _with_absolute_sounds(
+    telephony: Telephony, absolute: Callable[[Path | None], Path | None]
+) -> Telephony:
+    return telephony.model_copy(
+        update={
+            "announcements": tuple(
+                one.model_copy(update={"file": absolute(one.file)})
+                for one in telephony.announcements
+            )
         }
     )
 

@@ -11,17 +11,15 @@ import typing
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.site.telephony import Telephony
 from ucontact_appliance.site.values import (
     LOCAL,
-    Account,
     Address,
-    Extension,
     FilePath,
     Fqdn,
-    HostName,
     Ip,
     Name,
     Network,
@@ -30,7 +28,6 @@ from ucontact_appliance.site.values import (
     SiteModel,
     SiteName,
     User,
-    quoted_digits,
     refuse_repeated,
     refused_at,
 )
@@ -124,95 +121,6 @@ class NetworkSettings(SiteModel):
         if self.profile is NetworkProfile.NAT and not self.public_address:
             raise ValueError(_("profile 'nat' needs 'public_address'"))
         return self
-
-
-class TrunkTransport(str, Enum):
-    """Transport of SIP to the provider (R04)."""
-
-    UDP = "udp"
-    TCP = "tcp"
-    TLS = "tls"
-
-
-class Codec(str, Enum):
-    """Voice codecs: R06's, which providers support, and R24's."""
-
-    ALAW = "alaw"
-    ULAW = "ulaw"
-    OPUS = "opus"
-
-
-class Trunk(SiteModel):
-    """A trunk to a telephony provider (R04). Its password is `telephony.trunks.<name>`."""
-
-    name: Name = Field(description="short name; the password is the secret telephony.trunks.NAME")
-    host: HostName = Field(description="the provider's address or name")
-    port: Port | None = Field(None, description="5060, or 5061 for tls, when left out")
-    transport: TrunkTransport = Field(TrunkTransport.UDP, description="udp, tcp or tls")
-    username: Account | None = Field(None, description="account name, when the provider gives one")
-    register_account: bool = Field(
-        False, alias="register", description="whether we register with the provider"
-    )
-    srtp: bool = Field(False, description="encrypt media to the provider (SDES)")
-    codecs: tuple[Codec, ...] = Field(
-        (Codec.ALAW, Codec.ULAW), description="in order of preference"
-    )
-    prefix: Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^[0-9]{1,4}$")] = Field(
-        "9",
-        description="digits that an agent dials before an outside number; each trunk has its own",
-    )
-    test_number: (
-        Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^\+?[0-9*#]{2,32}$")] | None
-    ) = Field(
-        None,
-        description="a number that `ucontact doctor --deep` may call through this trunk: one that "
-        "answers by itself, such as the provider's own test number; the call lasts 3 s",
-    )
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True
-    )
-
-
-class Telephony(SiteModel):
-    """Extensions and trunks."""
-
-    extensions: tuple[Extension, ...] = Field(
-        ("6001", "6002"), description="agents' numbers; each gets a secret of its own"
-    )
-    trunks: tuple[Trunk, ...] = Field((), description="lines to the telephony provider")
-
-    @field_validator("extensions")
-    @classmethod
-    def _numbers_are_unique(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
-        refuse_repeated(numbers)
-        return numbers
-
-    @field_validator("trunks")
-    @classmethod
-    def _trunk_names_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
-        refuse_repeated([trunk.name for trunk in trunks], "name")
-        return trunks
-
-    @field_validator("trunks")
-    @classmethod
-    def _prefixes_are_unique(cls, trunks: tuple[Trunk, ...]) -> tuple[Trunk, ...]:
-        """Reject duplicates, which are ambiguous; of '9' and '90', Asterisk takes the longer."""
-        prefixes = [trunk.prefix for trunk in trunks]
-        for index, prefix in enumerate(prefixes):
-            if prefix in prefixes[:index]:
-                first = trunks[prefixes.index(prefix)].name
-                raise refused_at(
-                    "repeated",
-                    _(
-                        "{prefix!r} is already the prefix of the trunk {first!r}; give "
-                        "each its own",
-                        prefix=prefix,
-                        first=first,
-                    ),
-                    (index, "prefix"),
-                )
-        return trunks
 
 
 class Recordings(SiteModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.printable import has_control
+from ucontact_appliance.site.numbering import supported_countries
 
 LOCAL = "local"
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
@@ -103,6 +105,22 @@ def _extension(value: str) -> str:
     return value
 
 
+def _country(value: str) -> str:
+    if value not in supported_countries():
+        raise ValueError(
+            _("{value!r} is no country code; write two capital letters, such as UY", value=value)
+        )
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise ValueError(
+            _("{value!r} is no time zone; write a name such as America/Montevideo", value=value)
+        )
+    return value
+
+
 def _host(value: str) -> str:
     """An IP address or a host name: nothing that could inject configuration."""
     try:
@@ -154,6 +172,10 @@ Address = Annotated[str, AfterValidator(_address)]
 Ip = Annotated[str, AfterValidator(_ip)]
 Network = Annotated[str, AfterValidator(_network)]
 Extension = Annotated[str, BeforeValidator(quoted_digits), AfterValidator(_extension)]
+Country = Annotated[str, AfterValidator(_country)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+# E.164: a plus and at most 15 digits.
+InternationalNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -166,7 +188,7 @@ def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
 
 
 def refused_at(
-    kind: Literal["repeated", "no_host"], message: Message, at: tuple[str | int, ...]
+    kind: Literal["repeated", "no_host", "unknown"], message: Message, at: tuple[str | int, ...]
 ) -> PydanticCustomError:
     """A validation error with its position (`at`) below the section that was judged."""
     return PydanticCustomError(kind, "{message}", {"message": message, "at": at})

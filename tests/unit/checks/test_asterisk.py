@@ -30,7 +30,7 @@ from ucontact_appliance.facts.asterisk import (
 )
 from ucontact_appliance.facts.host import sections
 from ucontact_appliance.planning.model import TelephonyTuning
-from ucontact_appliance.site.model import Trunk
+from ucontact_appliance.site.trunks import Trunk
 
 TUNING = TelephonyTuning(
     max_calls=60,

@@ -79,12 +79,12 @@ def test_a_good_file_is_a_site() -> None:
         (
             GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
             "    - name: q\n      host: b.example\n      prefix: '9'\n",
-            "line 12: telephony.trunks[1].prefix: '9' is already the prefix of the trunk 'p'",
+            "line 12: telephony.trunks[1].prefix: '9' is already the prefix of 'p'",
         ),
         (
             GOOD + "telephony:\n  trunks:\n    - {name: p, host: a.example}\n"
             "    - {name: q, host: b.example}\n",
-            "line 10: telephony.trunks[1].prefix: '9' is already the prefix of the trunk 'p'",
+            "line 10: telephony.trunks[1].prefix: '9' is already the prefix of 'p'",
         ),
         (GOOD + "certificate: {source: files}\n", "needs both 'chain' and 'key'"),
         (GOOD + "network: {profile: nat}\n", "profile 'nat' needs 'public_address'"),

@@ -1,0 +1,146 @@
+"""Trunks, routes, incoming numbers and queues in site.yml: what is refused, where, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.site.loader import load_site, parse_site
+from ucontact_appliance.site.telephony import Telephony
+
+SITE: dict[str, Any] = {
+    "site": "demo",
+    "fqdn": "contact.example.com",
+    "agents": 10,
+    "hosts": [{"name": "one", "address": "192.0.2.10"}],
+}
+TELEPHONY: dict[str, Any] = {
+    "country": "UY",
+    "time_zone": "America/Montevideo",
+    "extensions": ["6001", "6002", "6099"],
+    "trunks": [
+        {"name": "a", "host": "192.0.2.50", "prefix": "7", "max_calls": 30},
+        {"name": "b", "host": "192.0.2.51", "prefix": "8", "number_format": "e164"},
+    ],
+    "routes": [{"name": "all", "prefix": "0", "trunks": [{"trunk": "a"}, {"trunk": "b"}]}],
+    "inbound": [
+        {
+            "number": "+59824001234",
+            "to": {"queue": "sales"},
+            "hours": "office",
+            "closed": {"announcement": "closed"},
+        },
+        {"number": "+5982400XXXX", "to": {"extension": "6001"}},
+    ],
+    "hours": [
+        {"name": "office", "open": ["mon-fri 09:00-18:00"], "closed_on": ["2026-12-25", "01-01"]}
+    ],
+    "announcements": [{"name": "closed", "file": "closed.wav"}],
+    "queues": [{"name": "sales", "number": "800", "agents": ["6001", "6002"]}],
+    "pause_reasons": [{"code": "1", "name": "lunch"}],
+    "supervisors": ["6099"],
+}
+
+
+def text(**changes: Any) -> str:
+    return yaml.safe_dump(SITE | {"telephony": TELEPHONY | changes}, sort_keys=False)
+
+
+def parsed(**changes: Any) -> Telephony:
+    return parse_site(text(**changes)).telephony
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(UsageError) as caught:
+        parsed(**changes)
+    return caught.value.evidence
+
+
+def test_a_complete_section_is_read() -> None:
+    found = parsed()
+    assert found.routes[0].trunks[0].priority == 1
+    assert found.inbound[0].to.kind == "queue"
+    assert found.inbound[1].to.target == "6001"
+
+
+def test_a_recording_is_looked_for_beside_the_site_file(tmp_path: Path) -> None:
+    (tmp_path / "site.yml").write_text(text(), encoding="utf-8")
+    found = load_site(tmp_path / "site.yml").telephony
+    assert found.announcements[0].file == tmp_path / "closed.wav"
+
+
+def test_a_day_without_quotes_is_a_day() -> None:
+    plain = text().replace("'2026-12-25'", "2026-12-25")
+    assert parse_site(plain).telephony.hours[0].closed_on[0] == "2026-12-25"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"country": "XX"}, "telephony.country: 'XX' is no country code"),
+        ({"country": None}, "telephony.trunks[1].number_format: 'e164' needs 'country'"),
+        ({"time_zone": "Montevideo"}, "telephony.time_zone: 'Montevideo' is no time zone"),
+        ({"queues": []}, "telephony.inbound[0].to.queue: there is no queue 'sales'; none is"),
+        ({"hours": []}, "telephony.inbound[0].hours: there is no opening hours 'office'"),
+        (
+            {"announcements": []},
+            "inbound[0].closed.announcement: there is no announcement 'closed'",
+        ),
+        ({"extensions": ["6001", "6099"]}, "queues[0].agents[1]: there is no extension '6002'"),
+        ({"supervisors": ["6003"]}, "telephony.supervisors[0]: there is no extension '6003'"),
+        (
+            {"emergency": {"trunks": ["c"]}},
+            "telephony.emergency.trunks[0]: there is no trunk 'c'; defined are a, b",
+        ),
+        (
+            {"emergency": {"numbers": ["911", "911"]}},
+            "emergency.numbers[1]: '911' occurs twice",
+        ),
+        (
+            {"routes": [{"name": "all", "prefix": "7", "trunks": [{"trunk": "a"}]}]},
+            "telephony.routes[0].prefix: '7' is already the prefix of 'a'",
+        ),
+        (
+            {
+                "routes": [
+                    {"name": "all", "prefix": "0", "trunks": [{"trunk": "a"}, {"trunk": "a"}]}
+                ]
+            },
+            "telephony.routes[0].trunks[1].trunk: 'a' occurs twice",
+        ),
+        (
+            {"queues": [{"name": "sales", "number": "6001", "agents": ["6001"]}]},
+            "telephony.queues[0].number: '6001' is taken already",
+        ),
+        (
+            {"queues": [{"name": "sales", "number": "911", "agents": ["6001"]}]},
+            "telephony.queues[0].number: '911' is an emergency number",
+        ),
+        (
+            {"inbound": [{"number": "+59824001234", "to": {}}]},
+            "telephony.inbound[0].to: write one of 'extension', 'queue' and 'announcement'",
+        ),
+        (
+            {"inbound": [{"number": "1234", "to": {"queue": "sales"}, "hours": "office"}]},
+            "telephony.inbound[0]: 'hours' and 'closed' go together",
+        ),
+        (
+            {"hours": [{"name": "office", "open": ["mon-fri 9-18"]}]},
+            "telephony.hours[0].open[0]: 'mon-fri 9-18': write days and hours such as",
+        ),
+        (
+            {"hours": [{"name": "office", "open": ["mon 18:00-09:00"]}]},
+            "telephony.hours[0].open[0]: 'mon 18:00-09:00': ends before it begins",
+        ),
+        (
+            {"hours": [{"name": "office", "open": ["mon 09:00-18:00"], "closed_on": ["02-30"]}]},
+            "telephony.hours[0].closed_on[0]: '02-30' is no day",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> None:
+    assert told in refusal(**changes)

@@ -1,0 +1,209 @@
+"""Telephony in `site.yml`: extensions, trunks and routes, incoming numbers, queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ucontact_appliance.language.messages import Message, _
+from ucontact_appliance.site.inbound import (
+    Announcement,
+    Destination,
+    Hours,
+    InboundNumber,
+    PauseReason,
+    Queue,
+)
+from ucontact_appliance.site.numbering import numbering
+from ucontact_appliance.site.trunks import Emergency, NumberFormat, Route, Trunk
+from ucontact_appliance.site.values import (
+    Country,
+    Extension,
+    SiteModel,
+    TimeZone,
+    refuse_repeated,
+    refused_at,
+)
+
+Place = tuple[str | int, ...]
+_Row = Trunk | Route | Hours | Announcement | Queue
+
+
+class Telephony(SiteModel):
+    """Extensions and trunks, incoming numbers and queues."""
+
+    extensions: tuple[Extension, ...] = Field(
+        ("6001", "6002"), description="agents' numbers; each gets a secret of its own"
+    )
+    trunks: tuple[Trunk, ...] = Field((), description="lines to the telephony provider")
+    routes: tuple[Route, ...] = Field(
+        (), description="prefixes whose calls may take several trunks"
+    )
+    country: Country | None = Field(
+        None,
+        description="two letters (ISO 3166), such as UY: how numbers are dialled there, and its "
+        "emergency numbers",
+    )
+    emergency: Emergency = Field(default_factory=Emergency)
+    time_zone: TimeZone | None = Field(
+        None, description="for opening hours, such as America/Montevideo. Default: the server's"
+    )
+    prompts: Literal["en", "es"] = Field("es", description="language of spoken prompts: en or es")
+    inbound: tuple[InboundNumber, ...] = Field(
+        (),
+        description="numbers that providers deliver. Default: any number rings the first ten "
+        "extensions",
+    )
+    hours: tuple[Hours, ...] = Field((), description="opening hours")
+    announcements: tuple[Announcement, ...] = Field((), description="recordings for callers")
+    queues: tuple[Queue, ...] = Field((), description="queues of callers")
+    pause_reasons: tuple[PauseReason, ...] = Field((), description="reasons for an agent's pause")
+    supervisors: tuple[Extension, ...] = Field(
+        (), description="extensions that may listen to agents' calls, and speak in them"
+    )
+
+    @property
+    def emergency_numbers(self) -> tuple[str, ...]:
+        """The site's own, else those of its country, else none."""
+        if self.emergency.numbers or self.country is None:
+            return self.emergency.numbers
+        return numbering(self.country).emergency
+
+    @field_validator("extensions", "supervisors")
+    @classmethod
+    def _numbers_are_unique(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        refuse_repeated(numbers)
+        return numbers
+
+    @field_validator("trunks", "routes", "hours", "announcements", "queues")
+    @classmethod
+    def _names_are_unique(cls, rows: tuple[_Row, ...]) -> tuple[_Row, ...]:
+        refuse_repeated([row.name for row in rows], "name")
+        return rows
+
+    @field_validator("inbound")
+    @classmethod
+    def _inbound_numbers_are_unique(
+        cls, rows: tuple[InboundNumber, ...]
+    ) -> tuple[InboundNumber, ...]:
+        refuse_repeated([row.number for row in rows], "number")
+        return rows
+
+    @field_validator("pause_reasons")
+    @classmethod
+    def _codes_are_unique(cls, rows: tuple[PauseReason, ...]) -> tuple[PauseReason, ...]:
+        refuse_repeated([row.code for row in rows], "code")
+        refuse_repeated([row.name for row in rows], "name")
+        return rows
+
+    @model_validator(mode="after")
+    def _prefixes_are_unique(self) -> Telephony:
+        """Equal ones leave the choice to chance; of '9' and '90', Asterisk takes the longer."""
+        known: dict[str, str] = {}
+        rows: list[tuple[Place, Trunk | Route]] = [
+            *((("trunks", at, "prefix"), trunk) for at, trunk in enumerate(self.trunks)),
+            *((("routes", at, "prefix"), route) for at, route in enumerate(self.routes)),
+        ]
+        for place, row in rows:
+            if row.prefix in known:
+                message = _(
+                    "{prefix!r} is already the prefix of {first!r}; give each its own",
+                    prefix=row.prefix,
+                    first=known[row.prefix],
+                )
+                raise refused_at("repeated", message, place)
+            known[row.prefix] = row.name
+        return self
+
+    @model_validator(mode="after")
+    def _internal_numbers_are_unique(self) -> Telephony:
+        for index, queue in enumerate(self.queues):
+            others = {*self.extensions, *(one.number for one in self.queues[:index])}
+            if queue.number in others:
+                message = _("{number!r} is taken already", number=queue.number)
+                raise refused_at("repeated", message, ("queues", index, "number"))
+        return self
+
+    @model_validator(mode="after")
+    def _emergency_numbers_are_free(self) -> Telephony:
+        emergency = self.emergency_numbers
+        own: list[tuple[Place, str]] = [
+            *((("extensions", at), number) for at, number in enumerate(self.extensions)),
+            *((("queues", at, "number"), one.number) for at, one in enumerate(self.queues)),
+        ]
+        for place, number in own:
+            if number in emergency:
+                message = _("{number!r} is an emergency number", number=number)
+                raise refused_at("repeated", message, place)
+        return self
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Telephony:
+        """What a key names is defined in this section."""
+        known = {
+            "extension": self.extensions,
+            "queue": [row.name for row in self.queues],
+            "announcement": [row.name for row in self.announcements],
+            "hours": [row.name for row in self.hours],
+            "trunk": [row.name for row in self.trunks],
+        }
+        for kind, name, place in self._named():
+            if name not in known[kind]:
+                raise refused_at("unknown", _unknown(kind, name, known[kind]), place)
+        return self
+
+    @model_validator(mode="after")
+    def _formats_need_a_country(self) -> Telephony:
+        for index, trunk in enumerate(self.trunks):
+            if trunk.number_format is not NumberFormat.AS_DIALLED and self.country is None:
+                message = _(
+                    "{format!r} needs 'country' beside 'trunks'", format=trunk.number_format.value
+                )
+                raise refused_at("unknown", message, ("trunks", index, "number_format"))
+        return self
+
+    def _named(self) -> Iterator[tuple[str, str, Place]]:
+        """Each reference: kind, name and place."""
+        for index, number in enumerate(self.supervisors):
+            yield "extension", number, ("supervisors", index)
+        for index, route in enumerate(self.routes):
+            for at, one in enumerate(route.trunks):
+                yield "trunk", one.trunk, ("routes", index, "trunks", at, "trunk")
+        for index, name in enumerate(self.emergency.trunks):
+            yield "trunk", name, ("emergency", "trunks", index)
+        for index, inbound in enumerate(self.inbound):
+            yield from _destination(inbound.to, ("inbound", index, "to"))
+            if inbound.hours is not None:
+                yield "hours", inbound.hours, ("inbound", index, "hours")
+            yield from _destination(inbound.closed, ("inbound", index, "closed"))
+        for index, queue in enumerate(self.queues):
+            for at, agent in enumerate(queue.agents):
+                yield "extension", agent, ("queues", index, "agents", at)
+            if queue.announcement is not None:
+                yield "announcement", queue.announcement, ("queues", index, "announcement")
+            yield from _destination(queue.overflow, ("queues", index, "overflow"))
+
+
+def _destination(found: Destination | None, place: Place) -> Iterator[tuple[str, str, Place]]:
+    if found is not None:
+        yield found.kind, found.target, (*place, found.kind)
+
+
+def _unknown(kind: str, name: str, known: Sequence[str]) -> Message:
+    described = {
+        "extension": _("extension"),
+        "queue": _("queue"),
+        "announcement": _("announcement"),
+        "hours": _("opening hours"),
+        "trunk": _("trunk"),
+    }[kind]
+    if not known:
+        return _("there is no {kind} {name!r}; none is defined", kind=described, name=name)
+    return _(
+        "there is no {kind} {name!r}; defined are {known}",
+        kind=described,
+        name=name,
+        known=", ".join(known),
+    )

@@ -1,0 +1,142 @@
+"""Trunks and routes of `site.yml`: the lines to telephony providers, and which call takes which."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+
+from ucontact_appliance.site.values import (
+    Account,
+    HostName,
+    InternationalNumber,
+    Name,
+    Port,
+    SiteModel,
+    quoted_digits,
+    refuse_repeated,
+)
+
+Prefix = Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^[0-9]{1,4}$")]
+
+
+class TrunkTransport(str, Enum):
+    """How SIP travels to the provider (R04)."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+
+class Codec(str, Enum):
+    """R06, the voice codecs that providers speak, and R24's."""
+
+    ALAW = "alaw"
+    ULAW = "ulaw"
+    OPUS = "opus"
+
+
+class NumberFormat(str, Enum):
+    """The form in which a provider expects the called number."""
+
+    AS_DIALLED = "as-dialled"
+    E164 = "e164"
+    E164_DIGITS = "e164-digits"
+
+
+class Trunk(SiteModel):
+    """A line to the telephony provider (R04). Its password is `telephony.trunks.<name>`."""
+
+    name: Name = Field(description="short name; the password is the secret telephony.trunks.NAME")
+    host: HostName = Field(description="the provider's address or name")
+    port: Port | None = Field(None, description="5060, or 5061 for tls, when left out")
+    transport: TrunkTransport = Field(TrunkTransport.UDP, description="udp, tcp or tls")
+    username: Account | None = Field(None, description="account name, when the provider gives one")
+    register_account: bool = Field(
+        False, alias="register", description="whether we register with the provider"
+    )
+    srtp: bool = Field(False, description="encrypt media to the provider (SDES)")
+    codecs: tuple[Codec, ...] = Field(
+        (Codec.ALAW, Codec.ULAW), description="in order of preference"
+    )
+    prefix: Prefix = Field(
+        "9",
+        description="digits that an agent dials before an outside number; each trunk has its own",
+    )
+    max_calls: Annotated[int, Field(ge=1, le=10000)] | None = Field(
+        None,
+        description="concurrent calls that the provider allows, both directions; a further call "
+        "takes the next trunk of its route. Default: no limit",
+    )
+    number_format: NumberFormat = Field(
+        NumberFormat.AS_DIALLED,
+        description="form of the called number: 'as-dialled', 'e164' (+59824001234) or "
+        "'e164-digits' (59824001234). The latter two need 'country'",
+    )
+    caller_id: InternationalNumber | None = Field(
+        None,
+        description="number that outgoing calls show, such as '+59824001234'. Default: the "
+        "extension's number",
+    )
+    hide_caller_id: bool = Field(
+        False, description="ask the provider not to show the number (RFC 3323)"
+    )
+    busy_is_overload: bool = Field(
+        False,
+        description="the provider answers 486 when its lines are full: try the next trunk then too",
+    )
+    test_number: (
+        Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^\+?[0-9*#]{2,32}$")] | None
+    ) = Field(
+        None,
+        description="a number that `ucontact doctor --deep` may call through this trunk: one that "
+        "answers by itself, such as the provider's own test number; the call lasts 3 s",
+    )
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True
+    )
+
+
+class RouteTrunk(SiteModel):
+    """A trunk of a route, chosen as RFC 2782 chooses a server."""
+
+    trunk: Name = Field(description="name of the trunk")
+    priority: Annotated[int, Field(ge=1, le=100)] = Field(
+        1, description="trunks with the lowest number are tried first"
+    )
+    weight: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="share of the calls among trunks of the same priority"
+    )
+
+
+class Route(SiteModel):
+    """Outgoing calls over several trunks: a call that one does not take goes to the next."""
+
+    name: Name = Field(description="short name")
+    prefix: Prefix = Field(description="digits that an agent dials before an outside number")
+    trunks: tuple[RouteTrunk, ...] = Field(min_length=1, description="the trunks, with their order")
+
+    @field_validator("trunks")
+    @classmethod
+    def _trunks_are_unique(cls, trunks: tuple[RouteTrunk, ...]) -> tuple[RouteTrunk, ...]:
+        refuse_repeated([one.trunk for one in trunks], "trunk")
+        return trunks
+
+
+class Emergency(SiteModel):
+    """Emergency numbers: dialled without a prefix, through any trunk, past every limit."""
+
+    numbers: tuple[
+        Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^[0-9]{2,6}$")], ...
+    ] = Field((), description="such as ['911']. Default: those of 'country'")
+    trunks: tuple[Name, ...] = Field(
+        (), description="trunks in the order in which they are tried. Default: all, as listed"
+    )
+
+    @field_validator("numbers", "trunks")
+    @classmethod
+    def _values_are_unique(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        refuse_repeated(values)
+        return values

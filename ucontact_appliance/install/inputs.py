@@ -61,6 +61,10 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
     }
     if "controller.pki" in values:
         parts["certificates"] = _content(job.paths.pki)
+    if "site.telephony.announcements" in values:
+        parts["announcements"] = [
+            _file_content(announcement.file) for announcement in job.site.telephony.announcements
+        ]
     if "controller.release" in values:
         parts["release"] = _release(job)
     return {name: _digest(value) for name, value in sorted(parts.items())}
@@ -150,6 +154,14 @@ def _code() -> str:
     """Return the versions, and a digest of every file that Ansible reads from this package."""
     files = "".join(_content(folder) for folder in _FOLDERS)
     return f"{__version__} {version('ansible-core')} {hashlib.sha256(files.encode()).hexdigest()}"
+
+
+def _file_content(path: Path) -> str:
+    """The file's SHA-256; nothing where it can't be read, which preflight refuses."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _content(folder: Path) -> str:

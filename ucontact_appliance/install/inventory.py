@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
+from ucontact_appliance.planning.dialling import dialling
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.systems import (
@@ -56,6 +57,7 @@ def build_inventory(
     """
     shared = {
         "site": site_variables(site),
+        "dialling": asdict(dialling(site.telephony)),
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {
             name: str(path) for name, path in asdict(controller).items() if path is not None

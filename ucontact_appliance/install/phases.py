@@ -12,6 +12,7 @@ from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.checks.ports import FREE as PORTS_FREE
 from ucontact_appliance.evidence.filing import demand_reportable, file_report, new_folder
 from ucontact_appliance.evidence.gathering import Gatherer
+from ucontact_appliance.install.announcements import demand_announcements
 from ucontact_appliance.install.events import CallMade, TaskStarted, Warned
 from ucontact_appliance.install.inputs import phase_inputs
 from ucontact_appliance.install.job import Job
@@ -134,6 +135,7 @@ class PreflightPhase(_Always, _ReadOnlyPhase):
     def _judged(self, job: Job, *, finish: bool) -> int:
         job.observer(TaskStarted(_("Check certificates, keys and records")))
         foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
+        demand_announcements(job.site.telephony)
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from ucontact_appliance.resources import ROLES, load_data
+from tests.unit.roles.services import telephony_service
+from ucontact_appliance.resources import load_data
 
 # Recorded on a rehearsal machine (Asterisk 22.10), shortened.
 CHANNELS = """\
@@ -42,13 +43,7 @@ RUN = "boot 17 4711"
 
 @pytest.fixture(scope="module")
 def service() -> ModuleType:
-    path = ROLES / "telephony/files/usr/local/lib/ucontact/call-records.py"
-    spec = importlib.util.spec_from_file_location("call_records", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return telephony_service("call-records")
 
 
 def test_channels_that_are_up_and_have_a_name_that_can_be_asked_for(service: ModuleType) -> None:
@@ -129,7 +124,8 @@ class Server:
         self.pid = "17"
         self.service = service
         monkeypatch.setattr(service, "read", self.read)
-        monkeypatch.setattr(service, "said_by", self.said_by)
+        for module in (service, sys.modules["ucontact_odbc"]):
+            monkeypatch.setattr(module, "output_of", self.said_by)
 
     told: list[str]
 
@@ -202,6 +198,6 @@ def test_isql_that_fails_with_status_0_is_trouble(service: ModuleType, tmp_path:
     isql.write_text("#!/bin/sh\necho '[ISQL]ERROR: Could not SQLPrepare' >&2\n")
     isql.chmod(0o755)
     with pytest.raises(service.TroubleError, match="SQLPrepare"):
-        service.said_by([str(isql)])
+        service.output_of([str(isql)])
     with pytest.raises(service.TroubleError):
-        service.said_by([str(tmp_path / "none")])
+        service.output_of([str(tmp_path / "none")])

@@ -23,7 +23,9 @@ def _tasks() -> Iterator[Mapping[str, Any]]:
 def _written(task: Mapping[str, Any]) -> set[str]:
     """The paths that a task of etc_tree names itself."""
     entries = task.get("etc_tree", {}).get("entries", [])
-    return {entry["path"] for entry in entries} if isinstance(entries, list) else set()
+    if not isinstance(entries, list):
+        return set()
+    return {path for entry in entries for path in entry.get("paths", [entry.get("path")])}
 
 
 def test_tasks_for_extensions_have_their_tag() -> None:

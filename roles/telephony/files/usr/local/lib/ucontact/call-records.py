@@ -9,17 +9,15 @@ It runs apart from Asterisk: no call ever waits for it or for the database. Pyth
 """
 
 import re
-import subprocess
-import sys
 import time
 
-DSN = "ucontact-ccdata"
+from ucontact_odbc import TroubleError, execute, literal, output_of, repeat
+
 PID_FILE = "/run/asterisk/asterisk.pid"
 EVERY_SECONDS = 3
 SEEN_EVERY_SECONDS = 6
 STALE = "INTERVAL 2 MINUTE"
 BUSY_SECONDS = 180  # so long after the last call there may be rows to remove
-PATIENCE_SECONDS = 10
 MOST_AT_ONCE = 50
 
 NAME = re.compile(r"^[\w./*+@:;-]{1,200}$")
@@ -43,10 +41,6 @@ TEXTS = (
     ("userfield", 255),
 )
 TIMES = (("calldate", "start"), ("answer", "answer"))
-
-
-class TroubleError(Exception):
-    """An error of this round; the next round tries again."""
 
 
 def channels_up(text):
@@ -87,15 +81,6 @@ def seconds(text):
         return float(text)
     except ValueError:
         return 0.0
-
-
-def literal(value, width):
-    """The text as an SQL literal in hex, safe for any caller input, at most `width` bytes.
-
-    A statement must fit into a line that isql reads: some versions take 9000 characters.
-    """
-    data = value.encode("utf-8", "replace")[:width].decode("utf-8", "ignore").encode("utf-8")
-    return "_utf8mb4 x'%s'" % "".join("%02x" % byte for byte in bytearray(data))
 
 
 def moment(value):
@@ -162,35 +147,9 @@ def run_of(pid, boot, stat):
     return "%s %s %s" % (boot.strip(), pid.strip(), started)
 
 
-def said_by(words, given=""):
-    """The output of a command. Raises TroubleError if it fails or takes too long."""
-    try:
-        done = subprocess.run(
-            words,
-            input=given.encode("utf-8"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TroubleError("%s: %s" % (words[0], error)) from error
-    said = done.stdout.decode("utf-8", "replace")
-    wrong = done.stderr.decode("utf-8", "replace").strip()
-    # isql exits with 0 if a statement fails.
-    if done.returncode or "[ISQL]ERROR" in wrong:
-        raise TroubleError("%s: %s" % (words[0], (wrong or said.strip())[:500]))
-    return said
-
-
-def tell(statements):
-    """Run these statements in the database, one per line."""
-    said_by(["isql", "-b", "-v", DSN], "".join("%s\n" % one for one in statements))
-
-
 def ask(command):
-    """Asterisk's answer to a CLI command."""
-    return said_by(["asterisk", "-rx", command])
+    """What Asterisk answers."""
+    return output_of(["asterisk", "-rx", command])
 
 
 def read(path):
@@ -218,7 +177,7 @@ class Keeper:
             raise TroubleError("%s has no process id" % PID_FILE)
         run = run_of(pid, read("/proc/sys/kernel/random/boot_id"), read("/proc/%s/stat" % pid))
         if run != self.run:
-            tell(completion(run))
+            execute(completion(run))
             self.run, self.settled = run, set()
             self.busy_until = time.monotonic() + BUSY_SECONDS
         up = channels_up(ask("core show channels concise"))
@@ -228,7 +187,7 @@ class Keeper:
         if up:
             self.busy_until = now + BUSY_SECONDS
         if now < self.busy_until and now - self.seen_at >= SEEN_EVERY_SECONDS:
-            tell(refreshment([uniqueid for _, uniqueid in up], run))
+            execute(refreshment([uniqueid for _, uniqueid in up], run))
             self.seen_at = now
 
     def add(self, new):
@@ -243,24 +202,13 @@ class Keeper:
             else:
                 self.settled.add(uniqueid)
         if records:
-            tell([insertion(record, self.run) for record in records])
+            execute([insertion(record, self.run) for record in records])
             self.settled |= {record["uniqueid"] for record in records}
 
 
 def main():
-    """Run rounds forever; report an error once, and once more when it is resolved."""
-    keeper, trouble = Keeper(), ""
-    while True:
-        try:
-            keeper.round()
-            now = ""
-        except TroubleError as error:
-            now = str(error)
-        if now != trouble:
-            sys.stderr.write("%s\n" % (now or "all is well again"))
-            sys.stderr.flush()
-            trouble = now
-        time.sleep(EVERY_SECONDS)
+    """Go round for ever."""
+    repeat(Keeper().round, EVERY_SECONDS)
 
 
 if __name__ == "__main__":

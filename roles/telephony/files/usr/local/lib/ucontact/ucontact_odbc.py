@@ -1,0 +1,64 @@
+"""What the services of this folder share: statements for MySQL over ODBC. Python 3.5 and later."""
+
+import subprocess
+import sys
+import time
+
+DSN = "ucontact-ccdata"
+PATIENCE_SECONDS = 10
+
+
+class TroubleError(Exception):
+    """What could not be done in this round; the next one tries again."""
+
+
+def literal(value, width):
+    """The text in SQL, whatever a caller has put into it: as its bytes, at most `width` of them.
+
+    A statement has to fit into a line that isql reads: some versions take 9000
+    characters.
+    """
+    data = value.encode("utf-8", "replace")[:width].decode("utf-8", "ignore").encode("utf-8")
+    return "_utf8mb4 x'%s'" % "".join("%02x" % byte for byte in bytearray(data))
+
+
+def output_of(words, given=""):
+    """What a command prints. Raises TroubleError when it fails or takes too long."""
+    try:
+        done = subprocess.run(
+            words,
+            input=given.encode("utf-8"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TroubleError("%s: %s" % (words[0], error)) from error
+    printed = done.stdout.decode("utf-8", "replace")
+    wrong = done.stderr.decode("utf-8", "replace").strip()
+    # isql ends with 0 when a statement fails.
+    if done.returncode or "[ISQL]ERROR" in wrong:
+        raise TroubleError("%s: %s" % (words[0], (wrong or printed.strip())[:500]))
+    return printed
+
+
+def execute(statements):
+    """Run these statements, one per line."""
+    output_of(["isql", "-b", "-v", DSN], "".join("%s\n" % one for one in statements))
+
+
+def repeat(work, seconds):
+    """Do it again and again; what is in the way is logged once, and when it is gone."""
+    trouble = ""
+    while True:
+        try:
+            work()
+            now = ""
+        except TroubleError as error:
+            now = str(error)
+        if now != trouble:
+            sys.stderr.write("%s\n" % (now or "all is well again"))
+            sys.stderr.flush()
+            trouble = now
+        time.sleep(seconds)

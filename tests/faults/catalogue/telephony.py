@@ -69,6 +69,13 @@ FAULTS = (
         mend=f"sed -i '/elsewhere/d' {ASTERISK}/extconfig.conf",
     ),
     Fault(
+        "asterisk-queue-log-stopped",
+        "the service that copies the queue log is stopped",
+        Kind.TELEPHONY,
+        ids("asterisk.queue-log"),
+        inject="systemctl stop ucontact-queue-log",
+    ),
+    Fault(
         "asterisk-unmarked",
         "audio leaves without its mark for QoS",
         Kind.TELEPHONY,

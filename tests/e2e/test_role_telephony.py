@@ -6,22 +6,19 @@ import asyncio
 import contextlib
 import shlex
 import socket
-import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.packages import packages_layer, telephony_packages
+from tests.e2e.phone import Phone, a_phone
 from tests.e2e.strangers import by_datagram, guess, guesses_by_websocket
 from tests.e2e.support import Applied, apply_role
 from ucontact_appliance.checks.model import Verdict
@@ -29,8 +26,6 @@ from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, CallRequest
 from ucontact_appliance.clients.sip import SipAccount, SipLine, SipServer
-from ucontact_appliance.clients.sip_message import SipMessage
-from ucontact_appliance.clients.tracks import AudioSink, ToneTrack
 from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
 from ucontact_appliance.facts.recordings import lost_recordings, spool_access
@@ -160,61 +155,8 @@ def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server
     return servers[request.param]
 
 
-class Phone(SipLine):
-    """A line that rings and can take the call."""
-
-    def __init__(self, sock: ClientConnection, account: SipAccount) -> None:
-        super().__init__(sock, account)
-        self.invites: asyncio.Queue[SipMessage] = asyncio.Queue()
-
-    def _reply(self, request: SipMessage) -> SipMessage:
-        reply = super()._reply(request)
-        if request.method != "INVITE":
-            return reply
-        self.invites.put_nowait(request)
-        return SipMessage("SIP/2.0 180 Ringing", reply.headers)
-
-    async def take_call(self, hertz: float) -> AudioSink:
-        """Answer the next call with a tone; what is heard gathers in the ear."""
-        invite = await asyncio.wait_for(self.invites.get(), 10)
-        peer, ear = RTCPeerConnection(RTCConfiguration(iceServers=[])), AudioSink()
-        self.listening: list[asyncio.Task[None]] = []
-        peer.on("track", lambda t: self.listening.append(asyncio.create_task(ear.listen(t))))
-        await peer.setRemoteDescription(RTCSessionDescription(invite.body, "offer"))
-        peer.addTrack(ToneTrack(hertz))
-        await peer.setLocalDescription(await peer.createAnswer())
-        headers = (("contact", self.contact), ("content-type", "application/sdp"))
-        ringing = super()._reply(invite)
-        await self._send(
-            SipMessage("SIP/2.0 200 OK", ringing.headers + headers, peer.localDescription.sdp)
-        )
-        await asyncio.wait_for(self.hung_up.wait(), 20)
-        await peer.close()
-        return ear
-
-
-@asynccontextmanager
-async def a_phone(door: SipServer, number: str) -> AsyncIterator[Phone]:
-    context = ssl.create_default_context(cafile=door.ca_file)
-    async with connect(
-        f"wss://{door.name}:{door.port}{door.path}",
-        host=door.address,
-        port=door.port,
-        ssl=context,
-        server_hostname=door.name,
-        subprotocols=[Subprotocol("sip")],
-        proxy=None,
-    ) as sock:
-        phone = Phone(sock, SipAccount(FQDN, number, SECRETS[number]))
-        listener = asyncio.create_task(phone.listen())
-        try:
-            await phone.register()
-            yield phone
-            await phone.register(expires=0)
-        finally:
-            listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listener
+def phone_of(server: SipServer, number: str) -> AbstractAsyncContextManager[Phone]:
+    return a_phone(server, number, SECRETS[number])
 
 
 def a_request(server: Server, number: str, hertz: float = 440.0, secret: str = "") -> CallRequest:
@@ -224,7 +166,7 @@ def a_request(server: Server, number: str, hertz: float = 440.0, secret: str = "
 
 async def talk(caller: Server, callee: Server, number: str) -> tuple[CallRecord, ToneHeard]:
     """6001 calls `number`, 6002 of `callee` takes it: what each of them heard."""
-    async with a_phone(callee.door(), "6002") as phone:
+    async with phone_of(callee.door(), "6002") as phone:
         taken = asyncio.create_task(phone.take_call(660.0))
         # 6001 sends 440 Hz and listens for it; the other's tone is looked for by hand.
         try:
@@ -301,7 +243,7 @@ def test_a_call_that_nobody_can_take(server: Server, number: str, status: int) -
 
 def test_a_busy_extension(server: Server) -> None:
     async def call_the_busy_one() -> None:
-        async with a_phone(server.door(), "6002") as phone:
+        async with phone_of(server.door(), "6002") as phone:
             phone._reply = lambda request: SipLine._reply(phone, request)  # type: ignore[method-assign]
             await place_call(a_request(server, "6002"))
 
@@ -432,14 +374,14 @@ def test_wrong_passwords_cost_their_own_connection(server: Server) -> None:
     address = server.machine.address
 
     async def guess_beside_an_agent() -> None:
-        async with a_phone(server.door(), "6002"):
+        async with phone_of(server.door(), "6002"):
             server.sh("systemctl start ucontact-agents.service")
             for name in ("6001", "6%22001", "nobody"):
                 answered, ended = await guesses_by_websocket(address, 8089, name, 400)
                 assert ended, name
                 assert answered < 150
             # The desk beside, behind the same address.
-            async with a_phone(server.door(), "6001"):
+            async with phone_of(server.door(), "6001"):
                 pass
 
     asyncio.run(guess_beside_an_agent())

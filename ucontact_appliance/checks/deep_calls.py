@@ -14,7 +14,7 @@ from ucontact_appliance.checks.call import caller
 from ucontact_appliance.checks.model import Judgement, Stage, Subject, Verdict, check
 from ucontact_appliance.facts.call import Attempt, echo_call
 from ucontact_appliance.facts.deep_calls import NamedAttempt, codec_calls, keeps_marks, video_calls
-from ucontact_appliance.language.messages import Message, _
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import load_data
 
@@ -64,8 +64,3 @@ def keeping_marks(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], 
 def evidence_of(calls: Sequence[NamedAttempt]) -> str:
     """Return the evidence of each call, under its name."""
     return "\n\n".join(f"{one.name}\n{one.attempt.evidence}" for one in calls)
-
-
-def missed(attempt: Attempt) -> Message:
-    """Return the step that the call did not reach, and the reason."""
-    return _('did not reach "{missed}": {why}', missed=attempt.missed, why=attempt.why)

@@ -34,11 +34,6 @@ _BASES = {
 }
 _BYTES_PER_MB = 1024 * 1024
 _BYTES_PER_GB = 1000**3  # disks are sold by the decimal GB
-_KNOWN = {
-    EstimateBasis.MEASURED: _("within the measured load"),
-    EstimateBasis.EXTRAPOLATED: _("extrapolated from the measured load"),
-    EstimateBasis.BEYOND: _("beyond what one Asterisk is known to carry"),
-}
 
 
 class ServerToBuy(BaseModel):

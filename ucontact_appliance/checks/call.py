@@ -1,15 +1,15 @@
-"""Checks of one real WebRTC call to the echo test: signalling, media, recording, call record.
+"""Checks of one real WebRTC call to the echo test: signalling, codec, media.
 
-All checks here judge the same call, which is placed once. It registers one more contact for the
-extension that has the fewest, and removes it again. It rings nobody: it calls the echo test.
+These checks and those of `checks/call_traces.py` judge the same call, which is placed once. It
+registers one more contact for the extension that has the fewest, and removes it again. It rings
+nobody: it calls the echo test.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ucontact_appliance.checks.model import (
     Finding,
@@ -36,34 +36,20 @@ from ucontact_appliance.clients.calls import (
     REGISTERED,
 )
 from ucontact_appliance.facts.asterisk import Contact, snapshot
-from ucontact_appliance.facts.call import (
-    HERTZ,
-    SECONDS,
-    SHORT_SECONDS,
-    Attempt,
-    CallRow,
-    CallTraces,
-    Recording,
-    call_row,
-    call_row_now,
-    echo_call,
-    recording,
-    recording_path,
-    runner_of,
-)
+from ucontact_appliance.facts.call import HERTZ, SHORT_SECONDS, Attempt, echo_call
 from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
 from ucontact_appliance.planning.model import Role
 
 _ANY_CALL = frozenset({Stage.ECHO, Stage.DEEP})
 # From the names in RFC 3551 and RFC 7587 to those in R06.
 _R06 = {"opus": "opus", "pcmu": "ulaw", "pcma": "alaw"}
-_LEAST_SHARE = 0.8  # of the tone's duration; the rest is the start of the call
+LEAST_SHARE = 0.8  # of the tone's duration; the rest is the start of the call
 _LEAST_DBFS = -30.0  # sent at -10.5 dBFS
 # Works in Asterisk 13 to 22; the command to debug ICE differs between versions.
 _MEDIA = "{ssh} asterisk -rx 'rtp show settings' && {ssh} nft list ruleset"
 
 # The first check that runs waits for the whole call.
-_any_call = functools.partial(check, role=Role.TELEPHONY, stages=_ANY_CALL, timeout=60)
+any_call = functools.partial(check, role=Role.TELEPHONY, stages=_ANY_CALL, timeout=60)
 
 
 def least_used(extensions: Sequence[str], contacts: Sequence[Contact]) -> str:
@@ -83,7 +69,8 @@ def caller(subject: Subject) -> tuple[str, str, str]:
     return number, secret, str(subject.state.pki / "portal-ca.pem")
 
 
-def _call(subject: Subject) -> Attempt:
+def placed_call(subject: Subject) -> Attempt:
+    """Return the call that all these checks judge; the run's first check to ask places it."""
     if Stage.ECHO in subject.stages and Stage.DEEP not in subject.stages:
         return subject.facts.get(echo_call, *caller(subject), SHORT_SECONDS)
     return subject.facts.get(echo_call, *caller(subject))
@@ -126,21 +113,6 @@ def _timed(attempt: Attempt, *steps: str) -> str:
     return _(" in {count:.0f} ms", count=sum(took) * 1000) if took else ""
 
 
-def _known(judge: Callable[[Subject], Judgement]) -> Callable[[Subject], Judgement]:
-    """Run the judge only if Asterisk showed the call's unique id; fail otherwise."""
-
-    def judged(subject: Subject) -> Judgement:
-        if not _call(subject).uniqueid:
-            return failed(
-                _("Asterisk showed no channel of the call"),
-                _("the call's unique id in 'core show channels'"),
-                _call(subject).evidence,
-            )
-        return judge(subject)
-
-    return judged
-
-
 def judge_register(attempt: Attempt) -> Judgement:
     """Require a registration over verified TLS, with digest, as a browser does it (R01, R02)."""
     required = _("TLS verified for the portal's name, WebSocket /ws, SIP REGISTER answered 200")
@@ -154,7 +126,7 @@ def judge_register(attempt: Attempt) -> Judgement:
     return passed(observed, required, attempt.evidence)
 
 
-@_any_call(
+@any_call(
     id="call.register",
     title=_("A WebRTC phone registers over verified TLS"),
     severity=Severity.CRITICAL,
@@ -163,7 +135,7 @@ def judge_register(attempt: Attempt) -> Judgement:
     needs=("ports.wss", "tls.wss.trust", "tls.wss.name", "asterisk.modules.sip"),
 )
 def _register(subject: Subject) -> Judgement:
-    return judge_register(_call(subject))
+    return judge_register(placed_call(subject))
 
 
 def judge_answer(attempt: Attempt) -> Judgement:
@@ -178,7 +150,7 @@ def judge_answer(attempt: Attempt) -> Judgement:
     return passed(_("answered{timed}", timed=_timed(attempt, ANSWERED)), required, attempt.evidence)
 
 
-@_any_call(
+@any_call(
     id="call.answer",
     title=_("The echo test answers a real call"),
     severity=Severity.CRITICAL,
@@ -187,7 +159,7 @@ def judge_answer(attempt: Attempt) -> Judgement:
     needs=("call.register", "asterisk.dialplan", "asterisk.modules.calls"),
 )
 def _answer(subject: Subject) -> Judgement:
-    return judge_answer(_call(subject))
+    return judge_answer(placed_call(subject))
 
 
 def judge_dtls(attempt: Attempt) -> Judgement:
@@ -214,7 +186,7 @@ def judge_dtls(attempt: Attempt) -> Judgement:
     return passed(observed, required, f"{attempt.evidence}\n{record.fingerprint}")
 
 
-@_any_call(
+@any_call(
     id="call.dtls",
     title=_("Media is connected by ICE and encrypted by DTLS-SRTP"),
     severity=Severity.CRITICAL,
@@ -223,7 +195,7 @@ def judge_dtls(attempt: Attempt) -> Judgement:
     needs=("call.answer", "asterisk.modules.media"),
 )
 def _dtls(subject: Subject) -> Judgement:
-    return judge_dtls(_call(subject))
+    return judge_dtls(placed_call(subject))
 
 
 def judge_codec(attempt: Attempt) -> Judgement:
@@ -244,7 +216,7 @@ def judge_codec(attempt: Attempt) -> Judgement:
     )
 
 
-@_any_call(
+@any_call(
     id="call.codec",
     title=_("The call uses one of the product's codecs"),
     severity=Severity.HIGH,
@@ -253,7 +225,7 @@ def judge_codec(attempt: Attempt) -> Judgement:
     needs=("call.dtls",),
 )
 def _codec(subject: Subject) -> Judgement:
-    return judge_codec(_call(subject))
+    return judge_codec(placed_call(subject))
 
 
 def judge_tone(attempt: Attempt) -> Judgement:
@@ -277,14 +249,14 @@ def judge_tone(attempt: Attempt) -> Judgement:
         seconds=heard.seconds,
         level_dbfs=heard.level_dbfs,
     )
-    if heard.seconds < attempt.seconds * _LEAST_SHARE:
+    if heard.seconds < attempt.seconds * LEAST_SHARE:
         return failed(observed, required, attempt.evidence)
     if heard.level_dbfs < _LEAST_DBFS:
         return warned(_("{observed}: too quiet", observed=observed), required, attempt.evidence)
     return passed(observed, required, attempt.evidence)
 
 
-@_any_call(
+@any_call(
     id="call.tone",
     title=_("A tone sent into the call is echoed"),
     severity=Severity.CRITICAL,
@@ -293,136 +265,7 @@ def judge_tone(attempt: Attempt) -> Judgement:
     needs=("call.dtls",),
 )
 def _tone(subject: Subject) -> Judgement:
-    return judge_tone(_call(subject))
-
-
-def judge_recording(found: Recording | None, seconds: float = SECONDS) -> Judgement:
-    """Require the call's recording on the telephony server, with the tone in it (R05, R25).
-
-    `seconds` is how long the tone was sent.
-    """
-    required = _("a .gsm recording of the call, with the tone in it")
-    if found is None:
-        return failed(_("no recording of the call was written"), required)
-    evidence = f"{found.path}: {found.size} bytes"
-    if found.heard is None:
-        return failed(_("unreadable: {problem}", problem=found.problem), required, evidence)
-    heard = found.heard
-    observed = _(
-        "{total_seconds:.1f} s of GSM, the tone in {seconds:.1f} s of it",
-        total_seconds=heard.total_seconds,
-        seconds=heard.seconds,
-    )
-    evidence = f"{evidence}\n{observed}, {heard.level_dbfs:.1f} dBFS"
-    if heard.seconds < seconds * _LEAST_SHARE:
-        return failed(observed, required, evidence)
-    return passed(observed, required, evidence)
-
-
-@_any_call(
-    id="call.recording",
-    title=_("The call was recorded, and the recording holds the tone"),
-    severity=Severity.HIGH,
-    requirements=("R05", "R25"),
-    remedy="{ssh} ls -ld /var/spool/asterisk/monitor && {install}",
-    needs=("call.tone", "recordings.tree", "asterisk.modules.recording"),
-)
-@_known
-def _recording(subject: Subject) -> Judgement:
-    return judge_recording(_recorded(subject), _call(subject).seconds)
-
-
-def judge_row(found: CallRow) -> Judgement:
-    """Require an answered call record of the call, with its seconds."""
-    required = _("a row in ccdata.cdr: ANSWERED, with its duration")
-    if found.missing:
-        return skipped(_("not verifiable here: {evidence}", evidence=found.evidence), required)
-    if not found.columns:
-        return failed(_("no row for the call"), required, found.evidence)
-    disposition = found.columns.get("disposition", "")
-    seconds = found.columns.get("billsec", "")
-    observed = _(
-        "{disposition}, {seconds} s",
-        disposition=disposition or _("no disposition"),
-        seconds=seconds or "?",
-    )
-    judge = passed if disposition == "ANSWERED" and seconds not in ("", "0") else failed
-    return judge(observed, required, found.evidence)
-
-
-@_any_call(
-    id="call.record",
-    title=_("The call is in the call records"),
-    severity=Severity.HIGH,
-    requirements=("R16", "R19"),
-    remedy="{ssh} asterisk -rx 'odbc show' && {ssh} asterisk -rx 'cdr show status'",
-    needs=("call.answer", "asterisk.records"),
-)
-@_known
-def _record(subject: Subject) -> Judgement:
-    return judge_row(_row(subject))
-
-
-def still_registered(attempt: Attempt) -> str:
-    """Return a contact of our own connection that outlived it; empty if there is none."""
-    if attempt.record is None:
-        return ""
-    # Asterisk lists a WebSocket's contact by the address and port that it came from.
-    ours = re.compile(rf":{attempt.record.local_port}\b")
-    new = (uri for uri in attempt.contacts_after if uri not in attempt.contacts_before)
-    return next((uri for uri in new if ours.search(uri)), "")
-
-
-@_any_call(
-    id="call.cleanup",
-    title=_("The call left no trace"),
-    severity=Severity.MEDIUM,
-    requirements=("C06",),
-    remedy="{ssh} find /var/spool/asterisk/monitor -name '*_*43_*' -newermt '-1 hour'",
-    needs=("call.answer",),
-)
-@_known
-def _cleanup(subject: Subject) -> Judgement:
-    """Request the removal of the call's traces, then verify that they are gone.
-
-    The recording and the row are read first (by the same facts that their own checks judge), so
-    that nothing is removed before another check has read it.
-    """
-    required = _("no recording, no call record and no registration of the call is left")
-    attempt, found, row = _call(subject), _recorded(subject), _row(subject)
-    left = still_registered(attempt)
-    if left:
-        return failed(_("still registered as {left}", left=left), required)
-    if subject.tidy is None:
-        return skipped(_("the call's recording and record were kept: cleanup was not requested"))
-    traces = CallTraces(attempt.uniqueid, found.path if found else "")
-    name = subject.plan.carriers(Role.DATABASE)[0].name
-    with runner_of(subject.facts.reach, name, str(subject.state.known_hosts)) as database:
-        subject.tidy(subject.facts.reach.runner, database, traces, bool(row.columns))
-        still = call_row_now(database, attempt.uniqueid).columns if row.columns else {}
-    path = recording_path(subject.facts.reach, attempt.uniqueid)
-    if path or still:
-        return failed(_("still present: {path}", path=path or _("the row in ccdata.cdr")), required)
-    gone = [uri for uri in attempt.contacts_before if uri not in attempt.contacts_after]
-    if gone:
-        return warned(_("the registration {gone} ended during the call", gone=gone[0]), required)
-    removed = [
-        found.path if found else _("no recording"),
-        _("its row in ccdata.cdr") if row.columns else _("no row in ccdata.cdr"),
-    ]
-    return passed(
-        _("registration, recording and call record are gone"), required, "\n".join(removed)
-    )
-
-
-def _recorded(subject: Subject) -> Recording | None:
-    return subject.facts.get(recording, _call(subject).uniqueid)
-
-
-def _row(subject: Subject) -> CallRow:
-    name = subject.plan.carriers(Role.DATABASE)[0].name
-    known_hosts = str(subject.state.known_hosts)
-    return subject.facts.get(call_row, name, known_hosts, _call(subject).uniqueid)
+    return judge_tone(placed_call(subject))
 
 
 _TONE = "call.tone"

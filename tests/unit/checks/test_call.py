@@ -5,16 +5,18 @@ import pytest
 
 from tests.unit.findings.test_changes import finding
 from ucontact_appliance.checks.call import (
-    CHECKS,
     call_result,
     judge_answer,
     judge_codec,
     judge_dtls,
-    judge_recording,
     judge_register,
-    judge_row,
     judge_tone,
     least_used,
+)
+from ucontact_appliance.checks.call_traces import (
+    CHECKS,
+    judge_recording,
+    judge_row,
     still_registered,
 )
 from ucontact_appliance.checks.model import AppliedWaiver, Judgement, Verdict

@@ -1,4 +1,4 @@
-"""Checks of the host itself: SSH access, root, system, processor, memory, clock, name."""
+"""Checks of the host itself: SSH access, root, system, processor, memory, name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from ucontact_appliance.checks.model import (
     checks_of,
     failed,
     passed,
-    skipped,
     warned,
 )
 from ucontact_appliance.checks.wording import INSTALL, SITE
@@ -324,85 +323,6 @@ def judge_hostname(found: facts.OwnName) -> Judgement:
 )
 def _hostname(subject: Subject) -> Judgement:
     return judge_hostname(subject.facts.get(facts.own_name))
-
-
-def judge_clock(found: facts.ClockOffset) -> Judgement:
-    """Compare the host's clock with this machine's."""
-    table = _TABLE["clock"]
-    most, near = table["most_seconds"], table["warn_seconds"]
-    direction = _("ahead of") if found.ahead > 0 else _("behind")
-    observed = _(
-        "{ahead:.1f} s {direction} this machine (to within {uncertainty:.2f} s)",
-        ahead=abs(found.ahead),
-        direction=direction,
-        uncertainty=found.uncertainty,
-    )
-    required = _("less than {most} s", most=most)
-    off = max(0.0, abs(found.ahead) - found.uncertainty)
-    if off >= most:
-        return failed(observed, required)
-    return warned(observed, required) if off >= near else passed(observed, required)
-
-
-@check(
-    id="host.clock",
-    title=_("The host's clock matches this machine's clock"),
-    severity=Severity.HIGH,
-    requirements=("R01",),
-    remedy=with_note("date -u; {ssh} date -u", _("then correct the clock that is wrong")),
-    stages=_BOTH,
-)
-def _clock(subject: Subject) -> Judgement:
-    if subject.host.is_local:
-        return passed(_("the same clock: the host is this machine"), _("less than 300 s"))
-    return judge_clock(subject.facts.get(facts.clock))
-
-
-def judge_time_sync(found: facts.TimeSync, container: bool) -> Judgement:
-    """Require a synchronised clock, which call records and certificates need."""
-    required = _("chrony or systemd-timesyncd is running and synchronized")
-    if container:
-        return skipped(
-            _("not verifiable here: a container uses its host's clock"), required, found.evidence
-        )
-    if not found.service:
-        return failed(_("no service synchronizes the clock"), required, found.evidence)
-    if not found.synchronised:
-        return warned(
-            _("{service} is running, but not synchronized yet", service=found.service),
-            required,
-            found.evidence,
-        )
-    return passed(
-        _("{service} is running and synchronized", service=found.service), required, found.evidence
-    )
-
-
-@check(
-    id="host.time_sync",
-    title=_("The clock is synchronized"),
-    severity=Severity.MEDIUM,
-    requirements=("R01", "C05"),
-    remedy="{ssh} systemctl restart chrony",
-)
-def _time_sync(subject: Subject) -> Judgement:
-    container = subject.facts.get(facts.hardware).container
-    return judge_time_sync(subject.facts.get(facts.time_sync), container)
-
-
-@check(
-    id="host.restart",
-    title=_("No update requires a reboot"),
-    severity=Severity.LOW,
-    requirements=("R18",),
-    remedy=with_note("{ssh} systemctl reboot", _("outside working hours: it ends all calls")),
-)
-def _reboot(subject: Subject) -> Judgement:
-    found = subject.facts.get(facts.system).reboot_required
-    required = _("no update requires a reboot")
-    if found:
-        return warned(_("an update requires a reboot"), required, found)
-    return passed(_("no reboot is required"), required)
 
 
 CHECKS = checks_of(globals())

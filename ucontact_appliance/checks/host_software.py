@@ -1,4 +1,4 @@
-"""Checks of the software that an installation needs on a host: Python, archives, dpkg."""
+"""Checks of a host's software: pending reboot, Python, archives, dpkg."""
 
 from __future__ import annotations
 
@@ -27,6 +27,21 @@ from ucontact_appliance.planning.tables import SystemRow, old_targets
 
 _BOTH = frozenset({Stage.PREFLIGHT, Stage.DOCTOR})
 _PREFLIGHT = frozenset({Stage.PREFLIGHT})
+
+
+@check(
+    id="host.restart",
+    title=_("No update requires a reboot"),
+    severity=Severity.LOW,
+    requirements=("R18",),
+    remedy=with_note("{ssh} systemctl reboot", _("outside working hours: it ends all calls")),
+)
+def _reboot(subject: Subject) -> Judgement:
+    found = subject.facts.get(facts.system).reboot_required
+    required = _("no update requires a reboot")
+    if found:
+        return warned(_("an update requires a reboot"), required, found)
+    return passed(_("no reboot is required"), required)
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from tests.unit.sites import plan_for_agents, small_site
 from ucontact_appliance.checks.host import (
     CHECKS,
     REACHABLE,
-    judge_clock,
     judge_greeting,
     judge_hostname,
     judge_processor,
     judge_silence,
     judge_system,
-    judge_time_sync,
 )
+from ucontact_appliance.checks.host_clock import judge_clock, judge_time_sync
 from ucontact_appliance.checks.host_software import (
     Controller,
     judge_archives,

@@ -16,7 +16,7 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
 )
-from ucontact_appliance.checks.tls import SERVICES, TlsService, roots_file
+from ucontact_appliance.checks.tls_services import SERVICES, TlsService, roots_file
 from ucontact_appliance.clients.tls import Handshake
 from ucontact_appliance.errors import ApplianceError
 from ucontact_appliance.facts import tls

@@ -5,13 +5,8 @@ from __future__ import annotations
 from ucontact_appliance.checks import mysql
 from ucontact_appliance.checks.certificates import judge_current
 from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks_of
-from ucontact_appliance.checks.tls import (
-    OFFERED_VERSIONS,
-    PROTOCOLS,
-    WEAK_CIPHERS,
-    judge_secrecy,
-    judge_versions,
-)
+from ucontact_appliance.checks.tls import judge_secrecy, judge_versions
+from ucontact_appliance.checks.tls_services import OFFERED_VERSIONS, PROTOCOLS, WEAK_CIPHERS
 from ucontact_appliance.facts import mysql_tls
 from ucontact_appliance.facts.certificates import pair
 from ucontact_appliance.language.messages import _, with_note

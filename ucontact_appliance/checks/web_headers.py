@@ -21,7 +21,7 @@ from ucontact_appliance.checks.model import (
     passed,
 )
 from ucontact_appliance.checks.nginx import PORTAL, STRANGER
-from ucontact_appliance.checks.tls import roots_file
+from ucontact_appliance.checks.tls_services import roots_file
 from ucontact_appliance.clients.http import Response
 from ucontact_appliance.facts import tls as tls_facts
 from ucontact_appliance.facts import web as facts

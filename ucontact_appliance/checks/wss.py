@@ -11,7 +11,7 @@ from ucontact_appliance.checks.model import (
     failed,
     passed,
 )
-from ucontact_appliance.checks.tls import roots_file
+from ucontact_appliance.checks.tls_services import roots_file
 from ucontact_appliance.clients.wss import Upgrade
 from ucontact_appliance.facts import tls as tls_facts
 from ucontact_appliance.language.messages import _

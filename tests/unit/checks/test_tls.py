@@ -9,6 +9,7 @@ from cryptography.x509.oid import NameOID
 
 from ucontact_appliance.checks import certificates, tls
 from ucontact_appliance.checks.model import Verdict
+from ucontact_appliance.checks.tls_services import SERVICES
 from ucontact_appliance.clients.tls import Handshake, Offer, OfferResult
 from ucontact_appliance.facts.certificates import CertificatePair
 from ucontact_appliance.facts.tls import Preference
@@ -138,7 +139,7 @@ def test_curves(offers: dict[str, str], verdict: Verdict) -> None:
     ],
 )
 def test_alpn(service: int, alpn: str, verdict: Verdict) -> None:
-    assert tls.judge_alpn(shaken(alpn=alpn), tls.SERVICES[service]).verdict is verdict
+    assert tls.judge_alpn(shaken(alpn=alpn), SERVICES[service]).verdict is verdict
 
 
 def test_browsers_services_get_every_question_and_others_what_keeps_strangers_out() -> None:

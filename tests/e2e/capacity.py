@@ -18,7 +18,8 @@ from tests.e2e.support import apply_role
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.operate.installed import save_plan
-from ucontact_appliance.planning.capacity import Measurement, capacity, speed, table
+from ucontact_appliance.planning.capacity import capacity, speed
+from ucontact_appliance.planning.capacity_model import Measurement, table
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.state import StatePaths

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.capacity import WAYS, Bench, a_bench, shown
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.load import ALAW, BRIDGED
-from ucontact_appliance.planning.capacity import table
+from ucontact_appliance.planning.capacity_model import table
 from ucontact_appliance.state import StatePaths
 
 pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]

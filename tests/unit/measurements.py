@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ucontact_appliance.planning.capacity import DiskRun, Measurement, table
+from ucontact_appliance.planning.capacity_model import DiskRun, Measurement, table
 
 TRANSLATIONS = {
     "alaw>slin8": (8.0, 8.0),

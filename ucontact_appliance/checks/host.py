@@ -33,7 +33,7 @@ from ucontact_appliance.language.messages import (
     what_of,
     with_note,
 )
-from ucontact_appliance.planning.capacity import telephony_server
+from ucontact_appliance.planning.capacity_model import telephony_server
 from ucontact_appliance.planning.demand import calls_carried, cores_needed, memory_needed_mb
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.planning.systems import supported_names, system_row

@@ -14,7 +14,8 @@ from ucontact_appliance.cli.options import require_root, site_file
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.benchmark import EXPECTED_SECONDS, benchmark
 from ucontact_appliance.operate.installed import load_installed
-from ucontact_appliance.planning.capacity import Measurement, capacity
+from ucontact_appliance.planning.capacity import capacity
+from ucontact_appliance.planning.capacity_model import Measurement
 
 BenchmarkOption = Annotated[
     bool,

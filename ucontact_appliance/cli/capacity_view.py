@@ -10,7 +10,8 @@ from rich.markup import escape
 from ucontact_appliance.cli.console import out, table, translated
 from ucontact_appliance.language.messages import _, ngettext
 from ucontact_appliance.operate.measurement import load_measurement
-from ucontact_appliance.planning.capacity import Capacity, Measurement, capacity
+from ucontact_appliance.planning.capacity import Capacity, capacity
+from ucontact_appliance.planning.capacity_model import Measurement
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.model import Site
 from ucontact_appliance.state import state_paths

@@ -12,7 +12,7 @@ from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.cli.console import out, show_json, table, translated
 from ucontact_appliance.cli.drawing import draw
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.planning.capacity import basis, telephony_server
+from ucontact_appliance.planning.capacity_model import basis, telephony_server
 from ucontact_appliance.planning.host_resources import UNSEEN, HostResources
 from ucontact_appliance.planning.model import Plan, Size
 from ucontact_appliance.planning.ports import ports_for

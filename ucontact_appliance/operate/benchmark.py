@@ -23,7 +23,7 @@ from ucontact_appliance.facts.capacity import (
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
 from ucontact_appliance.language.messages import _, ngettext, what_of, with_note
 from ucontact_appliance.operate.installed import Installed
-from ucontact_appliance.planning.capacity import DiskRun, Measurement
+from ucontact_appliance.planning.capacity_model import DiskRun, Measurement
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.files import write_private

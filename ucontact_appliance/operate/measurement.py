@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from ucontact_appliance.damage import why
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.language.messages import _, with_note
-from ucontact_appliance.planning.capacity import Measurement
+from ucontact_appliance.planning.capacity_model import Measurement
 from ucontact_appliance.state import StatePaths
 
 

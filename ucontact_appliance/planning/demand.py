@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ucontact_appliance.planning.capacity import on_reference, telephony_server
+from ucontact_appliance.planning.capacity_model import on_reference, telephony_server
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role, Tuning
 from ucontact_appliance.planning.tables import hardware
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ucontact_appliance.language.messages import _, joined
-from ucontact_appliance.planning.capacity import (
+from ucontact_appliance.planning.capacity_model import (
     EstimateBasis,
     basis,
     on_reference,

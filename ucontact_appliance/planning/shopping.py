@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ucontact_appliance.language.fields import Text
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.planning.capacity import (
+from ucontact_appliance.planning.capacity_model import (
     EstimateBasis,
     basis,
     on_reference,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ucontact_appliance.language.fields import Text
 from ucontact_appliance.language.messages import _
-from ucontact_appliance.planning.capacity import EstimateBasis, basis, telephony_server
+from ucontact_appliance.planning.capacity_model import EstimateBasis, basis, telephony_server
 from ucontact_appliance.planning.demand import (
     calls_carried,
     cores_needed,

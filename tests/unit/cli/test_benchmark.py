@@ -11,7 +11,7 @@ from tests.unit.cli.test_cli import SITE, Command, ucontact
 from tests.unit.measurements import TRANSLATIONS, a_measurement
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.operate.installed import save_plan
-from ucontact_appliance.planning.capacity import Measurement
+from ucontact_appliance.planning.capacity_model import Measurement
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.loader import load_site

@@ -10,16 +10,18 @@ from tests.unit.measurements import TRANSLATIONS, a_measurement
 from tests.unit.sites import plan_for_agents
 from ucontact_appliance.planning.capacity import (
     CallCapacity,
-    EstimateBasis,
-    Measurement,
-    basis,
     capacity,
     cores,
     speed,
     spread,
+    uncertainty,
+)
+from ucontact_appliance.planning.capacity_model import (
+    EstimateBasis,
+    Measurement,
+    basis,
     table,
     telephony_server,
-    uncertainty,
 )
 from ucontact_appliance.planning.model import Plan, TelephonyTuning
 

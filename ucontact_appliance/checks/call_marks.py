@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ucontact_appliance.checks.deep_calls import (
-    WANTED,
     calls_by_codec,
     calls_with_video,
     deep_check,
@@ -25,8 +24,9 @@ from ucontact_appliance.checks.model import (
 from ucontact_appliance.clients import marks
 from ucontact_appliance.facts.call import Attempt
 from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
+from ucontact_appliance.site.qos import DSCP_NAMES
 
-_DSCP_NAMES = {46: "EF", 34: "AF41", 24: "CS3", 0: _("unmarked")}
+_NAMES = {number: name.upper() for name, number in DSCP_NAMES.items()} | {0: _("unmarked")}
 _NFT = "{ssh} nft list table inet ucontact_qos && {ssh} asterisk -rx 'pjsip show transports'"
 
 
@@ -56,7 +56,7 @@ def _signalling_marks(subject: Subject) -> Judgement:
     record = first_call(subject).record
     if record is None:
         return skipped(_("the call ended before this could be measured"))
-    return judge_signalling_marks(record.signalling, WANTED["marks"]["signalling"])
+    return judge_signalling_marks(record.signalling, subject.site.network.qos.signalling.tos)
 
 
 def _judged_mark(
@@ -77,7 +77,7 @@ def _judged_mark(
 
 
 def _dscp(number: int) -> Message:
-    name = _DSCP_NAMES.get(number)
+    name = _NAMES.get(number)
     return concatenated((name, f" ({number})")) if name else verbatim(str(number))
 
 
@@ -128,7 +128,7 @@ def judge_media_marks(calls: Sequence[Attempt], expected: int) -> Judgement:
 def _media_marks(subject: Subject) -> Judgement:
     others = (*calls_by_codec(subject), *calls_with_video(subject))
     calls = [first_call(subject), *(one.attempt for one in others)]
-    return judge_media_marks(calls, WANTED["marks"]["audio"])
+    return judge_media_marks(calls, subject.site.network.qos.audio.tos)
 
 
 def _by_mark(arrived: Any) -> dict[int, int]:

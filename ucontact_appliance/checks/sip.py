@@ -10,12 +10,14 @@ from ucontact_appliance.checks.model import Judgement, Severity, Subject, checks
 from ucontact_appliance.facts.asterisk import (
     AsteriskState,
     Settings,
+    WssMarks,
     endpoint_settings,
     snapshot,
     wss_marks,
 )
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.resources import load_data
+from ucontact_appliance.site.qos import Qos
 
 _CODECS: dict[str, Any] = load_data("network")["codecs"]
 _MOST_LOOKED_AT = 5
@@ -27,7 +29,6 @@ _WEBRTC = {
     "rtcp_mux": "true",
     "media_use_received_transport": "true",
 }
-_QOS = ("tos_audio", "cos_audio", "tos_video", "cos_video")
 Endpoints = Mapping[str, Settings]
 
 
@@ -161,32 +162,21 @@ def _media(subject: Subject) -> Judgement:
     return judge_media(_extensions(subject))
 
 
-def judge_qos(endpoints: Endpoints) -> Judgement:
-    """Require QoS marks on audio and video to agents and providers (R07)."""
-    required = _("TOS and COS of audio and video are not zero")
-    evidence = _shown(endpoints, _QOS)
-    unmarked = [
-        _(
-            "{name}: {option} is {settings}",
-            name=name,
-            option=option,
-            settings=settings.get(option) or _("not set"),
-        )
-        for name, settings in endpoints.items()
-        for option in _QOS
-        if settings.get(option, "0") in ("", "0")
-    ]
-    if unmarked:
-        return failed(joined("; ", unmarked), required, evidence)
-    values = {tuple(settings[option] for option in _QOS) for settings in endpoints.values()}
-    shown = joined(
-        "; ",
-        (
-            ", ".join(f"{option} {value}" for option, value in zip(_QOS, row, strict=True))
-            for row in sorted(values)
-        ),
-    )
-    return passed(shown, required, evidence)
+def judge_qos(endpoints: Endpoints, wanted: Qos) -> Judgement:
+    """Require the site's QoS marks on audio and video to agents and providers (R07)."""
+    # Asterisk shows the TOS byte, whose upper six bits are the DSCP.
+    expected = {
+        "tos_audio": str(wanted.audio.tos << 2),
+        "cos_audio": str(wanted.audio.cos),
+        "tos_video": str(wanted.video.tos << 2),
+        "cos_video": str(wanted.video.cos),
+    }
+    required = joined(", ", (f"{option} {value}" for option, value in expected.items()))
+    evidence = _shown(endpoints, tuple(expected))
+    wrong = _wrong(endpoints, expected)
+    if wrong:
+        return failed(joined("; ", wrong), required, evidence)
+    return passed(required, required, evidence)
 
 
 @telephony_check(
@@ -198,25 +188,34 @@ def judge_qos(endpoints: Endpoints) -> Judgement:
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _qos(subject: Subject) -> Judgement:
-    return judge_qos(_all(subject))
+    return judge_qos(_all(subject), subject.site.network.qos)
 
 
-def judge_qos_text(found: AsteriskState, marks: str) -> Judgement:
-    """Require QoS marks on text and the signalling that carries it; for WSS by nftables (R07)."""
-    required = _("TOS and COS of text and signalling are not zero, for WSS through nftables")
-    evidence = f"{found.texts.get('transports', '')}\n{marks.strip()}"
-    unmarked = [
-        transport.name
-        for transport in found.transports
-        if transport.protocol not in ("ws", "wss") and not (transport.tos and transport.cos)
+def judge_qos_text(found: AsteriskState, marks: WssMarks, wanted: Qos) -> Judgement:
+    """Require the site's QoS marks on signalling and the text in it; for WSS by nftables (R07)."""
+    dscp, cos = wanted.signalling.tos, wanted.signalling.cos
+    required = _(
+        "DSCP {dscp} and COS {cos} on every transport, for WSS through nftables", dscp=dscp, cos=cos
+    )
+    evidence = f"{found.texts.get('transports', '')}\n{marks.evidence}".strip()
+    wrong = [
+        _("{name}: DSCP {dscp}, COS {cos}", name=one.name, dscp=one.tos >> 2, cos=one.cos)
+        for one in found.transports
+        if one.protocol not in ("ws", "wss") and (one.tos >> 2, one.cos) != (dscp, cos)
     ]
-    if _("dscp set") not in marks or _("priority set") not in marks:
-        unmarked.append("WSS")
-    if unmarked:
-        return failed(
-            _("not marked: {unmarked}", unmarked=joined(", ", unmarked)), required, evidence
+    if not marks.dscp or not marks.priorities:
+        wrong.append(_("WSS is not marked"))
+    elif {*marks.dscp} != {dscp} or {*marks.priorities} != {cos}:
+        wrong.append(
+            _(
+                "WSS: DSCP {dscp}, COS {cos}",
+                dscp=joined(", ", dict.fromkeys(map(str, marks.dscp))),
+                cos=joined(", ", dict.fromkeys(map(str, marks.priorities))),
+            )
         )
-    return passed(_("marked"), required, evidence)
+    if wrong:
+        return failed(joined("; ", wrong), required, evidence)
+    return passed(required, required, evidence)
 
 
 @telephony_check(
@@ -228,7 +227,9 @@ def judge_qos_text(found: AsteriskState, marks: str) -> Judgement:
     needs=("asterisk.service", "asterisk.transports"),
 )
 def _qos_text(subject: Subject) -> Judgement:
-    return judge_qos_text(subject.facts.get(snapshot), subject.facts.get(wss_marks))
+    return judge_qos_text(
+        subject.facts.get(snapshot), subject.facts.get(wss_marks), subject.site.network.qos
+    )
 
 
 def judge_anonymous(found: AsteriskState) -> Judgement:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import ProbeContext
+from ucontact_appliance.site.qos import DSCP_NAMES
 
 RECORDINGS = "/var/spool/asterisk/monitor"
 SECURITY_LOG = "/var/log/asterisk/security"
@@ -17,6 +18,7 @@ JAIL = "ucontact-asterisk"
 CONNECTION_JAIL = "ucontact-connection"
 DSN = "ucontact-ccdata"
 _SECONDS = 12.0
+_NFT_DSCP = {**DSCP_NAMES, "be": 0, "df": 0, "lephb": 1, "va": 44}
 _NUMBER = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -303,10 +305,33 @@ def sip_limits(reach: ProbeContext) -> SipLimits:
     return SipLimits(done.status == 0, "limit rate over" in done.stdout, done.stdout + done.stderr)
 
 
-def wss_marks(reach: ProbeContext) -> str:
-    """The nftables table that marks signalling over WebSockets; empty when there is none."""
+@dataclass(frozen=True)
+class WssMarks:
+    """The marks that nftables sets on signalling over WebSockets; empty without its table.
+
+    `dscp` are numbers from 0 to 63, one for IPv4 and one for IPv6; `priorities` are 802.1p's.
+    """
+
+    dscp: tuple[int, ...]
+    priorities: tuple[int, ...]
+    evidence: str
+
+
+def wss_marks(reach: ProbeContext) -> WssMarks:
+    """Read the nftables table that marks signalling over WebSockets."""
     done = reach.runner.run(["nft", "list", "table", "inet", "ucontact_qos"])
-    return "" if done.status else done.stdout
+    return parse_wss_marks("" if done.status else done.stdout)
+
+
+def parse_wss_marks(text: str) -> WssMarks:
+    """Parse `nft list table`, which prints a DSCP by name or in hexadecimal, and 0:0 as none."""
+    dscp = re.findall(r"\bip6? dscp set (\w+)", text)
+    priorities = re.findall(r"\bmeta priority set (none|0:[0-9a-f]+)", text)
+    return WssMarks(
+        tuple(_NFT_DSCP[one] if one in _NFT_DSCP else int(one, 0) for one in dscp),
+        tuple(0 if one == "none" else int(one.partition(":")[2], 16) for one in priorities),
+        text.strip(),
+    )
 
 
 @dataclass(frozen=True)

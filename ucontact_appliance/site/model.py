@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.site.qos import Qos
 from ucontact_appliance.site.telephony import Telephony
 from ucontact_appliance.site.values import (
     LOCAL,
@@ -115,6 +116,7 @@ class NetworkSettings(SiteModel):
     admins: tuple[Network, ...] = Field(
         ("0.0.0.0/0",), description="networks that may open ssh; the installer's is always kept"
     )
+    qos: Qos = Field(default_factory=Qos)
 
     @model_validator(mode="after")
     def _nat_needs_an_address(self) -> NetworkSettings:

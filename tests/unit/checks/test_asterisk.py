@@ -27,9 +27,11 @@ from ucontact_appliance.facts.asterisk import (
     SipLimits,
     parse_settings,
     parse_snapshot,
+    parse_wss_marks,
 )
 from ucontact_appliance.facts.host import sections
 from ucontact_appliance.planning.model import TelephonyTuning
+from ucontact_appliance.site.qos import Qos
 from ucontact_appliance.site.trunks import Trunk
 
 TUNING = TelephonyTuning(
@@ -41,7 +43,12 @@ TUNING = TelephonyTuning(
     rtp_end=10800,
 )
 WANTED = {"wss": 8089, "udp": 5060, "tcp": 5060, "tls": 5061}
-MARKS = "tcp sport 8089 meta priority set 0:3\ntcp sport 8089 ip dscp set cs3 counter"
+MARKS = parse_wss_marks(
+    "tcp sport 8089 meta priority set 0:3\n"
+    "tcp sport 8089 ip dscp set cs3 counter packets 125 bytes 27426\n"
+    "tcp sport 8089 ip6 dscp set cs3 counter packets 0 bytes 0\n"
+)
+QOS = Qos()
 CARRIER = Trunk(name="carrier", host="10.215.0.12")
 
 
@@ -67,7 +74,7 @@ JUDGES: dict[str, Callable[[AsteriskState], Judgement]] = {
     "anonymous": sip.judge_anonymous,
     "dialplan": asterisk_settings.judge_dialplan,
     "drivers": asterisk_settings.judge_drivers,
-    "qos_text": lambda s: sip.judge_qos_text(s, MARKS),
+    "qos_text": lambda s: sip.judge_qos_text(s, MARKS, QOS),
     "sessions": lambda s: asterisk_settings.judge_sessions(s, TUNING),
     "descriptors": lambda s: asterisk_settings.judge_descriptors(s, TUNING),
     "sessions_free": asterisk_settings.judge_sessions_free,
@@ -134,7 +141,44 @@ def test_every_judge_has_a_fault() -> None:
 
 
 def test_unmarked_websockets(found: AsteriskState) -> None:
-    fails(sip.judge_qos_text(found, ""), "WSS")
+    fails(sip.judge_qos_text(found, parse_wss_marks(""), QOS), "WSS is not marked")
+
+
+@pytest.mark.parametrize(
+    ("signalling", "wrong"),
+    [
+        ({"tos": "cs4"}, ["transport-udp: DSCP 24, COS 3", "WSS: DSCP 24, COS 3"]),
+        ({"cos": 0}, ["transport-tls: DSCP 24, COS 3", "WSS: DSCP 24, COS 3"]),
+    ],
+)
+def test_signalling_is_judged_by_the_sites_marks(
+    found: AsteriskState, signalling: dict[str, object], wrong: list[str]
+) -> None:
+    wanted = Qos.model_validate({"signalling": signalling})
+    for text in wrong:
+        fails(sip.judge_qos_text(found, MARKS, wanted), text)
+
+
+def test_websockets_are_judged_apart(found: AsteriskState) -> None:
+    one_family = replace(MARKS, dscp=(24, 26))
+    fails(sip.judge_qos_text(found, one_family, QOS), "WSS: DSCP 24, 26, COS 3")
+    fails(sip.judge_qos_text(found, replace(MARKS, priorities=(4,)), QOS), "WSS: DSCP 24, COS 4")
+
+
+@pytest.mark.parametrize(
+    ("text", "dscp", "priorities"),
+    [
+        ("ip dscp set cs3\nip6 dscp set cs3\nmeta priority set 0:3", (24, 24), (3,)),
+        ("ip dscp set 0x19\nip6 dscp set 0x19\nmeta priority set none", (25, 25), (0,)),
+        ("ip dscp set af41", (34,), ()),
+        ("", (), ()),
+    ],
+)
+def test_what_nftables_prints_of_marks(
+    text: str, dscp: tuple[int, ...], priorities: tuple[int, ...]
+) -> None:
+    read = parse_wss_marks(text)
+    assert (read.dscp, read.priorities) == (dscp, priorities)
 
 
 def test_stock_asterisk_is_named(found: AsteriskState) -> None:
@@ -168,7 +212,7 @@ def test_settings_of_endpoints(endpoints: dict[str, Settings]) -> None:
     extension = {"6001": endpoints["6001"]}
     assert sip.judge_codecs(extension, ["opus", "alaw"], ["vp8"]).verdict is Verdict.PASS
     assert sip.judge_media(extension).verdict is Verdict.PASS
-    assert sip.judge_qos(endpoints).verdict is Verdict.PASS
+    assert sip.judge_qos(endpoints, QOS).verdict is Verdict.PASS
     fails(sip.judge_codecs(extension, ["g722"], []), "6001 lacks g722")
 
 
@@ -176,7 +220,22 @@ def test_settings_of_endpoints(endpoints: dict[str, Settings]) -> None:
 def test_an_unmarked_trunk(option: str, endpoints: dict[str, Settings]) -> None:
     trunk = next(name for name in endpoints if name.startswith("trunk-"))
     spoilt = {**endpoints, trunk: {**endpoints[trunk], option: "0"}}
-    fails(sip.judge_qos(spoilt), f"{trunk}: {option} is 0")
+    fails(sip.judge_qos(spoilt, QOS), f"{trunk}: {option} is 0")
+
+
+def test_media_is_judged_by_the_sites_marks(endpoints: dict[str, Settings]) -> None:
+    other = Qos.model_validate({"audio": {"tos": "cs5"}, "video": {"cos": 2}})
+    judgement = sip.judge_qos(endpoints, other)
+    fails(judgement, "6001: tos_audio is 184")
+    fails(judgement, "6001: cos_video is 4")
+    marked = {
+        name: {**settings, "tos_audio": "160", "cos_video": "2"}
+        for name, settings in endpoints.items()
+    }
+    assert sip.judge_qos(marked, other).verdict is Verdict.PASS
+    unmarked = Qos.model_validate({"audio": {"tos": 0, "cos": 0}})
+    none = {name: {**s, "tos_audio": "0", "cos_audio": "0"} for name, s in endpoints.items()}
+    assert sip.judge_qos(none, unmarked).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(

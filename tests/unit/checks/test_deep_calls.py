@@ -3,6 +3,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import yaml
 
 from ucontact_appliance.checks import call_codecs, call_quality, deep_calls
 from ucontact_appliance.checks.call_codecs import judge_codecs, judge_speech, judge_video
@@ -19,6 +20,7 @@ from ucontact_appliance.facts.call import Attempt
 from ucontact_appliance.facts.deep_calls import NamedAttempt
 from ucontact_appliance.facts.trunk_calls import TrunkCall
 from ucontact_appliance.resources import ROLES, load_data
+from ucontact_appliance.site.qos import DSCP_NAMES, Qos
 
 _SPEECH = SpeechHeard(delay_ms=500.0, intact=1.0, distance_db=0.1, gain_db=-3.0, seconds=3.0)
 _RECORD = CallRecord(
@@ -296,12 +298,21 @@ def test_signalling() -> None:
     assert judge_signalling_marks((), 24).verdict is Verdict.SKIP
 
 
-def test_the_marks_that_are_asked_for_are_those_that_the_role_sets() -> None:
+def test_marks_other_than_the_defaults_have_their_names() -> None:
+    judgement = judge_signalling_marks(((32, 15),), 32)
+    assert judgement.verdict is Verdict.PASS
+    assert "15 packets CS4 (32)" in judgement.observed
+    assert "45" in judge_signalling_marks(((45, 15),), 24).observed
+
+
+def test_the_defaults_of_site_yml_are_those_of_the_role() -> None:
     text = (ROLES / "telephony" / "defaults" / "main.yml").read_text(encoding="utf-8")
-    names = {46: "ef", 34: "af41", 24: "cs3"}
-    wanted = load_data("deep")["marks"]
-    for kind, key in (("audio", "audio"), ("video", "video"), ("text", "signalling")):
-        assert f"telephony_tos_{kind}: {names[wanted[key]]}\n" in text
+    defaults = yaml.safe_load(text)
+    marks = Qos()
+    for kind in ("audio", "video", "signalling"):
+        section = getattr(marks, kind)
+        assert DSCP_NAMES[defaults[f"telephony_tos_{kind}"]] == section.tos
+        assert defaults[f"telephony_cos_{kind}"] == section.cos
 
 
 def test_times_are_a_table_and_slow_steps_are_warned_of() -> None:

@@ -25,6 +25,7 @@ class Phone(SipLine):
     def __init__(self, sock: ClientConnection, account: SipAccount) -> None:
         super().__init__(sock, account)
         self.invites: asyncio.Queue[SipMessage] = asyncio.Queue()
+        self.dtls = ""  # state at the end of the last call
 
     def _reply(self, request: SipMessage) -> SipMessage:
         reply = super()._reply(request)
@@ -41,8 +42,7 @@ class Phone(SipLine):
         invite = await asyncio.wait_for(self.invites.get(), _RING_SECONDS)
         self.hung_up.clear()
         peer, sink = _peer(), AudioSink()
-        self.listening: list[asyncio.Task[None]] = []
-        peer.on("track", lambda t: self.listening.append(asyncio.create_task(sink.listen(t))))
+        self._hear(peer, sink)
         await peer.setRemoteDescription(RTCSessionDescription(invite.body, "offer"))
         peer.addTrack(ToneTrack(hertz))
         await peer.setLocalDescription(await peer.createAnswer())
@@ -52,20 +52,30 @@ class Phone(SipLine):
         await self._send(SipMessage("SIP/2.0 200 OK", ringing.headers + headers, sdp))
         with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
             await asyncio.wait_for(self.hung_up.wait(), seconds or _TALK_SECONDS)
-        await peer.close()
+        await self._end(peer)
         return sink
 
-    async def dial(self, number: str, seconds: float = 8.0) -> None:
+    async def dial(self, number: str, seconds: float = 8.0, hertz: float = 440.0) -> AudioSink:
         """Call a number and stay until the other side hangs up. Raises SipRefusedError."""
         self.hung_up.clear()
-        peer = _peer()
-        peer.addTrack(ToneTrack(440.0))
+        peer, sink = _peer(), AudioSink()
+        self._hear(peer, sink)
+        peer.addTrack(ToneTrack(hertz))
         await peer.setLocalDescription(await peer.createOffer())
         call = await self.call(number, peer.localDescription.sdp)
         await peer.setRemoteDescription(RTCSessionDescription(call.answer, "answer"))
         with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
             await asyncio.wait_for(self.hung_up.wait(), seconds)
         await self.hang_up(call)
+        await self._end(peer)
+        return sink
+
+    def _hear(self, peer: RTCPeerConnection, sink: AudioSink) -> None:
+        self.listening: list[asyncio.Task[None]] = []
+        peer.on("track", lambda t: self.listening.append(asyncio.create_task(sink.listen(t))))
+
+    async def _end(self, peer: RTCPeerConnection) -> None:
+        self.dtls = peer.getSenders()[0].transport.state
         await peer.close()
 
 
@@ -74,7 +84,9 @@ def _peer() -> RTCPeerConnection:
 
 
 @asynccontextmanager
-async def a_phone(server: SipServer, number: str, secret: str) -> AsyncIterator[Phone]:
+async def a_phone(
+    server: SipServer, number: str, secret: str, kind: type[Phone] = Phone
+) -> AsyncIterator[Phone]:
     """A phone that is registered inside the block."""
     context = ssl.create_default_context(cafile=server.ca_file)
     async with connect(
@@ -86,7 +98,7 @@ async def a_phone(server: SipServer, number: str, secret: str) -> AsyncIterator[
         subprotocols=[Subprotocol("sip")],
         proxy=None,
     ) as sock:
-        phone = Phone(sock, SipAccount(server.name, number, secret))
+        phone = kind(sock, SipAccount(server.name, number, secret))
         listener = asyncio.create_task(phone.listen())
         try:
             await phone.register()

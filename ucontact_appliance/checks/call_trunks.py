@@ -89,8 +89,10 @@ def _trunks(subject: Subject) -> Judgement:
     trunks = subject.site.telephony.trunks
     contacts = subject.facts.get(snapshot).contacts if trunks else ()
     away = {contact.owner for contact in contacts if contact.status == _AWAY}
+    connected = {contact.owner for contact in contacts}
+    away |= {t.endpoint for t in trunks if t.connects_to_us and t.endpoint not in connected}
     named = {trunk.name: trunk.test_number for trunk in trunks if trunk.test_number is not None}
-    silent = [name for name in named if f"trunk-{name}" in away]
+    silent = [t.name for t in trunks if t.name in named and t.endpoint in away]
     return judge_trunks(
         [
             subject.facts.get(trunk_call, name, number)

@@ -264,7 +264,7 @@ def spread(names: Sequence[str], most: int = _MOST_LOOKED_AT) -> tuple[str, ...]
 
 
 def _trunk_names(subject: Subject) -> tuple[str, ...]:
-    return tuple(f"trunk-{trunk.name}" for trunk in subject.site.telephony.trunks)
+    return tuple(trunk.endpoint for trunk in subject.site.telephony.trunks)
 
 
 def _extensions(subject: Subject) -> Endpoints:

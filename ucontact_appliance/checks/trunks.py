@@ -21,17 +21,23 @@ from ucontact_appliance.site.trunks import Trunk
 
 
 def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:
-    """Require that every trunk answers, and is registered where site.yml says so (R04)."""
+    """Require that every trunk answers, and is registered where site.yml says so (R04).
+
+    A trunk with transport wss has a contact only while its provider is connected. That warns: an
+    installation has to end well before any provider can have connected.
+    """
     if not trunks:
         return skipped(_("the site has no trunks"))
     required = _("every trunk responds to OPTIONS, and is registered where site.yml requires it")
     states = {contact.owner: contact.status for contact in found.contacts}
     evidence = f"{found.texts.get('contacts', '')}\n{found.texts.get('registrations', '')}".strip()
-    wrong, unasked = [], []
+    wrong, unasked, unconnected = [], [], []
     for trunk in trunks:
-        name = f"trunk-{trunk.name}"
+        name = trunk.endpoint
         state = states.get(name, "Unknown")
-        if state == "NonQual":
+        if trunk.connects_to_us and name not in states:
+            unconnected.append(_("{name} is not connected", name=trunk.name))
+        elif state == "NonQual":
             unasked.append(trunk.name)
         elif not state.startswith("Avail"):
             wrong.append(_("{name} is {state}", name=trunk.name, state=state.lower()))
@@ -45,11 +51,11 @@ def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:
                 )
             )
     if wrong:
-        return failed(joined("; ", wrong), required, evidence)
+        return failed(joined("; ", [*wrong, *unconnected]), required, evidence)
     if unasked:
-        return warned(
-            _("not queried yet: {unasked}", unasked=joined(", ", unasked)), required, evidence
-        )
+        unconnected.append(_("not queried yet: {unasked}", unasked=joined(", ", unasked)))
+    if unconnected:
+        return warned(joined("; ", unconnected), required, evidence)
     return passed(
         _("responding: {trunks}", trunks=joined(", ", (trunk.name for trunk in trunks))),
         required,

@@ -47,13 +47,15 @@ def _server(site: Site, plan: Plan, host: PlannedHost, arrow: str) -> Panel:
     lines = Table.grid(padding=(0, 1))
     lines.add_column(justify="right", style="bold")
     lines.add_column()
+    by_webrtc = any(trunk.connects_to_us for trunk in site.telephony.trunks)
     for source, name in _SIDES.items():
-        if opened := _named(here, source, numbers):
+        further = ("webrtc-providers",) if source == "providers" and by_webrtc else ()
+        if opened := _named(here, (source, *further), numbers):
             lines.add_row(f"{translated(name)} {arrow}", opened)
     for other in plan.hosts:
         peers = [row for row in here if set(row.peers) & set(other.roles)]
         if other.name != host.name and peers:
-            lines.add_row(f"{other.name} {arrow}", _named(peers, "site", numbers))
+            lines.add_row(f"{other.name} {arrow}", _named(peers, ("site",), numbers))
     roles = " + ".join(role.value for role in host.roles)
     return Panel(
         lines,
@@ -66,10 +68,10 @@ def _server(site: Site, plan: Plan, host: PlannedHost, arrow: str) -> Panel:
     )
 
 
-def _named(rows: Iterable[PortRow], source: str, numbers: dict[str, str]) -> str:
-    """Return the ports that are open to that source; UDP and TCP of one number are merged."""
+def _named(rows: Iterable[PortRow], sources: tuple[str, ...], numbers: dict[str, str]) -> str:
+    """Return the ports that are open to one of them; UDP and TCP of one number are merged."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        if source in row.sources:
+        if set(sources) & set(row.sources):
             found.setdefault(numbers[row.id], []).append(row.protocol)
     return ", ".join(f"{number}/{'+'.join(kinds)}" for number, kinds in found.items())

@@ -34,7 +34,6 @@ from ucontact_appliance.site.files import write_atomic
 from ucontact_appliance.site.loader import parse_site
 from ucontact_appliance.site.model import CertificateSource, NetworkProfile
 from ucontact_appliance.site.render import render_site
-from ucontact_appliance.site.trunks import TrunkTransport
 from ucontact_appliance.site.values import Address, Fqdn, HostName, Name, SiteName
 
 AgentCount = Annotated[int, Field(ge=1, le=MOST_AGENTS)]
@@ -167,7 +166,7 @@ def _ask_trunk() -> list[dict[str, str]]:
     host = _prompt(_("Provider's SIP address, or none"), "none", HostName | Literal["none"])
     if host == "none":
         return []
-    transport = _prompt(_("Its transport: udp, tcp or tls"), "udp", TrunkTransport)
+    transport = _prompt(_("Its transport: udp, tcp or tls"), "udp", Literal["udp", "tcp", "tls"])
     return [{"name": "provider", "host": host, "transport": transport}]
 
 

@@ -19,7 +19,7 @@ CONNECTION_JAIL = "ucontact-connection"
 DSN = "ucontact-ccdata"
 _SECONDS = 12.0
 _NFT_DSCP = {**DSCP_NAMES, "be": 0, "df": 0, "lephb": 1, "va": 44}
-_NUMBER = re.compile(r"[A-Za-z0-9-]+")
+_NUMBER = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def _ask(command: str) -> str:

@@ -30,10 +30,11 @@ class _ComponentRow(BaseModel):
 class Port(_ComponentRow):
     """A port that the firewall opens to `sources`, except on a host with the role `without`.
 
-    `sources` are agents, providers and admins (networks of site.yml), site (the site's other hosts
-    that carry one of `peers`) and loopback (never opened). `limited_by` names the role whose limit
-    of TCP connections per source address applies (tuning.yml). `opened_by` is the check whether
-    the service opened the port, in addition to the check whether it runs.
+    `sources` are agents, providers and admins (networks of site.yml), webrtc-providers (the
+    providers' networks, in a site that has a trunk with transport wss), site (the site's other
+    hosts that carry one of `peers`) and loopback (never opened). `limited_by` names the role whose
+    limit of TCP connections per source address applies (tuning.yml). `opened_by` is the check
+    whether the service opened the port, in addition to the check whether it runs.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -41,7 +42,9 @@ class Port(_ComponentRow):
     port: Annotated[int, Field(ge=1, le=65535)] | NamedPort
     without: Role | None = None
     sources: Annotated[
-        tuple[Literal["agents", "providers", "admins", "site", "loopback"], ...],
+        tuple[
+            Literal["agents", "providers", "webrtc-providers", "admins", "site", "loopback"], ...
+        ],
         Field(alias="from", min_length=1),
     ]
     peers: tuple[Role, ...] = ()

@@ -77,9 +77,11 @@ def _number(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> str:
 
 
 def _sources(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> tuple[str, ...]:
+    by_webrtc = any(trunk.connects_to_us for trunk in site.telephony.trunks)
     networks = {
         "agents": site.network.agents,
         "providers": site.network.providers,
+        "webrtc-providers": site.network.providers if by_webrtc else (),
         "admins": site.network.admins,
         LOOPBACK: (),
         "site": _site_hosts(row, plan, host),

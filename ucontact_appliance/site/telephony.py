@@ -140,6 +140,23 @@ class Telephony(SiteModel):
         return self
 
     @model_validator(mode="after")
+    def _accounts_are_unique(self) -> Telephony:
+        """An extension and a trunk that logs in here, or two such trunks, share no account."""
+        known = {number: number for number in self.extensions}
+        for index, trunk in enumerate(self.trunks):
+            if not trunk.connects_to_us:
+                continue
+            if trunk.endpoint in known:
+                message = _(
+                    "{username!r} is already the account of {first!r}",
+                    username=trunk.endpoint,
+                    first=known[trunk.endpoint],
+                )
+                raise refused_at("repeated", message, ("trunks", index, "username"))
+            known[trunk.endpoint] = trunk.name
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> Telephony:
         """What a key names is defined in this section."""
         known = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.values import (
     Account,
     HostName,
@@ -16,8 +18,16 @@ from ucontact_appliance.site.values import (
     SiteModel,
     quoted_digits,
     refuse_repeated,
+    refused_at,
 )
 
+# The account of a `wss` trunk is the name of sections in pjsip_trunks.conf.
+_ENDPOINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+# Names of other sections of PJSIP's configuration, in lower case.
+_RESERVED = re.compile(
+    r"(global|system|extension(-login|-contacts)?|trunk(-.*)?|webrtc-trunk|transport-.*"
+    r"|anonymous|artificial|default_outbound_endpoint)"
+)
 Prefix = Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^[0-9]{1,4}$")]
 
 
@@ -27,6 +37,7 @@ class TrunkTransport(str, Enum):
     UDP = "udp"
     TCP = "tcp"
     TLS = "tls"
+    WSS = "wss"
 
 
 class Codec(str, Enum):
@@ -49,14 +60,24 @@ class Trunk(SiteModel):
     """A line to the telephony provider (R04). Its password is `telephony.trunks.<name>`."""
 
     name: Name = Field(description="short name; the password is the secret telephony.trunks.NAME")
-    host: HostName = Field(description="the provider's address or name")
+    host: HostName | None = Field(
+        None, description="the provider's address or name; required, except for wss"
+    )
     port: Port | None = Field(None, description="5060, or 5061 for tls, when left out")
-    transport: TrunkTransport = Field(TrunkTransport.UDP, description="udp, tcp or tls")
-    username: Account | None = Field(None, description="account name, when the provider gives one")
+    transport: TrunkTransport = Field(
+        TrunkTransport.UDP,
+        description="udp, tcp or tls; wss for SIP over WebRTC, where the provider connects to us "
+        "and registers with 'username'",
+    )
+    username: Account | None = Field(
+        None, description="account name, when the provider gives one; required for wss"
+    )
     register_account: bool = Field(
         False, alias="register", description="whether we register with the provider"
     )
-    srtp: bool = Field(False, description="encrypt media to the provider (SDES)")
+    srtp: bool = Field(
+        False, description="encrypt media to the provider (SDES); wss always has DTLS-SRTP"
+    )
     codecs: tuple[Codec, ...] = Field(
         (Codec.ALAW, Codec.ULAW), description="in order of preference"
     )
@@ -97,6 +118,54 @@ class Trunk(SiteModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True
     )
+
+    @property
+    def connects_to_us(self) -> bool:
+        """Whether the provider opens the connection: Asterisk can't open WebSockets for SIP."""
+        return self.transport is TrunkTransport.WSS
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the trunk's endpoint in PJSIP.
+
+        Asterisk finds the endpoint of a `wss` trunk by its account, so it has the account's name.
+        """
+        if self.connects_to_us and self.username:
+            return self.username
+        return f"trunk-{self.name}"
+
+    @model_validator(mode="after")
+    def _keys_fit_the_transport(self) -> Trunk:
+        if not self.connects_to_us:
+            if self.host is None:
+                raise refused_at("unknown", _("is missing"), ("host",))
+            return self
+        given = {"host": self.host, "port": self.port, "register": self.register_account}
+        for key, value in given.items():
+            if value:
+                message = _(
+                    "transport 'wss' takes no '{key}': the provider connects to this site", key=key
+                )
+                raise refused_at("unknown", message, (key,))
+        if self.srtp:
+            message = _("transport 'wss' takes no 'srtp': its media always has DTLS-SRTP")
+            raise refused_at("unknown", message, ("srtp",))
+        if self.username is None:
+            message = _(
+                "transport 'wss' needs 'username', the account that the provider logs in with"
+            )
+            raise refused_at("unknown", message, ("transport",))
+        if not _ENDPOINT.fullmatch(self.username):
+            message = _(
+                "{username!r}: the account of a wss trunk has 1 to 32 letters, digits, '.', '_' "
+                "and '-', and begins with a letter or digit",
+                username=self.username,
+            )
+            raise refused_at("unknown", message, ("username",))
+        if _RESERVED.fullmatch(self.username.lower()):
+            message = _("{username!r} is a reserved name; choose another", username=self.username)
+            raise refused_at("unknown", message, ("username",))
+        return self
 
 
 class RouteTrunk(SiteModel):

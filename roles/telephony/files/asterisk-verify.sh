@@ -23,7 +23,8 @@ for name in $transports; do
 done
 loaded=$(ask "pjsip show endpoints")
 for name in $endpoints; do
-    printf '%s\n' "$loaded" | grep -Eq "^ *Endpoint: *$name[ /]" || missing="$missing endpoint $name,"
+    escaped=$(printf '%s' "$name" | sed 's/[.]/\\./g')
+    printf '%s\n' "$loaded" | grep -Eq "^ *Endpoint: *$escaped[ /]" || missing="$missing endpoint $name,"
 done
 ask "http show status" | grep -q "HTTPS Server Enabled.*:$wss_port" \
     || missing="$missing HTTPS on port $wss_port,"

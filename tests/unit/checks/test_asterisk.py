@@ -32,7 +32,7 @@ from ucontact_appliance.facts.asterisk import (
 from ucontact_appliance.facts.host import sections
 from ucontact_appliance.planning.model import TelephonyTuning
 from ucontact_appliance.site.qos import Qos
-from ucontact_appliance.site.trunks import Trunk
+from ucontact_appliance.site.trunks import Trunk, TrunkTransport
 
 TUNING = TelephonyTuning(
     max_calls=60,
@@ -288,6 +288,20 @@ def test_trunks() -> None:
     fails(trunks.judge_trunks(found, (account,)), "not registered")
     registered = replace(found, registrations={"trunk-carrier": "Registered"})
     assert trunks.judge_trunks(registered, (account,)).verdict is Verdict.PASS
+
+
+def test_a_trunk_whose_provider_connects() -> None:
+    found = parse_snapshot(sections(recorded("asterisk_snapshot-sid")))
+    webrtc = Trunk(name="webrtc", transport=TrunkTransport.WSS, username="sbc")
+    absent = trunks.judge_trunks(found, (CARRIER, webrtc))
+    assert (absent.verdict, absent.observed) == (Verdict.WARN, "webrtc is not connected")
+    contact = Contact("sbc", "sip:sbc@192.0.2.7:50123;transport=ws", "Avail")
+    connected = replace(found, contacts=(*found.contacts, contact))
+    assert trunks.judge_trunks(connected, (CARRIER, webrtc)).verdict is Verdict.PASS
+    silent = replace(found, contacts=(*found.contacts, replace(contact, status="Unavail")))
+    fails(trunks.judge_trunks(silent, (CARRIER, webrtc)), "webrtc is unavail")
+    both = replace(found, contacts=(Contact("trunk-carrier", "sip:10.215.0.12", "Unavail"),))
+    fails(trunks.judge_trunks(both, (CARRIER, webrtc)), "carrier is unavail; webrtc is not conn")
 
 
 def test_limits_in_front_of_sip() -> None:

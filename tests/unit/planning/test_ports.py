@@ -38,6 +38,20 @@ def test_the_portals_server_passes_signalling_on_where_telephony_is_elsewhere() 
     assert "wss-portal" not in {p.id for p in ports_for(site, plan, plan.host("tel"))}
 
 
+def test_a_provider_that_connects_reaches_the_websockets() -> None:
+    networks = {"agents": ["198.51.100.0/24"], "providers": ["203.0.113.0/24"]}
+    trunk = {"name": "webrtc", "transport": "wss", "username": "sbc"}
+    carrier = {"name": "carrier", "host": "203.0.113.7"}
+    hosts = medium_site().model_dump(mode="json")["hosts"]
+    for trunks, added in (([carrier], ()), ([trunk], ("203.0.113.0/24",))):
+        site = small_site(agents=100, hosts=hosts, network=networks, telephony={"trunks": trunks})
+        plan = make_plan(site, {})
+        tel = {p.id: p for p in ports_for(site, plan, plan.host("tel"))}
+        back = {p.id: p for p in ports_for(site, plan, plan.host("back"))}
+        assert tel["wss"].sources == ("198.51.100.0/24", *added, "192.0.2.2/32")
+        assert back["wss-portal"].sources == ("198.51.100.0/24", *added)
+
+
 def test_a_server_that_installs_is_known_to_the_others_by_its_address() -> None:
     site = small_site(
         agents=100,

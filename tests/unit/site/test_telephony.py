@@ -11,6 +11,7 @@ import yaml
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.site.loader import load_site, parse_site
 from ucontact_appliance.site.telephony import Telephony
+from ucontact_appliance.site.trunks import Trunk
 
 SITE: dict[str, Any] = {
     "site": "demo",
@@ -144,3 +145,47 @@ def test_a_day_without_quotes_is_a_day() -> None:
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> None:
     assert told in refusal(**changes)
+
+
+WEBRTC: dict[str, Any] = {"name": "c", "transport": "wss", "username": "sbc", "prefix": "5"}
+
+
+def with_trunk(**keys: Any) -> list[dict[str, Any]]:
+    row = {key: value for key, value in (WEBRTC | keys).items() if value is not None}
+    return [*TELEPHONY["trunks"], row]
+
+
+def test_a_provider_that_connects_needs_no_host() -> None:
+    found = parsed(trunks=with_trunk(number_format="e164", max_calls=2, codecs=["opus"]))
+    assert (found.trunks[2].endpoint, found.trunks[2].host) == ("sbc", None)
+    assert [one.endpoint for one in found.trunks[:2]] == ["trunk-a", "trunk-b"]
+    again = found.trunks[2].model_dump(mode="json")
+    assert Trunk.model_validate(again) == found.trunks[2]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"host": "192.0.2.52"}, "trunks[2].host: transport 'wss' takes no 'host'"),
+        ({"port": 5061}, "trunks[2].port: transport 'wss' takes no 'port'"),
+        ({"register": True}, "trunks[2].register: transport 'wss' takes no 'register'"),
+        ({"srtp": True}, "trunks[2].srtp: transport 'wss' takes no 'srtp'"),
+        ({"username": None}, "transport 'wss' needs 'username'"),
+        ({"username": "6001"}, "username: '6001' is already the account of '6001'"),
+        ({"username": "trunk-a"}, "username: 'trunk-a' is a reserved name"),
+        ({"username": "Global"}, "username: 'Global' is a reserved name"),
+        ({"username": "a+b"}, "trunks[2].username: 'a+b': the account of a wss trunk"),
+        ({"username": "x" * 33}, "1 to 32 letters"),
+        ({"transport": "udp"}, "trunks[2].host: is missing"),
+    ],
+)
+def test_keys_that_do_not_fit_a_provider_that_connects(keys: dict[str, Any], told: str) -> None:
+    evidence = refusal(trunks=with_trunk(**keys))
+    assert told in evidence
+    assert evidence.startswith("line ")
+
+
+def test_two_providers_that_connect_have_two_accounts() -> None:
+    second = WEBRTC | {"name": "d", "prefix": "6"}
+    evidence = refusal(trunks=[*with_trunk(), second])
+    assert "trunks[3].username: 'sbc' is already the account of 'c'" in evidence

@@ -136,7 +136,7 @@ def _codecs(subject: Subject) -> Judgement:
 
 
 def judge_media(endpoints: Endpoints) -> Judgement:
-    """Require ICE and DTLS-SRTP for agents' media (R02, R03)."""
+    """Require ICE and DTLS-SRTP for media of agents and of trunks over WebRTC (R02 to R04)."""
     required = _("DTLS-SRTP with a certificate, ICE, RTCP multiplexed")
     evidence = _shown(endpoints, [*_WEBRTC, "dtls_cert_file"])
     wrong = _wrong(endpoints, _WEBRTC)
@@ -152,14 +152,16 @@ def judge_media(endpoints: Endpoints) -> Judgement:
 
 @telephony_check(
     id="asterisk.media",
-    title=_("Agents' media is encrypted and uses ICE"),
+    title=_("Media over WebRTC is encrypted and uses ICE"),
     severity=Severity.CRITICAL,
-    requirements=("R02", "R03"),
+    requirements=("R02", "R03", "R04"),
     remedy="{install}",
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _media(subject: Subject) -> Judgement:
-    return judge_media(_extensions(subject))
+    by_webrtc = {trunk.endpoint for trunk in subject.site.telephony.trunks if trunk.connects_to_us}
+    trunks = {name: settings for name, settings in _all(subject).items() if name in by_webrtc}
+    return judge_media({**_extensions(subject), **trunks})
 
 
 def judge_qos(endpoints: Endpoints, wanted: Qos) -> Judgement:

@@ -25,7 +25,7 @@ from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, CallRequest
-from ucontact_appliance.clients.sip import SipAccount, SipLine, SipServer
+from ucontact_appliance.clients.sip import SipAccount, SipLine, SipRefusedError, SipServer
 from ucontact_appliance.clients.webrtc import place_call
 from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
 from ucontact_appliance.facts.recordings import lost_recordings, spool_access
@@ -45,6 +45,9 @@ SECOND = pytest.mark.exhaustive
 SECRETS = {"6001": "one-secret-of-6001", "6002": "one;secret of 6002"}
 # A prefix for each transport: all lead to the other machine.
 PREFIXES = {"udp": "7", "tcp": "8", "tls": "9"}
+# A provider that connects to the server over WebSockets.
+WEBRTC = {"name": "by-wss", "transport": "wss", "username": "sbc.example", "prefix": "6"}
+WEBRTC_SECRET = "one;secret of sbc"
 RECORDINGS = "/var/spool/asterisk/monitor"
 
 
@@ -132,7 +135,8 @@ def servers(
                 {"name": f"by-{by}", "host": other.address, "transport": by, "prefix": prefix}
                 | {"codecs": ["alaw", "ulaw"]}
                 for by, prefix in PREFIXES.items()
-            ],
+            ]
+            + [{**WEBRTC, "secret": WEBRTC_SECRET, "codecs": ["opus", "alaw"]}],
             "telephony_ring_seconds": 8,
         }
         apply_role(machine, "packages", telephony_packages(suite), folder)
@@ -572,6 +576,26 @@ def test_what_asterisk_skips_is_told(server: Server, tmp_path: Path) -> None:
     assert "loud" in failed.output
     assert "6001" in server.ask("pjsip show endpoints")
     assert apply_role(server.machine, "telephony", server.parameters, tmp_path).changed > 0
+
+
+def test_a_provider_connects_over_websockets(server: Server) -> None:
+    async def talk_both_ways() -> list[ToneHeard]:
+        provider = a_phone(server.door(), WEBRTC["username"], WEBRTC_SECRET)
+        async with provider as far, phone_of(server.door(), "6001") as agent:
+            heard = []
+            calls = ((agent, far, "624005678"), (far, agent, "24001234"))
+            for caller, callee, number in calls:
+                taken = asyncio.create_task(callee.take_call(660.0, seconds=4.0))
+                at_caller = await caller.dial(number, seconds=3.0)
+                at_callee = await taken
+                heard.append(find_tone(at_caller.samples, at_caller.rate, 660.0))
+                heard.append(find_tone(at_callee.samples, at_callee.rate, 440.0))
+                assert (caller.dtls, callee.dtls) == ("connected", "connected")
+            with pytest.raises(SipRefusedError):
+                await far.dial("*43", seconds=1.0)
+            return heard
+
+    assert min(tone.seconds for tone in asyncio.run(talk_both_ways())) > 1.0
 
 
 def test_a_trunk_carries_an_encrypted_call(servers: dict[str, Server], tmp_path: Path) -> None:

@@ -218,7 +218,10 @@ def _inodes(subject: Subject) -> Judgement:
 
 
 def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Judgement:
-    """Require room for the whole retention period: free space plus present recordings (R25)."""
+    """Require room for the whole retention period: free space plus present recordings (R25).
+
+    The part that the watermark keeps free is no room: the oldest recordings are deleted before.
+    """
     need = recordings_kept_gb(site)
     required = _(
         "{need:.2f} GB for recordings ({days} days of retention)",
@@ -230,7 +233,7 @@ def judge_recordings(found: FileSystem, taken_kb: int | None, site: Site) -> Jud
             _("{told}; the size of {path} is unknown", told=_told(found), path=found.path),
             required,
         )
-    room = _room_gb(found, taken_kb)
+    room = _room_gb(found, taken_kb, site.recordings.keep_free_percent)
     observed = _(
         "{told}; recordings use {gb:.1f} GB: {room:.1f} GB available to them in total",
         told=_told(found),
@@ -280,13 +283,18 @@ def _recordings(subject: Subject) -> Judgement:
     return judge_recordings(found, subject.facts.get(taken_kb, RECORDINGS), subject.site)
 
 
-def _room_gb(system: FileSystem, taken_kb: int) -> float:
-    """Return the room for recordings in GB: free space, and what they take already."""
-    return _gb(system.free_kb) + _gb(taken_kb)
+def _room_gb(system: FileSystem, taken_kb: int, keep_free_percent: int) -> float:
+    """Return the room for recordings in GB: free space but what stays free, and what they take."""
+    kept_free = system.size_kb * keep_free_percent / 100
+    return max(0.0, _gb(system.free_kb + taken_kb - kept_free))
 
 
 def judge_growth(
-    found: FolderGrowth, system: FileSystem, taken_kb: int | None, keep_days: int
+    found: FolderGrowth,
+    system: FileSystem,
+    taken_kb: int | None,
+    keep_days: int,
+    keep_free_percent: int = 0,
 ) -> Judgement:
     """Require room for the retention period at the measured rate of recording (R25)."""
     required = _(
@@ -314,7 +322,7 @@ def judge_growth(
             required,
             evidence,
         )
-    room = _room_gb(system, taken_kb)
+    room = _room_gb(system, taken_kb, keep_free_percent)
     observed = _("{pace}, {room:.1f} GB available", pace=pace, room=room)
     # A forecast, so only a warning.
     return (passed if need <= room else warned)(observed, required, evidence)
@@ -339,18 +347,40 @@ def _growth(subject: Subject) -> Judgement:
         system,
         subject.facts.get(taken_kb, RECORDINGS),
         subject.site.recordings.retention_days,
+        subject.site.recordings.keep_free_percent,
     )
 
 
-def judge_retention(found: RecordingRetention, days: int) -> Judgement:
-    """Require that recordings are deleted after the days of site.yml, not earlier or never."""
-    required = _("recordings older than {days} days are deleted each night", days=days)
-    if found.timer != "active":
-        return failed(
-            _("the timer is {timer}", timer=found.timer or _("missing")), required, found.evidence
-        )
-    judge = passed if found.days == days else failed
-    return judge(_("{days} days are kept", days=found.days), required, found.evidence)
+def judge_retention(found: RecordingRetention, days: int, keep_free_percent: int) -> Judgement:
+    """Require that recordings are deleted as site.yml says, not earlier or never."""
+    required = _(
+        "recordings older than {days} days are deleted each night, and the oldest while less than "
+        "{percent} % of the disk is free",
+        days=days,
+        percent=keep_free_percent,
+    )
+    for name, state in (("retention", found.timer), ("watermark", found.watermark)):
+        if state != "active":
+            return failed(
+                _(
+                    "ucontact-{name}.timer is {state}",
+                    name=name,
+                    state=state or _("missing"),
+                ),
+                required,
+                found.evidence,
+            )
+    asked = (days, keep_free_percent)
+    judge = passed if (found.days, found.keep_free_percent) == asked else failed
+    return judge(
+        _(
+            "{days} days are kept, and {percent} % free",
+            days=found.days,
+            percent=found.keep_free_percent,
+        ),
+        required,
+        found.evidence,
+    )
 
 
 @check(
@@ -362,7 +392,10 @@ def judge_retention(found: RecordingRetention, days: int) -> Judgement:
     role=Role.TELEPHONY,
 )
 def _retention(subject: Subject) -> Judgement:
-    return judge_retention(subject.facts.get(retention), subject.site.recordings.retention_days)
+    kept = subject.site.recordings
+    return judge_retention(
+        subject.facts.get(retention), kept.retention_days, kept.keep_free_percent
+    )
 
 
 def judge_memory(found: MemoryUse) -> Judgement:

@@ -117,21 +117,28 @@ def parse_growth(text: str, days: int) -> FolderGrowth:
 
 @dataclass(frozen=True)
 class RecordingRetention:
-    """The nightly deletion of recordings: its timer's state, and the days kept (0: no deletion)."""
+    """The deletion of recordings by age, each night, and by free space.
+
+    `timer` and `watermark` are the states of both timers, `days` those that are kept (0: no
+    deletion), `keep_free_percent` what stays free of the file system (0: no deletion).
+    """
 
     timer: str
+    watermark: str
     days: int
+    keep_free_percent: int
     evidence: str
 
 
 def retention(reach: ProbeContext) -> RecordingRetention:
-    """Read the settings of the host's retention timer."""
+    """Read the settings of the host's retention timers."""
     done = reach.runner.run(
         [
             "sh",
             "-c",
             script(
                 timer="systemctl is-active ucontact-retention.timer",
+                watermark="systemctl is-active ucontact-watermark.timer",
                 command="systemctl show -p ExecStart --value ucontact-retention.service",
             ),
         ]
@@ -140,11 +147,17 @@ def retention(reach: ProbeContext) -> RecordingRetention:
 
 
 def parse_retention(text: str) -> RecordingRetention:
-    """Parse the state of the timer and the command of its service."""
+    """Parse the states of the timers and the command of the nightly service."""
     part = sections(text)
-    days = re.search(r"-type f -mtime \+(\d+) -delete", part.get("command", ""))
+    options = re.search(
+        r"recordings-retention\.py --days (\d+) --keep-free (\d+)", part.get("command", "")
+    )
     return RecordingRetention(
-        part.get("timer", "").strip(), int(days[1]) if days else 0, text.strip()
+        timer=part.get("timer", "").strip(),
+        watermark=part.get("watermark", "").strip(),
+        days=int(options[1]) if options else 0,
+        keep_free_percent=int(options[2]) if options else 0,
+        evidence=text.strip(),
     )
 
 

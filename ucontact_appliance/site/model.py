@@ -129,6 +129,11 @@ class Recordings(SiteModel):
     """How long recordings are kept, and how many calls are video (R25)."""
 
     retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(90, description="days kept")
+    keep_free_percent: Annotated[int, Field(ge=0, le=50)] = Field(
+        10,
+        description="percentage of the disk that stays free: the oldest recordings are deleted "
+        "before, but none of the last day; 0 switches this off",
+    )
     video_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="the part of the calls that are video calls, 0 to 1"
     )

@@ -64,9 +64,11 @@ ucontact-sip.service|/etc/nftables.d/ucontact-sip.nft /etc/systemd/system/uconta
 fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontact-sip.conf /etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/filter.d/ucontact-connection.conf /etc/fail2ban/jail.d/ucontact.conf
 ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/system/ucontact-agents.timer
 ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_odbc.py
+ucontact-recordings.service|/etc/systemd/system/ucontact-recordings.service /usr/local/lib/ucontact/recordings-index.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-records.service|/etc/systemd/system/ucontact-records.service /usr/local/lib/ucontact/call-records.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-sync.service|/etc/systemd/system/ucontact-sync.service
 ucontact-retention.timer|/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer
+ucontact-watermark.timer|/etc/systemd/system/ucontact-watermark.service /etc/systemd/system/ucontact-watermark.timer
 TABLE
 }
 

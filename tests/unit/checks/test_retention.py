@@ -11,25 +11,33 @@ from ucontact_appliance.facts.storage import parse_retention
 RECORDED = """\
 ---- timer
 active
+---- watermark
+active
 ---- command
-{ path=/usr/bin/find ; argv[]=/usr/bin/find /var/spool/asterisk/monitor -xdev -type f -mtime +90 \
--delete ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }
+{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 \
+/usr/local/lib/ucontact/recordings-retention.py --days 90 --keep-free 10 ; ignore_errors=no ; \
+start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }
 """
 
 
 @pytest.mark.parametrize(
-    ("text", "days", "verdict"),
+    ("text", "days", "percent", "verdict"),
     [
-        (RECORDED, 90, "pass"),
-        (RECORDED, 30, "fail"),
-        (RECORDED.replace("\nactive", "\ninactive"), 90, "fail"),
-        ("---- timer\ninactive\n---- command\n", 90, "fail"),
+        (RECORDED, 90, 10, "pass"),
+        (RECORDED, 30, 10, "fail"),
+        (RECORDED, 90, 0, "fail"),
+        (RECORDED.replace("timer\nactive", "timer\ninactive"), 90, 10, "fail"),
+        (RECORDED.replace("watermark\nactive", "watermark\nfailed"), 90, 10, "fail"),
+        ("---- timer\ninactive\n---- command\n", 90, 10, "fail"),
     ],
 )
-def test_the_timer_keeps_what_the_site_asks_for(text: str, days: int, verdict: str) -> None:
-    assert judge_retention(parse_retention(text), days).verdict.value == verdict
+def test_the_timers_keep_what_the_site_asks_for(
+    text: str, days: int, percent: int, verdict: str
+) -> None:
+    assert judge_retention(parse_retention(text), days, percent).verdict.value == verdict
 
 
 def test_days_and_state_are_read() -> None:
     found = parse_retention(RECORDED)
-    assert (found.timer, found.days) == ("active", 90)
+    assert (found.timer, found.watermark) == ("active", "active")
+    assert (found.days, found.keep_free_percent) == (90, 10)

@@ -96,9 +96,12 @@ def test_a_read_only_disk() -> None:
     ("size", "free", "recorded_gb", "verdict"),
     [
         (500, 500, 0, Verdict.PASS),
-        (500, 30, 50, Verdict.PASS),  # a site in service: most of it is recorded already
-        (500, 30, 40, Verdict.WARN),  # the rest of a large disk is somebody else's
-        (100, 77, 0, Verdict.WARN),
+        (500, 80, 50, Verdict.PASS),  # a site in service: most of it is recorded already
+        (500, 80, 40, Verdict.WARN),  # the rest of a large disk is somebody else's
+        (500, 40, 90, Verdict.PASS),  # the oldest go already: 50 GB stay free
+        (500, 40, 80, Verdict.WARN),
+        (100, 88, 0, Verdict.WARN),
+        (100, 89, 0, Verdict.PASS),
         (10, 10, 0, Verdict.WARN),
     ],
 )
@@ -169,6 +172,15 @@ def test_growth_is_held_against_the_room(
     judged = judge_growth(FolderGrowth(9, octets, days, "sums"), _disk(500, 100), int(_GB), 90)
     assert judged.verdict is verdict
     assert judged.observed.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("percent", "verdict"), [(0, Verdict.PASS), (2, Verdict.PASS), (10, Verdict.WARN)]
+)
+def test_what_stays_free_is_no_room(percent: int, verdict: Verdict) -> None:
+    grown = FolderGrowth(9, 1_000_000_000, 1.0, "sums")
+    judged = judge_growth(grown, _disk(500, 100), int(_GB), 90, percent)
+    assert judged.verdict is verdict
 
 
 def test_a_week_without_recordings_is_no_growth() -> None:

@@ -11,6 +11,7 @@ It runs apart from Asterisk: no call ever waits for it or for the database. Pyth
 import re
 import time
 
+import ucontact_odbc
 from ucontact_odbc import TroubleError, execute, literal, output_of, repeat
 
 PID_FILE = "/run/asterisk/asterisk.pid"
@@ -85,7 +86,7 @@ def seconds(text):
 
 def moment(value):
     """A time of Asterisk's as an SQL literal: UTC, as in ccdata.cdr."""
-    return "'%s'" % time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds(value)))
+    return ucontact_odbc.moment(seconds(value))
 
 
 def insertion(record, run):

@@ -1,11 +1,14 @@
 """What the services of this folder share: statements for MySQL over ODBC. Python 3.5 and later."""
 
+import re
 import subprocess
 import sys
 import time
 
 DSN = "ucontact-ccdata"
 PATIENCE_SECONDS = 10
+STATEMENT_CHARACTERS = 6000
+_ROW = re.compile(r"^\| =(.*?) *\|$", re.MULTILINE)
 
 
 class TroubleError(Exception):
@@ -46,6 +49,35 @@ def output_of(words, given=""):
 def execute(statements):
     """Run these statements, one per line."""
     output_of(["isql", "-b", "-v", DSN], "".join("%s\n" % one for one in statements))
+
+
+def rows(statements):
+    """What these statements select: one text column, whose values begin with "=".
+
+    isql shows the first 300 characters of a value.
+    """
+    return _ROW.findall(
+        output_of(["isql", "-b", "-v", DSN], "".join("%s\n" % s for s in statements))
+    )
+
+
+def groups(values, length, most):
+    """The values in lists of at most `most`, whose `length` together fits into one statement."""
+    group, taken = [], 0
+    for value in values:
+        size = length(value)
+        if group and (len(group) >= most or taken + size > STATEMENT_CHARACTERS):
+            yield group
+            group, taken = [], 0
+        group.append(value)
+        taken += size
+    if group:
+        yield group
+
+
+def moment(value):
+    """Seconds since 1970 as an SQL literal: UTC, as in ccdata.cdr."""
+    return "'%s'" % time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(value))
 
 
 def repeat(work, seconds):

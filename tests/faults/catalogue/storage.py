@@ -16,6 +16,15 @@ _DAY_OF_ROOT = (
     f"day=$(date +{_MONITOR}/%Y/%m/%d) && mkdir -p $day && "
     f"chmod 0750 $day && chown -R root: {_MONITOR}/2*"
 )
+_A_RECORDING = (
+    f"runuser -u asterisk -- mkdir -p {_MONITOR}/$(date +%Y/%m/%d) && "
+    f"cd {_MONITOR}/$(date +%Y/%m/%d) && echo sound > x_6001_43_1700000000.1.gsm"
+)
+_INDEXED = (
+    "for _ in $(seq 60); do sleep 0.5; "
+    "[ $(mysql -NBe 'select count(*) from ccdata.recordings') = 0 ] || break; done"
+)
+_NOT_INDEXED = "mysql -e 'delete from ccdata.recordings'"
 
 
 def _filled(folder: str, unit: str) -> str:
@@ -76,10 +85,37 @@ FAULTS = (
         "a recording has no call record",
         Kind.STORAGE,
         ids("recordings.records"),
-        inject=f"runuser -u asterisk -- mkdir -p {_MONITOR}/$(date +%Y/%m/%d) && "
-        f"cd {_MONITOR}/$(date +%Y/%m/%d) && echo sound > x_6001_43_1700000000.1.gsm && "
-        "touch -d '1 hour ago' x_6001_43_1700000000.1.gsm",
-        mend=f"rm {_MONITOR}/2*/*/*/x_*",
+        inject=f"{_A_RECORDING} && touch -d '1 hour ago' x_6001_43_1700000000.1.gsm && {_INDEXED}",
+        mend=f"rm {_MONITOR}/2*/*/*/x_* && {_NOT_INDEXED}",
+    ),
+    Fault(
+        "recordings-not-indexed",
+        "the service that indexes recordings is off",
+        Kind.STORAGE,
+        ids("recordings.index"),
+        inject="systemctl disable --now ucontact-recordings 2>/dev/null",
+    ),
+    Fault(
+        "recordings-index-incomplete",
+        "a recording of an hour ago is not in the index, and the service does not find it",
+        Kind.STORAGE,
+        ids("recordings.index"),
+        inject=f"{_A_RECORDING} && touch -d '1 hour ago' x_6001_43_1700000000.1.gsm && "
+        f"{_INDEXED} && systemctl kill -s STOP ucontact-recordings && {_NOT_INDEXED}",
+        also={"recordings.records": "the recording has no call record either"},
+        mend=f"systemctl kill -s CONT ucontact-recordings; rm {_MONITOR}/2*/*/*/x_* && "
+        f"systemctl restart ucontact-recordings && {_NOT_INDEXED}",
+    ),
+    Fault(
+        "recordings-changed",
+        "a recording is not what it was when it was indexed",
+        Kind.STORAGE,
+        ids("recordings.hashes"),
+        # Older than what is held against the call records.
+        inject=f"{_A_RECORDING} && touch -d '3 days ago' x_6001_43_1700000000.1.gsm && "
+        f"{_INDEXED} && echo noise >> x_6001_43_1700000000.1.gsm && "
+        "touch -d '3 days ago' x_6001_43_1700000000.1.gsm",
+        mend=f"rm {_MONITOR}/2*/*/*/x_* && {_NOT_INDEXED}",
     ),
     Fault(
         "recordings-full",

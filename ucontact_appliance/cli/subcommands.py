@@ -36,6 +36,7 @@ HELP = {
     "release": "Manage release archives.",
     "secrets": "Show, set and rotate the site's secrets (root only).",
     "bans": "List and lift bans on the telephony servers.",
+    "recordings": "List recordings, put them under legal hold, verify and export them.",
 }
 
 

@@ -267,6 +267,11 @@ def test_a_call_by_number_waits_for_an_agent_and_is_recorded(centre: Centre) -> 
     )
     agents = centre.rows("select distinct agent from queue_log where event='CONNECT'")
     assert agents == [["6001"]]
+    row = f"select queue, agent, src, dst from recordings where path='{new}'"
+    until("the recording is not in the index", lambda: centre.rows(row) != [])
+    ((queue, agent, src, dst),) = centre.rows(row)
+    assert (queue, agent, src) == ("sales", "6001", "+59824009999")
+    assert dst in (SALES, "sales")
 
 
 def _call(centre: Centre, number: str, seconds: float) -> int:

@@ -15,6 +15,11 @@ def test_accounts_and_grants_as_recorded() -> None:
     assert found.grants["asterisk@127.0.0.1"] == {
         "ccdata.cdr": frozenset({"SELECT", "INSERT"}),
         "ccdata.cdr_open": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
+        "ccdata.queue_log": frozenset({"SELECT", "INSERT"}),
+        "ccdata.queue_members": frozenset({"SELECT", "UPDATE"}),
+        "ccdata.queues": frozenset({"SELECT"}),
+        "ccdata.recordings": frozenset({"SELECT", "INSERT"})
+        | {f"UPDATE({one})" for one in ("agent", "deleted", "dst", "linkedid", "queue", "src")},
     }
     assert found.grants["doctor@127.0.0.1"]["ccdata.*"] == frozenset({"REFERENCES"})
     assert "SELECT(uniqueid)" in found.grants["doctor@127.0.0.1"]["ccdata.cdr"]

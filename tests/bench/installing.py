@@ -37,7 +37,7 @@ from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.release.store import resolve_release
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.loader import load_site
-from ucontact_appliance.site.secrets import Secrets, load_secrets
+from ucontact_appliance.site.secrets import Secrets, load_secrets, playbook_secrets
 from ucontact_appliance.state import StatePaths, var_root
 
 _PAGE = Path("docs/bench.md")
@@ -224,7 +224,8 @@ def _by_ansible(site: Bench) -> list[Sample]:
     )
     inventory, secrets = site.folder / "inventory.json", site.folder / "secrets.json"
     inventory.write_text(json.dumps(as_data(job.inventory())), encoding="utf-8")
-    secrets.write_text(json.dumps(as_data({"secrets": job.secrets.tree()})), encoding="utf-8")
+    known = {"secrets": playbook_secrets(job.site, job.secrets)}
+    secrets.write_text(json.dumps(as_data(known)), encoding="utf-8")
     words: list[str | Path]
     words = [sys.executable, "-m", "ansible", "playbook", "-i", inventory, "-e", f"@{secrets}"]
     playbooks = [INSTALLER / "playbooks" / f"{phase}.yml" for phase in phases()]

@@ -1,8 +1,8 @@
 """Checks of one real WebRTC call to the echo test: signalling, codec, media.
 
-These checks and those of `checks/call_traces.py` judge the same call, which is placed once. It
-registers one more contact for the extension that has the fewest, and removes it again. It rings
-nobody: it calls the echo test.
+These checks and those of `checks/call_traces.py` judge the same call, which is placed once. Of the
+extensions without a hardphone, it registers one more contact for the one that has the fewest, and
+removes it again. It rings nobody: it calls the echo test.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def least_used(extensions: Sequence[str], contacts: Sequence[Contact]) -> str:
 
 def caller(subject: Subject) -> tuple[str, str, str]:
     """Return the caller: an extension's number, its secret, and the file of the SIP server's CA."""
-    number = least_used(subject.site.telephony.extensions, subject.facts.get(snapshot).contacts)
+    number = least_used(subject.site.telephony.softphones, subject.facts.get(snapshot).contacts)
     secret = subject.secrets[f"telephony.extensions.{number}"]
     return number, secret, str(subject.state.pki / "portal-ca.pem")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ucontact_appliance.checks.asterisk import port_of, telephony_check
@@ -28,6 +28,14 @@ _WEBRTC = {
     "ice_support": "true",
     "rtcp_mux": "true",
     "media_use_received_transport": "true",
+}
+# A hardphone's: SIP over TLS, SRTP with its keys in SDP (R13).
+_HARDPHONE = {
+    "transport": "transport-tls",
+    "media_encryption": "sdes",
+    "media_encryption_optimistic": "false",
+    "use_avpf": "false",
+    "ice_support": "false",
 }
 Endpoints = Mapping[str, Settings]
 
@@ -104,14 +112,19 @@ def _shown(endpoints: Endpoints, options: Sequence[str]) -> str:
     )
 
 
-def judge_codecs(endpoints: Endpoints, audio: Sequence[str], video: Sequence[str]) -> Judgement:
-    """Require that extensions allow every codec of the product (R06)."""
+def judge_codecs(
+    endpoints: Endpoints,
+    audio: Sequence[str],
+    video: Sequence[str],
+    phones: Collection[str] = (),
+) -> Judgement:
+    """Require that extensions allow every codec of the product, those of `phones` audio (R06)."""
     required = joined(", ", [*audio, *video])
     evidence = _shown(endpoints, ["allow"])
     lost = [
         _("{name} lacks {codec}", name=name, codec=codec)
         for name, settings in endpoints.items()
-        for codec in [*audio, *video]
+        for codec in [*audio, *(() if name in phones else video)]
         if codec not in settings.get("allow", "").strip("()").split("|")
     ]
     if lost:
@@ -132,17 +145,28 @@ def judge_codecs(endpoints: Endpoints, audio: Sequence[str], video: Sequence[str
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _codecs(subject: Subject) -> Judgement:
-    return judge_codecs(_extensions(subject), _CODECS["audio"], _CODECS["video"])
+    return judge_codecs(_extensions(subject), _CODECS["audio"], _CODECS["video"], _phones(subject))
 
 
-def judge_media(endpoints: Endpoints) -> Judgement:
-    """Require ICE and DTLS-SRTP for media of agents and of trunks over WebRTC (R02 to R04)."""
-    required = _("DTLS-SRTP with a certificate, ICE, RTCP multiplexed")
-    evidence = _shown(endpoints, [*_WEBRTC, "dtls_cert_file"])
-    wrong = _wrong(endpoints, _WEBRTC)
+def judge_media(endpoints: Endpoints, phones: Collection[str] = ()) -> Judgement:
+    """Require ICE and DTLS-SRTP for media of agents and of trunks over WebRTC (R02 to R04).
+
+    For `phones`, which are hardphones, SDES-SRTP (R13).
+    """
+    hard = {name: settings for name, settings in endpoints.items() if name in phones}
+    soft = {name: settings for name, settings in endpoints.items() if name not in phones}
+    required = (
+        _("DTLS-SRTP with a certificate, ICE, RTCP multiplexed; for hardphones TLS and SDES-SRTP")
+        if hard
+        else _("DTLS-SRTP with a certificate, ICE, RTCP multiplexed")
+    )
+    evidence = _shown(soft, [*_WEBRTC, "dtls_cert_file"])
+    if hard:
+        evidence += f"\n{_shown(hard, [*_HARDPHONE])}"
+    wrong = _wrong(soft, _WEBRTC) + _wrong(hard, _HARDPHONE)
     wrong += [
         _("{name}: no certificate for DTLS", name=name)
-        for name, settings in endpoints.items()
+        for name, settings in soft.items()
         if not settings.get("dtls_cert_file")
     ]
     if wrong:
@@ -161,7 +185,7 @@ def judge_media(endpoints: Endpoints) -> Judgement:
 def _media(subject: Subject) -> Judgement:
     by_webrtc = {trunk.endpoint for trunk in subject.site.telephony.trunks if trunk.connects_to_us}
     trunks = {name: settings for name, settings in _all(subject).items() if name in by_webrtc}
-    return judge_media({**_extensions(subject), **trunks})
+    return judge_media({**_extensions(subject), **trunks}, _phones(subject))
 
 
 def judge_qos(endpoints: Endpoints, wanted: Qos) -> Judgement:
@@ -269,14 +293,23 @@ def _trunk_names(subject: Subject) -> tuple[str, ...]:
     return tuple(trunk.endpoint for trunk in subject.site.telephony.trunks)
 
 
+def _phones(subject: Subject) -> frozenset[str]:
+    return frozenset(phone.extension for phone in subject.site.telephony.phones)
+
+
+def _sampled(subject: Subject) -> tuple[str, ...]:
+    """Some of the extensions of softphones, and some of those of hardphones."""
+    telephony = subject.site.telephony
+    return spread(telephony.softphones) + spread([p.extension for p in telephony.phones])
+
+
 def _extensions(subject: Subject) -> Endpoints:
-    looked_at = spread(subject.site.telephony.extensions)
+    looked_at = _sampled(subject)
     return {name: settings for name, settings in _all(subject).items() if name in looked_at}
 
 
 def _all(subject: Subject) -> Endpoints:
-    names = (*spread(subject.site.telephony.extensions), *_trunk_names(subject))
-    return subject.facts.get(endpoint_settings, names)
+    return subject.facts.get(endpoint_settings, (*_sampled(subject), *_trunk_names(subject)))
 
 
 CHECKS = checks_of(globals())

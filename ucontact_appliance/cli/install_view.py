@@ -57,7 +57,7 @@ def show_installed(site: Site, site_file: Path, done: InstallResult) -> None:
 
 def _login(site: Site, site_file: Path) -> tuple[tuple[str, str], ...]:
     """Return the first login, with the command that prints its secret."""
-    numbers = site.telephony.extensions
+    numbers = site.telephony.softphones
     if not numbers:
         return ()
     name = f"telephony.extensions.{numbers[0]}"

@@ -35,6 +35,7 @@ HELP = {
     "lab": "Manage rehearsal machines (systemd-nspawn).",
     "release": "Manage release archives.",
     "secrets": "Show, set and rotate the site's secrets (root only).",
+    "phones": "List hardphones, with what to enter so that they find their configuration.",
     "bans": "List and lift bans on the telephony servers.",
     "recordings": "List recordings, put them under legal hold, verify and export them.",
 }

@@ -1,14 +1,15 @@
 """One HTTP request to a server at a given address under a given name, and its answer.
 
-Certificates are not verified: `clients.tls` judges them, and a server with a bad one must still be
-examined. Therefore this client must never send secrets.
+Without `roots`, certificates are not verified: `clients.tls` judges them, and a server with a bad
+one must still be examined. Such a request never carries a secret.
 """
 
 from __future__ import annotations
 
 import shlex
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import httpx
@@ -74,24 +75,39 @@ class Response:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Login:
+    """HTTP basic authentication (RFC 7617), and the file of roots that verify who gets it."""
+
+    user: str
+    password: str = field(repr=False)
+    roots: str
+
+
 def fetch(
-    request: HttpRequest, *, headers: Mapping[str, str] = _NOTHING, seconds: float = _SECONDS
+    request: HttpRequest,
+    *,
+    headers: Mapping[str, str] = _NOTHING,
+    seconds: float = _SECONDS,
+    login: Login | None = None,
 ) -> Response:
     """Send the request once; redirects are not followed.
 
     Raises UnreachableError when no answer came, TimeoutError after `seconds`.
     """
+    verify = ssl.create_default_context(cafile=login.roots) if login else False
     host = f"[{request.address}]" if ":" in request.address else request.address
     port = f":{request.port}" if request.port else ""
     try:
         with (
-            httpx.Client(http2=True, verify=False, timeout=seconds, trust_env=False) as client,
+            httpx.Client(http2=True, verify=verify, timeout=seconds, trust_env=False) as client,
             client.stream(
                 request.method,
                 f"{request.scheme}://{host}{port}{request.path}",
                 headers={"Host": request.name, **headers},
                 data=dict(request.form) or None,
                 extensions={"sni_hostname": request.name},
+                auth=httpx.BasicAuth(login.user, login.password) if login else None,
             ) as answer,
         ):
             body = _beginning(answer)

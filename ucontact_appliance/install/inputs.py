@@ -18,6 +18,7 @@ from ucontact_appliance import __version__
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.resources import DATA, INSTALLER, ROLES
+from ucontact_appliance.site.secrets import playbook_secrets
 
 _PLAYBOOKS = INSTALLER / "playbooks"
 # A connection variable that differs in each run.
@@ -39,7 +40,7 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
     password may be short.
     """
     inventory = job.inventory()["all"]
-    known = inventory["vars"] | {"secrets": job.secrets.tree()}
+    known = inventory["vars"] | {"secrets": playbook_secrets(job.site, job.secrets)}
     hosts = {
         name: {key: value for key, value in share.items() if key != _OF_THE_RUN}
         for name, share in inventory["hosts"].items()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
+from ucontact_appliance.planning.clocks import utc_offset
 from ucontact_appliance.planning.dialling import dialling
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ports import ports_for
@@ -55,8 +56,10 @@ def build_inventory(
 
     It leaves out free text that people wrote: reasons, statements and paths of the site file.
     """
+    offset = utc_offset(site.telephony.time_zone)
     shared = {
         "site": site_variables(site),
+        "clocks": {"utc_offset": "" if offset is None else offset},
         "dialling": asdict(dialling(site.telephony)),
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {

@@ -20,6 +20,7 @@ from ucontact_appliance.language.messages import _
 from ucontact_appliance.redact import redactor
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.model import Host
+from ucontact_appliance.site.secrets import playbook_secrets
 
 
 def play_tagged(job: Job, name: str, tag: str) -> int:
@@ -98,7 +99,7 @@ def _played(job: Job, name: str, *, check: bool, tags: tuple[str, ...]) -> PlayR
     return run_playbook(
         playbook_of(name),
         job.inventory(),
-        job.secrets.tree(),
+        playbook_secrets(job.site, job.secrets),
         observer=observer,
         log=job.log,
         launcher=job.launcher,

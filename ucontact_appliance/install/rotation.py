@@ -3,7 +3,8 @@
 An extension's new secret is applied to the running telephony server within seconds, by the same
 tasks of its role that write it at installation, without ending calls. It is stored when the server
 has accepted a login with it. Until then the secrets file keeps the old secret, which is restored on
-the server if anything fails. Any other secret is only stored; the next install applies it.
+the server if anything fails. Any other secret is only stored; the next install applies it. So is
+that of an extension with a hardphone: the install writes it for Asterisk and into the phone's file.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def rotate(name: str, site_file: Path, say: Say) -> RotatedSecret:
         journal = load_journal(here.paths.journal)
         _demand_whole(journal, here)
         fresh = Secrets({**here.secrets, name: fresh_secret()})
-        if not name.startswith(_EXTENSION):
+        if not name.startswith(_EXTENSION) or _has_phone(name, here):
             save_secrets(here.paths.secrets, fresh)
             return RotatedSecret(name, AppliedWhen.NEXT_INSTALL)
         _demand_same_extensions(journal, here)
@@ -136,6 +137,10 @@ def _demand_generated(name: str, here: Installed) -> None:
         )
 
 
+def _has_phone(name: str, here: Installed) -> bool:
+    return name.removeprefix(_EXTENSION) not in here.site.telephony.softphones
+
+
 def _demand_whole(journal: Journal, here: Installed) -> None:
     """Raise UsageError after an interrupted install: continued, it would not apply the secret."""
     if stopped_midway(journal):
@@ -152,14 +157,19 @@ def _demand_whole(journal: Journal, here: Installed) -> None:
 
 
 def _demand_same_extensions(journal: Journal, here: Installed) -> None:
-    """Raise UsageError if site.yml's extensions differ from the installed ones.
+    """Raise UsageError if site.yml's extensions or phones differ from the installed ones.
 
     The file written here has all extensions, and only an install creates new ones' secrets.
     """
-    installed = journal.inputs.get("site", {}).get("telephony", {}).get("extensions", [])
-    if list(here.site.telephony.extensions) != installed:
+    before = journal.inputs.get("site", {}).get("telephony", {})
+    installed = before.get("extensions", [])
+    phones = [phone.model_dump(mode="json") for phone in here.site.telephony.phones]
+    if list(here.site.telephony.extensions) != installed or phones != before.get("phones", []):
         raise UsageError(
-            _("the extensions in site.yml differ from the installed ones; no secret was changed"),
+            _(
+                "the extensions or phones in site.yml differ from the installed ones; no secret "
+                "was changed"
+            ),
             evidence=_("installed: {names}", names=", ".join(installed) or _("none")),
             helps=with_note(f"ucontact install --site {here.site_file}", _("then try again")),
         )

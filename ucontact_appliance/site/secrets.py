@@ -63,7 +63,28 @@ def required_names(site: Site) -> tuple[str, ...]:
         "stun.turn",
         "backend.users.supervisor",
         *(f"telephony.extensions.{number}" for number in site.telephony.extensions),
+        *(phone_secret(phone.mac) for phone in site.telephony.phones),
     )
+
+
+def phone_secret(mac: str) -> str:
+    """The name of the password with which a phone fetches its configuration."""
+    return f"telephony.phones.{mac}"
+
+
+def playbook_secrets(site: Site, secrets: Secrets) -> dict[str, Any]:
+    """What playbooks get as `secrets`: the tree, and `phones` with what each phone's file has.
+
+    The web server's playbook thus depends on the extensions that have a phone, and on no other.
+    """
+    phones = {
+        phone.mac: {
+            "password": secrets.get(phone_secret(phone.mac), ""),
+            "sip": secrets.get(f"telephony.extensions.{phone.extension}", ""),
+        }
+        for phone in site.telephony.phones
+    }
+    return secrets.tree() | {"phones": phones}
 
 
 def provided_names(site: Site) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Telephony in `site.yml`: extensions, trunks and routes, incoming numbers, queues."""
+"""Telephony in `site.yml`: extensions, phones, trunks and routes, incoming numbers, queues."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ucontact_appliance.site.inbound import (
     Queue,
 )
 from ucontact_appliance.site.numbering import numbering
+from ucontact_appliance.site.phones import Phone
 from ucontact_appliance.site.trunks import Emergency, NumberFormat, Route, Trunk
 from ucontact_appliance.site.values import (
     Country,
@@ -37,6 +38,9 @@ class Telephony(SiteModel):
     extensions: tuple[Extension, ...] = Field(
         ("6001", "6002"), description="agents' numbers; each gets a secret of its own"
     )
+    phones: tuple[Phone, ...] = Field(
+        (), description="hardphones, which fetch their configuration from the portal"
+    )
     trunks: tuple[Trunk, ...] = Field((), description="lines to the telephony provider")
     routes: tuple[Route, ...] = Field(
         (), description="prefixes whose calls may take several trunks"
@@ -48,7 +52,9 @@ class Telephony(SiteModel):
     )
     emergency: Emergency = Field(default_factory=Emergency)
     time_zone: TimeZone | None = Field(
-        None, description="for opening hours, such as America/Montevideo. Default: the server's"
+        None,
+        description="for opening hours and the clocks of phones, such as America/Montevideo. "
+        "Default: the server's",
     )
     prompts: Literal["en", "es"] = Field("es", description="language of spoken prompts: en or es")
     inbound: tuple[InboundNumber, ...] = Field(
@@ -63,6 +69,12 @@ class Telephony(SiteModel):
     supervisors: tuple[Extension, ...] = Field(
         (), description="extensions that may listen to agents' calls, and speak in them"
     )
+
+    @property
+    def softphones(self) -> tuple[str, ...]:
+        """The extensions without a hardphone: agents log in to them in a browser."""
+        taken = {phone.extension for phone in self.phones}
+        return tuple(number for number in self.extensions if number not in taken)
 
     @property
     def emergency_numbers(self) -> tuple[str, ...]:
@@ -89,6 +101,13 @@ class Telephony(SiteModel):
         cls, rows: tuple[InboundNumber, ...]
     ) -> tuple[InboundNumber, ...]:
         refuse_repeated([row.number for row in rows], "number")
+        return rows
+
+    @field_validator("phones")
+    @classmethod
+    def _phones_are_unique(cls, rows: tuple[Phone, ...]) -> tuple[Phone, ...]:
+        refuse_repeated([row.mac for row in rows], "mac")
+        refuse_repeated([row.extension for row in rows], "extension")
         return rows
 
     @field_validator("pause_reasons")
@@ -172,6 +191,17 @@ class Telephony(SiteModel):
         return self
 
     @model_validator(mode="after")
+    def _one_extension_has_no_phone(self) -> Telephony:
+        """The doctor's own call registers like a softphone, which a phone's extension rejects."""
+        if self.phones and not self.softphones:
+            message = _(
+                "every extension has a phone; add one without to 'extensions': the doctor calls "
+                "with it"
+            )
+            raise refused_at("unknown", message, ("phones", len(self.phones) - 1, "extension"))
+        return self
+
+    @model_validator(mode="after")
     def _formats_need_a_country(self) -> Telephony:
         for index, trunk in enumerate(self.trunks):
             if trunk.number_format is not NumberFormat.AS_DIALLED and self.country is None:
@@ -185,6 +215,8 @@ class Telephony(SiteModel):
         """Each reference: kind, name and place."""
         for index, number in enumerate(self.supervisors):
             yield "extension", number, ("supervisors", index)
+        for index, phone in enumerate(self.phones):
+            yield "extension", phone.extension, ("phones", index, "extension")
         for index, route in enumerate(self.routes):
             for at, one in enumerate(route.trunks):
                 yield "trunk", one.trunk, ("routes", index, "trunks", at, "trunk")

@@ -2,7 +2,7 @@
 
 The content of /etc/x comes from `templates/etc/x.j2` or `templates/etc/x` of the role, or is
 copied from `files/etc/x`. `source` names another file; an absolute path is a file on this
-machine, which is copied unchanged.
+machine, which is copied unchanged. `variables` are for this entry's template alone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
 _KEYS = {"path", "paths", "state", "source", "target", "owner", "group", "mode"}
-_KEYS |= {"validate", "secret"}
-_OURS = {"paths", "source", "secret"}  # keys that are not passed to the module
+_KEYS |= {"validate", "secret", "exclusive", "variables"}
+_OURS = {"paths", "source", "secret", "variables"}  # keys that are not passed to the module
 
 
 class ActionModule(ActionBase):
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
         for name in (f"{inside}.j2", inside):
             template = self._found("templates", name)
             if template is not None:
-                return self._rendered(template, task_vars)
+                return self._rendered(template, dict(task_vars, **entry.get("variables", {})))
         file = self._found("files", inside)
         if file is None:
             raise AnsibleActionFail(

@@ -32,6 +32,10 @@ options:
         description: What it is to be. A folder is not removed.
       content: {type: str, description: Content of a file, in base64.}
       target: {type: str, description: Where a link leads.}
+      exclusive:
+        type: bool
+        default: false
+        description: Whether the files of this folder that no entry names are removed.
       owner: {type: str, default: root, description: Owner.}
       group: {type: str, default: root, description: Group.}
       mode: {type: str, description: Octal mode; 0755 for folders and 0644 for files if not given.}
@@ -93,6 +97,7 @@ class Entry(object):
         self.owner = raw["owner"]
         self.group = raw["group"]
         self.validate = raw.get("validate")
+        self.exclusive = bool(raw.get("exclusive"))
         self.mode = octal(self.path, raw.get("mode") or MODES.get(self.state, "0644"))
         encoded = secrets[raw["path"]] if self.secret else raw.get("content")
         self.content = base64.b64decode(encoded) if encoded is not None else None
@@ -102,6 +107,8 @@ class Entry(object):
             raise EntryError("%s: a file needs content" % self.path)
         if self.state == "link" and not self.target:
             raise EntryError("%s: a link needs a target" % self.path)
+        if self.exclusive and self.state != "directory":
+            raise EntryError("%s: only a folder can be exclusive" % self.path)
 
     @property
     def staged(self):
@@ -290,6 +297,21 @@ def diff_of(entry):
     }
 
 
+def strangers(entries):
+    """Entries that remove what lies in exclusive folders and is not among these entries."""
+    named = set(entry.path for entry in entries)
+    found = []
+    for entry in entries:
+        if not entry.exclusive or not os.path.isdir(entry.path):
+            continue
+        for name in sorted(os.listdir(entry.path)):
+            path = os.path.join(entry.path, name)
+            if path not in named:
+                raw = {"path": path, "state": "absent", "owner": "root", "group": "root"}
+                found.append(Entry(raw, {}))
+    return found
+
+
 class Stage(object):
     """The new files next to their targets; in check mode in a temporary folder."""
 
@@ -319,7 +341,7 @@ class Stage(object):
 def converge(module, entries):
     """The changes, one line each, and the diffs. If it raises EntryError, no file was replaced."""
     demand_once(entries)
-    wrong = [(entry, differences(entry)) for entry in entries]
+    wrong = [(entry, differences(entry)) for entry in entries + strangers(entries)]
     wrong = [(entry, what) for entry, what in wrong if what]
     lines = ["%s %s" % (", ".join(what), entry.path) for entry, what in wrong]
     diffs = [diff_of(entry) for entry, what in wrong] if module._diff else []
@@ -386,6 +408,7 @@ def main():
                     },
                     "content": {"type": "str"},
                     "target": {"type": "str"},
+                    "exclusive": {"type": "bool", "default": False},
                     "owner": {"type": "str", "default": "root"},
                     "group": {"type": "str", "default": "root"},
                     "mode": {"type": "str"},

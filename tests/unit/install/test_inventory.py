@@ -191,7 +191,8 @@ WHOLE: dict[str, Any] = {
         },
     },
     "telephony": {
-        "extensions": ["6001"],
+        "extensions": ["6001", "6002"],
+        "phones": [{"mac": "805ec0112233", "model": "yealink", "extension": "6002"}],
         "trunks": [
             {
                 "name": "provider",

@@ -298,7 +298,7 @@ def test_an_install_that_only_its_checks_ended_keeps_no_secret_from_being_change
 
 def test_extensions_that_are_not_installed_yet_are_not_laid_down_in_passing(here: Here) -> None:
     here.site_file.write_text(SITE.replace('"6002"', '"6002", "6003"'))
-    with pytest.raises(UsageError, match=r"the extensions in site\.yml differ") as caught:
+    with pytest.raises(UsageError, match=r"the extensions or phones in site\.yml differ") as caught:
         here.rotate()
     assert caught.value.evidence == "installed: 6001, 6002"
     with pytest.raises(UsageError, match="not installed yet"):

@@ -34,6 +34,7 @@ _LONGEST_FIRST = (
     "test_faults",  # last of them: each fault gets the site anew
     "test_growing_site",
     "test_calls",
+    "test_phones",
     "test_local_install",
     "test_mixed_site",
     "test_capacity",

@@ -299,7 +299,7 @@ def diff_of(entry):
 
 def strangers(entries):
     """Entries that remove what lies in exclusive folders and is not among these entries."""
-    named = set(entry.path for entry in entries)
+    named = {entry.path for entry in entries}
     found = []
     for entry in entries:
         if not entry.exclusive or not os.path.isdir(entry.path):

@@ -215,7 +215,7 @@ def test_the_doctor_knows_phones(office: Office) -> None:
     _, found = office.installed.doctor()
     for check in ("asterisk.endpoints", "asterisk.media", "asterisk.codecs", "asterisk.qos"):
         assert found[check]["verdict"] == "pass", found[check]
-    assert found["web.provisioning"]["observed"] == "4 phones checked", found["web.provisioning"]
+    assert found["web.provisioning"]["observed"] == "phones checked: 4", found["web.provisioning"]
 
 
 def test_the_doctor_calls_with_a_softphones_extension(office: Office) -> None:

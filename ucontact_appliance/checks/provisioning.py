@@ -37,7 +37,7 @@ def judge_provisioning(answers: Sequence[PhoneAnswers]) -> Judgement:
     wrong = [problem for one in answers if (problem := _problem(one))]
     if wrong:
         return failed(joined("; ", wrong), required, evidence)
-    return passed(_("{count} phones checked", count=len(answers)), required, evidence)
+    return passed(_("phones checked: {count}", count=len(answers)), required, evidence)
 
 
 def _problem(one: PhoneAnswers) -> Message | None:

@@ -45,7 +45,7 @@ HARD = {
 @pytest.mark.parametrize(
     ("change", "verdict", "told"),
     [
-        ({}, Verdict.PASS, "1 phones checked"),
+        ({}, Verdict.PASS, "phones checked: 1"),
         ({"anonymous": 200}, Verdict.FAIL, "805ec0112233: 200 without a login"),
         ({"anonymous": 404}, Verdict.FAIL, "805ec0112233: 404 without a login"),
         ({"own": 401}, Verdict.FAIL, "805ec0112233: 401 with its own login"),

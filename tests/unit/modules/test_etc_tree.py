@@ -113,6 +113,37 @@ def test_each_difference_is_told_and_put_right(tmp_path: Path, check: bool) -> N
         assert answer(*entries)["changed"] is False
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_an_exclusive_folder_keeps_only_what_is_named(tmp_path: Path, check: bool) -> None:
+    folder = tmp_path / "d"
+    (folder / "inner").mkdir(parents=True)
+    for name in ("kept", "stranger", ".hidden"):
+        (folder / name).write_text("x\n")
+    (folder / "inner" / "file").write_text("x\n")
+    entries = [
+        entry(folder, state="directory", exclusive=True),
+        entry(folder / "inner", state="directory"),
+        entry(folder / "kept", "x\n"),
+    ]
+    found = answer(*entries, check=check)
+    assert found["changes"] == [f"removed {folder}/.hidden", f"removed {folder}/stranger"]
+    gone = [] if not check else [".hidden", "stranger"]
+    assert left(folder) == sorted(["inner", "inner/file", "kept", *gone])
+    if not check:
+        assert answer(*entries)["changed"] is False
+
+
+def test_a_strange_folder_in_an_exclusive_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "d" / "inner").mkdir(parents=True)
+    found = answer(entry(tmp_path / "d", state="directory", exclusive=True))
+    assert found["msg"] == f"{tmp_path}/d/inner is a folder, and should not be there"
+
+
+def test_only_a_folder_is_exclusive(tmp_path: Path) -> None:
+    found = answer(entry(tmp_path / "a", "x\n", exclusive=True))
+    assert found["msg"] == f"{tmp_path}/a: only a folder can be exclusive"
+
+
 def test_no_file_is_replaced_when_one_is_refused(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("old\n")
@@ -280,12 +311,14 @@ def test_content_is_found_and_rendered_as_a_role_has_it(tmp_path: Path) -> None:
         {"path": f"{out}/b", "secret": True, "mode": "0600", **mine},
         {"path": f"{out}/d", "source": f"{inside}/c", **mine},
         {"path": f"{out}/e", "source": str(tmp_path / "elsewhere"), **mine},
+        {"path": f"{out}/f", "source": f"{inside}/a", "variables": {"who": "you"}, **mine},
     )
     assert "failed=0" in said
     assert (out / "a").read_text() == "hello world\nx\n"
     assert (out / "b").read_text() == "pass hunter2\n"
     assert (out / "c").read_text() == (out / "d").read_text() == "{{ as it is }}\n"
     assert (out / "e").read_text() == "{{ who }}\n"
+    assert (out / "f").read_text() == "hello you\nx\n"
     assert "+hello world" in said
     assert "hunter2" not in said
     assert base64.b64encode(b"pass hunter2\n").decode() not in said

@@ -24,7 +24,7 @@ REASONS = {
     "controller.commands": "the runner itself stands on this command line",
     "asterisk.trunks": "the small site has no trunk",
     "asterisk.queues": "the small site has no queue; tests/e2e/test_calls.py loses one",
-    "web.provisioning": "the small site has no hardphones; tests/e2e/test_phones.py loses an account",
+    "web.provisioning": "the small site has no hardphones; tests/e2e/test_phones.py loses one",
     "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",
     "web.version": "no older NGINX can be installed beside the one of the suite",
     "mysql.version": "no older MySQL can be installed beside the one of the suite",

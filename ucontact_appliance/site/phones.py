@@ -60,7 +60,7 @@ class Phone(SiteModel):
     )
     model: PhoneModel = Field(description="maker: yealink, grandstream, polycom or fanvil")
     extension: Extension = Field(
-        description="the phone's extension, one of 'extensions'; no softphone can make calls with it"
+        description="the phone's extension, one of 'extensions'; no softphone can call with it"
     )
 
     @property

@@ -75,8 +75,8 @@ def test_what_the_role_writes_has_every_path() -> None:
         ("'cross-origin'", "'same-origin'", "Resource-Policy of ^/webchatclient/ is 'same-origin'"),
         ("map $uri $header_cache", "map $request_uri $header_cache", "'same as elsewhere'"),
         (
-            "    '~^/(Integra|tmp)/' 'no-store';",
-            "    '~^/Integra/x' 'public';\n    '~^/(Integra|tmp)/' 'no-store';",
+            "    '~^/(Integra|tmp|provision)/' 'no-store';",
+            "    '~^/Integra/x' 'public';\n    '~^/(Integra|tmp|provision)/' 'no-store';",
             "Cache-Control has other paths",
         ),
     ],

@@ -27,6 +27,7 @@ from ucontact_appliance.clients.sip_message import SipMessage, parse_message
 _SUITE = "AES_CM_128_HMAC_SHA1_80"
 _PACKET_SECONDS, _SAMPLES = 0.02, 160
 _ANSWER_SECONDS = 10.0
+_COPIED = ("via", "from", "to", "call-id", "cseq")  # into a response
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,22 @@ class Hardphone:
             assert self._final("BYE", headers[2][1]).status == 200
         return Heard(200, answer.body, *heard)
 
+    def refuse_a_call(self) -> str:
+        """Wait for a call, answer that the phone is busy, and return the SDP that it offered."""
+        while True:
+            message = self._message()
+            if message.status or message.method == "ACK":
+                continue
+            kept = tuple(pair for pair in message.headers if pair[0] in _COPIED)
+            if message.method == "INVITE":
+                tagged = tuple(
+                    (name, f"{value};tag={self._tag}" if name == "to" else value)
+                    for name, value in kept
+                )
+                self._send(SipMessage("SIP/2.0 486 Busy Here", tagged))
+                return message.body
+            self._send(SipMessage("SIP/2.0 200 OK", kept))
+
     def _offer(self, port: int, key: bytes | None) -> str:
         lines = [
             "v=0",
@@ -306,8 +323,7 @@ class Hardphone:
         while time.monotonic() < end:
             message = self._message()
             if not message.status:  # a request of the server's, such as OPTIONS
-                copied = ("via", "from", "to", "call-id", "cseq")
-                kept = tuple(pair for pair in message.headers if pair[0] in copied)
+                kept = tuple(pair for pair in message.headers if pair[0] in _COPIED)
                 if message.method != "ACK":
                     self._send(SipMessage("SIP/2.0 200 OK", kept))
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ import pytest
 
 from tests.e2e.hardphone import READERS, Portal, Settings, registered
 from tests.e2e.installed import Installed
+from tests.e2e.phone import a_phone
 from tests.faults.snapshot import Snapshot
+from ucontact_appliance.clients.sip import SipRefusedError, SipServer
 
 pytestmark = pytest.mark.machine
 
@@ -143,6 +146,27 @@ def test_a_phone_calls_by_srtp_and_never_without(office: Office) -> None:
         assert phone.call("*43", 1.0, srtp=False).status == 488
 
 
+def test_a_phone_is_called_by_srtp(office: Office) -> None:
+    async def dialled() -> None:
+        server = SipServer(FQDN, office.portal.address, 8089, "/ws", office.portal.roots)
+        secret = office.installed.secret("telephony.extensions.6001")
+        async with a_phone(server, "6001", secret) as agent:
+            await agent.dial(EXTENSIONS["polycom"])
+
+    with (
+        registered(office.settings("polycom"), office.portal) as phone,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        offered = pool.submit(phone.refuse_a_call)
+        with pytest.raises(SipRefusedError, match="486"):
+            asyncio.run(dialled())
+        sdp = offered.result(10)
+    assert re.search(r"^m=audio \d+ RTP/SAVP ", sdp, re.MULTILINE)
+    assert "a=crypto:" in sdp
+    assert "a=fingerprint:" not in sdp
+    assert "m=video" not in sdp
+
+
 def test_nobody_learns_which_phones_there_are(office: Office) -> None:
     own = office.login("yealink")
     mine, other = f"/provision/{FILES['yealink']}", f"/provision/{FILES['polycom']}"
@@ -209,6 +233,7 @@ def test_the_list_has_what_to_enter_and_no_password(office: Office) -> None:
 
 def test_the_doctor_knows_phones(office: Office) -> None:
     _, found = office.installed.doctor()
+    assert [one for one in found.values() if one["verdict"] in ("fail", "error")] == []
     for check in ("asterisk.endpoints", "asterisk.media", "asterisk.codecs", "asterisk.qos"):
         assert found[check]["verdict"] == "pass", found[check]
     assert found["web.provisioning"]["observed"] == "phones checked: 4", found["web.provisioning"]

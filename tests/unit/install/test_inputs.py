@@ -131,6 +131,29 @@ def test_a_change_is_that_phases_matter_that_uses_it(
     assert changed(job, change(job)) == phases
 
 
+def test_a_phones_file_has_the_secrets_of_the_phone_and_its_extension(job: Job) -> None:
+    telephony = {
+        "extensions": ["6001", "6002"],
+        "phones": [{"mac": "805ec0112233", "model": "yealink", "extension": "6002"}],
+    }
+    site = small_site(telephony=telephony)
+    with_phone = replace(
+        job,
+        seen=replace(job.seen, site=site),
+        secrets=Secrets(with_generated(site, job.secrets)),
+    )
+    assert changed(job, with_phone) == {"telephony", "web"}
+    before, after = phase_inputs(job, "telephony"), phase_inputs(with_phone, "telephony")
+    different = {name for name in before | after if before.get(name) != after.get(name)}
+    assert enough_tags("telephony", different) == ("telephony_numbers",)
+    for secret, concerned in (
+        ("telephony.phones.805ec0112233", {"web"}),
+        ("telephony.extensions.6002", {"telephony", "web"}),
+        ("telephony.extensions.6001", {"telephony"}),
+    ):
+        assert changed(with_phone, _with_secret(secret)(with_phone)) == concerned
+
+
 def test_for_a_new_extension_its_own_tasks_are_enough(job: Job) -> None:
     before, after = phase_inputs(job, "telephony"), phase_inputs(_with_extension(job), "telephony")
     different = {name for name in before | after if before.get(name) != after.get(name)}

@@ -41,6 +41,10 @@ telephony:
   trunks:
     - {name: acme, host: sip.example.net, username: me}
 """
+PHONE = """\
+  phones:
+    - {mac: "80:5e:c0:11:22:33", model: yealink, extension: "6003"}
+"""
 LOAD, PROVE = "load", "prove"
 
 
@@ -303,6 +307,25 @@ def test_extensions_that_are_not_installed_yet_are_not_laid_down_in_passing(here
     assert caught.value.evidence == "installed: 6001, 6002"
     with pytest.raises(UsageError, match="not installed yet"):
         here.rotate("telephony.extensions.6003")
+
+
+def test_a_phones_secret_waits_for_the_install_that_writes_its_file(here: Here) -> None:
+    here.site_file.write_text(SITE.replace('"6002"', '"6002", "6003"') + PHONE)
+    site = load_site(here.site_file)
+    save_secrets(here.paths.secrets, with_generated(site, load_secrets(here.paths.secrets)))
+    save_journal(here.paths.journal, Journal(inputs={"site": site.model_dump(mode="json")}))
+    before = load_secrets(here.paths.secrets)
+    for name in ("telephony.extensions.6003", "telephony.phones.805ec0112233"):
+        assert here.rotate(name).taken is AppliedWhen.NEXT_INSTALL
+        assert load_secrets(here.paths.secrets)[name] != before[name]
+    assert here.server.asked == []
+    assert here.rotate().taken is AppliedWhen.NOW
+
+
+def test_a_phone_that_is_not_installed_yet_is_not_laid_down_in_passing(here: Here) -> None:
+    here.site_file.write_text(SITE + PHONE.replace("6003", "6002"))
+    with pytest.raises(UsageError, match=r"the extensions or phones in site\.yml differ"):
+        here.rotate()
 
 
 def test_nothing_is_changed_beside_an_installation(here: Here) -> None:

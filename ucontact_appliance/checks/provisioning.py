@@ -60,7 +60,7 @@ def _problem(one: PhoneAnswers) -> Message | None:
     id="web.provisioning",
     title=_("Each hardphone can fetch its own configuration, and no other"),
     severity=Severity.CRITICAL,
-    requirements=("R13", "C05"),
+    requirements=("R13",),
     remedy="{install}",
     role=Role.BACKEND,
     needs=("web.answers", "tls.https.trust", "tls.https.name"),

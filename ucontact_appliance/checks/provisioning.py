@@ -15,7 +15,7 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.checks.sip import spread
-from ucontact_appliance.checks.tls import roots_file
+from ucontact_appliance.checks.tls_services import roots_file
 from ucontact_appliance.facts.provisioning import PhoneAnswers, phone_answers
 from ucontact_appliance.language.messages import Message, _, joined
 from ucontact_appliance.planning.model import Role

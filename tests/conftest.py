@@ -33,7 +33,9 @@ _LONGEST_FIRST = (
     "test_report",  # it leaves the site in pieces
     "test_faults",  # last of them: each fault gets the site anew
     "test_growing_site",
+    "test_recordings",  # of those that call on another small site the first: its index is fresh
     "test_calls",
+    "test_webrtc_trunk",
     "test_phones",
     "test_local_install",
     "test_mixed_site",
@@ -62,17 +64,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # Files that look at the one installed small site, or spoil it: a worker installs it once for all.
 _SMALL = "tests/e2e/test_small_site.py"
+# Files that change its telephony and call: a second one, for another worker.
+_CALLS = "tests/e2e/test_calls.py"
 _SHARED = {
-    f"tests/e2e/{name}.py": _SMALL
-    for name in (
-        "test_crowds",
-        "test_doctor",
-        "test_deep_call",
-        "test_power_cut",
-        "test_report",
-        "test_unchanged",
-        "test_faults",
-    )
+    **{
+        f"tests/e2e/{name}.py": _SMALL
+        for name in (
+            "test_crowds",
+            "test_doctor",
+            "test_deep_call",
+            "test_power_cut",
+            "test_report",
+            "test_unchanged",
+            "test_faults",
+        )
+    },
+    **{
+        f"tests/e2e/{name}.py": _CALLS
+        for name in ("test_recordings", "test_webrtc_trunk", "test_phones")
+    },
 }
 
 

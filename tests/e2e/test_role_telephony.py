@@ -21,13 +21,14 @@ from tests.e2e.packages import packages_layer, telephony_packages
 from tests.e2e.phone import Phone, a_phone
 from tests.e2e.strangers import by_datagram, guess, guesses_by_websocket
 from tests.e2e.support import Applied, apply_role
+from ucontact_appliance.checks import sip
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.recordings import judge_access
 from ucontact_appliance.clients.audio import ToneHeard, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, CallRequest
 from ucontact_appliance.clients.sip import SipAccount, SipLine, SipRefusedError, SipServer
 from ucontact_appliance.clients.webrtc import place_call
-from ucontact_appliance.facts.asterisk import endpoint_settings, snapshot
+from ucontact_appliance.facts.asterisk import endpoint_settings, parse_settings, snapshot
 from ucontact_appliance.facts.recordings import lost_recordings, spool_access
 from ucontact_appliance.facts.runner import SshRunner
 from ucontact_appliance.facts.source import ProbeContext
@@ -541,11 +542,18 @@ def test_folders_that_root_took_are_given_back_and_the_next_call_is_recorded(
 
 def test_a_changed_extension_is_reloaded_not_restarted(server: Server, tmp_path: Path) -> None:
     started = server.sh("systemctl show asterisk -p ExecMainStartTimestampMonotonic")
-    more = [*server.parameters["telephony_extensions"], {"number": "6003", "secret": "third"}]
+    added = [
+        {"number": "6003", "secret": "third"},
+        {"number": "6004", "secret": "fourth", "phone": True},
+    ]
+    more = [*server.parameters["telephony_extensions"], *added]
     changed = {**server.parameters, "telephony_extensions": more}
     assert apply_role(server.machine, "telephony", changed, tmp_path).changed > 0
     assert "6003" in server.ask("pjsip show endpoints")
     assert "6003" in server.ask("dialplan show 6003@internal")
+    hard = parse_settings(server.ask("pjsip show endpoint 6004"))
+    soft = parse_settings(server.ask("pjsip show endpoint 6003"))
+    assert sip.judge_media({"6003": soft, "6004": hard}, {"6004"}).verdict is Verdict.PASS
     assert server.sh("systemctl show asterisk -p ExecMainStartTimestampMonotonic") == started
 
 

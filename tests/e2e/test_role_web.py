@@ -21,7 +21,7 @@ from ucontact_appliance.checks import answers, headers, host, nginx, tls, web, w
 from ucontact_appliance.checks import wss as wss_checks
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.clients import wss
-from ucontact_appliance.clients.http import HttpRequest, Response, fetch
+from ucontact_appliance.clients.http import HttpRequest, Login, Response, fetch
 from ucontact_appliance.clients.tls import Endpoint, handshake
 from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.install.inventory import site_variables
@@ -404,6 +404,41 @@ def test_the_checks_pass_and_each_fault_is_named(front: Front) -> None:
 
     assert front.converge()
     assert front.bad() == {"web.login"}
+
+
+def test_hardphones_come_and_go(front: Front) -> None:
+    macs = {"yealink": "805ec0112233", "grandstream": "c074ad112233", "polycom": "64167f112233", "fanvil": "0c383e112233"}  # fmt: skip # noqa: E501
+    hosts = json.loads(json.dumps(front.hosts))
+    hosts["all"]["vars"]["site"]["telephony"]["phones"] = [
+        {"mac": mac, "model": model, "extension": "6003"} for model, mac in macs.items()
+    ]
+    hosts["all"]["vars"]["clocks"] = {"utc_offset": ""}
+    secrets = {"phones": {mac: {"password": f"http-{mac}", "sip": f"sip-{mac}"} for mac in macs.values()}}  # fmt: skip # noqa: E501
+    assert front.run("find /var/lib/ucontact-phones -type f") == ""
+    dry = apply_playbook(PLAYBOOK, hosts, secrets, check=True)
+    made = apply_playbook(PLAYBOOK, hosts, secrets)
+    assert dry.changed_names
+    assert apply_playbook(PLAYBOOK, hosts, secrets).changed_names == []
+    for mac in macs.values():
+        for output in (dry.output, made.output):
+            assert f"http-{mac}" not in output
+            assert f"sip-{mac}" not in output
+
+    def status(path: str, mac: str, password: str) -> int:
+        login = Login(mac, password, str(front.state.pki / "portal-ca.pem"))
+        address = front.machine.address
+        return fetch(HttpRequest(address, FQDN, f"/provision/{path}"), login=login).status
+
+    one, other = macs["yealink"], macs["grandstream"]
+    assert status(f"{one}.cfg", one, f"http-{one}") == 200
+    assert status(f"cfg{other}.xml", other, f"http-{other}") == 200
+    assert status(f"cfg{other}.xml", one, f"http-{one}") == 401
+    assert status(f"{one}.cfg", one, f"http-{other}") == 401
+    assert front.get(f"/provision/{one}.cfg").all("Cache-Control") == ("no-store",)
+
+    front.converge()
+    assert front.get(f"/provision/{one}.cfg").status == 404
+    assert front.run("find /var/lib/ucontact-phones -type f") == ""
 
 
 @pytest.mark.parametrize("front", ["sid"], indirect=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ucontact_appliance.checks.storage import judge_retention
+from ucontact_appliance.checks.recordings_space import judge_retention
 from ucontact_appliance.facts.storage import parse_retention
 
 # Recorded on a rehearsal machine (systemd 262).

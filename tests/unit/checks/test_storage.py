@@ -6,13 +6,11 @@ from hypothesis import strategies as st
 
 from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
+from ucontact_appliance.checks.memory import judge_kills, judge_memory
 from ucontact_appliance.checks.model import Judgement, Verdict
+from ucontact_appliance.checks.recordings_space import judge_growth, judge_recordings
 from ucontact_appliance.checks.storage import (
-    judge_growth,
     judge_inodes,
-    judge_kills,
-    judge_memory,
-    judge_recordings,
     judge_room,
     judge_size,
     judge_space,

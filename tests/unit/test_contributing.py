@@ -323,3 +323,24 @@ def test_a_component_takes_six_files_and_the_tables_have_it(copy: Path) -> None:
         "tests/unit/test_pages.py",
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_a_language_takes_these_files(copy: Path) -> None:
+    package = copy / "ucontact_appliance"
+    insert(package / "language/choice.py", "\n\n_CONTRACTIONS", '\n    PT = "pt"')
+    catalogue = package / "language/locale/pt/LC_MESSAGES/ucontact.po"
+    catalogue.parent.mkdir(parents=True)
+    catalogue.touch()
+    shutil.copytree(package / "data/es", package / "data/pt")
+    assert python(copy, "-m", "tests.messages").returncode == 1  # all of it is untranslated
+    translate(catalogue, {"MySQL runs": "MySQL em execução"})
+    python(copy, "-m", "tests.messages")
+    asked = (
+        "from ucontact_appliance.language.choice import language_of, translation\n"
+        "from ucontact_appliance.language.messages import _\n"
+        "translate = translation(language_of({'LANG': 'pt_BR.UTF-8'}))\n"
+        "print(translate(_('MySQL runs')), '|', translate(_('never translated')))\n"
+    )
+    done = python(copy, "-c", asked)
+    assert done.stdout == "MySQL em execução | never translated\n", done.stdout + done.stderr
+    assert "<en|es|pt>" in python(copy, "-m", "ucontact_appliance", "doctor", "--help").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
@@ -26,9 +27,10 @@ _CONTRACTIONS = {Language.ES: {"de el": "del", "a el": "al"}}
 
 
 def language_of(environment: Mapping[str, str]) -> Language:
-    """Return the language of an environment: Spanish for any Spanish locale, else English."""
+    """Return the language of an environment's locale, such as es_UY.UTF-8, else English."""
     chosen = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
-    return Language.ES if chosen.lower().startswith("es") else Language.EN
+    code = re.split("[_.@]", chosen.lower())[0]
+    return next((language for language in Language if language.value == code), Language.EN)
 
 
 def translation(language: Language) -> Translate:

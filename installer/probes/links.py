@@ -40,9 +40,9 @@ def dns(server):
     return _CODES.get(data[3] & 15, "answers with code {}".format(data[3] & 15))
 
 
-def tcp(door):
+def tcp(endpoint):
     """The state of the port: open, closed or filtered."""
-    address, port = door.rsplit(" ", 1)
+    address, port = endpoint.rsplit(" ", 1)
     try:
         socket.create_connection((address, int(port)), timeout=_SECONDS).close()
         return "open"

@@ -29,8 +29,9 @@ LOGINS = 20
 async def logged_in(site: Installed, port: int, secret: str) -> AsyncIterator[None]:
     fqdn = load_site(site.site_file).fqdn
     state = Path(site.environment["UCONTACT_ETC"]) / site.machine.name
-    door = SipServer(fqdn, site.machine.address, port, "/ws", str(state / "pki" / "portal-ca.pem"))
-    async with open_line(door, SipAccount(fqdn, "6001", secret)) as line:
+    roots = str(state / "pki" / "portal-ca.pem")
+    server = SipServer(fqdn, site.machine.address, port, "/ws", roots)
+    async with open_line(server, SipAccount(fqdn, "6001", secret)) as line:
         await line.register()
         yield
         await line.register(expires=0)

@@ -62,7 +62,7 @@ class Server:
     first: Applied
     second: Applied
 
-    def door(self) -> SipServer:
+    def sip_server(self) -> SipServer:
         return SipServer(FQDN, self.machine.address, 8089, "/ws", str(self.roots))
 
     def sh(self, script: str) -> str:
@@ -166,12 +166,12 @@ def phone_of(server: SipServer, number: str) -> AbstractAsyncContextManager[Phon
 
 def a_request(server: Server, number: str, hertz: float = 440.0, secret: str = "") -> CallRequest:
     account = SipAccount(FQDN, "6001", secret or SECRETS["6001"])
-    return CallRequest(server.door(), account, number, hertz, 2.0, ("opus", "PCMU", "PCMA"))
+    return CallRequest(server.sip_server(), account, number, hertz, 2.0, ("opus", "PCMU", "PCMA"))
 
 
 async def talk(caller: Server, callee: Server, number: str) -> tuple[CallRecord, ToneHeard]:
     """6001 calls `number`, 6002 of `callee` takes it: what each of them heard."""
-    async with phone_of(callee.door(), "6002") as phone:
+    async with phone_of(callee.sip_server(), "6002") as phone:
         taken = asyncio.create_task(phone.take_call(660.0))
         # 6001 sends 440 Hz and listens for it; the other's tone is looked for by hand.
         try:
@@ -248,7 +248,7 @@ def test_a_call_that_nobody_can_take(server: Server, number: str, status: int) -
 
 def test_a_busy_extension(server: Server) -> None:
     async def call_the_busy_one() -> None:
-        async with phone_of(server.door(), "6002") as phone:
+        async with phone_of(server.sip_server(), "6002") as phone:
             phone._reply = lambda request: SipLine._reply(phone, request)  # type: ignore[method-assign]
             await place_call(a_request(server, "6002"))
 
@@ -379,14 +379,14 @@ def test_wrong_passwords_cost_their_own_connection(server: Server) -> None:
     address = server.machine.address
 
     async def guess_beside_an_agent() -> None:
-        async with phone_of(server.door(), "6002"):
+        async with phone_of(server.sip_server(), "6002"):
             server.sh("systemctl start ucontact-agents.service")
             for name in ("6001", "6%22001", "nobody"):
                 answered, ended = await guesses_by_websocket(address, 8089, name, 400)
                 assert ended, name
                 assert answered < 150
             # The desk beside, behind the same address.
-            async with phone_of(server.door(), "6001"):
+            async with phone_of(server.sip_server(), "6001"):
                 pass
 
     asyncio.run(guess_beside_an_agent())
@@ -588,8 +588,8 @@ def test_what_asterisk_skips_is_told(server: Server, tmp_path: Path) -> None:
 
 def test_a_provider_connects_over_websockets(server: Server) -> None:
     async def talk_both_ways() -> list[ToneHeard]:
-        provider = a_phone(server.door(), WEBRTC["username"], WEBRTC_SECRET)
-        async with provider as far, phone_of(server.door(), "6001") as agent:
+        provider = a_phone(server.sip_server(), WEBRTC["username"], WEBRTC_SECRET)
+        async with provider as far, phone_of(server.sip_server(), "6001") as agent:
             heard = []
             calls = ((agent, far, "624005678"), (far, agent, "24001234"))
             for caller, callee, number in calls:

@@ -34,12 +34,12 @@ _UNITS = {
 }
 
 
-def judge_silence(port: int, door: PortState, unit: str, said: str) -> Judgement:
-    """Judge a failed TLS handshake by the state of the port (`door`) for a plain TCP connection."""
+def judge_silence(port: int, state: PortState, unit: str, said: str) -> Judgement:
+    """Judge a failed TLS handshake by the port's `state` for a plain TCP connection."""
     required = _(
         "a TLS handshake with port {port} from here, within {quick:g} s", port=port, quick=QUICK
     )
-    if door is PortState.FILTERED:
+    if state is PortState.FILTERED:
         return failed(
             _("connections to port {port} get no answer: they are dropped on the way", port=port),
             required,
@@ -49,7 +49,7 @@ def judge_silence(port: int, door: PortState, unit: str, said: str) -> Judgement
                 _("the firewall.* checks show whether it is the site's own firewall"),
             ),
         )
-    if door is PortState.CLOSED:
+    if state is PortState.CLOSED:
         return failed(_("port {port} refuses connections from here", port=port), required, said)
     return failed(
         _("{unit} accepts connections to port {port} but does not respond", unit=unit, port=port),
@@ -88,10 +88,10 @@ def _answering(service: TlsService) -> Check:
         try:
             found = subject.facts.get(tls.greeting, service.port, roots_file(subject))
         except (ApplianceError, OSError) as error:  # a time-out is an OSError too
-            door = subject.facts.get(knocks, (service.port,))[0].door
+            state = subject.facts.get(knocks, (service.port,))[0].door
             evidence = error.evidence if isinstance(error, ApplianceError) else ""
             said = f"{error}\n{evidence}".strip()
-            return judge_silence(service.port, door, _UNITS[service.id], said)
+            return judge_silence(service.port, state, _UNITS[service.id], said)
         seconds = subject.facts.get(tls.handshake_seconds, service.port, roots_file(subject))
         return judge_pace(found, seconds, service.port, _UNITS[service.id])
 

@@ -216,21 +216,21 @@ def _mtu(subject: Subject) -> Judgement:
     return judge_mtu(found, ways)
 
 
-def judge_peers(doors: Mapping[str, str], names: Mapping[str, str]) -> Judgement:
+def judge_peers(ports: Mapping[str, str], names: Mapping[str, str]) -> Judgement:
     """Require that a host reaches the ports that it needs on other hosts."""
     required = _("the ports that this host needs on the site's other hosts are open to it")
-    if not doors:
+    if not ports:
         return skipped(_("this host needs no ports on other hosts"), required)
-    evidence = "\n".join(f"{door}: {said}" for door, said in doors.items())
+    evidence = "\n".join(f"{port}: {said}" for port, said in ports.items())
     shut = [
-        _("{names} is {said}", names=names[door], said=said)
-        for door, said in doors.items()
+        _("{names} is {said}", names=names[port], said=said)
+        for port, said in ports.items()
         if said != "open"
     ]
     if shut:
         return failed(joined(", ", shut), required, evidence)
     return passed(
-        _("open: {doors}", doors=joined(", ", (names[door] for door in doors))), required, evidence
+        _("open: {ports}", ports=joined(", ", (names[port] for port in ports))), required, evidence
     )
 
 
@@ -250,19 +250,19 @@ def _peers(subject: Subject) -> Judgement:
         return skipped(_ALONE)
     mine = subject.plan.host(subject.host.name).roles
     needed = {row.id for row in ports() if "site" in row.sources and set(row.peers) & set(mine)}
-    doors, names = [], {}
+    needed_ports, names = [], {}
     for host in _others(subject):
         if host.is_local:
             continue
         for port in ports_for(subject.site, subject.plan, subject.plan.host(host.name)):
             if port.id in needed:
-                doors.append((host.address, port.first))
+                needed_ports.append((host.address, port.first))
                 names[f"{host.address} {port.first}"] = _(
                     "{id} on {name}", id=port.id, name=host.name
                 )
-    if not doors:
+    if not needed_ports:
         return judge_peers({}, names)
-    return judge_peers(subject.facts.get(peers_reached, tuple(doors)), names)
+    return judge_peers(subject.facts.get(peers_reached, tuple(needed_ports)), names)
 
 
 def _others(subject: Subject) -> list[Host]:

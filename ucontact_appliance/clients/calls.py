@@ -54,13 +54,13 @@ class CallRequest:
     `registers` the account only calls. `reports`: wait for the far side's RTCP reports.
     """
 
-    door: SipServer
+    server: SipServer
     account: SipAccount
     number: str
     hertz: float
     seconds: float
     codecs: tuple[str, ...]
-    way: IceRoute = field(default_factory=IceRoute)
+    route: IceRoute = field(default_factory=IceRoute)
     speech: bool = False
     video: str = ""
     pictures: int = 0

@@ -328,22 +328,22 @@ class SipServer:
 
 @asynccontextmanager
 async def open_line(
-    door: SipServer, account: SipAccount, seconds: float = 8.0, mark: str = ""
+    server: SipServer, account: SipAccount, seconds: float = 8.0, mark: str = ""
 ) -> AsyncIterator[SipLine]:
-    """Open a line over verified TLS: the certificate must match `door.name`, whatever the address.
+    """Open a line over verified TLS: the certificate must match `server.name` at any address.
 
     `mark` (letters and digits) is sent with registrations and calls, so that they can be found.
     Raises UnreachableError when the connection, TLS or the WebSocket handshake fails.
     """
-    context = ssl.create_default_context(cafile=door.ca_file)
-    url = f"wss://{door.name}:{door.port}{door.path}"
+    context = ssl.create_default_context(cafile=server.ca_file)
+    url = f"wss://{server.name}:{server.port}{server.path}"
     try:
         socket = await connect(
             url,
-            host=door.address,
-            port=door.port,
+            host=server.address,
+            port=server.port,
             ssl=context,
-            server_hostname=door.name,
+            server_hostname=server.name,
             subprotocols=[Subprotocol("sip")],
             proxy=None,
             open_timeout=seconds,
@@ -354,7 +354,7 @@ async def open_line(
             _(
                 "the secure WebSocket {url} at {address} can't be opened",
                 url=url,
-                address=door.address,
+                address=server.address,
             ),
             evidence=f"{type(error).__name__}: {error}",
         ) from error

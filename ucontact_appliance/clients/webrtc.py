@@ -109,7 +109,7 @@ async def place_call(
     """
     watch = _Stopwatch()
     try:
-        with tcp_ear(request.door.address, request.door.port) as ear:
+        with tcp_ear(request.server.address, request.server.port) as ear:
             record = await _line_and_call(request, during, watch)
             if ear is None:
                 return record
@@ -142,7 +142,7 @@ def call_now(
 async def _line_and_call(
     request: CallRequest, during: Callable[[], Awaitable[Any]] | None, watch: _Stopwatch
 ) -> CallRecord:
-    async with open_line(request.door, request.account, mark=request.mark) as line:
+    async with open_line(request.server, request.account, mark=request.mark) as line:
         watch.step(CONNECTED_TLS)
         if not request.registers:
             return await _call(line, request, during, watch)
@@ -155,13 +155,13 @@ async def _line_and_call(
                 await line.register(expires=0)
 
 
-def _ice_servers(way: IceRoute) -> list[RTCIceServer]:
+def _ice_servers(route: IceRoute) -> list[RTCIceServer]:
     """The route's ICE servers; empty for none, as aiortc's default is a public STUN server."""
-    if way.kind == REFLEXIVE:
-        return [RTCIceServer(urls=f"stun:{way.server}")]
-    if way.kind == RELAY and way.credential is not None:
-        user, password = way.credential.user, way.credential.password
-        url = f"turn:{way.server}?transport=udp"
+    if route.kind == REFLEXIVE:
+        return [RTCIceServer(urls=f"stun:{route.server}")]
+    if route.kind == RELAY and route.credential is not None:
+        user, password = route.credential.user, route.credential.password
+        url = f"turn:{route.server}?transport=udp"
         return [RTCIceServer(urls=url, username=user, credential=password)]
     return []
 
@@ -173,7 +173,7 @@ async def _call(
     watch: _Stopwatch,
 ) -> CallRecord:
     loop = asyncio.get_running_loop()
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=_ice_servers(request.way)))
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=_ice_servers(request.route)))
     ear, eye = AudioSink(), VideoSink()
     listening: list[asyncio.Task[None]] = []
 
@@ -258,20 +258,20 @@ async def _offer(
     peer: RTCPeerConnection, sender: RTCRtpSender, request: CallRequest
 ) -> SessionDescription:
     """Create our offer, with only the candidates of the requested route."""
-    way = request.way
-    if way.kind == RELAY:
+    route = request.route
+    if route.kind == RELAY:
         # Only later releases of aiortc have a public name for it.
         sender.transport.transport.iceGatherer._connection._transport_policy = TransportPolicy.RELAY
     await peer.setLocalDescription(await peer.createOffer())
     offer = parse_sdp(peer.localDescription.sdp)
-    if way.kind != DIRECT:
-        offer = with_candidates(offer, way.kind)
+    if route.kind != DIRECT:
+        offer = with_candidates(offer, route.kind)
     if not candidates(offer):
         raise ConnectionError(
             _(
                 "no {kind} candidate from {server}",
-                kind=way.kind,
-                server=way.server or _("this machine"),
+                kind=route.kind,
+                server=route.server or _("this machine"),
             )
         )
     return offer

@@ -116,7 +116,7 @@ def echo_request(
 ) -> CallRequest:
     """Build the call to the echo test; `name` (letters and digits, at most six) identifies it."""
     return CallRequest(
-        door=door(reach, ca_file),
+        server=sip_server(reach, ca_file),
         account=SipAccount(reach.site.fqdn, number, secret),
         number=ECHO,
         hertz=HERTZ,
@@ -126,7 +126,7 @@ def echo_request(
     )
 
 
-def door(reach: ProbeContext, ca_file: str) -> SipServer:
+def sip_server(reach: ProbeContext, ca_file: str) -> SipServer:
     """The server where Asterisk accepts WebRTC calls; `ca_file` has the trusted roots."""
     return SipServer(reach.site.fqdn, reach.address, _WSS_PORT, "/ws", ca_file)
 

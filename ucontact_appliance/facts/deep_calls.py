@@ -79,7 +79,7 @@ def way_calls(
         credential = stun.time_limited(stun_secret, "doctor") if kind == RELAY else None
         request = replace(
             echo_request(reach, *caller, kind),
-            way=IceRoute(kind, server, credential),
+            route=IceRoute(kind, server, credential),
             seconds=WAY_SECONDS,
             registers=False,
             reports=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ucontact_appliance.clients.sip import SipAccount, SipRefusedError, SipServer, open_line
-from ucontact_appliance.facts.call import door
+from ucontact_appliance.facts.call import sip_server
 from ucontact_appliance.facts.source import ProbeContext
 
 
@@ -16,7 +16,7 @@ def login_status(reach: ProbeContext, number: str, secret: str, ca_file: str) ->
     can't be reached, asyncio.TimeoutError when it does not answer.
     """
     account = SipAccount(reach.site.fqdn, number, secret)
-    return asyncio.run(_asked(door(reach, ca_file), account))
+    return asyncio.run(_asked(sip_server(reach, ca_file), account))
 
 
 async def _asked(at: SipServer, account: SipAccount) -> int:

@@ -18,13 +18,13 @@ def test_an_answer_in_time_passes_and_a_late_one_names_the_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("door", "words"),
+    ("state", "words"),
     [
         (PortState.FILTERED, "dropped on the way"),
         (PortState.CLOSED, "refuses connections"),
         (PortState.OPEN, "nginx.service accepts connections"),
     ],
 )
-def test_silence_is_told_by_what_a_bare_connection_does(door: PortState, words: str) -> None:
-    judged = judge_silence(443, door, "nginx.service", "timed out")
+def test_silence_is_told_by_what_a_bare_connection_does(state: PortState, words: str) -> None:
+    judged = judge_silence(443, state, "nginx.service", "timed out")
     assert (judged.verdict, words in judged.observed) == (Verdict.FAIL, True)

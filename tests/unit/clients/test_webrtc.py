@@ -77,9 +77,9 @@ def _call(
         names = [Subprotocol(one) for one in subprotocols]
         async with serve(handle, "127.0.0.1", 0, ssl=context, subprotocols=names) as server:
             port = int(next(iter(server.sockets)).getsockname()[1])
-            door = SipServer(name, "127.0.0.1", port, "/ws", str(pki / ca_file))
+            asked = SipServer(name, "127.0.0.1", port, "/ws", str(pki / ca_file))
             account = SipAccount("contact.example.com", "6001", "hunter2hunter2")
-            request = CallRequest(door, account, "*43", 440.0, 0.1, ("PCMU",))
+            request = CallRequest(asked, account, "*43", 440.0, 0.1, ("PCMU",))
             await place_call(replace(request, registers=registers, mark=mark))
 
     with pytest.raises(CallFailedError) as caught:

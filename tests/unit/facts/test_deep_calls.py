@@ -55,7 +55,7 @@ def test_each_codec_is_offered_alone_and_carries_speech(placed: list[CallRequest
 def test_stun_and_turn_are_asked_at_the_sites_own_server(placed: list[CallRequest]) -> None:
     found = way_calls(_reach(), _CALLER, 3478, "turn-secret")
     assert [one.name for one in found] == [REFLEXIVE, RELAY]
-    ways = {request.way.kind: request.way for request in placed}
+    ways = {request.route.kind: request.route for request in placed}
     assert ways[REFLEXIVE].server == ways[RELAY].server == f"{_reach().address}:3478"
     assert ways[REFLEXIVE].credential is None
     credential = ways[RELAY].credential

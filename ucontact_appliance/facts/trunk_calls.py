@@ -58,7 +58,7 @@ def trunk_call(reach: ProbeContext, trunk: str, number: str) -> TrunkCall:
         if not half:
             break
         seen = reach.runner.run(["asterisk", "-rx", f"core show channel {half}"]).stdout
-        if "came_of_it=" in seen:
+        if "outcome=" in seen:
             reach.runner.run(["asterisk", "-rx", f"channel request hangup {half}"])
             break
     return parse_trunk_call(trunk, number, seen, evidence)
@@ -73,26 +73,26 @@ def parse_half(text: str, place: str) -> str:
 def parse_trunk_call(trunk: str, number: str, channel: str, evidence: str) -> TrunkCall:
     """Parse `core show channel` of the half that dialled."""
     found = {name: value.strip() for name, value in _VARIABLE.findall(channel)}
-    told = _SIP.search(found.get("told", ""))
-    answered = found.get("came_of_it") == "ANSWER"
+    told = _SIP.search(found.get("sip_response", ""))
+    answered = found.get("outcome") == "ANSWER"
     talked = _seconds(found, "ANSWEREDTIME")
     return TrunkCall(
         trunk=trunk,
         number=number,
-        outcome=found.get("came_of_it", ""),
+        outcome=found.get("outcome", ""),
         status=int(told[1]) if told else 0,
         reason=told[2] if told else "",
         answered_after=max(_seconds(found, "DIALEDTIME") - talked, 0.0) if answered else None,
         talked=talked,
         evidence="\n".join(
-            [evidence, *(f"{name}={found[name]}" for name in _TOLD if found.get(name))]
+            [evidence, *(f"{name}={found[name]}" for name in _EVIDENCE if found.get(name))]
         ).strip(),
     )
 
 
-_TOLD = (
-    "came_of_it",
-    "told",
+_EVIDENCE = (
+    "outcome",
+    "sip_response",
     "DIALSTATUS",
     "HANGUPCAUSE",
     "DIALEDTIME_MS",

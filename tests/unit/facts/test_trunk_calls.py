@@ -18,18 +18,18 @@ def test_the_outcome_of_a_real_call_is_read() -> None:
     assert (found.outcome, found.status, found.reason) == ("ANSWER", 200, "OK")
     assert found.answered_after == pytest.approx(0.004)
     assert found.talked == pytest.approx(3.003)
-    assert found.evidence.startswith("asked\ncame_of_it=ANSWER")
+    assert found.evidence.startswith("asked\noutcome=ANSWER")
 
 
 def test_a_refusal_has_its_sip_answer_and_no_time() -> None:
-    text = "      Variables:\ncame_of_it=BUSY\ntold=SIP 486 Busy Here\nDIALEDTIME=2\n"
+    text = "      Variables:\noutcome=BUSY\nsip_response=SIP 486 Busy Here\nDIALEDTIME=2\n"
     found = parse_trunk_call("carrier", "1", text, "")
     assert (found.outcome, found.status, found.reason) == ("BUSY", 486, "Busy Here")
     assert found.answered_after is None
 
 
 def test_older_asterisks_tell_whole_seconds() -> None:
-    text = "came_of_it=ANSWER\nDIALEDTIME=7\nANSWEREDTIME=3\n"
+    text = "outcome=ANSWER\nDIALEDTIME=7\nANSWEREDTIME=3\n"
     assert parse_trunk_call("carrier", "1", text, "").answered_after == 4.0
 
 

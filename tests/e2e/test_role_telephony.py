@@ -462,7 +462,8 @@ def test_doctor_sees_what_was_planned(server: Server, tmp_path: Path) -> None:
     with a_reach(server, tmp_path) as reach:
         found = snapshot(reach)
         assert {t.protocol for t in found.transports} == {"udp", "tcp", "tls", "wss"}
-        assert found.endpoints == ("6001", "6002", *(f"trunk-by-{by}" for by in sorted(PREFIXES)))
+        trunks = (WEBRTC["username"], *(f"trunk-by-{by}" for by in sorted(PREFIXES)))
+        assert found.endpoints == ("6001", "6002", *trunks)
         assert {c.status for c in found.contacts} == {"Avail"}
         assert (found.rtp, found.descriptors, found.session_limit) == ((10000, 10800), 8192, 100)
         marks = endpoint_settings(reach, ("6001", "trunk-by-tls"))

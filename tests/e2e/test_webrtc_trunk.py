@@ -156,6 +156,8 @@ def seeing(make: Callable[[], Awaitable[Any]]) -> tuple[Any, set[int]]:
     return run_seeing(run)
 
 
+# The roles' own tests see the same with these parameters.
+@pytest.mark.exhaustive
 def test_a_second_installation_changes_nothing(site: Site) -> None:
     done = site.installed.ucontact("install", "--yes", "--full")
     assert done.returncode == 0, done.stdout + done.stderr

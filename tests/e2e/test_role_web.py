@@ -21,7 +21,7 @@ from ucontact_appliance.checks import answers, headers, host, nginx, tls, web, w
 from ucontact_appliance.checks import wss as wss_checks
 from ucontact_appliance.checks.model import Finding, Stage, Verdict
 from ucontact_appliance.clients import wss
-from ucontact_appliance.clients.http import HttpRequest, Login, Response, fetch
+from ucontact_appliance.clients.http import BasicLogin, HttpRequest, Response, fetch
 from ucontact_appliance.clients.tls import Endpoint, handshake
 from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.install.inventory import site_variables
@@ -425,7 +425,7 @@ def test_hardphones_come_and_go(front: Front) -> None:
             assert f"sip-{mac}" not in output
 
     def status(path: str, mac: str, password: str) -> int:
-        login = Login(mac, password, str(front.state.pki / "portal-ca.pem"))
+        login = BasicLogin(mac, password, str(front.state.pki / "portal-ca.pem"))
         address = front.machine.address
         return fetch(HttpRequest(address, FQDN, f"/provision/{path}"), login=login).status
 

@@ -76,7 +76,7 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Login:
+class BasicLogin:
     """HTTP basic authentication (RFC 7617), and the file of roots that verify who gets it."""
 
     user: str
@@ -89,7 +89,7 @@ def fetch(
     *,
     headers: Mapping[str, str] = _NOTHING,
     seconds: float = _SECONDS,
-    login: Login | None = None,
+    login: BasicLogin | None = None,
 ) -> Response:
     """Send the request once; redirects are not followed.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from ucontact_appliance.clients.http import HttpRequest, Login, fetch
+from ucontact_appliance.clients.http import BasicLogin, HttpRequest, fetch
 from ucontact_appliance.facts.source import ProbeContext
 
 FOLDER = "/provision/"
@@ -53,7 +53,7 @@ def phone_answers(
 
     def asked(pair: tuple[PhoneLogin, PhoneLogin]) -> PhoneAnswers:
         phone, other = pair
-        login = Login(phone.mac, phone.password, roots)
+        login = BasicLogin(phone.mac, phone.password, roots)
         request = _request(reach, phone)
         own = fetch(request, login=login)
         return PhoneAnswers(

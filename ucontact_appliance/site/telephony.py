@@ -18,7 +18,7 @@ from ucontact_appliance.site.inbound import (
 )
 from ucontact_appliance.site.numbering import numbering
 from ucontact_appliance.site.phones import Phone
-from ucontact_appliance.site.trunks import Emergency, NumberFormat, Route, Trunk
+from ucontact_appliance.site.trunks import Emergency, NumberFormat, OutboundRoute, Trunk
 from ucontact_appliance.site.values import (
     Country,
     Extension,
@@ -29,7 +29,7 @@ from ucontact_appliance.site.values import (
 )
 
 Place = tuple[str | int, ...]
-_Row = Trunk | Route | Hours | Announcement | Queue
+_Row = Trunk | OutboundRoute | Hours | Announcement | Queue
 
 
 class Telephony(SiteModel):
@@ -42,7 +42,7 @@ class Telephony(SiteModel):
         (), description="hardphones, which fetch their configuration from the portal"
     )
     trunks: tuple[Trunk, ...] = Field((), description="lines to the telephony provider")
-    routes: tuple[Route, ...] = Field(
+    routes: tuple[OutboundRoute, ...] = Field(
         (), description="prefixes whose calls may take several trunks"
     )
     country: Country | None = Field(
@@ -121,7 +121,7 @@ class Telephony(SiteModel):
     def _prefixes_are_unique(self) -> Telephony:
         """Equal ones leave the choice to chance; of '9' and '90', Asterisk takes the longer."""
         known: dict[str, str] = {}
-        rows: list[tuple[Place, Trunk | Route]] = [
+        rows: list[tuple[Place, Trunk | OutboundRoute]] = [
             *((("trunks", at, "prefix"), trunk) for at, trunk in enumerate(self.trunks)),
             *((("routes", at, "prefix"), route) for at, route in enumerate(self.routes)),
         ]

@@ -180,7 +180,7 @@ class RouteTrunk(SiteModel):
     )
 
 
-class Route(SiteModel):
+class OutboundRoute(SiteModel):
     """Outgoing calls over several trunks: a call that one does not take goes to the next."""
 
     name: Name = Field(description="short name")

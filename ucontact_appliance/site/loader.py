@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -317,9 +317,55 @@ def _mistake(problem: Any, where: tuple[Hashable, ...]) -> str:
 
 
 def _message(problem: Any) -> str:
-    """The message for an invalid value: the model's own, or pydantic's."""
+    """The message for an invalid value: the model's own, else by pydantic's type of error."""
     context = problem.get("ctx", {})
     if isinstance(context.get("error"), Exception):
         return what_of(context["error"])
-    message: str = context.get("message", problem["msg"])
+    told = _BY_TYPE.get(problem["type"])
+    message: str = context.get("message") or (told(context) if told else problem["msg"])
     return message
+
+
+def _whole_number(_context: Mapping[str, Any]) -> Message:
+    return _("must be a whole number")
+
+
+def _number(_context: Mapping[str, Any]) -> Message:
+    return _("must be a number")
+
+
+def _day(_context: Mapping[str, Any]) -> Message:
+    return _("must be a day, such as 2027-01-31")
+
+
+def _one_of(context: Mapping[str, Any]) -> Message:
+    return _("must be one of: {values}", values=str(context["expected"]).replace(" or ", ", "))
+
+
+# By pydantic's type of error, from its context.
+_BY_TYPE: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
+    "int_type": _whole_number,
+    "int_parsing": _whole_number,
+    "int_from_float": _whole_number,
+    "float_type": _number,
+    "float_parsing": _number,
+    "bool_type": lambda context: _("must be true or false"),
+    "bool_parsing": lambda context: _("must be true or false"),
+    "string_type": lambda context: _("must be a text"),
+    "tuple_type": lambda context: _("must be a list"),
+    "model_type": lambda context: _("must be a section with keys"),
+    "date_type": _day,
+    "date_parsing": _day,
+    "date_from_datetime_parsing": _day,
+    "greater_than_equal": lambda context: _("must be at least {least}", least=context["ge"]),
+    "less_than_equal": lambda context: _("must be at most {most}", most=context["le"]),
+    "too_short": lambda context: _(
+        "too few entries; at least {count}", count=context["min_length"]
+    ),
+    "too_long": lambda context: _("too many entries; at most {count}", count=context["max_length"]),
+    "string_pattern_mismatch": lambda context: _(
+        "must match the pattern {pattern}", pattern=context["pattern"]
+    ),
+    "enum": _one_of,
+    "literal_error": _one_of,
+}

@@ -72,7 +72,7 @@ def test_each_makers_file_has_its_name(model: str, name: str) -> None:
         ({"mac": "805ec011223g"}, "is not a MAC address"),
         ({"mac": "01:00:5e:11:22:33"}, "is not the MAC address of one device"),
         ({"mac": "000000000000"}, "is not the MAC address of one device"),
-        ({"model": "snom"}, ".model: Input should be 'yealink'"),
+        ({"model": "snom"}, ".model: must be one of: 'yealink'"),
         ({"extension": "6009"}, ".extension: there is no extension '6009'"),
         ({"extension": 6003}, ".extension: write the digits in quotes"),
     ],

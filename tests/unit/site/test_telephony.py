@@ -130,6 +130,15 @@ def test_a_day_without_quotes_is_a_day() -> None:
             "telephony.inbound[0]: 'hours' and 'closed' go together",
         ),
         (
+            {"queues": [{"name": "sales", "number": "800", "agents": []}]},
+            "telephony.queues[0].agents: too few entries; at least 1",
+        ),
+        (
+            {"queues": [{"name": "sales", "number": "800", "agents": ["6001"], "weight": -1}]},
+            "telephony.queues[0].weight: must be at least 0 (it is -1)",
+        ),
+        ({"prompts": "pt"}, "telephony.prompts: must be one of: 'en', 'es' (it is 'pt')"),
+        (
             {"hours": [{"name": "office", "open": ["mon-fri 9-18"]}]},
             "telephony.hours[0].open[0]: 'mon-fri 9-18': write days and hours such as",
         ),

@@ -35,10 +35,18 @@ def playbook(tmp_path: Path) -> Path:
     return path
 
 
+def _words(process: psutil.Process) -> list[str]:
+    """Its command line; a process that has ended has none, before and after it is waited for."""
+    try:
+        return process.cmdline()
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return []
+
+
 def supervisors() -> list[int]:
     """The numbers of our children that supervise a playbook, oldest first."""
     children = sorted(psutil.Process().children(), key=lambda child: child.create_time())
-    return [child.pid for child in children if WAITING in child.cmdline()]
+    return [child.pid for child in children if WAITING in _words(child)]
 
 
 def folders() -> list[Path]:

@@ -35,7 +35,6 @@ def table(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqli
         *(f"data{n}" for n in range(1, 6)),
     ]
     connection.execute(f"create table queue_log ({', '.join(names)}, primary key (id))")
-    connection.create_function("FROM_UNIXTIME", 1, lambda seconds: seconds)
 
     def execute(statements: list[str]) -> None:
         for one in statements:
@@ -49,7 +48,8 @@ def table(service: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqli
 
 
 def rows(table: sqlite3.Connection) -> list[tuple[object, ...]]:
-    chosen = "select time, callid, agent, event, data1, data2 from queue_log order by time"
+    columns = "strftime('%s', time) + 0, callid, agent, event, data1, data2"  # `time` is UTC
+    chosen = f"select {columns} from queue_log order by time"
     return [
         tuple(one.decode() if isinstance(one, bytes) else one for one in row)
         for row in table.execute(chosen)
@@ -132,3 +132,20 @@ def test_what_a_caller_sends_stays_text(service: ModuleType, table: sqlite3.Conn
     write(service, ENTER.replace("24001234", "x'); DROP TABLE queue_log; --"))
     service.send_new()
     assert rows(table)[0][-1] == "x'); DROP TABLE queue_log; --"
+
+
+def test_a_statement_fits_into_a_line_of_isql(
+    service: ModuleType, table: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working, lengths = service.execute, []
+
+    def measured(statements: list[str]) -> None:
+        lengths.extend(map(len, statements))
+        working(statements)
+
+    monkeypatch.setattr(service, "execute", measured)
+    long = "|".join(["x" * 100] * 5)
+    write(service, "".join(f"{1795905244 + n}|{n}.1|sales|{long}\n" for n in range(25)))
+    service.send_new()
+    assert len(rows(table)) == 25
+    assert max(lengths) < 9000

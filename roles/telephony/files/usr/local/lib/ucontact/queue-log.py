@@ -11,7 +11,7 @@ import json
 import os
 import re
 
-from ucontact_odbc import TroubleError, execute, literal, repeat
+from ucontact_odbc import TroubleError, execute, groups, literal, moment, repeat
 
 LOG = "/var/log/asterisk/queue_log"
 POSITION = "/var/lib/ucontact-telephony/queue-log.json"
@@ -35,13 +35,19 @@ def row_of(offset, line):
     return key, int(parts[0]), parts[1:FIELDS], data + [""] * (DATA - len(data))
 
 
+def length_of(row):
+    """How many characters the row's values take in a statement: hexadecimal, and some around."""
+    _, _, texts, data = row
+    return 80 + sum(2 * len(text.encode("utf-8")) + 16 for text in texts + data)
+
+
 def insertion(rows):
     """The statement that adds these rows; those that are there already stay."""
     names = ["id", "time"] + [name for name, _ in WIDTHS]
     names += ["data%d" % number for number in range(1, DATA + 1)]
     values = []
     for key, time, texts, data in rows:
-        row = ["'%s'" % key, "FROM_UNIXTIME(%d)" % time]
+        row = ["'%s'" % key, moment(time)]
         row += [literal(texts[at], width) for at, (_, width) in enumerate(WIDTHS)]
         row += [literal(text, 100) for text in data]
         values.append("(%s)" % ", ".join(row))
@@ -99,9 +105,9 @@ def send_from(path, offset):
         if row is not None:
             rows.append(row)
         offset += len(line)
-    groups = [rows[at : at + ROWS_PER_STATEMENT] for at in range(0, len(rows), ROWS_PER_STATEMENT)]
-    if groups:
-        execute([insertion(group) for group in groups])
+    statements = [insertion(group) for group in groups(rows, length_of, ROWS_PER_STATEMENT)]
+    if statements:
+        execute(statements)
     return offset
 
 

@@ -47,8 +47,8 @@ def output_of(words, given=""):
 
 
 def execute(statements):
-    """Run these statements, one per line."""
-    output_of(["isql", "-b", "-v", DSN], "".join("%s\n" % one for one in statements))
+    """Run these statements, one per line. Returns what isql prints."""
+    return output_of(["isql", "-b", "-v", DSN], "".join("%s\n" % one for one in statements))
 
 
 def rows(statements):
@@ -56,9 +56,7 @@ def rows(statements):
 
     isql shows the first 300 characters of a value.
     """
-    return _ROW.findall(
-        output_of(["isql", "-b", "-v", DSN], "".join("%s\n" % s for s in statements))
-    )
+    return _ROW.findall(execute(statements))
 
 
 def groups(values, length, most):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 # Emergency numbers have two to four digits everywhere.
 _SHORT = range(10, 10000)
@@ -35,6 +36,7 @@ def supported_countries() -> frozenset[str]:
     return frozenset(SUPPORTED_REGIONS)
 
 
+@cache
 def numbering(country: str) -> Numbering:
     """The rules of one of the supported countries.
 

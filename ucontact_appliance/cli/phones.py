@@ -12,7 +12,7 @@ from ucontact_appliance.cli.options import JsonOption, SiteOption, site_file
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.model import Site
-from ucontact_appliance.site.phones import Phone, PhoneModel
+from ucontact_appliance.site.phones import PROVISIONING, Phone, PhoneModel
 from ucontact_appliance.site.secrets import phone_secret
 
 app = typer.Typer(
@@ -71,7 +71,7 @@ def list_phones(site: SiteOption = None, as_json: JsonOption = False) -> None:
 
 def _url(site: Site) -> str:
     """The folder: a phone appends the name of its file."""
-    return f"https://{site.fqdn}/provision/"
+    return f"https://{site.fqdn}{PROVISIONING}"
 
 
 def _row(site: Site, phone: Phone) -> dict[str, Any]:

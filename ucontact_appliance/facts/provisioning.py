@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from ucontact_appliance.clients.http import BasicLogin, HttpRequest, fetch
 from ucontact_appliance.facts.source import ProbeContext
+from ucontact_appliance.site.phones import PROVISIONING
 
-FOLDER = "/provision/"
 # A MAC address for documentation (RFC 7042, 2.1.2): no phone has it.
 _NOBODY = "00005e005300"
 _AT_ONCE = 5
@@ -70,4 +70,4 @@ def phone_answers(
 
 
 def _request(reach: ProbeContext, phone: PhoneLogin) -> HttpRequest:
-    return HttpRequest(reach.address, reach.site.fqdn, f"{FOLDER}{phone.file}")
+    return HttpRequest(reach.address, reach.site.fqdn, f"{PROVISIONING}{phone.file}")

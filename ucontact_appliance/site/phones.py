@@ -42,6 +42,10 @@ def _mac(value: str) -> str:
     return digits
 
 
+# Where the portal has the phones' files.
+PROVISIONING = "/provision/"
+
+
 class PhoneModel(str, Enum):
     """The makers whose configuration files can be written."""
 

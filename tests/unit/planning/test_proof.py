@@ -34,6 +34,24 @@ def test_a_short_call_is_enough_where_media_stays_as_it_was(
     assert short_call_proves(phase, changes) is enough
 
 
+def test_a_short_call_is_enough_after_a_change_of_extensions() -> None:
+    """All that the tasks of its tag can write; a full set of calls would take 20 s more."""
+    part = phases()["telephony"].playbook.part
+    assert part is not None
+    tasks = yaml.safe_load(
+        (ROLES / "telephony/tasks/configuration.yml").read_text(encoding="utf-8")
+    )
+    entries = [
+        entry
+        for task in tasks
+        if part.tag in task.get("tags", ())
+        for entry in task.get("etc_tree", {}).get("entries", ())
+    ]
+    paths = [path for entry in entries for path in entry.get("paths") or [entry["path"]]]
+    assert "/etc/asterisk/pjsip_extensions.conf" in paths
+    assert short_call_proves("telephony", [*(f"content {path}" for path in paths), _RELOAD])
+
+
 def test_the_component_names_tasks_that_there_are() -> None:
     enough = phases()["telephony"].playbook.short_call
     tasks = [

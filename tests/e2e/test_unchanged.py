@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +10,7 @@ import pytest
 from tests.e2e.installed import Installed, unchanged_phases
 from tests.faults.snapshot import Snapshot
 from tests.recorded_states import different_now
-from ucontact_appliance.facts.call import Attempt, echo_call
+from ucontact_appliance.facts.call import SHORT_SECONDS, Attempt, echo_call
 from ucontact_appliance.facts.login import login_status
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings, runner_for
 from ucontact_appliance.facts.source import ProbeContext
@@ -65,19 +64,17 @@ def test_an_added_extension_runs_one_phase_and_cuts_no_call(
     installed: Installed, small_site: Snapshot
 ) -> None:
     site_file, text = small_site.site_file, small_site.site_file.read_text()
-    extensions = [*load_site(site_file).telephony.extensions, _ADDED]
     processes = f"systemctl show --property Id,MainPID {_SERVICES}"
     before = installed.sh(processes)
     try:
         with ThreadPoolExecutor(max_workers=1) as other:
             call = other.submit(_held_call, installed, small_site)
             _until_a_call_is_up(installed)
-            site_file.write_text(f"{text}telephony: {json.dumps({'extensions': extensions})}\n")
-            done = installed.ucontact("install", "--yes")
+            done = installed.ucontact("extension", "add", _ADDED, "--apply")
             record = call.result().record
         assert done.returncode == 0, done.stdout + done.stderr
         assert unchanged_phases(done.stderr) == 8
-        assert "call    a real call carried audio: 440 Hz" in done.stdout
+        assert f"call    a real call carried audio: 440 Hz for {SHORT_SECONDS} s" in done.stdout
         log = newest_log(small_site.paths)
         assert "differs: input secrets.telephony.extensions, input site.telephony.ext" in log
         assert "telephony : Load the accounts and numbers of the extensions" in log
@@ -87,10 +84,10 @@ def test_an_added_extension_runs_one_phase_and_cuts_no_call(
         assert 100 * record.media.lost < record.media.received
         assert installed.sh(processes) == before
         assert _login(installed, small_site, _ADDED) == 200
+        done = installed.ucontact("extension", "remove", _ADDED, "--apply")
+        assert done.returncode == 0, done.stdout + done.stderr
     finally:
         site_file.write_text(text)
-    done = installed.ucontact("install", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
     assert unchanged_phases(done.stderr) == 8
     assert installed.sh(processes) == before
 

@@ -39,6 +39,7 @@ from ucontact_appliance.facts.asterisk import Contact, snapshot
 from ucontact_appliance.facts.call import HERTZ, SHORT_SECONDS, Attempt, echo_call
 from ucontact_appliance.language.messages import Message, _, concatenated, joined, verbatim
 from ucontact_appliance.planning.model import Role
+from ucontact_appliance.site.secrets import extension_secret
 
 _ANY_CALL = frozenset({Stage.ECHO, Stage.DEEP})
 # From the names in RFC 3551 and RFC 7587 to those in R06.
@@ -65,7 +66,7 @@ def least_used(extensions: Sequence[str], contacts: Sequence[Contact]) -> str:
 def caller(subject: Subject) -> tuple[str, str, str]:
     """Return the caller: an extension's number, its secret, and the file of the SIP server's CA."""
     number = least_used(subject.site.telephony.softphones, subject.facts.get(snapshot).contacts)
-    secret = subject.secrets[f"telephony.extensions.{number}"]
+    secret = subject.secrets[extension_secret(number)]
     return number, secret, str(subject.state.pki / "portal-ca.pem")
 
 

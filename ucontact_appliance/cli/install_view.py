@@ -17,6 +17,7 @@ from ucontact_appliance.install.run import InstallResult, PhasePreview
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.pki.issue import site_authority
 from ucontact_appliance.site.model import CertificateSource, Site
+from ucontact_appliance.site.secrets import extension_secret
 from ucontact_appliance.state import state_paths
 
 
@@ -60,7 +61,7 @@ def _login(site: Site, site_file: Path) -> tuple[tuple[str, str], ...]:
     numbers = site.telephony.softphones
     if not numbers:
         return ()
-    name = f"telephony.extensions.{numbers[0]}"
+    name = extension_secret(numbers[0])
     command = shlex.join(["ucontact", "secrets", "show", name, "--site", str(site_file)])
     told = _(
         "{extension}; its secret: [cyan]{command}[/]",

@@ -29,6 +29,11 @@ HELP = {
     ),
     "init": "Ask a few questions, show the plan, and write site.yml.",
     "install": "Install the site, continue an interrupted installation, or correct what differs.",
+    "apply": (
+        "Show what changed in site.yml since the last installation, and apply it to the servers."
+    ),
+    "extension": "Add, remove and list agents' extensions.",
+    "trunk": "Add, remove and list trunks to telephony providers.",
     "doctor": "Run the health checks; exit 1 when one fails, 3 when a server cannot be reached.",
     "report": "Run all checks, and write the compliance report as a signed folder.",
     "shell": "Run a command as root on a server of the site, and exit with its status.",

@@ -19,13 +19,20 @@ def private_dir(path: Path) -> Path:
     return path
 
 
-def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Replace `path` atomically: after a crash it has either the old content or the new."""
+def write_atomic(
+    path: Path, content: str | bytes, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> None:
+    """Replace `path` atomically: after a crash it has either the old content or the new.
+
+    `owner` is user id and group id. Default: those of this process.
+    """
     data = content.encode() if isinstance(content, str) else content
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as stream:
+            if owner is not None:
+                os.fchown(stream.fileno(), *owner)
             os.fchmod(stream.fileno(), mode)
             stream.write(data)
             stream.flush()

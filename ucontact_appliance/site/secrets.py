@@ -62,9 +62,19 @@ def required_names(site: Site) -> tuple[str, ...]:
         "telephony.ami.ucontact",
         "stun.turn",
         "backend.users.supervisor",
-        *(f"telephony.extensions.{number}" for number in site.telephony.extensions),
+        *map(extension_secret, site.telephony.extensions),
         *(phone_secret(phone.mac) for phone in site.telephony.phones),
     )
+
+
+def extension_secret(number: str) -> str:
+    """The name of an extension's secret, with which a softphone or a phone registers."""
+    return f"telephony.extensions.{number}"
+
+
+def trunk_secret(name: str) -> str:
+    """The name of a trunk's password."""
+    return f"telephony.trunks.{name}"
 
 
 def phone_secret(mac: str) -> str:
@@ -80,7 +90,7 @@ def playbook_secrets(site: Site, secrets: Secrets) -> dict[str, Any]:
     phones = {
         phone.mac: {
             "password": secrets.get(phone_secret(phone.mac), ""),
-            "sip": secrets.get(f"telephony.extensions.{phone.extension}", ""),
+            "sip": secrets.get(extension_secret(phone.extension), ""),
         }
         for phone in site.telephony.phones
     }
@@ -89,7 +99,7 @@ def playbook_secrets(site: Site, secrets: Secrets) -> dict[str, Any]:
 
 def provided_names(site: Site) -> tuple[str, ...]:
     """The secrets that come from somebody else: passwords of trunks that have an account."""
-    return tuple(f"telephony.trunks.{t.name}" for t in site.telephony.trunks if t.username)
+    return tuple(trunk_secret(trunk.name) for trunk in site.telephony.trunks if trunk.username)
 
 
 def with_generated(site: Site, known: Mapping[str, str]) -> dict[str, str]:

@@ -59,8 +59,9 @@ def test_there_are_many() -> None:
 
 # What an option does is said by a verb. A new verb belongs here.
 VERBS = re.compile(
-    "(Act|Allow|Change|Compare|Continue|Do|Judge|List|Lift|Mail|Make|Measure|Overwrite|Place|Plan|"
-    "Post|Print|Remove|Replace|Run|Send|Show|Start|Take|Use|Verify|Write|Install) .*[.]"
+    "(Act|Allow|Apply|Carry|Change|Compare|Connect|Continue|Do|Encrypt|Judge|Let|Lift|Limit|List|"
+    "Log|Mail|Make|Measure|Offer|Overwrite|Place|Plan|Post|Register|"
+    "Print|Remove|Replace|Run|Send|Show|Start|Take|Use|Verify|Write|Install) .*[.]"
 )
 
 

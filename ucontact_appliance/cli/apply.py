@@ -1,0 +1,90 @@
+"""`ucontact apply`: bring what changed in site.yml to an installed site."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ucontact_appliance.cli.console import (
+    INTERRUPTED,
+    confirmed,
+    end_unchanged,
+    err,
+    translated,
+)
+from ucontact_appliance.cli.install import install
+from ucontact_appliance.cli.options import (
+    SiteToChange,
+    again,
+    demand_site_to_change,
+    require_root,
+)
+from ucontact_appliance.cli.site_changes import show_diff
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.findings.registry import IDS
+from ucontact_appliance.install.journal import load_journal
+from ucontact_appliance.install.site_changes import site_changes
+from ucontact_appliance.language.messages import _
+from ucontact_appliance.report.controls import control_ids
+from ucontact_appliance.site.loader import load_site
+from ucontact_appliance.state import state_paths
+
+
+def apply(
+    site: SiteToChange = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, without changing it.")
+    ] = False,
+) -> None:
+    """Show what changed in site.yml since the last installation, and apply it to the servers.
+
+    Only the components concerned are configured; what can be reloaded is not restarted.
+
+    Examples:
+
+      ucontact apply
+
+      ucontact apply --dry-run
+
+      ucontact apply --yes --site site.yml
+    """
+    require_root()
+    path = demand_site_to_change(site)
+    loaded = load_site(path, IDS, control_ids())
+    journal = load_journal(state_paths(loaded.site).journal)
+    if not journal.inputs or journal.interrupted:
+        raise UsageError(
+            _("the newest installation of {site} did not finish", site=loaded.site)
+            if journal.inputs
+            else _("{site} was never installed from this machine", site=loaded.site),
+            helps=f"ucontact install --site {path}",
+        )
+    changes = site_changes(journal, loaded)
+    if changes.diff:
+        show_diff(changes.diff, stderr=True)
+    else:
+        same = _("{file} has not changed since the last installation", file=path)
+        err.print(escape(translated(same)), highlight=False, soft_wrap=True)
+    asks = changes.concern_servers  # the plan changes: `install` shows it, and asks
+    if changes.diff and not (yes or dry_run or asks):
+        _confirm()
+    install(path, yes=yes or not asks, dry_run=dry_run)
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            _("stdin is not a terminal, so the changes can't be confirmed"),
+            helps=_("{command}   (no questions)", command=again("--yes")),
+        )
+    try:
+        agreed = confirmed(_("Apply these changes?"))
+    except typer.Abort:
+        end_unchanged(INTERRUPTED)
+    if not agreed:
+        end_unchanged()

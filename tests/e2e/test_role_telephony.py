@@ -231,6 +231,18 @@ def test_the_echo_test_is_recorded_though_the_database_is_away(server: Server) -
     assert "Number of active connections: 0" in server.ask("odbc show")
 
 
+def test_music_on_hold_is_in_the_codecs_in_use(server: Server) -> None:
+    folder = "/var/lib/asterisk/ucontact-music"
+    songs = server.sh("cd /usr/share/asterisk/moh && ls *.gsm").split()
+    wanted = {f"{song[:-4]}.{codec}" for song in songs for codec in ("alaw", "gsm", "ulaw")}
+    assert wanted
+    end = time.monotonic() + 60
+    while not wanted <= set(server.sh(f"ls {folder}").split()):
+        assert time.monotonic() < end, server.sh("systemctl status ucontact-music.service")
+        time.sleep(1)
+    assert f"File: {folder}/{songs[0][:-4]}" in server.ask("moh show files")
+
+
 def test_extensions_call_each_other(server: Server) -> None:
     before = recordings(server)
     record, heard = asyncio.run(talk(server, server, "6002"))

@@ -52,6 +52,7 @@ rtp|module reload res_rtp_asterisk.so|$conf/rtp.conf
 pjsip|module reload res_pjsip.so res_pjsip_authenticator_digest.so res_pjsip_endpoint_identifier_ip.so res_pjsip_outbound_registration.so|$conf/pjsip.conf $conf/pjsip_extensions.conf $conf/pjsip_trunks.conf
 dialplan|dialplan reload|$conf/extensions.conf $conf/extensions_incoming.conf $conf/extensions_outgoing.conf $conf/extensions_queues.conf
 queues|module reload extconfig;queue reload all|$conf/extconfig.conf $conf/queues.conf
+music|moh reload|$conf/musiconhold.conf
 ami|module reload manager|$conf/manager.conf
 cdr|module reload res_odbc.so;module reload cdr_odbc.so;module reload cdr|$conf/res_odbc.conf $conf/cdr_odbc.conf $conf/cdr.conf /etc/odbc.ini
 TABLE
@@ -63,6 +64,7 @@ ucontact-qos.service|/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/uconta
 ucontact-sip.service|/etc/nftables.d/ucontact-sip.nft /etc/systemd/system/ucontact-sip.service
 fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontact-sip.conf /etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/filter.d/ucontact-connection.conf /etc/fail2ban/jail.d/ucontact.conf
 ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/system/ucontact-agents.timer
+ucontact-music.service|/etc/systemd/system/ucontact-music.service /usr/local/lib/ucontact/music-on-hold.sh
 ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-recordings.service|/etc/systemd/system/ucontact-recordings.service /usr/local/lib/ucontact/recordings-index.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-records.service|/etc/systemd/system/ucontact-records.service /usr/local/lib/ucontact/call-records.py /usr/local/lib/ucontact/ucontact_odbc.py

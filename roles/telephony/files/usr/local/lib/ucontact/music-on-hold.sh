@@ -1,0 +1,29 @@
+#!/bin/sh
+# Converts music on hold to the codecs of phones and providers: from .gsm alone Asterisk would
+# transcode it for each caller who waits. Repeats nothing that is up to date.
+#   music-on-hold.sh SOURCE TARGET CODEC...
+set -eu
+cd /  # asterisk may not enter every folder
+source=$1
+target=$2
+shift 2
+
+asterisk -rx 'core waitfullybooted' > /dev/null
+for file in "$source"/*.gsm; do
+    name=$(basename "$file" .gsm)
+    for codec in gsm "$@"; do
+        made=$target/$name.$codec
+        [ ! "$made" -nt "$file" ] || continue
+        if [ "$codec" = gsm ]; then
+            cp -- "$file" "$made.new"
+        else
+            # Asterisk tells the codec by the end of the name, and its exit status tells nothing.
+            asterisk -rx "file convert $file $target/.new.$codec" > /dev/null
+            mv -- "$target/.new.$codec" "$made.new"
+        fi
+        [ -s "$made.new" ] || { echo "Asterisk can't convert $file to $codec" >&2; exit 1; }
+        mv -- "$made.new" "$made"
+    done
+done
+# A song is known by its name when the class is loaded; its files are chosen when it is played.
+asterisk -rx 'moh reload' > /dev/null

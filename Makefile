@@ -50,8 +50,10 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter, ansible-lint
 	$(BIN)/lint-imports
 	ANSIBLE_INVENTORY_UNPARSED_FAILED=false ANSIBLE_CONFIG=installer/ansible.cfg PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --strict roles installer/playbooks
 
-bench: $(VENV)/.dev ## speed and memory, as ratios taken in one run
-	$(BIN)/python -m tests.bench
+PARTS :=
+bench: $(VENV)/.dev ## speed, memory and load, as ratios taken in one run (PARTS=load: only that)
+	@installer/bootstrap tools $(LAB_TOOLS)
+	$(BIN)/python -m tests.bench $(PARTS)
 
 MACHINES := 2
 faults: $(VENV)/.dev ## every fault of the catalogue on machines (MACHINES=2): cause, silence, remedy

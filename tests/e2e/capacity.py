@@ -101,14 +101,33 @@ def _at_the_moment(measured: Measurement, level: Level) -> Measurement:
     return now.model_copy(update={"translations_us": codecs})
 
 
-def a_bench(telephony: Machine, sipp: Machine, folder: Path) -> Bench:
-    """Install the telephony role on the one machine, and SIPp on the other."""
-    certify(telephony)
+@dataclass(frozen=True)
+class Prepared:
+    """A site of one telephony server with one trunk: its site.yml, and what its role takes."""
+
+    site_file: Path
+    parameters: dict[str, Any]
+    environment: dict[str, str]
+
+
+def prepared(
+    telephony: Machine, trunk: str, folder: Path, agents: int = 29, others: tuple[str, ...] = ()
+) -> Prepared:
+    """Write site.yml and the state that an install leaves on the machine that installs.
+
+    `others` are addresses of the site's further servers, on which nothing is installed.
+    """
+    hosts = "".join(
+        f"  - {{name: {name}, address: {address}, key: {layout.ssh_key()}}}\n"
+        for name, address in (
+            ("one", telephony.address),
+            *((f"further-{number}", other) for number, other in enumerate(others)),
+        )
+    )
     site_file = folder / "site.yml"
     site_file.write_text(
-        f"site: capacity\nfqdn: capacity.ucontact.test\nagents: 29\nhosts:\n"
-        f"  - {{name: one, address: {telephony.address}, key: {layout.ssh_key()}}}\n"
-        f"telephony:\n  trunks: [{{name: {TRUNK}, host: {sipp.address}}}]\n",
+        f"site: capacity\nfqdn: capacity.ucontact.test\nagents: {agents}\nhosts:\n{hosts}"
+        f"telephony:\n  trunks: [{{name: {TRUNK}, host: {trunk}}}]\n",
         encoding="utf-8",
     )
     plan = make_plan(load_site(site_file), {})
@@ -119,7 +138,7 @@ def a_bench(telephony: Machine, sipp: Machine, folder: Path) -> Bench:
         # Nobody listens there: Asterisk has to do without its database.
         "telephony_database_password": "some-password",
         "telephony_trunks": [
-            {"name": TRUNK, "host": sipp.address, "transport": "udp", "prefix": "9"}
+            {"name": TRUNK, "host": trunk, "transport": "udp", "prefix": "9"}
             | {"codecs": ["alaw", "ulaw", "opus"]}
         ],
         "telephony_max_calls": tuned.max_calls,
@@ -128,19 +147,25 @@ def a_bench(telephony: Machine, sipp: Machine, folder: Path) -> Bench:
         "telephony_rtp_start": tuned.rtp_start,
         "telephony_rtp_end": tuned.rtp_end,
     }
-    load = Load(telephony, sipp)
-    with ThreadPoolExecutor() as pool:
-        installed = pool.submit(load.install)
-        apply_role(telephony, "packages", telephony_packages(), folder)
-        apply_role(telephony, "telephony", parameters, folder)
-        installed.result()
-    load.connect()
-    # The state that an install leaves on the machine that installs.
     etc, var = folder / "etc", folder / "var"
     save_plan(StatePaths(etc / "capacity", var / "capacity"), plan)
     (etc / "capacity").mkdir(parents=True)
     environment = {**os.environ, "UCONTACT_ETC": str(etc), "UCONTACT_VAR": str(var)}
-    return Bench(load, site_file, environment)
+    return Prepared(site_file, parameters, environment)
+
+
+def a_bench(telephony: Machine, sipp: Machine, folder: Path) -> Bench:
+    """Install the telephony role on the one machine, and SIPp on the other."""
+    certify(telephony)
+    site = prepared(telephony, sipp.address, folder)
+    load = Load(telephony, sipp)
+    with ThreadPoolExecutor() as pool:
+        installed = pool.submit(load.install)
+        apply_role(telephony, "packages", telephony_packages(), folder)
+        apply_role(telephony, "telephony", site.parameters, folder)
+        installed.result()
+    load.connect()
+    return Bench(load, site.site_file, site.environment)
 
 
 def certify(machine: Machine) -> None:

@@ -36,6 +36,7 @@ _LONGEST_FIRST = (
     "test_recordings",  # of those that call on another small site the first: its index is fresh
     "test_calls",
     "test_webrtc_trunk",
+    "test_recording_pause",
     "test_phones",
     "test_local_install",
     "test_mixed_site",
@@ -81,7 +82,7 @@ _SHARED = {
     },
     **{
         f"tests/e2e/{name}.py": _CALLS
-        for name in ("test_recordings", "test_webrtc_trunk", "test_phones")
+        for name in ("test_recordings", "test_webrtc_trunk", "test_recording_pause", "test_phones")
     },
 }
 

@@ -135,6 +135,7 @@ def prepared(
     parameters = {
         "telephony_extensions": [{"number": "6001", "secret": "a-secret-of-6001"}],
         "telephony_ami_secret": "some-ami-secret",
+        "telephony_ami_recording_secret": "some-other-secret",
         # Nobody listens there: Asterisk has to do without its database.
         "telephony_database_password": "some-password",
         "telephony_trunks": [

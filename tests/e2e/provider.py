@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ucontact_appliance.clients.sip_message import SipMessage, parse_message
 
@@ -45,6 +45,7 @@ class Provider:
         self._responses: queue.Queue[SipMessage] = queue.Queue()
         self._ended = threading.Event()
         self._stopped = threading.Event()
+        self._dialog: tuple[str, str, tuple[tuple[str, str], ...]] = ("", "", ())
         self._threads = [
             threading.Thread(target=one, daemon=True) for one in (self._listen, self._echo)
         ]
@@ -85,14 +86,30 @@ class Provider:
         leg.status = answer.status
         headers = (headers[0], ("to", answer.header("to")), headers[2])
         self._send(self._request("ACK", target, 1, headers), (server, 5060))
+        self._dialog = (server, target, headers)
         try:
             yield leg
         finally:
             leg.packets = self._packets - before
             if leg.status == 200 and not self._ended.is_set():
-                self._send(self._request("BYE", target, 2, headers), (server, 5060))
+                self._send(self._request("BYE", target, 99, headers), (server, 5060))
                 with contextlib.suppress(queue.Empty):
                     self._final("BYE", call_id)
+
+    def press(self, keys: str) -> None:
+        """Press these keys in our call, by INFO."""
+        server, target, headers = self._dialog
+        for sequence, key in enumerate(keys, start=2):
+            body = f"Signal={key}\r\nDuration=160\r\n"
+            request = self._request("INFO", target, sequence, headers, body)
+            changed = tuple(
+                (name, "application/dtmf-relay" if name == "content-type" else value)
+                if name != "via"
+                else (name, value.replace("INFO", f"INFO{sequence}"))
+                for name, value in request.headers
+            )
+            self._send(replace(request, headers=changed), (server, 5060))
+            assert self._final("INFO", headers[2][1]).status == 200
 
     def _request(
         self,

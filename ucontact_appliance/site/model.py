@@ -19,6 +19,7 @@ from ucontact_appliance.site.telephony import Telephony
 from ucontact_appliance.site.values import (
     LOCAL,
     Address,
+    FeatureCode,
     FilePath,
     Fqdn,
     Ip,
@@ -137,6 +138,23 @@ class Recordings(SiteModel):
     video_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="the part of the calls that are video calls, 0 to 1"
     )
+    pause_code: FeatureCode | None = Field(
+        None,
+        description="what agents dial during a call to silence its recording, such as *7: while a "
+        "card number is read out. Default: agents can't",
+    )
+    resume_code: FeatureCode | None = Field(
+        None, description="what agents dial to record again, such as *8; needs pause_code"
+    )
+
+    @model_validator(mode="after")
+    def _codes_are_a_pair(self) -> Recordings:
+        pause, resume = self.pause_code, self.resume_code
+        if (pause is None) != (resume is None):
+            raise ValueError(_("'pause_code' and 'resume_code' need each other"))
+        if pause and resume and (pause.startswith(resume) or resume.startswith(pause)):
+            raise ValueError(_("'pause_code' and 'resume_code' must not begin with each other"))
+        return self
 
 
 class Web(SiteModel):

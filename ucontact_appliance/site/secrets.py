@@ -60,6 +60,7 @@ def required_names(site: Site) -> tuple[str, ...]:
         "database.accounts.asterisk",
         "database.accounts.doctor",
         "telephony.ami.ucontact",
+        "telephony.ami.recording",
         "stun.turn",
         "backend.users.supervisor",
         *map(extension_secret, site.telephony.extensions),

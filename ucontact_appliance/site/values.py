@@ -176,6 +176,8 @@ Country = Annotated[str, AfterValidator(_country)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 # E.164: a plus and at most 15 digits.
 InternationalNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+# Dialled during a call. A menu of the other party's asks for digits, seldom for a star.
+FeatureCode = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

@@ -53,6 +53,7 @@ pjsip|module reload res_pjsip.so res_pjsip_authenticator_digest.so res_pjsip_end
 dialplan|dialplan reload|$conf/extensions.conf $conf/extensions_incoming.conf $conf/extensions_outgoing.conf $conf/extensions_queues.conf
 queues|module reload extconfig;queue reload all|$conf/extconfig.conf $conf/queues.conf
 music|moh reload|$conf/musiconhold.conf
+features|module reload features|$conf/features.conf
 ami|module reload manager|$conf/manager.conf
 cdr|module reload res_odbc.so;module reload cdr_odbc.so;module reload cdr|$conf/res_odbc.conf $conf/cdr_odbc.conf $conf/cdr.conf /etc/odbc.ini
 TABLE

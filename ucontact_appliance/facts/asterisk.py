@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import ProbeContext
+from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.qos import DSCP_NAMES
 
 RECORDINGS = "/var/spool/asterisk/monitor"
@@ -118,16 +119,8 @@ class AsteriskState:
 
 
 # The applications that distinguish the vendor's build from stock Asterisk (R19).
-VENDOR_APPLICATIONS = (
-    "AMDEarlyMedia",
-    "GUID",
-    "JSON",
-    "ParseJSON",
-    "ParseXML",
-    "XML",
-    "Socket",
-    "SystemExec",
-    "VirtualHold",
+VENDOR_APPLICATIONS: tuple[str, ...] = tuple(
+    load_data("asterisk_versions")["vendor"]["applications"]
 )
 
 _SNAPSHOT = script(

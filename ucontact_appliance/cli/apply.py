@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +26,7 @@ from ucontact_appliance.cli.options import (
 from ucontact_appliance.cli.site_changes import show_diff
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.findings.registry import IDS
-from ucontact_appliance.install.journal import load_journal
+from ucontact_appliance.install.journal import Journal, load_journal
 from ucontact_appliance.install.site_changes import site_changes
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.controls import control_ids
@@ -56,15 +57,7 @@ def apply(
     require_root()
     path = demand_site_to_change(site)
     loaded = load_site(path, IDS, control_ids())
-    journal = load_journal(state_paths(loaded.site).journal)
-    if not journal.inputs or journal.interrupted:
-        raise UsageError(
-            _("the newest installation of {site} did not finish", site=loaded.site)
-            if journal.inputs
-            else _("{site} was never installed from this machine", site=loaded.site),
-            helps=f"ucontact install --site {path}",
-        )
-    changes = site_changes(journal, loaded)
+    changes = site_changes(installed_journal(loaded.site, path), loaded)
     if changes.diff:
         show_diff(changes.diff, stderr=True)
     else:
@@ -74,6 +67,19 @@ def apply(
     if changes.diff and not (yes or dry_run or asks):
         _confirm()
     install(path, yes=yes or not asks, dry_run=dry_run)
+
+
+def installed_journal(site: str, path: Path) -> Journal:
+    """Return the journal of the site. Raises UsageError unless its newest installation finished."""
+    journal = load_journal(state_paths(site).journal)
+    if not journal.inputs or journal.interrupted:
+        raise UsageError(
+            _("the newest installation of {site} did not finish", site=site)
+            if journal.inputs
+            else _("{site} was never installed from this machine", site=site),
+            helps=f"ucontact install --site {path}",
+        )
+    return journal
 
 
 def _confirm() -> None:

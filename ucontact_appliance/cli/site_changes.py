@@ -14,6 +14,7 @@ from ucontact_appliance.cli.console import err, out, show_text, translated
 from ucontact_appliance.findings.registry import IDS
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.report.controls import control_ids
+from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.rewriting import Rewritten, rewrite_site
 
 ApplyOption = Annotated[
@@ -33,14 +34,21 @@ def show_diff(diff: str, *, stderr: bool = False) -> None:
 
 def change_site(path: Path, change: Callable[[str], str], *, apply: bool) -> Rewritten:
     """Change the file and show the difference; with `apply`, bring it to the servers."""
+    if not apply:
+        return _changed(path, change)
+    # Imported here: without --apply, the installer is not needed.
+    from ucontact_appliance.cli import apply as applying  # noqa: PLC0415
+
+    applying.installed_journal(load_site(path).site, path)  # before anything is changed
+    done = _changed(path, change)
+    applying.apply(done.path, yes=True)
+    return done
+
+
+def _changed(path: Path, change: Callable[[str], str]) -> Rewritten:
     done = rewrite_site(path, change, IDS, control_ids())
     show_diff(done.diff)
     show_text(translated(_("{file} is changed", file=done.path)))
-    if apply:
-        # Imported here: without --apply, the installer is not needed.
-        from ucontact_appliance.cli.apply import apply as apply_site  # noqa: PLC0415
-
-        apply_site(done.path, yes=True)
     return done
 
 

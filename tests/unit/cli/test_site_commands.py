@@ -94,6 +94,13 @@ def test_a_site_that_is_not_installed_is_not_changed(ucontact: Command, path: Pa
     assert f"ucontact install --site {path}" in done.err
 
 
+def test_what_can_not_be_applied_is_not_written_either(ucontact: Command, path: Path) -> None:
+    done = ucontact("extension", "add", "6003", "--apply")
+    assert done.code == 2
+    assert "was never installed" in done.err
+    assert path.read_text() == SITE
+
+
 def test_an_interrupted_installation_is_continued_first(ucontact: Command, path: Path) -> None:
     site = load_site(path)
     inputs = {"site": site.model_dump(mode="json")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.component_tables import managed_paths
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.site.files import write_private
-from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.state import StatePaths
 
 
@@ -24,10 +25,14 @@ def remember_written(site: Site, plan: Plan, paths: StatePaths, ssh: SshSettings
 
     Raises UnreachableError when a host can't be reached.
     """
-    hosts = {}
-    for host in site.hosts:
+
+    def one(host: Host) -> dict[str, str]:
         with runner_for(host, ssh) as runner:
-            hosts[host.name] = look(runner, managed_paths(plan.host(host.name)))
+            return look(runner, managed_paths(plan.host(host.name)))
+
+    names = [host.name for host in site.hosts]
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        hosts = dict(zip(names, pool.map(one, site.hosts), strict=True))
     write_private(paths.managed, InstallationRecord(hosts=hosts).model_dump_json(indent=1) + "\n")
 
 

@@ -60,6 +60,21 @@ class StatePaths:
         return self.etc / "report.key"
 
     @property
+    def recovery_key(self) -> Path:
+        """The key that opens the state that the servers keep sealed, 0600."""
+        return self.etc / "recovery.key"
+
+    @property
+    def recovery_shown(self) -> Path:
+        """When the recovery key was last shown."""
+        return self.etc / "recovery-shown.json"
+
+    @property
+    def sealed(self) -> Path:
+        """The record of the state that the servers keep sealed."""
+        return self.var / "sealed.json"
+
+    @property
     def chain(self) -> Path:
         """The record of all reports, with the hash of each one's manifest."""
         return self.var / "reports.json"

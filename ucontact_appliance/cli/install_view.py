@@ -18,7 +18,7 @@ from ucontact_appliance.language.messages import _
 from ucontact_appliance.pki.issue import site_authority
 from ucontact_appliance.site.model import CertificateSource, Site
 from ucontact_appliance.site.secrets import extension_secret
-from ucontact_appliance.state import state_paths
+from ucontact_appliance.state import StatePaths, state_paths
 
 
 def show_preview(rows: Sequence[PhasePreview]) -> None:
@@ -47,6 +47,7 @@ def show_installed(site: Site, site_file: Path, done: InstallResult) -> None:
         (_("call"), escape(translated(done.call))),
         (_("portal"), f"https://{site.fqdn}/uContact/"),
         *_login(site, site_file),
+        *_recovery(paths, site_file),
         *(_trust(site) if site.certificate.source is CertificateSource.PRIVATE_CA else ()),
         (_("log"), escape(str(done.log))),
         (_("reports"), escape(str(paths.reports))),
@@ -69,6 +70,18 @@ def _login(site: Site, site_file: Path) -> tuple[tuple[str, str], ...]:
         command=escape(command),
     )
     return ((_("login"), told),)
+
+
+def _recovery(paths: StatePaths, site_file: Path) -> tuple[tuple[str, str], ...]:
+    """Return how to see the recovery key, until somebody has seen it."""
+    if paths.recovery_shown.exists():
+        return ()
+    command = shlex.join(["ucontact", "recovery", "show", "--site", str(site_file)])
+    told = _(
+        "for a lost installing machine; note it: [cyan]{command}[/]",
+        command=escape(command),
+    )
+    return ((_("key"), told),)
 
 
 def _trust(site: Site) -> tuple[tuple[str, str], ...]:

@@ -40,6 +40,8 @@ HELP = {
     "lab": "Manage rehearsal machines (systemd-nspawn).",
     "release": "Manage release archives.",
     "secrets": "Show, set and rotate the site's secrets (root only).",
+    "recovery": "Show the recovery key, with which another machine can continue the site.",
+    "adopt": "Continue a site on this machine: its installing machine is lost, or is replaced.",
     "phones": "List hardphones, with what to enter so that they find their configuration.",
     "bans": "List and lift bans on the telephony servers.",
     "recordings": "List recordings, put them under legal hold, verify and export them.",

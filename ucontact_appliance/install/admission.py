@@ -180,7 +180,8 @@ def _lost_ca(paths: StatePaths, journal: Journal) -> tuple[Damage, ...]:
             _("{evidence}, but there is no {pki}", evidence=evidence, pki=paths.pki / "ca.key"),
             with_note(
                 _(
-                    "restore {etc} from your backup; without one: {new_ca}",
+                    "restore {etc} from your backup, or from a server: ucontact adopt ADDRESS; "
+                    "without either: {new_ca}",
                     etc=paths.etc,
                     new_ca=NEW_CA,
                 ),

@@ -204,11 +204,11 @@ def refuse_unknown(
         ),
         evidence=joined("\n", (who, _difference(found, site))),
         helps=_(
-            "install from {controller}, or copy its site.yml and its folder "
-            "/etc/ucontact/{site} here; to overwrite that installation with this "
-            "site.yml: {replace}",
+            "install from {controller}, or continue the site here, with its recovery key: "
+            "ucontact adopt {address}; to overwrite that installation with this site.yml: "
+            "{replace}",
             controller=found.controller,
-            site=site.site,
+            address=host.address,
             replace=replace,
         ),
     )

@@ -20,6 +20,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.telephony import Telephony
+from ucontact_appliance.site.values import LOCAL
 
 # ruamel.yaml's (mapping, sequence, offset), in the order in which they are tried.
 _INDENTS = ((2, 4, 2), (2, 2, 0), (4, 4, 0), (4, 6, 4), (4, 4, 2), (3, 3, 0), (3, 5, 3))
@@ -85,6 +86,17 @@ def without_trunk(text: str, name: str) -> str:
         del known[names.index(name)]
         if not known:  # `trunks:` with nothing below is no list
             del document[_SECTION]["trunks"]
+
+    return _edited(text, change)
+
+
+def with_host_keys(text: str, key: str) -> str:
+    """Return site.yml with this ssh private key for every server that is reached by ssh."""
+
+    def change(document: Document) -> None:
+        for host in document["hosts"]:
+            if host["address"] != LOCAL:
+                host["key"] = key
 
     return _edited(text, change)
 

@@ -53,6 +53,13 @@ FAULTS = (
         mend=sql("RESET REPLICA ALL"),
     ),
     Fault(
+        "sealed-state-gone",
+        "somebody cleared /var/lib/ucontact on a server",
+        Kind.HOST,
+        ids("site.recovery"),
+        inject="rm /var/lib/ucontact/site-state.sealed",
+    ),
+    Fault(
         "files-drift",
         "somebody added a comment to a file that the installation writes",
         Kind.HOST,

@@ -87,7 +87,7 @@ def test_an_older_site_file_is_refused_with_what_it_would_take_away() -> None:
 def test_the_same_site_file_from_elsewhere_is_refused_too() -> None:
     error = refused(new_record(small_site(), "laptop-2", 1), KnownRuns())
     assert "its site.yml is the same" in error.evidence
-    assert "/etc/ucontact/demo" in error.helps
+    assert f"ucontact adopt {small_site().hosts[0].address}" in error.helps
 
 
 def test_a_server_of_another_site_is_refused() -> None:

@@ -6,6 +6,7 @@ import { callError, loginError, mediaError, registrationError } from "./errors.j
 const RECOVERY_SECONDS = { connection_recovery_min_interval: 1, connection_recovery_max_interval: 8 };
 const REGISTER_SECONDS = 300;
 const REGISTER_RETRY_MS = 5000;
+const ANSWER_MS = 4000; // Asterisk ignores requests while it starts, and JsSIP waits 32 s
 const LOGIN_MS = 10_000; // browsers wait minutes for a silent server, and JsSIP forever
 const GATHERING_MS = 1500; // an unreachable STUN server must not delay a call for longer
 
@@ -26,6 +27,7 @@ export class Phone {
   #connectedOnce = false;
   #loginLimit = null; // until registered or rejected
   #retry = null;
+  #answerLimit = null; // of the first REGISTER on a new connection
   #call = null; // {session, local}: from the first click to the end of the call
 
   /**
@@ -144,10 +146,12 @@ export class Phone {
     on("connected", () => {
       this.#connectedOnce = true;
       this.tell({ type: "transportConnected" });
+      if (this.#registeredOnce) this.#limitAnswer();
     });
     on("disconnected", () => this.#onDisconnected());
     on("registered", () => {
       clearTimeout(this.#loginLimit);
+      clearTimeout(this.#answerLimit);
       this.#registeredOnce = true;
       this.tell({ type: "registered" });
     });
@@ -158,8 +162,19 @@ export class Phone {
     ua.start();
   }
 
+  /** Connect again if the REGISTER on this connection is not answered, unless in a call. */
+  #limitAnswer() {
+    clearTimeout(this.#answerLimit);
+    this.#answerLimit = setTimeout(() => {
+      if (this.#call) return;
+      this.#stop();
+      this.#start();
+    }, ANSWER_MS);
+  }
+
   #stop() {
     clearTimeout(this.#retry);
+    clearTimeout(this.#answerLimit);
     clearTimeout(this.#loginLimit);
     const ua = this.#ua;
     const call = this.#call;
@@ -172,6 +187,7 @@ export class Phone {
   }
 
   #onDisconnected() {
+    clearTimeout(this.#answerLimit);
     if (this.#registeredOnce) {
       this.tell({ type: "transportLost" });
       return;
@@ -188,6 +204,7 @@ export class Phone {
   }
 
   #onRegistrationFailed({ response, cause }) {
+    clearTimeout(this.#answerLimit);
     const status = response?.status_code;
     const key = registrationError(status, cause);
     const detail = status ? `SIP ${status}` : "";

@@ -1,4 +1,4 @@
-"""Checks of queues and of their log."""
+"""Checks of queues."""
 
 from __future__ import annotations
 
@@ -16,16 +16,11 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts.queues import (
-    LOG_UNIT,
     LoadedQueues,
-    QueueLogCopy,
     loaded_queues,
-    queue_log_copy,
 )
 from ucontact_appliance.language.messages import _, joined
 from ucontact_appliance.site.inbound import Queue
-
-_SETTLED_SECONDS = 60.0  # the service sends every 3 s, and tries again
 
 
 def judge_queues(found: LoadedQueues, queues: Sequence[Queue]) -> Judgement:
@@ -70,34 +65,6 @@ def _queues(subject: Subject) -> Judgement:
     queues = subject.site.telephony.queues
     found = subject.facts.get(loaded_queues) if queues else LoadedQueues((), "")
     return judge_queues(found, queues)
-
-
-def judge_queue_log(found: QueueLogCopy) -> Judgement:
-    """Require that the queue log is in MySQL, but for its last minute (R16)."""
-    required = _("{unit} runs, and has sent the queue log to MySQL", unit=LOG_UNIT)
-    if found.active != "active":
-        told = _("{unit} is {state}", unit=LOG_UNIT, state=found.active or _("unknown"))
-        return failed(told, required, found.evidence)
-    if found.behind != 0 and found.age > _SETTLED_SECONDS:
-        told = (
-            _("the current log is not sent")
-            if found.behind is None
-            else _("{count} bytes of the log are not sent", count=found.behind)
-        )
-        return failed(told, required, found.evidence)
-    return passed(_("the log is sent"), required, found.evidence)
-
-
-@telephony_check(
-    id="asterisk.queue-log",
-    title=_("The queue log is copied to MySQL"),
-    severity=Severity.HIGH,
-    requirements=("R16", "R19"),
-    remedy=f"{{ssh}} systemctl restart {LOG_UNIT}",
-    needs=("asterisk.records",),
-)
-def _queue_log(subject: Subject) -> Judgement:
-    return judge_queue_log(subject.facts.get(queue_log_copy))
 
 
 CHECKS = checks_of(globals())

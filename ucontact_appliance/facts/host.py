@@ -33,6 +33,15 @@ def script(**commands: str) -> str:
     return "\n".join(f"echo '{_MARK}{name}'; {command}" for name, command in commands.items())
 
 
+def unit_commands(unit: str) -> dict[str, str]:
+    """Commands for `script`: whether systemd has the unit `active`, and its last `words`."""
+    return {
+        "active": f"systemctl is-active {unit} || true",
+        "words": f"journalctl --no-pager --quiet --lines 3 --output cat --unit {unit} "
+        "2>/dev/null || true",
+    }
+
+
 @dataclass(frozen=True)
 class Hardware:
     """Processors, nominal memory in MB, architecture (`uname -m`), and kind of virtualisation.

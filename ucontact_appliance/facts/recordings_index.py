@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.call import RECORDINGS, mysql_words, runner_of
-from ucontact_appliance.facts.host import script, sections
+from ucontact_appliance.facts.host import script, sections, unit_commands
 from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
@@ -60,10 +60,8 @@ _OPEN = (
     "|| true"
 )
 _SPOOL = script(
-    active=f"systemctl is-active {INDEX_UNIT} || true",
+    **unit_commands(INDEX_UNIT),
     enabled=f"systemctl is-enabled {INDEX_UNIT} 2>/dev/null || true",
-    words=f"journalctl --no-pager --quiet --lines 3 --output cat --unit {INDEX_UNIT} "
-    "2>/dev/null || true",
     now="date +%s",
     open=_OPEN,
     files=_FILES,

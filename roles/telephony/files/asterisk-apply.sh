@@ -56,6 +56,7 @@ music|moh reload|$conf/musiconhold.conf
 features|module reload features|$conf/features.conf
 ami|module reload manager|$conf/manager.conf
 cdr|module reload res_odbc.so;module reload cdr_odbc.so;module reload cdr|$conf/res_odbc.conf $conf/cdr_odbc.conf $conf/cdr.conf /etc/odbc.ini
+cel|module reload cel_custom.so;module reload cel|$conf/cel_custom.conf $conf/cel.conf
 TABLE
 }
 
@@ -67,6 +68,8 @@ fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontac
 ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/system/ucontact-agents.timer
 ucontact-music.service|/etc/systemd/system/ucontact-music.service /usr/local/lib/ucontact/music-on-hold.sh
 ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_odbc.py
+ucontact-channel-events.service|/etc/systemd/system/ucontact-channel-events.service /usr/local/lib/ucontact/channel-events.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
+ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-recordings.service|/etc/systemd/system/ucontact-recordings.service /usr/local/lib/ucontact/recordings-index.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-records.service|/etc/systemd/system/ucontact-records.service /usr/local/lib/ucontact/call-records.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-sync.service|/etc/systemd/system/ucontact-sync.service

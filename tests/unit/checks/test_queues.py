@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.checks.queues import judge_queue_log, judge_queues
-from ucontact_appliance.facts.queues import QueueLogCopy, parse_queue_log, parse_queues
+from ucontact_appliance.checks.queues import judge_queues
+from ucontact_appliance.facts.queues import parse_queues
 from ucontact_appliance.site.inbound import Queue
 
 # Recorded on a rehearsal machine (Asterisk 22.10).
@@ -65,42 +65,4 @@ def test_verdicts(
     shown: str, wanted: tuple[tuple[str, str], ...], verdict: Verdict, told: str
 ) -> None:
     judged = judge_queues(parse_queues(shown), queues(*wanted))
-    assert (judged.verdict, judged.observed) == (verdict, told)
-
-
-def answer(position: str, log: str = "7 100 1000") -> str:
-    """What the probe's script prints."""
-    parts = {"active": "active", "position": position, "log": log, "now": "1100", "words": ""}
-    return "".join(f"---- {name}\n{value}\n" for name, value in parts.items())
-
-
-@pytest.mark.parametrize(
-    ("position", "log", "behind"),
-    [
-        ('{"inode": 7, "offset": 100}', "7 100 1000", 0),
-        ('{"inode": 7, "offset": 60}', "7 100 1000", 40),
-        ('{"inode": 6, "offset": 60}', "7 100 1000", None),
-        ("", "7 100 1000", None),
-        ("[]", "7 100 1000", None),
-        ("", "", 0),
-    ],
-)
-def test_how_much_of_the_log_is_not_sent(position: str, log: str, behind: int | None) -> None:
-    assert parse_queue_log(answer(position, log)).behind == behind
-
-
-@pytest.mark.parametrize(
-    ("found", "verdict", "told"),
-    [
-        (QueueLogCopy("active", 0, 900.0, ""), Verdict.PASS, "the log is sent"),
-        (QueueLogCopy("active", 80, 5.0, ""), Verdict.PASS, "the log is sent"),
-        (QueueLogCopy("active", 80, 90.0, ""), Verdict.FAIL, "80 bytes of the log are not sent"),
-        (QueueLogCopy("active", None, 90.0, ""), Verdict.FAIL, "the current log is not sent"),
-        (QueueLogCopy("failed", 0, 90.0, ""), Verdict.FAIL, "ucontact-queue-log.service is failed"),
-    ],
-)
-def test_the_log_is_sent_but_for_its_last_minute(
-    found: QueueLogCopy, verdict: Verdict, told: str
-) -> None:
-    judged = judge_queue_log(found)
     assert (judged.verdict, judged.observed) == (verdict, told)

@@ -15,6 +15,7 @@ def test_accounts_and_grants_as_recorded() -> None:
     assert found.grants["asterisk@127.0.0.1"] == {
         "ccdata.cdr": frozenset({"SELECT", "INSERT"}),
         "ccdata.cdr_open": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
+        "ccdata.cel": frozenset({"SELECT", "INSERT"}),
         "ccdata.queue_log": frozenset({"SELECT", "INSERT"}),
         "ccdata.queue_members": frozenset({"SELECT", "UPDATE"}),
         "ccdata.queues": frozenset({"SELECT"}),

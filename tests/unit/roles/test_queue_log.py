@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -108,11 +109,13 @@ def test_a_database_that_is_away_loses_nothing(
     write(service, ENTER)
     working = service.execute
 
+    trouble = sys.modules["ucontact_odbc"].TroubleError
+
     def away(_: list[str]) -> None:
-        raise service.TroubleError("isql: no connection")
+        raise trouble("isql: no connection")
 
     monkeypatch.setattr(service, "execute", away)
-    with pytest.raises(service.TroubleError):
+    with pytest.raises(trouble):
         service.send_new()
     monkeypatch.setattr(service, "execute", working)
     service.send_new()

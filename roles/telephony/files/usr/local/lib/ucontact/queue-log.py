@@ -2,23 +2,18 @@
 """Copy Asterisk's queue log to ccdata.queue_log: each line once, whatever is restarted meanwhile.
 
 Asterisk writes a file, so that no call waits for a database. A row's key is made of the line and
-its offset in the file: a line that is sent twice is one row. The offset behind the last line that
-was sent is kept in a file. A rotated log is read to its end first. Python 3.5 and later.
+its offset in the file: a line that is sent twice is one row. Python 3.5 and later.
 """
 
-import hashlib
-import json
-import os
 import re
 
-from ucontact_odbc import TroubleError, execute, groups, literal, moment, repeat
+from ucontact_follow import follow, key_of
+from ucontact_odbc import execute, groups, literal, moment, repeat
 
 LOG = "/var/log/asterisk/queue_log"
 POSITION = "/var/lib/ucontact-telephony/queue-log.json"
 EVERY_SECONDS = 3
 ROWS_PER_STATEMENT = 10
-MOST_AT_ONCE = 500
-MOST_BYTES = 1 << 20
 FIELDS = 5  # time, call, queue, agent, event; then data
 DATA = 5
 WIDTHS = (("callid", 80), ("queuename", 128), ("agent", 128), ("event", 32))
@@ -30,9 +25,8 @@ def row_of(offset, line):
     parts = line.rstrip("\r\n").split("|")
     if len(parts) < FIELDS or not EPOCH.match(parts[0]):
         return None
-    key = hashlib.sha256(("%d:%s" % (offset, line)).encode("utf-8", "replace")).hexdigest()[:32]
     data = parts[FIELDS : FIELDS + DATA]
-    return key, int(parts[0]), parts[1:FIELDS], data + [""] * (DATA - len(data))
+    return key_of(offset, line), int(parts[0]), parts[1:FIELDS], data + [""] * (DATA - len(data))
 
 
 def length_of(row):
@@ -57,78 +51,18 @@ def insertion(rows):
     )
 
 
-def complete_lines(data):
-    """The lines with their ends; the last one may still be written."""
-    lines = data.split(b"\n")
-    return [line + b"\n" for line in lines[:-1]]
-
-
-def load_position():
-    """(inode, offset) up to which all is sent; (0, 0) where nothing is known."""
-    try:
-        with open(POSITION, encoding="utf-8") as file:
-            known = json.load(file)
-        return int(known["inode"]), int(known["offset"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0, 0
-
-
-def save_position(inode, offset):
-    """Keep it, in one step."""
-    try:
-        with open(POSITION + ".new", "w", encoding="utf-8") as file:
-            json.dump({"inode": inode, "offset": offset}, file)
-        os.rename(POSITION + ".new", POSITION)
-    except OSError as error:
-        raise TroubleError("%s: %s" % (POSITION, error)) from error
-
-
-def inode_of(path):
-    """The file's inode; 0 without the file."""
-    try:
-        return os.stat(path).st_ino
-    except OSError:
-        return 0
-
-
-def send_from(path, offset):
-    """Send the file's lines from there on; the offset behind the last one that was sent."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(offset)
-            lines = complete_lines(file.read(MOST_BYTES))[:MOST_AT_ONCE]
-    except OSError as error:
-        raise TroubleError("%s: %s" % (path, error)) from error
-    rows = []
-    for line in lines:
-        row = row_of(offset, line.decode("utf-8", "replace"))
-        if row is not None:
-            rows.append(row)
-        offset += len(line)
+def send(lines):
+    """Add the rows of these lines; all are done with."""
+    rows = [row for row in (row_of(offset, line) for offset, line in lines) if row is not None]
     statements = [insertion(group) for group in groups(rows, length_of, ROWS_PER_STATEMENT)]
     if statements:
         execute(statements)
-    return offset
+    return len(lines)
 
 
 def send_new():
-    """Send what is new, of the rotated file first."""
-    inode, offset = load_position()
-    current, rotated = inode_of(LOG), inode_of(LOG + ".1")
-    if not current:
-        return
-    if inode != current:
-        if inode and inode == rotated:
-            end = send_from(LOG + ".1", offset)
-            if end != offset:
-                save_position(inode, end)
-                return
-        inode, offset = current, 0
-    elif os.path.getsize(LOG) < offset:
-        offset = 0  # somebody emptied it
-    end = send_from(LOG, offset)
-    if (current, end) != load_position():
-        save_position(current, end)
+    """Send what is new."""
+    follow(LOG, POSITION, send)
 
 
 if __name__ == "__main__":

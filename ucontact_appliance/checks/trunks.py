@@ -16,12 +16,20 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.facts.asterisk import AsteriskState, snapshot
-from ucontact_appliance.language.messages import _, joined, with_note
-from ucontact_appliance.site.trunks import Trunk
+from ucontact_appliance.facts.trunk_answers import TrunkAnswer, trunk_answers
+from ucontact_appliance.language.messages import Message, _, joined, with_note
+from ucontact_appliance.site.trunks import Trunk, TrunkTransport
+
+_REFUSED = (401, 403, 407)
+_NEXT = _("enter the password that the provider gave; then install again")
 
 
-def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:
+def judge_trunks(
+    found: AsteriskState, trunks: Sequence[Trunk], answers: Sequence[TrunkAnswer] = ()
+) -> Judgement:
     """Require that every trunk answers, and is registered where site.yml says so (R04).
+
+    What is wrong is explained by what the provider answered, where the log has it.
 
     A trunk with transport wss has a contact only while its provider is connected. That warns: an
     installation has to end well before any provider can have connected.
@@ -31,27 +39,26 @@ def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:
     required = _("every trunk responds to OPTIONS, and is registered where site.yml requires it")
     states = {contact.owner: contact.status for contact in found.contacts}
     evidence = f"{found.texts.get('contacts', '')}\n{found.texts.get('registrations', '')}".strip()
-    wrong, unasked, unconnected = [], [], []
+    wrong: list[Message] = []
+    unasked, unconnected, remedy = [], [], ""
     for trunk in trunks:
-        name = trunk.endpoint
-        state = states.get(name, "Unknown")
-        if trunk.connects_to_us and name not in states:
+        state = states.get(trunk.endpoint, "Unknown")
+        if trunk.connects_to_us and trunk.endpoint not in states:
             unconnected.append(_("{name} is not connected", name=trunk.name))
-        elif state == "NonQual":
+            continue
+        if state == "NonQual":
             unasked.append(trunk.name)
-        elif not state.startswith("Avail"):
-            wrong.append(_("{name} is {state}", name=trunk.name, state=state.lower()))
-        registered = found.registrations.get(name, "")
-        if trunk.username and trunk.register_account and registered != "Registered":
-            wrong.append(
-                _(
-                    "{name} is {state}",
-                    name=trunk.name,
-                    state=registered.lower() or _("not registered"),
-                )
-            )
+        faults = _faults(trunk, state, found.registrations.get(trunk.endpoint, ""))
+        answer = _answer_of(trunk, answers) if faults else None
+        if answer is not None:
+            faults = [_explained(trunk, answer)]
+            evidence = f"{evidence}\n{answer.line}".strip()
+            if answer.status in _REFUSED:
+                remedy = f"ucontact secrets set telephony.trunks.{trunk.name} --site {{site}}"
+        wrong.extend(faults)
     if wrong:
-        return failed(joined("; ", [*wrong, *unconnected]), required, evidence)
+        told = joined("; ", [*wrong, *unconnected])
+        return failed(told, required, evidence, remedy and with_note(remedy, _NEXT))
     if unasked:
         unconnected.append(_("not queried yet: {unasked}", unasked=joined(", ", unasked)))
     if unconnected:
@@ -61,6 +68,50 @@ def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:
         required,
         evidence,
     )
+
+
+def _faults(trunk: Trunk, state: str, registered: str) -> list[Message]:
+    """What is wrong with its contact and its registration, as Asterisk names their states."""
+    told = []
+    if state != "NonQual" and not state.startswith("Avail"):
+        told.append(state.lower())
+    if trunk.username and trunk.register_account and registered != "Registered":
+        told.append(registered.lower())
+    return [
+        _("{name} is {state}", name=trunk.name, state=one or _("not registered")) for one in told
+    ]
+
+
+def _answer_of(trunk: Trunk, answers: Sequence[TrunkAnswer]) -> TrunkAnswer | None:
+    """What its provider answered: by address and port, or by the address in a line about TLS."""
+    port = trunk.port or (5061 if trunk.transport is TrunkTransport.TLS else 5060)
+    told = {(answer.peer, answer.account): answer for answer in answers}
+    host = f"[{trunk.host}]" if ":" in (trunk.host or "") else trunk.host
+    by_tls = told.get((f"{host}:{port}", "")) or told.get((trunk.host or "", ""))
+    account = trunk.username if trunk.register_account else None
+    return by_tls or (told.get((f"{host}:{port}", account)) if account else None)
+
+
+def _explained(trunk: Trunk, answer: TrunkAnswer) -> Message:
+    if answer.reasons:
+        return _(
+            "{name}: the provider's certificate is refused: {reason}",
+            name=trunk.name,
+            reason=", ".join(answer.reasons),
+        )
+    if answer.status in _REFUSED:
+        return _(
+            "{name}: the provider refuses the account with SIP {status}",
+            name=trunk.name,
+            status=answer.status,
+        )
+    if answer.status:
+        return _(
+            "{name}: the provider answers REGISTER with SIP {status}",
+            name=trunk.name,
+            status=answer.status,
+        )
+    return _("{name}: the provider does not answer REGISTER", name=trunk.name)
 
 
 @telephony_check(
@@ -74,7 +125,9 @@ def judge_trunks(found: AsteriskState, trunks: Sequence[Trunk]) -> Judgement:
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _trunks(subject: Subject) -> Judgement:
-    return judge_trunks(subject.facts.get(snapshot), subject.site.telephony.trunks)
+    trunks = subject.site.telephony.trunks
+    answers = subject.facts.get(trunk_answers) if trunks else ()
+    return judge_trunks(subject.facts.get(snapshot), trunks, answers)
 
 
 CHECKS = checks_of(globals())

@@ -232,6 +232,23 @@ class Site(SiteModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _trunks_lead_elsewhere(self) -> Site:
+        own = {host.address: host.name for host in self.hosts}
+        for index, trunk in enumerate(self.telephony.trunks):
+            if trunk.host is not None and trunk.host in own:
+                raise refused_at(
+                    "loop",
+                    _(
+                        "{address} is this site's server {name}: calls and registrations would "
+                        "come back; write the provider's address",
+                        address=trunk.host,
+                        name=own[trunk.host],
+                    ),
+                    ("telephony", "trunks", index, "host"),
+                )
+        return self
+
     @field_validator("hosts")
     @classmethod
     def _hosts_are_distinct(cls, hosts: tuple[Host, ...]) -> tuple[Host, ...]:

@@ -190,7 +190,9 @@ def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
 
 
 def refused_at(
-    kind: Literal["repeated", "no_host", "unknown"], message: Message, at: tuple[str | int, ...]
+    kind: Literal["repeated", "no_host", "unknown", "loop"],
+    message: Message,
+    at: tuple[str | int, ...],
 ) -> PydanticCustomError:
     """A validation error with its position (`at`) below the section that was judged."""
     return PydanticCustomError(kind, "{message}", {"message": message, "at": at})

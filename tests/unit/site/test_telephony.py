@@ -198,3 +198,9 @@ def test_two_providers_that_connect_have_two_accounts() -> None:
     second = WEBRTC | {"name": "d", "prefix": "6"}
     evidence = refusal(trunks=[*with_trunk(), second])
     assert "trunks[3].username: 'sbc' is already the account of 'c'" in evidence
+
+
+def test_a_trunk_does_not_lead_back_to_the_site() -> None:
+    told = refusal(trunks=[{"name": "a", "host": "192.0.2.10", "prefix": "7"}], routes=[])
+    assert "telephony.trunks" in told
+    assert "192.0.2.10 is this site's server one" in told

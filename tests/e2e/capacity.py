@@ -136,6 +136,7 @@ def prepared(
         "telephony_extensions": [{"number": "6001", "secret": "a-secret-of-6001"}],
         "telephony_ami_secret": "some-ami-secret",
         "telephony_ami_recording_secret": "some-other-secret",
+        "telephony_ami_backend_secret": "some-backend-secret",
         # Nobody listens there: Asterisk has to do without its database.
         "telephony_database_password": "some-password",
         "telephony_trunks": [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.ami import answers
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.several import Several, sh, told
 from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
@@ -77,3 +79,23 @@ def test_every_remedy_for_its_telephony_server_runs_there(
     """Last: it restarts services. Asterisk 16 knows other commands than Asterisk 22."""
     assert site.plan.host(telephony.name).roles
     assert run_all(telephony.address, site.plan.host(telephony.name).roles) == {}
+
+
+def test_the_backend_reaches_the_manager_interface_with_tls(
+    site: Several, telephony: Machine, backend: Machine
+) -> None:
+    secret = site.secrets()["telephony.ami.backend"]
+    pause = {"Action": "QueuePause", "Interface": "Local/6001@agent/n", "Paused": "true"}
+    call = {"Action": "Originate", "Channel": "Local/6001@agent", "Application": "Echo"}
+
+    def there(script: str) -> str:
+        return sh(backend, script)
+
+    banner, login, paused, called = answers(there, telephony.address, secret, [pause, call])
+    assert "Asterisk Call Manager" in banner
+    assert "Authentication accepted" in login
+    assert "Interface not found" in paused  # allowed, and nobody is logged in
+    assert "Permission denied" in called
+    # From anywhere else the firewall does not answer.
+    with pytest.raises(TimeoutError):
+        socket.create_connection((telephony.address, 5039), 3)

@@ -66,7 +66,7 @@ def _http(subject: Subject) -> Judgement:
 
 def judge_ami(found: AsteriskState) -> Judgement:
     """Require AMI on the loopback only: whoever reaches it can listen in and place calls."""
-    required = _("the manager interface on the loopback only")
+    required = _("the manager interface without TLS on the loopback only")
     evidence = found.texts.get("ami", "")
     if not found.ami:
         return failed(_("the manager interface is off"), required, evidence)
@@ -76,7 +76,7 @@ def judge_ami(found: AsteriskState) -> Judgement:
 
 @telephony_check(
     id="asterisk.ami",
-    title=_("The manager interface is on the loopback"),
+    title=_("The manager interface without TLS is on the loopback"),
     severity=Severity.CRITICAL,
     requirements=("C05",),
     remedy="{install}",

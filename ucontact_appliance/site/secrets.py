@@ -61,6 +61,7 @@ def required_names(site: Site) -> tuple[str, ...]:
         "database.accounts.doctor",
         "telephony.ami.ucontact",
         "telephony.ami.recording",
+        "telephony.ami.backend",
         "stun.turn",
         "backend.users.supervisor",
         *map(extension_secret, site.telephony.extensions),

@@ -76,6 +76,22 @@ FAULTS = (
         inject="systemctl stop ucontact-queue-log",
     ),
     Fault(
+        "asterisk-manager-without-tls",
+        "the manager interface of the backend has no TLS any more",
+        Kind.TELEPHONY,
+        ids("ports.ami-tls"),
+        inject=asterisk(
+            "manager.conf", "s/^tlsenable = yes/tlsenable = no/", "module reload manager"
+        ),
+    ),
+    Fault(
+        "asterisk-channel-events-off",
+        "somebody switched channel events off",
+        Kind.TELEPHONY,
+        ids("asterisk.channel-events"),
+        inject=asterisk("cel.conf", "s/^enable = yes/enable = no/", "module reload cel"),
+    ),
+    Fault(
         "asterisk-unmarked",
         "audio leaves without its mark for QoS",
         Kind.TELEPHONY,
@@ -154,7 +170,7 @@ FAULTS = (
         "asterisk-ami-off",
         "the manager interface is off, and the backend has no way to Asterisk",
         Kind.TELEPHONY,
-        ids("asterisk.ami ports.ami"),
+        ids("asterisk.ami ports.ami ports.ami-tls"),
         inject=asterisk("manager.conf", "s/^enabled.*/enabled = no/", "manager reload"),
     ),
     Fault(

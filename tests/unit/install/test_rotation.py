@@ -243,6 +243,7 @@ def test_where_the_old_secret_can_not_be_given_back_an_install_mends(here: Here)
         "database.accounts.doctor",
         "telephony.ami.ucontact",
         "telephony.ami.recording",
+        "telephony.ami.backend",
         "stun.turn",
         "backend.users.supervisor",
     ],

@@ -35,9 +35,12 @@ _LONGEST_FIRST = (
     "test_growing_site",
     "test_recordings",  # of those that call on another small site the first: its index is fresh
     "test_calls",
+    "test_queues",
+    "test_trunks",
     "test_webrtc_trunk",
     "test_recording_pause",
     "test_phones",
+    "test_hours",
     "test_local_install",
     "test_mixed_site",
     "test_capacity",
@@ -84,6 +87,14 @@ _SHARED = {
     **{
         f"tests/e2e/{name}.py": _CALLS
         for name in ("test_recordings", "test_webrtc_trunk", "test_recording_pause", "test_phones")
+        for name in (
+            "test_recordings",
+            "test_queues",
+            "test_trunks",
+            "test_webrtc_trunk",
+            "test_phones",
+            "test_hours",
+        )
     },
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import socket
 import threading
 import time
@@ -14,13 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from tests.e2e.voice import Voice
 from ucontact_appliance.clients.sip_message import SipMessage, parse_message
 
 _MOST = 65535
 _STEP_SECONDS = 0.2
 _ANSWER_SECONDS = 20.0
+_MEDIA = re.compile(r"^m=audio (\d+) ", re.MULTILINE)
 _COPIED = ("via", "record-route", "from", "to", "call-id", "cseq")
-_REASONS = {200: "OK", 404: "Not Found", 486: "Busy Here", 503: "Service Unavailable"}
+_CHALLENGE = 'Digest realm="provider", nonce="{}", algorithm=MD5'
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Leg:
     status: int = 0
     packets: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
+    voice: Voice | None = None
 
 
 class Provider:
@@ -38,10 +42,12 @@ class Provider:
 
     def __init__(self, address: str, port: int, status: int) -> None:
         self.address, self.port, self.status = address, port, status
+        self.register_status = 200
         self.invites: list[SipMessage] = []
         self._sip = _bound(address, port)
         self._rtp = _bound(address, 0)
         self._packets = 0
+        self._voice: Voice | None = None
         self._responses: queue.Queue[SipMessage] = queue.Queue()
         self._ended = threading.Event()
         self._stopped = threading.Event()
@@ -69,8 +75,14 @@ class Provider:
         self.invites.clear()
 
     @contextmanager
-    def call(self, server: str, number: str, caller: str = "24009999") -> Iterator[Leg]:
-        """Call a number of the site; the call is up, or refused, inside the block."""
+    def call(
+        self, server: str, number: str, caller: str = "24009999", hertz: float | None = None
+    ) -> Iterator[Leg]:
+        """Call a number of the site; the call is up, or refused, inside the block.
+
+        With `hertz` the caller says that tone, and `voice` of the leg has what is heard; else
+        what comes is sent back.
+        """
         leg, self._ended = Leg(number), threading.Event()
         leg.ended = self._ended
         tag = call_id = f"{time.monotonic_ns()}"
@@ -87,9 +99,14 @@ class Provider:
         headers = (headers[0], ("to", answer.header("to")), headers[2])
         self._send(self._request("ACK", target, 1, headers), (server, 5060))
         self._dialog = (server, target, headers)
+        if hertz and (media := _MEDIA.search(answer.body)):
+            leg.voice = self._voice = Voice(self._rtp, (server, int(media[1])), hertz)
         try:
             yield leg
         finally:
+            if leg.voice:
+                leg.voice.hang_up()
+                self._voice = None
             leg.packets = self._packets - before
             if leg.status == 200 and not self._ended.is_set():
                 self._send(self._request("BYE", target, 99, headers), (server, 5060))
@@ -173,6 +190,8 @@ class Provider:
                 self.invites.append(request)
             status = self.status if new else 200
             body = self._sdp() if status == 200 else ""
+        elif request.method == "REGISTER":
+            status = self.register_status
         elif request.method == "BYE":
             self._ended.set()
         headers = [(name, value) for name, value in request.headers if name in _COPIED]
@@ -180,7 +199,9 @@ class Provider:
         headers.append(("contact", f"<sip:provider@{self.address}:{self.port}>"))
         if body:
             headers.append(("content-type", "application/sdp"))
-        start = f"SIP/2.0 {status} {_REASONS[status]}"
+        if status == 401:
+            headers.append(("www-authenticate", _CHALLENGE.format(time.monotonic_ns())))
+        start = f"SIP/2.0 {status} Answer"
         self._send(SipMessage(start, tuple(headers), body), where)
 
     def _echo(self) -> None:
@@ -190,7 +211,10 @@ class Provider:
             except TimeoutError:
                 continue
             self._packets += 1
-            self._rtp.sendto(data, where)
+            if voice := self._voice:
+                voice.hear(data)
+            else:
+                self._rtp.sendto(data, where)
 
 
 def _bound(address: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -29,11 +30,12 @@ _FIGURE = re.compile(r"^\d+$")
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless browser with a fake microphone."""
+def chromium(microphone: Path | None = None) -> Iterator[Browser]:
+    """A headless browser with a fake microphone, which says that WAV file again and again."""
+    says = [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=_CHROMIUM, timeout=_LAUNCH_MS
+            executable_path="/usr/bin/chromium", args=[*_CHROMIUM, *says], timeout=_LAUNCH_MS
         )
         yield started
         started.close()
@@ -67,6 +69,43 @@ def figure(page: Page, name: str) -> int:
 def in_call(page: Page) -> None:
     """Wait until a call is up."""
     expect(page.get_by_test_id("call")).to_have_attribute("data-state", "active", timeout=15000)
+
+
+def dial(page: Page, number: str) -> None:
+    """Call a number, until it answers."""
+    page.get_by_test_id("number-input").fill(number)
+    page.get_by_test_id("call-button").click()
+    in_call(page)
+
+
+def on_hook(page: Page) -> None:
+    """Wait until the other side has hung up."""
+    expect(page.get_by_test_id("call")).to_have_attribute("data-state", "none", timeout=15000)
+
+
+_STRONGEST = """async () => {
+  const context = new AudioContext();
+  const analyser = context.createAnalyser();
+  analyser.fftSize = 8192;
+  context.createMediaStreamSource(document.getElementById("remote-audio").srcObject).connect(analyser);
+  const levels = new Float32Array(analyser.frequencyBinCount);
+  const found = [];
+  for (let turn = 0; turn < 10; turn++) {
+    await new Promise((done) => setTimeout(done, 150));
+    analyser.getFloatFrequencyData(levels);
+    const loudest = levels.indexOf(Math.max(...levels));
+    found.push([loudest * context.sampleRate / analyser.fftSize, levels[loudest]]);
+  }
+  await context.close();
+  return found;
+}"""
+
+
+def hears(page: Page, hertz: float) -> bool:
+    """Whether that tone is the loudest in what the page plays, most of the time."""
+    found = page.evaluate(_STRONGEST)
+    clear = [tone for tone, decibel in found if abs(tone - hertz) < 12 and decibel > -50]
+    return len(clear) > len(found) / 2
 
 
 def echo_call(page: Page) -> None:

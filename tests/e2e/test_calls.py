@@ -1,29 +1,23 @@
-"""Calls of a site with trunks and queues: a provider, agents who log in, and what is kept of it.
-
-The provider is this machine at an address of its own, as Asterisk knows a trunk by its address: two
-trunks at two ports, so that one can be out of order.
-"""
+"""Calls of a site with trunks and queues: a provider, agents who log in, and what is kept of it."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
 import time
-import wave
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.centre import RECORDINGS, Centre, a_centre, until
 from tests.e2e.installed import Installed
-from tests.e2e.phone import Phone, a_phone
-from tests.e2e.provider import Provider, provider
+from tests.e2e.phone import Phone
+from tests.e2e.softphone import chromium, dial, hears, in_call, on_hook, sign_in
+from tests.e2e.voice import bursts, loudness
 from tests.faults.snapshot import Snapshot
-from ucontact_appliance.clients.audio import find_tone
-from ucontact_appliance.clients.sip import SipRefusedError, SipServer
+from ucontact_appliance.clients.audio import decode_gsm, find_tone
+from ucontact_appliance.clients.sip import SipRefusedError
 from ucontact_appliance.lab import layout
 
 pytestmark = pytest.mark.machine
@@ -32,7 +26,6 @@ FIRST, SECOND = 5072, 5073  # ports of the provider's two trunks
 SALES, HELP, CLOSED = "+59824001234", "+59824001235", "+59824001236"
 OWN_NUMBER = "+59824001000"
 PROVIDER = str(layout.NETWORK[-2])  # the last one that a machine would get
-_RECORDINGS = "/var/spool/asterisk/monitor"
 
 
 def telephony() -> dict[str, Any]:
@@ -93,75 +86,16 @@ def _every_day() -> list[str]:
     return [time.strftime("%m-%d", day) for day in days]
 
 
-def _tone(path: Path, seconds: float = 3.0) -> None:
-    """A WAV file with 880 Hz as Asterisk takes it."""
-    period = [0, 12000, 17000, 12000, 0, -12000, -17000, -12000, 0]
-    samples = (period * int(seconds * 8000 / len(period)))[: int(seconds * 8000)]
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 8000, 0, "NONE", ""))
-        file.writeframes(b"".join(one.to_bytes(2, "little", signed=True) for one in samples))
-
-
-@dataclass(frozen=True)
-class Centre:
-    """The site with its telephony section installed, and both ports of its provider."""
-
-    installed: Installed
-    server: SipServer
-    first: Provider
-    second: Provider
-    screen: str
-
-    def phone(self, number: str) -> Any:
-        return a_phone(self.server, number, self.installed.secret(f"telephony.extensions.{number}"))
-
-    def asterisk(self, command: str) -> str:
-        return self.installed.sh(f"asterisk -rx '{command}'")
-
-    def rows(self, query: str) -> list[list[str]]:
-        """Of ccdata, as the database's administrator."""
-        printed = self.installed.sh(f'mysql --batch --skip-column-names ccdata -e "{query}"')
-        return [line.split("\t") for line in printed.splitlines()]
-
-    def recordings(self) -> set[str]:
-        found = self.installed.sh(f"find {_RECORDINGS} -name '*.gsm' -size +1k -printf '%P\\n'")
-        return set(found.split())
-
-
-def until(what: str, holds: Any, seconds: float = 20.0) -> None:
-    """Wait for it."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.3)
-
-
 @pytest.fixture(scope="module")
 def centre(installed: Installed, small_site: Snapshot) -> Iterator[Centre]:
-    text = small_site.site_file.read_text(encoding="utf-8")
-    _tone(small_site.folder / "closed.wav")
-    small_site.site_file.write_text(f"{text}telephony: {json.dumps(telephony())}\n")
-    subprocess.run(["ip", "address", "add", f"{PROVIDER}/32", "dev", layout.BRIDGE], check=True)
-    try:
-        with provider(PROVIDER, FIRST) as first, provider(PROVIDER, SECOND) as second:
-            done = installed.ucontact("install", "--yes")
-            assert done.returncode == 0, done.stdout + done.stderr
-            roots = str(small_site.paths.pki / "portal-ca.pem")
-            address = small_site.machine.address
-            server = SipServer("demo.ucontact.test", address, 8089, "/ws", roots)
-            yield Centre(installed, server, first, second, done.stdout + done.stderr)
-    finally:
-        subprocess.run(["ip", "address", "del", f"{PROVIDER}/32", "dev", layout.BRIDGE], check=True)
-        small_site.site_file.write_text(text)
+    with a_centre(installed, small_site, telephony(), PROVIDER, (FIRST, SECOND)) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
 def quiet(centre: Centre) -> None:
     """No call of an earlier test, and both trunks answer."""
-    centre.first.status = centre.second.status = 200
-    centre.first.forget()
-    centre.second.forget()
-    until("a call stays up", lambda: "0 active channels" in centre.asterisk("core show channels"))
+    centre.quiet()
 
 
 async def called(centre: Centre, number: str) -> int:
@@ -272,6 +206,61 @@ def test_a_call_by_number_waits_for_an_agent_and_is_recorded(centre: Centre) -> 
     ((queue, agent, src, dst),) = centre.rows(row)
     assert (queue, agent, src) == ("sales", "6001", "+59824009999")
     assert dst in (SALES, "sales")
+
+
+def test_an_agent_in_chromium_answers_a_call_of_the_queue(centre: Centre, tmp_path: Path) -> None:
+    """The agent stays logged in behind a restart of Asterisk, and takes the next call too."""
+    before, microphone = centre.recordings(), tmp_path / "microphone.wav"
+    bursts(microphone, 880.0)
+    secret = centre.installed.secret("telephony.extensions.6001")
+    with chromium(microphone) as browser:
+        page = sign_in(browser, centre.server.address, "6001", secret)
+        dial(page, "*50")
+        on_hook(page)
+        for restarted in (False, True):
+            if restarted:
+                centre.installed.sh("systemctl restart asterisk")
+                until("6001 is not there again", lambda: _is_free(centre, "6001"), 60)
+            with centre.first.call(centre.server.address, SALES, hertz=660.0) as leg:
+                assert leg.voice is not None
+                page.get_by_test_id("answer-button").wait_for(timeout=15000)
+                page.wait_for_timeout(2000)
+                waited = leg.voice.seconds
+                page.get_by_test_id("answer-button").click()
+                in_call(page)
+                page.wait_for_timeout(1000)
+                answered = leg.voice.seconds
+                assert hears(page, 660.0)
+                page.wait_for_timeout(3000)
+            on_hook(page)
+            assert loudness(leg.voice.heard(0.5, waited)) > 100  # music
+            assert find_tone(leg.voice.heard(0.5, waited), 8000, 880.0).seconds < 0.3
+            assert find_tone(leg.voice.heard(answered), 8000, 880.0).seconds > 1.0
+        dial(page, "*51")
+        on_hook(page)
+    first, second = sorted(centre.recordings() - before)
+    for path in (first, second):
+        _is_on_record(centre, path)
+
+
+def _is_on_record(centre: Centre, path: str) -> None:
+    """A call that 6001 took: its audio, its row in the index, and its events."""
+    row = f"select queue, agent, sha256 from recordings where path='{path}'"
+    until("the recording is not in the index", lambda: centre.rows(row) != [])
+    digest = centre.installed.sh(f"sha256sum {RECORDINGS}/{path}").split()[0]
+    assert centre.rows(row) == [["sales", "6001", digest]]
+    events = f"select event from queue_log where callid='{path[:-4].rpartition('_')[2]}'"
+    wanted = {"ENTERQUEUE", "CONNECT", "COMPLETECALLER"}
+    until("no rows in queue_log", lambda: wanted <= {row[0] for row in centre.rows(events)})
+    file = centre.installed.machine.root / RECORDINGS[1:] / path
+    sound, rate = decode_gsm(file.read_bytes())
+    for hertz in (660.0, 880.0):
+        assert find_tone(sound, rate, hertz).seconds > 0.5, hertz
+
+
+def _is_free(centre: Centre, agent: str) -> bool:
+    shown = centre.installed.sh("asterisk -rx 'queue show sales' || true")
+    return any(agent in line and "(Not in use)" in line for line in shown.splitlines())
 
 
 def _call(centre: Centre, number: str, seconds: float) -> int:

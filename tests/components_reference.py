@@ -28,7 +28,8 @@ _PORTS = """
 The firewall opens these ports and no others; the doctor checks who listens. Numbers are fixed,
 except `ssh` (from `site.yml`) and the ranges `rtp` and `turn-relay` (from the plan). *From* names
 the networks of `site.yml` (agents, providers, admins), the site's other servers with a role, or the
-loopback: such a port is never opened. *Limit* names the tuned limit of connections per source
+loopback: such a port is never opened. `webrtc-providers` and `fax-providers` are the providers if a
+trunk has the transport wss, or T.38. *Limit* names the tuned limit of connections per source
 address.
 
 """

@@ -23,6 +23,7 @@ REASONS = {
     "controller.parts": "the runner itself stands on this tree",
     "controller.commands": "the runner itself stands on this command line",
     "asterisk.trunks": "the small site has no trunk",
+    "asterisk.trunk-settings": "the small site has no trunk; tests/e2e/test_gateways.py spoils one",
     "asterisk.queues": "the small site has no queue; tests/e2e/test_calls.py loses one",
     "web.provisioning": "the small site has no hardphones; tests/e2e/test_phones.py loses one",
     "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",

@@ -17,6 +17,7 @@ from ucontact_appliance.facts.asterisk import snapshot
 from ucontact_appliance.facts.trunk_calls import TrunkCall, trunk_call
 from ucontact_appliance.language.messages import _, concatenated, joined
 
+_NO_COMMON_CODEC = 488  # Not Acceptable Here (RFC 3261, 21.4.26)
 _AWAY = "Unavail"  # of a contact that does not answer OPTIONS
 _OUTCOMES = {
     "BUSY": _("busy"),
@@ -71,6 +72,8 @@ def judge_trunks(
             call.outcome, call.outcome.lower() or _("the end of the call was not detected")
         )
         told.append(concatenated((f"{call.trunk}: ", why, sip)))
+        if call.status == _NO_COMMON_CODEC:
+            told.append(_("{trunk}: no codec in common; see 'codecs'", trunk=call.trunk))
     evidence = "\n\n".join(f"{call.number} through {call.trunk}\n{call.evidence}" for call in calls)
     return Judgement(worst, joined("; ", [*told, *beside]), required, evidence)
 

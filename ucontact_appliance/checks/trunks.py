@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ucontact_appliance.checks.asterisk import telephony_check
 from ucontact_appliance.checks.model import (
@@ -15,13 +15,26 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
-from ucontact_appliance.facts.asterisk import AsteriskState, snapshot
+from ucontact_appliance.facts.asterisk import (
+    AsteriskState,
+    Settings,
+    endpoint_settings,
+    snapshot,
+)
 from ucontact_appliance.facts.trunk_answers import TrunkAnswer, trunk_answers
 from ucontact_appliance.language.messages import Message, _, joined, with_note
-from ucontact_appliance.site.trunks import Trunk, TrunkTransport
+from ucontact_appliance.planning.gateways import trunk_settings
+from ucontact_appliance.site.trunks import Trunk, TrunkModel, TrunkTransport
 
 _REFUSED = (401, 403, 407)
 _NEXT = _("enter the password that the provider gave; then install again")
+
+# What to look at where a gateway does not answer (R13), by the names in its own pages.
+_AT_THE_GATEWAY = {
+    TrunkModel.DINSTAR: _("see SIP Server or IP Trunk in the Dinstar gateway"),
+    TrunkModel.KHOMP: _("see the NAP of type SIP in the Khomp gateway"),
+    TrunkModel.GATEWAY: _("see the SIP server or trunk in the gateway"),
+}
 
 
 def judge_trunks(
@@ -29,6 +42,7 @@ def judge_trunks(
 ) -> Judgement:
     """Require that every trunk answers, and is registered where site.yml says so (R04).
 
+    Asterisk takes any answer to OPTIONS, such as a gateway's 403, 404, 405 or 501.
     What is wrong is explained by what the provider answered, where the log has it.
 
     A trunk with transport wss has a contact only while its provider is connected. That warns: an
@@ -36,7 +50,10 @@ def judge_trunks(
     """
     if not trunks:
         return skipped(_("the site has no trunks"))
-    required = _("every trunk responds to OPTIONS, and is registered where site.yml requires it")
+    required = _(
+        "every trunk responds to OPTIONS, with any status, and is registered where site.yml "
+        "requires it"
+    )
     states = {contact.owner: contact.status for contact in found.contacts}
     evidence = f"{found.texts.get('contacts', '')}\n{found.texts.get('registrations', '')}".strip()
     wrong: list[Message] = []
@@ -74,12 +91,12 @@ def _faults(trunk: Trunk, state: str, registered: str) -> list[Message]:
     """What is wrong with its contact and its registration, as Asterisk names their states."""
     told = []
     if state != "NonQual" and not state.startswith("Avail"):
-        told.append(state.lower())
+        silent = _("{name} is {state}", name=trunk.name, state=state.lower())
+        told.append(with_advice(silent, trunk.model))
     if trunk.username and trunk.register_account and registered != "Registered":
-        told.append(registered.lower())
-    return [
-        _("{name} is {state}", name=trunk.name, state=one or _("not registered")) for one in told
-    ]
+        named = registered.lower() or _("not registered")
+        told.append(_("{name} is {state}", name=trunk.name, state=named))
+    return told
 
 
 def _answer_of(trunk: Trunk, answers: Sequence[TrunkAnswer]) -> TrunkAnswer | None:
@@ -114,6 +131,14 @@ def _explained(trunk: Trunk, answer: TrunkAnswer) -> Message:
     return _("{name}: the provider does not answer REGISTER", name=trunk.name)
 
 
+def with_advice(observed: Message, model: TrunkModel) -> Message:
+    """Add what to look at in a gateway of this model."""
+    advice = _AT_THE_GATEWAY.get(model)
+    if advice is None:
+        return observed
+    return _("{observed} ({advice})", observed=observed, advice=advice)
+
+
 @telephony_check(
     id="asterisk.trunks",
     title=_("The provider's trunks respond"),
@@ -128,6 +153,53 @@ def _trunks(subject: Subject) -> Judgement:
     trunks = subject.site.telephony.trunks
     answers = subject.facts.get(trunk_answers) if trunks else ()
     return judge_trunks(subject.facts.get(snapshot), trunks, answers)
+
+
+def judge_settings(found: Mapping[str, Settings], trunks: Sequence[Trunk]) -> Judgement:
+    """Require codecs, DTMF and T.38 of each trunk as site.yml and its model say (R04, R13)."""
+    if not trunks:
+        return skipped(_("the site has no trunks"))
+    required = _("codecs, dtmf_mode and t38_udptl of each trunk as in site.yml, or its model's")
+    wrong, shown = [], []
+    for trunk in trunks:
+        settings = trunk_settings(trunk)
+        wanted = {
+            "allow": f"({'|'.join(codec.value for codec in trunk.codecs)})",
+            "dtmf_mode": settings.dtmf_mode,
+            "t38_udptl": str(settings.t38_udptl).lower(),
+        }
+        has = {key: found.get(trunk.endpoint, {}).get(key, "") for key in wanted}
+        shown.append(f"{trunk.name}: {has}")
+        wrong += [
+            _(
+                "{name}: {option} is {value}, not {wanted}",
+                name=trunk.name,
+                option=key,
+                value=has[key] or "-",
+                wanted=value,
+            )
+            for key, value in wanted.items()
+            if has[key] != value
+        ]
+    evidence = "\n".join(shown)
+    if wrong:
+        return failed(joined("; ", wrong), required, evidence)
+    names = joined(", ", (trunk.name for trunk in trunks))
+    return passed(_("as required: {trunks}", trunks=names), required, evidence)
+
+
+@telephony_check(
+    id="asterisk.trunk-settings",
+    title=_("Trunks have the codecs, DTMF mode and fax setting of site.yml"),
+    severity=Severity.HIGH,
+    requirements=("R04", "R13"),
+    remedy="{install}",
+    needs=("asterisk.service", "asterisk.endpoints"),
+)
+def _settings(subject: Subject) -> Judgement:
+    trunks = subject.site.telephony.trunks
+    names = tuple(trunk.endpoint for trunk in trunks)
+    return judge_settings(subject.facts.get(endpoint_settings, names) if names else {}, trunks)
 
 
 CHECKS = checks_of(globals())

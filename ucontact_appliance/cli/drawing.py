@@ -13,6 +13,7 @@ from rich.text import Text
 from ucontact_appliance.cli.console import translated
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.component_tables import PortRow, ports
+from ucontact_appliance.planning.gateways import some_t38
 from ucontact_appliance.planning.model import Plan, PlannedHost
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.site.model import Site
@@ -47,9 +48,14 @@ def _server(site: Site, plan: Plan, host: PlannedHost, arrow: str) -> Panel:
     lines = Table.grid(padding=(0, 1))
     lines.add_column(justify="right", style="bold")
     lines.add_column()
-    by_webrtc = any(trunk.connects_to_us for trunk in site.telephony.trunks)
+    trunks = site.telephony.trunks
+    by_webrtc = any(trunk.connects_to_us for trunk in trunks)
+    providers = (
+        *(("webrtc-providers",) if by_webrtc else ()),
+        *(("fax-providers",) if some_t38(trunks) else ()),
+    )
     for source, name in _SIDES.items():
-        further = ("webrtc-providers",) if source == "providers" and by_webrtc else ()
+        further = providers if source == "providers" else ()
         if opened := _named(here, (source, *further), numbers):
             lines.add_row(f"{translated(name)} {arrow}", opened)
     for other in plan.hosts:

@@ -11,6 +11,7 @@ from typing import Any
 from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
 from ucontact_appliance.planning.clocks import utc_offset
 from ucontact_appliance.planning.dialling import dialling
+from ucontact_appliance.planning.gateways import trunk_settings
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.systems import (
@@ -61,6 +62,9 @@ def build_inventory(
         "site": site_variables(site),
         "clocks": {"utc_offset": "" if offset is None else offset},
         "dialling": asdict(dialling(site.telephony)),
+        "trunk_settings": {
+            trunk.name: asdict(trunk_settings(trunk)) for trunk in site.telephony.trunks
+        },
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {
             name: str(path) for name, path in asdict(controller).items() if path is not None

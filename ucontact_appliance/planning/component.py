@@ -13,7 +13,8 @@ EVERY: Literal["every"] = "every"  # the role of a component that each host has
 LOOPBACK = "loopback"
 # Ports whose numbers come from site.yml or the plan; the latter two are ranges.
 NamedPort = Literal["ssh", "rtp", "turn-relay"]
-_RANGES = frozenset({"rtp", "turn-relay"})
+_SINGLE = "ssh"  # the only one of these that is no range
+PortRange = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}-[1-9][0-9]{0,4}$")]
 
 RoleName = Role | Literal["every"]
 # Package names; by system (os.yml) if they differ.
@@ -31,19 +32,29 @@ class Port(_ComponentRow):
     """A port that the firewall opens to `sources`, except on a host with the role `without`.
 
     `sources` are agents, providers and admins (networks of site.yml), webrtc-providers (the
-    providers' networks, in a site that has a trunk with transport wss), site (the site's other
-    hosts that carry one of `peers`) and loopback (never opened). `limited_by` names the role whose
+    providers' networks, in a site that has a trunk with transport wss), fax-providers (the same, in
+    a site that has a trunk with T.38), site (the site's other hosts that carry one of `peers`) and
+    loopback (never opened). `limited_by` names the role whose
     limit of TCP connections per source address applies (tuning.yml). `opened_by` is the check
     whether the service opened the port, in addition to the check whether it runs.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     protocol: Literal["tcp", "udp"]
-    port: Annotated[int, Field(ge=1, le=65535)] | NamedPort
+    port: Annotated[int, Field(ge=1, le=65535)] | NamedPort | PortRange
     without: Role | None = None
     sources: Annotated[
         tuple[
-            Literal["agents", "providers", "webrtc-providers", "admins", "site", "loopback"], ...
+            Literal[
+                "agents",
+                "providers",
+                "webrtc-providers",
+                "fax-providers",
+                "admins",
+                "site",
+                "loopback",
+            ],
+            ...,
         ],
         Field(alias="from", min_length=1),
     ]
@@ -56,7 +67,7 @@ class Port(_ComponentRow):
     @property
     def is_range(self) -> bool:
         """Whether its ports are bound per call, so that nothing listens while there is no call."""
-        return self.port in _RANGES
+        return isinstance(self.port, str) and self.port != _SINGLE
 
 
 class ComponentListener(_ComponentRow):

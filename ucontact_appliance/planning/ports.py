@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ucontact_appliance.planning.component import EVERY, LOOPBACK
 from ucontact_appliance.planning.component_tables import PortRow, ports
+from ucontact_appliance.planning.gateways import some_t38
 from ucontact_appliance.planning.model import Plan, PlannedHost
 from ucontact_appliance.site.model import Site
 
@@ -73,15 +74,17 @@ def _number(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> str:
         "rtp": f"{tuning.telephony.rtp_start}-{tuning.telephony.rtp_end}",
         "turn-relay": f"{tuning.stun.relay_start}-{tuning.stun.relay_end}",
     }
-    return named[row.port] if isinstance(row.port, str) else str(row.port)
+    return named.get(str(row.port), str(row.port))
 
 
 def _sources(row: PortRow, site: Site, plan: Plan, host: PlannedHost) -> tuple[str, ...]:
-    by_webrtc = any(trunk.connects_to_us for trunk in site.telephony.trunks)
+    trunks = site.telephony.trunks
+    by_webrtc = any(trunk.connects_to_us for trunk in trunks)
     networks = {
         "agents": site.network.agents,
         "providers": site.network.providers,
         "webrtc-providers": site.network.providers if by_webrtc else (),
+        "fax-providers": site.network.providers if some_t38(trunks) else (),
         "admins": site.network.admins,
         LOOPBACK: (),
         "site": _site_hosts(row, plan, host),

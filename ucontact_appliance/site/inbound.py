@@ -91,21 +91,29 @@ class Announcement(SiteModel):
 
 
 class Destination(SiteModel):
-    """Where a call goes: exactly one of these. None of them leads to an outside line."""
+    """Where a call goes: exactly one of these.
+
+    None of them leads to an outside line: a gateway gets the called number, which site.yml lists.
+    """
 
     extension: Extension | None = Field(None, description="an extension")
     queue: Name | None = Field(None, description="a queue, by its name")
     announcement: Name | None = Field(None, description="an announcement; the call ends behind it")
+    gateway: Name | None = Field(
+        None,
+        description="a trunk with model dinstar, khomp or gateway, which gets the called number: "
+        "for a fax machine or telephone at the gateway",
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Destination:
-        if len(self.model_fields_set & {"extension", "queue", "announcement"}) != 1:
-            raise ValueError(_("write one of 'extension', 'queue' and 'announcement'"))
+        if len(self.model_fields_set & set(Destination.model_fields)) != 1:
+            raise ValueError(_("write one of 'extension', 'queue', 'announcement' and 'gateway'"))
         return self
 
     @property
     def kind(self) -> str:
-        """`extension`, `queue` or `announcement`."""
+        """`extension`, `queue`, `announcement` or `gateway`."""
         return next(iter(self.model_fields_set))
 
     @property
@@ -188,6 +196,14 @@ class Queue(SiteModel):
     announcement_seconds: Annotated[int, Field(ge=10, le=600)] = Field(
         60, description="how often they hear it"
     )
+
+    @field_validator("overflow")
+    @classmethod
+    def _overflow_has_a_number(cls, overflow: Destination | None) -> Destination | None:
+        """A gateway gets the called number, and a call to the queue's own number has none."""
+        if overflow is not None and overflow.kind == "gateway":
+            raise ValueError(_("a queue can't overflow to a gateway"))
+        return overflow
 
     @field_validator("agents")
     @classmethod

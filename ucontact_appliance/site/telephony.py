@@ -18,7 +18,7 @@ from ucontact_appliance.site.inbound import (
 )
 from ucontact_appliance.site.numbering import numbering
 from ucontact_appliance.site.phones import Phone
-from ucontact_appliance.site.trunks import Emergency, NumberFormat, OutboundRoute, Trunk
+from ucontact_appliance.site.trunks import Emergency, NumberFormat, OutboundRoute, Trunk, TrunkModel
 from ucontact_appliance.site.values import (
     Country,
     Extension,
@@ -184,6 +184,7 @@ class Telephony(SiteModel):
             "announcement": [row.name for row in self.announcements],
             "hours": [row.name for row in self.hours],
             "trunk": [row.name for row in self.trunks],
+            "gateway": [row.name for row in self.trunks if row.model is not TrunkModel.PROVIDER],
         }
         for kind, name, place in self._named():
             if name not in known[kind]:
@@ -247,6 +248,7 @@ def _unknown(kind: str, name: str, known: Sequence[str]) -> Message:
         "announcement": _("announcement"),
         "hours": _("opening hours"),
         "trunk": _("trunk"),
+        "gateway": _("trunk with the model of a gateway"),
     }[kind]
     if not known:
         return _("there is no {kind} {name!r}; none is defined", kind=described, name=name)

@@ -48,12 +48,46 @@ class Codec(str, Enum):
     OPUS = "opus"
 
 
+class TrunkModel(str, Enum):
+    """What is at the other end of a trunk (R13); data/gateways.yml says how each one behaves."""
+
+    PROVIDER = "provider"
+    DINSTAR = "dinstar"
+    KHOMP = "khomp"
+    GATEWAY = "gateway"
+
+
+class Dtmf(str, Enum):
+    """How digits travel in a call, by Asterisk's names (dtmf_mode of an endpoint)."""
+
+    RFC4733 = "rfc4733"
+    INFO = "info"
+    INBAND = "inband"
+    AUTO = "auto"
+
+
+class Fax(str, Enum):
+    """How faxes travel: by T.38, as G.711 audio, or not provided for."""
+
+    T38 = "t38"
+    PASS_THROUGH = "pass-through"
+    OFF = "off"
+
+
+def _fax(value: object) -> object:
+    """YAML reads an unquoted `off` as false."""
+    return Fax.OFF.value if value is False else value
+
+
 class NumberFormat(str, Enum):
     """The form in which a provider expects the called number."""
 
     AS_DIALLED = "as-dialled"
     E164 = "e164"
     E164_DIGITS = "e164-digits"
+
+
+_G711 = frozenset({Codec.ALAW, Codec.ULAW})
 
 
 class Trunk(SiteModel):
@@ -107,6 +141,21 @@ class Trunk(SiteModel):
         False,
         description="the provider answers 486 when its lines are full: try the next trunk then too",
     )
+    model: TrunkModel = Field(
+        TrunkModel.PROVIDER,
+        description="what is at the other end: provider, dinstar, khomp, or gateway for any other "
+        "SIP gateway",
+    )
+    dtmf: Dtmf | None = Field(
+        None,
+        description="how digits travel: rfc4733, info, inband, or auto (rfc4733 if the other end "
+        "offers it, else inband). Default: the model's",
+    )
+    fax: Annotated[Fax, BeforeValidator(_fax)] | None = Field(
+        None,
+        description="how faxes travel: t38, pass-through (as G.711 audio) or off. Default: the "
+        "model's, and off where media is encrypted",
+    )
     test_number: (
         Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^\+?[0-9*#]{2,32}$")] | None
     ) = Field(
@@ -123,6 +172,11 @@ class Trunk(SiteModel):
     def connects_to_us(self) -> bool:
         """Whether the provider opens the connection: Asterisk can't open WebSockets for SIP."""
         return self.transport is TrunkTransport.WSS
+
+    @property
+    def encrypts_media(self) -> bool:
+        """Whether all its media is SRTP; T.38 has no encryption."""
+        return self.srtp or self.connects_to_us
 
     @property
     def endpoint(self) -> str:
@@ -165,6 +219,26 @@ class Trunk(SiteModel):
         if _RESERVED.fullmatch(self.username.lower()):
             message = _("{username!r} is a reserved name; choose another", username=self.username)
             raise refused_at("unknown", message, ("username",))
+        return self
+
+    @model_validator(mode="after")
+    def _keys_fit_the_media(self) -> Trunk:
+        if self.fax is Fax.T38 and self.encrypts_media:
+            message = _(
+                "T.38 has no encryption: with 'srtp' or 'wss' write 'pass-through' or 'off'"
+            )
+            raise refused_at("unknown", message, ("fax",))
+        audio = [
+            key
+            for key, chosen in (
+                ("dtmf", self.dtmf is Dtmf.INBAND),
+                ("fax", self.fax is Fax.PASS_THROUGH),
+            )
+            if chosen
+        ]
+        if audio and not _G711.issuperset(self.codecs):
+            message = _("needs 'codecs' with alaw and ulaw only: other codecs distort the tones")
+            raise refused_at("unknown", message, (audio[0],))
         return self
 
 

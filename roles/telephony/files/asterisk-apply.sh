@@ -49,6 +49,7 @@ reloads() {
 http|module reload http|$conf/http.conf
 logger|logger reload|$conf/logger.conf
 rtp|module reload res_rtp_asterisk.so|$conf/rtp.conf
+udptl|module reload udptl|$conf/udptl.conf
 pjsip|module reload res_pjsip.so res_pjsip_authenticator_digest.so res_pjsip_endpoint_identifier_ip.so res_pjsip_outbound_registration.so|$conf/pjsip.conf $conf/pjsip_extensions.conf $conf/pjsip_trunks.conf
 dialplan|dialplan reload|$conf/extensions.conf $conf/extensions_incoming.conf $conf/extensions_outgoing.conf $conf/extensions_queues.conf
 queues|module reload extconfig;queue reload all|$conf/extconfig.conf $conf/queues.conf

@@ -32,7 +32,7 @@ from ucontact_appliance.facts.asterisk import (
 from ucontact_appliance.facts.host import sections
 from ucontact_appliance.planning.model import TelephonyTuning
 from ucontact_appliance.site.qos import Qos
-from ucontact_appliance.site.trunks import Trunk, TrunkTransport
+from ucontact_appliance.site.trunks import Trunk, TrunkModel, TrunkTransport
 
 TUNING = TelephonyTuning(
     max_calls=60,
@@ -288,6 +288,32 @@ def test_trunks() -> None:
     fails(trunks.judge_trunks(found, (account,)), "not registered")
     registered = replace(found, registrations={"trunk-carrier": "Registered"})
     assert trunks.judge_trunks(registered, (account,)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("model", "advice"), [("dinstar", "IP Trunk"), ("khomp", "NAP"), ("gateway", "SIP server")]
+)
+def test_a_silent_gateway_is_told_with_the_names_of_its_pages(model: str, advice: str) -> None:
+    found = parse_snapshot(sections(recorded("asterisk_snapshot-sid")))
+    gateway = CARRIER.model_copy(update={"model": TrunkModel(model)})
+    assert trunks.judge_trunks(found, (gateway,)).verdict is Verdict.PASS
+    gone = replace(found, contacts=(Contact("trunk-carrier", "sip:10.215.0.12:5060", "Unavail"),))
+    fails(trunks.judge_trunks(gone, (gateway,)), advice)
+
+
+def test_settings_of_trunks() -> None:
+    has = {"allow": "(alaw|ulaw)", "dtmf_mode": "auto", "t38_udptl": "true"}
+    gateway = CARRIER.model_copy(update={"model": TrunkModel.GATEWAY})
+    assert trunks.judge_settings({}, ()).verdict is Verdict.SKIP
+    assert trunks.judge_settings({"trunk-carrier": has}, (gateway,)).verdict is Verdict.PASS
+    for key, value in (("allow", "(ulaw)"), ("dtmf_mode", "rfc4733"), ("t38_udptl", "false")):
+        other = {"trunk-carrier": {**has, key: value}}
+        fails(
+            trunks.judge_settings(other, (gateway,)), f"carrier: {key} is {value}, not {has[key]}"
+        )
+    fails(trunks.judge_settings({}, (gateway,)), "carrier: allow is -")
+    provider = {"trunk-carrier": {**has, "dtmf_mode": "rfc4733", "t38_udptl": "false"}}
+    assert trunks.judge_settings(provider, (CARRIER,)).verdict is Verdict.PASS
 
 
 def test_a_trunk_whose_provider_connects() -> None:

@@ -345,6 +345,12 @@ def test_an_answered_trunk_passes_and_the_others_are_told() -> None:
     [
         ({"answered_after": 12.0}, Verdict.WARN, "answered after 12.0 s"),
         ({"outcome": "BUSY", "status": 486, "reason": "Busy Here"}, Verdict.FAIL, "busy (SIP 486 Busy Here)"),  # noqa: E501
+        (
+            {"outcome": "CONGESTION", "status": 488, "reason": "Not Acceptable Here"},
+            Verdict.FAIL,
+            "refused: no line is free, or the number is not in service "
+            "(SIP 488 Not Acceptable Here); carrier: no codec in common; see 'codecs'",
+        ),
         ({"outcome": "CHANUNAVAIL", "status": 0}, Verdict.FAIL, "the trunk can't be used"),
         ({"outcome": "", "status": 0}, Verdict.FAIL, "the end of the call was not detected"),
     ],

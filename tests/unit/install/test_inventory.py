@@ -210,7 +210,15 @@ WHOLE: dict[str, Any] = {
                 "caller_id": "+59824001234",
                 "hide_caller_id": False,
                 "busy_is_overload": True,
-            }
+            },
+            {
+                "name": "gateway",
+                "host": "fxs.example.net",
+                "prefix": "8",
+                "model": "dinstar",
+                "dtmf": "info",
+                "fax": "t38",
+            },
         ],
         "routes": [
             {
@@ -232,6 +240,7 @@ WHOLE: dict[str, Any] = {
                 "priority": 1,
             },
             {"number": "+5982400XXXX", "to": {"extension": "6001"}},
+            {"number": "+59824001299", "to": {"gateway": "gateway"}},
         ],
         "hours": [{"name": "office", "open": ["mon-fri 09:00-18:00"], "closed_on": ["12-25"]}],
         "announcements": [{"name": "closed", "file": "/sounds/closed.wav"}],

@@ -52,6 +52,25 @@ def test_a_provider_that_connects_reaches_the_websockets() -> None:
         assert back["wss-portal"].sources == ("198.51.100.0/24", *added)
 
 
+def test_the_ports_of_fax_are_open_to_providers_where_a_trunk_has_t38() -> None:
+    networks = {"agents": ["198.51.100.0/24"], "providers": ["203.0.113.0/24"]}
+    gateway = {"name": "fxs", "host": "203.0.113.7", "model": "dinstar"}
+    for fax, sources in (("t38", ("203.0.113.0/24",)), ("pass-through", ())):
+        trunks = [gateway | {"fax": fax}]
+        site = small_site(network=networks, telephony={"trunks": trunks})
+        plan = make_plan(site, {})
+        udptl = next(p for p in ports_for(site, plan, plan.hosts[0]) if p.id == "udptl")
+        assert (udptl.port, udptl.first, udptl.sources) == ("4000-4999", 4000, sources)
+
+
+def test_ranges_are_in_the_order_in_which_the_kernel_shows_reserved_ports() -> None:
+    site = small_site()
+    plan = make_plan(site, {})
+    ranges = [p.first for p in ports_for(site, plan, plan.hosts[0]) if "-" in p.port]
+    assert len(ranges) == 3
+    assert ranges == sorted(ranges)
+
+
 def test_a_server_that_installs_is_known_to_the_others_by_its_address() -> None:
     site = small_site(
         agents=100,

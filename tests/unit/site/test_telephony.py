@@ -11,7 +11,7 @@ import yaml
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.site.loader import load_site, parse_site
 from ucontact_appliance.site.telephony import Telephony
-from ucontact_appliance.site.trunks import Trunk
+from ucontact_appliance.site.trunks import Dtmf, Fax, Trunk
 
 SITE: dict[str, Any] = {
     "site": "demo",
@@ -68,6 +68,15 @@ def test_a_complete_section_is_read() -> None:
     assert found.inbound[1].to.target == "6001"
 
 
+def test_a_number_may_go_to_a_gateway_and_fax_be_off_without_quotes() -> None:
+    gateway = "{name: fxs, host: 192.0.2.52, prefix: '9', model: dinstar, fax: off, dtmf: info}"
+    number = [{"number": "+59824001299", "to": {"gateway": "fxs"}}]
+    plain = text(inbound=number).replace("  trunks:", f"  trunks:\n  - {gateway}", 1)
+    found = parse_site(plain).telephony
+    assert (found.trunks[0].fax, found.trunks[0].dtmf) == (Fax.OFF, Dtmf.INFO)
+    assert (found.inbound[0].to.kind, found.inbound[0].to.target) == ("gateway", "fxs")
+
+
 def test_a_recording_is_looked_for_beside_the_site_file(tmp_path: Path) -> None:
     (tmp_path / "site.yml").write_text(text(), encoding="utf-8")
     found = load_site(tmp_path / "site.yml").telephony
@@ -82,6 +91,48 @@ def test_a_day_without_quotes_is_a_day() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        (
+            {"trunks": [{"name": "a", "host": "192.0.2.50", "model": "cisco"}]},
+            "telephony.trunks[0].model: must be one of: 'provider', 'dinstar', 'khomp', 'gateway'",
+        ),
+        (
+            {"trunks": [{"name": "a", "host": "192.0.2.50", "fax": "t38", "srtp": True}]},
+            "telephony.trunks[0].fax: T.38 has no encryption",
+        ),
+        (
+            {"trunks": [{"name": "a", "transport": "wss", "username": "x", "fax": "t38"}]},
+            "telephony.trunks[0].fax: T.38 has no encryption",
+        ),
+        (
+            {
+                "trunks": [
+                    {"name": "a", "host": "192.0.2.50", "dtmf": "inband"}
+                    | {"codecs": ["opus", "alaw"]}
+                ]
+            },
+            "telephony.trunks[0].dtmf: needs 'codecs' with alaw and ulaw only",
+        ),
+        (
+            {
+                "trunks": [
+                    {"name": "a", "host": "192.0.2.50", "fax": "pass-through", "codecs": ["opus"]}
+                ]
+            },
+            "telephony.trunks[0].fax: needs 'codecs' with alaw and ulaw only",
+        ),
+        (
+            {"inbound": [{"number": "+59824001234", "to": {"gateway": "a"}}]},
+            "inbound[0].to.gateway: there is no trunk with the model of a gateway 'a'; none is",
+        ),
+        (
+            {
+                "queues": [
+                    {"name": "sales", "number": "800", "agents": ["6001"]}
+                    | {"overflow": {"gateway": "a"}}
+                ]
+            },
+            "telephony.queues[0].overflow: a queue can't overflow to a gateway",
+        ),
         ({"country": "XX"}, "telephony.country: 'XX' is no country code"),
         ({"country": None}, "telephony.trunks[1].number_format: 'e164' needs 'country'"),
         ({"time_zone": "Montevideo"}, "telephony.time_zone: 'Montevideo' is no time zone"),
@@ -123,7 +174,7 @@ def test_a_day_without_quotes_is_a_day() -> None:
         ),
         (
             {"inbound": [{"number": "+59824001234", "to": {}}]},
-            "telephony.inbound[0].to: write one of 'extension', 'queue' and 'announcement'",
+            "telephony.inbound[0].to: write one of 'extension', 'queue', 'announcement' and",
         ),
         (
             {"inbound": [{"number": "1234", "to": {"queue": "sales"}, "hours": "office"}]},

@@ -41,6 +41,7 @@ _LONGEST_FIRST = (
     "test_recording_pause",
     "test_phones",
     "test_hours",
+    "test_gateways",
     "test_local_install",
     "test_mixed_site",
     "test_capacity",
@@ -95,6 +96,7 @@ _SHARED = {
             "test_phones",
             "test_hours",
         )
+        for name in ("test_recordings", "test_webrtc_trunk", "test_phones", "test_gateways")
     },
 }
 

@@ -22,8 +22,19 @@ _MOST = 65535
 _STEP_SECONDS = 0.2
 _ANSWER_SECONDS = 20.0
 _MEDIA = re.compile(r"^m=audio (\d+) ", re.MULTILINE)
-_COPIED = ("via", "record-route", "from", "to", "call-id", "cseq")
 _CHALLENGE = 'Digest realm="provider", nonce="{}", algorithm=MD5'
+COPIED = ("via", "record-route", "from", "to", "call-id", "cseq")
+REASONS = {
+    183: "Session Progress",
+    200: "OK",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    486: "Busy Here",
+    488: "Not Acceptable Here",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+}
 
 
 @dataclass
@@ -44,8 +55,9 @@ class Provider:
         self.address, self.port, self.status = address, port, status
         self.register_status = 200
         self.invites: list[SipMessage] = []
-        self._sip = _bound(address, port)
-        self._rtp = _bound(address, 0)
+        self.provisional: list[SipMessage] = []  # answers to our calls before the final one
+        self._sip = bound(address, port)
+        self._rtp = bound(address, 0)
         self._packets = 0
         self._voice: Voice | None = None
         self._responses: queue.Queue[SipMessage] = queue.Queue()
@@ -73,6 +85,7 @@ class Provider:
     def forget(self) -> None:
         """Begin a new list of calls."""
         self.invites.clear()
+        self.provisional.clear()
 
     @contextmanager
     def call(
@@ -157,6 +170,8 @@ class Provider:
             key = (answer.header("call-id"), answer.header("cseq").split()[1])
             if key == (call_id, method) and answer.status >= 200:
                 return answer
+            if key == (call_id, method):
+                self.provisional.append(answer)
 
     def _sdp(self) -> str:
         port = self._rtp.getsockname()[1]
@@ -194,14 +209,14 @@ class Provider:
             status = self.register_status
         elif request.method == "BYE":
             self._ended.set()
-        headers = [(name, value) for name, value in request.headers if name in _COPIED]
+        headers = [(name, value) for name, value in request.headers if name in COPIED]
         headers = [(n, f"{v};tag=x" if n == "to" and ";tag=" not in v else v) for n, v in headers]
         headers.append(("contact", f"<sip:provider@{self.address}:{self.port}>"))
         if body:
             headers.append(("content-type", "application/sdp"))
         if status == 401:
             headers.append(("www-authenticate", _CHALLENGE.format(time.monotonic_ns())))
-        start = f"SIP/2.0 {status} Answer"
+        start = f"SIP/2.0 {status} {REASONS.get(status, 'Answer')}"
         self._send(SipMessage(start, tuple(headers), body), where)
 
     def _echo(self) -> None:
@@ -217,7 +232,8 @@ class Provider:
                 self._rtp.sendto(data, where)
 
 
-def _bound(address: str, port: int) -> socket.socket:
+def bound(address: str, port: int) -> socket.socket:
+    """A UDP socket at that port, or at any free one for 0, whose reads time out."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((address, port))
     sock.settimeout(_STEP_SECONDS)

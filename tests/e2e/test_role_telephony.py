@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shlex
 import socket
 import subprocess
@@ -49,6 +50,11 @@ PREFIXES = {"udp": "7", "tcp": "8", "tls": "9"}
 # A provider that connects to the server over WebSockets.
 WEBRTC = {"name": "by-wss", "transport": "wss", "username": "sbc.example", "prefix": "6"}
 WEBRTC_SECRET = "one;secret of sbc"
+# The options of a gateway (R13), on the trunk by TCP.
+GATEWAY = {"dtmf_mode": "auto", "t38_udptl": True, "t38_udptl_ec": "redundancy"} | {
+    "t38_udptl_maxdatagram": 400,
+    "qualify_frequency": 20,
+}
 RECORDINGS = "/var/spool/asterisk/monitor"
 
 
@@ -137,6 +143,7 @@ def servers(
             "telephony_trunks": [
                 {"name": f"by-{by}", "host": other.address, "transport": by, "prefix": prefix}
                 | {"codecs": ["alaw", "ulaw"]}
+                | (GATEWAY if by == "tcp" else {})
                 for by, prefix in PREFIXES.items()
             ]
             + [{**WEBRTC, "secret": WEBRTC_SECRET, "codecs": ["opus", "alaw"]}],
@@ -481,6 +488,12 @@ def test_doctor_sees_what_was_planned(server: Server, tmp_path: Path) -> None:
         assert {c.status for c in found.contacts} == {"Avail"}
         assert (found.rtp, found.descriptors, found.session_limit) == ((10000, 10800), 8192, 100)
         marks = endpoint_settings(reach, ("6001", "trunk-by-tls"))
+        gateway = endpoint_settings(reach, ("trunk-by-tcp",))["trunk-by-tcp"]
+        shown = {"dtmf_mode": "auto", "t38_udptl": "true", "t38_udptl_ec": "redundancy"}
+        assert shown.items() <= gateway.items()
+        assert (gateway["t38_udptl_maxdatagram"], gateway["t38_udptl_nat"]) == ("400", "true")
+        assert marks["trunk-by-tls"]["t38_udptl"] == "false"
+        assert re.search(r"4000", server.ask("udptl show config"))
         for settings in marks.values():
             assert (settings["tos_audio"], settings["cos_audio"]) == ("184", "5")
             assert (settings["tos_video"], settings["cos_video"]) == ("136", "4")

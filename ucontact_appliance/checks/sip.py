@@ -290,7 +290,7 @@ def spread(names: Sequence[str], most: int = _MOST_LOOKED_AT) -> tuple[str, ...]
 
 
 def _trunk_names(subject: Subject) -> tuple[str, ...]:
-    return tuple(trunk.endpoint for trunk in subject.site.telephony.trunks)
+    return tuple(trunk.endpoint for trunk in subject.site.telephony.sip_trunks)
 
 
 def _phones(subject: Subject) -> frozenset[str]:

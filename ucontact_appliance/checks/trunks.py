@@ -150,7 +150,7 @@ def with_advice(observed: Message, model: TrunkModel) -> Message:
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _trunks(subject: Subject) -> Judgement:
-    trunks = subject.site.telephony.trunks
+    trunks = subject.site.telephony.sip_trunks
     answers = subject.facts.get(trunk_answers) if trunks else ()
     return judge_trunks(subject.facts.get(snapshot), trunks, answers)
 
@@ -197,7 +197,7 @@ def judge_settings(found: Mapping[str, Settings], trunks: Sequence[Trunk]) -> Ju
     needs=("asterisk.service", "asterisk.endpoints"),
 )
 def _settings(subject: Subject) -> Judgement:
-    trunks = subject.site.telephony.trunks
+    trunks = subject.site.telephony.sip_trunks
     names = tuple(trunk.endpoint for trunk in trunks)
     return judge_settings(subject.facts.get(endpoint_settings, names) if names else {}, trunks)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
+from ucontact_appliance.planning.cards import card_lines
 from ucontact_appliance.planning.clocks import utc_offset
 from ucontact_appliance.planning.dialling import dialling
 from ucontact_appliance.planning.gateways import trunk_settings
@@ -23,6 +24,9 @@ from ucontact_appliance.planning.systems import (
 from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.model import EVALUATION, CertificateSource, Host, Site
+from ucontact_appliance.site.telephony import Telephony
+
+_CARD_KEYS = ("zone", "modules", "spans", "channels", "sections", "groups")
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def build_inventory(
         "trunk_settings": {
             trunk.name: asdict(trunk_settings(trunk)) for trunk in site.telephony.trunks
         },
+        "cards": card_variables(site.telephony),
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {
             name: str(path) for name, path in asdict(controller).items() if path is not None
@@ -94,6 +99,15 @@ def site_variables(site: Site) -> dict[str, Any]:
         "evaluation": site.release == EVALUATION,
         "public_certificate": certificate.source is CertificateSource.FILES and not certificate.ca,
     }
+
+
+def card_variables(telephony: Telephony) -> dict[str, Any]:
+    """Return the lines of telephony cards for playbooks; empty without cards."""
+    found = card_lines(telephony)
+    if found is None:
+        return {}
+    document = asdict(found)
+    return {name: document[name] for name in _CARD_KEYS}
 
 
 def _connection(host: Host, inputs: HostInputs, ssh: SshSettings) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from ucontact_appliance.language.messages import Message, _
+from ucontact_appliance.site import card_rules
+from ucontact_appliance.site.cards import TelephonyCard
 from ucontact_appliance.site.inbound import (
     Announcement,
     Destination,
@@ -29,7 +31,7 @@ from ucontact_appliance.site.values import (
 )
 
 Place = tuple[str | int, ...]
-_Row = Trunk | OutboundRoute | Hours | Announcement | Queue
+_Row = Trunk | TelephonyCard | OutboundRoute | Hours | Announcement | Queue
 
 
 class Telephony(SiteModel):
@@ -42,6 +44,11 @@ class Telephony(SiteModel):
         (), description="hardphones, which fetch their configuration from the portal"
     )
     trunks: tuple[Trunk, ...] = Field((), description="lines to the telephony provider")
+    cards: tuple[TelephonyCard, ...] = Field(
+        (),
+        description="telephony cards in the telephony server, in the order in which DAHDI finds "
+        "them; their lines are trunks with transport dahdi",
+    )
     routes: tuple[OutboundRoute, ...] = Field(
         (), description="prefixes whose calls may take several trunks"
     )
@@ -77,6 +84,16 @@ class Telephony(SiteModel):
         return tuple(number for number in self.extensions if number not in taken)
 
     @property
+    def analogue_extensions(self) -> tuple[str, ...]:
+        """The numbers of telephones at the FXS ports of cards."""
+        return card_rules.analogue_extensions(self.cards)
+
+    @property
+    def sip_trunks(self) -> tuple[Trunk, ...]:
+        """The trunks that are endpoints of PJSIP."""
+        return tuple(trunk for trunk in self.trunks if trunk.is_sip)
+
+    @property
     def emergency_numbers(self) -> tuple[str, ...]:
         """The site's own, else those of its country, else none."""
         if self.emergency.numbers or self.country is None:
@@ -89,7 +106,7 @@ class Telephony(SiteModel):
         refuse_repeated(numbers)
         return numbers
 
-    @field_validator("trunks", "routes", "hours", "announcements", "queues")
+    @field_validator("trunks", "cards", "routes", "hours", "announcements", "queues")
     @classmethod
     def _names_are_unique(cls, rows: tuple[_Row, ...]) -> tuple[_Row, ...]:
         refuse_repeated([row.name for row in rows], "name")
@@ -159,6 +176,16 @@ class Telephony(SiteModel):
         return self
 
     @model_validator(mode="after")
+    def _cards_fit(self) -> Telephony:
+        card_rules.refuse_wrong_trunks(self.cards, self.trunks)
+        taken = {*self.extensions, *self.emergency_numbers, *(one.number for one in self.queues)}
+        card_rules.refuse_taken_numbers(self.cards, taken)
+        card_rules.refuse_unknown_variants(self.cards, self.country)
+        if self.inbound:
+            card_rules.refuse_nameless_lines(self.cards)
+        return self
+
+    @model_validator(mode="after")
     def _accounts_are_unique(self) -> Telephony:
         """An extension and a trunk that logs in here, or two such trunks, share no account."""
         known = {number: number for number in self.extensions}
@@ -180,6 +207,7 @@ class Telephony(SiteModel):
         """What a key names is defined in this section."""
         known = {
             "extension": self.extensions,
+            "line": (*self.extensions, *self.analogue_extensions),
             "queue": [row.name for row in self.queues],
             "announcement": [row.name for row in self.announcements],
             "hours": [row.name for row in self.hours],
@@ -238,12 +266,15 @@ class Telephony(SiteModel):
 
 def _destination(found: Destination | None, place: Place) -> Iterator[tuple[str, str, Place]]:
     if found is not None:
-        yield found.kind, found.target, (*place, found.kind)
+        # A call may end at a telephone of a port too; agents and supervisors have extensions only.
+        kind = "line" if found.kind == "extension" else found.kind
+        yield kind, found.target, (*place, found.kind)
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> Message:
     described = {
         "extension": _("extension"),
+        "line": _("extension"),
         "queue": _("queue"),
         "announcement": _("announcement"),
         "hours": _("opening hours"),

@@ -32,12 +32,13 @@ Prefix = Annotated[str, BeforeValidator(quoted_digits), Field(pattern=r"^[0-9]{1
 
 
 class TrunkTransport(str, Enum):
-    """How SIP travels to the provider (R04)."""
+    """How SIP travels to the provider (R04); `dahdi`: no SIP, but lines on a card (R13)."""
 
     UDP = "udp"
     TCP = "tcp"
     TLS = "tls"
     WSS = "wss"
+    DAHDI = "dahdi"
 
 
 class Codec(str, Enum):
@@ -95,13 +96,13 @@ class Trunk(SiteModel):
 
     name: Name = Field(description="short name; the password is the secret telephony.trunks.NAME")
     host: HostName | None = Field(
-        None, description="the provider's address or name; required, except for wss"
+        None, description="the provider's address or name; required, except for wss and dahdi"
     )
     port: Port | None = Field(None, description="5060, or 5061 for tls, when left out")
     transport: TrunkTransport = Field(
         TrunkTransport.UDP,
         description="udp, tcp or tls; wss for SIP over WebRTC, where the provider connects to us "
-        "and registers with 'username'",
+        "and registers with 'username'; dahdi for lines on telephony cards, which 'cards' names",
     )
     username: Account | None = Field(
         None, description="account name, when the provider gives one; required for wss"
@@ -179,6 +180,11 @@ class Trunk(SiteModel):
         return self.srtp or self.connects_to_us
 
     @property
+    def is_sip(self) -> bool:
+        """Whether its calls are SIP; the others are on the lines of a telephony card."""
+        return self.transport is not TrunkTransport.DAHDI
+
+    @property
     def endpoint(self) -> str:
         """The name of the trunk's endpoint in PJSIP.
 
@@ -190,6 +196,8 @@ class Trunk(SiteModel):
 
     @model_validator(mode="after")
     def _keys_fit_the_transport(self) -> Trunk:
+        if not self.is_sip:
+            return _without_sip(self)
         if not self.connects_to_us:
             if self.host is None:
                 raise refused_at("unknown", _("is missing"), ("host",))
@@ -240,6 +248,35 @@ class Trunk(SiteModel):
             message = _("needs 'codecs' with alaw and ulaw only: other codecs distort the tones")
             raise refused_at("unknown", message, (audio[0],))
         return self
+
+
+_SIP_KEYS = (
+    "host",
+    "port",
+    "username",
+    "register_account",
+    "srtp",
+    "codecs",
+    "model",
+    "dtmf",
+    "fax",
+)
+
+
+def _without_sip(trunk: Trunk) -> Trunk:
+    """The trunk of a card, which has no keys of SIP and dials digits only."""
+    for name in _SIP_KEYS:
+        field = Trunk.model_fields[name]
+        if getattr(trunk, name) != field.default:  # by value: a stored site has every key
+            key = field.alias or name
+            message = _(
+                "transport 'dahdi' takes no '{key}': its lines are those of a card", key=key
+            )
+            raise refused_at("unknown", message, (key,))
+    if trunk.number_format is NumberFormat.E164:
+        message = _("'+' can't be dialled on a line; write 'e164-digits' or 'as-dialled'")
+        raise refused_at("unknown", message, ("number_format",))
+    return trunk
 
 
 class RouteTrunk(SiteModel):

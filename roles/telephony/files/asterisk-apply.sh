@@ -14,11 +14,16 @@ conf=/etc/asterisk
 mkdir -p "${stamps%/*}"
 touch "$stamps"
 
+# Lines of telephony cards are configured while Asterisk is stopped.
+cards=
+dahdi=/etc/systemd/system/ucontact-dahdi.service
+if [ -e $dahdi ]; then cards="$dahdi $conf/chan_dahdi.conf /etc/dahdi/modules /etc/dahdi/system.conf"; fi
+
 fingerprint() { cat -- "$@" | sha256sum | cut -d ' ' -f 1; }
 # The certificate's fingerprint is in comments: a new one alone requires no restart.
 start_fingerprint() {
     cat $conf/asterisk.conf $conf/modules.conf $conf/openssl.cnf $conf/pjsip.conf \
-        /etc/systemd/system/asterisk.service.d/ucontact.conf \
+        /etc/systemd/system/asterisk.service.d/ucontact.conf $cards \
         | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
 }
 is_new() { ! grep -qx "$1 $2" "$stamps"; }

@@ -219,6 +219,58 @@ WHOLE: dict[str, Any] = {
                 "dtmf": "info",
                 "fax": "t38",
             },
+            {"name": "carrier", "transport": "dahdi", "prefix": "8"},
+            {"name": "lines", "transport": "dahdi", "prefix": "7"},
+        ],
+        "cards": [
+            {
+                "name": "e1",
+                "model": "digium",
+                "driver": "wcte43x",
+                "spans": [
+                    {
+                        "signalling": "pri",
+                        "line": "e1",
+                        "framing": "ccs",
+                        "coding": "hdb3",
+                        "crc4": True,
+                        "timing": 1,
+                        "line_build_out": 0,
+                        "d_channel": 16,
+                        "channels": 20,
+                        "switch_type": "euroisdn",
+                        "network_side": False,
+                        "trunk": "carrier",
+                    },
+                    {
+                        "signalling": "mfcr2",
+                        "mfcr2": {
+                            "variant": "ar",
+                            "max_ani": 20,
+                            "max_dnis": 4,
+                            "get_ani_first": False,
+                            "category": "national_subscriber",
+                            "allow_collect_calls": False,
+                            "double_answer": False,
+                            "forced_release": False,
+                            "mfback_timeout": 1500,
+                            "metering_pulse_timeout": 200,
+                        },
+                        "trunk": "carrier",
+                    },
+                ],
+                "ports": [
+                    {
+                        "signalling": "fxo",
+                        "count": 4,
+                        "trunk": "lines",
+                        "number": "24001234",
+                        "start": "kewlstart",
+                        "polarity_reversal": True,
+                    },
+                    {"signalling": "fxs", "extensions": ["7001"]},
+                ],
+            }
         ],
         "routes": [
             {

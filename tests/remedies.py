@@ -112,6 +112,9 @@ FILLED: dict[str, tuple[str, ...]] = {
     "{ssh} X; {install}": ("asterisk -rx 'module load res_srtp.so'",),
     "{ssh} X -t X  # X": (),
     "{ssh} apt-cache policy X  # X": ("apt-cache policy asterisk",),
+    # The headers of a kernel that no rehearsal machine has.
+    "{ssh} apt-get install -y linux-headers-X && {ssh} dkms autoinstall -k X  # before the next "
+    "reboot: calls by card would end with it": (),
     "{ssh} apt-get install -y X": ("apt-get install -y python3",),
     "{ssh} df -h X  # give it a larger disk, or lower recordings: retention_days in {site}, "
     "then: {install}": (f"df -h {RECORDINGS}",),
@@ -175,6 +178,16 @@ INSTEAD = {
 }
 NOT_RUN = {
     "systemctl reboot": "it ends the machine; no option of it only tries",
+    **dict.fromkeys(
+        (
+            "dkms autoinstall",
+            "mokutil --import /var/lib/dkms/mok.pub",
+            "asterisk -rx 'dahdi show status'",
+            "asterisk -rx 'pri show spans'",
+            "asterisk -rx 'mfcr2 show channels'",
+        ),
+        "for a server with a telephony card",
+    ),
     "mysql -E -e 'SHOW SLAVE STATUS'": "for MySQL before 8.0.22, which no suite has",
 }
 # Statuses but 0, each with its reason.

@@ -24,6 +24,7 @@ REASONS = {
     "controller.commands": "the runner itself stands on this command line",
     "asterisk.trunks": "the small site has no trunk",
     "asterisk.trunk-settings": "the small site has no trunk; tests/e2e/test_gateways.py spoils one",
+    "cards.": "the small site has no telephony card, and none is at hand",
     "asterisk.queues": "the small site has no queue; tests/e2e/test_calls.py loses one",
     "web.provisioning": "the small site has no hardphones; tests/e2e/test_phones.py loses one",
     "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",

@@ -71,22 +71,39 @@ def _service(subject: Subject) -> Judgement:
         )
 
 
-def judge_build(found: AsteriskState) -> Judgement:
-    """Tell the vendor's build from stock Asterisk by its dialplan applications (R19)."""
+def judge_build(found: AsteriskState, *, is_wanted: bool) -> Judgement:
+    """Tell the vendor's build from stock Asterisk by its dialplan applications (R19).
+
+    `is_wanted`: site.yml names the vendor's build, so that stock Asterisk is a failure.
+    """
     required = _("the vendor's Asterisk 13 (R19)")
     there = [name for name in VENDOR_APPLICATIONS if name in found.applications]
+    missing = [name for name in VENDOR_APPLICATIONS if name not in there]
     evidence = (
         f"{found.texts.get('version', '')}\n"
-        f"vendor's applications: {', '.join(there) or 'none'} of {len(VENDOR_APPLICATIONS)}"
+        f"vendor's applications: {', '.join(there) or 'none'} of {len(VENDOR_APPLICATIONS)}\n"
+        f"missing: {', '.join(missing) or 'none'}"
     )
-    if len(there) == len(VENDOR_APPLICATIONS):
+    if not missing:
         return passed(_("the vendor's build, {version}", version=found.version), required, evidence)
     if there:
-        lost = [name for name in VENDOR_APPLICATIONS if name not in there]
         return failed(
-            _("the vendor's build lacks {lost}", lost=joined(", ", lost)), required, evidence
+            _("the vendor's build lacks {lost}", lost=joined(", ", missing)), required, evidence
         )
-    return warned(_("stock Asterisk {version}", version=found.version), required, evidence)
+    told = _(
+        "stock Asterisk {version}: it lacks {lost}",
+        version=found.version,
+        lost=joined(", ", missing),
+    )
+    if is_wanted:
+        return failed(told, required, evidence, _NOT_THE_VENDORS)
+    return warned(told, required, evidence)
+
+
+_NOT_THE_VENDORS = with_note(
+    "{ssh} apt-cache policy asterisk",
+    _("telephony.source in site.yml names packages that are not the vendor's"),
+)
 
 
 @telephony_check(
@@ -100,7 +117,9 @@ def judge_build(found: AsteriskState) -> Judgement:
     needs=("asterisk.service",),
 )
 def _build(subject: Subject) -> Judgement:
-    return judge_build(subject.facts.get(snapshot))
+    return judge_build(
+        subject.facts.get(snapshot), is_wanted=subject.site.telephony.has_vendors_asterisk
+    )
 
 
 def port_of(subject: Subject, port_id: str) -> int:

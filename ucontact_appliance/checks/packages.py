@@ -26,6 +26,7 @@ from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import brought, suited
 from ucontact_appliance.planning.tables import SystemRow
 from ucontact_appliance.planning.versions import reaches
+from ucontact_appliance.site.asterisk_source import ASTERISK
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ def _installable(component: PackageRequirement) -> Check:
         row, roles, found = asked.system, asked.roles, asked.answer.packages
         program = component.program
         unowned = subject.facts.get(facts.unowned, program) if program else ""
+        if component.id == ASTERISK and subject.site.telephony.has_vendors_asterisk and not unowned:
+            return skipped(_("site.yml names the vendor's packages, not the distribution's"))
         return judge_component(
             component, PackageContext(row, roles, subject.now.date(), found, unowned)
         )

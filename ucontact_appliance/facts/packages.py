@@ -57,7 +57,7 @@ ls $lists/*Packages* >/dev/null 2>&1 || state=missing
 echo '---- lists'; echo $state
 """
 # apt with its own folders, and without the hooks that a distribution adds to updates.
-_FETCHED = r"""
+FETCHED_LISTS = r"""
 folder=$(mktemp -d /var/tmp/ucontact-apt-XXXXXX) || exit 1
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -150,7 +150,7 @@ judge() {
 
 # Without apt's cache files: a probe writes nothing.
 _OWN_OPTIONS = "-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
-_FETCHED_OPTIONS = "-c $folder/apt.conf"
+FETCHED_OPTIONS = "-c $folder/apt.conf"
 
 
 def apt(reach: ProbeContext, names: tuple[str, ...], sets: tuple[PackageSet, ...]) -> Apt:
@@ -163,7 +163,7 @@ def apt(reach: ProbeContext, names: tuple[str, ...], sets: tuple[PackageSet, ...
     there = all(name in own.known and own.known[name].installed for name in names)
     if own.state == "current" or (there and not own.wanted):
         return Apt(AptPackages("own", own.known), Removals("own", own.removed))
-    fetched = _asked(reach, _FETCHED, _FETCHED_OPTIONS, names, sets)
+    fetched = _asked(reach, FETCHED_LISTS, FETCHED_OPTIONS, names, sets)
     if fetched.state == "current":
         known = AptPackages("own", own.known) if there else AptPackages("fetched", fetched.known)
         return Apt(known, Removals("fetched", fetched.removed))

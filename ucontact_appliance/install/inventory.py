@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
+from ucontact_appliance.install.vendor import VendorAsterisk
 from ucontact_appliance.planning.cards import card_lines
 from ucontact_appliance.planning.clocks import utc_offset
 from ucontact_appliance.planning.dialling import dialling
@@ -48,6 +49,7 @@ class ControllerInputs:
     pki: Path
     release: Path | None
     release_manifest: Path | None
+    asterisk: VendorAsterisk = field(default_factory=VendorAsterisk)
 
 
 def build_inventory(
@@ -72,8 +74,9 @@ def build_inventory(
         "cards": card_variables(site.telephony),
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {
-            name: str(path) for name, path in asdict(controller).items() if path is not None
+            name: str(path) for name, path in vars(controller).items() if isinstance(path, Path)
         },
+        "vendor_asterisk": _vendor(controller.asterisk),
     }
     return {
         "all": {
@@ -108,6 +111,16 @@ def card_variables(telephony: Telephony) -> dict[str, Any]:
         return {}
     document = asdict(found)
     return {name: document[name] for name in _CARD_KEYS}
+
+
+def _vendor(asterisk: VendorAsterisk) -> dict[str, Any]:
+    return {
+        "files": [
+            {"path": str(one.path), "file": one.path.name, "sha256": one.sha256}
+            for one in asterisk.files
+        ],
+        "archive": asdict(asterisk.archive) if asterisk.archive else {},
+    }
 
 
 def _connection(host: Host, inputs: HostInputs, ssh: SshSettings) -> dict[str, Any]:

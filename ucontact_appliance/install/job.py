@@ -14,6 +14,7 @@ from ucontact_appliance.install.inventory import ControllerInputs, HostInputs, b
 from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.processes import Processes
 from ucontact_appliance.install.surveying import Surveyed
+from ucontact_appliance.install.vendor import VendorAsterisk
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import DataMove
@@ -37,7 +38,11 @@ class SiteLock(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the installer on one site; `release` may be None in a dry run."""
+    """One run of the installer on one site.
+
+    In a dry run, `release` is None if it is not stored here, `asterisk` if it is in a release that
+    is not unpacked.
+    """
 
     seen: Surveyed
     site_file: Path
@@ -51,6 +56,7 @@ class Job:
     take_over: tuple[str, ...] = ()  # components that others installed, to be copied first
     launcher: Launcher = field(default_factory=Launcher)
     hold: SiteLock | None = None  # the locks of the servers; a dry run has none
+    asterisk: VendorAsterisk | None = field(default_factory=VendorAsterisk)
     interrupted: bool = False  # the newest run on this site was interrupted during its changes
     unproven: bool = False  # something was changed that only the full set of calls can verify
     tags: tuple[
@@ -95,6 +101,7 @@ class Job:
                 pki=self.paths.pki,
                 release=release.archive if release else None,
                 release_manifest=release.manifest if release else None,
+                asterisk=self.asterisk or VendorAsterisk(),
             ),
             self.ssh,
         )

@@ -21,6 +21,7 @@ from ucontact_appliance.install.managed import remember_written
 from ucontact_appliance.install.originals import ORIGINALS, keep_originals
 from ucontact_appliance.install.plays import play, ready_for_packages
 from ucontact_appliance.install.takeover import Copy, take_over
+from ucontact_appliance.install.vendor import demand_vendor
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.moving.carry import carry, demand_room, demand_sources, settle
 from ucontact_appliance.moving.stores import store_of
@@ -136,6 +137,7 @@ class PreflightPhase(_Always, _ReadOnlyPhase):
         job.observer(TaskStarted(_("Check certificates, keys and records")))
         foresee_pki(job.site, job.plan, job.paths, addresses=job.seen.addresses)
         demand_announcements(job.site.telephony)
+        demand_vendor(job.asterisk)
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)
@@ -213,6 +215,8 @@ class FirstPlaybookPhase(_Always, _Converging):
 
     def preview(self, job: Job) -> int | Unpredictable:
         """Run the roles in check mode; files to back up are not counted."""
+        if job.asterisk is None and self.id == "packages":
+            return Unpredictable(_("the release's packages of Asterisk are not unpacked here yet"))
         return play(job, self.id, check=True)
 
 

@@ -37,6 +37,7 @@ from ucontact_appliance.install.phases import INSTALL, Phase, Unpredictable
 from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
+from ucontact_appliance.install.vendor import unpacked_asterisk, vendor_asterisk
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import _, concatenated, joined, what_of, with_note
 from ucontact_appliance.moving.carry import load_places
@@ -156,6 +157,7 @@ def install(
                 seen=seen,
                 site_file=site_file,
                 release=release,
+                asterisk=unpacked_asterisk(seen.site.telephony, release),
                 secrets=secrets,
                 paths=paths,
                 ssh=ssh,
@@ -255,6 +257,7 @@ def preview(
             seen=seen,
             site_file=site_file,
             release=release,
+            asterisk=vendor_asterisk(seen.site.telephony, release),
             secrets=secrets,
             paths=paths,
             ssh=ssh,

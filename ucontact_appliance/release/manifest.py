@@ -22,9 +22,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.messages import _, concatenated, what_of, with_note
+from ucontact_appliance.site.asterisk_source import parse_deb_name
 
 MANIFEST = "manifest.json"
-TOP_FOLDERS = ("web", "server", "reports")  # R22
+PACKAGES = "telephony"  # the folder of the vendor's Asterisk (R19), which a release may have
+TOP_FOLDERS = ("web", "server", "reports", PACKAGES)  # R22
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_FILES = 50_000
 MAX_TOTAL_BYTES = 8 * 1024**3
@@ -32,7 +34,7 @@ _PATH = re.compile(r"[A-Za-z0-9._@+~ ()\[\],='!&#%$-]+(/[A-Za-z0-9._@+~ ()\[\],=
 
 
 def _safe_path(path: str) -> str:
-    """A relative path under web/, server/ or reports/ that can't leave it."""
+    """A relative path under one of the top folders that can't leave it."""
     parts = path.split("/")
     if not _PATH.fullmatch(path) or len(path) > 512:
         raise ValueError(_("{path!r} is not a plain relative path", path=path))
@@ -41,6 +43,10 @@ def _safe_path(path: str) -> str:
     if parts[0] not in TOP_FOLDERS or len(parts) < 2:
         raise ValueError(
             _("{path!r} is not under {top_folders}", path=path, top_folders=", ".join(TOP_FOLDERS))
+        )
+    if parts[0] == PACKAGES and (len(parts) != 2 or parse_deb_name(parts[1]) is None):
+        raise ValueError(
+            _("{path!r} is no package of Asterisk, NAME_VERSION_ARCHITECTURE.deb", path=path)
         )
     return path
 

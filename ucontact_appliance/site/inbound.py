@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import date
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -16,6 +15,7 @@ from ucontact_appliance.site.values import (
     FilePath,
     Name,
     SiteModel,
+    plain_path,
     quoted_digits,
     refuse_repeated,
 )
@@ -72,20 +72,11 @@ class Hours(SiteModel):
     )
 
 
-def _plain_path(path: Path) -> Path:
-    """The playbook gets this path: nothing in it may be a template."""
-    if not re.fullmatch(r"[\w./~ @+-]+", str(path)):
-        raise ValueError(
-            _("{path!r}: use letters, digits, spaces and ./~@_+- only", path=str(path))
-        )
-    return path
-
-
 class Announcement(SiteModel):
     """A recording that callers hear."""
 
     name: Name = Field(description="short name")
-    file: Annotated[FilePath, AfterValidator(_plain_path)] = Field(
+    file: Annotated[FilePath, AfterValidator(plain_path)] = Field(
         description="WAV file, 8000 Hz, 16 bits, mono (*)"
     )
 

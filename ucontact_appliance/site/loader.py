@@ -63,20 +63,25 @@ def _anchored(site: Site, folder: Path) -> Site:
                 update={name: absolute(path) for name, path in files.items()}
             ),
             "release": release,
-            "telephony": _with_absolute_sounds(site.telephony, absolute),
+            "telephony": _with_absolute_files(site.telephony, absolute),
         }
     )
 
 
-def _with_absolute_sounds(
+def _with_absolute_files(
     telephony: Telephony, absolute: Callable[[Path | None], Path | None]
 ) -> Telephony:
+    archive = telephony.archive
     return telephony.model_copy(
         update={
             "announcements": tuple(
                 one.model_copy(update={"file": absolute(one.file)})
                 for one in telephony.announcements
-            )
+            ),
+            "packages": tuple(
+                one.model_copy(update={"file": absolute(one.file)}) for one in telephony.packages
+            ),
+            "archive": archive and archive.model_copy(update={"key": absolute(archive.key)}),
         }
     )
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.site.asterisk_source import AsteriskSource
 from ucontact_appliance.site.qos import Qos
 from ucontact_appliance.site.telephony import Telephony
 from ucontact_appliance.site.values import (
@@ -247,6 +248,19 @@ class Site(SiteModel):
                     ),
                     ("telephony", "trunks", index, "host"),
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _release_has_the_asterisk(self) -> Site:
+        if self.telephony.source is AsteriskSource.RELEASE and self.release == EVALUATION:
+            raise refused_at(
+                "unknown",
+                _(
+                    "source 'release' needs a release with packages below telephony/; "
+                    "the evaluation release has none"
+                ),
+                ("telephony", "source"),
+            )
         return self
 
     @field_validator("hosts")

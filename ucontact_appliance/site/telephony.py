@@ -1,4 +1,4 @@
-"""Telephony in `site.yml`: extensions, phones, trunks and routes, incoming numbers, queues."""
+"""Telephony in `site.yml`: Asterisk's source, extensions, phones, trunks, numbers, queues."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from pydantic import Field, field_validator, model_validator
 
 from ucontact_appliance.language.messages import Message, _
 from ucontact_appliance.site import card_rules
+from ucontact_appliance.site.asterisk_source import (
+    ASTERISK,
+    AsteriskArchive,
+    AsteriskPackage,
+    AsteriskSource,
+    parse_deb_name,
+)
 from ucontact_appliance.site.cards import TelephonyCard
 from ucontact_appliance.site.inbound import (
     Announcement,
@@ -37,6 +44,17 @@ _Row = Trunk | TelephonyCard | OutboundRoute | Hours | Announcement | Queue
 class Telephony(SiteModel):
     """Extensions and trunks, incoming numbers and queues."""
 
+    source: AsteriskSource = Field(
+        AsteriskSource.DISTRIBUTION,
+        description="where Asterisk comes from (R19): 'distribution'; 'package'; "
+        "'release', which has telephony/*.deb",
+    )
+    packages: tuple[AsteriskPackage, ...] = Field(
+        (), description="the vendor's packages of Asterisk, for source 'package'"
+    )
+    archive: AsteriskArchive | None = Field(
+        None, description="apt archive of the vendor's Asterisk, for source 'package'"
+    )
     extensions: tuple[Extension, ...] = Field(
         ("6001", "6002"), description="agents' numbers; each gets a secret of its own"
     )
@@ -78,6 +96,11 @@ class Telephony(SiteModel):
     )
 
     @property
+    def has_vendors_asterisk(self) -> bool:
+        """Whether Asterisk is the vendor's (R19) and not the distribution's."""
+        return self.source is not AsteriskSource.DISTRIBUTION
+
+    @property
     def softphones(self) -> tuple[str, ...]:
         """The extensions without a hardphone: agents log in to them in a browser."""
         taken = {phone.extension for phone in self.phones}
@@ -99,6 +122,17 @@ class Telephony(SiteModel):
         if self.emergency.numbers or self.country is None:
             return self.emergency.numbers
         return numbering(self.country).emergency
+
+    @field_validator("packages")
+    @classmethod
+    def _packages_are_an_asterisk(
+        cls, rows: tuple[AsteriskPackage, ...]
+    ) -> tuple[AsteriskPackage, ...]:
+        names = [found[0] for row in rows if (found := parse_deb_name(row.file.name))]
+        refuse_repeated(names, "file")
+        if rows and ASTERISK not in names:
+            raise ValueError(_("none of them is asterisk_VERSION_ARCHITECTURE.deb"))
+        return rows
 
     @field_validator("extensions", "supervisors")
     @classmethod
@@ -133,6 +167,22 @@ class Telephony(SiteModel):
         refuse_repeated([row.code for row in rows], "code")
         refuse_repeated([row.name for row in rows], "name")
         return rows
+
+    @model_validator(mode="after")
+    def _source_is_whole(self) -> Telephony:
+        if self.source is AsteriskSource.PACKAGE:
+            if bool(self.packages) is (self.archive is not None):
+                message = _("source 'package' needs either 'packages' or 'archive'")
+                raise refused_at("unknown", message, ("source",))
+        elif self.packages or self.archive:
+            key = "packages" if self.packages else "archive"
+            message = _(
+                "only source 'package' has {key!r}; the source is {source!r}",
+                key=key,
+                source=self.source.value,
+            )
+            raise refused_at("unknown", message, (key,))
+        return self
 
     @model_validator(mode="after")
     def _prefixes_are_unique(self) -> Telephony:

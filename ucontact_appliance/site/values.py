@@ -142,6 +142,15 @@ def _path(value: Path) -> Path:
     return value
 
 
+def plain_path(path: Path) -> Path:
+    """A path that a playbook gets: nothing in it may be a template."""
+    if not re.fullmatch(r"[\w./~ @+-]+", str(path)):
+        raise ValueError(
+            _("{path!r}: use letters, digits, spaces and ./~@_+- only", path=str(path))
+        )
+    return path
+
+
 def _release(value: str) -> str:
     _path(Path(value))
     return value

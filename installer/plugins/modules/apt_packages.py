@@ -17,6 +17,9 @@ description:
   - Updates the package lists only if a package is missing and the lists are older than an hour.
   - Marks packages that were installed as dependencies as manually installed (apt-mark(8)).
   - Removes the policy-rc.d that a killed run left behind.
+  - Installs a vendor's packages in place of the distribution's, in the same transaction, and pins
+    their versions, so that no upgrade puts the distribution's back. Without them, packages that are
+    still pinned return to the distribution's version.
 options:
   names:
     description: Packages.
@@ -34,6 +37,31 @@ options:
         them if omitted.
     type: list
     elements: str
+  vendor:
+    description: Packages of a vendor; none if omitted.
+    type: dict
+    suboptions:
+      name: {type: str, required: true, description: Package that they have to contain.}
+      pin: {type: path, required: true, description: File below /etc/apt/preferences.d.}
+      folder: {type: path, required: true, description: Folder of the module and of its files.}
+      files:
+        description: Packages on this host, in C(FOLDER/packages).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          file: {type: str, required: true, description: Name of the file.}
+          sha256: {type: str, required: true, description: SHA-256 that it has to have.}
+      archive:
+        description:
+          - An apt archive, which apt itself does not get to know. Packages whose name begins with
+            O(vendor.name) are taken from it, if they are in O(names) or needed by O(vendor.name).
+        type: dict
+        suboptions:
+          uri: {type: str, required: true, description: URI.}
+          suite: {type: str, required: true, description: Suite.}
+          components: {type: list, elements: str, required: true, description: Components.}
+          key: {type: str, required: true, description: Binary OpenPGP key in base64.}
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
@@ -45,42 +73,47 @@ manages: {type: list, returned: success, description: A line each, such as "pack
 """
 
 import contextlib  # noqa: E402
-import errno  # noqa: E402
 import os  # noqa: E402
 import re  # noqa: E402
-import time  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils.ucontact_apt import (  # noqa: E402
+    LOCK,
+    QUIET,
+    AptError,
+    read,
+    refresh,
+    run,
+)
+from ansible.module_utils.ucontact_vendor import NO_CHANGE, settle, vendor_change  # noqa: E402
 
-LISTS = "/var/lib/apt/lists"
 STATES = "/var/lib/apt/extended_states"
 POLICY = "/usr/sbin/policy-rc.d"  # see /usr/share/doc/init-system-helpers
 POLICY_ASIDE = POLICY + ".ucontact-aside"
 OURS = "# By the uContact appliance, while it installs packages"
-FRESH_SECONDS = 3600
-# A short wait: if it takes longer, install reports who has the lock. apt before 1.9.11 never waits.
-LOCK = ["-o", "DPkg::Lock::Timeout=10"]
-QUIET = {
-    "DEBIAN_FRONTEND": "noninteractive",
-    "APT_LISTCHANGES_FRONTEND": "none",
-    "NEEDRESTART_MODE": "l",
-    "LC_ALL": "C",
-}
 KEEP = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
-MOST_SAID = 3000
-
-
-class AptError(Exception):
-    """An apt or dpkg command failed; the message is its output."""
-
-
-def run(module, words):
-    """Return the output. Raises AptError with output and errors."""
-    status, said, complaint = module.run_command(words, environ_update=QUIET)
-    if status:
-        told = (complaint.strip() + "\n" + said.strip()).strip()[-MOST_SAID:]
-        raise AptError("%s: %s" % (" ".join(words[:2]), told))
-    return said
+DOWNGRADE = ["--allow-downgrades"]
+TEXT = {"type": "str", "required": True}
+VENDOR = {
+    "name": TEXT,
+    "pin": {"type": "path", "required": True},
+    "folder": {"type": "path", "required": True},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"file": TEXT, "sha256": TEXT},
+    },
+    "archive": {
+        "type": "dict",
+        "options": {
+            "uri": TEXT,
+            "suite": TEXT,
+            "components": {"type": "list", "elements": "str", "required": True},
+            "key": dict(TEXT, no_log=False),
+        },
+    },
+}
 
 
 def installed(module, names):
@@ -100,27 +133,6 @@ def automatic(text):
         if fields.get("Auto-Installed") == "1":
             found.add(fields.get("Package"))
     return found
-
-
-def read(path):
-    """The file's text; empty if it does not exist."""
-    try:
-        with open(path) as stream:
-            return stream.read()
-    except (IOError, OSError) as error:
-        if error.errno != errno.ENOENT:
-            raise
-        return ""
-
-
-def are_fresh(folder):
-    """Whether apt's lists exist and are younger than an hour."""
-    try:
-        names = [name for name in os.listdir(folder) if name not in ("lock", "partial", "auxfiles")]
-        newest = max(os.stat(path).st_mtime for path in (folder, os.path.join(folder, "partial")))
-    except OSError:
-        return False
-    return bool(names) and time.time() - newest < FRESH_SECONDS
 
 
 def policy(services):
@@ -163,12 +175,6 @@ def remove_leftover(module):
     return ["removed the leftover " + POLICY]
 
 
-def refresh(module):
-    """Update the package lists if they are old."""
-    if not are_fresh(LISTS) and not module.check_mode:
-        run(module, ["apt-get", "update", "--quiet"] + LOCK)
-
-
 def is_known(module, name):
     """Whether the package has a candidate; a virtual package has none."""
     said = run(module, ["apt-cache", "policy", "--", name])
@@ -176,9 +182,10 @@ def is_known(module, name):
     return found is not None and found.group(1) != "(none)"
 
 
-def install(module, names, start_only):
+def install(module, names, start_only, options):
     """Install them in one transaction. Raises AptError."""
-    words = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"] + LOCK + KEEP
+    words = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"]
+    words += LOCK + KEEP + options
     if module.check_mode:
         run(module, words + ["--simulate", "--"] + names)
     elif start_only is None:
@@ -188,21 +195,25 @@ def install(module, names, start_only):
             run(module, words + ["--"] + names)
 
 
-def converge(module, names, if_available, start_only):
+def converge(module, names, if_available, start_only, vendor=None):
     """The changes, one line each. Raises AptError."""
     told = remove_leftover(module)
-    there = installed(module, names + if_available)
+    theirs = vendor_change(module, vendor, names + if_available) if vendor else NO_CHANGE
+    there = installed(module, names + if_available) | theirs.names
     missing = [name for name in names if name not in there]
     if missing:
         refresh(module)
     missing += [name for name in if_available if name not in there and is_known(module, name)]
-    if missing:
-        install(module, missing, start_only)
+    if missing or theirs.words:
+        # Going back may be to an older version.
+        install(module, theirs.words + missing, start_only, DOWNGRADE if theirs.words else [])
+    if not module.check_mode:
+        settle(vendor, theirs)
     came_along = automatic(read(STATES))
     unmarked = [name for name in names + if_available if name in came_along]
     if unmarked and not module.check_mode:
         run(module, ["apt-mark", "manual"] + unmarked)
-    told += ["installed " + name for name in missing]
+    told += theirs.lines + ["installed " + name for name in missing]
     return told + ["kept " + name for name in unmarked if name not in missing]
 
 
@@ -213,16 +224,25 @@ def main():
             "names": {"type": "list", "elements": "str", "required": True},
             "if_available": {"type": "list", "elements": "str", "default": []},
             "start_only": {"type": "list", "elements": "str"},
+            "vendor": {"type": "dict", "options": VENDOR},
         },
         supports_check_mode=True,
     )
     try:
         wanted = module.params
-        lines = converge(module, wanted["names"], wanted["if_available"], wanted["start_only"])
+        lines = converge(
+            module,
+            wanted["names"],
+            wanted["if_available"],
+            wanted["start_only"],
+            wanted["vendor"],
+        )
     except (AptError, IOError, OSError) as error:
         module.fail_json(msg=str(error), changes=[])
     names = wanted["names"] + wanted["if_available"]
     manages = ["package " + name for name in names]
+    if wanted["vendor"]:
+        manages.append("path " + wanted["vendor"]["pin"])
     module.exit_json(changed=bool(lines), changes=lines, manages=manages)
 
 

@@ -11,6 +11,7 @@ shift
 only=$*
 stamps=/var/lib/ucontact-telephony/applied
 conf=/etc/asterisk
+pin=/etc/apt/preferences.d/ucontact-asterisk.pref
 mkdir -p "${stamps%/*}"
 touch "$stamps"
 
@@ -20,11 +21,17 @@ dahdi=/etc/systemd/system/ucontact-dahdi.service
 if [ -e $dahdi ]; then cards="$dahdi $conf/chan_dahdi.conf /etc/dahdi/modules /etc/dahdi/system.conf"; fi
 
 fingerprint() { cat -- "$@" | sha256sum | cut -d ' ' -f 1; }
-# The certificate's fingerprint is in comments: a new one alone requires no restart.
+# The certificate's fingerprint is in comments: a new one alone requires no restart. The pin has the
+# version of the vendor's packages, whose installation restarts nothing.
 start_fingerprint() {
     cat $conf/asterisk.conf $conf/modules.conf $conf/openssl.cnf $conf/pjsip.conf \
         /etc/systemd/system/asterisk.service.d/ucontact.conf $cards \
         | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
+    {
+        cat $conf/asterisk.conf $conf/modules.conf $conf/openssl.cnf $conf/pjsip.conf \
+            /etc/systemd/system/asterisk.service.d/ucontact.conf
+        if [ -e "$pin" ]; then cat "$pin"; fi
+    } | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
 }
 is_new() { ! grep -qx "$1 $2" "$stamps"; }
 forget() { sed -i "/^$1 /d" "$stamps"; }

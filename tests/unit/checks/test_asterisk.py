@@ -182,16 +182,26 @@ def test_what_nftables_prints_of_marks(
 
 
 def test_stock_asterisk_is_named(found: AsteriskState) -> None:
-    judgement = asterisk.judge_build(found)
+    judgement = asterisk.judge_build(found, is_wanted=False)
     assert judgement.verdict is Verdict.WARN
     assert found.version in judgement.observed
+    assert all(name in judgement.observed for name in VENDOR_APPLICATIONS)
+
+
+def test_stock_asterisk_fails_where_site_yml_names_the_vendors(found: AsteriskState) -> None:
+    judgement = asterisk.judge_build(found, is_wanted=True)
+    fails(judgement, "stock Asterisk")
+    assert "telephony.source" in judgement.remedy
 
 
 def test_the_vendors_build_is_known_by_its_applications(found: AsteriskState) -> None:
     vendor = replace(found, applications=(*found.applications, *VENDOR_APPLICATIONS))
-    assert asterisk.judge_build(vendor).verdict is Verdict.PASS
+    for is_wanted in (True, False):
+        assert asterisk.judge_build(vendor, is_wanted=is_wanted).verdict is Verdict.PASS
     broken = replace(vendor, applications=tuple(a for a in vendor.applications if a != "GUID"))
-    fails(asterisk.judge_build(broken), "GUID")
+    judgement = asterisk.judge_build(broken, is_wanted=False)
+    fails(judgement, "lacks GUID")
+    assert judgement.evidence.endswith("missing: GUID")
 
 
 def test_service() -> None:

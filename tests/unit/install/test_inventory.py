@@ -191,6 +191,8 @@ WHOLE: dict[str, Any] = {
         },
     },
     "telephony": {
+        "source": "package",
+        "packages": [{"file": "/vendor/asterisk_13.35-1_amd64.deb", "sha256": "0" * 64}],
         "extensions": ["6001", "6002"],
         "phones": [{"mac": "805ec0112233", "model": "yealink", "extension": "6002"}],
         "trunks": [
@@ -335,6 +337,17 @@ WHOLE: dict[str, Any] = {
 }
 
 
+# Instead of the packages, which exclude it.
+ARCHIVE: dict[str, Any] = copy.deepcopy(WHOLE)
+del ARCHIVE["telephony"]["packages"]
+ARCHIVE["telephony"]["archive"] = {
+    "uri": "https://packages.example.net/asterisk",
+    "suite": "focal",
+    "components": ["main"],
+    "key": "/keys/vendor.asc",
+}
+
+
 def leaves(value: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The place of every value of the document that is no section."""
     if isinstance(value, dict):
@@ -352,15 +365,20 @@ def test_the_whole_site_has_every_key_of_the_model() -> None:
             found |= keys(inner) if inner else {field.alias or name}
         return found
 
-    told = {next(key for key in reversed(place) if isinstance(key, str)) for place in leaves(WHOLE)}
+    places = [*leaves(WHOLE), *leaves(ARCHIVE)]
+    told = {next(key for key in reversed(place) if isinstance(key, str)) for place in places}
     assert told == keys(Site)
 
 
-@pytest.mark.parametrize("place", leaves(WHOLE), ids=lambda place: ".".join(map(str, place)))
+@pytest.mark.parametrize(
+    "place",
+    [*leaves(WHOLE), *(place for place in leaves(ARCHIVE) if "archive" in place)],
+    ids=lambda place: ".".join(map(str, place)),
+)
 def test_template_syntax_in_any_value_is_refused_or_stays_out_of_the_inventory(
     tmp_path: Path, place: tuple[Any, ...]
 ) -> None:
-    document = copy.deepcopy(WHOLE)
+    document = copy.deepcopy(ARCHIVE if "archive" in place else WHOLE)
     inner = document
     for key in place[:-1]:
         inner = inner[key]

@@ -28,7 +28,7 @@ WRITING = ("template", "copy", "blockinfile", "lineinfile", "replace")
 # Scratch files, and folders and files whose very names are ours.
 OURS = re.compile(
     r"^(/run/|/etc/ssl/ucontact/|/usr/local/lib/ucontact/|/usr/share/ucontact/"
-    "|/var/cache/integraserver-release)"
+    "|/var/cache/integraserver-release|/var/lib/ucontact-)"
 )
 
 

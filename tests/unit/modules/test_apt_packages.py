@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.unit.modules.utilities import module_utility
 from ucontact_appliance.install.package_manager import says_locked
 from ucontact_appliance.resources import INSTALLER
 
@@ -31,12 +32,14 @@ POLICIES = {
 @pytest.fixture
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module's code, with the places that it looks at in a folder."""
+    commands = module_utility("ucontact_apt")
     spec = importlib.util.spec_from_file_location("apt_packages", _PATH)
     assert spec is not None
     assert spec.loader is not None
     code = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(code)
-    for name in ("LISTS", "STATES", "POLICY", "POLICY_ASIDE"):
+    monkeypatch.setattr(commands, "LISTS", str(tmp_path / "lists"))
+    for name in ("STATES", "POLICY", "POLICY_ASIDE"):
         monkeypatch.setattr(code, name, str(tmp_path / name.lower()))
     (tmp_path / "lists/partial").mkdir(parents=True)
     (tmp_path / "lists/main_Packages").write_text("")
@@ -55,7 +58,10 @@ class Host:
     policies: list[str] = field(default_factory=list)
 
     def run_command(
-        self, words: Sequence[str], environ_update: dict[str, str] | None = None
+        self,
+        words: Sequence[str],
+        environ_update: dict[str, str] | None = None,
+        cwd: str | None = None,
     ) -> tuple[int, str, str]:
         verb = Path(words[0]).name
         names = [word for word in words[1:] if not word.startswith("-")]

@@ -10,7 +10,7 @@ import pytest
 
 from ucontact_appliance.resources import INSTALLER
 
-MODULES = sorted((INSTALLER / "plugins" / "modules").glob("*.py"))
+MODULES = sorted((INSTALLER / "plugins").glob("module*/*.py"))
 # Syntax that Python 2.7 does not have.
 NEW_SYNTAX = (
     ast.AnnAssign,

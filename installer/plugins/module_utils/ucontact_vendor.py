@@ -99,6 +99,18 @@ def demand_sum(path, wanted):
         raise AptError("%s has the SHA-256 %s; required is %s" % (path, found, wanted))
 
 
+def candidates(policy):
+    """Return the candidate versions in the output of apt-cache policy, by name."""
+    found, name = {}, ""
+    for line in policy.splitlines():
+        words = line.split()
+        if line[:1].strip():
+            name = line.rstrip(":")
+        elif words[:1] == ["Candidate:"] and words[1:] != ["(none)"]:
+            found[name] = words[1]
+    return found
+
+
 class Archive(object):
     """A vendor's apt archive, with lists of its own."""
 
@@ -140,9 +152,7 @@ class Archive(object):
         said = self._ask("depends", "--recurse", *(["--no-" + w for w in without] + [self._name]))
         needed = {line for line in said.splitlines() if line[:1].isalpha()}
         taken = [name for name in known if name in needed or name in names]
-        blocks = re.split(r"^(?=\S+:$)", self._ask("policy", *taken), flags=re.MULTILINE)
-        found = (re.match(r"(\S+):\n(?:.*\n)*? +Candidate: (\S+)", block) for block in blocks)
-        return {one.group(1): one.group(2) for one in found if one and one.group(2) != "(none)"}
+        return candidates(self._ask("policy", *taken))
 
     def paths(self, names):
         """Download these packages; return their paths."""

@@ -280,3 +280,14 @@ def test_without_a_vendor_nothing_is_asked(
     vendor["files"] = []
     assert apt.converge(host, NAMES, [], [], vendor) == []
     assert host.told == []
+
+
+def test_candidates_of_several_packages() -> None:
+    policy = (
+        "asterisk:\n  Installed: (none)\n  Candidate: 8:13.35-1\n  Version table:\n"
+        "     8:13.35-1 500\n        500 https://a.test/deb focal/main amd64 Packages\n"
+        "asterisk-dev:\n  Installed: 1\n  Candidate: (none)\n"
+        "asterisk-modules:\n  Installed: (none)\n  Candidate: 8:13.35-2\n"
+    )
+    found = module_utility("ucontact_vendor").candidates(policy)
+    assert found == {"asterisk": "8:13.35-1", "asterisk-modules": "8:13.35-2"}

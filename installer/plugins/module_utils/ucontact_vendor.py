@@ -198,6 +198,8 @@ def vendor_change(module, vendor, names):
     if vendor["files"] or vendor["archive"]:
         source = (Archive if vendor["archive"] else Files)(module, vendor)
     offers = source.offers(names) if source else {}
+    if source and not offers:  # a dry run, which fetches no lists of the archive
+        return Change(frozenset([vendor["name"]]), [], ["installed " + vendor["name"]], None)
     there = versions(module, sorted(set(offers) | set(pinned)))
     new = sorted(name for name, version in offers.items() if there.get(name) != version)
     words = source.paths(new) if new and not module.check_mode else []

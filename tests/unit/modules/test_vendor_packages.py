@@ -291,3 +291,16 @@ def test_candidates_of_several_packages() -> None:
     )
     found = module_utility("ucontact_vendor").candidates(policy)
     assert found == {"asterisk": "8:13.35-1", "asterisk-modules": "8:13.35-2"}
+
+
+def test_a_dry_run_of_an_archive_whose_lists_are_not_there(
+    apt: ModuleType, host: Host, vendor: dict[str, Any], tmp_path: Path
+) -> None:
+    apt.converge(host, NAMES, [], [], vendor)
+    host.told.clear()
+    host.check_mode = True
+    vendor |= {"files": [], "archive": an_archive()}
+    assert apt.converge(host, NAMES, [], [], vendor) == ["installed asterisk"]
+    assert host.told == []
+    assert not (tmp_path / "vendor/sources").exists()
+    assert host.there["asterisk"] == THEIRS

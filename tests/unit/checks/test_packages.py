@@ -168,6 +168,20 @@ def test_only_the_packages_of_a_servers_own_roles_are_judged() -> None:
     }
 
 
+def test_the_distributions_asterisk_is_not_asked_for_where_site_yml_names_the_vendors() -> None:
+    def say(argv: Sequence[str]) -> Completed:
+        said = recorded("system-bullseye") if "os-release" in argv[-1] else policy({})
+        said = "" if "dpkg-query -S" in argv[2] else said
+        return Completed(tuple(argv), 0, said, "", 0.0)
+
+    package = {"file": "/v/asterisk_13.35-1_amd64.deb", "sha256": "0" * 64}
+    sections: dict[str, object] = {"source": "package", "packages": [package]}
+    for telephony, verdict in (({}, Verdict.FAIL), (sections, Verdict.SKIP)):
+        (subject,) = subjects(small_site(telephony=telephony), say)
+        (asked,) = (check for check in CHECKS if check.id == "packages.asterisk")
+        assert asked.judge(subject).verdict is verdict
+
+
 def test_a_system_without_a_row_is_not_judged_here() -> None:
     def say(argv: Sequence[str]) -> Completed:
         said = recorded("system-bullseye").replace("ID=debian", "ID=fedora")

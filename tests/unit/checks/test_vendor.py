@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from tests.unit.checks.subjects import subjects
+from tests.unit.facts.outputs import recorded
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Verdict
-from ucontact_appliance.checks.vendor import judge_archive, judge_files, judge_way_back
+from ucontact_appliance.checks.vendor import CHECKS, judge_archive, judge_files, judge_way_back
+from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.vendor import VendorOffer, parse_offer, parse_way_back
 from ucontact_appliance.site.asterisk_source import AsteriskArchive
 
@@ -104,3 +112,50 @@ def test_the_way_back(text: str, verdict: Verdict, said: str) -> None:
     judged = judge_way_back(parse_way_back(text), "Debian 12")
     assert judged.verdict is verdict
     assert said in judged.observed
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer", "said"),
+    [
+        ({}, "", "the vendor's is not installed"),
+        ({"telephony": {"source": "release"}, "release": "/r.tar.gz"}, "", "of the release"),
+        (
+            {
+                "telephony": {
+                    "source": "package",
+                    "packages": [{"file": "/v/asterisk_13.35-1_amd64.deb", "sha256": "0" * 64}],
+                }
+            },
+            "amd64\n",
+            "1 packages",
+        ),
+    ],
+)
+def test_the_source_of_site_yml_is_judged(changes: dict[str, Any], answer: str, said: str) -> None:
+    def say(argv: Sequence[str]) -> Completed:
+        text = recorded("system-sid") if "os-release" in argv[-1] else answer
+        return Completed(tuple(argv), 0, text, "", 0.0)
+
+    (subject,) = subjects(small_site(**changes), say)
+    (check,) = CHECKS
+    judged = check.judge(subject)
+    assert judged.verdict is Verdict.PASS
+    assert said in judged.observed
+
+
+def test_an_archive_is_asked_for_with_its_key(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(bytes([0x99]) + b"packets")
+    asked: list[str] = []
+
+    def say(argv: Sequence[str]) -> Completed:
+        asked.append(argv[-1])
+        return Completed(tuple(argv), 0, TRUSTED, "", 0.0)
+
+    keys = {"uri": "https://a.test/deb", "suite": "focal", "components": ["main"], "key": str(key)}
+    site = small_site(telephony={"source": "package", "archive": keys})
+    (subject,) = subjects(site, say)
+    (check,) = CHECKS
+    assert check.judge(subject).verdict is Verdict.PASS
+    words = f"https://a.test/deb focal main {base64.b64encode(key.read_bytes()).decode()}"
+    assert asked[0].startswith(f"set -- {words}\n")

@@ -160,6 +160,8 @@ def remedy(component: PackageRequirement, place: PackageContext) -> str:
         )
     if component.maker is not None:
         ways.append(_("add {maker} to the server's apt sources", maker=_(component.maker)))
+    if component.id == ASTERISK:
+        ways.append(_("name the vendor's packages in site.yml (telephony.source)"))
     ways.append(_("use a server with {choice} for it", choice=_choice(place)))
     names = " ".join(on_system(component.names, place.system.name))
     return with_note(f"{{ssh}} apt-cache policy {names}", joined(_(", or "), ways))

@@ -46,8 +46,8 @@ class Telephony(SiteModel):
 
     source: AsteriskSource = Field(
         AsteriskSource.DISTRIBUTION,
-        description="where Asterisk comes from (R19): 'distribution'; 'package'; "
-        "'release', which has telephony/*.deb",
+        description="where Asterisk comes from (R19): 'distribution' (the server's own apt), "
+        "'package' (from 'packages' or 'archive') or 'release' (telephony/*.deb in it)",
     )
     packages: tuple[AsteriskPackage, ...] = Field(
         (), description="the vendor's packages of Asterisk, for source 'package'"

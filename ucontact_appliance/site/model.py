@@ -136,6 +136,11 @@ class Recordings(SiteModel):
         description="percentage of the disk that stays free: the oldest recordings are deleted "
         "before, but none of the last day; 0 switches this off",
     )
+    video: bool = Field(
+        False,
+        description="whether calls with video between extensions are recorded as .webm too; each "
+        "then takes a second leg inside the telephony server",
+    )
     video_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="the part of the calls that are video calls, 0 to 1"
     )

@@ -89,6 +89,11 @@ ucontact-sync.service|/etc/systemd/system/ucontact-sync.service
 ucontact-retention.timer|/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer
 ucontact-watermark.timer|/etc/systemd/system/ucontact-watermark.service /etc/systemd/system/ucontact-watermark.timer
 TABLE
+    systemctl --quiet is-enabled ucontact-video.service 2>/dev/null || return 0
+    cat <<TABLE
+ucontact-video.service|/etc/systemd/system/ucontact-video.service /usr/local/lib/ucontact/video-remux.py /usr/local/lib/ucontact/ucontact_depacketize.py /usr/local/lib/ucontact/ucontact_matroska.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_video.py
+ucontact-video-capture.service|/etc/systemd/system/ucontact-video-capture.service /usr/local/lib/ucontact/video-capture.py /usr/local/lib/ucontact/ucontact_video.py
+TABLE
 }
 
 # A file that somebody else changed may be loaded by now. After it is restored it would count as

@@ -263,7 +263,6 @@ def test_links_are_not_followed(
     [
         ("a_1.1.gsm", 16500, ("gsm", 10)),
         ("a_1.1.wav", 160044, ("wav", 10)),
-        ("a_1.1.webm", 5000, ("webm", 0)),
         ("upload", 5, ("upload", 0)),
     ],
 )
@@ -275,3 +274,36 @@ def test_codec_and_duration(service: ModuleType, name: str, size: int, told: Any
     )
     codec = bytes.fromhex(fields["codec"].split("'")[1]).decode()
     assert (codec, int(fields["duration"])) == told
+
+
+# The head of a .webm of FFmpeg 7: its time scale of 1 ms, and a length of 12.345 s.
+WEBM = bytes.fromhex("1a45dfa3 9f4286810142f7810142f2810442f381084282847765626d 18538067") + (
+    bytes.fromhex("1549a966 2ad7b1830f4240 448988 40c81c8000000000") + bytes(3000)
+)
+
+
+@pytest.mark.parametrize(("head", "seconds"), [(WEBM, 12), (bytes(5000), 0), (b"", 0)])
+def test_a_recording_of_video_is_indexed_with_its_length(
+    service: ModuleType, database: RecordingsDatabase, spool: Path, head: bytes, seconds: int
+) -> None:
+    path = NAME.replace(".gsm", ".webm")
+    write(spool, path, head)
+    database.call(CALL)
+    service.Indexer().round()
+    told = database.index("path, uniqueid, src, dst, codec, duration, sha256")
+    assert told == [
+        (path, CALL, "6001", "24001234", "vp8", seconds, hashlib.sha256(head).hexdigest())
+    ]
+
+
+def test_a_file_without_its_name_yet_waits(
+    service: ModuleType, database: RecordingsDatabase, spool: Path
+) -> None:
+    hidden = write(spool, "2026/11/28/.20261128-223404_6001_6002_1795905244.7.webm", WEBM)
+    database.call(CALL)
+    indexer = service.Indexer()
+    indexer.round()
+    assert database.index() == []
+    hidden.rename(hidden.with_name(hidden.name[1:]))
+    indexer.round()
+    assert len(database.index()) == 1

@@ -25,6 +25,7 @@ NAME = re.compile(r"^[\w./*+@:;-]{1,200}$")
 ID = re.compile(r"^[\w.-]{1,150}$")
 # Account code of the doctor's calls: the doctor removes their records itself.
 DOCTORS = re.compile(r"^[0-9a-f]{12}")
+VIDEO_LEG = "video-leg"  # context of extensions.conf
 LEVEL = re.compile(r"^level 1: (\w+)=(.*)$")
 
 # Columns of cdr_open by their names in Asterisk, with their width; times are separate.
@@ -70,8 +71,11 @@ def is_kept(record):
     """Whether the channel will have a record of its own, and is not a call of the doctor.
 
     A leg that Asterisk dialled has its call's id as linkedid, and no record of its own; but a
-    channel with the name of a recording has one.
+    channel with the name of a recording has one. Nor has the leg from Asterisk to itself, by which
+    video is recorded.
     """
+    if record.get("dcontext") == VIDEO_LEG:
+        return False
     own = record.get("uniqueid", "") == record.get("linkedid", "") or record.get("userfield")
     return bool(own) and not DOCTORS.match(record.get("accountcode", ""))
 

@@ -131,6 +131,8 @@ class Indexer:
             except OSError as error:  # recordings.tree names it
                 self.tell(str(error))
                 return
+            # video-remux.py gives a file its name when it is complete.
+            files = [name for name in files if not name.startswith(b".")]
             folders = sorted(folders, reverse=True)
             settled = time.time() - found.st_mtime > FOLDER_SECONDS
             self.complete.pop(folder, None)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import stat
+import struct
 from collections import namedtuple
 
 from ucontact_odbc import execute, groups, literal, moment, rows
@@ -16,9 +17,14 @@ PATH_BYTES = 255
 BLOCK_BYTES = 1 << 18
 MOST_BYTES = 8 << 30  # a larger file is no call's recording, and would hold up the others
 MOST_PER_STATEMENT = 40
+MOST_SECONDS = 7 * 86400  # no call is longer
 # Octets per second, by the name's ending; `wav` has a header of 44 octets (signed 16 bit, 8 kHz).
 OCTETS_PER_SECOND = {"gsm": 1650.0, "wav": 16000.0, "alaw": 8000.0, "ulaw": 8000.0}
 WAV_HEADER = 44
+# A .webm begins with its length: Matroska's Duration (RFC 9559), of FFmpeg in milliseconds.
+WEBM, WEBM_CODEC = "webm", "vp8"
+WEBM_DURATION = re.compile(rb"\x44\x89\x88(.{8})", re.DOTALL)
+WEBM_HEAD_BYTES = 4096
 ID = re.compile(r"_(?P<uniqueid>[0-9]+\.[0-9]+)\.(?P<codec>\w{1,16})$")
 # DATE-TIME_CALLER_CALLED_UNIQUEID.gsm, as the dialplan's [record] names it.
 PARTIES = re.compile(r"^[0-9]{8}-[0-9]{6}_(?P<src>[^_]*)_(?P<dst>.*)_[0-9.]+\.\w+$")
@@ -125,7 +131,7 @@ def holds_of(paths):
 
 
 def fields_of(recording, digest, now):
-    """The columns of a recording's row that the file itself tells."""
+    """The columns of a recording's row that the file itself tells. Raises OSError."""
     name = os.path.basename(recording.path).decode("utf-8")
     by_id, parties = ID.search(name), PARTIES.match(name)
     uniqueid = by_id.group("uniqueid") if by_id else ""
@@ -134,6 +140,8 @@ def fields_of(recording, digest, now):
     if codec in OCTETS_PER_SECOND:
         octets = max(0, recording.size - (WAV_HEADER if codec == "wav" else 0))
         duration = int(octets / OCTETS_PER_SECOND[codec] + 0.5)
+    elif codec == WEBM:
+        codec, duration = WEBM_CODEC, webm_seconds(recording.path)
     # Asterisk's unique id begins with the second in which the call began.
     started = int(uniqueid.partition(".")[0]) if uniqueid else recording.mtime - duration
     return (
@@ -148,6 +156,14 @@ def fields_of(recording, digest, now):
         ("sha256", "'%s'" % digest),
         ("indexed", moment(now)),
     )
+
+
+def webm_seconds(path):
+    """The length of a .webm; 0 where its head does not say it. Raises OSError."""
+    with open(os.path.join(ROOT, path), "rb") as file:
+        found = WEBM_DURATION.search(file.read(WEBM_HEAD_BYTES))
+    seconds = struct.unpack(">d", found.group(1))[0] / 1000 if found else 0
+    return int(seconds + 0.5) if 0 < seconds < MOST_SECONDS else 0
 
 
 def insertion(recording, digest, now):
@@ -195,12 +211,12 @@ def add(recordings, now):
         if recording.size > MOST_BYTES:
             continue
         try:
-            digest = sha256_of(recording.path)
+            statement = insertion(recording, sha256_of(recording.path), now)
         except OSError:
             continue  # deleted meanwhile, or not readable: recordings.tree names it
         if recording_of(recording.path) == recording:
-            new.append((recording, digest))
+            new.append((recording, statement))
     for group in groups(new, lambda one: 2 * len(one[0].path) + 16, MOST_PER_STATEMENT):
-        statements = [insertion(recording, digest, now) for recording, digest in group]
+        statements = [statement for _, statement in group]
         execute(statements + completions(among([recording.path for recording, _ in group])))
     return [recording.path for recording, _ in new]

@@ -26,6 +26,7 @@ REASONS = {
     "asterisk.trunk-settings": "the small site has no trunk; tests/e2e/test_gateways.py spoils one",
     "cards.": "the small site has no telephony card, and none is at hand",
     "asterisk.queues": "the small site has no queue; tests/e2e/test_calls.py loses one",
+    "recordings.video": "the small site records no video; tests/e2e/test_video.py stops it",
     "web.provisioning": "the small site has no hardphones; tests/e2e/test_phones.py loses one",
     "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",
     "web.version": "no older NGINX can be installed beside the one of the suite",

@@ -44,7 +44,7 @@ class Phone(SipLine):
         peer, sink = _peer(), AudioSink()
         self._hear(peer, sink)
         await peer.setRemoteDescription(RTCSessionDescription(invite.body, "offer"))
-        peer.addTrack(ToneTrack(hertz))
+        self._send_media(peer, hertz)
         await peer.setLocalDescription(await peer.createAnswer())
         headers = (("contact", self.contact), ("content-type", "application/sdp"))
         ringing = super()._reply(invite)
@@ -60,7 +60,7 @@ class Phone(SipLine):
         self.hung_up.clear()
         peer, sink = _peer(), AudioSink()
         self._hear(peer, sink)
-        peer.addTrack(ToneTrack(hertz))
+        self._send_media(peer, hertz)
         await peer.setLocalDescription(await peer.createOffer())
         call = await self.call(number, peer.localDescription.sdp)
         await peer.setRemoteDescription(RTCSessionDescription(call.answer, "answer"))
@@ -69,6 +69,9 @@ class Phone(SipLine):
         await self.hang_up(call)
         await self._end(peer)
         return sink
+
+    def _send_media(self, peer: RTCPeerConnection, hertz: float) -> None:
+        peer.addTrack(ToneTrack(hertz))
 
     def _hear(self, peer: RTCPeerConnection, sink: AudioSink) -> None:
         self.listening: list[asyncio.Task[None]] = []

@@ -147,7 +147,10 @@ def test_a_call_that_ended_unseen_ends_without_packets(service: ModuleType, tmp_
 
 
 def test_a_full_disk_ends_captures_and_nothing_else(
-    service: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     capture = up(service)
     capture.media(CALLERS_PICTURE, b"one", 101.0)
@@ -158,6 +161,7 @@ def test_a_full_disk_ends_captures_and_nothing_else(
         capture.sip(text, 104.0)
     capture.sip(BYE, 105.0)
     assert records(service, tmp_path) == [(101.0, 2, b"one")]
+    assert capsys.readouterr().err.count(f"{PATH}: {service.FULL}") == 2
 
 
 def ran(program: bytes, packet: bytes, kind: int) -> int:

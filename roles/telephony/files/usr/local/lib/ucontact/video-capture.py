@@ -29,6 +29,7 @@ IDLE_SECONDS = 180  # a call without packets for so long has ended
 LOOK_SECONDS = 5
 LEAST_FREE = 0.02  # of the file system: recordings of voice come first
 MOST_CALLS = 500
+FULL = "not captured any further: the file system is nearly full"
 HEADER = re.compile(r"^(?P<name>[A-Za-z-]+)\s*:\s*(?P<value>.*?)\s*$")
 SHORT = {"i": "call-id", "f": "from", "t": "to"}
 TAG = re.compile(r";\s*tag=([^;>\s]+)")
@@ -214,8 +215,11 @@ class Capture:
             call.describe(video.CALLER if sender == call.tag else video.CALLED, message.body)
             self.listen()
         answered = message.method == "INVITE" and 200 <= message.status < 300
-        if answered and call.file is None and call.has_video() and not self.full:
-            call.open()
+        if answered and call.file is None and call.has_video():
+            if self.full:
+                tell("%s: %s" % (call.path, FULL))
+            else:
+                call.open()
 
     def listen(self):
         """Take over the ports of all calls."""
@@ -251,7 +255,7 @@ class Capture:
                 call.file.flush()
             if self.full or now - call.seen > IDLE_SECONDS:
                 if self.full and call.file is not None:
-                    tell("%s: the file system is nearly full" % call.path)
+                    tell("%s: %s" % (call.path, FULL))
                 self.end(identity)
 
     def resume(self, now):

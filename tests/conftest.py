@@ -39,6 +39,7 @@ _LONGEST_FIRST = (
     "test_trunks",
     "test_webrtc_trunk",
     "test_recording_pause",
+    "test_playback",
     "test_phones",
     "test_hours",
     "test_gateways",
@@ -97,6 +98,13 @@ _SHARED = {
             "test_hours",
         )
         for name in ("test_recordings", "test_webrtc_trunk", "test_phones", "test_gateways")
+        for name in (
+            "test_recordings",
+            "test_webrtc_trunk",
+            "test_recording_pause",
+            "test_playback",
+            "test_phones",
+        )
     },
 }
 

@@ -137,6 +137,7 @@ def servers(
             "telephony_ami_secret": "some-ami-secret",
             "telephony_ami_recording_secret": "some-other-secret",
             "telephony_ami_backend_secret": "some-backend-secret",
+            "telephony_playback_secret": "some-third-secret",
             # Nobody listens there: Asterisk has to do without its database.
             "telephony_database_password": "some-password",
             "telephony_trunk_roots": "/etc/ssl/ucontact/roots.pem",

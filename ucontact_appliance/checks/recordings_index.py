@@ -15,9 +15,11 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.stun import judge_service
 from ucontact_appliance.facts.recordings_index import (
     INDEX_UNIT,
     INDEXED_DAYS,
+    PLAYBACK_UNIT,
     SAMPLE_SECONDS,
     IndexedRows,
     SampledHashes,
@@ -26,6 +28,7 @@ from ucontact_appliance.facts.recordings_index import (
     sampled_hashes,
     spool_state,
 )
+from ucontact_appliance.facts.unit import unit
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.model import Role
 
@@ -131,6 +134,17 @@ def judge_hashes(found: SampledHashes) -> Judgement:
 def _hashes(subject: Subject) -> Judgement:
     name = subject.plan.carriers(Role.DATABASE)[0].name
     return judge_hashes(subject.facts.get(sampled_hashes, name, str(subject.state.known_hosts)))
+
+
+@telephony_check(
+    id="recordings.playback",
+    title=_("The backend's server can fetch recordings"),
+    severity=Severity.MEDIUM,
+    requirements=("R05",),
+    remedy=f"{{ssh}} systemctl restart {PLAYBACK_UNIT}",
+)
+def _playback(subject: Subject) -> Judgement:
+    return judge_service(subject.facts.get(unit, PLAYBACK_UNIT))
 
 
 CHECKS = checks_of(globals())

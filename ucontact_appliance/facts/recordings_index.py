@@ -14,6 +14,7 @@ from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
 INDEX_UNIT = "ucontact-recordings.service"
+PLAYBACK_UNIT = "ucontact-playback.service"
 INDEXED_DAYS = 1
 _TABLE = "ccdata.recordings"
 _FOLDER_DAYS = INDEXED_DAYS + 1  # folders are named by the day on which a call began

@@ -62,6 +62,7 @@ def required_names(site: Site) -> tuple[str, ...]:
         "telephony.ami.ucontact",
         "telephony.ami.recording",
         "telephony.ami.backend",
+        "telephony.playback",
         "stun.turn",
         "backend.users.supervisor",
         *map(extension_secret, site.telephony.extensions),

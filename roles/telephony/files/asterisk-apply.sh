@@ -83,6 +83,7 @@ ucontact-music.service|/etc/systemd/system/ucontact-music.service /usr/local/lib
 ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-channel-events.service|/etc/systemd/system/ucontact-channel-events.service /usr/local/lib/ucontact/channel-events.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
+ucontact-playback.service|/etc/systemd/system/ucontact-playback.service /etc/ucontact-playback.json /usr/local/lib/ucontact/recordings-playback.py /usr/local/lib/ucontact/ucontact_ticket.py /usr/local/lib/ucontact/ucontact_pause.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-recordings.service|/etc/systemd/system/ucontact-recordings.service /usr/local/lib/ucontact/recordings-index.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-records.service|/etc/systemd/system/ucontact-records.service /usr/local/lib/ucontact/call-records.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-sync.service|/etc/systemd/system/ucontact-sync.service

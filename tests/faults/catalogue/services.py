@@ -69,6 +69,7 @@ FAULTS = (
     _stopped("coturn", "coturn", "stun.service"),
     _stopped("mysql", "mysql", "mysql.service"),
     _stopped("backend", "integraserver", "backend.service"),
+    _stopped("playback", "ucontact-playback", "recordings.playback"),
     _stopped("fail2ban", "fail2ban", "asterisk.jail"),
     Fault(
         "asterisk-masked",

@@ -92,6 +92,17 @@ FAULTS = (
         inject=asterisk("cel.conf", "s/^enable = yes/enable = no/", "module reload cel"),
     ),
     Fault(
+        "playback-port",
+        "recordings for the backend are at another port than the one that it is told",
+        Kind.TELEPHONY,
+        ids("ports.playback"),
+        inject=edit(
+            "/etc/ucontact-playback.json",
+            "s/8090/8092/",
+            "systemctl restart ucontact-playback && sleep 1",
+        ),
+    ),
+    Fault(
         "asterisk-unmarked",
         "audio leaves without its mark for QoS",
         Kind.TELEPHONY,

@@ -75,8 +75,9 @@ def test_what_the_role_writes_has_every_path() -> None:
         ("'cross-origin'", "'same-origin'", "Resource-Policy of ^/webchatclient/ is 'same-origin'"),
         ("map $uri $header_cache", "map $request_uri $header_cache", "'same as elsewhere'"),
         (
-            "    '~^/(Integra|tmp|provision)/' 'no-store';",
-            "    '~^/Integra/x' 'public';\n    '~^/(Integra|tmp|provision)/' 'no-store';",
+            "    '~^/(Integra|_recordings|tmp|provision)/' 'no-store';",
+            "    '~^/Integra/x' 'public';\n"
+            "    '~^/(Integra|_recordings|tmp|provision)/' 'no-store';",
             "Cache-Control has other paths",
         ),
     ],

@@ -319,13 +319,13 @@ WHOLE: dict[str, Any] = {
         "pause_reasons": [{"code": "1", "name": "lunch"}],
         "supervisors": ["6001"],
     },
-    "recordings": {"retention_days": 90, "keep_free_percent": 10, "video_share": 0.5}
-    | {"pause_code": "*7", "resume_code": "*8"},
     "recordings": {
         "retention_days": 90,
         "keep_free_percent": 10,
         "video": True,
         "video_share": 0.5,
+        "pause_code": "*7",
+        "resume_code": "*8",
     },
     "web": {"hsts_max_age": 1, "hpkp_max_age": 2592000, "xss_protection": "0"},
     "database_on": "backend",

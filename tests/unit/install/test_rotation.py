@@ -244,6 +244,7 @@ def test_where_the_old_secret_can_not_be_given_back_an_install_mends(here: Here)
         "telephony.ami.ucontact",
         "telephony.ami.recording",
         "telephony.ami.backend",
+        "telephony.playback",
         "stun.turn",
         "backend.users.supervisor",
     ],

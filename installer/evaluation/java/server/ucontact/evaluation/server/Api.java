@@ -7,19 +7,23 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** The REST API under {@code /Integra/resources}: three resources; all others are rejected. */
+/** The REST API under {@code /Integra/resources}; unknown resources are rejected. */
 final class Api implements HttpHandler {
 
     private static final String ROOT = "/Integra/resources";
 
+    private static final String RECORDING = ROOT + "/recordings/";
+
     private final Health health;
     private final Login login;
+    private final Playback playback;
     private final AtomicInteger underWay = new AtomicInteger();
     private volatile boolean closing;
 
-    Api(Health health, Login login) {
+    Api(Health health, Login login, Playback playback) {
         this.health = health;
         this.login = login;
+        this.playback = playback;
     }
 
     @Override
@@ -56,14 +60,26 @@ final class Api implements HttpHandler {
     }
 
     private Reply answer(HttpExchange exchange) throws IOException {
-        switch (exchange.getRequestURI().getPath()) {
+        String path = exchange.getRequestURI().getPath();
+        switch (path) {
             case ROOT + "/health":
                 return allowed(exchange, "GET", "HEAD") ? health.answer() : refused("GET, HEAD");
             case ROOT + "/auth/UserLogin":
                 return allowed(exchange, "POST") ? login.login(exchange) : refused("POST");
             case ROOT + "/auth/UserInfo":
                 return allowed(exchange, "GET", "HEAD") ? login.info(exchange) : refused("GET, HEAD");
+            case ROOT + "/recordings":
+                return allowed(exchange, "GET", "HEAD") ? playback.list(exchange) : refused("GET, HEAD");
+            case ROOT + "/recordings/pause":
+                return allowed(exchange, "POST") ? playback.pause(exchange, "pause") : refused("POST");
+            case ROOT + "/recordings/resume":
+                return allowed(exchange, "POST") ? playback.pause(exchange, "resume") : refused("POST");
             default:
+                if (path.startsWith(RECORDING)) {
+                    return allowed(exchange, "GET", "HEAD")
+                            ? playback.play(exchange, path.substring(RECORDING.length()))
+                            : refused("GET, HEAD");
+                }
                 return Reply.problem(404, "the evaluation release has no such resource");
         }
     }

@@ -45,13 +45,23 @@ final class Login {
         return new Reply(200, document);
     }
 
+    /** The user of the request's token; null without a valid one. */
+    String user(HttpExchange exchange) {
+        String header = exchange.getRequestHeaders().getFirst("Authorization");
+        return header != null && header.startsWith(BEARER)
+                ? sessions.user(header.substring(BEARER.length()).trim()) : null;
+    }
+
+    /** The response to a request without a valid token. */
+    static Reply unknown() {
+        return Reply.problem(401, "no valid token").header("WWW-Authenticate", "Bearer");
+    }
+
     /** The token's user: 200, or 401. */
     Reply info(HttpExchange exchange) {
-        String header = exchange.getRequestHeaders().getFirst("Authorization");
-        String user = header != null && header.startsWith(BEARER)
-                ? sessions.user(header.substring(BEARER.length()).trim()) : null;
+        String user = user(exchange);
         if (user == null) {
-            return Reply.problem(401, "no valid token").header("WWW-Authenticate", "Bearer");
+            return unknown();
         }
         Map<String, Object> document = new LinkedHashMap<>();
         document.put("user", user);
@@ -60,7 +70,7 @@ final class Login {
     }
 
     /** The client's address as reported by the proxy: only loopback can reach this server. */
-    private static String source(HttpExchange exchange) {
+    static String source(HttpExchange exchange) {
         String told = exchange.getRequestHeaders().getFirst("X-Real-IP");
         boolean address = told != null && told.matches("[0-9A-Fa-f.:]{2,45}");
         return address ? told : exchange.getRemoteAddress().getAddress().getHostAddress();

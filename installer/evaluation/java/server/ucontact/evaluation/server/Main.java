@@ -54,7 +54,9 @@ public final class Main {
 
     private static void serve(Site site) throws IOException {
         Map<String, Module> modules = Modules.load(site.home().resolve("server"));
-        Api api = new Api(new Health(site, modules), new Login(new Users(site)));
+        Login login = new Login(new Users(site));
+        Playback playback = new Playback(site, login, Modules.recordings(modules));
+        Api api = new Api(new Health(site, modules), login, playback);
         String address = site.setting("listen.address", "127.0.0.1");
         int port = site.number("listen.port", 8080);
         HttpServer server = HttpServer.create(new InetSocketAddress(address, port), BACKLOG);

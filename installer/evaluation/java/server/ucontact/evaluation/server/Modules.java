@@ -9,11 +9,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.TreeMap;
 import java.util.Map;
 import ucontact.evaluation.module.Module;
+import ucontact.evaluation.module.Recordings;
 
 /** The modules of {@code server/}: one per folder (R22). */
 final class Modules {
@@ -42,6 +44,17 @@ final class Modules {
             modules.put(module.name(), module);
         }
         return modules;
+    }
+
+    /** The index of recordings, from the class loader of the modules; null if none has it. */
+    static Recordings recordings(Map<String, Module> modules) {
+        Module jdbc = modules.get("jdbc");
+        if (jdbc == null) {
+            return null;
+        }
+        Iterator<Recordings> found =
+                ServiceLoader.load(Recordings.class, jdbc.getClass().getClassLoader()).iterator();
+        return found.hasNext() ? found.next() : null;
     }
 
     /** The version in the manifest of the module's jar. */

@@ -1,0 +1,226 @@
+"""The service that gives recordings to the backend: tickets, paths, ranges, and TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.unit.roles.services import telephony_service
+
+SECRET = "S3cretOfTheBackend"
+PATH = "2026/11/30/20261130-120000_+59824001234_*43_1795905243.11.gsm"
+CONTENT = bytes(range(256)) * 8
+DIGEST = "ab" * 32
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    made = telephony_service("recordings-playback")
+    root = tmp_path / "monitor"
+    (root / PATH).parent.mkdir(parents=True)
+    (root / PATH).write_bytes(CONTENT)
+    monkeypatch.setattr(made.ucontact_recordings, "ROOT", str(root).encode())
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "internal.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "internal.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    monkeypatch.setattr(made, "CERTIFICATE", str(tmp_path / "internal.pem"))
+    monkeypatch.setattr(made, "KEY", str(tmp_path / "internal.key"))
+    return made
+
+
+@dataclass(frozen=True)
+class Client:
+    """The portal's NGINX."""
+
+    module: ModuleType
+    port: int
+
+    def ask(
+        self, ticket: str = "", method: str = "GET", path: str = "/recording", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body."""
+        context = ssl.create_default_context(cafile=self.module.CERTIFICATE)
+        connection = http.client.HTTPSConnection("localhost", self.port, timeout=5, context=context)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, headers=given | {"X-Recording-Ticket": ticket})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer.status, dict(answer.headers), body
+
+    def ticket(self, *fields: str, seconds: float = 30, secret: str = SECRET) -> str:
+        """As the backend signs it."""
+        operation, *others = fields or ("recording", PATH, str(len(CONTENT)), DIGEST)
+        until = str(int(time.time() + seconds))
+        signed: str = self.module.ucontact_ticket.sign([operation, until, *others], secret)
+        return signed
+
+
+@pytest.fixture
+def client(module: ModuleType) -> Iterator[Client]:
+    server = module.Server("127.0.0.1", 0, SECRET)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield Client(module, server.server_address[1])
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def test_a_ticket_gets_the_recording(client: Client) -> None:
+    status, headers, body = client.ask(client.ticket())
+    assert (status, body) == (200, CONTENT)
+    assert headers["Content-Type"] == "audio/gsm"
+    assert headers["ETag"] == f'"{DIGEST}"'
+    assert headers["Cache-Control"] == "no-store"
+    status, headers, body = client.ask(client.ticket(), "HEAD")
+    assert (status, headers["Content-Length"], body) == (200, str(len(CONTENT)), b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-9", 0, 9),
+        ("bytes=100-", 100, 2047),
+        ("bytes=-5", 2043, 2047),
+        ("bytes=2000-9999", 2000, 2047),
+        ("bytes=-9999", 0, 2047),
+    ],
+)
+def test_a_range_gets_its_part(client: Client, asked: str, first: int, last: int) -> None:
+    status, headers, body = client.ask(client.ticket(), Range=asked)
+    assert status == 206
+    assert headers["Content-Range"] == f"bytes {first}-{last}/2048"
+    assert body == CONTENT[first : last + 1]
+
+
+@pytest.mark.parametrize("asked", ["bytes=2048-", "bytes=-0", "bytes=99999-100000"])
+def test_a_range_behind_the_end_is_refused(client: Client, asked: str) -> None:
+    status, headers, _ = client.ask(client.ticket(), Range=asked)
+    assert (status, headers["Content-Range"]) == (416, "bytes */2048")
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-1,5-6", "bytes=-", "lines=1-2", "bytes=9-1", "bytes=a-b", "x"]
+)
+def test_what_is_no_single_range_gets_the_whole(client: Client, asked: str) -> None:
+    status, _, body = client.ask(client.ticket(), Range=asked)
+    assert (status, body) == (200, CONTENT)
+
+
+def test_a_range_of_another_content_gets_the_whole(client: Client) -> None:
+    status, _, _ = client.ask(client.ticket(), Range="bytes=0-1", If_Range='"other"')
+    assert status == 200
+    status, _, _ = client.ask(client.ticket(), Range="bytes=0-1", If_Range=f'"{DIGEST}"')
+    assert status == 206
+
+
+def test_without_a_good_ticket_there_is_nothing(client: Client) -> None:
+    good = client.ticket()
+    packed, mac = good.split(".")
+    tickets = [
+        "",
+        "nonsense",
+        f"{packed}.{'0' * 64}",
+        f"{packed[:-4]}AAAA.{mac}",
+        client.ticket(secret="another"),
+        client.ticket(seconds=-5),
+        client.ticket(seconds=3600),
+        client.ticket("pause", "1.1", "supervisor"),
+        client.ticket("recording", PATH),
+        client.ticket("recording", PATH, "many", DIGEST),
+        "A" * 5000,
+    ]
+    for ticket in tickets:
+        assert client.ask(ticket)[0] == 403, ticket
+    assert client.ask(good, path="/")[0] == 404
+    assert client.ask(good, path="/pause")[0] == 403
+
+
+def test_no_other_file_and_no_link_is_served(module: ModuleType, client: Client) -> None:
+    root = Path(module.ucontact_recordings.ROOT.decode())
+    outside = root.parent / "secret.gsm"
+    outside.write_bytes(CONTENT)
+    (root / "link.gsm").symlink_to(outside)
+    (root / "folder").symlink_to(root / PATH.rpartition("/")[0])
+    name = PATH.rpartition("/")[2]
+    size = str(len(CONTENT))
+    for path in (
+        "../secret.gsm",
+        "2026/../../secret.gsm",
+        str(outside),
+        f"./{PATH}",
+        f"2026//{PATH[5:]}",
+        "link.gsm",
+        f"folder/{name}",
+        "2026/11",
+        "missing.gsm",
+        f"{PATH}/",
+        f"{PATH}\0",
+        "",
+    ):
+        status, _, body = client.ask(client.ticket("recording", path, size, DIGEST))
+        assert status == 404, path
+        assert b"no such recording" in body
+
+
+def test_what_has_another_size_than_indexed_is_not_served(client: Client) -> None:
+    for size in ("2047", "2049", "0"):
+        assert client.ask(client.ticket("recording", PATH, size, DIGEST))[0] == 404
+
+
+def test_a_pause_needs_its_own_ticket(
+    client: Client, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str, str]] = []
+    pausing = module.ucontact_pause
+    monkeypatch.setattr(pausing, "open_session", lambda: None)
+    monkeypatch.setattr(pausing, "pause", lambda _, call, who: done.append(("pause", call, who)))
+
+    def no_recording(_: object, call: str, who: str) -> None:
+        raise module.TroubleError(f"the call {call} of {who} has no recording")
+
+    monkeypatch.setattr(pausing, "resume", no_recording)
+    ticket = client.ticket("pause", "1.1", "supervisor")
+    assert client.ask(ticket, path="/pause")[0] == 200
+    assert client.ask(ticket, path="/resume")[0] == 403
+    assert client.ask(client.ticket("resume", "1.1", "agent"), path="/resume")[0] == 409
+    assert client.ask(client.ticket("pause", "1.1; id", "agent"), path="/pause")[0] == 403
+    assert done == [("pause", "1.1", "supervisor")]
+
+
+def test_a_silent_client_and_one_without_tls_keep_nobody_out(client: Client) -> None:
+    plain = http.client.HTTPConnection("127.0.0.1", client.port, timeout=5)
+    plain.connect()
+    assert client.ask(client.ticket())[0] == 200
+    plain.sock.sendall(b"GET /recording HTTP/1.1\r\n\r\n")
+    with contextlib.suppress(ConnectionResetError):
+        assert not plain.sock.recv(1024).startswith(b"HTTP")
+    plain.close()

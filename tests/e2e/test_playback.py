@@ -185,6 +185,10 @@ def test_missing_and_forbidden_look_the_same_and_both_are_written_down(
         ["supervisor", "999999", "", "missing", "GET", "1", "1"],
         ["supervisor", number, path, "granted", "GET bytes=0-9", "1", "1"],
     ]
+    call = path.removesuffix(".gsm").rpartition("_")[2]
+    done = portal.installed.ucontact("recordings", "accesses", call, "--limit", "2", "--json")
+    shown_rows = [(row["user"], row["outcome"], row["path"]) for row in json.loads(done.stdout)]
+    assert shown_rows == [("supervisor", "granted", path), ("agent", "refused", path)]
     listed = portal.ask(f"{_API}/recordings?call=1.1", agent)
     assert json.loads(listed.body)["recordings"] == []
 

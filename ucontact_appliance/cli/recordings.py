@@ -23,6 +23,7 @@ from ucontact_appliance.cli.options import (
 )
 from ucontact_appliance.errors import EXIT_FINDINGS, ApplianceError, UsageError
 from ucontact_appliance.facts.indexed_recordings import IndexedRecording, RecordingFilter
+from ucontact_appliance.facts.recording_accesses import RecordingAccess
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate import recordings as work
 from ucontact_appliance.operate.installed import load_installed
@@ -97,6 +98,50 @@ def list_recordings(
     )
     here = load_installed(site_file(site))
     _show(work.find_recordings(here, wanted), as_json=as_json)
+
+
+@app.command("accesses")
+def accesses(
+    *,
+    call: Annotated[
+        str, typer.Argument(help="The call's unique or linked id. Without it: all calls.")
+    ] = "",
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit",
+            min=1,
+            max=_MOST,
+            help="List at most this many. Default: 50.",
+            show_default=False,
+        ),
+    ] = 50,
+    site: SiteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List who asked the portal for recordings, newest first, and whether they were played.
+
+    Examples:
+
+      ucontact recordings accesses 1795905244.7
+
+      ucontact recordings accesses --limit 500 --json
+    """
+    require_root()
+    rows = work.accesses(load_installed(site_file(site)), call, limit)
+    if as_json:
+        show_json([_document(row) for row in rows])
+        return
+    shown = table(
+        _("time (UTC)"), _("user"), _("address"), _("outcome"), _("request"), _("recording")
+    )
+    for row in rows:
+        cells = (_time(row.time), row.user, row.source, row.outcome, row.request, row.path or "-")
+        shown.add_row(*map(escape, cells))
+    if rows:
+        out.print(shown)
+    else:
+        show_text(translated(_("nobody has asked for a recording")))
 
 
 @app.command("hold")
@@ -264,7 +309,7 @@ def _print(shown: Any, count: int) -> None:
         show_text(translated(_("no recording matches")))
 
 
-def _document(row: IndexedRecording) -> dict[str, Any]:
+def _document(row: IndexedRecording | RecordingAccess) -> dict[str, Any]:
     return {
         name: value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
         for name, value in vars(row).items()

@@ -21,6 +21,7 @@ from ucontact_appliance.facts.indexed_recordings import (
     indexed_recordings,
     sql_text,
 )
+from ucontact_appliance.facts.recording_accesses import RecordingAccess, recording_accesses
 from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.operate.installed import Installed
@@ -60,6 +61,17 @@ def find_recordings(here: Installed, wanted: RecordingFilter) -> tuple[IndexedRe
     """Return the chosen rows, newest first. Raises UnreachableError."""
     with _host_with(here, Role.DATABASE) as runner:
         return indexed_recordings(runner, wanted)
+
+
+def accesses(here: Installed, call: str, limit: int) -> tuple[RecordingAccess, ...]:
+    """Return who asked for recordings of a call, or for any if `call` is empty, newest first.
+
+    Raises UsageError for what is no call id, UnreachableError.
+    """
+    if call and not CALL_ID.fullmatch(call):
+        raise _no_recording(call)
+    with _host_with(here, Role.DATABASE) as runner:
+        return recording_accesses(runner, call, limit)
 
 
 def of_call(here: Installed, call: str) -> tuple[IndexedRecording, ...]:

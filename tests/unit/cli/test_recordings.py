@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.facts.test_recording_accesses import ACCESS
 from tests.unit.operate.test_recordings import CALL, PATH, ROW
 from ucontact_appliance.cli import recordings
 from ucontact_appliance.cli.main import main
@@ -60,6 +61,28 @@ def test_the_list(
     assert asked[0].number == "6001"
     assert run(monkeypatch, "list", "--site", site) == 0
     assert CALL in capsys.readouterr().out.replace("\n", "")
+
+
+def test_who_asked_for_recordings(
+    site: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [ACCESS]
+    monkeypatch.setattr(recordings.work, "accesses", lambda here, call, limit: rows[:limit])
+    assert run(monkeypatch, "accesses", CALL, "--site", site, "--json") == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["user"], shown["time"]) == ("supervisor", "2026-11-30T12:00:01+00:00")
+    assert run(monkeypatch, "accesses", "--site", site) == 0
+    assert "192.0.2.9" in capsys.readouterr().out
+    rows.clear()
+    assert run(monkeypatch, "accesses", "--site", site) == 0
+    assert "nobody has asked" in capsys.readouterr().out
+
+
+def test_accesses_of_what_is_no_call_are_refused(
+    site: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "accesses", "1' or 1", "--site", site) == 2
+    assert "1' or 1" in capsys.readouterr().err
 
 
 def test_a_day_that_is_none_is_refused(

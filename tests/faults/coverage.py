@@ -44,6 +44,8 @@ REASONS = {
     "mysql.ciphers": "the MySQL of the suite refuses to be set to a weak cipher",
     "pressure.": _CONTAINER,
     "network.address": "a host at another address than site.yml's is out of reach here",
+    "network.vlan": "no VLAN interface can be made in a rehearsal machine",
+    "network.egress_map": "no VLAN interface can be made in a rehearsal machine",
     "network.peers": "the small site has one host",
     "network.name": "the name servers of the installing machine are not the tests' to change",
     "lifecycle.": "no older release can be installed beside the suite's",

@@ -61,6 +61,7 @@ from ucontact_appliance.checks import (
     trunks,
     units,
     vendor,
+    vlan,
     waivers,
     web,
     web_headers,
@@ -87,6 +88,7 @@ CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
     *pressure.CHECKS,
     *links.CHECKS,
+    *vlan.CHECKS,
     *bans.CHECKS,
     *modules.CHECKS,  # checks of ports and services need them
     *ports.CHECKS,

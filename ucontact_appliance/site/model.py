@@ -23,6 +23,7 @@ from ucontact_appliance.site.values import (
     FeatureCode,
     FilePath,
     Fqdn,
+    InterfaceName,
     Ip,
     Name,
     Network,
@@ -117,6 +118,11 @@ class NetworkSettings(SiteModel):
     )
     admins: tuple[Network, ...] = Field(
         ("0.0.0.0/0",), description="networks that may open ssh; the installer's is always kept"
+    )
+    vlan_interface: InterfaceName | None = Field(
+        None,
+        description="the telephony server's VLAN interface, such as eth0.100: 'cos' of 'qos' "
+        "leaves through it",
     )
     qos: Qos = Field(default_factory=Qos)
 

@@ -179,6 +179,18 @@ Name = Annotated[str, AfterValidator(_name)]
 SiteName = Annotated[str, AfterValidator(_site_name)]
 Address = Annotated[str, AfterValidator(_address)]
 Ip = Annotated[str, AfterValidator(_ip)]
+
+
+def _interface(value: str) -> str:
+    """A name that Linux accepts for an interface, without what a shell would read."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", value):
+        raise ValueError(
+            _("{value!r} is no name of a network interface, such as eth0.100", value=value)
+        )
+    return value
+
+
+InterfaceName = Annotated[str, AfterValidator(_interface)]
 Network = Annotated[str, AfterValidator(_network)]
 Extension = Annotated[str, BeforeValidator(quoted_digits), AfterValidator(_extension)]
 Country = Annotated[str, AfterValidator(_country)]

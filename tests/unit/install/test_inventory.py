@@ -186,6 +186,7 @@ WHOLE: dict[str, Any] = {
         "agents": ["192.0.2.0/24"],
         "providers": ["198.51.100.0/24"],
         "admins": ["203.0.113.0/24"],
+        "vlan_interface": "eth0.100",
         "qos": {
             kind: {"tos": "cs3", "cos": 3} for kind in ("signalling", "audio", "video", "text")
         },

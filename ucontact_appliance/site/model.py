@@ -119,12 +119,26 @@ class NetworkSettings(SiteModel):
     admins: tuple[Network, ...] = Field(
         ("0.0.0.0/0",), description="networks that may open ssh; the installer's is always kept"
     )
+    never_ban: tuple[Network, ...] = Field(
+        (),
+        description="networks whose addresses fail2ban never bans, such as a monitoring server's",
+    )
     vlan_interface: InterfaceName | None = Field(
         None,
         description="the telephony server's VLAN interface, such as eth0.100: 'cos' of 'qos' "
         "leaves through it",
     )
     qos: Qos = Field(default_factory=Qos)
+
+    @field_validator("never_ban")
+    @classmethod
+    def _somebody_can_be_banned(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            if network.endswith("/0"):
+                raise ValueError(
+                    _("{network!r} is everybody: nobody would be banned", network=network)
+                )
+        return networks
 
     @model_validator(mode="after")
     def _nat_needs_an_address(self) -> NetworkSettings:

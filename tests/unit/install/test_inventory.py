@@ -187,6 +187,7 @@ WHOLE: dict[str, Any] = {
         "providers": ["198.51.100.0/24"],
         "admins": ["203.0.113.0/24"],
         "vlan_interface": "eth0.100",
+        "never_ban": ["203.0.113.8/32"],
         "qos": {
             kind: {"tos": "cs3", "cos": 3} for kind in ("signalling", "audio", "video", "text")
         },

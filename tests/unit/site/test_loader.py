@@ -90,6 +90,7 @@ def test_a_good_file_is_a_site() -> None:
         (GOOD + "network: {profile: nat}\n", "profile 'nat' needs 'public_address'"),
         (GOOD + "network: {agents: [10.0.0.1/8]}\n", "'10.0.0.1/8' is not a network"),
         (GOOD + "network: {vlan_interface: 'eth0;reboot'}\n", "is no name of a network interface"),
+        (GOOD + "network: {never_ban: ['::/0']}\n", "'::/0' is everybody"),
         (GOOD + "web: {hpkp_max_age: 60}\n", "web.hpkp_max_age"),
         ("site: [", "line 1, column 8"),
         ("just words", "line 1: no 'key: value' lines"),

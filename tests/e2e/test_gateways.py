@@ -234,6 +234,15 @@ def test_digits_arrive_in_each_way(site: Site, way: str, trunk: str) -> None:
     assert got[trunk] == DIGITS, heard
 
 
+@pytest.mark.parametrize("trunk", ["voice", "by-info", "by-tones"])
+def test_digits_by_info_are_understood_whatever_a_trunk_has(site: Site, trunk: str) -> None:
+    there = site.behind[trunk]
+    with site.lines.dial(site.server.address, BEHIND[trunk][0]):
+        there.press(there.taken(), "42", "info")
+        time.sleep(0.5)
+    assert site.lines.heard().events == "42"
+
+
 def test_a_fax_passes_by_t38_between_two_gateways(site: Site) -> None:
     machine, fax = site.lines, site.behind["fax"]
     with machine.dial(site.server.address, BEHIND["fax"][0]) as caller:

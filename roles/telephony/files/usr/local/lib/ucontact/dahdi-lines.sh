@@ -23,6 +23,13 @@ if [ ! -e /dev/dahdi/ctl ]; then
     exit 1
 fi
 
+# A driver that leaves the numbers of spans to others gets them in the order of its cards, unless
+# assigned-spans.conf has an order: udev's rules then assign them.
+assign() {
+    if [ "$(cat /sys/module/dahdi/parameters/auto_assign_spans)" = 0 ] \
+        && [ ! -e /etc/dahdi/assigned-spans.conf ]; then dahdi_span_assignments auto; fi
+}
+
 # A lost card must not take the others along, nor keep Asterisk from its start for long.
 # A card's channels come a while after its module, those of an Astribank after its firmware.
 last=$(sed -n 's/^\(bchan\|dchan\|cas\|fxs..\|fxo..\)=\([0-9,-]*\).*/\2/p' $conf \
@@ -34,6 +41,7 @@ until [ "$(cat /proc/dahdi/* 2>/dev/null | grep -cE '^[[:space:]]+[0-9]+ ')" -ge
         dahdi_cfg >&2 || echo "dahdi_cfg did not get to the end" >&2
         exit 1
     fi
+    assign >&2 || echo "dahdi_span_assignments failed" >&2
     seconds=$((seconds - 1))
     sleep 1
 done

@@ -43,6 +43,7 @@ _LONGEST_FIRST = (
     "test_phones",
     "test_hours",
     "test_gateways",
+    "test_vendor_asterisk",
     "test_local_install",
     "test_mixed_site",
     "test_capacity",
@@ -105,6 +106,7 @@ _SHARED = {
             "test_playback",
             "test_phones",
         )
+        for name in ("test_recordings", "test_webrtc_trunk", "test_phones", "test_vendor_asterisk")
     },
 }
 

@@ -106,6 +106,7 @@ class Site:
 def site(
     installed: Installed, small_site: Snapshot, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
+    small_site.restore()  # other files may have left it in pieces
     folder = tmp_path_factory.mktemp("vendor")
     head = small_site.site_file.read_text(encoding="utf-8")
     installed.sh(f"mkdir /srv/own && cd /srv/own && apt-get -qq download {' '.join(NAMES)}")
@@ -119,7 +120,7 @@ def site(
     try:
         yield Site(installed, folder, head, packages, distribution)
     finally:
-        small_site.site_file.write_text(head, encoding="utf-8")
+        small_site.restore()
 
 
 @pytest.fixture(scope="module")

@@ -304,3 +304,14 @@ def test_a_dry_run_of_an_archive_whose_lists_are_not_there(
     assert host.told == []
     assert not (tmp_path / "vendor/sources").exists()
     assert host.there["asterisk"] == THEIRS
+
+
+def test_an_empty_pin_of_somebody_else_is_removed_and_told_of(
+    apt: ModuleType, host: Host, vendor: dict[str, Any]
+) -> None:
+    host.there = {"asterisk": OWN, "tzdata": "2026a"}
+    vendor["files"] = []
+    Path(vendor["pin"]).write_text("")
+    assert apt.converge(host, NAMES, [], [], vendor) == ["pinned nothing"]
+    assert not Path(vendor["pin"]).exists()
+    assert apt.converge(host, NAMES, [], [], vendor) == []

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench import capacity, installing, load, srtp
+from tests.bench import capacity, codecs, installing, load, srtp
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ PARTS = {
     ),
     "cost": Part("what a call costs, predicted and measured", 10, lambda _: capacity.main()),
     "srtp": Part("what libsrtp alone takes for a call's packets", 1, lambda _: srtp.main()),
+    "codecs": Part(
+        "how speech and video arrive between codecs; writes docs/codecs.md",
+        4,
+        lambda _: codecs.main(),
+    ),
     "load": Part(
         "what a server carries, beside the distribution's configuration; writes docs/load.md",
         12,

@@ -187,7 +187,7 @@ def appliance(load: Load, roots: Path, site: Prepared, folder: Path) -> Server:
         (f"_{RECORDED}X.", f"Goto,internal,9${{EXTEN:{len(RECORDED)}}},1", "from-trunks"),
         (f"_{QUEUE}X.", "Goto,queue-load,s,1", "from-trunks"),
         (f"_{AGENT}X.", f"Dial,PJSIP/${{EXTEN}}@trunk-{TRUNK}", "internal"),
-        ("1", "NoOp", "load-agents"),
+        ("1", "NoOp,an agent", "load-agents"),
     )
     lines = tuple(
         f"dialplan add extension {number},1,{what} into {where}" for number, what, where in dialplan

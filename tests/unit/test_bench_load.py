@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.bench import __main__ as bench
+from tests.bench import codecs
 from tests.bench.load import Extent, _failed
 from tests.bench.load_table import KINDS, Found, Prediction, load_table, page
+from tests.e2e.codecs import PairHeard, PicturesSeen
+from ucontact_appliance.clients.speech import SpeechHeard
 
 DOCUMENT = {
     "kept_free": 0.3,
@@ -86,3 +89,24 @@ def test_a_failure_is_told_by_its_status() -> None:
     assert _failed({"503": 2, "0": 1, "200": 4}) == (
         "7 calls failed: no answer (1), cut off (4), 503 (2)"
     )
+
+
+def pair(intact: float | None) -> PairHeard:
+    good = SpeechHeard(0.0, 1.0, 0.1, 0.0, 3.0)
+    worse = None if intact is None else SpeechHeard(0.0, intact, 1.5, 0.0, 3.0)
+    return PairHeard("opus", "alaw", (("opus",), ("pcma",)), good, worse)
+
+
+def test_the_median_call_of_a_pair_counts_and_none_is_the_worst() -> None:
+    takes = [pair(0.97), pair(None), pair(0.99)]
+    assert codecs.middle(takes) is takes[0]
+
+
+def test_the_page_of_codecs_has_a_row_per_pair_and_video_codec() -> None:
+    text = codecs.page(
+        [pair(0.97), pair(None)], [PicturesSeen("vp8", (60, 61), (50, 52))], "Asterisk 22", "today"
+    )
+    assert "| opus | alaw | transcodes | 97% intact, 1.50 dB | 100% intact, 0.10 dB |" in text
+    assert "| opus | alaw | transcodes | none | 100% intact, 0.10 dB |" in text
+    assert "| vp8 | 60 and 61 | 52 and 50 |" in text
+    assert "{" not in text

@@ -116,7 +116,7 @@ def test_an_error_of_the_trunk_takes_the_next_one(centre: Centre, status: int) -
         (484, 484),
         (486, 486),
         (600, 486),
-        (603, 603),
+        (603, 403),
         (604, 404),
     ],
 )

@@ -26,7 +26,7 @@ _SERVICES = "asterisk nginx mysql coturn integraserver"
 # Each changes an item of one kind, in a way that leaves the services at work.
 _CHANGES = {
     "path": "if test -e {0}; then chmod +t {0}; else touch {0}; fi",
-    "tree": "mkdir -p {0} && chmod +t {0}",
+    "tree": "chmod +t {0}",
     "account": "usermod -c changed {0}",
     "package": "apt-mark -qq auto {0}",
     "table": "nft add chain {0} changed",

@@ -168,7 +168,7 @@ _BY_TABLE = {
     ("certificates", "etc_tree, temporary"): {"tree /etc/ssl/ucontact"},
     ("database", "ansible.builtin.user"): {"account mysql"},
     ("database", "mysql_site"): {"running mysql"},
-    ("packages", "ansible.builtin.copy"): {"tree /var/lib/ucontact-asterisk/packages"},
+    ("packages", "ansible.builtin.copy"): {"path /var/lib/ucontact-asterisk"},
     ("stun", "ansible.builtin.user"): {"account turnserver"},
     ("telephony", "ansible.builtin.user"): {"account asterisk"},
     ("integraserver", "ansible.builtin.copy"): {

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,14 +85,22 @@ def a_centre(
     section: dict[str, Any],
     address: str,
     ports: tuple[int, int],
+    *,
+    passwords: Mapping[str, str] | None = None,
 ) -> Iterator[Centre]:
-    """The small site with that section and an announcement `closed.wav`, installed."""
+    """The small site with that section and an announcement `closed.wav`, installed.
+
+    `passwords` are those of trunks, by the trunk's name.
+    """
+    secrets = small_site.paths.secrets.read_bytes()
     text = small_site.site_file.read_text(encoding="utf-8")
     _tone(small_site.folder / "closed.wav")
     small_site.site_file.write_text(f"{text}telephony: {json.dumps(section)}\n")
     subprocess.run(["ip", "address", "add", f"{address}/32", "dev", layout.BRIDGE], check=True)
     try:
         with provider(address, ports[0]) as first, provider(address, ports[1]) as second:
+            for name, password in (passwords or {}).items():
+                _set_password(installed, name, password)
             done = installed.ucontact("install", "--yes")
             assert done.returncode == 0, done.stdout + done.stderr
             roots = str(small_site.paths.pki / "portal-ca.pem")
@@ -100,3 +109,17 @@ def a_centre(
     finally:
         subprocess.run(["ip", "address", "del", f"{address}/32", "dev", layout.BRIDGE], check=True)
         small_site.site_file.write_text(text)
+        small_site.paths.secrets.write_bytes(secrets)
+
+
+def _set_password(installed: Installed, trunk: str, password: str) -> None:
+    words = ["secrets", "set", f"telephony.trunks.{trunk}", "--site", str(installed.site_file)]
+    done = subprocess.run(
+        [sys.executable, "-m", "ucontact_appliance", *words],
+        env=installed.environment,
+        input=password,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

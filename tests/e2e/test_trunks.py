@@ -8,8 +8,6 @@ import ipaddress
 import json
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -65,20 +63,10 @@ def telephony() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def centre(installed: Installed, small_site: Snapshot) -> Iterator[Centre]:
-    words = ["secrets", "set", "telephony.trunks.account", "--site", str(installed.site_file)]
-    secrets = small_site.paths.secrets.read_bytes()
-    subprocess.run(
-        [sys.executable, "-m", "ucontact_appliance", *words],
-        env=installed.environment,
-        input="of the account",
-        text=True,
-        check=False,
-    )
-    try:
-        with a_centre(installed, small_site, telephony(), PROVIDER, (FIRST, SECOND)) as made:
-            yield made
-    finally:
-        small_site.paths.secrets.write_bytes(secrets)
+    passwords = {"account": "of the account"}
+    ports = (FIRST, SECOND)
+    with a_centre(installed, small_site, telephony(), PROVIDER, ports, passwords=passwords) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

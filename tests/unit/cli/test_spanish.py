@@ -141,7 +141,7 @@ def test_typer_still_has_the_words_that_are_translated() -> None:
 # A command line, and what is said of it.
 WRONG = [
     (("xx",), "No existe el comando 'xx'."),
-    (("doctr",), "No existe el comando 'doctr'. ¿Quiso decir 'doctor'?"),
+    (("doctorr",), "No existe el comando 'doctorr'. ¿Quiso decir 'doctor'?"),
     (("plan", "--bogus"), "No existe la opción: --bogus"),
     (("plan", "--agent", "3"), "No existe la opción: --agent (opciones posibles: --agents)"),
     (("plan", "a", "b"), "Argumentos de más (a b)"),

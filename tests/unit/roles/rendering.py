@@ -20,6 +20,10 @@ _SITE: dict[str, Any] = {
     "role_path": str(ROLE),
     "telephony_ami_secret": "secret",
     "telephony_database_password": "secret",
+    "telephony_ami_recording_secret": "secret",
+    "telephony_ami_backend_secret": "secret",
+    "telephony_internal_certificate_file": {"stat": {"checksum": "0"}},
+    "telephony_cards": {"country": "uy", "sections": []},
     "telephony_certificate_file": {"stat": {"checksum": "0"}},
     "telephony_network_profile": "nat",
     "telephony_address": "192.0.2.10",
@@ -48,7 +52,12 @@ def rendered(reported: str, **changes: Any) -> Mapping[str, str]:
     variables: dict[str, Any] = {}
     for name in ("defaults", "vars"):
         variables |= yaml.safe_load((ROLE / name / "main.yml").read_text(encoding="utf-8"))
-    variables |= {**_SITE, "telephony_reported": {"stdout_lines": [reported]}, **changes}
+    variables |= {
+        **_SITE,
+        "ansible_search_path": [str(ROLE)],
+        "telephony_reported": {"stdout_lines": [reported]},
+        **changes,
+    }
     loader = DataLoader()
     loader.set_basedir(str(ROLE))
     templar = Templar(loader=loader, variables=variables)

@@ -186,9 +186,10 @@ def _beside(state: SiteState, folder: Path) -> Iterator[tuple[Path, SealedFile]]
 
 
 def _named_files(site: Site) -> Iterator[Path]:
-    """Yield the files that site.yml names, but for the release and ssh keys."""
-    given = site.certificate
-    yield from (path for path in (given.chain, given.key, given.ca) if path is not None)
+    """Yield the files that site.yml names, but for the release, packages and ssh keys."""
+    given, archive = site.certificate, site.telephony.archive
+    signed = None if archive is None else archive.key
+    yield from (path for path in (given.chain, given.key, given.ca, signed) if path is not None)
     yield from (one.file for one in site.telephony.announcements)
 
 

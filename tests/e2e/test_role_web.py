@@ -186,6 +186,7 @@ def front(
     for name, target in (
         ("portal.pem", "portal.pem"),
         ("portal-ca.pem", "portal-ca.pem"),
+        ("ca.pem", "ca.pem"),  # of the recordings that it fetches
         ("portal.key", "private/portal.key"),
     ):
         _lay_down(root, f"/etc/ssl/ucontact/{target}", (state.pki / name).read_bytes(), 0o640)

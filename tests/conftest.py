@@ -89,24 +89,18 @@ _SHARED = {
     },
     **{
         f"tests/e2e/{name}.py": _CALLS
-        for name in ("test_recordings", "test_webrtc_trunk", "test_recording_pause", "test_phones")
         for name in (
             "test_recordings",
             "test_queues",
             "test_trunks",
             "test_webrtc_trunk",
-            "test_phones",
-            "test_hours",
-        )
-        for name in ("test_recordings", "test_webrtc_trunk", "test_phones", "test_gateways")
-        for name in (
-            "test_recordings",
-            "test_webrtc_trunk",
             "test_recording_pause",
             "test_playback",
             "test_phones",
+            "test_hours",
+            "test_gateways",
+            "test_vendor_asterisk",
         )
-        for name in ("test_recordings", "test_webrtc_trunk", "test_phones", "test_vendor_asterisk")
     },
 }
 

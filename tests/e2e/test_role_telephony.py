@@ -390,8 +390,12 @@ def test_no_log_line_bans_anybody_else(server: Server, filter_name: str) -> None
 
 def test_datagrams_ban_nobody(server: Server) -> None:
     before = server.sh("fail2ban-client status ucontact-asterisk")
+    answered = 0
     for _ in range(12):
-        by_datagram(server.machine.address, "REGISTER", "6001", guess("6001"))
+        with contextlib.suppress(TimeoutError):  # ten per minute are answered
+            by_datagram(server.machine.address, "REGISTER", "6001", guess("6001"))
+            answered += 1
+    assert 0 < answered <= 10
     time.sleep(3)
     assert server.sh("fail2ban-client status ucontact-asterisk") == before
     assert by_datagram(server.machine.address, "OPTIONS", "6001")

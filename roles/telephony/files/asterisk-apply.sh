@@ -24,12 +24,9 @@ fingerprint() { cat -- "$@" | sha256sum | cut -d ' ' -f 1; }
 # The certificate's fingerprint is in comments: a new one alone requires no restart. The pin has the
 # version of the vendor's packages, whose installation restarts nothing.
 start_fingerprint() {
-    cat $conf/asterisk.conf $conf/modules.conf $conf/openssl.cnf $conf/pjsip.conf \
-        /etc/systemd/system/asterisk.service.d/ucontact.conf $cards \
-        | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
     {
         cat $conf/asterisk.conf $conf/modules.conf $conf/openssl.cnf $conf/pjsip.conf \
-            /etc/systemd/system/asterisk.service.d/ucontact.conf
+            /etc/systemd/system/asterisk.service.d/ucontact.conf $cards
         if [ -e "$pin" ]; then cat "$pin"; fi
     } | grep -v '^; Certificate ' | sha256sum | cut -d ' ' -f 1
 }

@@ -25,5 +25,7 @@ for file in "$source"/*.gsm; do
         mv -- "$made.new" "$made"
     done
 done
-# A song is known by its name when the class is loaded; its files are chosen when it is played.
+# Without any song Asterisk does not load the module. A song is known by its name when the class is
+# loaded; its files are chosen when it is played.
+asterisk -rx 'module load res_musiconhold.so' > /dev/null
 asterisk -rx 'moh reload' > /dev/null

@@ -20,6 +20,7 @@ from ucontact_appliance.install.judging import demand, examined, ready
 from ucontact_appliance.install.managed import remember_written
 from ucontact_appliance.install.originals import ORIGINALS, keep_originals
 from ucontact_appliance.install.plays import play, ready_for_packages
+from ucontact_appliance.install.sealing import seal_state
 from ucontact_appliance.install.takeover import Copy, take_over
 from ucontact_appliance.install.vendor import demand_vendor
 from ucontact_appliance.language.messages import _
@@ -320,6 +321,7 @@ class VerifyPhase(_Always, _ReadOnlyPhase):
     def run(self, job: Job) -> int:
         """Write the report, then raise PhaseFailedError if checks failed."""
         remember_written(job.site, job.plan, job.paths, job.ssh)
+        seal_state(job)
         gatherer = Gatherer()
         findings = examined(job, Calls.DEEP if job.unproven else Calls.ECHO, gatherer)
         job.observer(CallMade(call_result(findings)))

@@ -34,6 +34,7 @@ from ucontact_appliance.install.leftovers import sweep_leftovers
 from ucontact_appliance.install.lock import install_lock
 from ucontact_appliance.install.log import run_log
 from ucontact_appliance.install.phases import INSTALL, Phase, Unpredictable
+from ucontact_appliance.install.sealing import seal_state
 from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
@@ -41,7 +42,6 @@ from ucontact_appliance.install.vendor import unpacked_asterisk, vendor_asterisk
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import _, concatenated, joined, what_of, with_note
 from ucontact_appliance.moving.carry import load_places
-from ucontact_appliance.operate.recovery import keep_sealed
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import DataMove, moves_for
 from ucontact_appliance.planning.ownership import marks_of
@@ -181,7 +181,7 @@ def install(
             except BaseException:
                 _recorded(hold, observer, well=False)
                 raise
-            _sealed(job)
+            seal_state(job)
             _recorded(hold, observer, well=True)
         remember_site(site_file)
     call = calls[-1] if calls else _("no call was made: no phase of the installation makes one")
@@ -201,14 +201,6 @@ def stopped_midway(journal: Journal, phases: tuple[Phase, ...] = INSTALL) -> boo
 def _interrupted_amid_changes(journal: Journal, phases: tuple[Phase, ...]) -> bool:
     """Return whether the newest install started a phase after preflight and did not finish."""
     return journal.interrupted and journal.begun_beyond(phases[0].id)
-
-
-def _sealed(job: Job) -> None:
-    """Keep the site's state sealed on its servers; a failure is only a warning."""
-    try:
-        keep_sealed(job.site, job.site_file, job.paths, job.ssh)
-    except (ApplianceError, TimeoutError) as error:
-        job.observer(Warned(what_of(error)))
 
 
 def _recorded(hold: ServerHold, observer: Observer, *, well: bool) -> None:

@@ -77,7 +77,6 @@ ucontact-sip.service|/etc/nftables.d/ucontact-sip.nft /etc/systemd/system/uconta
 fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontact-sip.conf /etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/filter.d/ucontact-connection.conf /etc/fail2ban/jail.d/ucontact.conf
 ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/system/ucontact-agents.timer
 ucontact-music.service|/etc/systemd/system/ucontact-music.service /usr/local/lib/ucontact/music-on-hold.sh
-ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-channel-events.service|/etc/systemd/system/ucontact-channel-events.service /usr/local/lib/ucontact/channel-events.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-playback.service|/etc/systemd/system/ucontact-playback.service /etc/ucontact-playback.json /usr/local/lib/ucontact/recordings-playback.py /usr/local/lib/ucontact/ucontact_ticket.py /usr/local/lib/ucontact/ucontact_pause.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Converts music on hold to the codecs of phones and providers: from .gsm alone Asterisk would
-# transcode it for each caller who waits. Repeats nothing that is up to date.
+# transcode it for each caller who waits. Repeats nothing that is up to date. Asterisk knows the songs by
+# the .gsm files, which are there when it starts, and takes the best file each time it plays one.
 #   music-on-hold.sh SOURCE TARGET CODEC...
 set -eu
 cd /  # asterisk may not enter every folder
@@ -25,7 +26,3 @@ for file in "$source"/*.gsm; do
         mv -- "$made.new" "$made"
     done
 done
-# Without any song Asterisk does not load the module. A song is known by its name when the class is
-# loaded; its files are chosen when it is played.
-asterisk -rx 'module load res_musiconhold.so' > /dev/null
-asterisk -rx 'moh reload' > /dev/null

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.call import RECORDINGS, mysql_words
+from ucontact_appliance.facts.call import RECORDINGS
+from ucontact_appliance.facts.json_rows import parse_rows, read_rows
 from ucontact_appliance.facts.recordings_index import parse_digests
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.language.messages import _
@@ -106,20 +106,12 @@ def indexed_recordings(runner: Runner, wanted: RecordingFilter) -> tuple[Indexed
         f"select json_object({', '.join(_COLUMNS)}) from {_TABLE} where {condition(wanted)} "
         f"order by started desc, id desc limit {wanted.limit:d}"
     )
-    done = runner.run([*mysql_words(query), "--skip-column-names", "--raw"], timeout=_SECONDS)
-    if done.status:
-        raise UnreachableError(_("{table} can't be read", table=_TABLE), evidence=done.evidence)
-    return parse_recordings(done.stdout.splitlines())
+    return parse_recordings(read_rows(runner, query, _TABLE))
 
 
 def parse_recordings(lines: Iterable[str]) -> tuple[IndexedRecording, ...]:
     """Parse one JSON object per line. Raises UnreachableError for anything else."""
-    try:
-        return tuple(_parsed(json.loads(line)) for line in lines)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreachableError(
-            _("{table} can't be read", table=_TABLE), evidence=str(error)
-        ) from error
+    return parse_rows(lines, _TABLE, _parsed)
 
 
 def _parsed(row: dict[str, object]) -> IndexedRecording:

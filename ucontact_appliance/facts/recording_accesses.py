@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.call import mysql_words
 from ucontact_appliance.facts.indexed_recordings import sql_text
+from ucontact_appliance.facts.json_rows import parse_rows, read_rows
 from ucontact_appliance.facts.runner import Runner
-from ucontact_appliance.language.messages import _
 
 _TABLE = "ccdata.recording_access"
-_SECONDS = 60.0
 _TEXTS = ("user", "source", "path", "outcome", "request")
 
 
@@ -51,20 +47,12 @@ def recording_accesses(runner: Runner, call: str, limit: int) -> tuple[Recording
         f"select json_object('time', date_format(time, '%Y-%m-%dT%H:%i:%s'), {columns}) "
         f"from {_TABLE} {chosen}order by id desc limit {limit:d}"
     )
-    done = runner.run([*mysql_words(query), "--skip-column-names", "--raw"], timeout=_SECONDS)
-    if done.status:
-        raise UnreachableError(_("{table} can't be read", table=_TABLE), evidence=done.evidence)
-    return parse_accesses(done.stdout.splitlines())
+    return parse_accesses(read_rows(runner, query, _TABLE))
 
 
 def parse_accesses(lines: Iterable[str]) -> tuple[RecordingAccess, ...]:
     """Parse one JSON object per line. Raises UnreachableError for anything else."""
-    try:
-        return tuple(_parsed(json.loads(line)) for line in lines)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreachableError(
-            _("{table} can't be read", table=_TABLE), evidence=str(error)
-        ) from error
+    return parse_rows(lines, _TABLE, _parsed)
 
 
 def _parsed(row: dict[str, object]) -> RecordingAccess:

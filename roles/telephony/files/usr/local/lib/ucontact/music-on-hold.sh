@@ -12,17 +12,14 @@ shift 2
 asterisk -rx 'core waitfullybooted' > /dev/null
 for file in "$source"/*.gsm; do
     name=$(basename "$file" .gsm)
-    for codec in gsm "$@"; do
+    for codec in "$@"; do
         made=$target/$name.$codec
         [ ! "$made" -nt "$file" ] || continue
-        if [ "$codec" = gsm ]; then
-            cp -- "$file" "$made.new"
-        else
-            # Asterisk tells the codec by the end of the name, and its exit status tells nothing.
-            asterisk -rx "file convert $file $target/.new.$codec" > /dev/null
-            mv -- "$target/.new.$codec" "$made.new"
-        fi
-        [ -s "$made.new" ] || { echo "Asterisk can't convert $file to $codec" >&2; exit 1; }
-        mv -- "$made.new" "$made"
+        # Asterisk tells the codec by the end of the name, and its exit status tells nothing.
+        new=$target/.new.$codec
+        rm -f -- "$new"
+        asterisk -rx "file convert $file $new" > /dev/null
+        [ -s "$new" ] || { echo "Asterisk can't convert $file to $codec" >&2; exit 1; }
+        mv -- "$new" "$made"
     done
 done

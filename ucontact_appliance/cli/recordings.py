@@ -45,6 +45,16 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+LimitOption = Annotated[
+    int,
+    typer.Option(
+        "--limit",
+        min=1,
+        max=_MOST,
+        help="List at most this many. Default: 50.",
+        show_default=False,
+    ),
+]
 CallArgument = Annotated[
     str, typer.Argument(help="The call's unique or linked id, such as 1795905244.7.")
 ]
@@ -65,16 +75,7 @@ def list_recordings(
     until: Annotated[
         str, typer.Option("--until", metavar="DAY", help="List those up to this day (UTC).")
     ] = "",
-    limit: Annotated[
-        int,
-        typer.Option(
-            "--limit",
-            min=1,
-            max=_MOST,
-            help="List at most this many. Default: 50.",
-            show_default=False,
-        ),
-    ] = 50,
+    limit: LimitOption = 50,
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -106,16 +107,7 @@ def accesses(
     call: Annotated[
         str, typer.Argument(help="The call's unique or linked id. Without it: all calls.")
     ] = "",
-    limit: Annotated[
-        int,
-        typer.Option(
-            "--limit",
-            min=1,
-            max=_MOST,
-            help="List at most this many. Default: 50.",
-            show_default=False,
-        ),
-    ] = 50,
+    limit: LimitOption = 50,
     site: SiteOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,17 +9,14 @@ import typer
 from rich.markup import escape
 
 from ucontact_appliance.cli.console import (
-    INTERRUPTED,
-    confirmed,
-    end_unchanged,
     err,
     translated,
 )
 from ucontact_appliance.cli.install import install
 from ucontact_appliance.cli.options import (
     SiteToChange,
-    again,
     demand_site_to_change,
+    demand_yes,
     require_root,
 )
 from ucontact_appliance.cli.site_changes import show_diff
@@ -65,7 +61,10 @@ def apply(
         err.print(escape(translated(same)), highlight=False, soft_wrap=True)
     asks = changes.concern_servers  # the plan changes: `install` shows it, and asks
     if changes.diff and not (yes or dry_run or asks):
-        _confirm()
+        demand_yes(
+            _("Apply these changes?"),
+            _("stdin is not a terminal, so the changes can't be confirmed"),
+        )
     install(path, yes=yes or not asks, dry_run=dry_run)
 
 
@@ -80,17 +79,3 @@ def installed_journal(site: str, path: Path) -> Journal:
             helps=f"ucontact install --site {path}",
         )
     return journal
-
-
-def _confirm() -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            _("stdin is not a terminal, so the changes can't be confirmed"),
-            helps=_("{command}   (no questions)", command=again("--yes")),
-        )
-    try:
-        agreed = confirmed(_("Apply these changes?"))
-    except typer.Abort:
-        end_unchanged(INTERRUPTED)
-    if not agreed:
-        end_unchanged()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,6 @@ import typer
 from rich.markup import escape
 
 from ucontact_appliance.cli.console import (
-    INTERRUPTED,
-    confirmed,
-    end_unchanged,
     err,
     reader,
     table,
@@ -20,7 +16,7 @@ from ucontact_appliance.cli.console import (
 )
 from ucontact_appliance.cli.init import ask_for_site
 from ucontact_appliance.cli.install_view import show_installed, show_preview
-from ucontact_appliance.cli.options import SiteToChange, again, require_root, site_to_change
+from ucontact_appliance.cli.options import SiteToChange, demand_yes, require_root, site_to_change
 from ucontact_appliance.cli.plan_view import show_plan
 from ucontact_appliance.cli.progress import ProgressDisplay
 from ucontact_appliance.errors import UsageError
@@ -140,7 +136,10 @@ def install(
         return
     if not yes:
         show_plan(loaded, seen.plan, short)
-        _confirm()
+        demand_yes(
+            _("Install this plan?"),
+            _("stdin is not a terminal, so the plan can't be confirmed"),
+        )
     release = resolve_release(loaded.release, _say)
     with ProgressDisplay(err) as progress:
         done = run_install(
@@ -233,17 +232,3 @@ def _announce(moves: tuple[DataMove, ...], fqdn: str) -> None:
                 address=move.target.address,
             )
             err.print(translated(told), highlight=False)
-
-
-def _confirm() -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            _("stdin is not a terminal, so the plan can't be confirmed"),
-            helps=_("{command}   (no questions)", command=again("--yes")),
-        )
-    try:
-        agreed = confirmed(_("Install this plan?"))
-    except typer.Abort:
-        end_unchanged(INTERRUPTED)
-    if not agreed:
-        end_unchanged()

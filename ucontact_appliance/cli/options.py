@@ -10,7 +10,13 @@ from typing import Annotated
 
 import typer
 
-from ucontact_appliance.cli.console import INTERRUPTED, end_unchanged, show_text, translated
+from ucontact_appliance.cli.console import (
+    INTERRUPTED,
+    confirmed,
+    end_unchanged,
+    show_text,
+    translated,
+)
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.choice import Language
 from ucontact_appliance.language.messages import _
@@ -105,6 +111,21 @@ def demand_site_to_change(chosen: Path | None) -> Path:
 def again(*more: str) -> str:
     """Return the running command line with these words added, to copy and paste."""
     return shlex.join(["ucontact", *sys.argv[1:], *more])
+
+
+def demand_yes(question: str, refusal: str) -> None:
+    """Ask on the terminal; end the command, with nothing changed, unless the answer is yes.
+
+    Raises UsageError with that refusal when stdin is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(refusal, helps=_("{command}   (no questions)", command=again("--yes")))
+    try:
+        agreed = confirmed(question)
+    except typer.Abort:
+        end_unchanged(INTERRUPTED)
+    if not agreed:
+        end_unchanged()
 
 
 def require_root() -> None:

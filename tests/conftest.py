@@ -12,6 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from tests.e2e.packages import drop_packages_layer, name_run
+from tests.shared_sites import group_of
 
 # Whatever the maintainer's own language is, expected texts are in English.
 os.environ["LC_ALL"] = "C.UTF-8"
@@ -32,7 +33,6 @@ _LONGEST_FIRST = (
     "test_crowds",
     "test_report",  # it leaves the site in pieces
     "test_faults",  # last of them: each fault gets the site anew
-    "test_growing_site",
     "test_recordings",  # of those that call on another small site the first: its index is fresh
     "test_calls",
     "test_queues",
@@ -44,6 +44,7 @@ _LONGEST_FIRST = (
     "test_hours",
     "test_gateways",
     "test_vendor_asterisk",
+    "test_growing_site",  # last of them: two servers have the site afterwards
     "test_local_install",
     "test_mixed_site",
     "test_capacity",
@@ -69,48 +70,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
-# Files that look at the one installed small site, or spoil it: a worker installs it once for all.
-_SMALL = "tests/e2e/test_small_site.py"
-# Files that change its telephony and call: a second one, for another worker.
-_CALLS = "tests/e2e/test_calls.py"
-_SHARED = {
-    **{
-        f"tests/e2e/{name}.py": _SMALL
-        for name in (
-            "test_adopt",
-            "test_crowds",
-            "test_doctor",
-            "test_deep_call",
-            "test_power_cut",
-            "test_report",
-            "test_unchanged",
-            "test_faults",
-        )
-    },
-    **{
-        f"tests/e2e/{name}.py": _CALLS
-        for name in (
-            "test_recordings",
-            "test_queues",
-            "test_trunks",
-            "test_webrtc_trunk",
-            "test_recording_pause",
-            "test_playback",
-            "test_phones",
-            "test_hours",
-            "test_gateways",
-            "test_vendor_asterisk",
-        )
-    },
-}
-
-
 class _ByMachine(LoadFileScheduling):
     """A file for a worker, and files that share machines for the same one."""
 
     def _split_scope(self, nodeid: str) -> str:
         scope: str = super()._split_scope(nodeid)
-        return _SHARED.get(scope, scope)
+        return group_of(scope)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.e2e.installed import Installed
+from tests.e2e.packages import packages_layer
 from tests.faults.snapshot import Snapshot, snapshot
+from tests.shared_sites import has_second_site
 from ucontact_appliance.lab import machines
 from ucontact_appliance.lab.records import Machine, MachineSpec
 
@@ -31,8 +33,14 @@ def machine_factory() -> Iterator[MachineFactory]:
 
 @pytest.fixture(scope="session")
 def small_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
-    """One small site, installed once for all the tests that look at it or spoil it."""
-    with snapshot(f"t-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("site")) as made:
+    """One small site, installed once for all the tests that look at it or spoil it.
+
+    A worker has either the first of a run, installed from nothing, or the second.
+    """
+    test = os.environ["PYTEST_CURRENT_TEST"].partition("::")[0]
+    layers = packages_layer() if has_second_site(test) else ()
+    folder = tmp_path_factory.mktemp("site")
+    with snapshot(f"t-{uuid.uuid4().hex[:8]}", folder, layers=layers) as made:
         yield made
 
 

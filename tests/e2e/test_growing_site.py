@@ -5,7 +5,6 @@ The tests of this file build on one another, in their order.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tests.e2e.packages import packages_layer
 from tests.e2e.reach import Edge, seen_from
 from tests.e2e.several import Several, sh, told
 from tests.e2e.softphone import chromium, echo_call, new_recording, recordings, sign_in
+from tests.faults.snapshot import Snapshot
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.planning.model import Role
@@ -68,15 +68,12 @@ class Gathered:
 
 
 @pytest.fixture(scope="module")
-def growing(
-    machine_factory: MachineFactory, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Growing]:
-    machines = [machine_factory(layers=packages_layer()) for _ in range(4)]
-    site = Several(machines[0].name, tmp_path_factory.mktemp("site"))
-    try:
-        yield Growing(site, *machines)
-    finally:
-        shutil.rmtree(site.state, ignore_errors=True)
+def growing(small_site: Snapshot, machine_factory: MachineFactory) -> Growing:
+    """The small site as it was installed, and the machines that it does not have yet."""
+    small_site.restore()
+    site = Several(small_site.machine.name, small_site.folder)
+    more = [machine_factory(layers=packages_layer()) for _ in range(3)]
+    return Growing(site, small_site.machine, *more)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +85,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def gathered(growing: Growing, browser: Browser) -> Gathered:
     """A small site with a call, a row and a file of its own."""
-    growing.grow(10, growing.one)
     secrets = growing.site.secrets()
     before = recordings(growing.shell)
     secret = secrets["telephony.extensions.6001"]

@@ -152,8 +152,10 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(name: str, folder: Path, *, keep: bool = False) -> Iterator[Snapshot]:
-    """A small site on a machine of that name, settled on a layer.
+def snapshot(
+    name: str, folder: Path, *, layers: tuple[str, ...] = (), keep: bool = False
+) -> Iterator[Snapshot]:
+    """A small site on a machine of that name and with these layers, settled on a layer.
 
     Both are gone afterwards; with `keep` they stay, and the next caller with the same name and
     folder finds the site installed.
@@ -161,7 +163,9 @@ def snapshot(name: str, folder: Path, *, keep: bool = False) -> Iterator[Snapsho
     layer = f"{name}-site"
     try:
         machine = (
-            machines.up(MachineSpec(name), _quiet) if not _is_kept(folder) else machines.find(name)
+            machines.up(MachineSpec(name, layers=layers), _quiet)
+            if not _is_kept(folder)
+            else machines.find(name)
         )
         made = Snapshot(machine, folder)
         if not _is_kept(folder):

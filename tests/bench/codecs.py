@@ -16,7 +16,7 @@ from tests.e2e.capacity import certify
 from tests.e2e.codecs import VIDEO, PairHeard, PicturesSeen, pairs, show, speak
 from tests.e2e.load import run
 from tests.e2e.packages import telephony_packages
-from tests.e2e.support import apply_role
+from tests.e2e.support import TELEPHONY_SECRETS, apply_role
 from ucontact_appliance import __version__
 from ucontact_appliance.clients.sip import SipServer
 from ucontact_appliance.clients.speech import SpeechHeard
@@ -53,12 +53,7 @@ def telephony(machine: Machine, secrets: dict[str, str], folder: Path) -> SipSer
     certify(machine)
     apply_role(machine, "packages", telephony_packages(), folder)
     extensions = [{"number": number, "secret": secret} for number, secret in secrets.items()]
-    parameters = {
-        "telephony_extensions": extensions,
-        "telephony_ami_secret": "some-ami-secret",
-        # Nobody listens there: Asterisk has to do without its database.
-        "telephony_database_password": "some-password",
-    }
+    parameters = {"telephony_extensions": extensions, **TELEPHONY_SECRETS}
     apply_role(machine, "telephony", parameters, folder)
     roots = folder / "roots.pem"
     roots.write_text(run(machine, "cat /etc/ssl/ucontact/portal.pem"), encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 from tests.e2e.installed import ucontact
 from tests.e2e.load import ALAW, BRIDGED, OPUS, RECORDED, TRUNK, Level, Load, Voice
 from tests.e2e.packages import telephony_packages
-from tests.e2e.support import apply_role
+from tests.e2e.support import TELEPHONY_SECRETS, apply_role
 from ucontact_appliance.lab import layout
 from ucontact_appliance.lab.records import Machine
 from ucontact_appliance.operate.installed import save_plan
@@ -134,12 +134,7 @@ def prepared(
     tuned = plan.tuning.telephony
     parameters = {
         "telephony_extensions": [{"number": "6001", "secret": "a-secret-of-6001"}],
-        "telephony_ami_secret": "some-ami-secret",
-        "telephony_ami_recording_secret": "some-other-secret",
-        "telephony_ami_backend_secret": "some-backend-secret",
-        "telephony_playback_secret": "some-third-secret",
-        # Nobody listens there: Asterisk has to do without its database.
-        "telephony_database_password": "some-password",
+        **TELEPHONY_SECRETS,
         "telephony_trunks": [
             {"name": TRUNK, "host": trunk, "transport": "udp", "prefix": "9"}
             | {"codecs": ["alaw", "ulaw", "opus"]}

@@ -20,6 +20,15 @@ SSH_ARGUMENTS = (
     f"-i {layout.ssh_key()} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no "
     "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 )
+# All that the role telephony requires but the extensions. Nobody listens at the database's address:
+# Asterisk has to do without it.
+TELEPHONY_SECRETS = {
+    "telephony_ami_secret": "some-ami-secret",
+    "telephony_ami_recording_secret": "some-other-secret",
+    "telephony_ami_backend_secret": "some-backend-secret",
+    "telephony_playback_secret": "some-third-secret",
+    "telephony_database_password": "some-password",
+}
 
 
 @dataclass(frozen=True)

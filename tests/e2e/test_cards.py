@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.conftest import MachineFactory
 from tests.e2e.packages import packages_layer, telephony_packages
-from tests.e2e.support import Applied, apply_role
+from tests.e2e.support import TELEPHONY_SECRETS, Applied, apply_role
 from tests.e2e.test_role_telephony import certify
 from tests.unit.sites import small_site
 from ucontact_appliance.install.inventory import card_variables
@@ -79,8 +79,7 @@ class Server:
             "telephony_extensions": [
                 {"number": one, "secret": f"secret of {one}"} for one in telephony.extensions
             ],
-            "telephony_ami_secret": "some-ami-secret",
-            "telephony_database_password": "some-password",
+            **TELEPHONY_SECRETS,
             "telephony_trunks": trunks,
             "telephony_cards": card_variables(telephony) if cards else {},
             "telephony_card_packages": PACKAGES,

@@ -21,7 +21,7 @@ from tests.e2e.conftest import MachineFactory
 from tests.e2e.packages import packages_layer, telephony_packages
 from tests.e2e.phone import Phone, a_phone
 from tests.e2e.strangers import by_datagram, guess, guesses_by_websocket
-from tests.e2e.support import Applied, apply_role
+from tests.e2e.support import TELEPHONY_SECRETS, Applied, apply_role
 from ucontact_appliance.checks import sip
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.recordings import judge_access
@@ -134,12 +134,7 @@ def servers(
         other = next(m for name, m in machines.items() if name != suite)
         parameters = {
             "telephony_extensions": [{"number": n, "secret": s} for n, s in SECRETS.items()],
-            "telephony_ami_secret": "some-ami-secret",
-            "telephony_ami_recording_secret": "some-other-secret",
-            "telephony_ami_backend_secret": "some-backend-secret",
-            "telephony_playback_secret": "some-third-secret",
-            # Nobody listens there: Asterisk has to do without its database.
-            "telephony_database_password": "some-password",
+            **TELEPHONY_SECRETS,
             "telephony_trunk_roots": "/etc/ssl/ucontact/roots.pem",
             "telephony_trunks": [
                 {"name": f"by-{by}", "host": other.address, "transport": by, "prefix": prefix}
@@ -206,7 +201,7 @@ def test_the_second_run_changes_nothing(server: Server) -> None:
 
 def test_no_secret_in_the_output(server: Server) -> None:
     output = server.first.output + server.second.output
-    for secret in (*SECRETS.values(), "some-ami-secret", "some-password"):
+    for secret in (*SECRETS.values(), *TELEPHONY_SECRETS.values()):
         assert secret not in output
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import pytest
 
+from tests.unit.roles.rendering import rendered
 from tests.unit.sites import small_site
 from ucontact_appliance.install.inventory import card_variables
 from ucontact_appliance.resources import ROLES
@@ -102,6 +105,33 @@ def test_chan_dahdi_conf_has_a_section_per_kind_of_line() -> None:
         'callerid = "7001" <7001>',
         "dahdichan = 65",
     ]
+
+
+@pytest.mark.parametrize("video", [False, True])
+def test_telephones_at_ports_are_extensions(video: bool) -> None:
+    dialplan = dialplan_with_cards(telephony_record_video=video)["extensions.conf"]
+    lines = context(dialplan, "extension")
+    first = lines.index("exten => 7001,1,Gosub(admit,s,1)")
+    assert " same => n,Dial(DAHDI/65,30,i)" in lines[first : first + 4]
+    assert dialplan.count("exten => 7001,1,Gosub(") == 1
+
+
+def test_calls_of_lines_are_counted_wherever_they_lead() -> None:
+    lines = context(dialplan_with_cards()["extensions_incoming.conf"], "from-card-lines")
+    assert " same => n(known),Gosub(admit,s,1)" in lines
+
+
+def dialplan_with_cards(**changes: Any) -> Mapping[str, str]:
+    """The files of /etc/asterisk for that site."""
+    telephony = small_site(telephony=SITE).telephony
+    trunks = [one.model_dump(mode="json", by_alias=True) for one in telephony.trunks]
+    cards = card_variables(telephony)
+    return rendered("Asterisk 22.10", telephony_cards=cards, telephony_trunks=trunks, **changes)
+
+
+def context(dialplan: str, name: str) -> list[str]:
+    """The lines of a context."""
+    return dialplan.partition(f"\n[{name}]\n")[2].partition("\n[")[0].splitlines()
 
 
 def test_the_last_channel_of_the_configuration_is_waited_for(tmp_path: Path) -> None:

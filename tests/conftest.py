@@ -43,6 +43,7 @@ _LONGEST_FIRST = (
     "test_phones",
     "test_hours",
     "test_gateways",
+    "test_video",
     "test_vendor_asterisk",
     "test_growing_site",  # last of them: two servers have the site afterwards
     "test_local_install",

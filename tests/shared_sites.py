@@ -32,6 +32,7 @@ _SHARED = {
             "test_phones",
             "test_hours",
             "test_gateways",
+            "test_video",
             "test_vendor_asterisk",
             "test_growing_site",
         )

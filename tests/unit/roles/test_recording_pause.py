@@ -15,6 +15,7 @@ from tests.unit.roles.services import telephony_service
 
 CALL, OTHER = "1795905243.11", "1795905243.99"
 CALLER, AGENT, STRANGER = "PJSIP/trunk-carrier-00000001", "PJSIP/6001-00000004", "PJSIP/6002-9"
+VIDEO = "PJSIP/ucontact-video-vp8-00000002"
 SECRET = "S3cretOfTheAccount"
 BANNER = b"Asterisk Call Manager/9.0.0\r\n"
 
@@ -150,6 +151,7 @@ def test_two_recordings_of_a_call_are_silenced_both(
         ({"recorded": set()}, "has no recording"),
         ({"calls": {}}, "has no recording"),
         ({"answer_with": "Permission denied"}, "Permission denied"),
+        ({"calls": {CALLER: CALL, VIDEO: CALL}}, "with video, which can't be paused"),
     ],
 )
 def test_what_was_not_silenced_is_an_error(
@@ -164,6 +166,7 @@ def test_what_was_not_silenced_is_an_error(
     with pytest.raises(module.TroubleError, match=told):
         module.pause(session(module, connection), CALL, "6001")
     assert fake.log == []
+    assert fake.silent == set()
 
 
 def test_a_wrong_secret_is_an_error_that_does_not_show_it(

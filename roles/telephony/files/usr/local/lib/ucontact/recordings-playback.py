@@ -113,7 +113,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.refuse(404, "no such recording")
         except TroubleError as error:
             sys.stderr.write("%s: %s\n" % (self.path, error))
-            self.refuse(409, "the call has no recording")
+            self.refuse(409, "the call has no recording that can be paused")
 
     do_HEAD = do_GET  # noqa: N815
 

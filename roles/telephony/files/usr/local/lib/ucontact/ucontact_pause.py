@@ -22,6 +22,9 @@ NOT_RECORDED = ("Cannot set mute flag", "No such channel")
 # Variables of a channel while its recording is paused: since when, and by whom.
 SINCE, BY = "recording_paused", "recording_paused_by"
 ON_HANGUP = "recording-paused,s,1"
+# Channels of the leg by which a call is recorded with video (extensions.conf): a pause would leave
+# the voices in the .webm.
+VIDEO_LEG = "PJSIP/ucontact-video-"
 
 
 def account(path=CONFIGURATION):
@@ -154,13 +157,15 @@ def recorded_channels(manager, call, state):
     """Silence each recording of the call, or end that; the channels that have one.
 
     A queue's call has several channels, and a call that was transferred may have two recordings.
-    Raises TroubleError when the call has no recording.
+    Raises TroubleError when the call has no recording, or one with video.
     """
     channels = sorted(
         one.get("Channel", "")
         for one in manager.listed("CoreShowChannels")
         if one.get("Linkedid") == call
     )
+    if any(one.startswith(VIDEO_LEG) for one in channels):
+        raise TroubleError("the call %s is recorded with video, which can't be paused" % call)
     found = [one for one in channels if manager.silence(one, state)]
     if not found:
         raise TroubleError("the call %s has no recording" % call)

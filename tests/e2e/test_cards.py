@@ -136,8 +136,10 @@ def test_asterisk_reads_what_the_role_writes(equipped: tuple[Server, Applied, Ap
     users = ("hassip", "hasiax", "hasmanager")
     strange = [line for line in log.splitlines() if not any(one in line for one in known + users)]
     assert strange == []
+    # Of each line with `dahdichan` Asterisk gives up what follows its first missing channel: a lost
+    # card costs the other lines nothing.
     asked = {int(one) for one in re.findall(r"Unable to open channel (\d+)", log)}
-    assert asked == {*range(1, 73)} - {16, 47}
+    assert asked == {1, 32, 63, 71, 72}
     assert "Running" in server.ask("module show like chan_dahdi")
 
 
@@ -162,7 +164,7 @@ def test_a_line_that_can_not_be_had_passes_the_call_to_the_next_trunk(
     server.ask("channel originate Local/0123456789@internal application Wait 2")
     # Nobody is at the second trunk's address either: Asterisk says so, once it knows.
     tried = r"Unable to create channel of type '(\w+)'"
-    log = "tail -n 100 /var/log/asterisk/messages.log"
+    log = "cat /var/log/asterisk/messages.log"
     end = time.monotonic() + 60
     while (seen := re.findall(tried, server.sh(log)))[-2:] != ["DAHDI", "PJSIP"]:
         assert time.monotonic() < end, seen

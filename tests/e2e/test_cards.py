@@ -33,7 +33,8 @@ SITE: dict[str, Any] = {
         {"name": "sip", "host": "192.0.2.50", "prefix": "7"},
     ],
     "routes": [
-        {"name": "all", "prefix": "0", "trunks": [{"trunk": "carrier"}, {"trunk": "sip"}]},
+        {"name": "all", "prefix": "0"}
+        | {"trunks": [{"trunk": "carrier"}, {"trunk": "sip", "priority": 2}]},
     ],
     "inbound": [{"number": "1234", "to": {"extension": "7001"}}],
     "cards": [

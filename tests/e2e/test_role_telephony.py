@@ -60,13 +60,12 @@ RECORDINGS = "/var/spool/asterisk/monitor"
 
 @dataclass(frozen=True)
 class Server:
-    """A machine with the role on it, and what the first and the second run did."""
+    """A machine with the role on it, and what its first run did."""
 
     machine: Machine
     roots: Path
     parameters: dict[str, Any]
     first: Applied
-    second: Applied
 
     def sip_server(self) -> SipServer:
         return SipServer(FQDN, self.machine.address, 8089, "/ws", str(self.roots))
@@ -147,8 +146,7 @@ def servers(
         }
         apply_role(machine, "packages", telephony_packages(suite), folder)
         first = apply_role(machine, "telephony", parameters, folder)
-        second = apply_role(machine, "telephony", parameters, folder)
-        made[suite] = Server(machine, roots, parameters, first, second)
+        made[suite] = Server(machine, roots, parameters, first)
     # The first server asked the other one before that was there: not again until the next OPTIONS.
     for server in made.values():
         end = time.monotonic() + 60
@@ -194,15 +192,12 @@ def recordings(server: Server) -> set[str]:
     return set(found.split())
 
 
-def test_the_second_run_changes_nothing(server: Server) -> None:
+def test_the_second_run_changes_nothing(server: Server, tmp_path: Path) -> None:
+    second = apply_role(server.machine, "telephony", server.parameters, tmp_path)
     assert server.first.changed > 0
-    assert server.second.changed == 0, server.second.changed_names
-
-
-def test_no_secret_in_the_output(server: Server) -> None:
-    output = server.first.output + server.second.output
+    assert second.changed == 0, second.changed_names
     for secret in (*SECRETS.values(), *TELEPHONY_SECRETS.values()):
-        assert secret not in output
+        assert secret not in server.first.output + second.output
 
 
 def test_files_with_secrets_are_closed(server: Server) -> None:

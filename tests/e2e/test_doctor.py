@@ -104,6 +104,7 @@ def test_an_install_that_changes_nothing_ends_with_a_call_and_runs_all_where_tha
     )
     assert unchanged_phases(skipped) > 0  # not telephony: a fault was injected and mended there
     assert unchanged_phases(ran) == 0
+    assert set(re.findall(r"changed=(\d+)", ran)) == {"0"}
     assert "the call failed: " in done.stderr
     assert re.search(r"call\.dtls: (?:ICE|media) not connected: ", done.stderr)
     assert "installed" not in done.stdout

@@ -94,6 +94,8 @@ def test_a_replaced_secret_opens_and_the_old_one_does_not(
     assert findings["files.drift"]["verdict"] == "pass"
 
 
+# test_doctor.py sees all phases run again and change nothing, test_calls.py with trunks and queues.
+@pytest.mark.exhaustive
 def test_a_second_install_changes_nothing(installed: Installed, old_secret: str) -> None:
     """Not even what was replaced since the first one."""
     done = installed.ucontact("install", "--yes", "--full")

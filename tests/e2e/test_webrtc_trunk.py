@@ -27,7 +27,8 @@ from ucontact_appliance.clients.sip import SipAccount, SipRefusedError, SipServe
 from ucontact_appliance.clients.sip_message import SipMessage
 from ucontact_appliance.lab import layout
 
-pytestmark = pytest.mark.machine
+# test_role_telephony.py has calls of such a provider in both directions in every run.
+pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 
 ACCOUNT, PASSWORD = "sbc.example", "of the provider"
 NUMBER, CALLER = "+59824001234", "24009999"
@@ -157,7 +158,6 @@ def seeing(make: Callable[[], Awaitable[Any]]) -> tuple[Any, set[int]]:
 
 
 # The roles' own tests see the same with these parameters.
-@pytest.mark.exhaustive
 def test_a_second_installation_changes_nothing(site: Site) -> None:
     done = site.installed.ucontact("install", "--yes", "--full")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,6 +17,8 @@ SECURITY_LOG = "/var/log/asterisk/security"
 JAIL = "ucontact-asterisk"
 # This jail ends connections with wrong passwords; the other one bans addresses.
 CONNECTION_JAIL = "ucontact-connection"
+# Bans a source from sending datagrams, and nothing else: a source can be forged.
+DATAGRAM_JAIL = "ucontact-datagram"
 DSN = "ucontact-ccdata"
 _SECONDS = 12.0
 _NFT_DSCP = {**DSCP_NAMES, "be": 0, "df": 0, "lephb": 1, "va": 44}
@@ -329,7 +331,7 @@ def parse_wss_marks(text: str) -> WssMarks:
 
 @dataclass(frozen=True)
 class Jail:
-    """fail2ban's report on its jails; `active` when both exist and its unit is enabled."""
+    """fail2ban's report on its jails; `active` when all exist and its unit is enabled."""
 
     active: bool
     log_file: str
@@ -340,6 +342,7 @@ class Jail:
 _JAIL = script(
     jail=f"fail2ban-client status {JAIL} 2>&1 || true",
     connections=f"fail2ban-client status {CONNECTION_JAIL} 2>&1 || true",
+    datagrams=f"fail2ban-client status {DATAGRAM_JAIL} 2>&1 || true",
     unit="systemctl is-enabled fail2ban.service 2>&1 || true",
     log=f"stat -c 'written %y, %s bytes' {SECURITY_LOG} 2>&1 || true",
 )
@@ -351,12 +354,13 @@ def jail(reach: ProbeContext) -> Jail:
 
 
 def parse_jail(parts: Mapping[str, str]) -> Jail:
-    """Parse `fail2ban-client status JAIL` for both jails, and `systemctl is-enabled`."""
+    """Parse `fail2ban-client status JAIL` for each jail, and `systemctl is-enabled`."""
     text = parts.get("jail", "")
     enabled = parts.get("unit", "").strip() == "enabled"
-    both = all("Status for the jail" in parts.get(name, "") for name in ("jail", "connections"))
+    jails = ("jail", "connections", "datagrams")
+    present = all("Status for the jail" in parts.get(name, "") for name in jails)
     return Jail(
-        active=both and enabled,
+        active=present and enabled,
         log_file=_found(r"File list:\s*(\S+)", text),
         banned=tuple(_found(r"Banned IP list:[ \t]*(.*)$", text).split()),
         evidence="\n".join(part.strip() for part in parts.values()),

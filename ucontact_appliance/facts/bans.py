@@ -6,11 +6,11 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from enum import Enum
 
-from ucontact_appliance.facts.asterisk import CONNECTION_JAIL, JAIL
+from ucontact_appliance.facts.asterisk import CONNECTION_JAIL, DATAGRAM_JAIL, JAIL
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Runner
@@ -20,9 +20,11 @@ TABLE = "inet ucontact_sip"
 # Sets of the table by address family: they hold the bans of fail2ban's jails for SIP.
 _ADDRESSES = {4: "banned-ip", 6: "banned-ip6"}
 _CONNECTIONS = {4: "refused-ip", 6: "refused-ip6"}
-_SETS = (*_ADDRESSES.values(), *_CONNECTIONS.values())
+_DATAGRAMS = {4: "datagrams-ip", 6: "datagrams-ip6"}
+_SETS = (*_ADDRESSES.values(), *_CONNECTIONS.values(), *_DATAGRAMS.values())
+_DATAGRAM_PREFIX = "UDP/"
 # The jails whose bans are elements of these sets; other jails enforce bans by their own actions.
-_SIP_JAILS = frozenset((JAIL, CONNECTION_JAIL))
+_SIP_JAILS = frozenset((JAIL, CONNECTION_JAIL, DATAGRAM_JAIL))
 _SECONDS = 30.0
 _MOST_CHARACTERS = 256  # per banned ID: an address or a connection has fewer than 60
 _CONNECTION = re.compile(r"[A-Z]{2,5}/(?P<address>[0-9A-Fa-f:.]+)/(?P<port>\d{1,5})")
@@ -38,25 +40,30 @@ class Target:
     """What a ban applies to, as fail2ban names it: an address, or a connection from one.
 
     `address` is empty when another jail bans something that is neither; `port` is None except for
-    connections.
+        connections. `datagrams` when the address may send no datagrams, and the rest of it is free.
     """
 
     id: str
     address: str = ""
     port: int | None = None
+    datagrams: bool = False
 
     @property
     def element(self) -> str:
         """The nftables set and element that block it. Raises ValueError when there is none."""
         version = ipaddress.ip_address(self.address).version
+        if self.datagrams:
+            return f"{_DATAGRAMS[version]} {{ {self.address} }}"
         if self.port is None:
             return f"{_ADDRESSES[version]} {{ {self.address} }}"
         return f"{_CONNECTIONS[version]} {{ {self.address} . {self.port} }}"
 
     def covers(self, other: Target) -> bool:
-        """Whether lifting this ban lifts the other: an address includes its connections."""
+        """Whether lifting this ban lifts the other: an address includes all that is of it."""
         if not self.address:
             return self.id == other.id
+        if self.datagrams and not other.datagrams:
+            return False
         return self.address == other.address and self.port in (None, other.port)
 
 
@@ -124,7 +131,8 @@ def parse_bans(text: str) -> HostBans:
     for name in _SETS:
         answer = parts[f"set {name}"].strip()
         if answer.startswith("{"):
-            elements |= {target.element: target for target in _elements(answer)}
+            datagrams = name in _DATAGRAMS.values()
+            elements |= {target.element: target for target in _elements(answer, datagrams)}
         else:
             errors.append(f"nftables set {name}: {answer.splitlines()[0] if answer else 'silent'}")
     found = [
@@ -151,6 +159,8 @@ def _of_jail(
 ) -> Iterator[Ban]:
     for name, since, until in _listed(text, zone):
         target = parse_target(name)
+        if jail == DATAGRAM_JAIL and target.address:
+            target = replace(target, datagrams=True)
         standing = BanState.IN_FORCE
         if jail in _SIP_JAILS and (not target.address or target.element not in elements):
             standing = BanState.NOT_ENFORCED
@@ -182,7 +192,7 @@ def _end(since: datetime, seconds: int) -> datetime | None:
         return None
 
 
-def _elements(text: str) -> Iterator[Target]:
+def _elements(text: str, datagrams: bool) -> Iterator[Target]:
     """Parse the elements of a set from `nft -j list set` (libnftables-json(5))."""
     try:
         document = json.loads(text)
@@ -194,6 +204,8 @@ def _elements(text: str) -> Iterator[Target]:
             if isinstance(value, dict):
                 address, port = value["concat"]
                 yield _target(str(address), str(port))
+            elif datagrams:
+                yield _datagrams_of(str(value))
             else:
                 yield _target(str(value))
 
@@ -211,8 +223,13 @@ def _target(address: str, port: str | None = None) -> Target:
     return Target(f"TCP/{plain}/{number}", plain, number)
 
 
+def _datagrams_of(address: str) -> Target:
+    plain = _target(address).address
+    return Target(f"{_DATAGRAM_PREFIX}{plain}", plain, datagrams=True)
+
+
 def parse_target(text: str) -> Target:
-    """Parse the ID of a ban; the target has no address if the ID is neither kind.
+    """Parse the ID of a ban; the target has no address if the ID is of no known kind.
 
     Raises ValueError for more than 256 characters.
     """
@@ -220,6 +237,8 @@ def parse_target(text: str) -> Target:
         raise ValueError(f"longer than {_MOST_CHARACTERS} characters: {text[:40]!r}")
     connection = _CONNECTION.fullmatch(text)
     try:
+        if text.startswith(_DATAGRAM_PREFIX) and not connection:
+            return replace(_datagrams_of(text.removeprefix(_DATAGRAM_PREFIX)), id=text)
         found = _target(connection["address"], connection["port"]) if connection else _target(text)
     except ValueError:
         return Target(text)

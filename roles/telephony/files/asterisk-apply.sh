@@ -74,7 +74,7 @@ units() {
     cat <<TABLE
 ucontact-qos.service|/etc/nftables.d/ucontact-qos.nft /etc/systemd/system/ucontact-qos.service
 ucontact-sip.service|/etc/nftables.d/ucontact-sip.nft /etc/systemd/system/ucontact-sip.service
-fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontact-sip.conf /etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/filter.d/ucontact-connection.conf /etc/fail2ban/jail.d/ucontact.conf
+fail2ban.service|/etc/nftables.d/ucontact-sip.nft /etc/fail2ban/action.d/ucontact-sip.conf /etc/fail2ban/filter.d/ucontact-asterisk.conf /etc/fail2ban/filter.d/ucontact-connection.conf /etc/fail2ban/filter.d/ucontact-datagram.conf /etc/fail2ban/jail.d/ucontact.conf
 ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/system/ucontact-agents.timer
 ucontact-music.service|/etc/systemd/system/ucontact-music.service /usr/local/lib/ucontact/music-on-hold.sh
 ucontact-channel-events.service|/etc/systemd/system/ucontact-channel-events.service /usr/local/lib/ucontact/channel-events.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py

@@ -310,6 +310,13 @@ FAULTS = (
         inject="fail2ban-client stop ucontact-connection >/dev/null",
     ),
     Fault(
+        "asterisk-datagram-jail-off",
+        "the jail for passwords guessed by datagrams is stopped, and fail2ban runs",
+        Kind.TELEPHONY,
+        ids("asterisk.jail"),
+        inject="fail2ban-client stop ucontact-datagram >/dev/null",
+    ),
+    Fault(
         "asterisk-jail-off",
         "the jail for guessed passwords is stopped, and fail2ban runs",
         Kind.TELEPHONY,

@@ -60,8 +60,10 @@ def test_the_table(
         "not enforced: missing in nftables",
         "one ucontact-connection WSS/198.51.100.9/50123 2026-11-28 23:12:59 2026-11-28 23:13:59 "
         "in force",
+        "one ucontact-datagram 203.0.113.80 2026-11-28 23:12:59 2026-11-29 00:12:59 in force",
         "one - 203.0.113.5 unknown unknown stale: unknown to fail2ban",
         "one - TCP/2001:db8::5/40000 unknown unknown stale: unknown to fail2ban",
+        "one - UDP/203.0.113.81 unknown unknown stale: unknown to fail2ban",
     ]
 
 
@@ -82,7 +84,7 @@ def test_the_document(
         "until": "2026-11-28T23:13:59+00:00",
         "state": "in-force",
     }
-    assert (host["bans"][4]["jail"], host["bans"][4]["state"]) == (None, "left-over")
+    assert (host["bans"][5]["jail"], host["bans"][5]["state"]) == (None, "left-over")
 
 
 def test_nothing_is_banned(
@@ -126,11 +128,12 @@ def lifting(monkeypatch: pytest.MonkeyPatch, *done: LiftedBans) -> list[Target |
 def test_lifting_names_what_was_lifted(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = lifting(monkeypatch, LiftedBans("one", FOUND.bans[3:5]))
+    asked = lifting(monkeypatch, LiftedBans("one", FOUND.bans[3:6]))
     assert run(monkeypatch, "lift", "198.51.100.9", "--site", str(site)) == 0
     assert [target.address for target in asked if target] == ["198.51.100.9"]
     assert capsys.readouterr().out.splitlines() == [
         "one: lifted WSS/198.51.100.9/50123 (ucontact-connection)",
+        "one: lifted 203.0.113.80 (ucontact-datagram)",
         "one: lifted 203.0.113.5 (stale)",
     ]
     assert run(monkeypatch, "lift", "--all", "--site", str(site)) == 0

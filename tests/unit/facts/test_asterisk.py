@@ -162,10 +162,11 @@ def test_jail(suite: str) -> None:
 def test_no_jail() -> None:
     said = "ERROR   NOK: ('ucontact-asterisk',)\nSorry but the jail does not exist"
     there = recorded("asterisk_jail-sid").split("---- connections")[0]
-    parts = {"jail": there, "connections": there, "unit": "enabled\n"}
+    parts = {"jail": there, "connections": there, "datagrams": there, "unit": "enabled\n"}
     assert parse_jail(parts).active
     assert not parse_jail(parts | {"jail": said}).active
     assert not parse_jail(parts | {"connections": said}).active
+    assert not parse_jail(parts | {"datagrams": said}).active
 
 
 def test_recordings_folder() -> None:

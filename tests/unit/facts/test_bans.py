@@ -9,6 +9,9 @@ import pytest
 from tests.unit.facts.outputs import recorded
 from ucontact_appliance.facts.bans import BanState, Target, parse_bans, parse_target
 
+SETS = [
+    f"{kind}-{family}" for kind in ("banned", "refused", "datagrams") for family in ("ip", "ip6")
+]
 _SINCE = {
     "sid": datetime(2026, 11, 28, 23, 10, 54, tzinfo=timezone.utc),
     "bullseye": datetime(2026, 11, 28, 23, 11, 3, tzinfo=timezone.utc),
@@ -25,8 +28,10 @@ def test_each_jail_and_what_is_in_no_jail(suite: str) -> None:
         # Its element was deleted by hand before this was recorded.
         ("ucontact-asterisk", "2001:db8::9", BanState.NOT_ENFORCED),
         ("ucontact-connection", "WSS/198.51.100.9/50123", BanState.IN_FORCE),
+        ("ucontact-datagram", "203.0.113.80", BanState.IN_FORCE),
         ("", "203.0.113.5", BanState.LEFT_OVER),
         ("", "TCP/2001:db8::5/40000", BanState.LEFT_OVER),
+        ("", "UDP/203.0.113.81", BanState.LEFT_OVER),
     ]
     ban = found.bans[1]
     assert ban.since == _SINCE[suite]
@@ -66,10 +71,7 @@ def test_an_older_fail2ban_tells_no_times() -> None:
 def test_a_silent_fail2ban_and_a_missing_table_are_told() -> None:
     stopped = "Failed to access socket path: /var/run/fail2ban/fail2ban.sock. Is fail2ban running?"
     missing = "Error: No such file or directory\nlist set inet ucontact_sip banned-ip\n"
-    sets = "".join(
-        f"---- set {name}\n{missing}"
-        for name in ("banned-ip", "banned-ip6", "refused-ip", "refused-ip6")
-    )
+    sets = "".join(f"---- set {name}\n{missing}" for name in SETS)
     found = parse_bans(f"---- zone\n+0000\n---- jails\n{stopped}\n{sets}")
     assert found.bans == ()
     assert found.error.splitlines()[0] == f"fail2ban: {stopped}"
@@ -100,6 +102,9 @@ def test_what_no_host_says_is_refused(old: str, new: str) -> None:
         ("2001:DB8::7", "2001:db8::7", None),
         ("WSS/192.0.2.7/50123", "192.0.2.7", 50123),
         ("TLS/2001:db8:0::7/50123", "2001:db8::7", 50123),
+        ("UDP/192.0.2.7", "192.0.2.7", None),
+        ("UDP/192.0.2.7/50123", "192.0.2.7", 50123),
+        ("UDP/192.0.2.700", "", None),
         ("192.0.2.0/24", "", None),
         ("WSS/192.0.2.7/0", "", None),
         ("WSS/192.0.2.700/5", "", None),
@@ -123,11 +128,17 @@ def test_an_address_stands_for_its_connections_and_not_the_other_way_round() -> 
     assert parse_target("TCP/192.0.2.7/50123").covers(connection)
     assert not parse_target("WSS/192.0.2.7/50124").covers(connection)
     assert parse_target("2001:DB8::7").covers(parse_target("2001:db8::7"))
+    datagrams = parse_target("UDP/192.0.2.7")
+    assert address.covers(datagrams)
+    assert not datagrams.covers(address)
+    assert not datagrams.covers(connection)
     assert not Target("somebody").covers(Target("somebody else"))
 
 
 def test_elements() -> None:
     assert parse_target("192.0.2.7").element == "banned-ip { 192.0.2.7 }"
     assert parse_target("2001:db8::7").element == "banned-ip6 { 2001:db8::7 }"
+    assert parse_target("UDP/192.0.2.7").element == "datagrams-ip { 192.0.2.7 }"
+    assert parse_target("UDP/2001:db8::7").element == "datagrams-ip6 { 2001:db8::7 }"
     assert parse_target("WSS/192.0.2.7/5").element == "refused-ip { 192.0.2.7 . 5 }"
     assert parse_target("WSS/2001:db8::7/5").element == "refused-ip6 { 2001:db8::7 . 5 }"

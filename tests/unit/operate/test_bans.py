@@ -102,12 +102,14 @@ def test_all_of_them(monkeypatch: pytest.MonkeyPatch, here: Installed) -> None:
     server = Server(LOOK, EMPTY)
     serving(monkeypatch, server)
     (done,) = bans.lift(here, None)
-    assert len(done.bans) == 6
+    assert len(done.bans) == 8
     assert [command[2] for command in server.commands[:-1]] == [
         "sshd",
         "ucontact-asterisk",
         "ucontact-connection",
+        "ucontact-datagram",
     ]
+    assert "delete element inet ucontact_sip datagrams-ip { 203.0.113.81 }" in server.stdin
     assert "delete element inet ucontact_sip refused-ip6 { 2001:db8::5 . 40000 }" in server.stdin
 
 
@@ -136,7 +138,7 @@ def test_a_silent_fail2ban_is_an_error_and_not_an_empty_list(
     serving(monkeypatch, Server(silent, EMPTY))
     found = bans.site_bans(here)["tel"]
     assert isinstance(found, HostBans)
-    assert (len(found.bans), found.error) == (4, "fail2ban: Is fail2ban running?")
+    assert (len(found.bans), found.error) == (6, "fail2ban: Is fail2ban running?")
     serving(monkeypatch, Server(silent, EMPTY))
     with pytest.raises(UnreachableError, match=r"some bans could not be read"):
         list(bans.lift(here, None))

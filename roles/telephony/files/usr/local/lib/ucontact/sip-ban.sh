@@ -2,6 +2,7 @@
 # Adds an address or a connection to the bans of the SIP limits, or deletes it from them.
 #   sip-ban.sh add|delete ADDRESS
 #   sip-ban.sh add|delete PROTOCOL/ADDRESS/PORT
+#   sip-ban.sh add|delete UDP/ADDRESS    (datagrams of that address only)
 # A banned connection is also closed on this side, if the kernel can: Asterisk would keep it until
 # it next sends something.
 set -eu
@@ -12,6 +13,7 @@ case $2 in
         address=${2#*/} port=${2##*/} address=${address%/*}
         element="refused-$family { $address . $port }"
         ;;
+    UDP/*) element="datagrams-$family { ${2#UDP/} }" ;;
     *) element="banned-$family { $2 }" ;;
 esac
 element="element inet ucontact_sip $element"

@@ -88,9 +88,9 @@ def _peer() -> RTCPeerConnection:
 
 @asynccontextmanager
 async def a_phone(
-    server: SipServer, number: str, secret: str, kind: type[Phone] = Phone
+    server: SipServer, number: str, secret: str, kind: type[Phone] = Phone, *, source: str = ""
 ) -> AsyncIterator[Phone]:
-    """A phone that is registered inside the block."""
+    """A phone that is registered inside the block, from that address of this machine."""
     context = ssl.create_default_context(cafile=server.ca_file)
     async with connect(
         f"wss://{server.name}:{server.port}{server.path}",
@@ -100,6 +100,7 @@ async def a_phone(
         server_hostname=server.name,
         subprotocols=[Subprotocol("sip")],
         proxy=None,
+        local_addr=(source, 0) if source else None,
     ) as sock:
         phone = kind(sock, SipAccount(server.name, number, secret))
         listener = asyncio.create_task(phone.listen())

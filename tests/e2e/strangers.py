@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
@@ -71,6 +71,21 @@ def by_datagram(address: str, method: str, sender: str, more: tuple[str, ...] = 
         answer = sock.recv(8192).decode()
     changing = ("via:", "call-id:", "www-authenticate:", "from:", "to:")
     return [line for line in answer.splitlines() if not line.lower().startswith(changing)]
+
+
+async def websocket(address: str, port: int, source: str) -> ClientConnection:
+    """A connection for SIP from that address."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return await connect(
+        f"wss://{address}:{port}/ws",
+        ssl=context,
+        subprotocols=[Subprotocol("sip")],
+        proxy=None,
+        ping_interval=None,
+        close_timeout=1,
+        local_addr=(source, 0),
+    )
 
 
 async def guesses_by_websocket(

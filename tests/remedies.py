@@ -157,6 +157,7 @@ FILLED: dict[str, tuple[str, ...]] = {
     "service stopped": ("systemctl reset-failed coturn.service",),
     "{ssh} systemctl restart X": ("systemctl restart coturn.service",),
     "{ssh} systemctl restart X; {install}": ("systemctl restart coturn.service",),
+    "{ssh} systemctl start X": ("systemctl start ucontact-row-retention.service",),
     "{ssh} systemctl status --no-pager X": ("systemctl status --no-pager ssh.service",),
     "{ssh} systemctl unmask X && systemctl enable --now X": (
         "systemctl unmask coturn.service && systemctl enable --now coturn.service",

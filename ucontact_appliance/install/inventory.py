@@ -96,7 +96,7 @@ def build_inventory(
 
 def site_variables(site: Site) -> dict[str, Any]:
     """Return the values of site.yml for playbooks: typed values and booleans, no free text."""
-    known = {"site", "fqdn", "network", "telephony", "recordings", "web"}
+    known = {"site", "fqdn", "network", "telephony", "recordings", "records", "web"}
     certificate = site.certificate
     return site.model_dump(mode="json", include=known) | {
         "evaluation": site.release == EVALUATION,

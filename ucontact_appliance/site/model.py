@@ -183,6 +183,25 @@ class Recordings(SiteModel):
         return self
 
 
+_RecordDays = Annotated[int, Field(ge=30, le=36500)]
+
+
+class Records(SiteModel):
+    """How long rows about calls are kept in the database; without a value, for ever (R16)."""
+
+    calls_days: _RecordDays | None = Field(
+        None, description="days that call records and the queue log are kept. Default: for ever"
+    )
+    events_days: _RecordDays | None = Field(
+        None, description="days that channel events are kept. Default: for ever"
+    )
+    accesses_days: _RecordDays | None = Field(
+        None,
+        description="days that rows of who asked for which recording are kept: no fewer than "
+        "recordings. Default: for ever",
+    )
+
+
 class Web(SiteModel):
     """Header values that a site may set for itself (R09, R10, R11)."""
 
@@ -217,6 +236,7 @@ class Site(SiteModel):
     network: NetworkSettings = Field(default_factory=NetworkSettings)
     telephony: Telephony = Field(default_factory=Telephony)
     recordings: Recordings = Field(default_factory=Recordings)
+    records: Records = Field(default_factory=Records)
     web: Web = Field(default_factory=Web)
     database_on: DatabaseOn = Field(
         DatabaseOn.BACKEND, description="medium sites: which server carries the database (R12)"
@@ -273,6 +293,20 @@ class Site(SiteModel):
                     ),
                     ("telephony", "trunks", index, "host"),
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _accesses_are_kept_as_long_as_recordings(self) -> Site:
+        days, least = self.records.accesses_days, self.recordings.retention_days
+        if days is not None and days < least:
+            raise refused_at(
+                "too_few",
+                _(
+                    "recordings are kept for {least} days: who asked for them is kept no shorter",
+                    least=least,
+                ),
+                ("records", "accesses_days"),
+            )
         return self
 
     @model_validator(mode="after")

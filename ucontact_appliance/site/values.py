@@ -211,7 +211,7 @@ def refuse_repeated(values: Sequence[str], key: str | None = None) -> None:
 
 
 def refused_at(
-    kind: Literal["repeated", "no_host", "unknown", "loop"],
+    kind: Literal["repeated", "no_host", "unknown", "loop", "too_few"],
     message: Message,
     at: tuple[str | int, ...],
 ) -> PydanticCustomError:

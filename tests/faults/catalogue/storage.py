@@ -210,4 +210,11 @@ FAULTS = (
         ids("disk.retention"),
         inject="systemctl disable --now ucontact-retention.timer 2>/dev/null",
     ),
+    Fault(
+        "row-retention-stopped",
+        "old rows about calls are no longer deleted",
+        Kind.STORAGE,
+        ids("mysql.row_retention"),
+        inject="systemctl disable --now ucontact-row-retention.timer 2>/dev/null",
+    ),
 )

@@ -329,6 +329,7 @@ WHOLE: dict[str, Any] = {
         "pause_code": "*7",
         "resume_code": "*8",
     },
+    "records": {"calls_days": 730, "events_days": 90, "accesses_days": 365},
     "web": {"hsts_max_age": 1, "hpkp_max_age": 2592000, "xss_protection": "0"},
     "database_on": "backend",
     "release": "/releases/one",

@@ -40,6 +40,7 @@ _LONGEST_FIRST = (
     "test_webrtc_trunk",
     "test_recording_pause",
     "test_playback",
+    "test_encryption",
     "test_bans",
     "test_phones",
     "test_hours",

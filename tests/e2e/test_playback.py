@@ -4,96 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import http.client
 import json
 import socket
-import ssl
-import time
-import urllib.parse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.installed import Installed
-from tests.e2e.phone import a_phone
+from tests.e2e.portal import API, FQDN, ROOT, Portal, until
 from tests.faults.snapshot import Snapshot
 from ucontact_appliance.clients.sip import SipServer
 
 pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
 
-_FQDN = "demo.ucontact.test"
-_API = "/Integra/resources"
-_ROOT = "/var/spool/asterisk/monitor"
 _PROPERTIES = "/etc/IntegraServer/integraserver.properties"
 _AGENT_PASSWORD = "of an agent who may not listen"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response of the portal."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Portal:
-    """The site, and its portal as a program sees it."""
-
-    installed: Installed
-    roots: str
-    server: SipServer
-
-    def ask(
-        self, path: str, token: str = "", method: str = "GET", form: str = "", **headers: str
-    ) -> Answer:
-        """Send a request to the portal."""
-        context = ssl.create_default_context(cafile=self.roots)
-        plain = socket.create_connection((self.installed.machine.address, 443), 10)
-        connection = http.client.HTTPConnection(_FQDN)
-        connection.sock = context.wrap_socket(plain, server_hostname=_FQDN)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        if token:
-            given["Authorization"] = f"Bearer {token}"
-        if form:
-            given["Content-Type"] = "application/x-www-form-urlencoded"
-        connection.request(method, path, form or None, given)
-        answer = connection.getresponse()
-        found = Answer(answer.status, dict(answer.headers), answer.read())
-        connection.close()
-        return found
-
-    def login(self, user: str, password: str) -> str:
-        """The token of a user."""
-        form = urllib.parse.urlencode({"user": user, "password": password})
-        answer = self.ask(f"{_API}/auth/UserLogin", method="POST", form=form)
-        assert answer.status == 200, answer
-        return str(json.loads(answer.body)["token"])
-
-    def rows(self, query: str) -> list[list[str]]:
-        """Of ccdata, as the database's administrator."""
-        printed = self.installed.sh(f'mysql --batch --skip-column-names ccdata -e "{query}"')
-        return [line.split("\t") for line in printed.splitlines()]
-
-    def files(self) -> set[str]:
-        """The recordings in the spool."""
-        return set(self.installed.sh(f"find {_ROOT} -type f -printf '%P\\n'").split())
-
-    async def echo(self, seconds: float) -> None:
-        """A call of 6001 to the echo test."""
-        secret = self.installed.secret("telephony.extensions.6001")
-        async with a_phone(self.server, "6001", secret) as phone:
-            await phone.dial("*43", seconds=seconds)
-
-
-def until(what: str, holds: Callable[[], bool], seconds: float = 40.0) -> None:
-    """Wait for it."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +32,7 @@ def portal(installed: Installed, small_site: Snapshot) -> Iterator[Portal]:
         "systemctl restart integraserver && sleep 4"
     )
     roots = str(small_site.paths.pki / "portal-ca.pem")
-    server = SipServer(_FQDN, small_site.machine.address, 8089, "/ws", roots)
+    server = SipServer(FQDN, small_site.machine.address, 8089, "/ws", roots)
     yield Portal(installed, roots, server)
     installed.sh(f"cp -p /root/properties {_PROPERTIES} && systemctl restart integraserver")
 
@@ -133,24 +58,24 @@ def test_a_supervisor_finds_and_plays_a_recording(
 ) -> None:
     number, path = recording
     call = path.removesuffix(".gsm").rpartition("_")[2]
-    listed = portal.ask(f"{_API}/recordings?call={call}", token)
+    listed = portal.ask(f"{API}/recordings?call={call}", token)
     (row,) = json.loads(listed.body)["recordings"]
     assert (str(row["id"]), row["from"], row["to"]) == (number, "6001", "*43")
-    answer = portal.ask(f"{_API}/recordings/{number}", token)
+    answer = portal.ask(f"{API}/recordings/{number}", token)
     assert answer.status == 200
-    digest = portal.installed.sh(f"sha256sum '{_ROOT}/{path}'").split()[0]
+    digest = portal.installed.sh(f"sha256sum '{ROOT}/{path}'").split()[0]
     assert hashlib.sha256(answer.body).hexdigest() == digest
     assert answer.headers["Content-Type"] == "audio/gsm"
     assert answer.headers["ETag"] == f'"{digest}"'
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Strict-Transport-Security" in answer.headers
     assert "X-Recording-Ticket" not in answer.headers
-    part = portal.ask(f"{_API}/recordings/{number}", token, Range="bytes=33-98")
+    part = portal.ask(f"{API}/recordings/{number}", token, Range="bytes=33-98")
     assert (part.status, part.body) == (206, answer.body[33:99])
     assert part.headers["Content-Range"] == f"bytes 33-98/{len(answer.body)}"
-    head = portal.ask(f"{_API}/recordings/{number}", token, "HEAD")
+    head = portal.ask(f"{API}/recordings/{number}", token, "HEAD")
     assert (head.status, head.headers["Content-Length"]) == (200, str(len(answer.body)))
-    behind = portal.ask(f"{_API}/recordings/{number}", token, Range="bytes=9999999-")
+    behind = portal.ask(f"{API}/recordings/{number}", token, Range="bytes=9999999-")
     assert behind.status == 416
 
 
@@ -161,10 +86,10 @@ def test_missing_and_forbidden_look_the_same_and_both_are_written_down(
     agent = portal.login("agent", _AGENT_PASSWORD)
     last = portal.rows("select coalesce(max(id), 0) from recording_access")[0][0]
     answers = [
-        portal.ask(f"{_API}/recordings/{number}", agent),
-        portal.ask(f"{_API}/recordings/999999", agent),
-        portal.ask(f"{_API}/recordings/999999", token),
-        portal.ask(f"{_API}/recordings/..%2f..%2fetc%2fpasswd", token),
+        portal.ask(f"{API}/recordings/{number}", agent),
+        portal.ask(f"{API}/recordings/999999", agent),
+        portal.ask(f"{API}/recordings/999999", token),
+        portal.ask(f"{API}/recordings/..%2f..%2fetc%2fpasswd", token),
     ]
     shown = {
         (one.status, one.body, tuple(sorted((n, v) for n, v in one.headers.items() if n != "Date")))
@@ -172,7 +97,7 @@ def test_missing_and_forbidden_look_the_same_and_both_are_written_down(
     }
     assert len(shown) == 1
     assert answers[0].status == 404
-    assert portal.ask(f"{_API}/recordings/{number}", token, Range="bytes=0-9").status == 206
+    assert portal.ask(f"{API}/recordings/{number}", token, Range="bytes=0-9").status == 206
     source = portal.installed.machine.address.rpartition(".")[0]
     query = (
         "select user, recording, path, outcome, request, source like '%s.%%',"
@@ -189,7 +114,7 @@ def test_missing_and_forbidden_look_the_same_and_both_are_written_down(
     done = portal.installed.ucontact("recordings", "accesses", call, "--limit", "2", "--json")
     shown_rows = [(row["user"], row["outcome"], row["path"]) for row in json.loads(done.stdout)]
     assert shown_rows == [("supervisor", "granted", path), ("agent", "refused", path)]
-    listed = portal.ask(f"{_API}/recordings?call=1.1", agent)
+    listed = portal.ask(f"{API}/recordings?call=1.1", agent)
     assert json.loads(listed.body)["recordings"] == []
 
 
@@ -197,10 +122,10 @@ def test_without_a_login_there_is_nothing(
     portal: Portal, token: str, recording: tuple[str, str]
 ) -> None:
     number, _ = recording
-    assert portal.ask(f"{_API}/recordings/{number}").status == 401
-    assert portal.ask(f"{_API}/recordings/{number}", "0" * 64).status == 401
-    assert portal.ask(f"{_API}/recordings?call=1.1").status == 401
-    assert portal.ask(f"{_API}/recordings/pause", method="POST", form="call=1.1").status == 401
+    assert portal.ask(f"{API}/recordings/{number}").status == 401
+    assert portal.ask(f"{API}/recordings/{number}", "0" * 64).status == 401
+    assert portal.ask(f"{API}/recordings?call=1.1").status == 401
+    assert portal.ask(f"{API}/recordings/pause", method="POST", form="call=1.1").status == 401
     for path in ("/_recordings/recording", "/_recordings/pause"):
         assert portal.ask(path, token, X_Recording_Ticket="x").status == 404
     with pytest.raises(OSError, match="refused"):
@@ -211,15 +136,15 @@ def test_a_file_that_was_changed_or_is_a_link_is_not_served(
     portal: Portal, token: str, recording: tuple[str, str]
 ) -> None:
     number, path = recording
-    file = f"'{_ROOT}/{path}'"
+    file = f"'{ROOT}/{path}'"
     for change in (f"printf x >> {file}", f"ln -s /root/kept.gsm {file}", "true"):
         portal.installed.sh(f"cp -p {file} /root/kept.gsm && chmod 644 /root/kept.gsm")
         if change != f"printf x >> {file}":
             portal.installed.sh(f"rm {file}")
         portal.installed.sh(change)
-        assert portal.ask(f"{_API}/recordings/{number}", token).status == 404, change
+        assert portal.ask(f"{API}/recordings/{number}", token).status == 404, change
         portal.installed.sh(f"rm -f {file} && cp -p /root/kept.gsm {file} && chmod 640 {file}")
-    assert portal.ask(f"{_API}/recordings/{number}", token).status == 200
+    assert portal.ask(f"{API}/recordings/{number}", token).status == 200
 
 
 def test_what_can_not_be_written_down_is_not_served(
@@ -228,13 +153,13 @@ def test_what_can_not_be_written_down_is_not_served(
     number, _ = recording
     portal.installed.sh("systemctl stop mysql")
     try:
-        answer = portal.ask(f"{_API}/recordings/{number}", token)
+        answer = portal.ask(f"{API}/recordings/{number}", token)
         assert (answer.status, answer.headers["Content-Type"]) == (503, "application/json")
     finally:
         portal.installed.sh("systemctl start mysql")
     until(
         "the database is not back",
-        lambda: portal.ask(f"{_API}/recordings/{number}", token).status == 200,
+        lambda: portal.ask(f"{API}/recordings/{number}", token).status == 200,
     )
 
 
@@ -249,7 +174,7 @@ def test_the_portal_pauses_a_call(portal: Portal, token: str) -> None:
         form = f"call={path.removesuffix('.gsm').rpartition('_')[2]}"
         for work in ("pause", "resume"):
             answer = await asyncio.to_thread(
-                portal.ask, f"{_API}/recordings/{work}", token, "POST", form
+                portal.ask, f"{API}/recordings/{work}", token, "POST", form
             )
             seen.append((answer.status, answer.body))
             await asyncio.sleep(2.0)
@@ -263,7 +188,7 @@ def test_the_portal_pauses_a_call(portal: Portal, token: str) -> None:
     query = f"select event, agent from queue_log where callid='{id_}' order by time, event"
     until("the pause is not logged", lambda: len(portal.rows(query)) == 2)
     assert portal.rows(query) == [["RECORDPAUSE", "supervisor"], ["RECORDRESUME", "supervisor"]]
-    ended = portal.ask(f"{_API}/recordings/pause", token, "POST", f"call={id_}")
+    ended = portal.ask(f"{API}/recordings/pause", token, "POST", f"call={id_}")
     assert ended.status == 409
 
 

@@ -27,6 +27,8 @@ REASONS = {
     "cards.": "the small site has no telephony card, and none is at hand",
     "asterisk.queues": "the small site has no queue; tests/e2e/test_calls.py loses one",
     "recordings.video": "the small site records no video; tests/e2e/test_video.py stops it",
+    "recordings.encryption": "the small site encrypts nothing; tests/e2e/test_encryption.py spoils "
+    "it",
     "web.provisioning": "the small site has no hardphones; tests/e2e/test_phones.py loses one",
     "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",
     "web.version": "no older NGINX can be installed beside the one of the suite",

@@ -12,7 +12,7 @@ from datetime import date, datetime, timezone
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.call import RECORDINGS
 from ucontact_appliance.facts.json_rows import parse_rows, read_rows
-from ucontact_appliance.facts.recordings_index import parse_digests
+from ucontact_appliance.facts.recordings_index import DECRYPT, hashing, parse_digests
 from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.language.messages import _
 
@@ -145,12 +145,7 @@ def file_hashes(runner: Runner, paths: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     names = [path for path in paths if inside_spool(path)]
     for start in range(0, len(names), _HASHED_AT_ONCE):
-        some = shlex.join(names[start : start + _HASHED_AT_ONCE])
-        command = (
-            f"cd {RECORDINGS} && nice -n 19 ionice -c 3 sha256sum --zero -- {some} 2>/dev/null "
-            r"| tr '\n\0' '?\n'"
-        )
-        done = runner.run(["sh", "-c", command], timeout=_HASH_SECONDS)
+        done = runner.run(hashing(names[start : start + _HASHED_AT_ONCE]), timeout=_HASH_SECONDS)
         found |= parse_digests(done.stdout)
     return found
 
@@ -164,10 +159,12 @@ def file_pieces(runner: Runner, path: str) -> Iterator[bytes]:
         raise UnreachableError(_("{path} is no path in the spool", path=path))
     number = 0
     while True:
+        name = shlex.quote(path)
+        part = f"dd bs={_PIECE_BYTES} skip={number} count=1 iflag=fullblock status=none"
         command = (
-            f"cd {RECORDINGS} && dd if={shlex.quote(path)} bs={_PIECE_BYTES} skip={number} count=1 "
-            "status=none | base64 -w 0 && test -f "
-            f"{shlex.quote(path)}"
+            f"cd {RECORDINGS} && if test -f {name}.p7m; then "
+            f"{DECRYPT} -in {name}.p7m | {part} | base64 -w 0; "
+            f"else {part} if={name} | base64 -w 0 && test -f {name}; fi"
         )
         done = runner.run(["sh", "-c", command], timeout=_SECONDS)
         if done.status:

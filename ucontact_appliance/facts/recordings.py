@@ -208,7 +208,7 @@ _TABLE = "ccdata.cdr"
 _MOST = 20_000
 _NO_CLIENT = 127  # the shell's exit status for a command that does not exist
 _DAY = 86400.0
-_RECORDING = re.compile(r".*_(?P<uniqueid>\d+\.\d+)\.\w+")
+_RECORDING = re.compile(r".*_(?P<uniqueid>\d+\.\d+)\.\w+?(?:\.p7m)?")
 # Folders are named by the day on which a call began; only the latest ones are searched.
 _FILES = (
     "now=$(date +%s); "

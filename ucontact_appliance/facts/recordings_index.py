@@ -27,6 +27,7 @@ _SAMPLE_HALF = 10
 # A sample takes no longer than this much reading: 20 files of at most 50 MB.
 _SAMPLE_BYTES = 50_000_000
 SAMPLE_SECONDS = 60.0
+DECRYPT = "openssl cms -decrypt -binary -inform DER -inkey /etc/ucontact-recordings/key.pem"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ _FILES = (
     f"for day in $(seq 0 {_FOLDER_DAYS}); do "
     'folder=$(date -d "$day days ago" +%Y/%m/%d); '
     f"cd {RECORDINGS}/$folder 2>/dev/null || continue; "
-    r"""find . -type f -printf "%T@ $folder/%P\0"; done | tr '\n\0' '?\n' | sort -rn | """
+    r"""find . -type f ! -name ".*" -printf "%T@ $folder/%P\0"; done | tr '\n\0' '?\n' | """
+    r"""sed 's/\.p7m$//' | sort -rn | """
     f"head -n {_MOST_FILES}"
 )
 _OPEN = (
@@ -167,13 +169,24 @@ def sampled_hashes(reach: ProbeContext, name: str, known_hosts: str) -> SampledH
     wanted = parse_sample(lines)
     if not wanted:
         return SampledHashes(())
-    command = (
-        f"cd {RECORDINGS} && nice -n 19 ionice -c 3 sha256sum --zero -- "
-        f"{shlex.join(wanted)} 2>/dev/null | tr '\\n\\0' '?\\n'"
-    )
-    done = reach.runner.run(["sh", "-c", command], timeout=SAMPLE_SECONDS)
+    done = reach.runner.run(hashing(wanted), timeout=SAMPLE_SECONDS)
     found = parse_digests(done.stdout)
     return SampledHashes(tuple((path, wanted[path], found.get(path, "")) for path in wanted))
+
+
+# An encrypted recording has the hash of what it decrypts to.
+_HASHED = (
+    f'cd {RECORDINGS} && for file; do if test -f "$file.p7m"; then '
+    f'{DECRYPT} -in "$file.p7m" 2>/dev/null | sha256sum | '
+    """{ read -r digest _; printf '%s  %s\\0' "$digest" "$file"; }; """
+    'else sha256sum --zero -- "$file"; fi; done 2>/dev/null'
+)
+
+
+def hashing(paths: Iterable[str]) -> list[str]:
+    """The command that prints the SHA-256 of recordings, one per line, with low priority."""
+    words = ["nice", "-n", "19", "ionice", "-c", "3", "sh", "-c", _HASHED, "sh", *paths]
+    return ["sh", "-c", f"{shlex.join(words)} | tr '\\n\\0' '?\\n'"]
 
 
 def parse_sample(lines: Iterable[str]) -> dict[str, str]:

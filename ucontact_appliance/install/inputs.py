@@ -62,6 +62,8 @@ def phase_inputs(job: Job, phase: str, pending: tuple[str, ...] = ()) -> dict[st
     }
     if "controller.pki" in values:
         parts["certificates"] = _content(job.paths.pki)
+    if "controller.recordings" in values:
+        parts["key of recordings"] = _file_content(job.paths.pki / "recordings.pem")
     if "site.telephony.announcements" in values:
         parts["announcements"] = [
             _file_content(announcement.file) for announcement in job.site.telephony.announcements

@@ -75,7 +75,10 @@ def build_inventory(
         "plan": plan.model_dump(mode="json", exclude={"reasons"}),
         "controller": {
             name: str(path) for name, path in vars(controller).items() if isinstance(path, Path)
-        },
+        }
+        # The files of the recordings' key without their endings: whoever reads them depends on no
+        # other file of the folder.
+        | {"recordings": str(controller.pki / "recordings")},
         "vendor_asterisk": _vendor(controller.asterisk),
     }
     return {

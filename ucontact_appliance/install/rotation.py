@@ -66,6 +66,7 @@ _KEYS = {
         "install; the backup key, also pinned, then replaces it"
     ),
     "hpkp-backup": _("browsers have pinned it: they would reject a new one when it is needed"),
+    "recordings": _("recordings that are encrypted for it could not be played any more"),
     "report": _("auditors have its public key: reports signed with another key would not verify"),
 }
 

@@ -38,6 +38,7 @@ from ucontact_appliance.pki.builder import (
     public_pem,
 )
 from ucontact_appliance.pki.folder import DryRunFolder, PkiFolder, read_file
+from ucontact_appliance.pki.recordings_key import ensure_recordings_key
 from ucontact_appliance.pki.state import pki_damage
 from ucontact_appliance.planning.certificates import (
     days_left,
@@ -175,6 +176,8 @@ def _brought(job: _Job, own: dict[str, bytes] | None) -> PkiResult:
     for host in job.plan.hosts:
         _ensure_internal(job, authority, host.name)
     _ensure_pins(folder)
+    if job.site.recordings.encryption:
+        ensure_recordings_key(folder, job.now)
     return PkiResult(tuple(folder.changed))
 
 

@@ -55,7 +55,7 @@ def pki_damage(site: Site, pki: Path) -> tuple[Damage, ...]:
         found += _portal(state)
     for host in site.hosts:
         found += _internal(state, f"internal-{host.name}")
-    return (*found, *_backup(state))
+    return (*found, *_recordings(state), *_backup(state))
 
 
 def ca_mark(site: Site, pki: Path) -> SiteMark | None:
@@ -248,6 +248,29 @@ def _internal(state: _State, name: str) -> Iterator[Damage]:
             ),
             (issued,),
         )
+
+
+def _recordings(state: _State) -> Iterator[Damage]:
+    """Check the key of encrypted recordings: none of them can be played without it."""
+    path, issued = state.folder / "recordings.key", state.folder / "recordings.pem"
+    key = state.key(path.name)
+    if isinstance(key, str):
+        observed = concatenated((f"{path}: ", key))
+        away = f"mv {path} {path}.damaged; mv {issued} {issued}.old"
+    elif key is None and issued.exists():
+        observed = _("{issued} exists, but {path} does not", issued=issued, path=path)
+        away = f"mv {issued} {issued}.old"
+    else:
+        return
+    yield Damage(
+        _("the key of the encrypted recordings is damaged or missing"),
+        observed,
+        with_note(
+            _("restore {path} from your backup; without one: {command}", path=path, command=away),
+            _("the next installation makes a new one; nobody can play what is encrypted already"),
+        ),
+        state.paths(path.name, issued.name),
+    )
 
 
 def _backup(state: _State) -> Iterator[Damage]:

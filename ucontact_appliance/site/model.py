@@ -164,6 +164,11 @@ class Recordings(SiteModel):
     video_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="the part of the calls that are video calls, 0 to 1"
     )
+    encryption: bool = Field(
+        False,
+        description="whether recordings are encrypted on the telephony server's disk, minutes "
+        "after their call; the portal and the operator's commands decrypt them",
+    )
     pause_code: FeatureCode | None = Field(
         None,
         description="what agents dial during a call to silence its recording, such as *7: while a "

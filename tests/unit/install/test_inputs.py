@@ -175,6 +175,13 @@ def test_a_new_certificate_is_an_input_of_those_that_read_it(job: Job) -> None:
     assert {p for p in _PHASES if phase_inputs(job, p) != before[p]} == {"certificates", "web"}
 
 
+def test_another_key_of_recordings_is_an_input_of_telephony(job: Job) -> None:
+    before = {phase: phase_inputs(job, phase) for phase in _PHASES}
+    (job.paths.pki / "recordings.pem").write_text("another", encoding="utf-8")
+    changed_phases = {p for p in _PHASES if phase_inputs(job, p) != before[p]}
+    assert changed_phases == {"certificates", "telephony", "web"}
+
+
 def test_where_the_shared_connection_lies_is_no_input(job: Job, tmp_path: Path) -> None:
     elsewhere = replace(job, ssh=SshSettings(tmp_path / "known_hosts", tmp_path / "two"))
     assert changed(job, elsewhere) == set()

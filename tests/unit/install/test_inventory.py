@@ -326,6 +326,7 @@ WHOLE: dict[str, Any] = {
         "keep_free_percent": 10,
         "video": True,
         "video_share": 0.5,
+        "encryption": True,
         "pause_code": "*7",
         "resume_code": "*8",
     },

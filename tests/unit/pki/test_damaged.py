@@ -28,6 +28,7 @@ def no_ca_and_another_key(paths: StatePaths) -> None:
 
 GARBAGE = issue("Cut", authority=True).key_pem[:60]
 WEAK = issue("Weak", key=rsa.generate_private_key(65537, 1024)).key_pem
+ENCRYPTED = small_site(recordings={"encryption": True})
 DAMAGES: dict[str, tuple[Callable[[StatePaths], None], str]] = {
     "empty CA key": (damage(b"", "ca.key"), "ca.key"),
     "cut CA key": (damage(GARBAGE, "ca.key"), "ca.key"),
@@ -45,6 +46,8 @@ DAMAGES: dict[str, tuple[Callable[[StatePaths], None], str]] = {
     ),
     "empty internal key": (damage(b"", "internal-one.key"), "internal-one.key"),
     "lost internal key": (partial(lose, names=("internal-one.key",)), "internal-one.key"),
+    "empty recordings key": (damage(b"", "recordings.key"), "recordings.key"),
+    "lost recordings key": (partial(lose, names=("recordings.key",)), "recordings.key"),
     "empty backup key": (damage(b"", "hpkp-backup.key"), "hpkp-backup.key"),
     "cut public backup key": (damage(b"", "hpkp-backup.pub.pem"), "hpkp-backup.pub.pem"),
     "lost backup key": (
@@ -58,12 +61,12 @@ DAMAGES: dict[str, tuple[Callable[[StatePaths], None], str]] = {
 def test_a_damaged_or_lost_key_is_named_and_nothing_is_made_in_its_place(
     paths: StatePaths, name: str
 ) -> None:
-    ensure(paths, small_site())
+    ensure(paths, ENCRYPTED)
     spoil, named = DAMAGES[name]
     spoil(paths)
     before = files(paths)
     with pytest.raises(UsageError, match="nothing was changed") as caught:
-        ensure(paths, small_site())
+        ensure(paths, ENCRYPTED)
     assert str(paths.pki / named) in caught.value.evidence
     assert re.search("restore|mv ", caught.value.helps)
     assert "PRIVATE KEY" not in caught.value.evidence
@@ -72,26 +75,26 @@ def test_a_damaged_or_lost_key_is_named_and_nothing_is_made_in_its_place(
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_the_remedy_by_hand_is_one_that_works(paths: StatePaths, name: str) -> None:
-    ensure(paths, small_site())
+    ensure(paths, ENCRYPTED)
     spoil, _ = DAMAGES[name]
     spoil(paths)
     with pytest.raises(UsageError) as caught:
-        ensure(paths, small_site())
+        ensure(paths, ENCRYPTED)
     by_hand = re.search(r"mv [^()]*", caught.value.helps)
     if by_hand is None:
         assert "--new-ca" in caught.value.helps
         return
     subprocess.run(by_hand[0], shell=True, check=True)
-    ensure(paths, small_site())
-    assert ensure(paths, small_site()) == ()
+    ensure(paths, ENCRYPTED)
+    assert ensure(paths, ENCRYPTED) == ()
 
 
 def test_a_run_that_was_killed_between_the_halves_of_a_new_backup_key_goes_on(
     paths: StatePaths,
 ) -> None:
-    ensure(paths, small_site())
+    ensure(paths, ENCRYPTED)
     promoted = (paths.pki / "hpkp-backup.pub.pem").read_bytes()
     lose(paths, ("portal.key",))
-    ensure(paths, small_site())
+    ensure(paths, ENCRYPTED)
     (paths.pki / "hpkp-backup.pub.pem").write_bytes(promoted)
-    assert set(ensure(paths, small_site())) == {"hpkp-backup.pub.pem"}
+    assert set(ensure(paths, ENCRYPTED)) == {"hpkp-backup.pub.pem"}

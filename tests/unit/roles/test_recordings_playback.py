@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import http.client
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -224,3 +227,67 @@ def test_a_silent_client_and_one_without_tls_keep_nobody_out(client: Client) -> 
     with contextlib.suppress(ConnectionResetError):
         assert not plain.sock.recv(1024).startswith(b"HTTP")
     plain.close()
+
+
+@pytest.fixture
+def encrypted(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The recording, encrypted for the service's key; only this file."""
+    made = tmp_path / "key.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    words += ["-nodes", "-keyout", str(made), "-out", str(tmp_path / "c.pem"), "-subj", "/CN=r"]
+    subprocess.run(words, check=True, capture_output=True)
+    plain = tmp_path / "monitor" / PATH
+    words = ["openssl", "cms", "-encrypt", "-binary", "-outform", "DER", "-aes-256-cbc"]
+    words += ["-recip", str(tmp_path / "c.pem"), "-in", str(plain), "-out", f"{plain}.p7m"]
+    subprocess.run(words, check=True, capture_output=True)
+    plain.unlink()
+    monkeypatch.setattr(module, "DECRYPTION_KEY", str(made))
+    monkeypatch.setattr(module, "MEMORY", str(tmp_path))
+    return plain.with_name(f"{plain.name}.p7m")
+
+
+def whole(client: Client, digest: str = "") -> str:
+    """A ticket for the recording as it was indexed."""
+    found = digest or hashlib.sha256(CONTENT).hexdigest()
+    return client.ticket("recording", PATH, str(len(CONTENT)), found)
+
+
+def test_an_encrypted_recording_is_served_plain_with_ranges(
+    client: Client, encrypted: Path
+) -> None:
+    assert client.ask(whole(client))[2] == CONTENT
+    status, headers, body = client.ask(whole(client), Range="bytes=10-19")
+    assert (status, body) == (206, CONTENT[10:20])
+    assert headers["Content-Range"] == f"bytes 10-19/{len(CONTENT)}"
+    left = sorted(one.name for one in encrypted.parents[3].parent.iterdir())
+    assert left == ["c.pem", "internal.key", "internal.pem", "key.pem", "monitor"]
+
+
+def test_an_encrypted_recording_that_differs_from_the_index_is_missing(
+    client: Client, encrypted: Path
+) -> None:
+    assert client.ask(whole(client, "cd" * 32))[0] == 404
+    encrypted.write_bytes(encrypted.read_bytes()[:-40] + bytes(40))
+    assert client.ask(whole(client))[0] in (404, 503)
+
+
+def test_without_its_key_it_is_not_missing(
+    client: Client, encrypted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.module, "DECRYPTION_KEY", "/nonexistent")
+    assert client.ask(whole(client))[0] == 503
+    monkeypatch.setattr(client.module, "OPENSSL", "/nonexistent")
+    assert client.ask(whole(client))[0] == 503
+
+
+def test_a_plain_file_that_is_being_overwritten_is_not_served(
+    client: Client, encrypted: Path
+) -> None:
+    """The encryptor has renamed the encrypted file before, so that one is served."""
+    plain = encrypted.with_name(encrypted.name[: -len(".p7m")])
+    plain.write_bytes(bytes(len(CONTENT)))
+    assert client.ask(whole(client))[2] == CONTENT
+    with plain.open("r+b") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        encrypted.unlink()
+        assert client.ask(whole(client))[0] == 404

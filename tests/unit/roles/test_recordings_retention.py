@@ -233,3 +233,18 @@ def test_how_much_is_short(
 
     monkeypatch.setattr(service.os, "statvfs", lambda _: Space)
     assert service.octets_short(percent) == short
+
+
+def test_an_encrypted_recording_goes_like_a_plain_one(
+    service: ModuleType, database: RecordingsDatabase, spool: Path
+) -> None:
+    old, held = aged(write(spool, OLD), 31), aged(write(spool, NEW), 400)
+    indexed(service, spool)
+    database.hold(NEW)
+    for file in (old, held):
+        file.rename(f"{file}.p7m")
+    aged(write(spool, OLD), 31)  # killed before it was removed
+    told, status = service.work(30, 0)
+    assert status == 0, told
+    assert [one.name for one in spool.rglob("*.*")] == [f"{held.name}.p7m"]
+    assert told.startswith("1 recordings deleted")

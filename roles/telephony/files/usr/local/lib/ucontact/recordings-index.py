@@ -131,8 +131,13 @@ class Indexer:
             except OSError as error:  # recordings.tree names it
                 self.tell(str(error))
                 return
-            # video-remux.py gives a file its name when it is complete.
-            files = [name for name in files if not name.startswith(b".")]
+            # video-remux.py gives a file its name when it is complete. What is encrypted was
+            # indexed before.
+            files = [
+                name
+                for name in files
+                if not name.startswith(b".") and not name.endswith(recordings.ENCRYPTED)
+            ]
             folders = sorted(folders, reverse=True)
             settled = time.time() - found.st_mtime > FOLDER_SECONDS
             self.complete.pop(folder, None)

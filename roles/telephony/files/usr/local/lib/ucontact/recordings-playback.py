@@ -6,6 +6,8 @@ A file is served only if it has the size of the index: what is being written, or
 is not. No link is followed. Python 3.5 and later.
 """
 
+import fcntl
+import hashlib
 import http.server
 import json
 import os
@@ -14,7 +16,9 @@ import socket
 import socketserver
 import ssl
 import stat
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -30,6 +34,12 @@ TICKET = "X-Recording-Ticket"
 PATIENCE_SECONDS = 30
 AT_ONCE = 32
 BLOCK_BYTES = 1 << 16
+OPENSSL = "/usr/bin/openssl"
+DECRYPTION_KEY = "/etc/ucontact-recordings/key.pem"
+MEMORY = "/run/ucontact-playback"  # a tmpfs: what was decrypted gets to no disk of ours
+# OpenSSL takes three times a recording's size of memory.
+DECRYPTIONS = threading.BoundedSemaphore(2)
+DECRYPTION_SECONDS = 120
 RANGE = re.compile(r"^bytes=([0-9]{0,18})-([0-9]{0,18})$")
 TYPES = {"gsm": "audio/gsm", "wav": "audio/wav", "webm": "video/webm"}
 
@@ -42,17 +52,71 @@ class RangeError(Exception):
     """The range begins behind the recording's end."""
 
 
-def open_recording(path, size):
-    """The recording of that path below the spool, open. Raises MissingError."""
-    try:
-        number = _opened(path.encode("utf-8").split(b"/"))
-    except (OSError, ValueError) as error:
-        raise MissingError(str(error)) from error
-    found = os.fstat(number)
-    if not stat.S_ISREG(found.st_mode) or found.st_size != size:
-        os.close(number)
-        raise MissingError("no file of %d bytes" % size)
-    return os.fdopen(number, "rb")
+class UnreadableError(Exception):
+    """An encrypted recording can't be decrypted now."""
+
+
+def open_recording(path, size, digest):
+    """The plain content of the recording of that path below the spool, open.
+
+    Raises MissingError, UnreadableError.
+    """
+    name = path.encode("utf-8")
+    # Encrypted first: its plain file is overwritten before it is removed.
+    for stored in (name + ucontact_recordings.ENCRYPTED, name) * 2:
+        try:
+            file = os.fdopen(_opened(stored.split(b"/")), "rb")
+        except (OSError, ValueError) as error:
+            wrong = str(error)
+            continue
+        if stored != name:
+            with file:
+                return decrypted(file, size, digest)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()  # it is encrypted by now
+            continue
+        found = os.fstat(file.fileno())
+        if stat.S_ISREG(found.st_mode) and found.st_size == size:
+            return file
+        file.close()
+        wrong = "no file of %d bytes" % size
+        break
+    raise MissingError(wrong)
+
+
+def decrypted(file, size, digest):
+    """The plain content of an encrypted recording, in memory, if it is what was indexed.
+
+    Raises MissingError when it is not, UnreadableError.
+    """
+    words = [OPENSSL, "cms", "-decrypt", "-binary", "-inform", "DER", "-inkey", DECRYPTION_KEY]
+    with DECRYPTIONS:
+        try:
+            plain = tempfile.TemporaryFile(dir=MEMORY)  # noqa: SIM115
+            done = subprocess.run(
+                words,
+                stdin=file,
+                stdout=plain,
+                stderr=subprocess.PIPE,
+                timeout=DECRYPTION_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UnreadableError(str(error)) from error
+    if done.returncode:
+        plain.close()
+        raise UnreadableError(done.stderr.decode("utf-8", "replace").strip()[-300:])
+    plain.seek(0)
+    found = hashlib.sha256()
+    for block in iter(lambda: plain.read(BLOCK_BYTES), b""):
+        found.update(block)
+    if plain.tell() != size or found.hexdigest() != digest:
+        plain.close()
+        raise MissingError("not what was indexed")
+    plain.seek(0)
+    return plain
 
 
 def _opened(parts):
@@ -111,6 +175,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.refuse(403, str(error))
         except MissingError:
             self.refuse(404, "no such recording")
+        except UnreadableError as error:
+            sys.stderr.write("%s: %s\n" % (self.path, error))
+            self.refuse(503, "the recording can't be decrypted")
         except TroubleError as error:
             sys.stderr.write("%s: %s\n" % (self.path, error))
             self.refuse(409, "the call has no recording that can be paused")
@@ -127,7 +194,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, size, digest = self.fields("recording", 3)
         if not size.isdigit():
             raise ucontact_ticket.RefusedError("the ticket is damaged")
-        with open_recording(path, int(size)) as file:
+        with open_recording(path, int(size), digest) as file:
             tag = '"%s"' % digest
             asked = self.headers.get("Range", "")
             if self.headers.get("If-Range", tag) != tag:

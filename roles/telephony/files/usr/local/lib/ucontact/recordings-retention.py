@@ -77,14 +77,20 @@ class Deletion:
         return {path for path in paths if recordings.key_of(path) in found}
 
     def unlink(self, recording):
-        """Delete the file; whether it is gone."""
-        try:
-            os.unlink(os.path.join(recordings.ROOT, recording.path))
-        except FileNotFoundError:
+        """Delete the file, plain or encrypted; whether it is gone."""
+        place = os.path.join(recordings.ROOT, recording.path)
+        gone = 0
+        for stored in (place, place + recordings.ENCRYPTED):
+            try:
+                os.unlink(stored)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.problems[os.fsdecode(recording.path)] = str(error)
+                return False
+            gone += 1
+        if not gone:
             return True
-        except OSError as error:
-            self.problems[os.fsdecode(recording.path)] = str(error)
-            return False
         self.deleted += 1
         self.octets += recording.size
         return True

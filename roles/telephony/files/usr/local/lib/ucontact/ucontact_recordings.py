@@ -1,6 +1,7 @@
 """Recordings in Asterisk's spool, and their index ccdata.recordings. Python 3.5 and later.
 
-Paths on disk are bytes; in the index they are text, relative to the spool, as in cdr.userfield.
+Paths on disk are bytes; in the index they are text, relative to the spool, as in cdr.userfield. An
+encrypted recording has its path in the index and ENCRYPTED behind it on disk.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from collections import namedtuple
 from ucontact_odbc import execute, groups, literal, moment, rows
 
 ROOT = b"/var/spool/asterisk/monitor"
+ENCRYPTED = b".p7m"  # a CMS message (RFC 5751)
 PATH_BYTES = 255
 BLOCK_BYTES = 1 << 18
 MOST_BYTES = 8 << 30  # a larger file is no call's recording, and would hold up the others
@@ -58,11 +60,20 @@ def listing(folder):
     return files, folders
 
 
+def path_of(stored):
+    """The path in the index of what is stored with that name."""
+    return stored[: -len(ENCRYPTED)] if stored.endswith(ENCRYPTED) else stored
+
+
 def recording_of(path):
-    """The file with that path, relative to the spool; None when it is gone or is no file."""
-    try:
-        found = os.lstat(os.path.join(ROOT, path))
-    except OSError:
+    """The recording with that path, relative to the spool; None when it is gone or is no file."""
+    for stored in (path, path + ENCRYPTED):
+        try:
+            found = os.lstat(os.path.join(ROOT, stored))
+            break
+        except OSError:
+            continue
+    else:
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
@@ -70,7 +81,7 @@ def recording_of(path):
 
 
 def all_recordings(problems, folder=b""):
-    """Every file of the spool, folder by folder, oldest folder first.
+    """Every recording of the spool, folder by folder, oldest folder first.
 
     Folders that can't be listed are added to `problems`, by their names.
     """
@@ -79,7 +90,7 @@ def all_recordings(problems, folder=b""):
     except OSError as error:
         problems["/" + os.fsdecode(folder)] = str(error)
         return
-    for name in sorted(files):
+    for name in sorted({path_of(name) for name in files}):
         found = recording_of(os.path.join(folder, name))
         if found is not None:
             yield found

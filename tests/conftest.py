@@ -41,6 +41,7 @@ _LONGEST_FIRST = (
     "test_recording_pause",
     "test_playback",
     "test_encryption",
+    "test_agents",
     "test_bans",
     "test_phones",
     "test_hours",

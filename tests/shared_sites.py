@@ -29,6 +29,7 @@ _SHARED = {
             "test_webrtc_trunk",
             "test_recording_pause",
             "test_playback",
+            "test_agents",
             "test_encryption",
             "test_bans",
             "test_phones",

@@ -79,13 +79,16 @@ ucontact-agents.timer|/etc/systemd/system/ucontact-agents.service /etc/systemd/s
 ucontact-music.service|/etc/systemd/system/ucontact-music.service /usr/local/lib/ucontact/music-on-hold.sh
 ucontact-channel-events.service|/etc/systemd/system/ucontact-channel-events.service /usr/local/lib/ucontact/channel-events.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-queue-log.service|/etc/systemd/system/ucontact-queue-log.service /usr/local/lib/ucontact/queue-log.py /usr/local/lib/ucontact/ucontact_follow.py /usr/local/lib/ucontact/ucontact_odbc.py
-ucontact-playback.service|/etc/systemd/system/ucontact-playback.service /etc/ucontact-playback.json /usr/local/lib/ucontact/recordings-playback.py /usr/local/lib/ucontact/ucontact_ticket.py /usr/local/lib/ucontact/ucontact_pause.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
+ucontact-playback.service|/etc/systemd/system/ucontact-playback.service /etc/ucontact-playback.json /usr/local/lib/ucontact/recordings-playback.py /usr/local/lib/ucontact/ucontact_ticket.py /usr/local/lib/ucontact/ucontact_agents.py /usr/local/lib/ucontact/ucontact_pause.py /usr/local/lib/ucontact/ucontact_plain.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-recordings.service|/etc/systemd/system/ucontact-recordings.service /usr/local/lib/ucontact/recordings-index.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-records.service|/etc/systemd/system/ucontact-records.service /usr/local/lib/ucontact/call-records.py /usr/local/lib/ucontact/ucontact_odbc.py
 ucontact-sync.service|/etc/systemd/system/ucontact-sync.service
 ucontact-retention.timer|/etc/systemd/system/ucontact-retention.service /etc/systemd/system/ucontact-retention.timer
 ucontact-watermark.timer|/etc/systemd/system/ucontact-watermark.service /etc/systemd/system/ucontact-watermark.timer
 TABLE
+    if systemctl --quiet is-enabled ucontact-encryption.service 2>/dev/null; then
+        echo 'ucontact-encryption.service|/etc/systemd/system/ucontact-encryption.service /etc/ucontact-recordings/certificate.pem /usr/local/lib/ucontact/recordings-encrypt.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_odbc.py'
+    fi
     systemctl --quiet is-enabled ucontact-video.service 2>/dev/null || return 0
     cat <<TABLE
 ucontact-video.service|/etc/systemd/system/ucontact-video.service /usr/local/lib/ucontact/video-remux.py /usr/local/lib/ucontact/ucontact_depacketize.py /usr/local/lib/ucontact/ucontact_matroska.py /usr/local/lib/ucontact/ucontact_recordings.py /usr/local/lib/ucontact/ucontact_video.py

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import http.client
+import json
 import ssl
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -36,7 +38,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     root = tmp_path / "monitor"
     (root / PATH).parent.mkdir(parents=True)
     (root / PATH).write_bytes(CONTENT)
-    monkeypatch.setattr(made.ucontact_recordings, "ROOT", str(root).encode())
+    monkeypatch.setattr(made.ucontact_plain.ucontact_recordings, "ROOT", str(root).encode())
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(timezone.utc)
@@ -64,6 +66,7 @@ class Client:
 
     module: ModuleType
     port: int
+    server: Any
 
     def ask(
         self, ticket: str = "", method: str = "GET", path: str = "/recording", **headers: str
@@ -91,7 +94,7 @@ def client(module: ModuleType) -> Iterator[Client]:
     server = module.Server("127.0.0.1", 0, SECRET)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield Client(module, server.server_address[1])
+    yield Client(module, server.server_address[1], server)
     server.shutdown()
     server.server_close()
     thread.join(5)
@@ -168,7 +171,7 @@ def test_without_a_good_ticket_there_is_nothing(client: Client) -> None:
 
 
 def test_no_other_file_and_no_link_is_served(module: ModuleType, client: Client) -> None:
-    root = Path(module.ucontact_recordings.ROOT.decode())
+    root = Path(module.ucontact_plain.ucontact_recordings.ROOT.decode())
     outside = root.parent / "secret.gsm"
     outside.write_bytes(CONTENT)
     (root / "link.gsm").symlink_to(outside)
@@ -241,8 +244,8 @@ def encrypted(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     words += ["-recip", str(tmp_path / "c.pem"), "-in", str(plain), "-out", f"{plain}.p7m"]
     subprocess.run(words, check=True, capture_output=True)
     plain.unlink()
-    monkeypatch.setattr(module, "DECRYPTION_KEY", str(made))
-    monkeypatch.setattr(module, "MEMORY", str(tmp_path))
+    monkeypatch.setattr(module.ucontact_plain, "DECRYPTION_KEY", str(made))
+    monkeypatch.setattr(module.ucontact_plain, "MEMORY", str(tmp_path))
     return plain.with_name(f"{plain.name}.p7m")
 
 
@@ -274,9 +277,9 @@ def test_an_encrypted_recording_that_differs_from_the_index_is_missing(
 def test_without_its_key_it_is_not_missing(
     client: Client, encrypted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client.module, "DECRYPTION_KEY", "/nonexistent")
+    monkeypatch.setattr(client.module.ucontact_plain, "DECRYPTION_KEY", "/nonexistent")
     assert client.ask(whole(client))[0] == 503
-    monkeypatch.setattr(client.module, "OPENSSL", "/nonexistent")
+    monkeypatch.setattr(client.module.ucontact_plain, "OPENSSL", "/nonexistent")
     assert client.ask(whole(client))[0] == 503
 
 
@@ -291,3 +294,35 @@ def test_a_plain_file_that_is_being_overwritten_is_not_served(
         fcntl.flock(locked, fcntl.LOCK_EX)
         encrypted.unlink()
         assert client.ask(whole(client))[0] == 404
+
+
+def test_agents_need_their_own_tickets(
+    client: Client, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[object, ...]] = []
+    working = module.ucontact_agents
+    client.server.agents = working.Agents({"6001": []}, ["lunch"])
+    monkeypatch.setattr(module.ucontact_pause, "open_session", lambda: None)
+    monkeypatch.setattr(working, "state", lambda *given: {"agent": given[2]})
+    monkeypatch.setattr(working, "login", lambda *given: done.append(given[2:]))
+    ticket = client.ticket("agent-login", "6001", "supervisor", "")
+    status, _, body = client.ask(ticket, path="/agent-login")
+    assert (status, json.loads(body)) == (200, {"agent": "6001"})
+    assert client.ask(ticket, path="/agent-logout")[0] == 403
+    assert client.ask(ticket, path="/agent-nothing")[0] == 404
+    unknown = client.ticket("agent-login", "6099", "supervisor", "")
+    assert client.ask(unknown, path="/agent-login")[0] == 404
+    forged = client.ticket("agent-login", "6001", "a b", "")
+    assert client.ask(forged, path="/agent-login")[0] == 403
+    other = client.ticket("agent-pause", "6001", "supervisor", "holidays")
+    assert client.ask(other, path="/agent-pause")[0] == 400
+    assert done == [("6001",)]
+
+    def refused(*_: object) -> None:
+        raise module.TroubleError("the agent is logged in to no queue")
+
+    monkeypatch.setattr(working, "unpause", refused)
+    status, _, body = client.ask(
+        client.ticket("agent-unpause", "6001", "supervisor", ""), path="/agent-unpause"
+    )
+    assert (status, json.loads(body)) == (409, {"error": "the agent is logged in to no queue"})

@@ -13,17 +13,20 @@ final class Api implements HttpHandler {
     private static final String ROOT = "/Integra/resources";
 
     private static final String RECORDING = ROOT + "/recordings/";
+    private static final String AGENT = ROOT + "/agents/";
 
     private final Health health;
     private final Login login;
     private final Playback playback;
+    private final Agents agents;
     private final AtomicInteger underWay = new AtomicInteger();
     private volatile boolean closing;
 
-    Api(Health health, Login login, Playback playback) {
+    Api(Health health, Login login, Playback playback, Agents agents) {
         this.health = health;
         this.login = login;
         this.playback = playback;
+        this.agents = agents;
     }
 
     @Override
@@ -79,6 +82,9 @@ final class Api implements HttpHandler {
                     return allowed(exchange, "GET", "HEAD")
                             ? playback.play(exchange, path.substring(RECORDING.length()))
                             : refused("GET, HEAD");
+                }
+                if (path.startsWith(AGENT)) {
+                    return agents.answer(exchange, path.substring(AGENT.length()));
                 }
                 return Reply.problem(404, "the evaluation release has no such resource");
         }

@@ -56,7 +56,7 @@ public final class Main {
         Map<String, Module> modules = Modules.load(site.home().resolve("server"));
         Login login = new Login(new Users(site));
         Playback playback = new Playback(site, login, Modules.recordings(modules));
-        Api api = new Api(new Health(site, modules), login, playback);
+        Api api = new Api(new Health(site, modules), login, playback, new Agents(site, login));
         String address = site.setting("listen.address", "127.0.0.1");
         int port = site.number("listen.port", 8080);
         HttpServer server = HttpServer.create(new InetSocketAddress(address, port), BACKLOG);

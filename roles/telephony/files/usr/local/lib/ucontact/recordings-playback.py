@@ -1,13 +1,11 @@
 #!/usr/bin/python3
-"""Give recordings to the site's backend, and pause them for it, by HTTPS (R05).
+"""Give recordings to the site's backend, pause them, and drive agents for it, by HTTPS (R05).
 
 The backend decides who may, and signs a ticket for each request; the portal's NGINX brings it here.
 A file is served only if it has the size of the index: what is being written, or was changed since,
 is not. No link is followed. Python 3.5 and later.
 """
 
-import fcntl
-import hashlib
 import http.server
 import json
 import os
@@ -15,15 +13,13 @@ import re
 import socket
 import socketserver
 import ssl
-import stat
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
+import ucontact_agents
 import ucontact_pause
-import ucontact_recordings
+import ucontact_plain
 import ucontact_ticket
 from ucontact_odbc import TroubleError
 
@@ -34,105 +30,20 @@ TICKET = "X-Recording-Ticket"
 PATIENCE_SECONDS = 30
 AT_ONCE = 32
 BLOCK_BYTES = 1 << 16
-OPENSSL = "/usr/bin/openssl"
-DECRYPTION_KEY = "/etc/ucontact-recordings/key.pem"
-MEMORY = "/run/ucontact-playback"  # a tmpfs: what was decrypted gets to no disk of ours
-# OpenSSL takes three times a recording's size of memory.
-DECRYPTIONS = threading.BoundedSemaphore(2)
-DECRYPTION_SECONDS = 120
 RANGE = re.compile(r"^bytes=([0-9]{0,18})-([0-9]{0,18})$")
+# (session, agents, number, reason) by the operation of the ticket.
+AGENT_WORK = {
+    "agent-state": lambda *given: None,
+    "agent-login": lambda *given: ucontact_agents.login(*given[:3]),
+    "agent-logout": lambda *given: ucontact_agents.logout(*given[:3]),
+    "agent-pause": ucontact_agents.pause,
+    "agent-unpause": lambda *given: ucontact_agents.unpause(*given[:3]),
+}
 TYPES = {"gsm": "audio/gsm", "wav": "audio/wav", "webm": "video/webm"}
-
-
-class MissingError(Exception):
-    """No such recording, or not as it was indexed."""
 
 
 class RangeError(Exception):
     """The range begins behind the recording's end."""
-
-
-class UnreadableError(Exception):
-    """An encrypted recording can't be decrypted now."""
-
-
-def open_recording(path, size, digest):
-    """The plain content of the recording of that path below the spool, open.
-
-    Raises MissingError, UnreadableError.
-    """
-    name = path.encode("utf-8")
-    # Encrypted first: its plain file is overwritten before it is removed.
-    for stored in (name + ucontact_recordings.ENCRYPTED, name) * 2:
-        try:
-            file = os.fdopen(_opened(stored.split(b"/")), "rb")
-        except (OSError, ValueError) as error:
-            wrong = str(error)
-            continue
-        if stored != name:
-            with file:
-                return decrypted(file, size, digest)
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()  # it is encrypted by now
-            continue
-        found = os.fstat(file.fileno())
-        if stat.S_ISREG(found.st_mode) and found.st_size == size:
-            return file
-        file.close()
-        wrong = "no file of %d bytes" % size
-        break
-    raise MissingError(wrong)
-
-
-def decrypted(file, size, digest):
-    """The plain content of an encrypted recording, in memory, if it is what was indexed.
-
-    Raises MissingError when it is not, UnreadableError.
-    """
-    words = [OPENSSL, "cms", "-decrypt", "-binary", "-inform", "DER", "-inkey", DECRYPTION_KEY]
-    with DECRYPTIONS:
-        try:
-            plain = tempfile.TemporaryFile(dir=MEMORY)  # noqa: SIM115
-            done = subprocess.run(
-                words,
-                stdin=file,
-                stdout=plain,
-                stderr=subprocess.PIPE,
-                timeout=DECRYPTION_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise UnreadableError(str(error)) from error
-    if done.returncode:
-        plain.close()
-        raise UnreadableError(done.stderr.decode("utf-8", "replace").strip()[-300:])
-    plain.seek(0)
-    found = hashlib.sha256()
-    for block in iter(lambda: plain.read(BLOCK_BYTES), b""):
-        found.update(block)
-    if plain.tell() != size or found.hexdigest() != digest:
-        plain.close()
-        raise MissingError("not what was indexed")
-    plain.seek(0)
-    return plain
-
-
-def _opened(parts):
-    """The file descriptor; each part of the path by itself, so that none can be a link."""
-    if any(part in (b"", b".", b"..") for part in parts):
-        raise ValueError("no path below the spool")
-    folder = os.open(ucontact_recordings.ROOT, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            deeper = os.open(part, flags, dir_fd=folder)
-            os.close(folder)
-            folder = deeper
-        return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    finally:
-        os.close(folder)
 
 
 def part_of(header, size):
@@ -169,18 +80,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.recording()
             elif self.path in ("/pause", "/resume"):
                 self.pause(self.path[1:])
+            elif self.path[1:] in AGENT_WORK:
+                self.agent(self.path[1:])
             else:
                 self.refuse(404, "no such resource")
         except ucontact_ticket.RefusedError as error:
             self.refuse(403, str(error))
-        except MissingError:
+        except ucontact_plain.MissingError:
             self.refuse(404, "no such recording")
-        except UnreadableError as error:
+        except ucontact_plain.UnreadableError as error:
             sys.stderr.write("%s: %s\n" % (self.path, error))
             self.refuse(503, "the recording can't be decrypted")
+        except ucontact_agents.NoAgentError:
+            self.refuse(404, "no such agent")
+        except ucontact_agents.ReasonError:
+            self.refuse(400, "no such reason in site.yml")
         except TroubleError as error:
             sys.stderr.write("%s: %s\n" % (self.path, error))
-            self.refuse(409, "the call has no recording that can be paused")
+            agents = self.path[1:] in AGENT_WORK
+            self.refuse(
+                409, str(error) if agents else "the call has no recording that can be paused"
+            )
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -194,7 +114,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, size, digest = self.fields("recording", 3)
         if not size.isdigit():
             raise ucontact_ticket.RefusedError("the ticket is damaged")
-        with open_recording(path, int(size), digest) as file:
+        with ucontact_plain.open_recording(path, int(size), digest) as file:
             tag = '"%s"' % digest
             asked = self.headers.get("Range", "")
             if self.headers.get("If-Range", tag) != tag:
@@ -241,6 +161,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         work(ucontact_pause.open_session(), call, who)
         self.document(200, {"call": call, "recording": operation == "resume"})
 
+    def agent(self, operation):
+        """Do with the ticket's agent what the operation says; answer with the agent's state."""
+        number, who, reason = self.fields(operation, 3)
+        if ucontact_pause.refused("1.1", who):
+            raise ucontact_ticket.RefusedError("no name of who asks")
+        agents = self.server.agents
+        agents.of(number)
+        manager = ucontact_pause.open_session()
+        AGENT_WORK[operation](manager, agents, number, reason)
+        self.document(200, ucontact_agents.state(manager, agents, number))
+
     def refuse(self, status, why, headers=()):
         """Send an error."""
         self.document(status, {"error": why}, headers)
@@ -273,9 +204,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address, port, secret):
+    def __init__(self, address, port, secret, agents=None):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.secret = secret
+        self.agents = agents or ucontact_agents.Agents({}, ())
         self.slots = threading.BoundedSemaphore(AT_ONCE)
         self.tls = (None, None)
         super().__init__((address, port), Handler)
@@ -330,7 +262,9 @@ def main():
     """Serve for ever."""
     with open(CONFIGURATION, encoding="utf-8") as file:
         settings = json.load(file)
-    Server(settings["address"], settings["port"], settings["secret"]).serve_forever()
+    agents = ucontact_agents.Agents(settings["agents"], settings["pause_reasons"])
+    place = (settings["address"], settings["port"])
+    Server(*place, secret=settings["secret"], agents=agents).serve_forever()
 
 
 if __name__ == "__main__":

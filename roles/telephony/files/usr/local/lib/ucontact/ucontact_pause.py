@@ -93,9 +93,9 @@ class Manager:
             raise TroubleError("%s: %s" % (action, found.get("Message", "")))
         return found
 
-    def listed(self, action):
+    def listed(self, action, *fields):
         """The events of an action that lists something."""
-        sent = self.send(action, ())
+        sent = self.send(action, fields)
         found = []
         while True:
             one = self.block()

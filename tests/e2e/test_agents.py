@@ -98,7 +98,8 @@ def test_an_agent_who_was_logged_in_so_takes_a_call(
             await asyncio.sleep(1.0)  # the phone has heard of the call's end
             # By the telephone's own code, as REST and codes are the same logins.
             await agent.dial("*51")
-            return float(len(heard.samples)) / heard.rate
+            seconds: float = len(heard.samples) / heard.rate
+            return seconds
 
     assert asyncio.run(answered()) > 1.0
     assert told(portal, token, "6001")[1]["queues"] == []

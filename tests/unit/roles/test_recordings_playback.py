@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import hashlib
 import http.client
+import io
 import json
 import ssl
 import subprocess
 import threading
 import time
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -326,3 +328,54 @@ def test_agents_need_their_own_tickets(
         client.ticket("agent-unpause", "6001", "supervisor", ""), path="/agent-unpause"
     )
     assert (status, json.loads(body)) == (409, {"error": "the agent is logged in to no queue"})
+
+
+# A decoder that is not libgsm's: each frame of 33 bytes becomes 160 samples of its second byte.
+_UNTOAST = """#!/usr/bin/env python3
+import sys
+while len(frame := sys.stdin.buffer.read(33)) == 33:
+    sys.stdout.buffer.write(bytes([frame[1], 0]) * 160)
+"""
+
+
+@pytest.fixture
+def untoast(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "untoast"
+    file.write_text(_UNTOAST, encoding="utf-8")
+    file.chmod(0o755)
+    monkeypatch.setattr(module.ucontact_wav, "UNTOAST", ("/usr/bin/nice", str(file), "-l"))
+    return file
+
+
+def as_wav(client: Client, path: str = PATH) -> str:
+    return client.ticket("wav", path, str(len(CONTENT)), DIGEST)
+
+
+def test_a_recording_as_wav(client: Client, untoast: Path) -> None:
+    status, headers, body = client.ask(as_wav(client), path="/wav")
+    assert (status, headers["Content-Type"]) == (200, "audio/wav")
+    assert headers["ETag"] == f'"{DIGEST}-wav"'
+    assert headers["Content-Disposition"].endswith('11.wav"')
+    with wave.open(io.BytesIO(body)) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, 1, 2)
+        assert sound.getnframes() == len(CONTENT) // 33 * 160
+    assert int(headers["Content-Length"]) == len(body)
+    assert body[44:46] == bytes([CONTENT[1], 0])
+    for first, last in ((0, 3), (40, 50), (44, 44), (5000, 9000), (len(body) - 5, len(body) - 1)):
+        status, headers, part = client.ask(
+            as_wav(client), path="/wav", Range=f"bytes={first}-{last}"
+        )
+        assert (status, part) == (206, body[first : last + 1])
+        assert headers["Content-Range"] == f"bytes {first}-{last}/{len(body)}"
+    assert client.ask(as_wav(client), path="/wav", Range=f"bytes={len(body)}-")[0] == 416
+    status, headers, head = client.ask(as_wav(client), "HEAD", path="/wav")
+    assert (status, headers["Content-Length"], head) == (200, str(len(body)), b"")
+
+
+def test_what_can_not_be_had_as_wav(client: Client, untoast: Path, tmp_path: Path) -> None:
+    assert client.ask(client.ticket(), path="/wav")[0] == 403  # a ticket for the file itself
+    video = PATH.replace(".gsm", ".webm")
+    (tmp_path / "monitor" / video).write_bytes(CONTENT)
+    assert client.ask(as_wav(client, video), path="/wav")[0] == 406
+    untoast.unlink()
+    assert client.ask(as_wav(client), path="/wav")[0] == 503

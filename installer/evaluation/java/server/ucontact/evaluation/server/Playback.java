@@ -14,7 +14,7 @@ import ucontact.evaluation.module.Recordings.Recording;
 import ucontact.evaluation.module.Site;
 
 /**
- * {@code GET /Integra/resources/recordings/ID}, {@code GET …/recordings?call=ID}, and {@code POST
+ * {@code GET /Integra/resources/recordings/ID} (with {@code ?format=wav}: as WAV), {@code GET …/recordings?call=ID}, and {@code POST
  * …/recordings/pause} and {@code …/resume} with the form field {@code call}.
  *
  * <p>Decides, writes down who asked, and passes the request to the portal's NGINX with a ticket for
@@ -51,6 +51,11 @@ final class Playback {
         if (!id.matches("[1-9][0-9]{0,17}")) {
             return Reply.problem(404, NO_SUCH);
         }
+        String query = exchange.getRequestURI().getRawQuery();
+        if (query != null && !query.equals("format=wav")) {
+            return Reply.problem(400, "the only format is wav");
+        }
+        String operation = query == null ? "recording" : "wav";
         if (index == null || secret.isEmpty()) {
             return away();
         }
@@ -64,8 +69,8 @@ final class Playback {
             if (!granted) {
                 return Reply.problem(404, NO_SUCH);
             }
-            return passed("recording", Ticket.of(
-                    secret, "recording", found.path, Long.toString(found.bytes), found.sha256));
+            return passed(operation, Ticket.of(
+                    secret, operation, found.path, Long.toString(found.bytes), found.sha256));
         } catch (IOException error) {
             Log.error("recording " + id, error);
             return away();

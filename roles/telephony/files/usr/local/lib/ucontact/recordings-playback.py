@@ -6,6 +6,8 @@ A file is served only if it has the size of the index: what is being written, or
 is not. No link is followed. Python 3.5 and later.
 """
 
+import contextlib
+import functools
 import http.server
 import json
 import os
@@ -21,6 +23,7 @@ import ucontact_agents
 import ucontact_pause
 import ucontact_plain
 import ucontact_ticket
+import ucontact_wav
 from ucontact_odbc import TroubleError
 
 CONFIGURATION = "/etc/ucontact-playback.json"
@@ -66,6 +69,18 @@ def part_of(header, size):
     return first, min(last, size - 1)
 
 
+def stored(file, first, last):
+    """The bytes `first` to `last` of an open file, piece by piece; fewer if it was cut off."""
+    file.seek(first)
+    left = last - first + 1
+    while left:
+        block = file.read(min(BLOCK_BYTES, left))
+        if not block:
+            return
+        yield block
+        left -= len(block)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """One request per connection."""
 
@@ -76,8 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Serve a recording, or pause one: the ticket says which."""
         self.close_connection = True
         try:
-            if self.path == "/recording":
-                self.recording()
+            if self.path in ("/recording", "/wav"):
+                self.recording(self.path[1:])
             elif self.path in ("/pause", "/resume"):
                 self.pause(self.path[1:])
             elif self.path[1:] in AGENT_WORK:
@@ -91,6 +106,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ucontact_plain.UnreadableError as error:
             sys.stderr.write("%s: %s\n" % (self.path, error))
             self.refuse(503, "the recording can't be decrypted")
+        except ucontact_wav.DecoderError as error:
+            sys.stderr.write("%s: %s\n" % (self.path, error))
+            self.refuse(503, "the recording can't be converted")
         except ucontact_agents.NoAgentError:
             self.refuse(404, "no such agent")
         except ucontact_agents.ReasonError:
@@ -109,29 +127,37 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ticket = self.headers.get(TICKET, "")
         return ucontact_ticket.opened(ticket, operation, count, self.server.secret, time.time())
 
-    def recording(self):
-        """Serve the recording of the ticket, or the part of it that is asked for."""
-        path, size, digest = self.fields("recording", 3)
+    def recording(self, operation):
+        """Serve the recording of the ticket, or the part of it that is asked for; as WAV if so."""
+        path, size, digest = self.fields(operation, 3)
         if not size.isdigit():
             raise ucontact_ticket.RefusedError("the ticket is damaged")
         with ucontact_plain.open_recording(path, int(size), digest) as file:
-            tag = '"%s"' % digest
-            asked = self.headers.get("Range", "")
-            if self.headers.get("If-Range", tag) != tag:
-                asked = ""
-            self.serve(file, path, int(size), tag, asked)
+            name = path.rpartition("/")[2]
+            if operation == "recording":
+                self.serve(name, int(size), '"%s"' % digest, functools.partial(stored, file))
+            elif name.endswith(".gsm"):
+                ucontact_wav.demand_decoder()
+                length = ucontact_wav.size_of(int(size))
+                content = functools.partial(ucontact_wav.pieces, file, length)
+                self.serve(name[: -len("gsm")] + "wav", length, '"%s-wav"' % digest, content)
+            else:
+                self.refuse(406, "this recording can't be had as WAV")
 
-    def serve(self, file, path, size, tag, asked):
-        """Send the part of an open recording."""
+    def serve(self, name, size, tag, content):
+        """Send content of that name and size, or the part that is asked for."""
+        asked = self.headers.get("Range", "")
+        if self.headers.get("If-Range", tag) != tag:
+            asked = ""
         try:
             part = part_of(asked, size)
         except RangeError:
             self.refuse(416, "no such range", (("Content-Range", "bytes */%d" % size),))
             return
         first, last = part or (0, size - 1)
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", path.rpartition("/")[2])
-        self.send_response(206 if part else 200)
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", name)
         ending = name.rpartition(".")[2]
+        self.send_response(206 if part else 200)
         self.send_header("Content-Type", TYPES.get(ending, "application/octet-stream"))
         self.send_header("Content-Length", str(last - first + 1))
         self.send_header("Content-Disposition", 'inline; filename="%s"' % name)
@@ -142,14 +168,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.finish_headers()
         if self.command == "HEAD":
             return
-        file.seek(first)
-        left = last - first + 1
-        while left:
-            block = file.read(min(BLOCK_BYTES, left))
-            if not block:
-                return  # cut off meanwhile: the length tells
-            self.wfile.write(block)
-            left -= len(block)
+        with contextlib.closing(content(first, last)) as blocks:
+            for block in blocks:
+                self.wfile.write(block)
 
     def pause(self, operation):
         """Pause the recordings of the ticket's call, or record again."""

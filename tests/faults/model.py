@@ -42,6 +42,8 @@ class Fault:
 
     Where `mend` or `mend_here` is given, the printed remedy only shows what a person has to decide
     upon: it must run, and then these lines do as its note says. Elsewhere it must mend by itself.
+
+    `always_mended` is for what every installation writes, also one that finds nothing different.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Fault:
     also: Mapping[str, str] = field(default_factory=dict, hash=False)
     mend: str = ""
     mend_here: str = ""
+    always_mended: bool = False
     fast: bool = False
 
 

@@ -164,7 +164,7 @@ def prove(site: Snapshot, fault: Fault, clean: Findings, *, installs: bool = Tru
 
 def _unseen(site: Snapshot, fault: Fault) -> list[str]:
     """Whether an installation that looks first would run no phase for what was broken there."""
-    if not fault.inject or site.differs():
+    if not fault.inject or fault.always_mended or site.differs():
         return []
     return ["an installation would skip every phase: nothing that it looks at differs"]
 

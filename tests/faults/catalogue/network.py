@@ -58,6 +58,7 @@ FAULTS = (
         Kind.HOST,
         ids("site.recovery"),
         inject="rm /var/lib/ucontact/site-state.sealed",
+        always_mended=True,
     ),
     Fault(
         "files-drift",

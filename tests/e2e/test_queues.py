@@ -160,18 +160,16 @@ def test_a_caller_hears_the_position_and_the_announcement(centre: Centre) -> Non
 
 
 def test_a_caller_hears_how_long_others_have_waited(centre: Centre) -> None:
-    async def answered_after_a_while() -> None:
+    async def answered() -> None:
         async with centre.phone("6001") as agent:
-            calling = centre.first.call(centre.server.address, PATIENT, hertz=CALLER)
-            await asyncio.to_thread(calling.__enter__)
-            await asyncio.sleep(140)  # a quarter of it is the average, which counts from 30 s on
             taken = asyncio.create_task(agent.take_call(AGENT, seconds=3.0))
             await agent.dial("*50")
             await taken
             await agent.dial("*51")
-            await asyncio.to_thread(calling.__exit__, None, None, None)
 
-    asyncio.run(answered_after_a_while())
+    with centre.first.call(centre.server.address, PATIENT, hertz=CALLER):
+        time.sleep(140)  # a quarter of it is the average, which counts from 30 s on
+        asyncio.run(answered())
     with centre.first.call(centre.server.address, PATIENT, hertz=CALLER) as leg:
         time.sleep(10)
     assert leg.voice is not None

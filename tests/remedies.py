@@ -201,7 +201,7 @@ STATUSES = {
     "grep": ((0, 1), "1: no line matches"),
 }
 _ROLES = {
-    Role.DATABASE: re.compile(r"\bmysql\b"),
+    Role.DATABASE: re.compile(r"\b(?:mysql|ucontact-row-retention)\b"),
     Role.BACKEND: re.compile(r"\b(?:nginx|integraserver)\b"),
     Role.TELEPHONY: re.compile(r"\b(?:asterisk|coturn|ucontact[-_]qos|fail2ban\S*)\b"),
 }

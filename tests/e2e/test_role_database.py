@@ -223,11 +223,12 @@ def test_old_rows_are_deleted_but_none_of_a_held_call(database: Service) -> None
         SELECT '2020-01-01', 's', '', id, 'granted' FROM recordings;""",
     )
     program = "/usr/local/lib/ucontact/row-retention.py"
+    database.site.sh("""echo '{"calls": 30, "events": 30, "accesses": 30}' > /root/rows.json""")
     # Somebody holds the table for some seconds: the rows are deleted afterwards.
     shown = database.site.sh(
         f"sed 's/^BUSY_SECONDS = .*/BUSY_SECONDS = 1/' {program} > /root/rows.py; "
         "(echo 'LOCK TABLES ccdata.cdr WRITE; SELECT SLEEP(5);' | mysql) >/dev/null & "
-        f"sleep 1; python3 /root/rows.py --calls 30 --events 30 --accesses 30"
+        f"sleep 1; python3 /root/rows.py /root/rows.json"
     )
     assert shown.splitlines() == [
         "cdr: 1202 rows deleted",
@@ -243,11 +244,12 @@ def test_old_rows_are_deleted_but_none_of_a_held_call(database: Service) -> None
     assert sql(database, left).strip() == "held"
     # The unit as it is installed: with all that its sandbox allows it.
     database.site.sh(
-        "sed -i 's/--calls 0/--calls 29/' /etc/systemd/system/ucontact-row-retention.service && "
-        "systemctl daemon-reload && systemctl start ucontact-row-retention.service"
+        """sed -i 's/"calls": 0/"calls": 29/' /etc/ucontact-row-retention.json && """
+        "systemctl start ucontact-row-retention.service"
     )
     assert sql(database, "SELECT uniqueid FROM ccdata.cdr ORDER BY id").split() == ["1.1"]
     assert database.faults() == {"mysql.row_retention"}
     assert database.play().changed == 1
     assert database.faults() == set()
+    assert database.play().changed == 0
     sql(database, "DELETE FROM ccdata.recordings; DELETE FROM ccdata.recording_access;")

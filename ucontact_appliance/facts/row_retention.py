@@ -10,12 +10,13 @@ from ucontact_appliance.facts.source import ProbeContext
 
 ROW_SERVICE = "ucontact-row-retention.service"
 ROW_TIMER = "ucontact-row-retention.timer"
-_DAYS = re.compile(r"--calls (\d+) --events (\d+) --accesses (\d+)")
+_SETTINGS = "/etc/ucontact-row-retention.json"
+_DAYS = re.compile(r'"(calls|events|accesses)": (\d{1,6})\b')
 # `LastTriggerUSec` survives a reboot, by the file of Persistent=.
 _LOOK = script(
     timer=f"systemctl is-active {ROW_TIMER}",
     result=f"systemctl show -p Result --value {ROW_SERVICE}",
-    command=f"systemctl show -p ExecStart --value {ROW_SERVICE}",
+    settings=f"cat {_SETTINGS} 2>&1 || true",
     last=f"stat -c %Y /var/lib/systemd/timers/stamp-{ROW_TIMER} 2>/dev/null || true",
     now="date +%s",
     log=f"journalctl -u {ROW_SERVICE} -n 8 --no-pager -o cat 2>&1 || true",
@@ -24,7 +25,7 @@ _LOOK = script(
 
 @dataclass(frozen=True)
 class RowRetention:
-    """The state of the timer, the days of the command, and how the last run ended.
+    """The state of the timer, the days of its settings, and how the last run ended.
 
     `days` are those of calls, events and accesses (0: kept for ever), `result` systemd's word for
     the last run, and `age` the seconds since the timer last started it; None if it never did.
@@ -45,13 +46,12 @@ def row_retention(reach: ProbeContext) -> RowRetention:
 def parse_row_retention(text: str) -> RowRetention:
     """Parse the probe's output."""
     part = {name: value.strip() for name, value in sections(text).items()}
-    found = _DAYS.search(part.get("command", ""))
-    calls, events, accesses = map(int, found.groups()) if found else (0, 0, 0)
+    days = {kind: int(count) for kind, count in _DAYS.findall(part.get("settings", ""))}
     last, now = part.get("last", ""), part.get("now", "")
     return RowRetention(
         timer=part.get("timer", ""),
-        days=(calls, events, accesses),
+        days=(days.get("calls", 0), days.get("events", 0), days.get("accesses", 0)),
         result=part.get("result", ""),
         age=float(now) - float(last) if last.isdigit() and now.isdigit() else None,
-        evidence="\n".join(filter(None, (part.get("command"), part.get("log")))),
+        evidence="\n".join(filter(None, (part.get("settings"), part.get("log")))),
     )

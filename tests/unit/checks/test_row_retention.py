@@ -13,9 +13,12 @@ RECORDED = """\
 active
 ---- result
 success
----- command
-{ path=/usr/bin/python3 ; argv[]=/usr/bin/python3 /usr/local/lib/ucontact/row-retention.py \
---calls 730 --events 90 --accesses 0 ; ignore_errors=no ; start_time=[n/a] ; pid=0 }
+---- settings
+{
+    "accesses": 0,
+    "calls": 730,
+    "events": 90
+}
 ---- last
 1796000000
 ---- now
@@ -32,7 +35,7 @@ RECORDS = Records(calls_days=730, events_days=90)
         ("", "", ""),
         ("timer\nactive", "timer\ninactive", "is inactive"),
         ("timer\nactive", "timer\n", "is missing"),
-        ("--calls 730", "--calls 30", "after 30, 90, 0 days"),
+        ('"calls": 730', '"calls": 30', "after 30, 90, 0 days"),
         ("result\nsuccess", "result\nexit-code", "failed: exit-code"),
         ("1796000000", "1795800000", "was 57 hours ago"),
         ("1796000000", "", ""),
@@ -46,7 +49,7 @@ def test_the_last_run(old: str, new: str, told: str) -> None:
 
 
 def test_nothing_has_to_run_where_all_is_kept() -> None:
-    text = RECORDED.replace("--calls 730 --events 90", "--calls 0 --events 0")
+    text = RECORDED.replace(": 730", ": 0").replace(": 90", ": 0")
     found = parse_row_retention(text.replace("result\nsuccess", "result\nexit-code"))
     assert judge_rows(found, Records()).verdict.value == "pass"
     assert "all channel events" in judge_rows(found, Records()).required

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Delete call records, channel events and rows of access that are older than the site keeps them.
 
-    row-retention.py --calls DAYS --events DAYS --accesses DAYS      (0: all are kept)
+    row-retention.py SETTINGS
+
+SETTINGS is a JSON file with the days of `calls`, `events` and `accesses`; 0 keeps all.
 
 It works through the server's own socket, so that no account of the network may delete these rows.
 Small batches, a pause after each, and two seconds at most for a lock: whoever needs the tables
@@ -10,6 +12,7 @@ recording that exists. Python 3.5 and later.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -179,9 +182,10 @@ def run(days, now, work):
 def main():
     """Delete, report, and end with 1 if something was in the way."""
     parser = argparse.ArgumentParser(description="Delete old rows of ccdata, in small batches.")
-    for kind in ("calls", "events", "accesses"):
-        parser.add_argument("--" + kind, type=int, default=0, help="days that are kept; 0: all")
-    text, status = run(vars(parser.parse_args()), time.time(), Work())
+    parser.add_argument("settings", help="JSON file with the days that rows are kept")
+    with open(parser.parse_args().settings, encoding="utf-8") as file:
+        days = json.load(file)
+    text, status = run(days, time.time(), Work())
     sys.stdout.write("%s\n" % text.encode("ascii", "backslashreplace").decode("ascii"))
     return status
 

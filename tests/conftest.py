@@ -31,6 +31,7 @@ _LONGEST_FIRST = (
     "test_unchanged",
     "test_deep_call",
     "test_crowds",
+    "test_upgrade",
     "test_report",  # it leaves the site in pieces
     "test_faults",  # last of them: each fault gets the site anew
     "test_recordings",  # of those that call on another small site the first: its index is fresh

@@ -17,6 +17,7 @@ _SHARED = {
             "test_power_cut",
             "test_report",
             "test_unchanged",
+            "test_upgrade",
             "test_faults",
         )
     },

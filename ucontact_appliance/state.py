@@ -110,6 +110,16 @@ class StatePaths:
         return self.var / "capacity.json"
 
     @property
+    def upgrade(self) -> Path:
+        """The journal of the newest upgrade."""
+        return self.var / "upgrade.json"
+
+    @property
+    def restore_points(self) -> Path:
+        """What this machine needs to go back, one folder per restore point."""
+        return self.var / "restore-points"
+
+    @property
     def lock(self) -> Path:
         """The lock file that the running installer holds."""
         return self.var / "install.lock"

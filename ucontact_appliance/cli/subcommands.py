@@ -32,6 +32,8 @@ HELP = {
     "apply": (
         "Show what changed in site.yml since the last installation, and apply it to the servers."
     ),
+    "upgrade": "Upgrade the site to another release; go back by itself when a check fails.",
+    "rollback": "Go back to the restore point of an upgrade.",
     "extension": "Add, remove and list agents' extensions.",
     "trunk": "Add, remove and list trunks to telephony providers.",
     "doctor": "Run the health checks; exit 1 when one fails, 3 when a server cannot be reached.",

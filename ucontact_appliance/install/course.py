@@ -56,17 +56,24 @@ from ucontact_appliance.redact import redactor
 
 
 def run_phases(
-    job: Job, journal: Journal, log_path: Path, phases: tuple[Phase, ...], *, full: bool
+    job: Job,
+    journal: Journal,
+    log_path: Path,
+    phases: tuple[Phase, ...],
+    *,
+    full: bool,
+    repairs: bool = True,
 ) -> int:
     """Run the phases that are needed, record them in the journal; return the number of changes.
 
     Unless the run is `full`, a phase is skipped if its inputs and servers are unchanged since its
-    last successful run. If the last phase then finds the site unhealthy, the skipped phases run.
+    last successful run. If the last phase then finds the site unhealthy, the skipped phases run,
+    unless the run does not do `repairs`.
     A phase starts as soon as the schedule allows it. After a failure no phase is started, running
     phases finish, and the error is raised. An interruption ends all phases.
     """
     job = replace(job, observer=_one_at_a_time(job.observer))
-    course = _Course(job, journal, log_path, phases, full=full)
+    course = _Course(job, journal, log_path, phases, full=full, repairs=repairs)
     with ThreadPoolExecutor(max_workers=len(phases)) as pool:
         try:
             return course.run(pool)
@@ -105,8 +112,10 @@ class _Course:
         phases: tuple[Phase, ...],
         *,
         full: bool,
+        repairs: bool,
     ) -> None:
         self._job = job
+        self._repairs = repairs
         self._journal = journal
         self._log_path = log_path
         self._phases = {phase.id: phase for phase in phases if phase.needed(job)}
@@ -210,7 +219,7 @@ class _Course:
         try:
             run = future.result()
         except ApplianceError as error:
-            if self._is_last(phase) and self._left_out:
+            if self._is_last(phase) and self._left_out and self._repairs:
                 self._again(phase)
                 return
             self._failure = self._failure or error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ucontact_appliance import __version__
 from ucontact_appliance.errors import ApplianceError, UsageError
-from ucontact_appliance.facts.runner import shared_connections
+from ucontact_appliance.facts.runner import SshSettings, shared_connections
 from ucontact_appliance.install.admission import start_anew
 from ucontact_appliance.install.course import failing, hosts_of, run_phases, within
 from ucontact_appliance.install.events import (
@@ -38,6 +40,7 @@ from ucontact_appliance.install.sealing import seal_state
 from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
+from ucontact_appliance.install.upgrade_journal import demand_no_upgrade
 from ucontact_appliance.install.vendor import unpacked_asterisk, vendor_asterisk
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import _, concatenated, joined, what_of, with_note
@@ -59,6 +62,38 @@ from ucontact_appliance.site.secrets import (
 from ucontact_appliance.state import StatePaths, state_paths
 
 _RETRY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class SiteSession:
+    """The locks of one run, on this machine and on each server, and its shared connections."""
+
+    paths: StatePaths
+    lock: int
+    ssh: SshSettings
+    hold: ServerHold
+
+
+@contextmanager
+def site_session(
+    seen: Surveyed, site_file: Path, observer: Observer, *, replace_newer: bool = False
+) -> Iterator[SiteSession]:
+    """Hold all locks of the site. Raises as `hold_servers` does."""
+    paths = state_paths(seen.site.site)
+    with (
+        install_lock(paths.lock) as lock,
+        shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
+        hold_servers(
+            seen,
+            site_file,
+            paths,
+            ssh,
+            lambda text: observer(Warned(text)),
+            replace_newer=replace_newer,
+        ) as hold,
+    ):
+        sweep_leftovers()  # of a killed run, whose processes have ended now that the lock is held
+        yield SiteSession(paths, lock, ssh, hold)
 
 
 @dataclass(frozen=True)
@@ -113,77 +148,103 @@ def install(
     an interrupted install is continued on other inputs (unless `restart`), or when a server was
     installed by a run that is not known here (unless `replace_newer`).
     """
-    paths = state_paths(seen.site.site)
+    observer = in_language(observer, translate)
+    with site_session(seen, site_file, observer, replace_newer=replace_newer or new_ca) as session:
+        demand_no_upgrade(session.paths, site_file)
+        return install_within(
+            session,
+            seen,
+            site_file,
+            release,
+            observer,
+            restart=restart,
+            abandoned=abandoned,
+            new_ca=new_ca,
+            take_over=take_over,
+            full=full,
+            phases=phases,
+            translate=translate,
+        )
+
+
+def install_within(
+    session: SiteSession,
+    seen: Surveyed,
+    site_file: Path,
+    release: ReleaseFiles,
+    observer: Observer,
+    *,
+    restart: bool = False,
+    abandoned: frozenset[Role] = frozenset(),
+    new_ca: bool = False,
+    take_over: tuple[str, ...] = (),
+    full: bool = False,
+    repairs: bool = True,
+    phases: tuple[Phase, ...] = INSTALL,
+    translate: Translate = english,
+) -> InstallResult:
+    """Run the phases as `install` does, under the locks that the caller holds.
+
+    Without `repairs`, an unhealthy site is a failure at once: skipped phases do not run after all.
+    """
+    paths, hold = session.paths, session.hold
     start = time.monotonic()
     calls: list[str] = []
-    observer = in_language(observer, translate)
 
     def hearing(event: Event) -> None:
         if isinstance(event, CallMade):
             calls.append(event.text)
         observer(event)
 
-    with (
-        install_lock(paths.lock) as lock,
-        shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
-        hold_servers(
-            seen,
-            site_file,
-            paths,
-            ssh,
-            lambda text: observer(Warned(text)),
-            replace_newer=replace_newer or new_ca,
-        ) as hold,
+    if new_ca:
+        kept = start_anew(seen.site, paths, marks_of(seen.cas))
+        lines = [_("the site gets a new CA"), *(_("kept: {path}", path=path) for path in kept)]
+        observer(Warned(joined("\n", lines)))
+    secrets = _ensure_secrets(seen.site, paths, site_file)
+    journal = load_journal(paths.journal)
+    interrupted = _interrupted_amid_changes(journal, phases)
+    anew = restart or new_ca or not stopped_midway(journal, phases)
+    # After an interrupted run it is unknown what was changed and whether it works.
+    unproven = journal.unproven or interrupted
+    journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
+    journal = journal.model_copy(update={"unproven": unproven})
+    moves = pending_moves(seen, abandoned)
+    with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (
+        log_path,
+        log,
     ):
-        sweep_leftovers()  # of a killed run, whose processes have ended now that the lock is held
-        if new_ca:
-            kept = start_anew(seen.site, paths, marks_of(seen.cas))
-            lines = [_("the site gets a new CA"), *(_("kept: {path}", path=path) for path in kept)]
-            observer(Warned(joined("\n", lines)))
-        secrets = _ensure_secrets(seen.site, paths, site_file)
-        journal = load_journal(paths.journal)
-        interrupted = _interrupted_amid_changes(journal, phases)
-        anew = restart or new_ca or not stopped_midway(journal, phases)
-        # After an interrupted run it is unknown what was changed and whether it works.
-        unproven = journal.unproven or interrupted
-        journal = _opened_journal(journal, _inputs(seen, release), site_file, anew=anew)
-        journal = journal.model_copy(update={"unproven": unproven})
-        moves = pending_moves(seen, abandoned)
-        with run_log(paths.logs, secrets.values(), lambda text: observer(Warned(text))) as (
-            log_path,
-            log,
-        ):
-            job = Job(
-                seen=seen,
-                site_file=site_file,
-                release=release,
-                asterisk=unpacked_asterisk(seen.site.telephony, release),
-                secrets=secrets,
-                paths=paths,
-                ssh=ssh,
-                observer=hearing,
-                log=log,
-                moves=moves,
-                take_over=take_over,
-                launcher=Launcher(held=(lock,)),
-                hold=hold,
-                interrupted=interrupted,
+        job = Job(
+            seen=seen,
+            site_file=site_file,
+            release=release,
+            asterisk=unpacked_asterisk(seen.site.telephony, release),
+            secrets=secrets,
+            paths=paths,
+            ssh=session.ssh,
+            observer=hearing,
+            log=log,
+            moves=moves,
+            take_over=take_over,
+            launcher=Launcher(held=(session.lock,)),
+            hold=hold,
+            interrupted=interrupted,
+        )
+        hold.ended_by(job.processes.end)
+        try:
+            changed = run_phases(
+                job,
+                journal,
+                log_path,
+                phases,
+                full=any((full, restart, new_ca, take_over, moves, unproven)),
+                repairs=repairs,
             )
-            hold.ended_by(job.processes.end)
-            try:
-                changed = run_phases(
-                    job,
-                    journal,
-                    log_path,
-                    phases,
-                    full=any((full, restart, new_ca, take_over, moves, unproven)),
-                )
-            except BaseException:
-                _recorded(hold, observer, well=False)
-                raise
-            seal_state(job)
-            _recorded(hold, observer, well=True)
-        remember_site(site_file)
+        except BaseException:
+            record_end(hold, observer, well=False)
+            raise
+        seal_state(job)
+        record_end(hold, observer, well=True)
+    remember_site(site_file)
     call = calls[-1] if calls else _("no call was made: no phase of the installation makes one")
     return InstallResult(changed, time.monotonic() - start, log_path, translate(call))
 
@@ -203,7 +264,7 @@ def _interrupted_amid_changes(journal: Journal, phases: tuple[Phase, ...]) -> bo
     return journal.interrupted and journal.begun_beyond(phases[0].id)
 
 
-def _recorded(hold: ServerHold, observer: Observer, *, well: bool) -> None:
+def record_end(hold: ServerHold, observer: Observer, *, well: bool) -> None:
     """Record on the servers how the run ended; a failure to record is only a warning."""
     try:
         hold.finish(well=well)

@@ -19,7 +19,7 @@ from ucontact_appliance.language.messages import _, joined, with_note
 from ucontact_appliance.os_errors import refused
 from ucontact_appliance.release.evaluation import NAME as EVALUATION
 from ucontact_appliance.release.evaluation import sources_hash, version_of
-from ucontact_appliance.release.manifest import ReleaseManifest
+from ucontact_appliance.release.manifest import MANIFEST, ReleaseManifest
 from ucontact_appliance.release.pack import write_archive
 from ucontact_appliance.release.remembered import read_manifest
 from ucontact_appliance.release.shipped import (
@@ -105,6 +105,20 @@ def look_up_release(name: str, say: Say) -> ReleaseFiles | None:
         )
         say(told)
     return found
+
+
+def borrowed_release(name: str, folder: Path, say: Say) -> ReleaseFiles | None:
+    """The release as by `resolve_release`, without storing it; its manifest is put into `folder`.
+
+    None for an evaluation release that would have to be built first.
+    """
+    found = look_up_release(name, say)
+    if found is not None or name == EVALUATION:
+        return found
+    source = _source(name)
+    manifest = folder / MANIFEST
+    manifest.write_bytes(verify_release(source).document())
+    return ReleaseFiles(source, manifest, "" if source.is_dir() else _sha256(source))
 
 
 def _at_hand(trust: TrustedKeys) -> ReleaseFiles | None:

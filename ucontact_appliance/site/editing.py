@@ -101,6 +101,18 @@ def with_host_keys(text: str, key: str) -> str:
     return _edited(text, change)
 
 
+def with_release(text: str, release: str | None) -> str:
+    """Return site.yml with that release; without the key if it is None."""
+
+    def change(document: Document) -> None:
+        if release is not None:
+            document["release"] = _scalar(release)
+        else:
+            document.pop("release", None)
+
+    return _edited(text, change)
+
+
 def _extensions(document: Document) -> MutableSequence[Any]:
     """Return the list of extensions; where site.yml has none, the default ones are written."""
     section = _section(document)

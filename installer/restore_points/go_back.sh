@@ -1,0 +1,90 @@
+# go_back.sh POINT, for bash: bring this server back to a restore point.
+#
+# Prints a line for each change. Run again after an interruption, it finishes; run on a server that is
+# as it was, it changes nothing.
+set -euo pipefail
+point=/var/lib/ucontact-restore-points/$1
+if [ ! -e "$point/complete" ]; then
+  echo "there is no complete restore point in $point" >&2
+  exit 1
+fi
+
+declare -A restarted
+
+same() {
+  if [ -L "$1" ] || [ -L "$2" ]; then
+    [ -L "$1" ] && [ -L "$2" ] && [ "$(readlink "$1")" = "$(readlink "$2")" ]
+  else
+    [ -f "$2" ] && cmp -s "$1" "$2" &&
+      [ "$(stat -c '%a %u:%g' "$1")" = "$(stat -c '%a %u:%g' "$2")" ]
+  fi
+}
+
+there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# Units that came later: their files are removed below.
+while read -r unit load _ _; do
+  if [ "$load" = not-found ] && systemctl cat "$unit" >/dev/null 2>&1; then
+    systemctl disable --now "$unit" 2>/dev/null || systemctl stop "$unit"
+    echo "stopped $unit"
+  fi
+done <"$point/units"
+
+while read -r kind path units; do
+  [ "$kind" = path ] || continue
+  kept=$point/files$path
+  if there "$kept"; then
+    if same "$kept" "$path"; then continue; fi
+    mkdir -p "$(dirname "$path")"
+    cp -a --remove-destination "$kept" "$path.ucontact-back"
+    mv -fT "$path.ucontact-back" "$path"
+    echo "restored $path"
+  elif there "$path"; then
+    rm -f "$path"
+    echo "removed $path"
+  else
+    continue
+  fi
+  for unit in $units; do restarted[$unit]=1; done
+done <"$point/items"
+
+if [ -e "$point/release" ]; then
+  root=$(cat "$point/root")
+  target=$(cat "$point/release")
+  if ! diff -rq --no-dereference "$point/tree" "$root/$target" >/dev/null 2>&1; then
+    rm -rf "$root/$target.partial"
+    cp -a "$point/tree" "$root/$target.partial"
+    rm -rf "${root:?}/$target"
+    mv -T "$root/$target.partial" "$root/$target"
+    echo "restored $root/$target"
+    restarted[integraserver.service]=1
+  fi
+  if ! [ -L "$root/current" ] || [ "$(readlink "$root/current")" != "$target" ]; then
+    ln -sfn "$target" "$root/current.new"
+    mv -fT "$root/current.new" "$root/current"
+    echo "in use: $target"
+    restarted[integraserver.service]=1
+  fi
+fi
+
+systemctl daemon-reload
+again=()
+while read -r unit load active enabled; do
+  [ "$load" != not-found ] || continue
+  case $enabled in
+    enabled) systemctl is-enabled --quiet "$unit" || systemctl enable --quiet "$unit" ;;
+    disabled) ! systemctl is-enabled --quiet "$unit" || systemctl disable --quiet "$unit" ;;
+  esac
+  [ "$active" = active ] || continue
+  if [ -n "${restarted[$unit]:-}" ] || ! systemctl is-active --quiet "$unit"; then
+    again+=("$unit")
+  fi
+done <"$point/units"
+if [ ${#again[@]} -gt 0 ]; then
+  for unit in "${again[@]}"; do
+    if systemctl is-failed --quiet "$unit"; then systemctl reset-failed "$unit"; fi
+  done
+  systemctl restart "${again[@]}"
+  printf 'restarted %s\n' "${again[@]}"
+fi
+sync -f "$point"

@@ -1,0 +1,219 @@
+"""Upgrades of the small site that fail, are cut off, and succeed. The tests build on one another:
+each begins with the site that the one before it left, which has to be healthy.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.installed import Installed
+from tests.e2e.releases import Publisher, publisher
+from tests.faults.snapshot import Snapshot
+from ucontact_appliance.install.upgrade_journal import UpgradeStage, load_upgrade
+from ucontact_appliance.lab import boot, layout, machines
+from ucontact_appliance.upgrading.servers import POINTS
+
+pytestmark = [pytest.mark.machine, pytest.mark.exhaustive]
+
+CURRENT = "readlink /etc/IntegraServer/current"
+
+
+@pytest.fixture(scope="module")
+def acme(
+    installed: Installed, small_site: Snapshot, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Publisher]:
+    small_site.restore()  # other files may have left it in pieces
+    try:
+        with publisher(small_site, tmp_path_factory.mktemp("releases")) as made:
+            yield made
+    finally:
+        small_site.restore()
+
+
+def state(site: Installed) -> str:
+    """The release in use, and the files that an upgrade may write."""
+    return site.sh(
+        f"{CURRENT}; find /etc/IntegraServer/integraserver.properties /etc/nginx /etc/asterisk "
+        "/etc/mysql /etc/systemd/system -type f -exec sha256sum {} + | sort; "
+        "systemctl is-active integraserver nginx asterisk coturn mysql"
+    )
+
+
+def is_back(site: Installed, before: str, text: str) -> None:
+    """The site is as it was before, answers calls, and nothing is left to install."""
+    assert state(site) == before
+    assert site.site_file.read_text() == text
+    status, findings = site.doctor("--deep")
+    wrong = {name: one for name, one in findings.items() if one["verdict"] in ("fail", "error")}
+    assert (status, wrong) == (0, {})
+    done = site.ucontact("install", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "changed=0" in done.stdout
+
+
+def test_a_dry_run_says_what_changes_and_for_how_long(
+    installed: Installed, acme: Publisher
+) -> None:
+    before = state(installed)
+    release = acme.release("5.2")
+    done = installed.ucontact("upgrade", "--dry-run", "--release", str(release))
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"release   evaluation \S+ -> acme 5\.2", done.stderr)
+    assert "Backend" in done.stderr
+    assert "calls     not interrupted" in done.stderr
+    assert state(installed) == before
+    assert installed.sh(f"ls {POINTS} 2>/dev/null; echo none") == "none\n"
+
+
+def test_a_release_that_does_not_start(installed: Installed, acme: Publisher) -> None:
+    before, text = state(installed), installed.site_file.read_text()
+    release = acme.release("5.3", **{"server/IntegraServer.jar": b"no jar"})
+    done = installed.ucontact("upgrade", "--yes", "--release", str(release))
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "the upgrade to acme 5.3 failed; the site is back at evaluation" in done.stderr
+    assert "Wait until the backend is healthy" in done.stderr
+    assert "Traceback" not in done.stderr
+    is_back(installed, before, text)
+
+
+# Ends a service that no gate of the backend or of NGINX looks at, while these are being changed.
+LATE = f"""
+(until [ "$({CURRENT})" = releases/5.4 ]; do sleep 0.1; done; sleep 3; systemctl stop coturn) \
+  >/dev/null 2>&1 </dev/null &
+"""
+
+
+def test_a_health_check_that_fails_late(installed: Installed, acme: Publisher) -> None:
+    before, text = state(installed), installed.site_file.read_text()
+    release = acme.release("5.4")
+    installed.sh(LATE)
+    done = installed.ucontact("upgrade", "--yes", "--release", str(release))
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "stun.service" in done.stderr
+    assert "the site is back at evaluation" in done.stderr
+    is_back(installed, before, text)
+
+
+class Upgrading:
+    """An upgrade that is running, and the lines that it printed so far."""
+
+    def __init__(self, site: Installed, release: Path) -> None:
+        words = ["upgrade", "--yes", "--release", str(release), "--site", str(site.site_file)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ucontact_appliance", *words],
+            env=site.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+
+    def until(self, text: str) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if text in line:
+                return
+        raise AssertionError("".join(self.lines))
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.mark.parametrize(
+    ("moment", "pause"),
+    [
+        ("Restore point", 0.2),
+        ("Preflight", 1.0),
+        ("Backend and release", 1.0),
+        ("Health checks and report", 1.0),
+    ],
+)
+def test_an_installing_machine_that_loses_its_power(
+    installed: Installed, small_site: Snapshot, acme: Publisher, moment: str, pause: float
+) -> None:
+    before, text = state(installed), installed.site_file.read_text()
+    upgrading = Upgrading(installed, acme.release("5.5"))
+    upgrading.until(moment)
+    time.sleep(pause)
+    upgrading.kill()
+    journal = load_upgrade(small_site.paths.upgrade)
+    assert journal is not None
+    assert not journal.stage.ended
+    if journal.stage is not UpgradeStage.PREPARING:
+        refused = installed.ucontact("install", "--yes")
+        assert refused.returncode == 2, refused.stderr
+        assert "an upgrade to acme 5.5 was interrupted" in refused.stderr
+    done = installed.ucontact("rollback", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "was undone" in done.stderr or "had changed nothing" in done.stderr
+    assert state(installed) == before
+    assert installed.site_file.read_text() == text
+
+
+def test_a_server_that_loses_its_power(
+    installed: Installed, small_site: Snapshot, acme: Publisher
+) -> None:
+    before, text = state(installed), installed.site_file.read_text()
+    upgrading = Upgrading(installed, acme.release("5.6"))
+    upgrading.until("Backend and release")
+    time.sleep(4)
+    folder = layout.machines() / small_site.machine.name
+    boot.sync(folder)
+    boot.halt(folder)
+    try:
+        status = upgrading.process.wait(timeout=400)
+        left = upgrading.process.stderr.read() if upgrading.process.stderr else ""
+    finally:
+        machines.up(machines.spec_for(small_site.machine.name), lambda told: None)
+    assert status in (3, 4), left
+    assert "could not be brought back" in left
+    small_site.wait()
+    done = installed.ucontact("rollback", "--yes")
+    assert done.returncode == 0, done.stderr
+    is_back(installed, before, text)
+
+
+def test_a_good_upgrade_cuts_no_call_and_goes_back_by_hand(
+    installed: Installed, small_site: Snapshot, acme: Publisher
+) -> None:
+    before, text = state(installed), installed.site_file.read_text()
+    release = acme.release("5.7", **{"web/webchatclient/index.html": b"<!doctype html>5.7"})
+    installed.sh("asterisk -rx 'channel originate Local/*43@internal application Milliwatt'")
+    time.sleep(2)
+    calls = "asterisk -rx 'core show channels concise' | sort"
+    channels = [line.split("!")[0] for line in installed.sh(calls).splitlines()]
+    assert len(channels) == 2
+    done = installed.ucontact("upgrade", "--yes", "--release", str(release))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split("!")[0] for line in installed.sh(calls).splitlines()] == channels
+    portal = re.search(r"^portal +interrupted for ([0-9.]+) s$", done.stdout, re.MULTILINE)
+    assert portal is not None, done.stdout
+    assert 0 < float(portal[1]) < 60
+    assert re.search(r"^signalling +interrupted for 0\.0 s$", done.stdout, re.MULTILINE), (
+        done.stdout
+    )
+    assert re.search(r"^new calls +refused for 0 s$", done.stdout, re.MULTILINE)
+    assert installed.sh(CURRENT) == "releases/5.7\n"
+    assert installed.site_file.read_text() == f"{text}release: {release}\n"
+    assert "changed=0" in installed.ucontact("install", "--yes").stdout
+    again = installed.ucontact("upgrade", "--yes", "--release", str(release))
+    assert "nothing to upgrade" in again.stderr
+    installed.sh("asterisk -rx 'channel request hangup all'")
+
+    listed = installed.ucontact("rollback", "--list")
+    assert "acme 5.7" in listed.stdout
+    done = installed.ucontact("rollback", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "the site is back at evaluation" in done.stdout
+    is_back(installed, before, text)

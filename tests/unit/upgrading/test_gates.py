@@ -1,0 +1,85 @@
+"""Each phase is behind all before it, and fails when the checks of its components do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.unit.install.jobs import job_of
+from tests.unit.install.phases import Recorded
+from ucontact_appliance.checks.model import Finding, Severity, Verdict
+from ucontact_appliance.errors import PhaseFailedError
+from ucontact_appliance.install.phases import INSTALL
+from ucontact_appliance.language.messages import verbatim
+from ucontact_appliance.upgrading import gates
+from ucontact_appliance.upgrading.gates import GatedPhase, gated, subjects_of
+
+
+def finding(verdict: Verdict) -> Finding:
+    return Finding(
+        id="backend.service",
+        title=verbatim("it runs"),
+        verdict=verdict,
+        severity=Severity.CRITICAL,
+        requirements=(),
+        host="one",
+        observed=verbatim("it does not run"),
+        required=verbatim(""),
+        evidence="",
+        remedy="restart it",
+        seconds=0.1,
+    )
+
+
+def test_the_first_and_the_last_phase_have_no_gate() -> None:
+    made = gated(INSTALL)
+    assert [phase.id for phase in made] == [phase.id for phase in INSTALL]
+    kinds = [isinstance(phase, GatedPhase) for phase in made]
+    assert kinds == [False, *[True] * (len(made) - 2), False]
+    assert made[3].after == tuple(phase.id for phase in INSTALL[:3])
+
+
+def test_services_are_judged_by_their_own_checks() -> None:
+    found = {phase.id: subjects_of(phase.id) for phase in INSTALL}
+    assert found["backend"] == ("backend",)
+    assert found["web"] == ("web",)
+    assert found["database"] == ("mysql",)
+    assert "asterisk" in found["telephony"]
+    assert found["packages"] == ()
+
+
+def judging(verdicts: Sequence[Verdict], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Let the checks come to these verdicts, one run after the other; return what was asked."""
+    left, asked = list(verdicts), []
+
+    def run_checks(*words: object, only: Sequence[str], **more: object) -> tuple[Finding, ...]:
+        asked.append(tuple(only))
+        return (finding(left.pop(0)),)
+
+    monkeypatch.setattr(gates, "run_checks", run_checks)
+    monkeypatch.setattr(gates, "_PAUSE_SECONDS", 0.0)
+    return asked
+
+
+def test_a_service_has_some_time_to_come_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = judging([Verdict.FAIL, Verdict.ERROR, Verdict.WARN], monkeypatch)
+    ran: list[str] = []
+    assert GatedPhase(Recorded("backend", ran), ()).run(job_of(lambda event: None)) == 1
+    assert ran == ["backend"]
+    assert asked == [("backend",)] * 3
+
+
+def test_a_phase_fails_with_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    judging([Verdict.FAIL] * 4, monkeypatch)
+    with pytest.raises(PhaseFailedError) as caught:
+        GatedPhase(Recorded("backend", []), ()).run(job_of(lambda event: None))
+    assert "backend.service" in caught.value.evidence
+    assert caught.value.helps == "restart it"
+
+
+def test_a_phase_without_a_service_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = judging([], monkeypatch)
+    GatedPhase(Recorded("base", []), ()).run(job_of(lambda event: None))
+    assert asked == []

@@ -1,0 +1,124 @@
+"""`ucontact upgrade`: another release behind a restore point, with gates and the way back."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ucontact_appliance.cli.console import err, reader
+from ucontact_appliance.cli.options import (
+    SiteToChange,
+    demand_site_to_change,
+    demand_yes,
+    require_root,
+)
+from ucontact_appliance.cli.progress import ProgressDisplay
+from ucontact_appliance.cli.upgrade_view import (
+    say,
+    show_changes,
+    show_recovered,
+    show_upgraded,
+)
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.findings.registry import IDS
+from ucontact_appliance.install.admission import demand_own, demand_whole
+from ucontact_appliance.install.surveying import look
+from ucontact_appliance.install.upgrade_journal import demand_no_upgrade
+from ucontact_appliance.language.messages import _
+from ucontact_appliance.planning.ownership import marks_of
+from ucontact_appliance.release.store import borrowed_release, resolve_release
+from ucontact_appliance.report.controls import control_ids
+from ucontact_appliance.site.editing import with_release
+from ucontact_appliance.site.loader import load_site, parse_site
+from ucontact_appliance.site.model import EVALUATION, Site
+from ucontact_appliance.state import state_paths
+from ucontact_appliance.upgrading.rollback import interrupted_upgrade, recover
+from ucontact_appliance.upgrading.run import UpgradeOrder, foresee
+from ucontact_appliance.upgrading.run import upgrade as run_upgrade
+
+
+def upgrade(
+    site: SiteToChange = None,
+    *,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            "--release",
+            metavar="FILE",
+            help="Install this release, an archive, a folder or 'evaluation', and write it into "
+            "site.yml. Default: the release that site.yml names.",
+        ),
+    ] = None,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain",
+            metavar="SECONDS",
+            min=0,
+            help="Let running calls end for so long, where the upgrade would cut them. Default: "
+            "300.",
+        ),
+    ] = 300,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first change.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, without changing it.")
+    ] = False,
+) -> None:
+    """Upgrade the site to another release; go back by itself when a check fails.
+
+    Makes a restore point first. Each component is judged by its checks, the whole by a real call.
+
+    Examples:
+
+      ucontact upgrade --release acme-5.2.tar.gz --dry-run
+
+      ucontact upgrade --release acme-5.2.tar.gz --drain 600
+
+      ucontact upgrade --yes --site site.yml
+    """
+    require_root()
+    path = demand_site_to_change(site)
+    loaded = _with_release(load_site(path, IDS, control_ids()), path, release)
+    paths = state_paths(loaded.site)
+    demand_whole(loaded, paths)
+    seen = look(loaded, paths)
+    demand_own(marks_of(seen.cas), loaded, paths)
+    if dry_run:
+        demand_no_upgrade(paths, path)
+    elif interrupted_upgrade(paths) is not None:
+        with ProgressDisplay(err) as progress:
+            recovered = recover(seen, path, progress, translate=reader())
+        show_recovered(recovered)
+    with tempfile.TemporaryDirectory() as folder:
+        found = borrowed_release(loaded.release, Path(folder), say)
+        if found is None:
+            raise UsageError(
+                _("the evaluation release is not built yet"),
+                helps="ucontact release build-evaluation",
+            )
+        foreseen = foresee(seen, path, found, lambda event: None)
+    show_changes(foreseen, drain)
+    if dry_run or not foreseen.anything:
+        return
+    if not yes:
+        demand_yes(
+            _("Upgrade the site?"),
+            _("stdin is not a terminal, so the upgrade can't be confirmed"),
+        )
+    stored = resolve_release(loaded.release, say)
+    order = UpgradeOrder(loaded.release if release is not None else None, drain)
+    with ProgressDisplay(err) as progress:
+        done = run_upgrade(seen, path, stored, order, progress, translate=reader())
+    show_upgraded(done, path)
+
+
+def _with_release(site: Site, path: Path, release: str | None) -> Site:
+    """Return the site with that release. Raises UsageError where site.yml can't have it."""
+    if release is None:
+        return site
+    named = release if release == EVALUATION else str(Path(release).expanduser().absolute())
+    parse_site(with_release(path.read_text(encoding="utf-8"), named), str(path))
+    return site.model_copy(update={"release": named})

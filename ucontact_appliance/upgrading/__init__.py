@@ -1,0 +1,1 @@
+"""Upgrade an installed site behind a gate, and go back to a restore point."""

@@ -1,0 +1,92 @@
+"""What an upgrade would change, and what that interrupts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ucontact_appliance.errors import UsageError
+from ucontact_appliance.install.course import hosts_of
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.journal import Journal, load_journal
+from ucontact_appliance.install.phases import INSTALL, Phase
+from ucontact_appliance.install.site_changes import site_changes
+from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, load_states
+from ucontact_appliance.language.messages import _, with_note
+from ucontact_appliance.release.manifest import ReleaseManifest
+from ucontact_appliance.release.remembered import read_manifest, remembered_manifest
+
+# Phases whose services carry calls: a change in one of them may restart its service.
+_CARRY_CALLS = frozenset({"packages", "base", "firewall", "certificates", "database", "telephony"})
+
+
+@dataclass(frozen=True)
+class UpgradeChanges:
+    """The releases before and after, and the titles of the phases that have something to do."""
+
+    before: ReleaseManifest | None
+    after: ReleaseManifest
+    phases: tuple[Phase, ...]
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to upgrade."""
+        return bool(self.phases)
+
+    @property
+    def disturbs_calls(self) -> bool:
+        """Whether a service that carries calls may be restarted."""
+        return any(phase.id in _CARRY_CALLS for phase in self.phases)
+
+
+def upgrade_changes(job: Job) -> UpgradeChanges:
+    """Compare the servers and the inputs of each phase with those of the newest installation.
+
+    Raises UsageError when the release has the installed version, but other content.
+    """
+    before = remembered_manifest(job.paths)
+    after = read_manifest(job.stored_release.manifest)
+    if (
+        before is not None
+        and (before.name, before.version) == (after.name, after.version)
+        and before.document() != after.document()
+    ):
+        raise UsageError(
+            _("the release {title} is installed, with other content", title=after.title),
+            helps=_("ask the publisher for a release with a version of its own"),
+        )
+    servers = Servers(job.site.hosts, job.ssh, load_states(job.paths))
+    phases = tuple(
+        phase
+        for phase in INSTALL
+        if phase.needed(job)
+        and (inputs := phase.inputs(job)) is not None
+        and servers.differences(phase.id, inputs, hosts_of(phase, job)) != NOTHING_DIFFERS
+    )
+    return UpgradeChanges(before, after, phases)
+
+
+def demand_installed(job: Job) -> Journal:
+    """Return the journal. Raises UsageError unless the servers have what site.yml says.
+
+    A restore point is of an installed site: what else site.yml changes is installed before.
+    """
+    journal = load_journal(job.paths.journal)
+    if not journal.inputs or journal.interrupted:
+        raise UsageError(
+            _("the newest installation of {site} did not finish", site=job.site.site)
+            if journal.inputs
+            else _("{site} was never installed from this machine", site=job.site.site),
+            helps=f"ucontact install --site {job.site_file}",
+        )
+    # The release is what the upgrade changes.
+    known = journal.inputs.get("site", {}).get("release", job.site.release)
+    changes = site_changes(journal, job.site.model_copy(update={"release": known}))
+    if changes.diff or job.moves:
+        raise UsageError(
+            _("site.yml has changes that are not installed"),
+            evidence=changes.diff,
+            helps=with_note(
+                f"ucontact apply --site {job.site_file}", _("then run the same command again")
+            ),
+        )
+    return journal

@@ -1,0 +1,127 @@
+"""Gates of an upgrade: after each phase its components' checks, at its end those of the site."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ucontact_appliance.checks.model import Calls, Finding, Stage, Verdict
+from ucontact_appliance.findings.run import run_checks
+from ucontact_appliance.install.events import TaskStarted
+from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.judging import demand, examined
+from ucontact_appliance.install.phases import Phase, Unpredictable
+from ucontact_appliance.language.messages import _
+from ucontact_appliance.planning.components import components
+from ucontact_appliance.planning.model import Role
+
+_TRIES = 4
+_PAUSE_SECONDS = 5.0  # a service that was just restarted may take that long until it answers
+
+
+@dataclass(frozen=True)
+class GatedPhase:
+    """A phase that fails unless its components' checks pass after it; alone, behind all before."""
+
+    phase: Phase
+    after: tuple[str, ...]
+    alone: bool = True
+
+    @property
+    def id(self) -> str:
+        """The phase's name in the journal."""
+        return self.phase.id
+
+    @property
+    def title(self) -> str:
+        """The phase's name on screen."""
+        return self.phase.title
+
+    @property
+    def runs_on(self) -> Role | None:
+        """The role on whose hosts the phase runs."""
+        return self.phase.runs_on
+
+    def needed(self, job: Job) -> bool:
+        """Return whether this run includes the phase."""
+        return self.phase.needed(job)
+
+    def inputs(self, job: Job) -> Mapping[str, str] | None:
+        """Return the phase's inputs."""
+        return self.phase.inputs(job)
+
+    def run(self, job: Job) -> int:
+        """Run the phase, then judge its components. Raises PhaseFailedError when one fails."""
+        changed = self.phase.run(job)
+        subjects = subjects_of(self.id)
+        if subjects:
+            job.observer(TaskStarted(_("Judge what the phase has changed")))
+            demand_healthy(job, subjects)
+        return changed
+
+    def preview(self, job: Job) -> int | Unpredictable:
+        """Return what the phase would change."""
+        return self.phase.preview(job)
+
+
+def gated(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """Return the phases one behind the other, each with its gate but the first and the last.
+
+    The first changes nothing, and the last is the gate of the whole site.
+    """
+    made: list[Phase] = []
+    before: list[str] = []
+    for number, phase in enumerate(phases):
+        ends = number in (0, len(phases) - 1)
+        made.append(phase if ends else GatedPhase(phase, tuple(before)))
+        before.append(phase.id)
+    return tuple(made)
+
+
+def subjects_of(phase: str) -> tuple[str, ...]:
+    """Return the subjects of the checks that judge the services which a phase sets up."""
+    found = (one.listener.check for one in components() if one.phase == phase and one.listener)
+    return tuple(dict.fromkeys(check.partition(".")[0] for check in found if check))
+
+
+def demand_healthy(job: Job, subjects: Sequence[str]) -> None:
+    """Raise PhaseFailedError unless the checks of these subjects pass within some seconds."""
+
+    def judged() -> tuple[Finding, ...]:
+        return run_checks(
+            job.site,
+            job.plan,
+            job.secrets,
+            job.paths,
+            job.site_file,
+            stages=(Stage.DOCTOR,),
+            only=subjects,
+            on_finding=lambda finding: job.observer(TaskStarted(finding.title)),
+            ssh=job.ssh,
+        )
+
+    findings = judged()
+    for _again in range(_TRIES - 1):
+        if not _fails(findings):
+            break
+        time.sleep(_PAUSE_SECONDS)
+        findings = judged()
+    demand(findings, _("the checks of this phase fail after the upgrade"))
+
+
+def demand_healthy_site(job: Job, what: str, *, tries: int = 1) -> tuple[Finding, ...]:
+    """Return the findings of all checks, a real call among them. Raises PhaseFailedError."""
+    findings = examined(job, Calls.ECHO, lambda facts: None)
+    for _again in range(tries - 1):
+        if not _fails(findings):
+            break
+        time.sleep(_PAUSE_SECONDS)
+        findings = examined(job, Calls.ECHO, lambda facts: None)
+    demand(findings, what)
+    return findings
+
+
+def _fails(findings: Sequence[Finding]) -> bool:
+    wrong = (Verdict.FAIL, Verdict.ERROR)
+    return any(one.verdict in wrong and one.waived is None for one in findings)

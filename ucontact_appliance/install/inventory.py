@@ -18,6 +18,7 @@ from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.ports import ports_for
 from ucontact_appliance.planning.systems import (
     base_packages,
+    held_packages,
     optional_packages,
     own_packages,
     packages_at_once,
@@ -151,5 +152,6 @@ def _share(site: Site, plan: Plan, host: Host, inputs: HostInputs) -> dict[str, 
         "packages": packages_at_once(inputs.system, planned.roles),
         "own_packages": own_packages(inputs.system, planned.roles),
         "optional_packages": optional_packages(planned.roles),
+        "held_packages": held_packages(inputs.system, planned.roles),
         "ports": [port.document() for port in ports_for(site, plan, planned)],
     }

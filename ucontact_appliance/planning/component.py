@@ -102,7 +102,8 @@ class ComponentPackages(_ComponentRow):
 
     Only some archives have `if_available`. The role itself installs `installed_by_role`, as these
     packages start a service or create its data. Nothing is installed while a unit of `unless` is
-    active. apt may remove the packages in `replaces`.
+    active. apt may remove the packages in `replaces`. Packages of one role's components are held
+    (apt-mark(8)), except those in `unheld`: replacing these interrupts nothing.
     """
 
     names: Names = ()
@@ -110,6 +111,7 @@ class ComponentPackages(_ComponentRow):
     installed_by_role: tuple[_Text, ...] = ()
     unless: tuple[_Text, ...] = ()
     replaces: tuple[_Text, ...] = ()
+    unheld: tuple[_Text, ...] = ()
     preflight: PackagePreflight | None = None
 
     def by_system(self) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -98,6 +98,20 @@ def optional_packages(roles: Iterable[Role]) -> tuple[str, ...]:
     return tuple(name for one in components_of(*roles) for name in one.packages.if_available)
 
 
+def held_packages(system: SystemRow, roles: Iterable[Role]) -> tuple[str, ...]:
+    """The packages that only `ucontact upgrade` replaces: those of the roles' services.
+
+    Tools of every server are not among them: the system's own upgrades interrupt no call by these.
+    """
+    names = (
+        name
+        for one in components_of(*roles)
+        for name in (*packages_of(one, system), *one.packages.if_available)
+        if name not in one.packages.unheld
+    )
+    return tuple(dict.fromkeys(names))
+
+
 def brought(row: PackageRequirement, system: SystemRow) -> str | None:
     """The version in the system's own archive; None if it has none."""
     return row.archives[system.name]

@@ -31,6 +31,11 @@ options:
     type: list
     elements: str
     default: []
+  held:
+    description: Packages that are marked as held if they are installed (apt-mark(8)).
+    type: list
+    elements: str
+    default: []
   start_only:
     description:
       - Services that may start with their package's own configuration, each with its timer. All of
@@ -92,6 +97,8 @@ POLICY = "/usr/sbin/policy-rc.d"  # see /usr/share/doc/init-system-helpers
 POLICY_ASIDE = POLICY + ".ucontact-aside"
 OURS = "# By the uContact appliance, while it installs packages"
 KEEP = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+# Held packages change only when this module is told to install another version.
+CHANGE = ["--allow-change-held-packages"]
 DOWNGRADE = ["--allow-downgrades"]
 TEXT = {"type": "str", "required": True}
 VENDOR = {
@@ -185,7 +192,7 @@ def is_known(module, name):
 def install(module, names, start_only, options):
     """Install them in one transaction. Raises AptError."""
     words = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"]
-    words += LOCK + KEEP + options
+    words += LOCK + KEEP + CHANGE + options
     if module.check_mode:
         run(module, words + ["--simulate", "--"] + names)
     elif start_only is None:
@@ -193,6 +200,19 @@ def install(module, names, start_only, options):
     else:
         with starting_only(start_only):
             run(module, words + ["--"] + names)
+
+
+def hold(module, names):
+    """Mark those of the packages that are installed as held; a line per change."""
+    if not names:
+        return []
+    words = ["dpkg-query", "--show", "--showformat", "${Package} ${Status}\n", "--"]
+    said = module.run_command(words + names, environ_update=QUIET)[1]
+    rows = [line.split() for line in said.splitlines()]
+    loose = [row[0] for row in rows if row[2:] == ["ok", "installed"] and row[1] != "hold"]
+    if loose and not module.check_mode:
+        run(module, ["apt-mark", "hold"] + loose)
+    return ["held " + name for name in loose]
 
 
 def converge(module, names, if_available, start_only, vendor=None):
@@ -223,6 +243,7 @@ def main():
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "if_available": {"type": "list", "elements": "str", "default": []},
+            "held": {"type": "list", "elements": "str", "default": []},
             "start_only": {"type": "list", "elements": "str"},
             "vendor": {"type": "dict", "options": VENDOR},
         },
@@ -237,6 +258,7 @@ def main():
             wanted["start_only"],
             wanted["vendor"],
         )
+        lines += hold(module, wanted["held"])
     except (AptError, IOError, OSError) as error:
         module.fail_json(msg=str(error), changes=[])
     names = wanted["names"] + wanted["if_available"]

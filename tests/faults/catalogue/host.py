@@ -32,6 +32,27 @@ FAULTS = (
         "Status: install ok half-configured/' /var/lib/dpkg/status",
     ),
     Fault(
+        "host-package-unheld",
+        "somebody lets apt replace NGINX",
+        Kind.HOST,
+        ids("packages.held"),
+        inject="apt-mark unhold nginx",
+    ),
+    Fault(
+        "host-security-update",
+        "a security update of NGINX waits",
+        Kind.HOST,
+        ids("packages.updates"),
+        inject="mkdir -p /srv/debian-security && cd /srv/debian-security && "
+        "printf 'Package: nginx\\nVersion: 99:1\\nArchitecture: all\\nMaintainer: t <t@test>\\n"
+        "Filename: ./nginx.deb\\nSize: 1\\nSHA256: %064d\\nDescription: test\\n' 0 >Packages && "
+        "echo 'deb [trusted=yes] file:/srv/debian-security ./' "
+        ">/etc/apt/sources.list.d/test.list && "
+        "apt-get -qq update -o Dir::Etc::sourcelist=sources.list.d/test.list "
+        "-o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0",
+        mend="rm /etc/apt/sources.list.d/test.list /var/lib/apt/lists/*debian-security*",
+    ),
+    Fault(
         "host-restart-pending",
         "an update waits for a restart",
         Kind.HOST,

@@ -52,6 +52,7 @@ class Host:
 
     policy: Path
     there: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     check_mode: bool = False
     refuses: str = ""
     told: list[str] = field(default_factory=list)
@@ -66,11 +67,17 @@ class Host:
         verb = Path(words[0]).name
         names = [word for word in words[1:] if not word.startswith("-")]
         if verb == "dpkg-query":
-            rows = [f"{name} install ok installed" for name in names if name in self.there]
+            rows = [
+                f"{name} {'hold' if name in self.held else 'install'} ok installed"
+                for name in names
+                if name in self.there
+            ]
             return 1, "\n".join(rows), "no packages found matching x"
         if verb == "apt-cache":
             return 0, POLICIES.get(names[-1], ""), ""
         self.told.append(" ".join(word for word in words if word not in ("--yes", "--quiet")))
+        if verb == "apt-mark" and names[0] == "hold":
+            self.held |= set(names[1:])
         if self.refuses:
             return 100, "", self.refuses
         if "install" in names and "--simulate" not in words:
@@ -103,6 +110,23 @@ def test_what_is_missing_comes_in_one_transaction(apt: ModuleType, host: Host) -
     assert lines == ["installed nginx", "installed fail2ban"]
     assert installs(host) == ["nginx fail2ban"]
     assert apt.converge(host, ["nginx", "nftables", "fail2ban"], [], None) == []
+
+
+def test_packages_of_services_are_held(apt: ModuleType, host: Host) -> None:
+    host.there, host.held = {"asterisk", "nginx"}, {"nginx"}
+    held = ["asterisk", "nginx", "asterisk-opus"]
+    host.check_mode = True
+    assert apt.hold(host, held) == ["held asterisk"]
+    assert host.told == []
+    host.check_mode = False
+    assert apt.hold(host, held) == ["held asterisk"]
+    assert host.held == {"asterisk", "nginx"}
+    assert apt.hold(host, held) == apt.hold(host, []) == []
+
+
+def test_a_held_package_can_be_installed(apt: ModuleType, host: Host) -> None:
+    apt.converge(host, ["nginx"], [], None)
+    assert "--allow-change-held-packages" in host.told[-1]
 
 
 @pytest.mark.parametrize("age", [60, 4000])

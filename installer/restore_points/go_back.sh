@@ -22,6 +22,49 @@ same() {
 
 there() { [ -e "$1" ] || [ -L "$1" ]; }
 
+# The data of a MySQL that was upgraded, before its older server is put back.
+if [ -e "$point/data.changed" ]; then
+  systemctl stop mysql.service
+  rm -rf /var/lib/mysql.ucontact-back
+  cp -a --reflink=auto "$point/data" /var/lib/mysql.ucontact-back
+  sync -f /var/lib/mysql.ucontact-back
+  if [ -e /var/lib/mysql ] && [ ! -e "$point/data.replaced" ]; then
+    mv -T /var/lib/mysql "$point/data.replaced"
+  fi
+  rm -rf /var/lib/mysql
+  mv -T /var/lib/mysql.ucontact-back /var/lib/mysql
+  echo "restored /var/lib/mysql"
+  restarted[mysql.service]=1
+fi
+
+if [ -e "$point/packages" ]; then
+  replaced=()
+  while read -r name version; do
+    if [ "$(dpkg-query -W -f '${Version}' "$name")" != "$version" ] ||
+      ! dpkg-query -W -f '${Status}' "$name" | grep -q ' ok installed$'; then
+      replaced+=("$name")
+    fi
+  done <"$point/packages"
+  if [ ${#replaced[@]} -gt 0 ]; then
+    policy=/usr/sbin/policy-rc.d
+    if ! [ -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod 0755 "$policy"
+    fi
+    held=$(apt-mark showhold)
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C dpkg --force-confdef --force-confold --force-downgrade \
+      --install "$point"/debs/*.deb </dev/null >&2
+    # dpkg takes the hold away.
+    echo "$held" | xargs -r apt-mark hold >/dev/null
+    printf 'restored package %s\n' "${replaced[@]}"
+    # Any service may use them.
+    while read -r kind unit _; do
+      if [ "$kind" = unit ]; then restarted[$unit]=1; fi
+    done <"$point/items"
+  fi
+fi
+
 # Units that came later: their files are removed below.
 while read -r unit load _ _; do
   if [ "$load" = not-found ] && systemctl cat "$unit" >/dev/null 2>&1; then
@@ -87,4 +130,5 @@ if [ ${#again[@]} -gt 0 ]; then
   systemctl restart "${again[@]}"
   printf 'restarted %s\n' "${again[@]}"
 fi
+rm -f "$point/data.changed"
 sync -f "$point"

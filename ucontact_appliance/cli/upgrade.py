@@ -52,6 +52,22 @@ def upgrade(
             "site.yml. Default: the release that site.yml names.",
         ),
     ] = None,
+    packages: Annotated[
+        bool,
+        typer.Option(
+            "--packages",
+            help="Install newer packages of the services too, which apt does not replace by "
+            "itself.",
+        ),
+    ] = False,
+    incomplete: Annotated[
+        bool,
+        typer.Option(
+            "--incomplete",
+            help="Continue even if the installed version of a package can't be kept for the way "
+            "back.",
+        ),
+    ] = False,
     drain: Annotated[
         float,
         typer.Option(
@@ -77,7 +93,7 @@ def upgrade(
 
       ucontact upgrade --release acme-5.2.tar.gz --drain 600
 
-      ucontact upgrade --yes --site site.yml
+      ucontact upgrade --packages --yes --site site.yml
     """
     require_root()
     path = demand_site_to_change(site)
@@ -99,7 +115,9 @@ def upgrade(
                 _("the evaluation release is not built yet"),
                 helps="ucontact release build-evaluation",
             )
-        foreseen = foresee(seen, path, found, lambda event: None)
+        foreseen = foresee(
+            seen, path, found, lambda event: None, packages=packages, refresh=not dry_run
+        )
     show_changes(foreseen, drain)
     if dry_run or not foreseen.anything:
         return
@@ -109,7 +127,9 @@ def upgrade(
             _("stdin is not a terminal, so the upgrade can't be confirmed"),
         )
     stored = resolve_release(loaded.release, say)
-    order = UpgradeOrder(loaded.release if release is not None else None, drain)
+    order = UpgradeOrder(
+        loaded.release if release is not None else None, drain, packages, incomplete
+    )
     with ProgressDisplay(err) as progress:
         done = run_upgrade(seen, path, stored, order, progress, translate=reader())
     show_upgraded(done, path)

@@ -30,6 +30,10 @@ def show_changes(changes: UpgradeChanges, drain_seconds: float) -> None:
     say(_("release   {before} -> {after}", before=before, after=changes.after.title))
     titles = joined(", ", [phase.title for phase in changes.phases])
     say(_("changes   {titles}", titles=titles))
+    for one in changes.updates:
+        for change in one.changes:
+            before, after = change.before or "-", change.after
+            say(f"{one.host}: {change.name} {before} -> {after}")
     say(_("portal    interrupted while the backend restarts, usually under 20 s"))
     say(_calls(changes, drain_seconds))
 

@@ -14,6 +14,7 @@ from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, load_
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.release.manifest import ReleaseManifest
 from ucontact_appliance.release.remembered import read_manifest, remembered_manifest
+from ucontact_appliance.upgrading.packages import PhaseUpdates, find_updates
 
 # Phases whose services carry calls: a change in one of them may restart its service.
 _CARRY_CALLS = frozenset({"packages", "base", "firewall", "certificates", "database", "telephony"})
@@ -21,25 +22,29 @@ _CARRY_CALLS = frozenset({"packages", "base", "firewall", "certificates", "datab
 
 @dataclass(frozen=True)
 class UpgradeChanges:
-    """The releases before and after, and the titles of the phases that have something to do."""
+    """The releases before and after, the phases that have something to do, package updates."""
 
     before: ReleaseManifest | None
     after: ReleaseManifest
     phases: tuple[Phase, ...]
+    updates: tuple[PhaseUpdates, ...] = ()
 
     @property
     def anything(self) -> bool:
         """Whether there is anything to upgrade."""
-        return bool(self.phases)
+        return bool(self.phases or self.updates)
 
     @property
     def disturbs_calls(self) -> bool:
         """Whether a service that carries calls may be restarted."""
-        return any(phase.id in _CARRY_CALLS for phase in self.phases)
+        changed = {phase.id for phase in self.phases} | {one.phase for one in self.updates}
+        return bool(changed & _CARRY_CALLS)
 
 
-def upgrade_changes(job: Job) -> UpgradeChanges:
+def upgrade_changes(job: Job, *, packages: bool = False, refresh: bool = True) -> UpgradeChanges:
     """Compare the servers and the inputs of each phase with those of the newest installation.
+
+    With `packages`, apt is asked for newer packages, after fetching its lists if `refresh`.
 
     Raises UsageError when the release has the installed version, but other content.
     """
@@ -62,7 +67,8 @@ def upgrade_changes(job: Job) -> UpgradeChanges:
         and (inputs := phase.inputs(job)) is not None
         and servers.differences(phase.id, inputs, hosts_of(phase, job)) != NOTHING_DIFFERS
     )
-    return UpgradeChanges(before, after, phases)
+    updates = find_updates(job, refresh=refresh) if packages else ()
+    return UpgradeChanges(before, after, phases, updates)
 
 
 def demand_installed(job: Job) -> Journal:

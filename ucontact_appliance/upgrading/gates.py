@@ -15,6 +15,7 @@ from ucontact_appliance.install.phases import Phase, Unpredictable
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.components import components
 from ucontact_appliance.planning.model import Role
+from ucontact_appliance.upgrading.packages import PhaseUpdates, replace_packages
 
 _TRIES = 4
 _PAUSE_SECONDS = 5.0  # a service that was just restarted may take that long until it answers
@@ -22,10 +23,14 @@ _PAUSE_SECONDS = 5.0  # a service that was just restarted may take that long unt
 
 @dataclass(frozen=True)
 class GatedPhase:
-    """A phase that fails unless its components' checks pass after it; alone, behind all before."""
+    """A phase that fails unless its components' checks pass after it; alone, behind all before.
+
+    `updates` are newer packages of its services, which it installs first.
+    """
 
     phase: Phase
     after: tuple[str, ...]
+    updates: Updates
     alone: bool = True
 
     @property
@@ -48,12 +53,14 @@ class GatedPhase:
         return self.phase.needed(job)
 
     def inputs(self, job: Job) -> Mapping[str, str] | None:
-        """Return the phase's inputs."""
-        return self.phase.inputs(job)
+        """Return the phase's inputs, and the updates that it has yet to install."""
+        inputs = self.phase.inputs(job)
+        left = self.updates.left(self.id)
+        return inputs if inputs is None or not left else {**inputs, "package updates": left}
 
     def run(self, job: Job) -> int:
         """Run the phase, then judge its components. Raises PhaseFailedError when one fails."""
-        changed = self.phase.run(job)
+        changed = self.updates.install(job, self.id) + self.phase.run(job)
         subjects = subjects_of(self.id)
         if subjects:
             job.observer(TaskStarted(_("Judge what the phase has changed")))
@@ -65,7 +72,32 @@ class GatedPhase:
         return self.phase.preview(job)
 
 
-def gated(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+class Updates:
+    """The package updates of an upgrade, by phase; `point` has the packages that they replace."""
+
+    def __init__(self, point: str = "", updates: Sequence[PhaseUpdates] = ()) -> None:
+        self._point = point
+        self._left = list(updates)
+
+    def left(self, phase: str) -> str:
+        """Return the versions that the phase has yet to install; empty if there are none."""
+        return ", ".join(
+            f"{one.host} {change.name} {change.after}"
+            for one in self._left
+            if one.phase == phase
+            for change in one.changes
+        )
+
+    def install(self, job: Job, phase: str) -> int:
+        """Install the phase's updates; return the number of packages."""
+        count = 0
+        for one in [one for one in self._left if one.phase == phase]:
+            count += replace_packages(job, self._point, one)
+            self._left.remove(one)
+        return count
+
+
+def gated(phases: Sequence[Phase], updates: Updates) -> tuple[Phase, ...]:
     """Return the phases one behind the other, each with its gate but the first and the last.
 
     The first changes nothing, and the last is the gate of the whole site.
@@ -74,7 +106,7 @@ def gated(phases: Sequence[Phase]) -> tuple[Phase, ...]:
     before: list[str] = []
     for number, phase in enumerate(phases):
         ends = number in (0, len(phases) - 1)
-        made.append(phase if ends else GatedPhase(phase, tuple(before)))
+        made.append(phase if ends else GatedPhase(phase, tuple(before), updates))
         before.append(phase.id)
     return tuple(made)
 

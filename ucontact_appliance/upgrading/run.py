@@ -46,7 +46,8 @@ from ucontact_appliance.upgrading.changes import (
     upgrade_changes,
 )
 from ucontact_appliance.upgrading.drain import AdmitPhase, DrainPhase, Refusal, admit_again
-from ucontact_appliance.upgrading.gates import demand_healthy_site, gated
+from ucontact_appliance.upgrading.gates import Updates, demand_healthy_site, gated
+from ucontact_appliance.upgrading.packages import keep_packages
 from ucontact_appliance.upgrading.points import (
     KEPT_POINTS,
     RestorePoint,
@@ -66,11 +67,14 @@ from ucontact_appliance.upgrading.watch import Interruption, watching
 class UpgradeOrder:
     """What to upgrade to. `release` is the new value of the key in site.yml, None if it stays.
 
-    `drain_seconds`: how long running calls are waited for, where they would be cut.
+    `drain_seconds`: how long running calls are waited for, where they would be cut. `packages`:
+    whether newer packages are installed; `incomplete`: also where the installed ones can't be kept.
     """
 
     release: str | None = None
     drain_seconds: float = 300.0
+    packages: bool = False
+    incomplete: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,13 @@ def upgrade_job(
 
 
 def foresee(
-    seen: Surveyed, site_file: Path, release: ReleaseFiles, observer: Observer
+    seen: Surveyed,
+    site_file: Path,
+    release: ReleaseFiles,
+    observer: Observer,
+    *,
+    packages: bool = False,
+    refresh: bool = True,
 ) -> UpgradeChanges:
     """Return what an upgrade would change; holds the locks meanwhile, and changes nothing."""
     with (
@@ -122,7 +132,7 @@ def foresee(
         upgrade_job(session, seen, site_file, release, observer) as job,
     ):
         demand_installed(job)
-        return upgrade_changes(job)
+        return upgrade_changes(job, packages=packages, refresh=refresh)
 
 
 def upgrade(
@@ -145,7 +155,7 @@ def upgrade(
         upgrade_job(session, seen, site_file, release, observer) as job,
     ):
         demand_installed(job)
-        changes = upgrade_changes(job)
+        changes = upgrade_changes(job, packages=order.packages, refresh=False)
         with step(job, "before", _("Health checks before the upgrade"), 1, 2) as within:
             demand_healthy_site(
                 within, _("the site is not healthy before the upgrade; nothing was changed")
@@ -163,7 +173,7 @@ def upgrade(
                     release,
                     observer,
                     repairs=False,
-                    phases=_phases(changes, order, refusal),
+                    phases=_phases(changes, order, refusal, point.id),
                     translate=translate,
                 )
             except BaseException as error:
@@ -200,6 +210,7 @@ def _kept(
     with step(job, "restore-point", _("Restore point"), 2, 2):
         try:
             keep_servers(job.site, job.plan, point.id, job.ssh)
+            keep_packages(job, point.id, changes.updates, incomplete=order.incomplete)
         except ApplianceError:
             drop_servers(job.site.hosts, (point.id,), job.ssh)
             save_upgrade(job.paths.upgrade, journal.at(UpgradeStage.RETURNED))
@@ -208,12 +219,14 @@ def _kept(
     return journal, point
 
 
-def _phases(changes: UpgradeChanges, order: UpgradeOrder, refusal: Refusal) -> tuple[Phase, ...]:
+def _phases(
+    changes: UpgradeChanges, order: UpgradeOrder, refusal: Refusal, point: str
+) -> tuple[Phase, ...]:
     """Return the phases of the upgrade: those of an installation, each behind a gate.
 
     Where a service that carries calls may be restarted, new calls are refused meanwhile.
     """
-    first, *middle, last = gated(INSTALL)
+    first, *middle, last = gated(INSTALL, Updates(point, changes.updates))
     if not changes.disturbs_calls:
         return (first, *middle, last)
     ids = tuple(phase.id for phase in middle)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
 from ucontact_appliance.language.messages import _, with_note
-from ucontact_appliance.planning.component import Component
+from ucontact_appliance.planning.component import EVERY, Component
 from ucontact_appliance.planning.components import components_of
 from ucontact_appliance.planning.model import Plan, PlannedHost, Role
 from ucontact_appliance.printable import printable
@@ -28,7 +28,7 @@ _RELEASE_COPIES = (
 
 def kept_items(host: PlannedHost) -> tuple[str, ...]:
     """Return the lines for keep.sh: each file with the units that read it, then the units."""
-    found = components_of(*host.roles)
+    found = components_of(EVERY, *host.roles)
     paths = [
         " ".join(("path", path, *_running(one)))
         for one in found
@@ -55,11 +55,11 @@ def keep_servers(site: Site, plan: Plan, point: str, ssh: SshSettings) -> None:
         planned = plan.host(host.name)
         words = (point, root if Role.BACKEND in planned.roles else "")
         items = "\n".join(kept_items(planned)) + "\n"
-        done = _script(runner, "keep.sh", *words, stdin=items)
+        done = script(runner, "keep.sh", *words, stdin=items)
         if done.status:
             raise PhaseFailedError(
                 _("no restore point can be made on {name}; nothing was changed", name=host.name),
-                evidence=_said(done),
+                evidence=said(done),
                 helps=with_note(
                     _("free disk space in {folder} on {name}", folder=POINTS, name=host.name),
                     _("then run the same command again"),
@@ -79,7 +79,7 @@ def return_servers(
     changes: dict[str, tuple[str, ...]] = {}
 
     def go_back(host: Host, runner: Runner) -> None:
-        done = _script(runner, "go_back.sh", point)
+        done = script(runner, "go_back.sh", point)
         lines = tuple(printable(line) for line in done.stdout.splitlines())
         for line in lines:
             log(f"{host.name}: {line}")
@@ -90,7 +90,7 @@ def return_servers(
                     name=host.name,
                     point=point,
                 ),
-                evidence=_said(done),
+                evidence=said(done),
             )
         changes[host.name] = lines
 
@@ -121,10 +121,12 @@ def _each(hosts: Sequence[Host], ssh: SshSettings, act: Callable[[Host, Runner],
             done.result()
 
 
-def _script(runner: Runner, name: str, *words: str, stdin: str = "") -> Completed:
+def script(runner: Runner, name: str, *words: str, stdin: str = "") -> Completed:
+    """Run one of installer/restore_points on the server."""
     text = (_SCRIPTS / name).read_text(encoding="utf-8")
     return runner.run(["bash", "-c", text, name, *words], timeout=_SECONDS, stdin=stdin)
 
 
-def _said(done: Completed) -> str:
+def said(done: Completed) -> str:
+    """Return the last words of a command that failed."""
     return printable((done.stderr or done.stdout).strip()[-_SAID:])

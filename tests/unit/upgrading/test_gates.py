@@ -14,7 +14,7 @@ from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.install.phases import INSTALL
 from ucontact_appliance.language.messages import verbatim
 from ucontact_appliance.upgrading import gates
-from ucontact_appliance.upgrading.gates import GatedPhase, gated, subjects_of
+from ucontact_appliance.upgrading.gates import GatedPhase, Updates, gated, subjects_of
 
 
 def finding(verdict: Verdict) -> Finding:
@@ -34,7 +34,7 @@ def finding(verdict: Verdict) -> Finding:
 
 
 def test_the_first_and_the_last_phase_have_no_gate() -> None:
-    made = gated(INSTALL)
+    made = gated(INSTALL, Updates())
     assert [phase.id for phase in made] == [phase.id for phase in INSTALL]
     kinds = [isinstance(phase, GatedPhase) for phase in made]
     assert kinds == [False, *[True] * (len(made) - 2), False]
@@ -66,7 +66,7 @@ def judging(verdicts: Sequence[Verdict], monkeypatch: pytest.MonkeyPatch) -> lis
 def test_a_service_has_some_time_to_come_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = judging([Verdict.FAIL, Verdict.ERROR, Verdict.WARN], monkeypatch)
     ran: list[str] = []
-    assert GatedPhase(Recorded("backend", ran), ()).run(job_of(lambda event: None)) == 1
+    assert GatedPhase(Recorded("backend", ran), (), Updates()).run(job_of(lambda event: None)) == 1
     assert ran == ["backend"]
     assert asked == [("backend",)] * 3
 
@@ -74,12 +74,12 @@ def test_a_service_has_some_time_to_come_up(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_phase_fails_with_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     judging([Verdict.FAIL] * 4, monkeypatch)
     with pytest.raises(PhaseFailedError) as caught:
-        GatedPhase(Recorded("backend", []), ()).run(job_of(lambda event: None))
+        GatedPhase(Recorded("backend", []), (), Updates()).run(job_of(lambda event: None))
     assert "backend.service" in caught.value.evidence
     assert caught.value.helps == "restart it"
 
 
 def test_a_phase_without_a_service_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = judging([], monkeypatch)
-    GatedPhase(Recorded("base", []), ()).run(job_of(lambda event: None))
+    GatedPhase(Recorded("base", []), (), Updates()).run(job_of(lambda event: None))
     assert asked == []

@@ -103,19 +103,20 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setattr(module, "seal_state", lambda job: None)
         monkeypatch.setattr(module, "unpacked_asterisk", lambda *words: None)
     monkeypatch.setattr(run, "keep_servers", made.act("keep"))
+    monkeypatch.setattr(run, "keep_packages", lambda *words, **options: None)
     monkeypatch.setattr(returning, "return_servers", made.act("return"))
     for module in (run, rollback):
         monkeypatch.setattr(module, "drop_servers", lambda hosts, points, ssh: None)
     monkeypatch.setattr(run, "watching", watching)
     monkeypatch.setattr(run, "demand_installed", lambda job: None)
-    monkeypatch.setattr(run, "upgrade_changes", lambda job: UpgradeChanges(OLD, NEW, ()))
+    monkeypatch.setattr(run, "upgrade_changes", lambda job, **options: UpgradeChanges(OLD, NEW, ()))
     monkeypatch.setattr(gates, "subjects_of", lambda phase: ())
     made.phases = (
         Recorded("look", made.done),
         Recorded("work", made.done),
         Recorded("prove", made.done),
     )
-    monkeypatch.setattr(run, "gated", lambda phases: made.phases)
+    monkeypatch.setattr(run, "gated", lambda phases, updates: made.phases)
     install(seen(), site_file, RELEASE, nobody, phases=made.phases)
     made.done.clear()
     return made

@@ -34,6 +34,7 @@ HELP = {
     ),
     "upgrade": "Upgrade the site to another release; go back by itself when a check fails.",
     "rollback": "Go back to the restore point of an upgrade.",
+    "uninstall": "Stop and remove what the appliance installed on the site's servers.",
     "extension": "Add, remove and list agents' extensions.",
     "trunk": "Add, remove and list trunks to telephony providers.",
     "doctor": "Run the health checks; exit 1 when one fails, 3 when a server cannot be reached.",

@@ -2,6 +2,7 @@
 
 This happens once per file: a list beside the copies has every path already handled, so that a file
 written by a role is never taken for an original. One command per server; a second run copies none.
+The first run also lists packages and accounts that are there before ours, for `ucontact uninstall`.
 """
 
 from __future__ import annotations
@@ -33,8 +34,15 @@ copy=yes
 mkdir -p "$kept"
 chmod 0700 "$kept"
 touch "$list"
+rm -f "$kept/uninstalled"
 exec 9<"$list"
 flock 9  # two phases begin side by side: neither goes on before the files are kept
+if [ "$copy" = yes ] && [ ! -s "$list" ]; then
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null |
+    sed -n 's/^installed //p' >"$kept/packages.before"
+  { getent passwd | cut -d : -f 1 | sed 's/^/account /'
+    getent group | cut -d : -f 1 | sed 's/^/group /'; } >"$kept/accounts.before"
+fi
 printf '%s\n' "$@" | grep -vxF -f "$list" | while IFS= read -r path; do
   if [ "$copy" = yes ] && { [ -f "$path" ] || [ -L "$path" ]; }; then
     mkdir -p "$kept/originals"

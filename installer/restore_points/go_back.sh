@@ -65,6 +65,21 @@ if [ -e "$point/packages" ]; then
   fi
 fi
 
+# Schemas that a release has changed. Whoever writes to them was stopped before, on every server.
+if [ -e "$point/schemas.changed" ]; then
+  systemctl start mysql.service
+  login=(--no-defaults --socket=/run/mysqld/mysqld.sock --user=root)
+  if [ ! -e "$point/schemas.replaced.sql.gz" ]; then
+    # shellcheck disable=SC2046
+    mysqldump "${login[@]}" --single-transaction --quick --hex-blob --no-tablespaces \
+      --set-gtid-purged=OFF --databases $(cat "$point/databases") |
+      (umask 077 && gzip -1 >"$point/schemas.replaced.partial")
+    mv -T "$point/schemas.replaced.partial" "$point/schemas.replaced.sql.gz"
+  fi
+  gunzip <"$point/schemas.sql.gz" | mysql "${login[@]}"
+  printf 'restored database %s\n' $(cat "$point/databases")
+fi
+
 # Units that came later: their files are removed below.
 while read -r unit load _ _; do
   if [ "$load" = not-found ] && systemctl cat "$unit" >/dev/null 2>&1; then
@@ -130,5 +145,5 @@ if [ ${#again[@]} -gt 0 ]; then
   systemctl restart "${again[@]}"
   printf 'restarted %s\n' "${again[@]}"
 fi
-rm -f "$point/data.changed"
+rm -f "$point/data.changed" "$point/schemas.changed"
 sync -f "$point"

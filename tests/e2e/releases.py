@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.faults.snapshot import Snapshot
 from tests.unit.release.samples import KEY, manifest_of
-from ucontact_appliance.release.manifest import MANIFEST
+from ucontact_appliance.release.manifest import MANIFEST, Migration
 from ucontact_appliance.release.store import releases_folder
 
 
@@ -23,11 +23,19 @@ class Publisher:
     def __init__(self, folder: Path, files: Mapping[str, bytes]) -> None:
         self.folder, self.files = folder, files
 
-    def release(self, version: str, **changed: bytes) -> Path:
-        """A signed release with that version, in a folder; `changed` has files by path."""
+    def release(
+        self, version: str, changed: Mapping[str, bytes] | None = None, sql: str = ""
+    ) -> Path:
+        """A signed release with that version, in a folder: `changed` files, and a migration."""
         target = self.folder / version
-        files = {**self.files, **changed}
-        content = {MANIFEST: manifest_of(files, version=version).document(), **files}
+        files = {**self.files, **(changed or {})}
+        migrations: tuple[Migration, ...] = ()
+        if sql:
+            name = f"server/migrations/{version}.sql"
+            files[name] = sql.encode()
+            migrations = (Migration(version=version, file=name),)
+        manifest = manifest_of(files, version=version, migrations=migrations)
+        content = {MANIFEST: manifest.document(), **files}
         for name, data in content.items():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(data)

@@ -75,7 +75,7 @@ def test_a_dry_run_says_what_changes_and_for_how_long(
 
 def test_a_release_that_does_not_start(installed: Installed, acme: Publisher) -> None:
     before, text = state(installed), installed.site_file.read_text()
-    release = acme.release("5.3", **{"server/IntegraServer.jar": b"no jar"})
+    release = acme.release("5.3", {"server/IntegraServer.jar": b"no jar"})
     done = installed.ucontact("upgrade", "--yes", "--release", str(release))
     assert done.returncode == 4, done.stdout + done.stderr
     assert "the upgrade to acme 5.3 failed; the site is back at evaluation" in done.stderr
@@ -144,7 +144,7 @@ def test_an_installing_machine_that_loses_its_power(
 ) -> None:
     before, text = state(installed), installed.site_file.read_text()
     upgrading = Upgrading(installed, acme.release("5.5"))
-    upgrading.until(moment)
+    upgrading.until(f"{moment} …")
     time.sleep(pause)
     upgrading.kill()
     journal = load_upgrade(small_site.paths.upgrade)
@@ -166,7 +166,7 @@ def test_a_server_that_loses_its_power(
 ) -> None:
     before, text = state(installed), installed.site_file.read_text()
     upgrading = Upgrading(installed, acme.release("5.6"))
-    upgrading.until("Backend and release")
+    upgrading.until("Backend and release …")
     time.sleep(4)
     folder = layout.machines() / small_site.machine.name
     boot.sync(folder)
@@ -188,7 +188,7 @@ def test_a_good_upgrade_cuts_no_call_and_goes_back_by_hand(
     installed: Installed, small_site: Snapshot, acme: Publisher
 ) -> None:
     before, text = state(installed), installed.site_file.read_text()
-    release = acme.release("5.7", **{"web/webchatclient/index.html": b"<!doctype html>5.7"})
+    release = acme.release("5.7", {"web/webchatclient/index.html": b"<!doctype html>5.7"})
     installed.sh("asterisk -rx 'channel originate Local/*43@internal application Milliwatt'")
     time.sleep(2)
     calls = "asterisk -rx 'core show channels concise' | sort"
@@ -217,3 +217,74 @@ def test_a_good_upgrade_cuts_no_call_and_goes_back_by_hand(
     assert done.returncode == 0, done.stderr
     assert "the site is back at evaluation" in done.stdout
     is_back(installed, before, text)
+
+
+def sql(site: Installed, query: str) -> str:
+    return site.sh(f'mysql -N --batch -e "{query}"')
+
+
+def tables(site: Installed) -> str:
+    """The schemas, and a row that has to survive."""
+    return sql(
+        site,
+        "select table_schema, table_name, column_name, column_type from information_schema.columns "
+        "where table_schema like 'cc%' or table_schema like 'ucontact%' order by 1, 2, 3; "
+        "select * from ccrepo.site_info where name = 'kept'; select user from mysql.user order by 1",
+    )
+
+
+# The copy of the rehearsal has another name: what passes there may fail all the same.
+HALF_WAY = """
+create table half (a int);
+set @then = if(database() = 'ccrepo', 'alter table nowhere add b int', 'do 0');
+prepare then_do from @then;
+execute then_do;
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "migration", "told"),
+    [
+        ("6.1", "create table half (a int); alter table nowhere add b int;", "on a copy of"),
+        ("6.2", "create table ccdata.half (a int);", "denied"),
+        ("6.3", HALF_WAY, "a migration of the release fails"),
+    ],
+)
+def test_a_migration_that_fails(
+    installed: Installed, acme: Publisher, version: str, migration: str, told: str
+) -> None:
+    sql(installed, "replace into ccrepo.site_info (name, value) values ('kept', '1')")
+    before, text, schemas = state(installed), installed.site_file.read_text(), tables(installed)
+    release = acme.release(version, sql=migration)
+    done = installed.ucontact("upgrade", "--yes", "--release", str(release))
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert told in done.stderr
+    assert "the site is back at evaluation" in done.stderr
+    assert tables(installed) == schemas
+    is_back(installed, before, text)
+
+
+def test_a_good_migration_and_back(installed: Installed, acme: Publisher) -> None:
+    before, text, schemas = state(installed), installed.site_file.read_text(), tables(installed)
+    release = acme.release("6.4", sql="create table fresh (a int); insert into fresh values (7);")
+    installed.site_file.write_text(f"{text}release: {release}\n")
+    refused = installed.ucontact("install", "--yes")
+    assert refused.returncode in (2, 4), refused.stderr
+    assert "ucontact upgrade" in refused.stderr
+    assert tables(installed) == schemas
+    installed.site_file.write_text(text)
+
+    done = installed.ucontact("upgrade", "--yes", "--release", str(release))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sql(installed, "select a from ccrepo.fresh") == "7\n"
+    assert sql(installed, "select version from ccrepo.ucontact_migrations") == "6.4\n"
+    assert "changed=0" in installed.ucontact("install", "--yes").stdout
+    sql(installed, "insert into ccrepo.fresh values (8)")
+
+    done = installed.ucontact("rollback", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "what was written since is not in them" in done.stderr
+    assert tables(installed) == schemas
+    is_back(installed, before, text)
+    kept = installed.sh(f"zcat {POINTS}/*/schemas.replaced.sql.gz | grep -c 'INTO .fresh.'")
+    assert kept.strip() == "1"

@@ -76,6 +76,14 @@ def rollback(
                 created=chosen.created,
             )
         )
+        if chosen.databases:
+            say(
+                _(
+                    "the databases {names} go back too: what was written since is not in them; "
+                    "a dump of it stays in the restore point",
+                    names=", ".join(chosen.databases),
+                )
+            )
         say(_("the portal is interrupted for some seconds, and calls if Asterisk's files differ"))
     else:
         say(_("an upgrade to {title} was interrupted: it is ended", title=interrupted.title))

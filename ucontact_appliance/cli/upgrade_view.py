@@ -34,6 +34,8 @@ def show_changes(changes: UpgradeChanges, drain_seconds: float) -> None:
         for change in one.changes:
             before, after = change.before or "-", change.after
             say(f"{one.host}: {change.name} {before} -> {after}")
+    for step in changes.migrations:
+        say(_("schema    {database} {version}", database=step.database, version=step.version))
     say(_("portal    interrupted while the backend restarts, usually under 20 s"))
     say(_calls(changes, drain_seconds))
 

@@ -58,6 +58,7 @@ class Job:
     hold: SiteLock | None = None  # the locks of the servers; a dry run has none
     asterisk: VendorAsterisk | None = field(default_factory=VendorAsterisk)
     interrupted: bool = False  # the newest run on this site was interrupted during its changes
+    migrates: bool = False  # an upgrade, which may change the schemas of a site with data
     unproven: bool = False  # something was changed that only the full set of calls can verify
     tags: tuple[
         str, ...

@@ -18,6 +18,7 @@ from ucontact_appliance.install.inputs import phase_inputs
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.judging import demand, examined, ready
 from ucontact_appliance.install.managed import remember_written
+from ucontact_appliance.install.migrations import demand_no_migrations, migrate
 from ucontact_appliance.install.originals import ORIGINALS, keep_originals
 from ucontact_appliance.install.plays import play, ready_for_packages
 from ucontact_appliance.install.sealing import seal_state
@@ -142,6 +143,7 @@ class PreflightPhase(_Always, _ReadOnlyPhase):
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)
+        demand_no_migrations(job)
         ready_for_packages(job, job.site.hosts, finish=finish)
         findings = ready(job)
         excused = {f"{FOREIGN}{name}" for name in job.take_over}
@@ -251,8 +253,8 @@ class Backend(_Always, _Converging):
     """Install the release and its service, and save the manifest that the checks compare with."""
 
     def run(self, job: Job) -> int:
-        """Run the playbook, then save the manifest of the installed release."""
-        changed = play(job, self.id, check=False)
+        """Migrate the schemas, run the playbook, save the manifest of the installed release."""
+        changed = migrate(job) + play(job, self.id, check=False)
         remember_manifest(job.paths, job.stored_release.manifest)
         _settled(job, self.keeps)
         return changed

@@ -180,12 +180,14 @@ def install_within(
     take_over: tuple[str, ...] = (),
     full: bool = False,
     repairs: bool = True,
+    migrates: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
     translate: Translate = english,
 ) -> InstallResult:
     """Run the phases as `install` does, under the locks that the caller holds.
 
     Without `repairs`, an unhealthy site is a failure at once: skipped phases do not run after all.
+    With `migrates`, schemas of a site with data may be changed.
     """
     paths, hold = session.paths, session.hold
     start = time.monotonic()
@@ -228,6 +230,7 @@ def install_within(
             launcher=Launcher(held=(session.lock,)),
             hold=hold,
             interrupted=interrupted,
+            migrates=migrates,
         )
         hold.ended_by(job.processes.end)
         try:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -29,6 +29,8 @@ PACKAGES = "telephony"  # the folder of the vendor's Asterisk (R19), which a rel
 TOP_FOLDERS = ("web", "server", "reports", PACKAGES)  # R22
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 MAX_FILES = 50_000
+MAX_MIGRATIONS = 1000
+MAX_MIGRATION_BYTES = 4 * 1024 * 1024
 MAX_TOTAL_BYTES = 8 * 1024**3
 _PATH = re.compile(r"[A-Za-z0-9._@+~ ()\[\],='!&#%$-]+(/[A-Za-z0-9._@+~ ()\[\],='!&#%$-]+)*")
 
@@ -73,8 +75,19 @@ class ManifestSignature(_ManifestModel):
     value: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
 
 
+class Migration(_ManifestModel):
+    """A change of a database's schema: a file of SQL, whose names are without the database."""
+
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
+    file: SafePath
+    database: Literal["ccrepo", "ccdata"] = "ccrepo"
+
+
 class ReleaseManifest(_ManifestModel):
-    """The list of a release's files. `health` is the path of the backend's health resource."""
+    """The list of a release's files. `health` is the path of the backend's health resource.
+
+    `migrations` are in the order in which they are applied.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~-]{0,60}$")]
@@ -82,6 +95,7 @@ class ReleaseManifest(_ManifestModel):
     sources: Sha256 | None = None
     health: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/._-]{1,100}$")] | None = None
     files: dict[SafePath, FileEntry] = Field(min_length=1, max_length=MAX_FILES)
+    migrations: tuple[Migration, ...] = Field(default=(), max_length=MAX_MIGRATIONS)
     signature: ManifestSignature | None = None
 
     @model_validator(mode="after")
@@ -102,6 +116,20 @@ class ReleaseManifest(_ManifestModel):
             raise ValueError(_("{both!r} is both a file and a folder", both=both[0]))
         return self
 
+    @model_validator(mode="after")
+    def _has_its_migrations(self) -> ReleaseManifest:
+        names = [(one.database, one.version) for one in self.migrations]
+        if len(set(names)) != len(names):
+            raise ValueError(_("a migration's version occurs twice"))
+        for one in self.migrations:
+            if one.file not in self.files or not one.file.endswith(".sql"):
+                raise ValueError(
+                    _("the migration {file!r} is no .sql file of the release", file=one.file)
+                )
+            if self.files[one.file].size > MAX_MIGRATION_BYTES:
+                raise ValueError(_("the migration {file!r} is too large", file=one.file))
+        return self
+
     @property
     def total_bytes(self) -> int:
         """The size of all files together."""
@@ -114,11 +142,16 @@ class ReleaseManifest(_ManifestModel):
 
     def signed_bytes(self) -> bytes:
         """The bytes that the signature covers."""
-        return _canonical(self.model_dump(mode="json", exclude={"signature"}))
+        return _canonical(self._dumped(exclude={"signature"}))
+
+    def _dumped(self, exclude: set[str] | None = None) -> dict[str, Any]:
+        """Return the keys; releases that were signed before there were migrations have no key."""
+        left_out = (exclude or set()) | (set() if self.migrations else {"migrations"})
+        return self.model_dump(mode="json", exclude=left_out)
 
     def document(self) -> bytes:
         """The content of manifest.json."""
-        dumped = self.model_dump(mode="json")
+        dumped = self._dumped()
         return (json.dumps(dumped, indent=1, sort_keys=True, ensure_ascii=True) + "\n").encode()
 
 

@@ -8,15 +8,17 @@ from ucontact_appliance.errors import UsageError
 from ucontact_appliance.install.course import hosts_of
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.journal import Journal, load_journal
+from ucontact_appliance.install.migrations import pending_migrations
 from ucontact_appliance.install.phases import INSTALL, Phase
 from ucontact_appliance.install.site_changes import site_changes
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, load_states
 from ucontact_appliance.language.messages import _, with_note
-from ucontact_appliance.release.manifest import ReleaseManifest
+from ucontact_appliance.release.manifest import Migration, ReleaseManifest
 from ucontact_appliance.release.remembered import read_manifest, remembered_manifest
 from ucontact_appliance.upgrading.packages import PhaseUpdates, find_updates
 
 # Phases whose services carry calls: a change in one of them may restart its service.
+_CALLS = "ccdata"  # Asterisk writes into it during calls
 _CARRY_CALLS = frozenset({"packages", "base", "firewall", "certificates", "database", "telephony"})
 
 
@@ -28,6 +30,7 @@ class UpgradeChanges:
     after: ReleaseManifest
     phases: tuple[Phase, ...]
     updates: tuple[PhaseUpdates, ...] = ()
+    migrations: tuple[Migration, ...] = ()
 
     @property
     def anything(self) -> bool:
@@ -38,7 +41,12 @@ class UpgradeChanges:
     def disturbs_calls(self) -> bool:
         """Whether a service that carries calls may be restarted."""
         changed = {phase.id for phase in self.phases} | {one.phase for one in self.updates}
-        return bool(changed & _CARRY_CALLS)
+        return bool(changed & _CARRY_CALLS) or _CALLS in self.databases
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """The databases whose schemas change."""
+        return tuple(sorted({one.database for one in self.migrations}))
 
 
 def upgrade_changes(job: Job, *, packages: bool = False, refresh: bool = True) -> UpgradeChanges:
@@ -68,7 +76,7 @@ def upgrade_changes(job: Job, *, packages: bool = False, refresh: bool = True) -
         and servers.differences(phase.id, inputs, hosts_of(phase, job)) != NOTHING_DIFFERS
     )
     updates = find_updates(job, refresh=refresh) if packages else ()
-    return UpgradeChanges(before, after, phases, updates)
+    return UpgradeChanges(before, after, phases, updates, pending_migrations(job))
 
 
 def demand_installed(job: Job) -> Journal:

@@ -35,7 +35,8 @@ KEPT_POINTS = 2
 class RestorePoint(BaseModel):
     """A site before an upgrade. `release` is the key in site.yml as written, None if it had none.
 
-    `title` is the release that the site had, `goal` what the upgrade was to install.
+    `title` is the release that the site had, `goal` what the upgrade was to install, `databases`
+    those whose schemas it changed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class RestorePoint(BaseModel):
     title: str
     goal: str
     hosts: tuple[str, ...]
+    databases: tuple[str, ...] = ()
 
 
 def new_id(now: datetime) -> str:

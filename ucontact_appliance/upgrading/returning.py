@@ -19,6 +19,7 @@ from ucontact_appliance.site.editing import with_release
 from ucontact_appliance.site.rewriting import rewrite_site
 from ucontact_appliance.upgrading.gates import demand_healthy_site
 from ucontact_appliance.upgrading.points import RestorePoint, restore_state
+from ucontact_appliance.upgrading.schemas import stop_writers
 from ucontact_appliance.upgrading.servers import return_servers
 from ucontact_appliance.upgrading.steps import step
 
@@ -36,6 +37,8 @@ def go_back(job: Job, journal: UpgradeJournal, point: RestorePoint) -> None:
     with step(job, "return", _("Go back to {title}", title=point.title)) as within:
         within.observer(TaskStarted(_("Restore files, release and units")))
         hosts = [host for host in job.site.hosts if host.name in point.hosts]
+        if point.databases:  # before any server's database is replaced
+            stop_writers(hosts, job.ssh, point.databases)
         return_servers(hosts, point.id, job.ssh, job.log)
         restore_state(job.paths, point)
         set_release(job.site_file, point.release)

@@ -58,9 +58,12 @@ from ucontact_appliance.upgrading.points import (
     release_key,
 )
 from ucontact_appliance.upgrading.returning import go_back, set_release
+from ucontact_appliance.upgrading.schemas import MigratePhase
 from ucontact_appliance.upgrading.servers import drop_servers, keep_servers
 from ucontact_appliance.upgrading.steps import step
 from ucontact_appliance.upgrading.watch import Interruption, watching
+
+_BACKEND = "backend"  # the phase before which schemas are migrated
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,7 @@ def upgrade(
                     release,
                     observer,
                     repairs=False,
+                    migrates=True,
                     phases=_phases(changes, order, refusal, point.id),
                     translate=translate,
                 )
@@ -197,6 +201,7 @@ def _kept(
         release=release_key(job.site_file),
         title=changes.before.title if changes.before else "",
         goal=changes.after.title,
+        databases=changes.databases,
         hosts=tuple(host.name for host in job.site.hosts),
     )
     journal = UpgradeJournal(
@@ -227,6 +232,10 @@ def _phases(
     Where a service that carries calls may be restarted, new calls are refused meanwhile.
     """
     first, *middle, last = gated(INSTALL, Updates(point, changes.updates))
+    if changes.databases:
+        place = [phase.id for phase in middle].index(_BACKEND)
+        before = tuple(phase.id for phase in middle[:place])
+        middle.insert(place, MigratePhase(point, changes.databases, before))
     if not changes.disturbs_calls:
         return (first, *middle, last)
     ids = tuple(phase.id for phase in middle)

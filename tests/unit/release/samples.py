@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ucontact_appliance.release.manifest import MANIFEST, ReleaseManifest, sign
+from ucontact_appliance.release.manifest import MANIFEST, Migration, ReleaseManifest, sign
 from ucontact_appliance.release.pack import file_entry
 from ucontact_appliance.release.trust import TrustedKeys
 
@@ -42,6 +42,7 @@ def manifest_of(
     *,
     version: str = "5.1",
     evaluation: bool = False,
+    migrations: tuple[Migration, ...] = (),
     key: Ed25519PrivateKey | None = KEY,
 ) -> ReleaseManifest:
     """A manifest of those files, signed unless `key` is None."""
@@ -51,6 +52,7 @@ def manifest_of(
         evaluation=evaluation,
         health="/Integra/resources/health",
         files={path: file_entry(content) for path, content in files.items()},
+        migrations=migrations,
     )
     return sign(manifest, key) if key else manifest
 

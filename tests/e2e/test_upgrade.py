@@ -227,9 +227,11 @@ def tables(site: Installed) -> str:
     """The schemas, and a row that has to survive."""
     return sql(
         site,
-        "select table_schema, table_name, column_name, column_type from information_schema.columns "
-        "where table_schema like 'cc%' or table_schema like 'ucontact%' order by 1, 2, 3; "
-        "select * from ccrepo.site_info where name = 'kept'; select user from mysql.user order by 1",
+        "select table_schema, table_name, column_name, column_type "
+        "from information_schema.columns where table_schema like 'cc%' or table_schema like "
+        "'ucontact%' order by 1, 2, 3; "
+        "select name, value from ccrepo.site_info where name = 'kept'; "
+        "select user from mysql.user order by 1",
     )
 
 

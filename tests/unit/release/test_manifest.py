@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from tests.unit.release.samples import FILES, KEY, STRANGER, manifest_of
 from ucontact_appliance.errors import UsageError
-from ucontact_appliance.release.manifest import is_signed_by, parse_manifest, sign
+from ucontact_appliance.release.manifest import Migration, is_signed_by, parse_manifest, sign
 
 
 def spoiled(**changes: object) -> bytes:
@@ -101,3 +102,43 @@ def test_a_signature_that_borrows_a_known_keys_name_is_wrong() -> None:
 
 def test_the_total_is_the_files() -> None:
     assert manifest_of().total_bytes == sum(map(len, FILES.values()))
+
+
+MIGRATION = Migration(version="1", file="server/migrations/1.sql")
+WITH_SQL = {**FILES, MIGRATION.file: b"do 0;"}
+
+
+def test_a_release_without_migrations_is_signed_as_before_there_were_any() -> None:
+    assert b"migrations" not in manifest_of().document()
+    assert b"migrations" not in manifest_of().signed_bytes()
+    signed = manifest_of(WITH_SQL, migrations=(MIGRATION,))
+    assert parse_manifest(signed.document(), "here").migrations == (MIGRATION,)
+    assert is_signed_by(signed, KEY.public_key())
+    other = MIGRATION.model_copy(update={"database": "ccdata"})
+    assert not is_signed_by(signed.model_copy(update={"migrations": (other,)}), KEY.public_key())
+
+
+@pytest.mark.parametrize(
+    ("migrations", "told"),
+    [
+        ((MIGRATION, MIGRATION), "occurs twice"),
+        ((Migration(version="1", file="server/migrations/2.sql"),), "is no [.]sql file"),
+        ((Migration(version="1", file="server/IntegraServer.jar"),), "is no [.]sql file"),
+    ],
+)
+def test_a_migration_is_a_file_of_the_release(migrations: tuple[Migration, ...], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        manifest_of(WITH_SQL, migrations=migrations)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"version": "1; drop", "file": MIGRATION.file},
+        {"version": "1", "file": "../x.sql"},
+        {"version": "1", "file": MIGRATION.file, "database": "mysql"},
+    ],
+)
+def test_a_migration_carries_no_other_text(row: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Migration.model_validate(row)

@@ -115,6 +115,7 @@ FILLED: dict[str, tuple[str, ...]] = {
     # The headers of a kernel that no rehearsal machine has.
     "{ssh} apt-get install -y linux-headers-X && {ssh} dkms autoinstall -k X  # before the next "
     "reboot: calls by card would end with it": (),
+    "{ssh} apt-mark hold X": ("apt-mark hold python3",),
     "{ssh} apt-get install -y X": ("apt-get install -y python3",),
     "{ssh} df -h X  # give it a larger disk, or lower recordings: retention_days in {site}, "
     "then: {install}": (f"df -h {RECORDINGS}",),

@@ -36,7 +36,7 @@ def judge_held(found: Sequence[facts.InstalledPackage]) -> Judgement:
             _("not held: {names}", names=joined(", ", loose)),
             required,
             evidence,
-            "{ssh} apt-mark hold " + " ".join(loose),
+            f"{{ssh}} apt-mark hold {' '.join(loose)}",
         )
     told = ngettext("{count} package is held", "{count} packages are held", len(found))
     return passed(told, required, evidence)

@@ -63,7 +63,8 @@ def load_upgrade(path: Path) -> UpgradeJournal | None:
             _("the journal of the newest upgrade, {path}, can't be read", path=path),
             evidence=why(error),
             helps=with_note(
-                f"mv {path} {path}.damaged", _("then: ucontact rollback, if one was interrupted")
+                f"mv {path} {path}.damaged",
+                _("then, if an upgrade was interrupted: ucontact rollback"),
             ),
         ) from error
 

@@ -72,7 +72,8 @@ def test_every_port_of_the_registry_that_has_a_listener_has_a_check() -> None:
 
 
 _PROGRAMS = {
-    "apt-cache", "apt-get", "asterisk", "cat", "date", "dd", "df", "dkms", "dpkg", "du", "echo",
+    "apt-cache", "apt-get",
+    "apt-mark", "asterisk", "cat", "date", "dd", "df", "dkms", "dpkg", "du", "echo",
     "fail2ban-client", "find", "findmnt", "free", "getent", "grep", "head", "ip", "journalctl",
     "ls", "mkdir", "mokutil", "mv", "mysql", "nft", "nproc",
     "ping", "ps", "python3", "runuser", "sed", "shred", "sort", "ss", "ssh", "ssh-keygen", "sysctl",

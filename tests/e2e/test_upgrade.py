@@ -177,7 +177,7 @@ def test_a_server_that_loses_its_power(
     finally:
         machines.up(machines.spec_for(small_site.machine.name), lambda told: None)
     assert status in (3, 4), left
-    assert "could not be brought back" in left
+    assert "going back failed too" in left
     small_site.wait()
     done = installed.ucontact("rollback", "--yes")
     assert done.returncode == 0, done.stderr

@@ -10,10 +10,10 @@ from ucontact_appliance.cli.console import err, out, reader, show_json, show_tex
 from ucontact_appliance.cli.options import (
     JsonOption,
     SiteToChange,
-    demand_site_to_change,
     demand_yes,
     require_root,
     site_file,
+    site_to_change,
 )
 from ucontact_appliance.cli.progress import ProgressDisplay
 from ucontact_appliance.cli.upgrade_view import points_table, say, show_recovered
@@ -54,7 +54,7 @@ def rollback(
       ucontact rollback 20261130T204500Z --yes --site site.yml
     """
     require_root()
-    path = site_file(site) if listed else demand_site_to_change(site)
+    path = site_file(site if listed else site_to_change(site, yes=yes))
     loaded = load_site(path, IDS, control_ids())
     paths = state_paths(loaded.site)
     if listed:

@@ -11,9 +11,10 @@ import typer
 from ucontact_appliance.cli.console import err, reader
 from ucontact_appliance.cli.options import (
     SiteToChange,
-    demand_site_to_change,
     demand_yes,
     require_root,
+    site_file,
+    site_to_change,
 )
 from ucontact_appliance.cli.progress import ProgressDisplay
 from ucontact_appliance.cli.upgrade_view import (
@@ -96,7 +97,7 @@ def upgrade(
       ucontact upgrade --packages --yes --site site.yml
     """
     require_root()
-    path = demand_site_to_change(site)
+    path = site_file(site if dry_run else site_to_change(site, yes=yes))
     loaded = _with_release(load_site(path, IDS, control_ids()), path, release)
     paths = state_paths(loaded.site)
     demand_whole(loaded, paths)

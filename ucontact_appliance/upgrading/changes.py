@@ -44,6 +44,11 @@ class UpgradeChanges:
         return bool(changed & _CARRY_CALLS) or _CALLS in self.databases
 
     @property
+    def replaces_asterisk(self) -> bool:
+        """Whether the vendor's packages of Asterisk may be replaced by others."""
+        return any(phase.id == "packages" for phase in self.phases)
+
+    @property
     def databases(self) -> tuple[str, ...]:
         """The databases whose schemas change."""
         return tuple(sorted({one.database for one in self.migrations}))

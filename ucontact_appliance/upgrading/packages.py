@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.facts.host import sections
-from ucontact_appliance.facts.runner import runner_for
+from ucontact_appliance.facts.runner import Runner, runner_for
 from ucontact_appliance.install.events import TaskStarted
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.components import components_of
+from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.systems import held_packages, packages_of
 from ucontact_appliance.printable import printable
 from ucontact_appliance.site.model import Host
@@ -105,9 +106,14 @@ def parse_simulation(text: str) -> tuple[tuple[PackageChange, ...], tuple[str, .
 
 
 def keep_packages(
-    job: Job, point: str, updates: Sequence[PhaseUpdates], *, incomplete: bool
+    job: Job,
+    point: str,
+    updates: Sequence[PhaseUpdates],
+    *,
+    vendor: bool = False,
+    incomplete: bool = False,
 ) -> None:
-    """Keep the installed packages in the restore point of each server.
+    """Keep the installed packages in the restore point of each server; with `vendor`, Asterisk's.
 
     Raises UsageError for one that can't be had (unless `incomplete`), and PhaseFailedError when
     that fails; nothing was changed then.
@@ -115,11 +121,13 @@ def keep_packages(
     for host in job.site.hosts:
         here = [one for one in updates if one.host == host.name]
         rows = {(c.name, c.before) for one in here for c in one.changes if c.before}
-        if not here:
-            continue
         words = ("database",) if any(one.database for one in here) else ()
-        lines = "".join(f"{name} {version}\n" for name, version in sorted(rows))
         with runner_for(host, job.ssh) as runner:
+            if vendor and Role.TELEPHONY in job.plan.host(host.name).roles:
+                rows |= _asterisk(runner)
+            if not rows:
+                continue
+            lines = "".join(f"{name} {version}\n" for name, version in sorted(rows))
             done = script(runner, "keep_packages.sh", point, *words, stdin=lines)
         if done.status:
             raise PhaseFailedError(
@@ -139,6 +147,13 @@ def keep_packages(
                     _("or --incomplete, to upgrade without a way back for these packages"),
                 ),
             )
+
+
+def _asterisk(runner: Runner) -> set[tuple[str, str]]:
+    """Return the installed packages whose names begin with that of Asterisk, with versions."""
+    words = ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\\n", "asterisk*"]
+    rows = (line.split(" ") for line in runner.run(words).stdout.splitlines())
+    return {(row[1], row[2]) for row in rows if len(row) == 3 and row[0] == "installed"}
 
 
 def replace_packages(job: Job, point: str, one: PhaseUpdates) -> int:

@@ -28,6 +28,7 @@ from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.upgrade_journal import (
     UpgradeJournal,
     UpgradeStage,
+    load_upgrade,
     save_upgrade,
 )
 from ucontact_appliance.install.vendor import unpacked_asterisk
@@ -215,7 +216,13 @@ def _kept(
     with step(job, "restore-point", _("Restore point"), 2, 2):
         try:
             keep_servers(job.site, job.plan, point.id, job.ssh)
-            keep_packages(job, point.id, changes.updates, incomplete=order.incomplete)
+            keep_packages(
+                job,
+                point.id,
+                changes.updates,
+                vendor=changes.replaces_asterisk and job.site.telephony.has_vendors_asterisk,
+                incomplete=order.incomplete,
+            )
         except ApplianceError:
             drop_servers(job.site.hosts, (point.id,), job.ssh)
             save_upgrade(job.paths.upgrade, journal.at(UpgradeStage.RETURNED))
@@ -263,16 +270,20 @@ def _returned(
     try:
         go_back(job, journal, point)
     except (ApplianceError, TimeoutError) as again:
+        left = load_upgrade(job.paths.upgrade)
+        returned = left is not None and left.stage.ended
         return PhaseFailedError(
             _(
-                "the upgrade to {title} failed, and the site could not be brought back: {why}",
+                "the upgrade to {title} failed, and going back failed too: {why}",
                 title=journal.title,
                 why=what_of(again),
             ),
             evidence=concatenated(
                 (_("the upgrade: {why}", why=why), "\n", evidence, "\n", _evidence(again))
             ),
-            helps=with_note(
+            helps=f"ucontact install --site {job.site_file}"
+            if returned
+            else with_note(
                 f"ucontact rollback --site {job.site_file}",
                 _("goes back, as soon as the cause is removed"),
             ),

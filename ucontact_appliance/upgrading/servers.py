@@ -25,6 +25,8 @@ _RELEASE_COPIES = (
     "/var/cache/integraserver-release.manifest.json",
 )
 
+_VENDOR_PIN = "/etc/apt/preferences.d/ucontact-asterisk.pref"  # role packages
+
 
 def kept_items(host: PlannedHost) -> tuple[str, ...]:
     """Return the lines for keep.sh: each file with the units that read it, then the units."""
@@ -36,6 +38,8 @@ def kept_items(host: PlannedHost) -> tuple[str, ...]:
     ]
     if Role.BACKEND in host.roles:
         paths += [f"path {path}" for path in _RELEASE_COPIES]
+    if Role.TELEPHONY in host.roles:
+        paths.append(f"path {_VENDOR_PIN}")
     units = dict.fromkeys(unit for one in found for unit in one.units)
     return (*paths, *(f"unit {unit}" for unit in units))
 

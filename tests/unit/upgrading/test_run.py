@@ -186,7 +186,7 @@ def test_a_way_back_that_fails_is_gone_again_by_hand(world: World) -> None:
     world.broken = ["return"]
     with pytest.raises(PhaseFailedError) as caught:
         world.upgrade()
-    assert "could not be brought back: return failed" in caught.value.what
+    assert "going back failed too: return failed" in caught.value.what
     assert "the real message" in caught.value.evidence
     assert "the server's own words" in caught.value.evidence
     assert caught.value.helps.startswith(f"ucontact rollback --site {world.site_file}")

@@ -5,17 +5,20 @@ each begins with the site that the one before it left, which has to be healthy.
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.installed import Installed
 from tests.e2e.releases import Publisher, publisher
+from tests.e2e.vendor_archive import SUITE, make_archive, repacked, served
 from tests.faults.snapshot import Snapshot
 from ucontact_appliance.install.upgrade_journal import UpgradeStage, load_upgrade
 from ucontact_appliance.lab import boot, layout, machines
@@ -105,13 +108,12 @@ def test_a_health_check_that_fails_late(installed: Installed, acme: Publisher) -
 class Upgrading:
     """An upgrade that is running, and the lines that it printed so far."""
 
-    def __init__(self, site: Installed, release: Path) -> None:
-        words = ["upgrade", "--yes", "--release", str(release), "--site", str(site.site_file)]
+    def __init__(self, site: Installed, *words: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ucontact_appliance", *words],
+            [sys.executable, "-m", "ucontact_appliance", *words, "--site", str(site.site_file)],
             env=site.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -124,6 +126,10 @@ class Upgrading:
             if text in line:
                 return
         raise AssertionError("".join(self.lines))
+
+    def end(self) -> tuple[str, str]:
+        """What it prints until its end."""
+        return self.process.communicate(timeout=600)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -143,7 +149,8 @@ def test_an_installing_machine_that_loses_its_power(
     installed: Installed, small_site: Snapshot, acme: Publisher, moment: str, pause: float
 ) -> None:
     before, text = state(installed), installed.site_file.read_text()
-    upgrading = Upgrading(installed, acme.release("5.5"))
+    release = acme.release("5.5")
+    upgrading = Upgrading(installed, "upgrade", "--yes", "--release", str(release))
     upgrading.until(f"{moment} …")
     time.sleep(pause)
     upgrading.kill()
@@ -165,18 +172,18 @@ def test_a_server_that_loses_its_power(
     installed: Installed, small_site: Snapshot, acme: Publisher
 ) -> None:
     before, text = state(installed), installed.site_file.read_text()
-    upgrading = Upgrading(installed, acme.release("5.6"))
+    release = acme.release("5.6")
+    upgrading = Upgrading(installed, "upgrade", "--yes", "--release", str(release))
     upgrading.until("Backend and release …")
     time.sleep(4)
     folder = layout.machines() / small_site.machine.name
     boot.sync(folder)
     boot.halt(folder)
     try:
-        status = upgrading.process.wait(timeout=400)
-        left = upgrading.process.stderr.read() if upgrading.process.stderr else ""
+        _said, left = upgrading.end()
     finally:
         machines.up(machines.spec_for(small_site.machine.name), lambda told: None)
-    assert status in (3, 4), left
+    assert upgrading.process.returncode in (3, 4), left
     assert "going back failed too" in left
     small_site.wait()
     done = installed.ucontact("rollback", "--yes")
@@ -290,3 +297,166 @@ def test_a_good_migration_and_back(installed: Installed, acme: Publisher) -> Non
     is_back(installed, before, text)
     kept = installed.sh(f"zcat {POINTS}/*/schemas.replaced.sql.gz | grep -c 'INTO .fresh.'")
     assert kept.strip() == "1"
+
+
+# The distribution's packages with another version: what a security update is to apt.
+NAMES = (
+    "nginx",
+    "nginx-common",
+    "asterisk",
+    "asterisk-config",
+    "asterisk-modules",
+    "mysql-server-core",
+)
+BROKEN = "#!/bin/sh\nexit 1\n"
+SOURCE = "/etc/apt/sources.list.d/own.list"
+
+
+@pytest.fixture(scope="module")
+def newer(
+    installed: Installed, small_site: Snapshot, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Packages with a higher version."""
+    folder = tmp_path_factory.mktemp("newer")
+    names = " ".join(NAMES)
+    installed.sh(f"rm -rf /srv/own; mkdir /srv/own && cd /srv/own && apt-get -qq download {names}")
+    for package in sorted((small_site.machine.root / "srv/own").glob("*.deb")):
+        version = here("dpkg-deb", "--field", str(package), "Version")
+        repacked(package, folder, f"{version}+test1")
+    return folder
+
+
+def here(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@contextmanager
+def offered(installed: Installed, packages: list[Path], folder: Path) -> Iterator[None]:
+    """Let the server's apt offer these packages."""
+    make_archive(folder, packages, None)
+    with served(folder) as uri:
+        line = f"deb [trusted=yes] {uri} {SUITE} main"
+        installed.sh(f"echo '{line}' >{SOURCE}")
+        try:
+            yield
+        finally:
+            installed.sh(f"rm {SOURCE}; rm -f /var/lib/apt/lists/*_dists_{SUITE}_*")
+
+
+def versions(installed: Installed) -> str:
+    names = " ".join(NAMES)
+    return installed.sh(f"dpkg-query -W -f '${{Package}} ${{Version}} ${{Status}}\\n' {names}")
+
+
+def spoilt(package: Path, folder: Path) -> Path:
+    """NGINX with a program that does not start."""
+    tree = folder / "tree"
+    here("dpkg-deb", "--raw-extract", str(package), str(tree))
+    (tree / "usr/sbin/nginx").write_text(BROKEN)
+    made = folder / package.name
+    here("dpkg-deb", "--build", "-Znone", str(tree), str(made))
+    shutil.rmtree(tree)
+    return made
+
+
+def test_a_package_that_breaks_the_portal(
+    installed: Installed, newer: Path, tmp_path: Path
+) -> None:
+    sql(installed, "replace into ccrepo.site_info (name, value) values ('kept', '2')")
+    before, text, there = state(installed), installed.site_file.read_text(), versions(installed)
+    assert there.count(" hold ok installed") == 3, there  # nginx, asterisk, mysql-server-core
+    (tmp_path / "spoilt").mkdir()
+    nginx = spoilt(next(newer.glob("nginx_*")), tmp_path / "spoilt")
+    mysql = next(newer.glob("mysql-server-core_*"))
+    packages = [nginx, next(newer.glob("nginx-common_*")), mysql]
+    with offered(installed, packages, tmp_path / "archive"):
+        done = installed.ucontact("upgrade", "--packages", "--yes")
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert "mysql-server-core" in done.stderr
+        assert "nginx" in done.stderr
+        assert "the site is back at evaluation" in done.stderr
+        assert versions(installed) == there
+        assert state(installed) == before
+        query = "select value from ccrepo.site_info where name = 'kept'"
+        assert sql(installed, query) == "2\n"
+    is_back(installed, before, text)
+
+
+def test_newer_packages_wait_for_calls(installed: Installed, newer: Path, tmp_path: Path) -> None:
+    before, text, there = state(installed), installed.site_file.read_text(), versions(installed)
+    with offered(installed, sorted(newer.glob("*.deb")), tmp_path / "archive"):
+        # Neither apt by itself nor an operator's upgrade replaces them.
+        told = installed.sh("apt-get -qq update && apt-get -s dist-upgrade")
+        assert not re.findall(r"^Inst (?:asterisk|nginx|mysql-server-core) ", told, re.MULTILINE)
+        dry = installed.ucontact("upgrade", "--packages", "--dry-run")
+        assert dry.returncode == 0, dry.stderr
+        assert re.search(r"asterisk \S+ -> \S+[+]test1", dry.stderr), dry.stderr
+        assert "new ones are refused, except emergency calls" in dry.stderr
+        assert versions(installed) == there
+
+        installed.sh("asterisk -rx 'channel originate Local/*43@internal application Milliwatt'")
+        words = ("upgrade", "--packages", "--yes", "--drain", "60")
+        upgrading = Upgrading(installed, *words)
+        upgrading.until("Refuse new calls")
+        time.sleep(8)
+        # The call goes on, and another one is not let in.
+        installed.sh("asterisk -rx 'channel originate Local/*43@internal application Milliwatt'")
+        time.sleep(1)
+        assert "\n1 active call\n" in installed.sh("asterisk -rx 'core show channels count'")
+        refused = installed.sh(
+            "grep -c 'refused with 503: an upgrade' /var/log/asterisk/messages.log"
+        )
+        assert int(refused) >= 1
+        installed.sh("asterisk -rx 'channel request hangup all'")
+        said, told = upgrading.end()
+        assert upgrading.process.returncode == 0, told
+        assert versions(installed).count("+test1 ") == len(NAMES)
+        assert versions(installed).count(" hold ok installed") == 3
+        window = re.search(r"^new calls +refused for ([0-9]+) s$", said, re.MULTILINE)
+        assert window is not None, said
+        assert 8 <= int(window[1]) < 120
+        lost = re.search(r"^signalling +interrupted for ([0-9.]+) s$", said, re.MULTILINE)
+        assert lost is not None, said
+        assert 0 < float(lost[1]) < 60
+        assert "changed=0" in installed.ucontact("install", "--yes").stdout
+
+        done = installed.ucontact("rollback", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert versions(installed) == there
+    is_back(installed, before, text)
+
+
+def test_uninstall_leaves_data_and_what_was_there_before(
+    installed: Installed, small_site: Snapshot
+) -> None:
+    installed.sh(
+        "install -o asterisk -d /var/spool/asterisk/monitor/2026 && "
+        "echo call >/var/spool/asterisk/monitor/2026/one.gsm"
+    )
+    hosts = "/var/backups/ucontact/originals/etc/hosts"
+    original = installed.sh(f"cat {hosts}")
+    refused = installed.ucontact("uninstall")
+    assert refused.returncode == 2
+    assert "the site's name can't be typed" in refused.stderr
+    done = installed.ucontact("uninstall", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kept /var/spool/asterisk/monitor" in done.stdout
+    assert "kept /var/lib/mysql" in done.stdout
+    assert "kept package openssl" in done.stdout
+    assert installed.sh("cat /etc/hosts") == original
+    assert installed.sh("cat /var/spool/asterisk/monitor/2026/one.gsm") == "call\n"
+    left = installed.sh(
+        "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' asterisk nginx coturn "
+        "mysql-server-core openjdk-8-jre-headless 2>/dev/null | grep '^installed'; "
+        "systemctl list-units --all --plain --no-legend 'ucontact*' integraserver.service; "
+        "nft list tables | grep ucontact; ls -d /etc/IntegraServer/current /etc/ssl/ucontact "
+        f"/usr/local/lib/ucontact {POINTS} 2>/dev/null; apt-mark showhold; echo end"
+    )
+    assert left == "end\n"
+    again = installed.ucontact("uninstall", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert installed.sh("cat /etc/hosts") == original
+    done = installed.ucontact("install", "--yes")  # on the data that it left
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert installed.sh("cat /var/spool/asterisk/monitor/2026/one.gsm") == "call\n"

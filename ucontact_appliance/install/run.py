@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ucontact_appliance import __version__
 from ucontact_appliance.errors import ApplianceError, UsageError
-from ucontact_appliance.facts.runner import SshSettings, shared_connections
+from ucontact_appliance.facts.runner import shared_connections
 from ucontact_appliance.install.admission import start_anew
 from ucontact_appliance.install.course import failing, hosts_of, run_phases, within
 from ucontact_appliance.install.events import (
@@ -32,12 +30,11 @@ from ucontact_appliance.install.journal import (
     load_journal,
 )
 from ucontact_appliance.install.launcher import Launcher
-from ucontact_appliance.install.leftovers import sweep_leftovers
-from ucontact_appliance.install.lock import install_lock
 from ucontact_appliance.install.log import run_log
 from ucontact_appliance.install.phases import INSTALL, Phase, Unpredictable
 from ucontact_appliance.install.sealing import seal_state
-from ucontact_appliance.install.server_lock import ServerHold, demand_known, hold_servers
+from ucontact_appliance.install.server_lock import ServerHold, demand_known
+from ucontact_appliance.install.session import RETRY_SECONDS, SiteSession, site_session
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
 from ucontact_appliance.install.upgrade_journal import demand_no_upgrade
@@ -60,40 +57,6 @@ from ucontact_appliance.site.secrets import (
     with_generated,
 )
 from ucontact_appliance.state import StatePaths, state_paths
-
-_RETRY_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class SiteSession:
-    """The locks of one run, on this machine and on each server, and its shared connections."""
-
-    paths: StatePaths
-    lock: int
-    ssh: SshSettings
-    hold: ServerHold
-
-
-@contextmanager
-def site_session(
-    seen: Surveyed, site_file: Path, observer: Observer, *, replace_newer: bool = False
-) -> Iterator[SiteSession]:
-    """Hold all locks of the site. Raises as `hold_servers` does."""
-    paths = state_paths(seen.site.site)
-    with (
-        install_lock(paths.lock) as lock,
-        shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh,
-        hold_servers(
-            seen,
-            site_file,
-            paths,
-            ssh,
-            lambda text: observer(Warned(text)),
-            replace_newer=replace_newer,
-        ) as hold,
-    ):
-        sweep_leftovers()  # of a killed run, whose processes have ended now that the lock is held
-        yield SiteSession(paths, lock, ssh, hold)
 
 
 @dataclass(frozen=True)
@@ -307,7 +270,7 @@ def preview(
             inputs["release"] = journal.inputs.get("release")
         _demand_same(journal, inputs, site_file)
     moves = pending_moves(seen, abandoned)
-    with shared_connections(paths.known_hosts, retry_seconds=_RETRY_SECONDS) as ssh:
+    with shared_connections(paths.known_hosts, retry_seconds=RETRY_SECONDS) as ssh:
         demand_known(seen, site_file, paths, ssh)
         job = Job(
             seen=seen,

@@ -15,7 +15,7 @@ from ucontact_appliance.install.events import (
     PhaseFinished,
     PhaseStarted,
 )
-from ucontact_appliance.install.run import site_session
+from ucontact_appliance.install.session import site_session
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.language.messages import _, with_note
 from ucontact_appliance.planning.component import EVERY, Component

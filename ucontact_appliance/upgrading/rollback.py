@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ucontact_appliance.errors import UsageError
 from ucontact_appliance.install.events import Observer, in_language
-from ucontact_appliance.install.run import site_session
+from ucontact_appliance.install.session import site_session
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.upgrade_journal import (
     UpgradeJournal,

@@ -17,13 +17,12 @@ from ucontact_appliance.install.log import run_log
 from ucontact_appliance.install.phases import INSTALL, Phase
 from ucontact_appliance.install.run import (
     InstallResult,
-    SiteSession,
     install_within,
     pending_moves,
     record_end,
-    site_session,
 )
 from ucontact_appliance.install.sealing import seal_state
+from ucontact_appliance.install.session import SiteSession, site_session
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.upgrade_journal import (
     UpgradeJournal,

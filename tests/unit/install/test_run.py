@@ -15,6 +15,7 @@ from tests.unit.install.phases import RELEASE, Recorded, Unheld, fail, installed
 from tests.unit.sites import small_site
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.install import run as module
+from ucontact_appliance.install import session
 from ucontact_appliance.install.events import (
     CallMade,
     Event,
@@ -55,7 +56,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Unheld:
     def hold(*words: object, **options: object) -> Iterator[Unheld]:
         yield made
 
-    monkeypatch.setattr(module, "hold_servers", hold)
+    monkeypatch.setattr(session, "hold_servers", hold)
     monkeypatch.setattr(module, "demand_known", lambda *words: None)
     return made
 

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.install.phases import RELEASE, Recorded, Unheld, fail, installed, seen
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.install import run as install_module
-from ucontact_appliance.install import unchanged
+from ucontact_appliance.install import session, unchanged
 from ucontact_appliance.install.events import (
     Event,
     PhaseUnchanged,
@@ -102,7 +102,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     def hold(*words: object, **options: object) -> Iterator[Unheld]:
         yield Unheld()
 
-    monkeypatch.setattr(install_module, "hold_servers", hold)
+    monkeypatch.setattr(session, "hold_servers", hold)
     monkeypatch.setattr(install_module, "demand_known", lambda *words: None)
     monkeypatch.setattr(unchanged, "look_at_state", made.look)
     monkeypatch.setattr(unchanged, "runner_for", runner_for)

@@ -14,6 +14,7 @@ from tests.unit.install.phases import RELEASE, Recorded, Unheld, fail, seen
 from tests.unit.release.samples import manifest_of
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.install import run as install_run
+from ucontact_appliance.install import session
 from ucontact_appliance.install.events import nobody
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.journal import load_journal
@@ -96,7 +97,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             raise PhaseFailedError(what, evidence="a check")
         return ()
 
-    monkeypatch.setattr(install_run, "hold_servers", hold)
+    monkeypatch.setattr(session, "hold_servers", hold)
     for module in (run, returning):
         monkeypatch.setattr(module, "demand_healthy_site", healthy)
     for module in (install_run, run):

@@ -140,7 +140,7 @@ class Upgrading:
     ("moment", "pause"),
     [
         ("Restore point", 0.2),
-        ("Preflight", 1.0),
+        ("Preflight checks", 0.3),
         ("Backend and release", 1.0),
         ("Health checks and report", 1.0),
     ],

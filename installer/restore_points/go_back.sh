@@ -45,7 +45,7 @@ if [ -e "$point/packages" ]; then
       replaced+=("$name")
     fi
   done <"$point/packages"
-  if [ ${#replaced[@]} -gt 0 ]; then
+  if [ ${#replaced[@]} -gt 0 ] || [ -n "$(dpkg --audit)" ]; then
     policy=/usr/sbin/policy-rc.d
     if ! [ -e "$policy" ]; then
       trap 'rm -f "$policy"' EXIT
@@ -55,9 +55,12 @@ if [ -e "$point/packages" ]; then
     held=$(apt-mark showhold)
     DEBIAN_FRONTEND=noninteractive LC_ALL=C dpkg --force-confdef --force-confold --force-downgrade \
       --install "$point"/debs/*.deb </dev/null >&2
+    # Packages that came along, and whose installation was cut off.
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C dpkg --force-confdef --force-confold --configure -a \
+      </dev/null >&2
     # dpkg takes the hold away.
     echo "$held" | xargs -r apt-mark hold >/dev/null
-    printf 'restored package %s\n' "${replaced[@]}"
+    for name in "${replaced[@]}"; do echo "restored package $name"; done
     # Any service may use them.
     while read -r kind unit _; do
       if [ "$kind" = unit ]; then restarted[$unit]=1; fi

@@ -46,20 +46,23 @@ if [ -e "$point/packages" ]; then
     fi
   done <"$point/packages"
   if [ ${#replaced[@]} -gt 0 ] || [ -n "$(dpkg --audit)" ]; then
+    # The module apt_packages knows a policy of ours by its text, and removes one that was left.
     policy=/usr/sbin/policy-rc.d
-    if ! [ -e "$policy" ]; then
+    ours='# By the uContact appliance, while it installs packages'
+    if ! [ -e "$policy" ] || grep -qxF "$ours" "$policy"; then
       trap 'rm -f "$policy"' EXIT
-      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      printf '#!/bin/sh\n%s\nexit 101\n' "$ours" >"$policy"
       chmod 0755 "$policy"
     fi
-    held=$(apt-mark showhold)
-    DEBIAN_FRONTEND=noninteractive LC_ALL=C dpkg --force-confdef --force-confold --force-downgrade \
-      --install "$point"/debs/*.deb </dev/null >&2
+    if [ ${#replaced[@]} -gt 0 ]; then
+      DEBIAN_FRONTEND=noninteractive LC_ALL=C dpkg --force-confdef --force-confold \
+        --force-downgrade --install "$point"/debs/*.deb </dev/null >&2
+    fi
     # Packages that came along, and whose installation was cut off.
     DEBIAN_FRONTEND=noninteractive LC_ALL=C dpkg --force-confdef --force-confold --configure -a \
       </dev/null >&2
-    # dpkg takes the hold away.
-    echo "$held" | xargs -r apt-mark hold >/dev/null
+    # dpkg takes holds away.
+    xargs -r apt-mark hold <"$point/held" >/dev/null
     for name in "${replaced[@]}"; do echo "restored package $name"; done
     # Any service may use them.
     while read -r kind unit _; do

@@ -43,6 +43,7 @@ if [ "${2:-}" = database ]; then
     exit 1
   fi
 fi
+apt-mark showhold >"$point/held"
 sync -f "$point"
 mv -T "$kept" "$point/packages"
 sync -f "$point"

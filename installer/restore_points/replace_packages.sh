@@ -32,10 +32,12 @@ if [ "$database" = yes ]; then
   sync -f "$point"
 fi
 
+# The module apt_packages knows a policy of ours by its text, and removes one that was left.
 policy=/usr/sbin/policy-rc.d
-if ! [ -e "$policy" ]; then
+ours='# By the uContact appliance, while it installs packages'
+if ! [ -e "$policy" ] || grep -qxF "$ours" "$policy"; then
   trap 'rm -f "$policy"' EXIT
-  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  printf '#!/bin/sh\n%s\nexit 101\n' "$ours" >"$policy"
   chmod 0755 "$policy"
 fi
 "${apt[@]}" install "$@" </dev/null

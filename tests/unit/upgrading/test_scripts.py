@@ -54,8 +54,11 @@ class Server:
     def unit(self, name: str, state: str) -> None:
         (self.folder / "units" / name).write_text(f"{state}\n")
 
-    def run(self, name: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, name: str, *words: str, stdin: str = "", policy: Path = Path("/nonexistent")
+    ) -> subprocess.CompletedProcess[str]:
         script = (INSTALLER / "restore_points" / name).read_text().replace(POINTS, str(self.points))
+        script = script.replace("/usr/sbin/policy-rc.d", str(policy))
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
             ["bash", "-c", script, name, POINT, *words],
@@ -75,8 +78,12 @@ class Server:
         done = self.run("keep.sh", root, stdin=items)
         assert done.returncode == 0, done.stderr
 
-    def go_back(self) -> list[str]:
-        done = self.run("go_back.sh")
+    def tool(self, name: str, body: str) -> None:
+        (self.folder / "bin" / name).write_text(f"#!/bin/bash\n{body}\n")
+        (self.folder / "bin" / name).chmod(0o755)
+
+    def go_back(self, policy: Path = Path("/usr/sbin/policy-rc.d")) -> list[str]:
+        done = self.run("go_back.sh", policy=policy)
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
@@ -185,6 +192,31 @@ def test_a_release_that_was_removed_since_comes_back(server: Server) -> None:
         "restarted integraserver.service",
     ]
     assert (root / "current/page").read_text() == "one"
+
+
+def test_packages_come_back_with_their_holds(server: Server) -> None:
+    server.keep()
+    point = server.points / POINT
+    (point / "packages").write_text("nginx 1\nasterisk 2\n")
+    (point / "held").write_text("nginx\nasterisk\n")
+    (point / "debs").mkdir()
+    (point / "debs/nginx_1_all.deb").write_text("")
+    log = server.folder / "packages.log"
+    policy = server.folder / "policy-rc.d"
+    server.tool("apt-mark", f'echo "apt-mark $*" >>{log}')
+    server.tool("dpkg", f'echo "dpkg $*" >>{log}; cat {policy} >>{log} 2>/dev/null; true')
+    server.tool(
+        "dpkg-query",
+        """case "$*" in *Version*nginx) printf 9 ;; *Version*) printf 2 ;; *Status*) """
+        """echo 'hold ok installed' ;; esac""",
+    )
+    lines = server.go_back(policy)
+    assert lines == ["restored package nginx", "restarted a.service"]
+    told = log.read_text()
+    assert "--force-downgrade --install" in told
+    assert "apt-mark hold nginx asterisk" in told
+    assert "exit 101" in told  # no package starts its service
+    assert not policy.exists()
 
 
 def test_an_incomplete_point_is_refused(server: Server) -> None:

@@ -7,7 +7,10 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 if [ "$1" = yes ]; then
   apt-get update -qq -o DPkg::Lock::Timeout=60 >&2
 fi
-while read -r phase packages; do
+while read -r phase wanted; do
+  packages=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' |
+    awk -v wanted=" $wanted " '$1 == "installed" && index(wanted, " " $2 " ") {print $2}')
+  [ -n "$packages" ] || continue
   echo "---- $phase"
   # $packages are names.
   # shellcheck disable=SC2086

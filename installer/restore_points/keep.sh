@@ -15,7 +15,7 @@ rm -rf "$point"
 mkdir "$point"
 cat >"$point/items"
 
-# Sizes in kB; hard links of the release's tree take no space, but it may be on another filesystem.
+# Sizes in kB.
 needed=$(while read -r kind path _; do
   if [ "$kind" = path ] && [ -f "$path" ]; then printf '%s\0' "$path"; fi
 done <"$point/items" | xargs -0 -r du -sk | awk '{sum += $1} END {print sum + 1024}')
@@ -49,10 +49,8 @@ done <"$point/items"
 if [ -n "$root" ]; then
   readlink "$root/current" >"$point/release"
   echo "$root" >"$point/root"
-  cp -al "$root/$(cat "$point/release")" "$point/tree" 2>/dev/null || {
-    rm -rf "$point/tree"
-    cp -a "$root/$(cat "$point/release")" "$point/tree"
-  }
+  # No hard links: these change the files' ctime, by which an installation sees that they changed.
+  cp -a --reflink=auto "$root/$(cat "$point/release")" "$point/tree"
 fi
 sync -f "$point"
 touch "$point/complete"

@@ -19,7 +19,8 @@ from ucontact_appliance.planning.model import Role
 # The dialplan refuses calls with 503 while it is "yes" (extensions.conf, [admit]). A restart of
 # Asterisk clears it.
 _VARIABLE = "ucontact_draining"
-_CALLS = re.compile(r"^([0-9]+) active calls?$", re.MULTILINE)
+# With a limit (maxcalls) it is "2 of 35 max active calls ( 5.71% of capacity)".
+_CALLS = re.compile(r"^([0-9]+) (?:of [0-9]+ max )?active calls?\b", re.MULTILINE)
 _POLL_SECONDS = 1.0
 
 

@@ -59,7 +59,7 @@ def test_it_waits_for_the_calls_that_are_up(
     asterisk = Asterisk(
         [
             "3 active channels\n2 active calls\n9 calls processed",
-            "1 active call\n",
+            "1 of 35 max active call ( 2.86% of capacity)\n",
             "0 active calls\n",
         ]
     )

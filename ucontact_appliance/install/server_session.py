@@ -102,7 +102,7 @@ class _Session:
         try:
             while data:
                 data = data[os.write(self._process.stdin.fileno(), data) :]
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: the session was closed already
             raise self._failure(str(error)) from error
 
     @property

@@ -33,6 +33,8 @@ def go_back(job: Job, journal: UpgradeJournal, point: RestorePoint) -> None:
     `upgrade` or `rollback`. Raises PhaseFailedError when a step or a check fails.
     """
     save_upgrade(job.paths.upgrade, journal.at(UpgradeStage.RETURNING))
+    if job.hold is not None:
+        job.hold.demand()  # a server whose lock was lost may be somebody else's by now
     job.log(f"go back to the restore point {point.id}")
     with step(job, "return", _("Go back to {title}", title=point.title)) as within:
         within.observer(TaskStarted(_("Restore files, release and units")))

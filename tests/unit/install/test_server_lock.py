@@ -252,9 +252,13 @@ def test_a_connection_that_was_cut_is_taken_up_again(server: Server, tmp_path: P
 def test_the_end_of_a_run_whose_server_is_gone_hides_no_error(
     server: Server, tmp_path: Path
 ) -> None:
-    with pytest.raises(PhaseFailedError, match="the reason"), holding(tmp_path) as hold:
-        hold._held[0]._session.close()  # as after a connection that could not be had again
-        raise PhaseFailedError("the reason")
+    def run() -> None:
+        with holding(tmp_path) as hold:
+            hold._held[0]._session.close()  # as after a connection that could not be had again
+            raise PhaseFailedError("the reason")
+
+    with pytest.raises(PhaseFailedError, match="the reason"):
+        run()
 
 
 def test_a_hostile_server_gets_no_further_than_an_error(

@@ -1,9 +1,10 @@
 # uninstall.sh DATA, for bash: remove what the appliance installed on this server.
 #
 # Standard input: lines "package NAME", "unit NAME [PACKAGE...]", "path FILE", "changed FILE", "tree
-# FOLDER", "data FOLDER", "table FAMILY NAME", "account NAME", "group NAME". DATA is "keep" or "remove". What was there
-# before the appliance stays, and gets its original files back. Standard output: lines "removed ...",
-# "restored ..." and "kept ...". Run again after an interruption, it finishes.
+# FOLDER", "data FOLDER", "again COMPONENT", "table FAMILY NAME", "account NAME", "group NAME". DATA is
+# "keep" or "remove". What was there before the appliance stays, and gets its original files back.
+# Standard output: lines "removed ...", "restored ..." and "kept ...". Run again after an interruption,
+# it finishes.
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 data=$1
@@ -94,6 +95,14 @@ named data | while read -r folder; do
     echo "removed $folder"
   fi
 done
+
+# The next installation takes this data for ours (facts/foreign.py), not for somebody else's.
+if [ "$data" = keep ]; then
+  named again | while read -r component; do
+    mkdir -p -m 0700 "$kept" "$kept/taken-over"
+    touch "$kept/taken-over/$component"
+  done
+fi
 
 # An account whose files stay stays too: their owner would become a number.
 if [ "$data" = remove ]; then

@@ -99,6 +99,7 @@ def _items(host: PlannedHost, found: Survey) -> tuple[str, ...]:
         if one.phase:  # the others, such as OpenSSH, are not installed by us
             lines += _of_component(one, row)
     tree = load_data("tree")
+    lines += [f"again {one.name}" for one in components_of(*host.roles) if one.data and one.foreign]
     data = [one.data for one in components_of(*host.roles) if one.data]
     folders = [entry.there if entry.kind == "files" else entry.room for entry in data]
     if Role.BACKEND in host.roles:

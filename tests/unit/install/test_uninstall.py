@@ -43,7 +43,7 @@ class Server:
             "unit asterisk.service asterisk\nunit curl.service curl\n"
             f"changed {self.root}/hosts\nchanged {self.root}/theirs\n"
             f"path {self.root}/ours\npath {self.root}/theirs.conf\ntree {self.root}/tree\n"
-            f"data {self.root}/calls\ntable inet ucontact\naccount integra\ngroup ucontact-tls\n"
+            f"data {self.root}/calls\nagain asterisk\ntable inet ucontact\naccount integra\ngroup ucontact-tls\n"
         )
         done = subprocess.run(
             ["bash", "-c", SCRIPT.read_text().replace(KEPT, str(self.root / "kept")), "x", data],
@@ -110,6 +110,7 @@ def test_what_was_there_before_stays(server: Server) -> None:
     assert "groupdel ucontact-tls" in server.log
     assert "remove asterisk" in server.log
     assert not (server.root / "kept/originals").exists()
+    assert (server.root / "kept/taken-over/asterisk").exists()
     assert server.run("keep") == []  # what came back is not ours
     assert (server.root / "theirs.conf").read_text() == "theirs"
 
@@ -119,6 +120,7 @@ def test_data_goes_where_it_is_told_to(server: Server) -> None:
     assert "removed /calls" in lines
     assert "removed account integra" in lines
     assert "purge asterisk" in server.log
+    assert not (server.root / "kept/taken-over").exists()
 
 
 def test_without_a_list_of_packages_none_is_removed(server: Server) -> None:
@@ -144,6 +146,8 @@ def test_everything_of_a_component_is_named() -> None:
         "table inet ucontact_sip",
         "account integra",
         "group ucontact-tls",
+        "again mysql",
+        "again asterisk",
         f"tree {SEALED}",
         f"tree {RECORD}",
     ):

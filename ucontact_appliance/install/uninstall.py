@@ -35,6 +35,7 @@ _SAID = 4000
 _OURS = (
     "/etc/ssl/ucontact",
     "/etc/ucontact-logrotate.d",
+    "/etc/ucontact-recordings",
     "/usr/local/lib/ucontact",
     "/usr/share/ucontact",
     "/var/lib/ucontact-asterisk",
@@ -50,6 +51,8 @@ _OURS = (
 )
 # Changed by our release alone; it has a password.
 _SETTINGS = ("/etc/IntegraServer/integraserver.properties",)
+# Accounts and groups that the roles create; the others come with packages.
+_ACCOUNTS = ("integra", "ucontact-playback", "ucontact-tls")
 # What a controller recorded of an installation that is no more; keys and reports stay.
 _RECORDS = ("journal.json", "states.json", "managed.json", "plan.json", "upgrade.json")
 
@@ -119,9 +122,7 @@ def _of_component(one: Component, row: SystemRow | None) -> list[str]:
     lines += [f"changed {path}" for path in one.originals if path not in _SETTINGS]
     for item in one.state:
         kind, _space, name = item.partition(" ")
-        if kind == "table" or (
-            kind in ("account", "group") and name in ("integra", "ucontact-tls")
-        ):
+        if kind == "table" or (kind in ("account", "group") and name in _ACCOUNTS):
             lines.append(item)
     return lines
 

@@ -138,6 +138,7 @@ def test_everything_of_a_component_is_named() -> None:
         "package asterisk",
         "package mysql-server-core",
         "unit ucontact-records.service asterisk",
+        "account ucontact-playback",
         "path /etc/nginx/conf.d/ucontact.conf",
         "changed /etc/hosts",
         "tree /etc/IntegraServer/releases",

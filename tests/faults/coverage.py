@@ -29,6 +29,7 @@ REASONS = {
     "recordings.video": "the small site records no video; tests/e2e/test_video.py stops it",
     "recordings.encryption": "the small site encrypts nothing; tests/e2e/test_encryption.py spoils "
     "it",
+    "backup.": "the small site has no backups; tests/e2e/test_backup.py breaks them",
     "web.provisioning": "the small site has no hardphones; tests/e2e/test_phones.py loses one",
     "asterisk.build": "a rehearsal machine has stock Asterisk: it warns always",
     "web.version": "no older NGINX can be installed beside the one of the suite",

@@ -104,7 +104,9 @@ def set_value(name: Name, site: SiteToChange = None) -> None:
     path = demand_site_to_change(site)
     found = load_site(path)
     if name not in provided_names(found):
-        allowed = ", ".join(provided_names(found)) or _("none: no trunk has a 'username'")
+        allowed = ", ".join(provided_names(found)) or _(
+            "none: no trunk has a 'username', and no backup needs a password"
+        )
         raise UsageError(
             _("the secret {name!r} can't be set", name=name),
             evidence=_(

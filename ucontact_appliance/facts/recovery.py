@@ -10,8 +10,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.planning.backup import SEALED_STATE
 
-SEALED = "/var/lib/ucontact/site-state.sealed"  # on each server, 0600
+SEALED = SEALED_STATE  # on each server, 0600
 _SCRIPT = f"test ! -e {SEALED} || sha256sum {SEALED}"
 
 

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ucontact_appliance import __version__
 from ucontact_appliance.facts.runner import SshSettings, control_path, ssh_options
 from ucontact_appliance.install.vendor import VendorAsterisk
+from ucontact_appliance.planning.backup import backup_parts
 from ucontact_appliance.planning.cards import card_lines
 from ucontact_appliance.planning.clocks import utc_offset
 from ucontact_appliance.planning.dialling import dialling
@@ -81,6 +83,7 @@ def build_inventory(
         # other file of the folder.
         | {"recordings": str(controller.pki / "recordings")},
         "vendor_asterisk": _vendor(controller.asterisk),
+        "appliance": __version__,
     }
     return {
         "all": {
@@ -100,7 +103,7 @@ def build_inventory(
 
 def site_variables(site: Site) -> dict[str, Any]:
     """Return the values of site.yml for playbooks: typed values and booleans, no free text."""
-    known = {"site", "fqdn", "network", "telephony", "recordings", "records", "web"}
+    known = {"site", "fqdn", "network", "telephony", "recordings", "records", "backup", "web"}
     certificate = site.certificate
     return site.model_dump(mode="json", include=known) | {
         "evaluation": site.release == EVALUATION,
@@ -154,4 +157,7 @@ def _share(site: Site, plan: Plan, host: Host, inputs: HostInputs) -> dict[str, 
         "optional_packages": optional_packages(planned.roles),
         "held_packages": held_packages(inputs.system, planned.roles),
         "ports": [port.document() for port in ports_for(site, plan, planned)],
+        "backup_paths": [
+            {"name": part.name, "paths": list(part.paths)} for part in backup_parts(planned.roles)
+        ],
     }

@@ -41,7 +41,7 @@ from ucontact_appliance.planning.moves import carrier
 from ucontact_appliance.redact import redactor
 from ucontact_appliance.site.secrets import (
     Secrets,
-    fresh_secret,
+    fresh_value,
     load_secrets,
     provided_names,
     required_names,
@@ -101,7 +101,7 @@ def rotate(name: str, site_file: Path, say: Say) -> RotatedSecret:
         _demand_generated(name, here)
         journal = load_journal(here.paths.journal)
         _demand_whole(journal, here)
-        fresh = Secrets({**here.secrets, name: fresh_secret()})
+        fresh = Secrets({**here.secrets, name: fresh_value(name)})
         if not name.startswith(_EXTENSION) or _has_phone(name, here):
             save_secrets(here.paths.secrets, fresh)
             return RotatedSecret(name, AppliedWhen.NEXT_INSTALL)

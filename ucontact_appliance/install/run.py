@@ -49,7 +49,14 @@ from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.site.current import remember_site
 from ucontact_appliance.site.files import private_dir
 from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.recovery_key import (
+    RecoveryKey,
+    kept_recovery_key,
+    load_recovery_key,
+    repository_password,
+)
 from ucontact_appliance.site.secrets import (
+    BACKUP_RECOVERY,
     Secrets,
     load_secrets,
     provided_names,
@@ -263,7 +270,8 @@ def preview(
     journal = load_journal(paths.journal)
     known = load_secrets(paths.secrets)
     _demand_provided(seen.site, known, site_file)
-    secrets = Secrets(with_generated(seen.site, known))
+    values = with_generated(seen.site, known)
+    secrets = Secrets(values | _derived(seen.site, load_recovery_key(paths.recovery_key)))
     if not restart and stopped_midway(journal, phases):
         inputs = _inputs(seen, release)
         if release is None:  # whether it is the same can't be known yet
@@ -337,7 +345,7 @@ def _demand_provided(site: Site, known: Secrets, site_file: Path) -> None:
     missing = [name for name in provided_names(site) if name not in known]
     if missing:
         raise UsageError(
-            _("a trunk's password is not set yet"),
+            _("a password that somebody else issues is not stored yet"),
             evidence=", ".join(missing),
             helps=f"ucontact secrets set {missing[0]} --site {site_file}",
         )
@@ -351,7 +359,16 @@ def _ensure_secrets(site: Site, paths: StatePaths, site_file: Path) -> Secrets:
     values = with_generated(site, known)
     if values != dict(known):
         save_secrets(paths.secrets, values)
-    return Secrets(values)
+    if site.backup is None:
+        return Secrets(values)
+    return Secrets(values | _derived(site, kept_recovery_key(paths.recovery_key)))
+
+
+def _derived(site: Site, key: RecoveryKey | None) -> dict[str, str]:
+    """Return what playbooks get as secrets and no file keeps: the backup's second password."""
+    if site.backup is None or key is None:
+        return {}
+    return {BACKUP_RECOVERY: repository_password(key)}
 
 
 def _inputs(seen: Surveyed, release: ReleaseFiles | None) -> dict[str, Any]:

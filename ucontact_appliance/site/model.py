@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.asterisk_source import AsteriskSource
+from ucontact_appliance.site.backup import Backup
 from ucontact_appliance.site.qos import Qos
 from ucontact_appliance.site.telephony import Telephony
 from ucontact_appliance.site.values import (
@@ -242,6 +243,9 @@ class Site(SiteModel):
     telephony: Telephony = Field(default_factory=Telephony)
     recordings: Recordings = Field(default_factory=Recordings)
     records: Records = Field(default_factory=Records)
+    backup: Backup | None = Field(
+        None, description="backups of the site; none are made when left out"
+    )
     web: Web = Field(default_factory=Web)
     database_on: DatabaseOn = Field(
         DatabaseOn.BACKEND, description="medium sites: which server carries the database (R12)"

@@ -12,6 +12,9 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.site.files import write_private
@@ -19,6 +22,7 @@ from ucontact_appliance.site.files import write_private
 _SECRET_BYTES = 20
 _SUM_BYTES = 5
 _GROUP = 5
+_REPOSITORY = b"ucontact backup repository 1"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,15 @@ class RecoveryKey:
         """Eight groups of five letters and digits (base32, RFC 4648), to write down."""
         letters = base64.b32encode(self.secret + _checksum(self.secret)).decode()
         return "-".join(letters[at : at + _GROUP] for at in range(0, len(letters), _GROUP))
+
+
+def repository_password(key: RecoveryKey) -> str:
+    """The password with which the key opens the backup's repository; a key can't be told from it.
+
+    Servers learn it when it is added to the repository, whose data they have themselves.
+    """
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_REPOSITORY).derive(key.secret)
+    return base64.b32encode(derived).decode().rstrip("=")
 
 
 def generate_recovery_key() -> RecoveryKey:

@@ -12,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.site.backup import RepositoryKind
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Site
 
 # Letters and digits only: the same value must survive INI, SIP, SQL and shell configuration.
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 32  # 190 bits
+BACKUP_PASSWORD = "backup.password"  # the servers' key of the repository
+BACKUP_SSH_KEY = "backup.ssh_key"  # a private key in OpenSSH's format, of several lines
+BACKUP_ACCESS = "backup.access"
+BACKUP_RECOVERY = "backup.recovery"  # the repository's second key; in no file
 
 
 class Secrets(Mapping[str, str]):
@@ -54,7 +61,7 @@ class Secrets(Mapping[str, str]):
 
 
 def required_names(site: Site) -> tuple[str, ...]:
-    """The generated secrets of this site; trunk passwords come from the provider instead."""
+    """The generated secrets of this site; others come from a provider (`provided_names`)."""
     return (
         "database.accounts.integra",
         "database.accounts.asterisk",
@@ -65,9 +72,17 @@ def required_names(site: Site) -> tuple[str, ...]:
         "telephony.playback",
         "stun.turn",
         "backend.users.supervisor",
+        *_backup_names(site),
         *map(extension_secret, site.telephony.extensions),
         *(phone_secret(phone.mac) for phone in site.telephony.phones),
     )
+
+
+def _backup_names(site: Site) -> tuple[str, ...]:
+    if site.backup is None:
+        return ()
+    sftp = site.backup.kind is RepositoryKind.SFTP
+    return (BACKUP_PASSWORD, *([BACKUP_SSH_KEY] if sftp else []))
 
 
 def extension_secret(number: str) -> str:
@@ -101,8 +116,10 @@ def playbook_secrets(site: Site, secrets: Secrets) -> dict[str, Any]:
 
 
 def provided_names(site: Site) -> tuple[str, ...]:
-    """The secrets that come from somebody else: passwords of trunks that have an account."""
-    return tuple(trunk_secret(trunk.name) for trunk in site.telephony.trunks if trunk.username)
+    """The secrets that come from somebody else: of trunks with an account, of backup storage."""
+    trunks = (trunk_secret(trunk.name) for trunk in site.telephony.trunks if trunk.username)
+    storage = [BACKUP_ACCESS] if site.backup and site.backup.needs_access else []
+    return (*trunks, *storage)
 
 
 def with_generated(site: Site, known: Mapping[str, str]) -> dict[str, str]:
@@ -110,13 +127,23 @@ def with_generated(site: Site, known: Mapping[str, str]) -> dict[str, str]:
     values = dict(known)
     for name in required_names(site):
         if name not in values:
-            values[name] = fresh_secret()
+            values[name] = fresh_value(name)
     return values
+
+
+def fresh_value(name: str) -> str:
+    """A new value for the secret of that name."""
+    return _fresh_ssh_key() if name == BACKUP_SSH_KEY else fresh_secret()
 
 
 def fresh_secret() -> str:
     """A new random value."""
     return "".join(random.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def _fresh_ssh_key() -> str:
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
 
 def load_secrets(path: Path) -> Secrets:

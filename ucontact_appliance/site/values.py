@@ -121,7 +121,7 @@ def _time_zone(value: str) -> str:
     return value
 
 
-def _host(value: str) -> str:
+def host_name(value: str) -> str:
     """An IP address or a host name: nothing that could inject configuration."""
     try:
         return ip_address(value)
@@ -156,7 +156,7 @@ def _release(value: str) -> str:
     return value
 
 
-def _user(value: str) -> str:
+def user_name(value: str) -> str:
     """An account name for ssh: it can't start with '-', so that it is no option."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", value):
         raise ValueError(
@@ -171,9 +171,9 @@ def _user(value: str) -> str:
 
 FilePath = Annotated[Path, AfterValidator(_path)]
 ReleasePath = Annotated[str, AfterValidator(_release)]
-User = Annotated[str, AfterValidator(_user)]
+User = Annotated[str, AfterValidator(user_name)]
 Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._+][A-Za-z0-9._+-]{0,63}$")]
-HostName = Annotated[str, AfterValidator(_host)]
+HostName = Annotated[str, AfterValidator(host_name)]
 Fqdn = Annotated[str, AfterValidator(_fqdn)]
 Name = Annotated[str, AfterValidator(_name)]
 SiteName = Annotated[str, AfterValidator(_site_name)]

@@ -178,7 +178,7 @@ _BY_TABLE = {
 }
 _KEYWORDS = {"name", "when", "register", "vars", "tags", "loop", "loop_control", "notify"}
 _KEYWORDS |= {"changed_when", "failed_when", "check_mode", "environment", "until", "retries"}
-_KEYWORDS |= {"delay", "diff", "ignore_unreachable", "any_errors_fatal"}
+_KEYWORDS |= {"delay", "diff", "ignore_unreachable", "any_errors_fatal", "throttle"}
 
 
 def modules_of(role: str) -> set[str]:

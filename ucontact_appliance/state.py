@@ -70,6 +70,11 @@ class StatePaths:
         return self.etc / "recovery-shown.json"
 
     @property
+    def restore(self) -> Path:
+        """What a restore under way has to bring back; away when it is complete."""
+        return self.var / "restore.json"
+
+    @property
     def sealed(self) -> Path:
         """The record of the state that the servers keep sealed."""
         return self.var / "sealed.json"

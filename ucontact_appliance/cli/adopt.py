@@ -59,7 +59,7 @@ def adopt(
     path = (site or Path(SITE_FILE)).absolute()
     if not path.parent.is_dir():
         raise UsageError(_("there is no folder {path}", path=path.parent))
-    recovery = _asked_key()
+    recovery = asked_key()
     ssh_key = None if key is None else key.expanduser().absolute()
     host = Host(name="adopted", address=address, user=user, port=port, key=ssh_key)
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +85,8 @@ def adopt(
     _judge(load_site(path), path)
 
 
-def _asked_key() -> RecoveryKey:
+def asked_key() -> RecoveryKey:
+    """Return the recovery key, asked for on a terminal or read from stdin. Raises UsageError."""
     if sys.stdin.isatty():
         return parse_recovery_key(typer.prompt(translated(_("Recovery key")), hide_input=True))
     return parse_recovery_key(sys.stdin.readline())

@@ -45,6 +45,9 @@ HELP = {
     "secrets": "Show, set and rotate the site's secrets (root only).",
     "recovery": "Show the recovery key, with which another machine can continue the site.",
     "backup": "Make, list, verify and remove backups of the site.",
+    "restore": (
+        "Restore a site from its backup: install it, load its data, and prove it by a real call."
+    ),
     "adopt": "Continue a site on this machine: its installing machine is lost, or is replaced.",
     "phones": "List hardphones, with what to enter so that they find their configuration.",
     "bans": "List and lift bans on the telephony servers.",

@@ -16,6 +16,7 @@ from ucontact_appliance.install.processes import Processes
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.vendor import VendorAsterisk
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.moving.restore_plan import Restore
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.planning.moves import DataMove
 from ucontact_appliance.planning.systems import supported_names, system_row
@@ -57,6 +58,7 @@ class Job:
     launcher: Launcher = field(default_factory=Launcher)
     hold: SiteLock | None = None  # the locks of the servers; a dry run has none
     asterisk: VendorAsterisk | None = field(default_factory=VendorAsterisk)
+    restore: Restore | None = None  # data that comes from a backup, before services use it
     interrupted: bool = False  # the newest run on this site was interrupted during its changes
     migrates: bool = False  # an upgrade, which may change the schemas of a site with data
     unproven: bool = False  # something was changed that only the full set of calls can verify

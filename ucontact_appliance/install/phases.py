@@ -10,6 +10,8 @@ from ucontact_appliance.checks.call import call_result
 from ucontact_appliance.checks.foreign import PREFIX as FOREIGN
 from ucontact_appliance.checks.model import Calls
 from ucontact_appliance.checks.ports import FREE as PORTS_FREE
+from ucontact_appliance.clients.restic import Repository
+from ucontact_appliance.errors import UsageError
 from ucontact_appliance.evidence.filing import demand_reportable, file_report, new_folder
 from ucontact_appliance.evidence.gathering import Gatherer
 from ucontact_appliance.install.announcements import demand_announcements
@@ -26,12 +28,15 @@ from ucontact_appliance.install.takeover import Copy, take_over
 from ucontact_appliance.install.vendor import demand_vendor
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.moving.carry import carry, demand_room, demand_sources, settle
+from ucontact_appliance.moving.restore_plan import settle_restored
+from ucontact_appliance.moving.restoring import Target, restore_role
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.pki.issue import ensure_pki, foresee_pki
 from ucontact_appliance.planning.component_tables import phases
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import DataLocation, carrier
 from ucontact_appliance.release.remembered import remember_manifest
+from ucontact_appliance.site.recovery_key import load_recovery_key, repository_password
 
 _NOT_READY = _("the servers are not ready for the installation")
 
@@ -307,6 +312,55 @@ class MoveDataPhase(_ReadOnlyPhase):
 
 
 @dataclass(frozen=True)
+class RestoreDataPhase(_ReadOnlyPhase):
+    """Restore a role's data from a backup to its server, where the role already runs."""
+
+    id: str
+    title: str
+    role: Role
+    after: tuple[str, ...] = ()
+    alone: bool = True
+
+    @property
+    def runs_on(self) -> Role:
+        """The hosts of its role."""
+        return self.role
+
+    def needed(self, job: Job) -> bool:
+        """Return whether a restore is under way, and the role's data is not there yet."""
+        return job.restore is not None and self.role not in job.restore.done
+
+    def run(self, job: Job) -> int:
+        """Restore the data, then run the role's playbook on it; return the number of changes.
+
+        A newer appliance has tables that the backup lacks: the playbook adds them.
+        """
+        assert job.restore is not None
+        key = load_recovery_key(job.paths.recovery_key)
+        if key is None:
+            raise UsageError(_("the recovery key {path} is missing", path=job.paths.recovery_key))
+        repository = Repository(
+            job.restore.repository, repository_password(key), job.restore.ssh_key
+        )
+        store = store_of(self.role)
+        done = restore_role(
+            job.restore,
+            repository,
+            store,
+            Target(job.site, carrier(job.site, job.plan, self.role), job.ssh),
+            lambda text: job.observer(TaskStarted(text)),
+        )
+        job.log(done)
+        changed = 1 + play(job, store.phase, check=False)
+        settle_restored(job.paths.restore, self.role)
+        return changed
+
+    def preview(self, job: Job) -> int | Unpredictable:
+        """Return Unforeseen: the role must run there first."""
+        return Unpredictable(_("the installation itself restores the data"))
+
+
+@dataclass(frozen=True)
 class VerifyPhase(_Always, _ReadOnlyPhase):
     """Run the doctor's checks and real calls on the installed site, and write the report.
 
@@ -349,13 +403,15 @@ _KINDS: Mapping[str, type[FirstPlaybookPhase | Certificates | Backend]] = {
 
 
 def _of_components() -> Iterator[Phase]:
-    """Yield the components' phases, each followed by the move of its data, if it has any."""
+    """Yield the components' phases, each followed by those that bring its data, if it has any."""
     for row in phases().values():
         keeps = row.role if row.data else None
         kind = _KINDS.get(row.id, PlaybookPhase)
         yield kind(row.id, _(row.playbook.title), row.role, keeps, row.playbook.after)
         if row.data and row.role:
             yield MoveDataPhase(row.data.move.id, _(row.data.move.title), row.role)
+            title = _("Restore {title}", title=_(row.data.title))
+            yield RestoreDataPhase(f"restore-{row.id}", title, row.role)
 
 
 # All phases, in order: docs/components.md#phases.

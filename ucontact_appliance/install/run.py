@@ -42,6 +42,7 @@ from ucontact_appliance.install.vendor import unpacked_asterisk, vendor_asterisk
 from ucontact_appliance.language.catalogue import Translate, english
 from ucontact_appliance.language.messages import _, concatenated, joined, what_of, with_note
 from ucontact_appliance.moving.carry import load_places
+from ucontact_appliance.moving.restore_plan import load_restore
 from ucontact_appliance.planning.model import Plan, Role
 from ucontact_appliance.planning.moves import DataMove, moves_for
 from ucontact_appliance.planning.ownership import marks_of
@@ -201,6 +202,7 @@ def install_within(
             hold=hold,
             interrupted=interrupted,
             migrates=migrates,
+            restore=load_restore(paths.restore),
         )
         hold.ended_by(job.processes.end)
         try:
@@ -209,12 +211,13 @@ def install_within(
                 journal,
                 log_path,
                 phases,
-                full=any((full, restart, new_ca, take_over, moves, unproven)),
+                full=any((full, restart, new_ca, take_over, moves, unproven, job.restore)),
                 repairs=repairs,
             )
         except BaseException:
             record_end(hold, observer, well=False)
             raise
+        paths.restore.unlink(missing_ok=True)
         seal_state(job)
         record_end(hold, observer, well=True)
     remember_site(site_file)

@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB_TOOLS := systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nft:nftables ip:iproute2 \
              ssh:openssh-client ssh-keygen:openssh-client
-TEST_TOOLS := chromium:chromium testssl:testssl.sh iperf3:iperf3 groff:groff-base gpg:gpg gpg-agent:gpg-agent
+TEST_TOOLS := chromium:chromium testssl:testssl.sh iperf3:iperf3 restic:restic groff:groff-base gpg:gpg gpg-agent:gpg-agent
 VAGRANT_TOOLS := vagrant:vagrant-libvirt lxc-create:lxc redir:vagrant-lxc
 
 help: ## this list

@@ -61,7 +61,7 @@ def test_there_are_many() -> None:
 VERBS = re.compile(
     "(Act|Allow|Apply|Carry|Change|Compare|Connect|Continue|Do|Encrypt|Judge|Let|Lift|Limit|List|"
     "Log|Mail|Make|Measure|Offer|Overwrite|Place|Plan|Post|Register|"
-    "Print|Read|Remove|Replace|Run|Send|Show|Start|Take|Use|Verify|Write|Install) .*[.]"
+    "Print|Read|Remove|Replace|Restore|Run|Send|Show|Start|Take|Use|Verify|Write|Install) .*[.]"
 )
 
 

@@ -278,8 +278,11 @@ def _changes(results: Sequence[TaskResult]) -> list[str]:
 
 
 def _turn(phase: Phase, job: Job) -> ScheduledPhase:
-    """Return the phase's turn; with moves it takes all hosts: a move stops writers on all."""
-    if job.moves:
+    """Return the phase's turn; it takes all hosts where data comes from elsewhere.
+
+    A move or a restore stops writers on all of them, and none may be started meanwhile.
+    """
+    if job.moves or job.restore:
         return ScheduledPhase(
             phase.id, frozenset(host.name for host in job.plan.hosts), phase.after
         )

@@ -14,13 +14,14 @@ import yaml
 
 from tests.unit.certs import NOW, Issued, issue
 from tests.unit.findings.test_changes import finding
+from tests.unit.moving.test_restore import manifest
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import Calls, Finding, Verdict
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.runner import LocalRunner, SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.findings.registry import REACHABLE
-from ucontact_appliance.install import judging, phases, plays
+from ucontact_appliance.install import course, judging, phases, plays
 from ucontact_appliance.install.ansible import PlayResult
 from ucontact_appliance.install.events import (
     CallMade,
@@ -35,13 +36,24 @@ from ucontact_appliance.install.job import Job, Surveyed
 from ucontact_appliance.install.takeover import Copy
 from ucontact_appliance.language.choice import Language, translation
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.moving.restore_plan import (
+    Restore,
+    load_restore,
+    plan_restore,
+    save_restore,
+)
 from ucontact_appliance.pki.issue import ensure_pki
+from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.topology import make_plan
 from ucontact_appliance.release.store import ReleaseFiles
 from ucontact_appliance.resources import INSTALLER
 from ucontact_appliance.site.model import Host
+from ucontact_appliance.site.recovery_key import kept_recovery_key
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths, state_paths
+
+_BRINGS_DATA = (phases.MoveDataPhase, phases.RestoreDataPhase)
+_OTHERWISE = (phases.Backend, *_BRINGS_DATA, phases.VerifyPhase)
 
 
 def a_job(observer: Observer) -> Job:
@@ -271,7 +283,7 @@ def test_a_portal_without_a_key_whose_backup_is_elsewhere_is_refused_at_once(
 def test_what_no_rehearsal_can_tell_says_why(own_state: Path) -> None:
     job = replace(a_job(lambda event: None), release=None)
     for phase in phases.INSTALL:
-        if isinstance(phase, phases.Backend | phases.MoveDataPhase | phases.VerifyPhase):
+        if isinstance(phase, _OTHERWISE):
             told = phase.preview(job)
             assert isinstance(told, phases.Unpredictable), phase.id
             assert told.because
@@ -352,7 +364,7 @@ def test_preflight_finishes_packages_only_after_an_interrupted_run_and_never_in_
 @pytest.mark.parametrize("phase", phases.INSTALL, ids=lambda phase: phase.id)
 def test_a_phase_says_which_hosts_its_playbook_runs_on(phase: phases.Phase) -> None:
     playbook = INSTALLER / "playbooks" / f"{phase.id}.yml"
-    if isinstance(phase, phases.MoveDataPhase):
+    if isinstance(phase, _BRINGS_DATA):
         assert phase.runs_on is phase.role
     elif playbook.exists():
         hosts = {play["hosts"] for play in yaml.safe_load(playbook.read_text())}
@@ -369,7 +381,7 @@ def before(phase: phases.Phase) -> set[str]:
 
 @pytest.mark.parametrize(
     "phase",
-    [one for one in phases.INSTALL if one.runs_on and not isinstance(one, phases.MoveDataPhase)],
+    [one for one in phases.INSTALL if one.runs_on and not isinstance(one, _BRINGS_DATA)],
     ids=lambda phase: phase.id,
 )
 def test_no_service_starts_before_its_packages_the_firewall_and_the_certificates(
@@ -418,3 +430,60 @@ def test_an_observer_hears_in_the_readers_language() -> None:
     tell(PhaseStarted("web", _("Web server"), 1, 2))
     tell(Warned("another program's words"))
     assert heard == [PhaseStarted("web", "Servidor web", 1, 2), Warned("another program's words")]
+
+
+def a_restore(*done: Role) -> Restore:
+    return Restore(repository="/r", manifests=plan_restore([manifest(2)], None), done=done)
+
+
+def test_data_is_restored_once_and_only_in_a_restore() -> None:
+    job = a_job(lambda event: None)
+    restoring = [one for one in phases.INSTALL if isinstance(one, phases.RestoreDataPhase)]
+    assert [one.role for one in restoring] == [Role.DATABASE, Role.TELEPHONY, Role.BACKEND]
+    assert not any(one.needed(job) for one in restoring)
+    under_way = replace(job, restore=a_restore(Role.DATABASE))
+    assert [one.needed(under_way) for one in restoring] == [False, True, True]
+
+
+def test_data_comes_after_its_roles_playbook_and_before_the_next_service_starts() -> None:
+    ids = [phase.id for phase in phases.INSTALL]
+    for name in ("database", "telephony", "backend"):
+        assert 0 < ids.index(f"restore-{name}") - ids.index(name) <= 2
+    job = replace(a_job(lambda event: None), restore=a_restore())
+    every = {host.name for host in job.plan.hosts}
+    for phase in phases.INSTALL:
+        assert course._turn(phase, job).servers == every
+        assert course._turn(phase, job).alone
+
+
+def test_a_restored_role_is_recorded_after_its_playbook_ran(
+    own_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    job = replace(a_job(lambda event: None), restore=a_restore())
+    phase = next(one for one in phases.INSTALL if one.id == "restore-database")
+    with pytest.raises(UsageError, match="recovery key"):
+        phase.run(job)
+    job.paths.etc.mkdir(parents=True, exist_ok=True)
+    job.paths.var.mkdir(parents=True, exist_ok=True)
+    kept_recovery_key(job.paths.recovery_key)
+    save_restore(job.paths.restore, a_restore())
+
+    def restored(*words: Any) -> str:
+        order.append("restored")
+        return "done"
+
+    def played(_job: Job, name: str, **options: Any) -> int:
+        found = load_restore(job.paths.restore)
+        assert found is not None
+        assert found.done == ()
+        order.append(f"played {name}")
+        return 3
+
+    monkeypatch.setattr(phases, "restore_role", restored)
+    monkeypatch.setattr(phases, "play", played)
+    assert phase.run(job) == 4
+    assert order == ["restored", "played database"]
+    found = load_restore(job.paths.restore)
+    assert found is not None
+    assert found.done == (Role.DATABASE,)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.install.phases import RELEASE, Recorded, Unheld, fail, installed, seen
+from tests.unit.install.test_phases import a_restore
 from tests.unit.sites import small_site
 from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.install import run as module
@@ -32,9 +33,10 @@ from ucontact_appliance.install.job import Job, Surveyed
 from ucontact_appliance.install.journal import Journal, Progress, load_journal, save_journal
 from ucontact_appliance.install.phases import Phase, Unpredictable
 from ucontact_appliance.install.run import NEVER_THROUGH, install, preview
+from ucontact_appliance.moving.restore_plan import save_restore
 from ucontact_appliance.planning.model import PlannedHost, Role
 from ucontact_appliance.site.model import Host
-from ucontact_appliance.site.secrets import save_secrets
+from ucontact_appliance.site.secrets import load_secrets, save_secrets
 from ucontact_appliance.state import state_paths
 
 
@@ -513,3 +515,49 @@ def test_an_install_tells_what_came_of_its_call(site_file: Path) -> None:
 
     assert told(judge) == "a real call was heard"
     assert told(lambda job: 0).startswith("no call was made: ")
+
+
+def test_a_restore_stays_under_way_until_an_install_is_complete(site_file: Path) -> None:
+    path = state_paths("demo").restore
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_restore(path, a_restore())
+    seen: list[bool] = []
+
+    def look(job: Job) -> int:
+        seen.append(job.restore is not None)
+        return 0
+
+    phases = (Recorded("look", [], look), Recorded("work", []), Recorded("judge", [], fail))
+    with pytest.raises(PhaseFailedError):
+        installed(site_file, phases)
+    assert path.exists()
+    installed(site_file, (*phases[:2], Recorded("judge", [])))
+    assert not path.exists()
+    installed(site_file, (*phases[:2], Recorded("judge", [])))
+    assert seen == [True, True, False]
+
+
+def test_a_damaged_record_of_a_restore_is_no_site_without_data(site_file: Path) -> None:
+    path = state_paths("demo").restore
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{")
+    ran: list[str] = []
+    with pytest.raises(UnreachableError, match="record of the restore"):
+        installed(site_file, (Recorded("look", ran), Recorded("work", ran)))
+    assert ran == []
+
+
+def test_the_recovery_key_opens_the_repository_too(site_file: Path) -> None:
+    got: list[tuple[str, ...]] = []
+
+    def look(job: Job) -> int:
+        got.append(tuple(name for name in job.secrets if name.startswith("backup")))
+        return 0
+
+    backup = {"repository": "/mnt/backup"}
+    site = small_site(backup=backup)
+    with_backup = replace(seen(10), site=site)
+    phases = (Recorded("look", [], look), Recorded("work", []))
+    install(with_backup, site_file, RELEASE, nobody, phases=phases)
+    assert set(got[0]) == {"backup.password", "backup.recovery"}
+    assert "backup.recovery" not in load_secrets(state_paths("demo").secrets)

@@ -15,24 +15,26 @@ from urllib.parse import quote
 CACHE = "/var/cache/ucontact-backup"
 LOCKED = "locked"
 # Kinds of errors, each with what restic or the storage says then; the first one that fits counts.
-# Free space and access come first: restic adds general sentences to both.
+# What is particular comes first: restic adds general sentences, such as "unexpected EOF" where ssh
+# has ended.
 KINDS = (
+    (LOCKED, r"already locked"),
     ("full", r"no space left|quota exceeded|not enough space|XMinioStorageFull|QuotaExceeded"
              r"|insufficient storage|\b507\b|file too large"),
     ("wrong_key", r"wrong password|no key found"),
+    ("host_key", r"host key verification failed|host identification has changed"),
     ("access", r"access denied|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|\b40[13]\b"
                r"|permission denied|read-only file system"),
-    ("host_key", r"host key verification failed|host identification has changed"),
-    (LOCKED, r"already locked|unable to create lock"),
-    ("damaged", r"hash mismatch|ciphertext verification failed|does not match|wrong hash"
-                r"|invalid data returned|not found in (index|repository)|contains errors|damaged"
-                r"|errors were found|unexpected EOF|incomplete pack file|unable to load tree"),
+    ("unreachable", r"connection (refused|reset|timed out|closed)|no such host|no route to host"
+                    r"|i/o timeout|network is unreachable|could not resolve|dial tcp|tls: |x509:"
+                    r"|unable to start the sftp|broken pipe|stale file"),
     ("no_repository", r"unable to open config file|is there a repository|config file .*does not"
                       r" exist|repository does not exist|specified bucket does not exist"
                       r"|repository master key and config already initialized"),
-    ("unreachable", r"connection (refused|reset|timed out|closed)|no such host|no route to host"
-                    r"|i/o timeout|network is unreachable|could not resolve|dial tcp|tls: |x509:"
-                    r"|unable to start the sftp|broken pipe|stale file|input/output error"),
+    ("damaged", r"hash mismatch|ciphertext verification failed|does not match|wrong hash"
+                r"|invalid data returned|not found in (index|repository)|contains errors|damaged"
+                r"|errors were found|unexpected EOF|incomplete pack file|unable to load tree"
+                r"|input/output error"),
 )  # fmt: skip
 
 

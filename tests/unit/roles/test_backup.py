@@ -137,8 +137,8 @@ def test_the_option_for_the_position_is_the_one_that_mysqldump_has(
          "unreachable"),
         ("Fatal: client.BucketExists: Access Denied.", "access"),
         ("Host key verification failed.\nFatal: unable to start the sftp session", "host_key"),
-        ("subprocess ssh: connect to host 192.0.2.9 port 22: No route to host\nFatal: unable to open "
-         "repository: unable to start the sftp session: unexpected EOF", "unreachable"),
+        ("subprocess ssh: connect to host 192.0.2.9 port 22: No route to host\nFatal: "
+         "unable to start the sftp session: unexpected EOF", "unreachable"),
         ("repository is already locked by PID 403 on one by root", "locked"),
         ("something new", "other"),
     ],

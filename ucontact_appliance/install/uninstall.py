@@ -34,11 +34,14 @@ _SAID = 4000
 # Folders that only the appliance has; the release's and those of data are added by role.
 _OURS = (
     "/etc/ssl/ucontact",
+    "/etc/ucontact-backup",
     "/etc/ucontact-logrotate.d",
     "/etc/ucontact-recordings",
     "/usr/local/lib/ucontact",
     "/usr/share/ucontact",
+    "/var/cache/ucontact-backup",
     "/var/lib/ucontact-asterisk",
+    "/var/lib/ucontact-backup",
     "/var/lib/ucontact-phones",
     "/var/lib/ucontact-telephony",
     "/var/lib/ucontact-restore-points",

@@ -171,7 +171,7 @@ def test_a_caller_hears_how_long_others_have_waited(centre: Centre) -> None:
         time.sleep(140)  # a quarter of it is the average, which counts from 30 s on
         asyncio.run(answered())
     with centre.first.call(centre.server.address, PATIENT, hertz=CALLER) as leg:
-        time.sleep(10)
+        time.sleep(16)  # 5 s of music, 5.4 s of "you are next", then 2.8 s of this one
     assert leg.voice is not None
     assert likeness(leg.voice.heard(), prompt(centre, "queue-holdtime")) > 0.9
 

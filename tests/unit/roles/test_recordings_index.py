@@ -24,7 +24,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module.recordings, "ROOT", os.fsencode(tmp_path / "monitor"))
     (tmp_path / "monitor").mkdir()
     monkeypatch.setattr(module, "QUIET_SECONDS", -1)
-    monkeypatch.setattr(module, "FOLDER_SECONDS", -1)
+    monkeypatch.setattr(module.recordings, "FOLDER_SECONDS", -1)
     monkeypatch.setattr(module, "open_files", set)
     monkeypatch.setattr(module.time, "sleep", lambda _: None)
     return module

@@ -23,7 +23,6 @@ CERTIFICATE = "/etc/ucontact-recordings/certificate.pem"
 EVERY_SECONDS = 10
 STEP_SECONDS = 5.0  # so long a round works; the rest waits for the next one
 AT_ONCE = 20
-FOLDER_SECONDS = 2  # a folder's time may not show what happens within its own tick
 # OpenSSL reads a message as a whole when it decrypts.
 MOST_BYTES = (1 << 31) - (1 << 24)
 WORDS = (OPENSSL, "cms", "-encrypt", "-binary", "-stream", "-outform", "DER", "-aes-256-cbc")
@@ -136,7 +135,8 @@ class Encryptor:
         """Encrypt for some seconds, the newest recordings first."""
         end = time.monotonic() + STEP_SECONDS
         seen = set()
-        for folder, plain, state in self.changed(b"", seen):
+        for folder, files, state in recordings.changed(b"", self.done, seen, self.tell):
+            plain = [os.path.join(folder, name) for name in files]
             left = 0
             for at in range(0, len(plain), AT_ONCE):
                 left += self.work(plain[at : at + AT_ONCE])
@@ -145,36 +145,6 @@ class Encryptor:
             if not plain and state is not None:
                 self.done[folder] = state
         self.done = {one: self.done[one] for one in self.done if one in seen}
-
-    def changed(self, folder, seen):
-        """(folder, paths of its plain files, what to remember) of those that may have some."""
-        try:
-            found = os.stat(os.path.join(recordings.ROOT, folder))
-        except OSError as error:
-            if folder:
-                return  # removed by the retention
-            raise TroubleError(str(error)) from error
-        seen.add(folder)
-        known = self.done.get(folder)
-        if known is not None and known[0] == found.st_mtime_ns:
-            folders = known[1]
-        else:
-            self.done.pop(folder, None)
-            try:
-                files, folders = recordings.listing(folder)
-            except OSError as error:  # recordings.tree names it
-                self.tell(str(error))
-                return
-            folders = sorted(folders, reverse=True)
-            settled = time.time() - found.st_mtime > FOLDER_SECONDS
-            plain = [
-                os.path.join(folder, name)
-                for name in sorted(files)
-                if not name.startswith(b".") and not name.endswith(recordings.ENCRYPTED)
-            ]
-            yield folder, plain, (found.st_mtime_ns, folders) if settled else None
-        for name in folders:
-            yield from self.changed(os.path.join(folder, name), seen)
 
     def work(self, paths):
         """Encrypt those of these that are indexed; how many are left plain."""

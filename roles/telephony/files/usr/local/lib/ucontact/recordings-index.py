@@ -22,7 +22,6 @@ STEP_PAUSE_SECONDS = 1.0
 AT_ONCE = 20
 QUIET_SECONDS = 3  # a file that was written later is not finished
 RECORD_SECONDS = 180  # so long a recording waits for its call record
-FOLDER_SECONDS = 2  # a folder's time may not show what happens within its own tick
 COMPLETE_EVERY_SECONDS = 60
 COMPLETE_INDEXED_SECONDS = 3600
 COMPLETE_STARTED_SECONDS = 2 * 86400
@@ -97,7 +96,7 @@ class Indexer:
         """Index for some seconds; whether time ran out before the whole spool was seen."""
         end = time.monotonic() + STEP_SECONDS
         seen = set()
-        for folder, files, state in self.changed(b"", seen):
+        for folder, files, state in recordings.changed(b"", self.complete, seen, self.tell):
             complete = state is not None
             known = self.known.setdefault(folder, set())
             new = [os.path.join(folder, name) for name in files if name not in known]
@@ -112,38 +111,6 @@ class Indexer:
         self.complete = {one: self.complete[one] for one in self.complete if one in seen}
         self.known = {one: self.known[one] for one in self.known if one in seen}
         return False
-
-    def changed(self, folder, seen):
-        """(folder, its files, what to remember when all are indexed) of those that changed."""
-        try:
-            found = os.stat(os.path.join(recordings.ROOT, folder))
-        except OSError as error:
-            if folder:
-                return  # removed by the retention
-            raise TroubleError(str(error)) from error
-        seen.add(folder)
-        remembered = self.complete.get(folder)
-        if remembered is not None and remembered[0] == found.st_mtime_ns:
-            folders = remembered[1]
-        else:
-            try:
-                files, folders = recordings.listing(folder)
-            except OSError as error:  # recordings.tree names it
-                self.tell(str(error))
-                return
-            # video-remux.py gives a file its name when it is complete. What is encrypted was
-            # indexed before.
-            files = [
-                name
-                for name in files
-                if not name.startswith(b".") and not name.endswith(recordings.ENCRYPTED)
-            ]
-            folders = sorted(folders, reverse=True)
-            settled = time.time() - found.st_mtime > FOLDER_SECONDS
-            self.complete.pop(folder, None)
-            yield folder, files, (found.st_mtime_ns, folders) if settled else None
-        for name in folders:
-            yield from self.changed(os.path.join(folder, name), seen)
 
     def index(self, paths, known):
         """Index those of these paths that are finished; how many have to wait."""

@@ -9,9 +9,10 @@ import os
 import re
 import stat
 import struct
+import time
 from collections import namedtuple
 
-from ucontact_odbc import execute, groups, literal, moment, rows
+from ucontact_odbc import TroubleError, execute, groups, literal, moment, rows
 
 ROOT = b"/var/spool/asterisk/monitor"
 ENCRYPTED = b".p7m"  # a CMS message (RFC 5751)
@@ -19,6 +20,7 @@ PATH_BYTES = 255
 BLOCK_BYTES = 1 << 18
 MOST_BYTES = 8 << 30  # a larger file is no call's recording, and would hold up the others
 MOST_PER_STATEMENT = 40
+FOLDER_SECONDS = 2  # a folder's time may not show what happens within its own tick
 MOST_SECONDS = 7 * 86400  # no call is longer
 # Octets per second, by the name's ending; `wav` has a header of 44 octets (signed 16 bit, 8 kHz).
 OCTETS_PER_SECOND = {"gsm": 1650.0, "wav": 16000.0, "alaw": 8000.0, "ulaw": 8000.0}
@@ -58,6 +60,37 @@ def listing(folder):
     except FileNotFoundError:  # it was empty, and the retention removed it
         return [], []
     return files, folders
+
+
+def changed(folder, done, seen, tell):
+    """(folder, its plain files, what to put into `done` when nothing is left) of what changed.
+
+    `done` has (its time, its folders) by folder; `seen` receives every folder that exists. A name
+    that begins with a dot is of a file that is not complete. Raises TroubleError.
+    """
+    try:
+        found = os.stat(os.path.join(ROOT, folder))
+    except OSError as error:
+        if folder:
+            return  # removed by the retention
+        raise TroubleError(str(error)) from error
+    seen.add(folder)
+    known = done.get(folder)
+    if known is not None and known[0] == found.st_mtime_ns:
+        folders = known[1]
+    else:
+        done.pop(folder, None)
+        try:
+            files, folders = listing(folder)
+        except OSError as error:  # recordings.tree names it
+            tell(str(error))
+            return
+        folders = sorted(folders, reverse=True)
+        settled = time.time() - found.st_mtime > FOLDER_SECONDS
+        plain = [one for one in sorted(files) if one[:1] != b"." and not one.endswith(ENCRYPTED)]
+        yield folder, plain, (found.st_mtime_ns, folders) if settled else None
+    for name in folders:
+        yield from changed(os.path.join(folder, name), done, seen, tell)
 
 
 def path_of(stored):

@@ -137,7 +137,8 @@ class PreflightPhase(_Always, _ReadOnlyPhase):
         return self._judged(job, finish=job.interrupted)
 
     def preview(self, job: Job) -> int | Unpredictable:
-        """Judge the same without finishing packages."""
+        """Judge the same without finishing packages, and what `install` demands before it."""
+        demand_no_migrations(job)
         return self._judged(job, finish=False)
 
     def _judged(self, job: Job, *, finish: bool) -> int:
@@ -148,7 +149,6 @@ class PreflightPhase(_Always, _ReadOnlyPhase):
         demand_reportable(job.paths)
         demand_sources(job.moves, job.ssh, job.site_file)
         demand_room(job.moves, job.ssh)
-        demand_no_migrations(job)
         ready_for_packages(job, job.site.hosts, finish=finish)
         findings = ready(job)
         excused = {f"{FOREIGN}{name}" for name in job.take_over}

@@ -31,6 +31,7 @@ from ucontact_appliance.install.journal import (
 )
 from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.log import run_log
+from ucontact_appliance.install.migrations import demand_no_migrations
 from ucontact_appliance.install.phases import INSTALL, Phase, Unpredictable
 from ucontact_appliance.install.sealing import seal_state
 from ucontact_appliance.install.server_lock import ServerHold, demand_known
@@ -205,6 +206,7 @@ def install_within(
             restore=load_restore(paths.restore),
         )
         hold.ended_by(job.processes.end)
+        demand_no_migrations(job)  # before the journal: `upgrade` refuses a run that did not finish
         try:
             changed = run_phases(
                 job,

@@ -205,6 +205,24 @@ def test_a_plan_that_preflight_refuses_replaces_nothing(site_file: Path) -> None
     assert json.loads(state_paths("demo").plan.read_text())["agents"] == 12
 
 
+def test_a_release_for_upgrade_alone_leaves_the_site_installed(
+    site_file: Path, held: Unheld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    installed(site_file, (Recorded("look", ran), Recorded("a", ran)))
+    before = load_journal(state_paths("demo").journal)
+
+    def refuse(job: Job) -> None:
+        raise UsageError("the release has 1 migration")
+
+    monkeypatch.setattr(module, "demand_no_migrations", refuse)
+    with pytest.raises(UsageError, match="1 migration"):
+        installed(site_file, (Recorded("look", ran), Recorded("a", ran)))
+    assert ran == ["look", "a"]
+    assert load_journal(state_paths("demo").journal) == before
+    assert held.told[-1] == "ended_by"  # nothing was recorded on the servers
+
+
 def test_a_journal_that_cant_be_written_hides_no_failure(
     site_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

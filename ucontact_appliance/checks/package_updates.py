@@ -24,7 +24,7 @@ from ucontact_appliance.planning.systems import held_packages, system_row
 _OLD = timedelta(days=14)
 
 
-def judge_held(found: Sequence[facts.InstalledPackage]) -> Judgement:
+def judge_held(found: Sequence[facts.PackageHold]) -> Judgement:
     """Require that each of the packages is held."""
     required = _("apt replaces no package of a service unless told to")
     loose = [one.name for one in found if not one.held]

@@ -14,7 +14,7 @@ _SECONDS = 40
 
 
 @dataclass(frozen=True)
-class InstalledPackage:
+class PackageHold:
     """An installed package: its version, and whether it is held (apt-mark(8))."""
 
     name: str
@@ -29,18 +29,18 @@ true
 """
 
 
-def held(reach: ProbeContext, names: tuple[str, ...]) -> tuple[InstalledPackage, ...]:
+def held(reach: ProbeContext, names: tuple[str, ...]) -> tuple[PackageHold, ...]:
     """Those of the packages that are installed."""
     done = reach.runner.run(["sh", "-c", _HELD, "sh", *names])
     with parsing(done, _("the installed packages can't be read")):
         return parse_held(done.stdout)
 
 
-def parse_held(text: str) -> tuple[InstalledPackage, ...]:
+def parse_held(text: str) -> tuple[PackageHold, ...]:
     """Parse lines of name, wanted state, state and version."""
     rows = (line.split(" ") for line in text.splitlines())
     return tuple(
-        InstalledPackage(name, version, want == "hold")
+        PackageHold(name, version, want == "hold")
         for name, want, status, version in rows
         if status == "installed"
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from ucontact_appliance.checks.model import Verdict
 from ucontact_appliance.checks.package_updates import judge_held, judge_updates
 from ucontact_appliance.facts.package_updates import (
-    InstalledPackage,
+    PackageHold,
     PackageUpdate,
     PackageUpdates,
 )
@@ -21,7 +21,7 @@ OTHER = PackageUpdate("coturn", "1", "2", security=False)
 
 
 def test_a_package_that_is_not_held_is_named_with_its_remedy() -> None:
-    held, loose = InstalledPackage("asterisk", "1", True), InstalledPackage("nginx", "2", False)
+    held, loose = PackageHold("asterisk", "1", True), PackageHold("nginx", "2", False)
     assert judge_held((held,)).verdict is Verdict.PASS
     found = judge_held((held, loose))
     assert (found.verdict, found.observed) == (Verdict.FAIL, "not held: nginx")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ucontact_appliance.facts.package_updates import (
-    InstalledPackage,
+    PackageHold,
     PackageUpdate,
     parse_held,
     parse_updates,
@@ -51,13 +51,13 @@ mysql-server:
   Candidate: 8.0.40
   Version table:
      8.0.40 500
-        500 http://security.debian.org/debian-security bookworm-security/main amd64 Packages
+        500 http://security.example.net/debian-security bookworm-security/main amd64 Packages
 fail2ban:
   Installed: 1.0-1
   Candidate: 1.0-2
   Version table:
      1.0-2 500
-        500 http://deb.debian.org/debian-security bookworm/updates/main amd64 Packages
+        500 http://deb.example.net/debian-security bookworm/updates/main amd64 Packages
  *** 1.0-1 100
         100 /var/lib/dpkg/status
 """
@@ -65,8 +65,8 @@ fail2ban:
 
 def test_installed_packages_with_their_holds() -> None:
     assert parse_held(HELD) == (
-        InstalledPackage("asterisk", "1:22.10.1~dfsg-1", held=True),
-        InstalledPackage("nginx", "1.30.1-1", held=False),
+        PackageHold("asterisk", "1:22.10.1~dfsg-1", held=True),
+        PackageHold("nginx", "1.30.1-1", held=False),
     )
 
 

@@ -16,6 +16,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import unit_states
 from ucontact_appliance.facts.recordings import (
     COMPARED_DAYS,
     KEEPING_UNITS,
@@ -129,12 +130,7 @@ def judge_keeping(found: RecordingUnits) -> Judgement:
         "{keeping_units} run, and start at boot", keeping_units=joined(_(" and "), KEEPING_UNITS)
     )
     wrong = [
-        _(
-            "{unit} is {states}, {enabled}",
-            unit=unit,
-            states=found.states.get(unit) or _("unknown"),
-            enabled=found.enabled.get(unit) or _("unknown"),
-        )
+        unit_states(unit, found.states.get(unit, ""), found.enabled.get(unit, ""))
         for unit in KEEPING_UNITS
         if (found.states.get(unit), found.enabled.get(unit)) != ("active", "enabled")
     ]

@@ -13,6 +13,7 @@ from ucontact_appliance.checks.model import (
     skipped,
     warned,
 )
+from ucontact_appliance.checks.wording import unit_states
 from ucontact_appliance.facts.recordings_encryption import (
     ENCRYPTION_UNIT,
     LATE_MINUTES,
@@ -33,12 +34,7 @@ def judge_encryption(found: RecordingsEncryption) -> Judgement:
         minutes=LATE_MINUTES,
     )
     if (found.active, found.enabled) != ("active", "enabled"):
-        told = _(
-            "{unit} is {states}, {enabled}",
-            unit=ENCRYPTION_UNIT,
-            states=found.active or _("unknown"),
-            enabled=found.enabled or _("unknown"),
-        )
+        told = unit_states(ENCRYPTION_UNIT, found.active, found.enabled)
         enable = f"{{ssh}} systemctl enable --now {ENCRYPTION_UNIT}"
         return failed(told, required, found.evidence, enable)
     if not found.has_key:

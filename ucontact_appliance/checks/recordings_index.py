@@ -16,6 +16,7 @@ from ucontact_appliance.checks.model import (
     warned,
 )
 from ucontact_appliance.checks.stun import judge_service
+from ucontact_appliance.checks.wording import unit_states
 from ucontact_appliance.facts.recordings_index import (
     INDEX_UNIT,
     INDEXED_DAYS,
@@ -50,12 +51,7 @@ def judge_index(found: SpoolState, rows: IndexedRows) -> Judgement:
         days=INDEXED_DAYS,
     )
     if (found.active, found.enabled) != ("active", "enabled"):
-        told = _(
-            "{unit} is {states}, {enabled}",
-            unit=INDEX_UNIT,
-            states=found.active or _("unknown"),
-            enabled=found.enabled or _("unknown"),
-        )
+        told = unit_states(INDEX_UNIT, found.active, found.enabled)
         return failed(told, required, found.evidence)
     if rows.missing:
         return skipped(_("there is no mysql client on the database host"), required)

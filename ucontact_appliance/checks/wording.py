@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ucontact_appliance.checks.model import Finding, Verdict
 from ucontact_appliance.host_commands import named_site
-from ucontact_appliance.language.messages import mapped, split_note, with_note
+from ucontact_appliance.language.messages import Message, _, mapped, split_note, with_note
 from ucontact_appliance.printable import printable
 from ucontact_appliance.redact import redactor
 from ucontact_appliance.site.model import Host
@@ -109,3 +109,13 @@ def quoted(text: str) -> str:
     if "'" in text and not _SPECIAL_IN_DOUBLE_QUOTES.search(text):
         return f'"{text}"'
     return shlex.quote(text)
+
+
+def unit_states(unit: str, active: str, enabled: str) -> Message:
+    """Return "UNIT is active, enabled"; an empty state is unknown (systemctl(1), is-active)."""
+    return _(
+        "{unit} is {states}, {enabled}",
+        unit=unit,
+        states=active or _("unknown"),
+        enabled=enabled or _("unknown"),
+    )

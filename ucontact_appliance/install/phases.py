@@ -29,7 +29,7 @@ from ucontact_appliance.install.vendor import demand_vendor
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.moving.carry import carry, demand_room, demand_sources, settle
 from ucontact_appliance.moving.restore_plan import settle_restored
-from ucontact_appliance.moving.restoring import Target, restore_role
+from ucontact_appliance.moving.restoring import RestoreTarget, restore_role
 from ucontact_appliance.moving.stores import store_of
 from ucontact_appliance.pki.issue import ensure_pki, foresee_pki
 from ucontact_appliance.planning.component_tables import phases
@@ -272,8 +272,8 @@ class Backend(_Always, _Converging):
 
 
 @dataclass(frozen=True)
-class MoveDataPhase(_ReadOnlyPhase):
-    """Move a role's data to its new server, where the role already runs."""
+class _DataPhase(_ReadOnlyPhase):
+    """A phase that brings a role's data to its server, where the role already runs."""
 
     id: str
     title: str
@@ -285,6 +285,11 @@ class MoveDataPhase(_ReadOnlyPhase):
     def runs_on(self) -> Role:
         """The hosts of its role."""
         return self.role
+
+
+@dataclass(frozen=True)
+class MoveDataPhase(_DataPhase):
+    """Move a role's data to its new server."""
 
     def needed(self, job: Job) -> bool:
         """Return whether the role changes servers."""
@@ -312,19 +317,8 @@ class MoveDataPhase(_ReadOnlyPhase):
 
 
 @dataclass(frozen=True)
-class RestoreDataPhase(_ReadOnlyPhase):
-    """Restore a role's data from a backup to its server, where the role already runs."""
-
-    id: str
-    title: str
-    role: Role
-    after: tuple[str, ...] = ()
-    alone: bool = True
-
-    @property
-    def runs_on(self) -> Role:
-        """The hosts of its role."""
-        return self.role
+class RestoreDataPhase(_DataPhase):
+    """Restore a role's data from a backup to its server."""
 
     def needed(self, job: Job) -> bool:
         """Return whether a restore is under way, and the role's data is not there yet."""
@@ -347,7 +341,7 @@ class RestoreDataPhase(_ReadOnlyPhase):
             job.restore,
             repository,
             store,
-            Target(job.site, carrier(job.site, job.plan, self.role), job.ssh),
+            RestoreTarget(job.site, carrier(job.site, job.plan, self.role), job.ssh),
             lambda text: job.observer(TaskStarted(text)),
         )
         job.log(done)

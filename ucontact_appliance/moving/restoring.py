@@ -43,7 +43,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Target:
+class RestoreTarget:
     """The site, the host of it that carries the role, and how its hosts are reached."""
 
     site: Site
@@ -52,7 +52,7 @@ class Target:
 
 
 def restore_role(
-    restore: Restore, repository: Repository, store: Store, to: Target, tell: Tell
+    restore: Restore, repository: Repository, store: Store, to: RestoreTarget, tell: Tell
 ) -> str:
     """Restore the role's data to its host; return a sentence for the log.
 
@@ -94,7 +94,7 @@ def _restore_database(
     _demand(_shell(target, f"{_LOAD} -e {shlex.quote(drop)}", _LONG))
     title = _("Load the database ({megabytes} MB)", megabytes=database.octets // 1_000_000)
     words = ["dump", database.snapshot, _DUMP_FILE]
-    _stream(repository, words, target, _LOAD, Progress(tell, title, database.octets))
+    _stream(repository, words, target, _LOAD, StreamProgress(tell, title, database.octets))
     tell(_("Compare the rows of each table with the backup"))
     _demand_rows(target, database.rows)
     if restore.logs:
@@ -168,7 +168,11 @@ def _restore_files(
     # Only what the part is of: a snapshot can't write anywhere else.
     take = f"tar -C / -xpf - --no-overwrite-dir {names}"
     _stream(
-        repository, ["dump", part.snapshot, "/"], target, take, Progress(tell, title, part.octets)
+        repository,
+        ["dump", part.snapshot, "/"],
+        target,
+        take,
+        StreamProgress(tell, title, part.octets),
     )
     tell(_("Compare the files with the backup"))
     count = f"find {' '.join(map(shlex.quote, part.paths))} -type f -printf '%s\\n'"
@@ -188,7 +192,7 @@ def _restore_files(
         )
 
 
-class Progress:
+class StreamProgress:
     """Tells how much of a stream has passed, and how long the rest will take."""
 
     def __init__(self, tell: Tell, title: str, octets: int) -> None:
@@ -219,7 +223,7 @@ def _stream(
     words: Sequence[str],
     target: Runner,
     take: str,
-    progress: Progress | None,
+    progress: StreamProgress | None,
 ) -> None:
     """Pass what restic prints here to a command there."""
     with tempfile.TemporaryFile() as sent, tempfile.TemporaryFile() as said:
@@ -256,7 +260,7 @@ def _stream(
             )
 
 
-def _pumped(source: Any, taking: Any, progress: Progress | None) -> None:
+def _pumped(source: Any, taking: Any, progress: StreamProgress | None) -> None:
     passed = 0
     try:
         while piece := source.stdout.read(_PIECE):

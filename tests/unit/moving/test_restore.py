@@ -255,7 +255,7 @@ def test_the_time_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     clock = [0.0]
     monkeypatch.setattr(restoring.time, "monotonic", lambda: clock[0])
-    progress = restoring.Progress(told.append, "Load", 1000)
+    progress = restoring.StreamProgress(told.append, "Load", 1000)
     clock[0] = 1.0
     progress.passed(100)
     clock[0] = 10.0

@@ -15,18 +15,18 @@ from ucontact_appliance.site.trunks import Dtmf, Fax, Trunk, TrunkModel, TrunkTr
 _Value = TypeVar("_Value")
 
 
-class _Row(BaseModel):
+class _GatewayRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Sourced(_Row, Generic[_Value]):
+class Sourced(_GatewayRow, Generic[_Value]):
     """A value of the table, and where it is from."""
 
     value: _Value
     source: Annotated[str, Field(min_length=1)]
 
 
-class GatewayRow(_Row):
+class GatewayRow(_GatewayRow):
     """A model's row; data/gateways.yml says what each column means."""
 
     dtmf: Sourced[Dtmf]

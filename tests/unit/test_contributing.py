@@ -182,8 +182,8 @@ print(json.dumps({
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The project, without what was built."""
-    ignored = shutil.ignore_patterns("__pycache__", "node_modules", "recorded_calls")
+    """The project, with what Python has compiled: a file that changes is compiled anew."""
+    ignored = shutil.ignore_patterns("node_modules", "recorded_calls")
     for part in _PARTS:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):

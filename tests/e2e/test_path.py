@@ -51,14 +51,14 @@ def _measured(reflector: int, out: Way, back: Way | None = None) -> PathQuality:
 
 
 def _in_a_quiet_moment(reflector: int, out: Way, back: Way) -> PathQuality:
-    """Measure until the machine does not disturb the path, six times at most.
+    """Measure until the machine does not disturb the path, ten times at most.
 
     It does if the steady direction has jitter, or if packets are reordered: the relay's delays are
     too short for that.
     """
-    session = Session(seconds=5, rate=40)
+    session = Session(seconds=2, rate=40)
     steady = "out" if len(out.delays) == 1 else "back"
-    for _ in range(6):
+    for _ in range(10):
         with impaired(reflector, out, back) as port:
             found = measure(LocalRunner(), sys.executable, "127.0.0.1", port, session)
         calm = (getattr(found, steady).jitter_ms or 0.0) < _QUIET_MS

@@ -59,13 +59,16 @@ def test_a_playbook_goes_on_after_its_connection_was_cut(
 
 
 def test_a_command_is_asked_again_after_its_connection_was_cut(
-    machine_factory: MachineFactory, tmp_path: Path
+    machine_factory: MachineFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = machine_factory()
     host = Host(name="one", address=machine.address, key=layout.ssh_key())
     with shared_connections(tmp_path / "known", retry_seconds=60) as ssh:
         with runner_for(host, ssh) as runner:
             assert runner.run(["echo", "one"]).stdout == "one\n"
+            with monkeypatch.context() as here:
+                here.setenv("PATH", str(tmp_path))  # later commands need no process of ssh
+                assert runner.run(["sh", "-c", "cat; exit 3"], stdin="two").status == 3
         breaking = threading.Thread(target=cut, args=[machine])
         breaking.start()
         time.sleep(2)

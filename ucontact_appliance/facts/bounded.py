@@ -7,6 +7,8 @@ import selectors
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
 
 from ucontact_appliance.language.messages import _
 
@@ -29,43 +31,54 @@ def run_bounded(
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         try:
-            stdout, stderr = _exchange(process, stdin, deadline, limit)
+            pipes = Pipes(process.stdin, process.stdout, process.stderr)
+            stdout, stderr = exchange(pipes, stdin, deadline, limit)
             status = process.wait(timeout=max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, TimeoutError):
             process.kill()
-            raise TimeoutError(_("no answer within {timeout:g} s", timeout=timeout)) from None
+            raise no_answer(timeout) from None
         except BaseException:
             process.kill()
             raise
-    return status, _text(stdout), _text(stderr)
+    return status, as_text(stdout), as_text(stderr)
 
 
-def _exchange(
-    process: subprocess.Popen[bytes], stdin: bytes, deadline: float, limit: int
-) -> tuple[bytearray, bytearray]:
-    """Write `stdin`, and read stdout and stderr to their end."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
+@dataclass(frozen=True)
+class Pipes:
+    """Our ends of a command's stdin, stdout and stderr, unbuffered."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+
+def exchange(pipes: Pipes, data: bytes, deadline: float, limit: int) -> tuple[bytearray, bytearray]:
+    """Write the data to stdin and close it; return stdout and stderr, read to their ends.
+
+    Raises TimeoutError at the deadline (time.monotonic()), TooMuchError above `limit` bytes.
+    """
     stdout, stderr = bytearray(), bytearray()
-    unsent = memoryview(stdin)
-    os.set_blocking(process.stdin.fileno(), False)
+    unsent = memoryview(data)
+    os.set_blocking(pipes.stdin.fileno(), False)
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdin, selectors.EVENT_WRITE)
-        selector.register(process.stdout, selectors.EVENT_READ, stdout)
-        selector.register(process.stderr, selectors.EVENT_READ, stderr)
+        selector.register(pipes.stdin, selectors.EVENT_WRITE)
+        selector.register(pipes.stdout, selectors.EVENT_READ, stdout)
+        selector.register(pipes.stderr, selectors.EVENT_READ, stderr)
         while selector.get_map():
             left = deadline - time.monotonic()
             ready = selector.select(left) if left > 0 else []
             if not ready:
-                raise subprocess.TimeoutExpired(process.args, 0)
+                raise TimeoutError
             for key, _ in ready:
                 if key.data is None:
                     unsent = unsent[_written(key.fd, unsent[:_CHUNK]) :]
                     if not unsent:
-                        selector.unregister(key.fileobj)
-                        process.stdin.close()
+                        selector.unregister(pipes.stdin)
+                        pipes.stdin.close()
                 elif chunk := os.read(key.fd, _CHUNK):
                     key.data.extend(chunk)
                     if len(stdout) + len(stderr) > limit:
@@ -73,6 +86,11 @@ def _exchange(
                 else:
                     selector.unregister(key.fileobj)
     return stdout, stderr
+
+
+def no_answer(timeout: float) -> TimeoutError:
+    """Return the error of a command that has not ended in time."""
+    return TimeoutError(_("no answer within {timeout:g} s", timeout=timeout))
 
 
 def _written(descriptor: int, data: memoryview) -> int:
@@ -85,5 +103,6 @@ def _written(descriptor: int, data: memoryview) -> int:
         return len(data)
 
 
-def _text(data: bytearray) -> str:
+def as_text(data: bytearray) -> str:
+    """Decode a command's output, with `\\n` line ends."""
     return data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.bounded import TooMuchError, run_bounded
+from ucontact_appliance.facts.multiplexed import NoSessionError, run_multiplexed
 from ucontact_appliance.language.messages import _, concatenated, what_of
 from ucontact_appliance.process_identity import CONNECTIONS, own_prefix
 from ucontact_appliance.site.model import Host
@@ -93,10 +94,21 @@ def _run(
     stdin: str | None,
     limit: int = ANSWER_BYTES,
 ) -> Completed:
-    start = time.monotonic()
     data = (stdin or "").encode()
     try:
-        status, stdout, stderr = run_bounded(command, stdin=data, timeout=timeout, limit=limit)
+        with _errors_of(argv, limit):
+            start = time.monotonic()
+            done = run_bounded(command, stdin=data, timeout=timeout, limit=limit)
+    except FileNotFoundError:
+        return Completed(tuple(argv), _NOT_FOUND, "", f"{command[0]}: not found", 0.0)
+    return Completed(tuple(argv), *done, time.monotonic() - start)
+
+
+@contextmanager
+def _errors_of(argv: Sequence[str], limit: int) -> Iterator[None]:
+    """Name the command in errors."""
+    try:
+        yield
     except TimeoutError as error:
         raise TimeoutError(concatenated((shlex.join(argv), ": ", what_of(error)))) from error
     except TooMuchError as error:
@@ -104,9 +116,6 @@ def _run(
             _("the output of a command exceeds {limit} MiB", limit=limit >> 20),
             evidence=f"$ {shlex.join(argv)}"[:_MOST_SHOWN],
         ) from error
-    except FileNotFoundError:
-        return Completed(tuple(argv), _NOT_FOUND, "", f"{command[0]}: not found", 0.0)
-    return Completed(tuple(argv), status, stdout, stderr, time.monotonic() - start)
 
 
 class LocalRunner:
@@ -170,7 +179,7 @@ class SshRunner:
         deadline = time.monotonic() + self._retry_seconds
         pause = 1.0
         while True:
-            done = _run(argv, self.command(argv), timeout, stdin, limit)
+            done = self._attempt(argv, timeout, stdin, limit)
             if done.status != _SSH_FAILED:
                 return done
             if time.monotonic() + pause > deadline:
@@ -186,9 +195,27 @@ class SshRunner:
             time.sleep(pause)
             pause = min(2 * pause, _MOST_PAUSE_SECONDS)
 
+    def _attempt(
+        self, argv: Sequence[str], timeout: float, stdin: str | None, limit: int
+    ) -> Completed:
+        """Run it over the shared connection, which ssh opens where there is none."""
+        start, data = time.monotonic(), (stdin or "").encode()
+        try:
+            with _errors_of(argv, limit):
+                done = run_multiplexed(
+                    self._control, self._line(argv), stdin=data, timeout=timeout, limit=limit
+                )
+        except NoSessionError:
+            return _run(argv, self.command(argv), timeout, stdin, limit)
+        return Completed(tuple(argv), *done, time.monotonic() - start)
+
+    def _line(self, argv: Sequence[str]) -> str:
+        """What the account's shell on the host runs."""
+        return shlex.join([*self.host.as_root, *argv])
+
     def command(self, argv: Sequence[str]) -> list[str]:
         """The ssh command line over the shared connection."""
-        return self._ssh(self._target, "--", shlex.join([*self.host.as_root, *argv]))
+        return self._ssh(self._target, "--", self._line(argv))
 
     @contextmanager
     def forward(self, port: int) -> Iterator[int]:

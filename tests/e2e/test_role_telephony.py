@@ -196,6 +196,8 @@ def test_the_second_run_changes_nothing(server: Server, tmp_path: Path) -> None:
     second = apply_role(server.machine, "telephony", server.parameters, tmp_path)
     assert server.first.changed > 0
     assert second.changed == 0, second.changed_names
+    dry = apply_role(server.machine, "telephony", server.parameters, tmp_path, check=True)
+    assert dry.changed == 0, dry.changed_names
     for secret in (*SECRETS.values(), *TELEPHONY_SECRETS.values()):
         assert secret not in server.first.output + second.output
 

@@ -172,6 +172,8 @@ def test_the_doctor_opens_few_connections_and_logs_in_on_each(installed: Install
     few_and_logged_in(log, 2)
 
 
+# Each role's own test has a run in check mode.
+@pytest.mark.exhaustive
 def test_a_dry_run_finds_nothing_to_change(installed: Installed) -> None:
     done = installed.ucontact("install", "--dry-run")
     assert done.returncode == 0, done.stderr

@@ -63,6 +63,9 @@ def test_where_nothing_differs_no_playbook_runs(installed: Installed, small_site
     assert "call    a real call carried audio: 440 Hz" in done.stdout
     assert unchanged_phases(done.stderr) == phases_on_record(small_site) == 10
     assert "TASK [" not in newest_log(small_site.paths)
+    done = installed.ucontact("install", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing was changed" in done.stdout
 
 
 def test_an_added_extension_runs_one_phase_and_cuts_no_call(

@@ -32,8 +32,7 @@ _LONGEST_FIRST = (
     "test_deep_call",
     "test_crowds",
     "test_upgrade",
-    "test_report",  # it leaves the site in pieces
-    "test_faults",  # last of them: each fault gets the site anew
+    "test_report",  # last of them: it leaves the site in pieces
     "test_recordings",  # of those that call on another small site the first: its index is fresh
     "test_calls",
     "test_queues",
@@ -49,6 +48,7 @@ _LONGEST_FIRST = (
     "test_gateways",
     "test_video",
     "test_vendor_asterisk",
+    "test_faults",  # each fault gets the site anew
     "test_growing_site",  # last of them: two servers have the site afterwards
     "test_local_install",
     "test_mixed_site",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Files that look at the one installed small site, or spoil it: a worker installs it once for all.
 _SMALL = "tests/e2e/test_small_site.py"
-# Files that change its telephony and call, and one that grows it: a second one, for another worker.
+# Files that change its telephony and call, break it, and grow it: a second one, for another worker.
 _CALLS = "tests/e2e/test_calls.py"
 _SHARED = {
     **{
@@ -18,7 +18,6 @@ _SHARED = {
             "test_report",
             "test_unchanged",
             "test_upgrade",
-            "test_faults",
         )
     },
     **{
@@ -38,6 +37,7 @@ _SHARED = {
             "test_gateways",
             "test_video",
             "test_vendor_asterisk",
+            "test_faults",
             "test_growing_site",
         )
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import subprocess
 import time
@@ -13,10 +14,15 @@ from typing import IO
 from ucontact_appliance.language.messages import _
 
 _CHUNK = 1 << 16
+_STOP = "stop"
 
 
 class TooMuchError(Exception):
     """The command wrote more output than the limit."""
+
+
+class StoppedError(Exception):
+    """The program is told to end while the command runs."""
 
 
 def run_bounded(
@@ -56,10 +62,14 @@ class Pipes:
     stderr: IO[bytes]
 
 
-def exchange(pipes: Pipes, data: bytes, deadline: float, limit: int) -> tuple[bytearray, bytearray]:
+def exchange(
+    pipes: Pipes, data: bytes, deadline: float, limit: int, stop: int | None = None
+) -> tuple[bytearray, bytearray]:
     """Write the data to stdin and close it; return stdout and stderr, read to their ends.
 
-    Raises TimeoutError at the deadline (time.monotonic()), TooMuchError above `limit` bytes.
+    Raises TimeoutError at the deadline (time.monotonic()), TooMuchError above `limit` bytes,
+    StoppedError if the descriptor `stop` becomes readable meanwhile. If it is readable already,
+    this command belongs to what is cleaned up at the end, and runs.
     """
     stdout, stderr = bytearray(), bytearray()
     unsent = memoryview(data)
@@ -68,7 +78,9 @@ def exchange(pipes: Pipes, data: bytes, deadline: float, limit: int) -> tuple[by
         selector.register(pipes.stdin, selectors.EVENT_WRITE)
         selector.register(pipes.stdout, selectors.EVENT_READ, stdout)
         selector.register(pipes.stderr, selectors.EVENT_READ, stderr)
-        while selector.get_map():
+        if stop is not None and not select.select([stop], [], [], 0)[0]:
+            selector.register(stop, selectors.EVENT_READ, _STOP)
+        while any(key.data is not _STOP for key in selector.get_map().values()):
             left = deadline - time.monotonic()
             ready = selector.select(left) if left > 0 else []
             if not ready:
@@ -79,6 +91,8 @@ def exchange(pipes: Pipes, data: bytes, deadline: float, limit: int) -> tuple[by
                     if not unsent:
                         selector.unregister(pipes.stdin)
                         pipes.stdin.close()
+                elif key.data is _STOP:
+                    raise StoppedError
                 elif chunk := os.read(key.fd, _CHUNK):
                     key.data.extend(chunk)
                     if len(stdout) + len(stderr) > limit:

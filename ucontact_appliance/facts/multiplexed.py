@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -32,20 +33,28 @@ class NoSessionError(Exception):
     """Nobody at the control socket opens a session."""
 
 
+@dataclass(frozen=True)
+class SharedConnection:
+    """The control socket of a connection, and a descriptor that is readable once it is to stop."""
+
+    control: Path
+    stop: int | None = None
+
+
 def run_multiplexed(
-    control: Path, command: str, *, stdin: bytes, timeout: float, limit: int
+    connection: SharedConnection, command: str, *, stdin: bytes, timeout: float, limit: int
 ) -> tuple[int, str, str]:
     """Run a line of shell code over the connection; return its exit status, stdout and stderr.
 
     `timeout` is in seconds, `limit` in bytes for both outputs together; beyond either, the session
     is closed. The status is 255 if the connection is lost meanwhile, as with ssh(1). Raises
-    NoSessionError, TimeoutError, or bounded.TooMuchError.
+    NoSessionError, TimeoutError, bounded.TooMuchError, or bounded.StoppedError.
     """
     deadline = time.monotonic() + timeout
     try:
-        with _connected(control, deadline) as master, _pipes() as (theirs, ours):
+        with _connected(connection.control, deadline) as master, _pipes() as (theirs, ours):
             _open_session(master, command, theirs)
-            stdout, stderr = exchange(ours, stdin, deadline, limit)
+            stdout, stderr = exchange(ours, stdin, deadline, limit, connection.stop)
             _limit_time(master, deadline)
             status = _exit_status(master)
     except TimeoutError:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
+import signal
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,8 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.bounded import TooMuchError, run_bounded
-from ucontact_appliance.facts.multiplexed import NoSessionError, run_multiplexed
+from ucontact_appliance.facts.bounded import StoppedError, TooMuchError, run_bounded
+from ucontact_appliance.facts.multiplexed import NoSessionError, SharedConnection, run_multiplexed
 from ucontact_appliance.language.messages import _, concatenated, what_of
 from ucontact_appliance.process_identity import CONNECTIONS, own_prefix
 from ucontact_appliance.site.model import Host
@@ -56,12 +59,14 @@ class SshSettings:
 
     Host keys are pinned in `known_hosts`. With `control_dir`, all users of a host share the one
     connection whose socket is there; without it, each runner opens its own. Connecting is retried
-    for `retry_seconds` when a connection is refused or cut.
+    for `retry_seconds` when a connection is refused or cut. Commands end when the descriptor `stop`
+    becomes readable.
     """
 
     known_hosts: Path
     control_dir: Path | None = None
     retry_seconds: float = 0.0
+    stop: int | None = None
 
 
 class Runner(Protocol):
@@ -111,6 +116,10 @@ def _errors_of(argv: Sequence[str], limit: int) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise TimeoutError(concatenated((shlex.join(argv), ": ", what_of(error)))) from error
+    except StoppedError as error:
+        raise UnreachableError(
+            _("the command was interrupted"), evidence=f"$ {shlex.join(argv)}"[:_MOST_SHOWN]
+        ) from error
     except TooMuchError as error:
         raise UnreachableError(
             _("the output of a command exceeds {limit} MiB", limit=limit >> 20),
@@ -146,10 +155,16 @@ class SshRunner:
     """Runs commands on another machine, over one multiplexed ssh connection that `close` ends."""
 
     def __init__(
-        self, host: Host, known_hosts: Path, control_dir: Path, retry_seconds: float = 0.0
+        self,
+        host: Host,
+        known_hosts: Path,
+        control_dir: Path,
+        retry_seconds: float = 0.0,
+        stop: int | None = None,
     ) -> None:
         self.host = host
         self._control = control_path(host, control_dir)
+        self._connection = SharedConnection(self._control, stop)
         self._options = ssh_options(host, known_hosts)
         self._retry_seconds = retry_seconds
 
@@ -203,7 +218,7 @@ class SshRunner:
         try:
             with _errors_of(argv, limit):
                 done = run_multiplexed(
-                    self._control, self._line(argv), stdin=data, timeout=timeout, limit=limit
+                    self._connection, self._line(argv), stdin=data, timeout=timeout, limit=limit
                 )
         except NoSessionError:
             return _run(argv, self.command(argv), timeout, stdin, limit)
@@ -302,14 +317,35 @@ def runner_for(host: Host, ssh: SshSettings) -> Iterator[Runner]:
         yield LocalRunner()
         return
     if ssh.control_dir is not None:
-        yield SshRunner(host, ssh.known_hosts, ssh.control_dir, ssh.retry_seconds)
+        yield SshRunner(host, ssh.known_hosts, ssh.control_dir, ssh.retry_seconds, ssh.stop)
         return
-    with tempfile.TemporaryDirectory(prefix=own_prefix(CONNECTIONS)) as folder:
-        runner = SshRunner(host, ssh.known_hosts, Path(folder), ssh.retry_seconds)
+    with tempfile.TemporaryDirectory(prefix=own_prefix(CONNECTIONS)) as folder, _signals() as stop:
+        runner = SshRunner(host, ssh.known_hosts, Path(folder), ssh.retry_seconds, stop)
         try:
             yield runner
         finally:
             runner.close()
+
+
+@contextmanager
+def _signals() -> Iterator[int | None]:
+    """Yield a descriptor that can be read once a signal has come that this program handles.
+
+    A signal interrupts the main thread only; commands of other threads end by this descriptor.
+    Only the main thread can have one (signal(7), Python's signal.set_wakeup_fd).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
 
 
 @contextmanager
@@ -319,9 +355,9 @@ def shared_connections(known_hosts: Path, *, retry_seconds: float) -> Iterator[S
     Servers limit connections (MaxStartups), and OpenSSH 9.8 and later blocks addresses that open
     many without logging in (PerSourcePenalties): a run opens few, and logs in on each.
     """
-    with tempfile.TemporaryDirectory(prefix=own_prefix(CONNECTIONS)) as folder:
+    with tempfile.TemporaryDirectory(prefix=own_prefix(CONNECTIONS)) as folder, _signals() as stop:
         try:
-            yield SshSettings(known_hosts, Path(folder), retry_seconds)
+            yield SshSettings(known_hosts, Path(folder), retry_seconds, stop)
         finally:
             for socket_path in Path(folder).iterdir():
                 # The socket alone identifies the connection, but ssh requires a host name.

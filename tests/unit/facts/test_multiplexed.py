@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ucontact_appliance.facts.bounded import TooMuchError
-from ucontact_appliance.facts.multiplexed import NoSessionError, run_multiplexed
+from ucontact_appliance.facts.bounded import StoppedError, TooMuchError
+from ucontact_appliance.facts.multiplexed import (
+    NoSessionError,
+    SharedConnection,
+    run_multiplexed,
+)
 
 _HELLO, _NEW_SESSION = 1, 0x10000002
 _FAILURE, _EXIT, _OPENED = 0x80000003, 0x80000004, 0x80000006
@@ -87,9 +91,11 @@ def master(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         thread.join()
 
 
-def run(path: Path, command: str, **changes: int) -> tuple[int, str, str]:
+def run(
+    path: Path, command: str, *, stop: int | None = None, **changes: int
+) -> tuple[int, str, str]:
     limits = {"timeout": 20, "limit": 1 << 20} | changes
-    return run_multiplexed(path, command, stdin=b"sent", **limits)
+    return run_multiplexed(SharedConnection(path, stop), command, stdin=b"sent", **limits)
 
 
 def test_status_and_outputs_are_the_commands(master: Callable[..., Path]) -> None:
@@ -142,12 +148,13 @@ def test_a_connection_that_is_lost_ends_as_with_ssh(master: Callable[..., Path])
     assert run(master(loses), "true") == (255, "half", "The shared connection was closed.")
 
 
-def test_a_command_without_an_end_is_left(master: Callable[..., Path]) -> None:
-    def waits(client: socket.socket, _texts: list[str], ends: list[int]) -> None:
-        send(client, _OPENED, 1, 0)
-        client.recv(1)  # until the session is closed
-        close(ends)
+def waits(client: socket.socket, _texts: list[str], ends: list[int]) -> None:
+    send(client, _OPENED, 1, 0)
+    client.recv(1)  # until the session is closed
+    close(ends)
 
+
+def test_a_command_without_an_end_is_left(master: Callable[..., Path]) -> None:
     with pytest.raises(TimeoutError, match="no answer within 1 s"):
         run(master(waits), "true", timeout=1)
 
@@ -161,3 +168,25 @@ def test_too_much_output_ends_it(master: Callable[..., Path]) -> None:
 
     with pytest.raises(TooMuchError):
         run(master(talks), "true", limit=1000)
+
+
+def test_a_command_ends_when_the_program_is_to_stop(master: Callable[..., Path]) -> None:
+    reading, writing = os.pipe()
+
+    def stops(client: socket.socket, _texts: list[str], ends: list[int]) -> None:
+        send(client, _OPENED, 1, 0)
+        assert os.read(ends[0], 4) == b"sent"  # the command is at work
+        os.write(writing, b"\2")
+        client.recv(1)  # until the session is closed
+        close(ends)
+
+    with pytest.raises(StoppedError):
+        run(master(stops), "true", stop=reading)
+    close([reading, writing])
+
+
+def test_a_command_that_cleans_up_afterwards_runs(master: Callable[..., Path]) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"\2")
+    assert run(master(opens), "cat", stop=reading) == (0, "sent", "")
+    close([reading, writing])

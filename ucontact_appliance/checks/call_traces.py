@@ -26,7 +26,6 @@ from ucontact_appliance.facts.call import (
     call_row_now,
     recording,
     recording_path,
-    runner_of,
 )
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.model import Role
@@ -148,9 +147,9 @@ def _cleanup(subject: Subject) -> Judgement:
         return skipped(_("the call's recording and record were kept: cleanup was not requested"))
     traces = CallTraces(attempt.uniqueid, found.path if found else "")
     name = subject.plan.carriers(Role.DATABASE)[0].name
-    with runner_of(subject.facts.reach, name, str(subject.state.known_hosts)) as database:
-        subject.tidy(subject.facts.reach.runner, database, traces, bool(row.columns))
-        still = call_row_now(database, attempt.uniqueid).columns if row.columns else {}
+    database = subject.facts.reach.runner_on(name)
+    subject.tidy(subject.facts.reach.runner, database, traces, bool(row.columns))
+    still = call_row_now(database, attempt.uniqueid).columns if row.columns else {}
     path = recording_path(subject.facts.reach, attempt.uniqueid)
     if path or still:
         return failed(_("still present: {path}", path=path or _("the row in ccdata.cdr")), required)
@@ -172,8 +171,7 @@ def _recorded(subject: Subject) -> Recording | None:
 
 def _row(subject: Subject) -> CallRow:
     name = subject.plan.carriers(Role.DATABASE)[0].name
-    known_hosts = str(subject.state.known_hosts)
-    return subject.facts.get(call_row, name, known_hosts, placed_call(subject).uniqueid)
+    return subject.facts.get(call_row, name, placed_call(subject).uniqueid)
 
 
 CHECKS = checks_of(globals())

@@ -219,7 +219,7 @@ def judge_pairs(files: Sequence[RecordingFile], rows: RecordedRows) -> Judgement
 )
 def _pairs(subject: Subject) -> Judgement:
     name = subject.plan.carriers(Role.DATABASE)[0].name
-    rows = subject.facts.get(recorded_rows, name, str(subject.state.known_hosts))
+    rows = subject.facts.get(recorded_rows, name)
     return judge_pairs(subject.facts.get(recording_files), rows)
 
 

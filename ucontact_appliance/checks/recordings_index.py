@@ -83,7 +83,7 @@ def judge_index(found: SpoolState, rows: IndexedRows) -> Judgement:
 )
 def _index(subject: Subject) -> Judgement:
     name = subject.plan.carriers(Role.DATABASE)[0].name
-    rows = subject.facts.get(indexed_rows, name, str(subject.state.known_hosts))
+    rows = subject.facts.get(indexed_rows, name)
     return judge_index(subject.facts.get(spool_state), rows)
 
 
@@ -129,7 +129,7 @@ def judge_hashes(found: SampledHashes) -> Judgement:
 )
 def _hashes(subject: Subject) -> Judgement:
     name = subject.plan.carriers(Role.DATABASE)[0].name
-    return judge_hashes(subject.facts.get(sampled_hashes, name, str(subject.state.known_hosts)))
+    return judge_hashes(subject.facts.get(sampled_hashes, name))
 
 
 @telephony_check(

@@ -8,17 +8,14 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ucontact_appliance.clients.audio import ToneHeard, decode_gsm, find_tone
 from ucontact_appliance.clients.calls import CallFailedError, CallRecord, CallRequest
 from ucontact_appliance.clients.sip import SipAccount, SipServer
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.runner import Runner, SshSettings, runner_for
+from ucontact_appliance.facts.runner import Runner
 from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
 
@@ -227,30 +224,18 @@ def _judged(path: str, data: bytes) -> Recording:
     return Recording(path, len(data), find_tone(samples, rate, HERTZ), "")
 
 
-@contextmanager
-def runner_of(reach: ProbeContext, name: str, known_hosts: str) -> Iterator[Runner]:
-    """Yield a runner for the site's host of that name, which may be this host."""
-    if name == reach.host.name:
-        yield reach.runner
-        return
-    host = next(host for host in reach.site.hosts if host.name == name)
-    with runner_for(host, SshSettings(Path(known_hosts))) as runner:
-        yield runner
-
-
-def call_row(reach: ProbeContext, name: str, known_hosts: str, uniqueid: str) -> CallRow:
+def call_row(reach: ProbeContext, name: str, uniqueid: str) -> CallRow:
     """The call's row on the database host `name`; waits up to 6 s for it.
 
     Asterisk writes rows in batches (cdr.conf); `cdr submit` makes it write the pending ones.
     """
     reach.runner.run(["asterisk", "-rx", "cdr submit"])
     end = time.monotonic() + _ROW_SECONDS
-    with runner_of(reach, name, known_hosts) as runner:
-        while True:
-            found = call_row_now(runner, uniqueid)
-            if found.columns or found.missing or time.monotonic() > end:
-                return found
-            time.sleep(0.3)
+    while True:
+        found = call_row_now(reach.runner_on(name), uniqueid)
+        if found.columns or found.missing or time.monotonic() > end:
+            return found
+        time.sleep(0.3)
 
 
 def call_row_now(runner: Runner, uniqueid: str) -> CallRow:

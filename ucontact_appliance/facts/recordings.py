@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.call import RECORDINGS, mysql_words, runner_of
+from ucontact_appliance.facts.call import RECORDINGS, mysql_words
 from ucontact_appliance.facts.host import script, sections
 from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
@@ -249,10 +249,10 @@ def parse_files(text: str) -> tuple[RecordingFile, ...]:
     )
 
 
-def recorded_rows(reach: ProbeContext, name: str, known_hosts: str) -> RecordedRows:
+def recorded_rows(reach: ProbeContext, name: str) -> RecordedRows:
     """Read the latest call records on the database host `name`."""
-    with runner_of(reach, name, known_hosts) as runner:
-        done = runner.run([*mysql_words(_ROWS), "--skip-column-names"], timeout=30.0)
+    words = [*mysql_words(_ROWS), "--skip-column-names"]
+    done = reach.runner_on(name).run(words, timeout=30.0)
     if done.status == _NO_CLIENT:
         return RecordedRows(frozenset(), (), 0.0, missing=True)
     if done.status:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.facts.call import RECORDINGS, mysql_words, runner_of
+from ucontact_appliance.facts.call import RECORDINGS, mysql_words
 from ucontact_appliance.facts.host import script, sections, unit_commands
 from ucontact_appliance.facts.source import ProbeContext
 from ucontact_appliance.language.messages import _
@@ -124,9 +124,9 @@ _ROWS = (
 )
 
 
-def indexed_rows(reach: ProbeContext, name: str, known_hosts: str) -> IndexedRows:
+def indexed_rows(reach: ProbeContext, name: str) -> IndexedRows:
     """Read the index's latest rows on the database host `name`."""
-    lines = _asked(reach, name, known_hosts, _ROWS)
+    lines = _asked(reach, name, _ROWS)
     if lines is None:
         return IndexedRows(frozenset(), frozenset(), None, missing=True)
     return parse_indexed(lines)
@@ -161,9 +161,9 @@ _SAMPLE = (
 )
 
 
-def sampled_hashes(reach: ProbeContext, name: str, known_hosts: str) -> SampledHashes:
+def sampled_hashes(reach: ProbeContext, name: str) -> SampledHashes:
     """Hash a small sample of the indexed recordings on their server, with low priority."""
-    lines = _asked(reach, name, known_hosts, _SAMPLE)
+    lines = _asked(reach, name, _SAMPLE)
     if lines is None:
         return SampledHashes((), missing=True)
     wanted = parse_sample(lines)
@@ -205,10 +205,10 @@ def parse_digests(text: str) -> dict[str, str]:
     return {one[2]: one[1] for one in found if one}
 
 
-def _asked(reach: ProbeContext, name: str, known_hosts: str, query: str) -> list[str] | None:
+def _asked(reach: ProbeContext, name: str, query: str) -> list[str] | None:
     """The query's lines from the database host `name`; None without a client."""
-    with runner_of(reach, name, known_hosts) as runner:
-        done = runner.run([*mysql_words(query), "--skip-column-names"], timeout=30.0)
+    words = [*mysql_words(query), "--skip-column-names"]
+    done = reach.runner_on(name).run(words, timeout=30.0)
     if done.status == _NO_CLIENT:
         return None
     if done.status:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -22,18 +22,24 @@ Question = tuple[Callable[..., Any], tuple[Hashable, ...]]
 class ProbeContext:
     """What a probe works with: the site, the host, and a runner for commands on the host.
 
-    `mark` identifies this run's own calls, so that their traces can be found.
+    `mark` identifies this run's own calls, so that their traces can be found. `runners` has the
+    runners of the site's hosts by name, for facts that are on another host.
     """
 
     site: Site
     host: Host
     runner: Runner
     mark: str = ""
+    runners: Mapping[str, Runner] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
         """The address at which network probes from this machine reach the host."""
         return "127.0.0.1" if self.host.is_local else self.host.address
+
+    def runner_on(self, name: str) -> Runner:
+        """The runner of the site's host of that name, which may be this host."""
+        return self.runner if name == self.host.name else self.runners[name]
 
 
 @dataclass(frozen=True)

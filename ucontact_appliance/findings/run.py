@@ -116,9 +116,11 @@ def run_checks(
     chosen = select(catalogue, stages, only)
     with ExitStack() as stack:
         subjects = []
+        runners = {
+            host.name: stack.enter_context(runner_for(host, connections)) for host in site.hosts
+        }
         for host in site.hosts:
-            runner = stack.enter_context(runner_for(host, connections))
-            facts = FactSource(ProbeContext(site, host, runner, mark))
+            facts = FactSource(ProbeContext(site, host, runners[host.name], mark, runners))
             subjects.append(
                 Subject(site, plan, host, secrets, state, facts, tidy, stages=frozenset(stages))
             )

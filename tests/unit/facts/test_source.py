@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.checks.subjects import FakeRunner
+from tests.unit.checks.subjects import FakeRunner, big_site
 from tests.unit.sites import small_site
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.facts.source import FactSource, ProbeContext
@@ -67,3 +67,24 @@ def test_a_command_without_an_answer_is_an_exchange_without_a_status() -> None:
         source.get(names)
     (exchange,) = source.asked()[0].look.exchanges
     assert (exchange.status, exchange.stderr) == (None, "hostname: no answer within 10 s")
+
+
+def test_a_fact_of_another_host_is_read_by_that_hosts_runner() -> None:
+    site = big_site()
+    here, other = (
+        FakeRunner(lambda argv, name=name: Completed(tuple(argv), 0, name, "", 0.1))
+        for name in ("here", "other")
+    )
+    first, second = (host.name for host in site.hosts[:2])
+    runners = {first: here, second: other}
+    reach = ProbeContext(site, site.hosts[0], here, runners=runners)  # type: ignore[arg-type]
+    assert reach.runner_on(first).run(["hostname"]).stdout == "here"
+    assert reach.runner_on(second).run(["hostname"]).stdout == "other"
+
+
+def test_what_is_asked_of_the_same_host_is_recorded_however_it_is_named(source: FactSource) -> None:
+    def by_name(reach: ProbeContext) -> str:
+        return reach.runner_on(reach.host.name).run(["hostname"]).stdout
+
+    source.get(by_name)
+    assert len(source.asked()[0].look.exchanges) == 1

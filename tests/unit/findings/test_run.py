@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.checks.subjects import big_site, check, subjects
+from tests.unit.checks.subjects import FakeRunner, big_site, check, subjects
 from tests.unit.sites import small_site
 from ucontact_appliance.checks.model import (
     Check,
@@ -23,12 +24,14 @@ from ucontact_appliance.checks.model import (
     skipped,
 )
 from ucontact_appliance.errors import UnreachableError, UsageError
+from ucontact_appliance.facts.runner import Completed, SshSettings
 from ucontact_appliance.facts.source import ProbeContext
+from ucontact_appliance.findings import run
 from ucontact_appliance.findings.registry import REACHABLE
 from ucontact_appliance.findings.run import run_checks, run_tasks, select, tasks_for
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.topology import make_plan
-from ucontact_appliance.site.model import Site
+from ucontact_appliance.site.model import Host, Site
 from ucontact_appliance.site.secrets import Secrets
 from ucontact_appliance.state import StatePaths
 
@@ -292,3 +295,22 @@ def test_an_error_of_the_appliance_keeps_its_words() -> None:
 
     found = _one([check("a", lost)])["a"]
     assert (found.observed, found.evidence, found.remedy) == ("gone", "connection reset", "ping it")
+
+
+def test_a_fact_of_another_host_needs_no_connection_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+
+    @contextmanager
+    def opens(host: Host, ssh: SshSettings) -> Iterator[FakeRunner]:
+        opened.append(host.name)
+        yield FakeRunner(lambda argv: Completed(tuple(argv), 0, host.name, "", 0.1))
+
+    def asks_the_database(subject: Subject) -> Judgement:
+        return passed(subject.facts.get(lambda reach: reach.runner_on("db").run(["true"]).stdout))
+
+    monkeypatch.setattr(run, "runner_for", opens)
+    findings = _site_run([check("a", asks_the_database)], {}, big_site())
+    assert {finding.observed for finding in findings} == {"db"}
+    assert opened == ["tel", "app", "db"]

@@ -170,16 +170,19 @@ def _feed(known: KnownToday | None) -> list[Property]:
 
 def _vulnerabilities(known: KnownToday | None, hosts: Sequence[HostContents]) -> list[Affecting]:
     """Return one entry per vulnerability, source package and suite: the feed judges by suite."""
+    found = flaws(known)
+    if not found:
+        return []
     parts = {
         (host.name, one.name, one.architecture, one.version): _package_ref(
-            one, host.packages, _host_ref(host.name)
+            _host_ref(host.name), package_url(one, host.packages)
         )
         for host in hosts
         for one in host.packages.packages
     }
     named = {host.name for host in hosts}
     rows: dict[tuple[str, ...], list[AffectedPackages]] = {}
-    for flaw in flaws(known):
+    for flaw in found:
         one = flaw.first
         key: tuple[str, ...] = (one.cve, one.source, flaw.suite, one.status)
         rows.setdefault(key, []).append(flaw)
@@ -313,7 +316,7 @@ def _package(package: InstalledPackage, found: InstalledPackages, ref: str) -> C
         type=ComponentType.LIBRARY,  # as the specification asks if the type is unknown
         purl=url,
         supplier=OrganizationalEntity(name=maintainer) if maintainer else None,
-        bom_ref=_package_ref(package, found, ref),
+        bom_ref=_package_ref(ref, url),
         properties=[
             Property(name="ucontact:source", value=package.source),
             Property(name="ucontact:source-version", value=package.source_version),
@@ -321,8 +324,8 @@ def _package(package: InstalledPackage, found: InstalledPackages, ref: str) -> C
     )
 
 
-def _package_ref(package: InstalledPackage, found: InstalledPackages, ref: str) -> str:
-    return f"{ref}/{package_url(package, found)}"
+def _package_ref(host: str, url: PackageURL) -> str:
+    return f"{host}/{url}"
 
 
 def archive_url(archive: JavaArchive) -> PackageURL:

@@ -24,6 +24,7 @@ from ucontact_appliance.findings.registry import IDS
 from ucontact_appliance.install.admission import demand_own, demand_whole
 from ucontact_appliance.install.run import install as run_install
 from ucontact_appliance.install.run import pending_moves, preview
+from ucontact_appliance.install.session import run_connections
 from ucontact_appliance.install.surveying import Surveyed, iron_of, look
 from ucontact_appliance.install.takeover import named_components
 from ucontact_appliance.language.messages import _, joined
@@ -112,49 +113,51 @@ def install(
     if dry_run:
         _refuse_dry(new_ca=new_ca, taken=taken)
     demand_whole(loaded, paths, new_ca=new_ca)
-    seen = look(loaded, paths)
-    if not new_ca:
-        demand_own(marks_of(seen.cas), loaded, paths)
-    short = _short(seen)
-    abandoned = frozenset(abandon or ())
-    _announce(pending_moves(seen, abandoned), loaded.fqdn)
-    if dry_run:
-        release_here = look_up_release(loaded.release, _say)
-        show_plan(loaded, seen.plan)
+    with run_connections(paths) as ssh:
+        seen = look(loaded, paths, ssh)
+        if not new_ca:
+            demand_own(marks_of(seen.cas), loaded, paths)
+        short = _short(seen)
+        abandoned = frozenset(abandon or ())
+        _announce(pending_moves(seen, abandoned), loaded.fqdn)
+        if dry_run:
+            release_here = look_up_release(loaded.release, _say)
+            show_plan(loaded, seen.plan)
+            with ProgressDisplay(err) as progress:
+                rows = preview(
+                    seen,
+                    path,
+                    release_here,
+                    progress,
+                    restart=restart,
+                    abandoned=abandoned,
+                    full=full,
+                    translate=reader(),
+                )
+            show_preview(rows)
+            return
+        if not yes:
+            show_plan(loaded, seen.plan, short)
+            demand_yes(
+                _("Install this plan?"),
+                _("stdin is not a terminal, so the plan can't be confirmed"),
+            )
+        release = resolve_release(loaded.release, _say)
         with ProgressDisplay(err) as progress:
-            rows = preview(
+            done = run_install(
                 seen,
                 path,
-                release_here,
+                release,
                 progress,
                 restart=restart,
+                replace_newer=replace_newer,
                 abandoned=abandoned,
+                new_ca=new_ca,
+                take_over=taken,
                 full=full,
                 translate=reader(),
+                ssh=ssh,
             )
-        show_preview(rows)
-        return
-    if not yes:
-        show_plan(loaded, seen.plan, short)
-        demand_yes(
-            _("Install this plan?"),
-            _("stdin is not a terminal, so the plan can't be confirmed"),
-        )
-    release = resolve_release(loaded.release, _say)
-    with ProgressDisplay(err) as progress:
-        done = run_install(
-            seen,
-            path,
-            release,
-            progress,
-            restart=restart,
-            replace_newer=replace_newer,
-            abandoned=abandoned,
-            new_ca=new_ca,
-            take_over=taken,
-            full=full,
-            translate=reader(),
-        )
     show_installed(loaded, path, done)
     if new_ca and loaded.certificate.source is CertificateSource.PRIVATE_CA:
         trusted = paths.pki / "portal-ca.pem"

@@ -9,7 +9,7 @@ from typing import Any
 
 from ucontact_appliance import __version__
 from ucontact_appliance.errors import ApplianceError, UsageError
-from ucontact_appliance.facts.runner import shared_connections
+from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.install.admission import start_anew
 from ucontact_appliance.install.course import failing, hosts_of, run_phases, within
 from ucontact_appliance.install.events import (
@@ -35,7 +35,7 @@ from ucontact_appliance.install.migrations import demand_no_migrations
 from ucontact_appliance.install.phases import INSTALL, Phase, Unpredictable
 from ucontact_appliance.install.sealing import seal_state
 from ucontact_appliance.install.server_lock import ServerHold, demand_known
-from ucontact_appliance.install.session import RETRY_SECONDS, SiteSession, site_session
+from ucontact_appliance.install.session import SiteSession, run_connections, site_session
 from ucontact_appliance.install.surveying import Surveyed
 from ucontact_appliance.install.unchanged import NOTHING_DIFFERS, Servers, States, load_states
 from ucontact_appliance.install.upgrade_journal import demand_no_upgrade
@@ -108,20 +108,22 @@ def install(
     full: bool = False,
     phases: tuple[Phase, ...] = INSTALL,
     translate: Translate = english,
+    ssh: SshSettings | None = None,
 ) -> InstallResult:
     """Run the phases; continue an interrupted install at the phase that stopped it.
 
     Events are in the language of `translate`. With `new_ca`, the site's CA and damaged files are
     renamed first, and every phase runs. Existing installations of the components in `take_over` are
     backed up before anything is overwritten. With `full`, no phase is skipped because nothing
-    differs.
+    differs. `ssh` has the connections of the survey, if they are still open.
 
     Raises PhaseFailedError with the phase, host, task and message, and UsageError with a diff when
     an interrupted install is continued on other inputs (unless `restart`), or when a server was
     installed by a run that is not known here (unless `replace_newer`).
     """
     observer = in_language(observer, translate)
-    with site_session(seen, site_file, observer, replace_newer=replace_newer or new_ca) as session:
+    overwrites = replace_newer or new_ca
+    with site_session(seen, site_file, observer, replace_newer=overwrites, ssh=ssh) as session:
         demand_no_upgrade(session.paths, site_file)
         return install_within(
             session,
@@ -283,7 +285,7 @@ def preview(
             inputs["release"] = journal.inputs.get("release")
         _demand_same(journal, inputs, site_file)
     moves = pending_moves(seen, abandoned)
-    with shared_connections(paths.known_hosts, retry_seconds=RETRY_SECONDS) as ssh:
+    with run_connections(paths) as ssh:
         demand_known(seen, site_file, paths, ssh)
         job = Job(
             seen=seen,

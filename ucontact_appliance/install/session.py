@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,23 +28,37 @@ class SiteSession:
     hold: ServerHold
 
 
+def run_connections(paths: StatePaths) -> AbstractContextManager[SshSettings]:
+    """The connections of one run, with the usual retries; closed at its end."""
+    return shared_connections(paths.known_hosts, retry_seconds=RETRY_SECONDS)
+
+
 @contextmanager
 def site_session(
-    seen: Surveyed, site_file: Path, observer: Observer, *, replace_newer: bool = False
+    seen: Surveyed,
+    site_file: Path,
+    observer: Observer,
+    *,
+    replace_newer: bool = False,
+    ssh: SshSettings | None = None,
 ) -> Iterator[SiteSession]:
-    """Hold all locks of the site. Raises as `hold_servers` does."""
+    """Hold all locks of the site. Raises as `hold_servers` does.
+
+    `ssh` has the connections of the survey, if they are still open; they are used, not closed.
+    """
     paths = state_paths(seen.site.site)
+    opened = nullcontext(ssh) if ssh else run_connections(paths)
     with (
         install_lock(paths.lock) as lock,
-        shared_connections(paths.known_hosts, retry_seconds=RETRY_SECONDS) as ssh,
+        opened as connections,
         hold_servers(
             seen,
             site_file,
             paths,
-            ssh,
+            connections,
             lambda text: observer(Warned(text)),
             replace_newer=replace_newer,
         ) as hold,
     ):
         sweep_leftovers()  # of a killed run, whose processes have ended now that the lock is held
-        yield SiteSession(paths, lock, ssh, hold)
+        yield SiteSession(paths, lock, connections, hold)

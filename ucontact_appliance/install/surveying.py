@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ucontact_appliance.errors import UnreachableError
 from ucontact_appliance.facts.network import peer_address
@@ -33,10 +33,13 @@ class Surveyed:
         return {name: found.ca for name, found in self.surveys.items()}
 
 
-def look(site: Site, paths: StatePaths) -> Surveyed:
-    """Survey every host and make the plan. Raises UnreachableError for an unreachable host."""
+def look(site: Site, paths: StatePaths, ssh: SshSettings | None = None) -> Surveyed:
+    """Survey every host and make the plan. Raises UnreachableError for an unreachable host.
+
+    `ssh` has the connections of a larger run; without it, each host gets one for the survey alone.
+    """
     surveys: dict[str, Survey] = {}
-    for name, found in look_at_hosts(site, paths).items():
+    for name, found in look_at_hosts(site, paths, ssh).items():
         if isinstance(found, UnreachableError):
             raise found
         surveys[name] = found
@@ -45,10 +48,13 @@ def look(site: Site, paths: StatePaths) -> Surveyed:
     return Surveyed(site=site, surveys=surveys, addresses=addresses, plan=plan)
 
 
-def look_at_hosts(site: Site, paths: StatePaths) -> dict[str, Survey | UnreachableError]:
+def look_at_hosts(
+    site: Site, paths: StatePaths, ssh: SshSettings | None = None
+) -> dict[str, Survey | UnreachableError]:
     """Survey all hosts in parallel; return survey or error per host, in site.yml's order."""
 
-    ssh = SshSettings(paths.known_hosts)
+    # Without retries: somebody waits, and a wrong address would take as long as a slow server.
+    ssh = replace(ssh or SshSettings(paths.known_hosts), retry_seconds=0.0)
 
     def one(host: Host) -> Survey | UnreachableError:
         try:

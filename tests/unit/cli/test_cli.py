@@ -16,6 +16,7 @@ import yaml
 from ucontact_appliance.cli import install, lab
 from ucontact_appliance.cli.main import main
 from ucontact_appliance.errors import UnreachableError
+from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install.job import Surveyed
 from ucontact_appliance.lab.records import Machine
@@ -297,7 +298,7 @@ def test_a_plan_that_is_not_wanted_changes_nothing(
     (tmp_path / "site.yml").write_text(SITE)
     survey = Survey("debian", "", "Debian sid", 8192)
 
-    def look(site: Site, paths: StatePaths) -> Surveyed:
+    def look(site: Site, paths: StatePaths, ssh: SshSettings) -> Surveyed:
         return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
 
     monkeypatch.setattr(install, "look", look)
@@ -326,7 +327,7 @@ def elsewhere(
     monkeypatch.chdir(tmp_path / "empty")
     looked: list[Path] = []
 
-    def look(site: Site, paths: StatePaths) -> Surveyed:
+    def look(site: Site, paths: StatePaths, ssh: SshSettings) -> Surveyed:
         looked.append(paths.etc)
         raise UnreachableError("looked")
 
@@ -419,7 +420,7 @@ def test_options_that_make_no_sense_change_nothing(
 def test_damaged_state_is_refused_before_anything_is_reached(
     ucontact: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look(site: Site, paths: StatePaths) -> Surveyed:
+    def look(site: Site, paths: StatePaths, ssh: SshSettings) -> Surveyed:
         raise AssertionError("it looked")
 
     monkeypatch.setattr(install, "look", look)

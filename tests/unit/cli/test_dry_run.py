@@ -10,6 +10,7 @@ import pytest
 from tests.unit.certs import issue
 from tests.unit.cli.test_cli import SITE, Command, ucontact
 from ucontact_appliance.cli import install
+from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install import judging, plays
 from ucontact_appliance.install import run as install_run
@@ -30,7 +31,7 @@ def _content_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """One server that every check is content with."""
     survey = Survey("debian", "", "Debian sid", 8192)
 
-    def look(site: Site, paths: StatePaths) -> Surveyed:
+    def look(site: Site, paths: StatePaths, ssh: SshSettings) -> Surveyed:
         return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
 
     monkeypatch.setattr(install, "look", look)

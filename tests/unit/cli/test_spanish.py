@@ -21,6 +21,7 @@ from ucontact_appliance.cli.install_view import show_preview
 from ucontact_appliance.cli.main import app, main
 from ucontact_appliance.cli.usage_errors import TEMPLATES, usage_message
 from ucontact_appliance.errors import UsageError
+from ucontact_appliance.facts.runner import SshSettings
 from ucontact_appliance.facts.survey import Survey
 from ucontact_appliance.install.events import PhaseForeseen, PhaseNotJudged, PhaseStarted
 from ucontact_appliance.install.job import Surveyed
@@ -230,7 +231,7 @@ def test_the_plan_is_confirmed_in_spanish(
     survey = Survey("debian", "", "Debian sid", 8192)
     resolved: list[str] = []
 
-    def look(site: Site, paths: StatePaths) -> Surveyed:
+    def look(site: Site, paths: StatePaths, ssh: SshSettings) -> Surveyed:
         return Surveyed(site, {"one": survey}, {"one": "192.0.2.10"}, make_plan(site, {}))
 
     def resolve(name: str, say: Any) -> None:

@@ -74,7 +74,7 @@ def _component(one: Component) -> tuple[str, ...]:
         one.title,
         _on(one.role),
         _code([one.phase] if one.phase else []),
-        _code([*listed, *one.packages.if_available]),
+        _code([*listed, *one.packages.if_available, *one.packages.if_needed]),
         ", ".join(f"`{unit}`" + (f" ({name})" if name else "") for unit, name in one.units.items()),
         ", ".join(one.requirements),
     )

@@ -1,6 +1,7 @@
 # uninstall.sh DATA, for bash: remove what the appliance installed on this server.
 #
-# Standard input: lines "package NAME", "unit NAME [PACKAGE...]", "path FILE", "changed FILE", "tree
+# Standard input: lines "package NAME", "pins FILE" (apt preferences with the names of a vendor's
+# packages), "unit NAME [PACKAGE...]", "path FILE", "changed FILE", "tree
 # FOLDER", "data FOLDER", "again COMPONENT", "table FAMILY NAME", "account NAME", "group NAME". DATA is
 # "keep" or "remove". What was there before the appliance stays, and gets its original files back.
 # Standard output: lines "removed ...", "restored ..." and "kept ...". Run again after an interruption,
@@ -15,6 +16,12 @@ if [ -e "$kept/uninstalled" ]; then exit 0; fi
 named() { printf '%s\n' "$items" | sed -n "s/^$1 //p"; }
 before() { [ ! -e "$kept/$1" ] || grep -qxF -- "$2" "$kept/$1"; }
 there() { [ -e "$1" ] || [ -L "$1" ]; }
+going() { apt-get -s -q "$@" </dev/null | sed -n 's/^Remv \([^ ]*\).*/\1/p' | sort -u; }
+# Packages that somebody asked apt for, and that go with these; ours are in `asked`.
+needing() {
+  comm -12 <(going remove "$@") <(apt-mark showmanual | sort -u) |
+    comm -23 - <(printf '%s\n' "${asked[@]}" | sort -u)
+}
 
 # Units first: nothing of ours runs while its files go.
 named unit | while read -r unit _; do
@@ -41,17 +48,34 @@ while read -r package; do
   else
     ours+=("$package")
   fi
-done < <(named package)
+done < <({
+  named package
+  named pins | while read -r file; do [ ! -e "$file" ] || sed -n 's/^Package: //p' "$file"; done
+} | sort -u)
+# What somebody has installed since, and needs one of ours, stays with it.
+asked=("${ours[@]}")
+if [ ${#ours[@]} -gt 0 ] && [ -n "$(needing "${asked[@]}")" ]; then
+  ours=()
+  for package in "${asked[@]}"; do
+    users=$(needing "$package" | paste -s -d ' ')
+    if [ -z "$users" ]; then
+      ours+=("$package")
+    else
+      echo "kept package $package, which is needed by $users"
+    fi
+  done
+fi
 if [ ${#ours[@]} -gt 0 ]; then
   verb=remove
   [ "$data" = keep ] || verb=purge
+  unneeded=$(going autoremove)
   apt-get -y -q -o DPkg::Lock::Timeout=60 "$verb" "${ours[@]}" </dev/null >&2
   printf 'removed package %s\n' "${ours[@]}"
   # What came along with them, and nobody else's.
   along=()
   while read -r package; do
     before packages.before "$package" || along+=("$package")
-  done < <(apt-get -s -q autoremove </dev/null | sed -n 's/^Remv \([^ ]*\).*/\1/p')
+  done < <(comm -13 <(printf '%s\n' "$unneeded") <(going autoremove))
   if [ ${#along[@]} -gt 0 ]; then
     apt-get -y -q -o DPkg::Lock::Timeout=60 "$verb" "${along[@]}" </dev/null >&2
     echo "removed ${#along[@]} packages that came along with them"

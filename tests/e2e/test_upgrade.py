@@ -438,6 +438,11 @@ def test_uninstall_leaves_data_and_what_was_there_before(
         "install -o asterisk -d /var/spool/asterisk/monitor/2026 && "
         "echo call >/var/spool/asterisk/monitor/2026/one.gsm"
     )
+    text = installed.site_file.read_text()
+    installed.site_file.write_text(f"{text}backup: {{repository: /srv/backup}}\n")
+    applied = installed.ucontact("apply", "--yes")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert installed.sh("command -v restic") == "/usr/bin/restic\n"
     hosts = "/var/backups/ucontact/originals/etc/hosts"
     original = installed.sh(f"cat {hosts}")
     refused = installed.ucontact("uninstall")
@@ -448,16 +453,18 @@ def test_uninstall_leaves_data_and_what_was_there_before(
     assert "kept /var/spool/asterisk/monitor" in done.stdout
     assert "kept /var/lib/mysql" in done.stdout
     assert "kept package " in done.stdout
+    assert "left: the backups in /srv/backup\n" in done.stdout
     assert installed.sh("cat /etc/hosts") == original
     assert installed.sh("cat /var/spool/asterisk/monitor/2026/one.gsm") == "call\n"
     left = installed.sh(
         "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' asterisk nginx coturn "
-        "mysql-server-core openjdk-8-jre-headless 2>/dev/null | grep '^installed'; "
+        "mysql-server-core openjdk-8-jre-headless restic 2>/dev/null | grep '^installed'; "
         "systemctl list-units --all --plain --no-legend 'ucontact*' integraserver.service; "
         "nft list tables | grep ucontact; ls -d /etc/IntegraServer/current /etc/ssl/ucontact "
         f"/usr/local/lib/ucontact {POINTS} 2>/dev/null; apt-mark showhold; echo end"
     )
     assert left == "end\n"
+    assert installed.sh("ls /srv/backup/config") == "/srv/backup/config\n"
     again = installed.ucontact("uninstall", "--yes")
     assert again.returncode == 0, again.stderr
     assert installed.sh("cat /etc/hosts") == original

@@ -78,6 +78,9 @@ def uninstall(
             if line.startswith("kept "):
                 out.print(escape(f"{host}: {line}"), highlight=False, soft_wrap=True)
     _left(paths, path, remove_data=remove_data)
+    if loaded.backup is not None:
+        told = _("left: the backups in {repository}", repository=loaded.backup.repository)
+        show_text(translated(told))
 
 
 def _confirm(name: str, path: Path, *, remove_data: bool) -> None:

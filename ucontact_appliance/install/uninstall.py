@@ -31,6 +31,7 @@ from ucontact_appliance.state import StatePaths
 _SCRIPT = INSTALLER / "uninstall" / "uninstall.sh"
 _SECONDS = 1800.0
 _SAID = 4000
+_VENDOR_PIN = "/etc/apt/preferences.d/ucontact-asterisk.pref"  # role packages
 # Folders that only the appliance has; the release's and those of data are added by role.
 _OURS = (
     "/etc/ssl/ucontact",
@@ -47,7 +48,7 @@ _OURS = (
     "/var/lib/ucontact-restore-points",
     "/var/cache/integraserver-release.tar.gz",
     "/var/cache/integraserver-release.manifest.json",
-    "/etc/apt/preferences.d/ucontact-asterisk.pref",
+    _VENDOR_PIN,
     # Not their folder: where the site is on the machine that installs, that is the controller's.
     "/var/lib/ucontact/installation.json",
     "/var/lib/ucontact/site-state.sealed",
@@ -113,13 +114,13 @@ def _items(host: PlannedHost, found: Survey) -> tuple[str, ...]:
         lines += [f"tree {tree['root']}/{name}" for name in ("web", "server", "reports")]
         lines += [f"tree {path}" for path in _SETTINGS]
         folders += [str(tree["state"]), str(tree["root"])]
-    lines += [f"tree {path}" for path in _OURS]
+    lines += [f"pins {_VENDOR_PIN}", *(f"tree {path}" for path in _OURS)]
     return (*lines, *(f"data {folder}" for folder in dict.fromkeys(folders)))
 
 
 def _of_component(one: Component, row: SystemRow | None) -> list[str]:
     packages = () if row is None else (*packages_of(one, row), *one.packages.if_available)
-    lines = [f"package {name}" for name in packages]
+    lines = [f"package {name}" for name in (*packages, *one.packages.if_needed)]
     lines += [" ".join(("unit", unit, *packages)) for unit in one.units]
     lines += [f"path {path}" for path in one.managed]
     lines += [f"changed {path}" for path in one.originals if path not in _SETTINGS]

@@ -101,14 +101,16 @@ class ComponentPackages(_ComponentRow):
     """What apt installs: in one transaction for all roles, before any of them is configured.
 
     Only some archives have `if_available`. The role itself installs `installed_by_role`, as these
-    packages start a service or create its data. Nothing is installed while a unit of `unless` is
-    active. apt may remove the packages in `replaces`. Packages of one role's components are held
-    (apt-mark(8)), except those in `unheld`: replacing these interrupts nothing.
+    packages start a service or create its data, and `if_needed`, if site.yml asks for what needs
+    them. Nothing is installed while a unit of `unless` is active. apt may remove the packages in
+    `replaces`. Packages of one role's components are held (apt-mark(8)), except those in `unheld`:
+    replacing these interrupts nothing.
     """
 
     names: Names = ()
     if_available: tuple[_Text, ...] = ()
     installed_by_role: tuple[_Text, ...] = ()
+    if_needed: tuple[_Text, ...] = ()
     unless: tuple[_Text, ...] = ()
     replaces: tuple[_Text, ...] = ()
     unheld: tuple[_Text, ...] = ()

@@ -23,9 +23,14 @@ TOOLS = {
     "systemctl": 'case $1 in cat) test -e "$WORLD/units/$2" ;; '
     '*) echo "systemctl $*" >>"$WORLD/log" ;; esac',
     "dpkg-query": 'for name; do :; done; test -e "$WORLD/packages/$name" && printf installed',
-    "apt-mark": ":",
-    "apt-get": 'echo "apt-get $*" >>"$WORLD/log"; case "$*" in *autoremove) echo "Remv along [1]"; '
-    'echo "Remv theirs [1]" ;; *) for name; do rm -f "$WORLD/packages/$name"; done ;; esac',
+    "apt-mark": 'test "$1" != showmanual || ls "$WORLD/packages"',
+    "apt-get": 'echo "apt-get $*" >>"$WORLD/log"; case "$*" in '
+    '*autoremove) echo "Remv old-kernel [1]"; echo "Remv theirs [1]"; '
+    'test -e "$WORLD/packages/asterisk" || echo "Remv along [1]" ;; '
+    '-s*remove*) for name; do echo "Remv $name [1]"; done; '
+    'case "$* " in *"restic "*) test ! -e "$WORLD/packages/backups" || echo "Remv backups [1]" ;; '
+    "esac ;; "
+    '*) for name; do rm -f "$WORLD/packages/$name"; done ;; esac',
     "nft": 'test "$1" != list || test -e "$WORLD/table"; test "$1" != delete || rm "$WORLD/table"',
     "getent": 'test "$2" = integra -o "$2" = ucontact-tls',
     "userdel": 'echo "userdel $*" >>"$WORLD/log"',
@@ -39,7 +44,8 @@ class Server:
 
     def run(self, data: str) -> list[str]:
         items = (
-            "package asterisk\npackage curl\n"
+            "package asterisk\npackage curl\npackage restic\n"
+            f"pins {self.root}/pins\n"
             "unit asterisk.service asterisk\nunit curl.service curl\n"
             f"changed {self.root}/hosts\nchanged {self.root}/theirs\n"
             f"path {self.root}/ours\npath {self.root}/theirs.conf\ntree {self.root}/tree\n"
@@ -73,6 +79,8 @@ def server(tmp_path: Path) -> Server:
     for name in (
         "packages/asterisk",
         "packages/curl",
+        "packages/restic",
+        "packages/vendor",
         "units/asterisk.service",
         "units/curl.service",
         "table",
@@ -86,6 +94,7 @@ def server(tmp_path: Path) -> Server:
         (tmp_path / name).write_text("ours")
     for name in ("theirs", "theirs.conf"):
         (tmp_path / f"kept/originals{tmp_path}/{name}").write_text("theirs")
+    (tmp_path / "pins").write_text("\nPackage: vendor\nPin: version 1\n")
     (tmp_path / "kept/packages.before").write_text("curl\ntheirs\n")
     (tmp_path / "kept/accounts.before").write_text("account root\n")
     return Server(tmp_path)
@@ -93,12 +102,13 @@ def server(tmp_path: Path) -> Server:
 
 def test_what_was_there_before_stays(server: Server) -> None:
     lines = server.run("keep")
-    assert lines[:5] == [
+    assert lines[:6] == [
         "removed table inet ucontact",
         "kept package curl",
         "removed package asterisk",
+        "removed package restic",
+        "removed package vendor",
         "removed 1 packages that came along with them",
-        "removed /ours",
     ]
     assert {"restored /theirs", "restored /theirs.conf", "kept /hosts"} <= set(lines)
     assert "kept curl.service" in lines
@@ -109,7 +119,8 @@ def test_what_was_there_before_stays(server: Server) -> None:
     assert (server.root / "calls/one.gsm").exists()
     assert "userdel" not in server.log
     assert "groupdel ucontact-tls" in server.log
-    assert "remove asterisk" in server.log
+    assert "remove asterisk restic vendor\n" in server.log
+    assert "remove along\n" in server.log  # not what nobody needed before
     assert not (server.root / "kept/originals").exists()
     assert (server.root / "kept/taken-over/asterisk").exists()
     assert server.run("keep") == []  # what came back is not ours
@@ -131,12 +142,23 @@ def test_without_a_list_of_packages_none_is_removed(server: Server) -> None:
     assert "apt-get -y" not in server.log
 
 
+def test_what_a_later_package_of_somebody_else_needs_stays(server: Server) -> None:
+    (server.root / "packages/backups").write_text("")
+    lines = server.run("keep")
+    assert "kept package restic, which is needed by backups" in lines
+    assert "removed package asterisk" in lines
+    assert (server.root / "packages/restic").exists()
+    assert (server.root / "packages/backups").exists()
+
+
 def test_everything_of_a_component_is_named() -> None:
     world = seen()
     items = _items(world.plan.host("one"), world.surveys["one"])
     for line in (
         "package asterisk",
         "package mysql-server-core",
+        "package restic",
+        "package ffmpeg",
         "unit ucontact-records.service asterisk",
         "account ucontact-playback",
         "path /etc/nginx/conf.d/ucontact.conf",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ucontact_appliance.planning.components import (
     load_component,
 )
 from ucontact_appliance.planning.topology import make_plan
-from ucontact_appliance.resources import INSTALLER, load_data
+from ucontact_appliance.resources import DATA, INSTALLER, ROLES, load_data
 
 COTURN: dict[str, Any] = load_data("components/coturn")
 
@@ -122,3 +123,23 @@ def test_a_host_has_the_units_of_every_host_and_of_its_roles() -> None:
     assert accounts["ucontact-firewall.service"] == "root"
     assert accounts["coturn.service"] == "turnserver"
     assert accounts == {unit: name for one in components() for unit, name in one.units.items()}
+
+
+@pytest.mark.parametrize(
+    ("component", "tasks"),
+    [
+        ("restic", (ROLES / "backup/tasks/packages.yml",)),
+        ("asterisk", (ROLES / "telephony/tasks/video.yml", DATA / "telephony_lines.yml")),
+    ],
+)
+def test_packages_that_roles_install_if_needed_are_listed(
+    component: str, tasks: tuple[Path, ...]
+) -> None:
+    (one,) = (found for found in components() if found.name == component)
+    named: set[str] = set()
+    for path in tasks:
+        text = path.read_text(encoding="utf-8")
+        named |= set(re.findall(r"\['([a-z0-9-]+)'\] if ", text))
+        for listed in re.findall(r"^ *(?:names|packages): \[(.*)\]$", text, re.MULTILINE):
+            named |= set(listed.split(", "))
+    assert named == set(one.packages.if_needed)

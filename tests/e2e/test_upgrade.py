@@ -287,6 +287,10 @@ def test_a_good_migration_and_back(installed: Installed, acme: Publisher) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     assert sql(installed, "select a from ccrepo.fresh") == "7\n"
     assert sql(installed, "select version from ccrepo.ucontact_migrations") == "6.4\n"
+    # The portal's database alone: no call is refused, now and by the next upgrade.
+    assert re.search(r"^new calls +refused for 0 s$", done.stdout, re.MULTILINE), done.stdout
+    next_one = installed.ucontact("upgrade", "--dry-run", "--release", str(acme.release("6.5")))
+    assert "calls     not interrupted" in next_one.stderr
     assert "changed=0" in installed.ucontact("install", "--yes").stdout
     sql(installed, "insert into ccrepo.fresh values (8)")
 

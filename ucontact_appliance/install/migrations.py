@@ -10,11 +10,12 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ucontact_appliance.errors import PhaseFailedError, UsageError
+from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UsageError
 from ucontact_appliance.facts.parsing import parsing
 from ucontact_appliance.facts.runner import Completed, runner_for
 from ucontact_appliance.install.events import TaskStarted
 from ucontact_appliance.install.job import Job
+from ucontact_appliance.install.unchanged import renew_record
 from ucontact_appliance.language.messages import _, ngettext, with_note
 from ucontact_appliance.planning.model import Role
 from ucontact_appliance.planning.moves import carrier
@@ -24,6 +25,7 @@ from ucontact_appliance.release.remembered import read_manifest, remembered_mani
 from ucontact_appliance.resources import INSTALLER, load_data
 
 _SCRIPT = INSTALLER / "restore_points" / "migrate.sh"
+_PHASE, _STATE = "database", "running mysql"  # data/components/mysql.yml
 _SECONDS = 6 * 3600.0  # years of call records
 _SAID = 4000
 
@@ -112,6 +114,20 @@ def migrate(job: Job) -> int:
         job.log(printable(line))
     _demand(done, _("a migration of the release fails"))
     return len(left)
+
+
+def record_schemas(job: Job) -> None:
+    """Record the schemas as the release's migrations left them, behind the phase of the database.
+
+    Otherwise that phase would differ in the next run, and an upgrade refuse calls because of it.
+    """
+    installed = remembered_manifest(job.paths)
+    if installed is None or not installed.migrations:
+        return
+    try:
+        renew_record(job, _PHASE, _STATE)
+    except (ApplianceError, TimeoutError) as error:
+        job.log(f"the schemas are not recorded; the next run looks at them again: {error}")
 
 
 def _lines(job: Job, left: Sequence[Migration]) -> str:

@@ -31,7 +31,7 @@ from ucontact_appliance.install.journal import (
 )
 from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.log import run_log
-from ucontact_appliance.install.migrations import demand_no_migrations
+from ucontact_appliance.install.migrations import demand_no_migrations, record_schemas
 from ucontact_appliance.install.phases import INSTALL, Phase, Unpredictable
 from ucontact_appliance.install.sealing import seal_state
 from ucontact_appliance.install.server_lock import ServerHold, demand_known
@@ -221,6 +221,8 @@ def install_within(
         except BaseException:
             record_end(hold, observer, well=False)
             raise
+        if changed:
+            record_schemas(job)
         paths.restore.unlink(missing_ok=True)
         seal_state(job)
         record_end(hold, observer, well=True)

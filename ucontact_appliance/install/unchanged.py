@@ -223,6 +223,18 @@ def run_where_different(
     return CompletedPhase(TaskSelection.SOME if job.tags else TaskSelection.ALL, changed)
 
 
+def renew_record(job: Job, phase: str, item: str) -> None:
+    """Read one recorded item of a phase again, which a later phase has changed."""
+    states = load_states(job.paths)
+    recorded = states.phases.get(phase)
+    if recorded is None:
+        return
+    servers = Servers(job.site.hosts, job.ssh, states)
+    now = servers.after({}, dict.fromkeys(recorded.hosts, (item,))).hosts
+    hosts = {host: {**items, **now[host]} for host, items in recorded.hosts.items()}
+    servers.record(job.paths, phase, recorded.model_copy(update={"hosts": hosts}))
+
+
 def _managed(phase: str, system: SystemRow) -> set[str]:
     """Return the items its tasks do not report: components' `state` and configured packages."""
     packages = (f"package {name}" for name in packages_of_phase(phase, system))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.install.jobs import job_of
 from tests.unit.release.samples import FILES, manifest_of
-from ucontact_appliance.errors import PhaseFailedError, UsageError
+from ucontact_appliance.errors import PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.facts.runner import Completed
 from ucontact_appliance.install import migrations
 from ucontact_appliance.install.job import Job
@@ -20,7 +20,9 @@ from ucontact_appliance.install.migrations import (
     demand_no_migrations,
     left_of,
     migrate,
+    record_schemas,
 )
+from ucontact_appliance.planning.component_tables import state_of_phase
 from ucontact_appliance.release.manifest import Migration
 from ucontact_appliance.release.remembered import remember_manifest
 from ucontact_appliance.release.store import ReleaseFiles
@@ -113,3 +115,34 @@ def test_a_release_without_migrations_asks_nothing(
     job.stored_release.manifest.write_bytes(manifest_of().document())
     assert migrate(job) == 0
     assert asked == []
+
+
+def test_only_a_release_with_migrations_changes_what_is_recorded(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[str] = []
+    monkeypatch.setattr(
+        migrations, "renew_record", lambda job, phase, item: renewed.append(f"{phase}: {item}")
+    )
+    record_schemas(job)  # nothing is installed
+    for manifest, count in ((manifest_of(FILES), 0), (MANIFEST, 1)):
+        beside = job.stored_release.manifest
+        beside.write_bytes(manifest.document())
+        remember_manifest(job.paths, beside)
+        record_schemas(job)
+        assert len(renewed) == count
+    assert renewed[0].removeprefix("database: ") in state_of_phase("database")
+
+
+def test_schemas_that_are_not_recorded_fail_no_run(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def lost(*words: object) -> None:
+        raise UnreachableError("no route to host")
+
+    monkeypatch.setattr(migrations, "renew_record", lost)
+    remember_manifest(job.paths, job.stored_release.manifest)
+    record_schemas(replace(job, log=told.append))
+    assert "the schemas are not recorded" in told[0]

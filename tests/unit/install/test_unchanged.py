@@ -30,6 +30,7 @@ from ucontact_appliance.install.unchanged import (
     States,
     differences,
     load_states,
+    renew_record,
 )
 from ucontact_appliance.state import StatePaths, state_paths
 
@@ -129,6 +130,29 @@ def manages(*items: str) -> Callable[[Job], int]:
         return 0
 
     return act
+
+
+def test_a_later_change_by_another_phase_is_recorded(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    jobs: list[Job] = []
+
+    def act(job: Job) -> int:
+        jobs.append(job)
+        return manages("path /etc/x")(job)
+
+    phase = Recorded("work", ran, act, made_of="a")
+    run(phase, tmp_path, monkeypatch)
+    server.state |= {"unit x": "migrated", "path /etc/x": "edited"}
+    renew_record(jobs[0], "work", "unit x")
+    renew_record(jobs[0], "unknown", "unit x")
+    found = load_states(jobs[0].paths).phases
+    assert found.keys() == {"work"}
+    assert found["work"].hosts == {"one": {"path /etc/x": "1", "unit x": "migrated"}}
+    server.state["path /etc/x"] = "1"
+    run(phase, tmp_path, monkeypatch)
+    assert ran == ["work"]
 
 
 def test_a_phase_runs_again_only_where_something_differs(

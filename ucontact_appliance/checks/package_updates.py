@@ -18,7 +18,7 @@ from ucontact_appliance.checks.model import (
 )
 from ucontact_appliance.facts import host
 from ucontact_appliance.facts import package_updates as facts
-from ucontact_appliance.language.messages import _, joined, ngettext
+from ucontact_appliance.language.messages import _, joined, ngettext, with_note
 from ucontact_appliance.planning.systems import held_packages, system_row
 
 _OLD = timedelta(days=14)
@@ -98,7 +98,10 @@ def _held(subject: Subject) -> Judgement:
     title=_("No security update of our services waits"),
     severity=Severity.HIGH,
     requirements=("C05",),
-    remedy="ucontact upgrade --packages --site {site}",
+    remedy=with_note(
+        "ucontact upgrade --packages --yes --site {site}",
+        _("refuses new calls where their services restart, and waits up to 300 s for the others"),
+    ),
     needs=("host.system",),
     timeout=45,
     takes=1.5,

@@ -5,6 +5,26 @@ from __future__ import annotations
 from tests.faults.catalogue.helpers import RESTART_ASTERISK, RESTART_BACKEND, edit, ids
 from tests.faults.model import Fault, Kind
 
+# NGINX with a higher version, in an archive with the name of Debian's security archive.
+_SECURITY_UPDATE = """
+mkdir /srv/debian-security && cd /srv/debian-security
+apt-get -qq download nginx
+dpkg-deb --raw-extract nginx_*.deb tree
+rm nginx_*.deb
+sed -i 's/^Version: .*/&+fix1/' tree/DEBIAN/control
+dpkg-deb --build -Znone tree nginx.deb >/dev/null
+rm -r tree
+{
+  dpkg-deb --field nginx.deb
+  echo 'Filename: ./nginx.deb'
+  stat -c 'Size: %s' nginx.deb
+  echo "SHA256: $(sha256sum <nginx.deb | cut -c 1-64)"
+} >Packages
+echo 'deb [trusted=yes] file:/srv/debian-security ./' >/etc/apt/sources.list.d/test.list
+apt-get -qq update -o Dir::Etc::sourcelist=sources.list.d/test.list -o Dir::Etc::sourceparts=- \
+  -o APT::Get::List-Cleanup=0
+"""
+
 FAULTS = (
     Fault(
         "host-name-unknown",
@@ -43,14 +63,7 @@ FAULTS = (
         "a security update of NGINX waits",
         Kind.HOST,
         ids("packages.updates"),
-        inject="mkdir -p /srv/debian-security && cd /srv/debian-security && "
-        "printf 'Package: nginx\\nVersion: 99:1\\nArchitecture: all\\nMaintainer: t <t@test>\\n"
-        "Filename: ./nginx.deb\\nSize: 1\\nSHA256: %064d\\nDescription: test\\n' 0 >Packages && "
-        "echo 'deb [trusted=yes] file:/srv/debian-security ./' "
-        ">/etc/apt/sources.list.d/test.list && "
-        "apt-get -qq update -o Dir::Etc::sourcelist=sources.list.d/test.list "
-        "-o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0",
-        mend="rm /etc/apt/sources.list.d/test.list /var/lib/apt/lists/*debian-security*",
+        inject=_SECURITY_UPDATE,
     ),
     Fault(
         "host-restart-pending",

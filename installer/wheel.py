@@ -23,6 +23,7 @@ from ucontact_appliance.ed25519 import private_key
 from ucontact_appliance.errors import ApplianceError, PhaseFailedError, UnreachableError, UsageError
 from ucontact_appliance.release.shipped import write_shipped
 from ucontact_appliance.release.store import ensure_evaluation
+from ucontact_appliance.release.wheel import sign_wheel, signature_path
 from ucontact_appliance.resources import ROOT
 
 # The same names as in wheel_hook.py, which hatchling runs without this package.
@@ -116,7 +117,11 @@ def make_wheel(out: Path, sign_with: Path | None) -> Path:
         manual.write_share(share, manual.date_of(os.environ.get(manual.EPOCH)))
         wheel = build(sources, releases, share, built)
         out.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.move(wheel, out / wheel.name))
+        made = Path(shutil.move(wheel, out / wheel.name))
+        signature_path(made).unlink(missing_ok=True)
+        if key is not None:
+            print(sign_wheel(made, key))
+        return made
 
 
 def main() -> int:

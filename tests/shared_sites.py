@@ -11,6 +11,7 @@ _SHARED = {
         f"tests/e2e/{name}.py": _SMALL
         for name in (
             "test_adopt",
+            "test_appliance_upgrade",
             "test_crowds",
             "test_doctor",
             "test_deep_call",

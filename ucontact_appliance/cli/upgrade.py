@@ -11,12 +11,14 @@ import typer
 from ucontact_appliance.cli.console import err, reader
 from ucontact_appliance.cli.options import (
     SiteToChange,
+    again,
     demand_yes,
     require_root,
     site_file,
     site_to_change,
 )
 from ucontact_appliance.cli.progress import ProgressDisplay
+from ucontact_appliance.cli.upgrade_appliance import ApplianceOrder, upgrade_appliance
 from ucontact_appliance.cli.upgrade_view import (
     say,
     show_changes,
@@ -61,6 +63,23 @@ def upgrade(
             "itself.",
         ),
     ] = False,
+    appliance: Annotated[
+        Path | None,
+        typer.Option(
+            "--appliance",
+            metavar="FILE",
+            help="Install this wheel of ucontact itself first, signed by a publisher, and upgrade "
+            "the site with it. Default: the version that runs.",
+        ),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option(
+            "--sha256",
+            metavar="HASH",
+            help="Verify the wheel by this SHA-256 instead of by a signature.",
+        ),
+    ] = None,
     incomplete: Annotated[
         bool,
         typer.Option(
@@ -92,12 +111,19 @@ def upgrade(
 
       ucontact upgrade --release acme-5.2.tar.gz --dry-run
 
-      ucontact upgrade --release acme-5.2.tar.gz --drain 600
-
       ucontact upgrade --packages --yes --site site.yml
+
+      ucontact upgrade --appliance ucontact_appliance-1.3.0-py3-none-any.whl
     """
     require_root()
     path = site_file(site if dry_run else site_to_change(site, yes=yes))
+    if sha256 is not None and appliance is None:
+        raise UsageError(_("--sha256 is the hash of a wheel"), helps=again("--appliance", "FILE"))
+    if appliance is not None:
+        options = _options(release, drain, packages=packages, incomplete=incomplete)
+        other = ApplianceOrder(appliance.absolute(), sha256, options)
+        if upgrade_appliance(path, other, yes=yes, dry_run=dry_run):
+            return
     loaded = _with_release(load_site(path, IDS, control_ids()), path, release)
     paths = state_paths(loaded.site)
     demand_whole(loaded, paths)
@@ -134,6 +160,18 @@ def upgrade(
     with ProgressDisplay(err) as progress:
         done = run_upgrade(seen, path, stored, order, progress, translate=reader())
     show_upgraded(done, path)
+
+
+def _options(
+    release: str | None, drain: float, *, packages: bool, incomplete: bool
+) -> tuple[str, ...]:
+    """Return the options of the site's upgrade, for the other version's command line."""
+    words = [f"--drain={drain:g}"]
+    if release is not None:
+        named = release if release == EVALUATION else str(Path(release).expanduser().absolute())
+        words.append(f"--release={named}")
+    words += ["--packages"] * packages + ["--incomplete"] * incomplete
+    return tuple(words)
 
 
 def _with_release(site: Site, path: Path, release: str | None) -> Site:

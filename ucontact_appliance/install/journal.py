@@ -57,6 +57,11 @@ class Journal(BaseModel):
     phases: tuple[PhaseEntry, ...] = ()
     unproven: bool = False
 
+    @property
+    def appliance(self) -> str:
+        """The version of the appliance that made the newest run; empty before the first one."""
+        return str(self.inputs.get("appliance", ""))
+
     def finished(self, phase: str) -> bool:
         """Whether that phase of the newest run has finished."""
         return any(e.id == phase and e.progress is Progress.DONE for e in self.phases)

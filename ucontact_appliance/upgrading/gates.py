@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ucontact_appliance import __version__
 from ucontact_appliance.checks.model import Calls, Finding, Stage, Verdict
+from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.findings.run import run_checks
 from ucontact_appliance.install.events import TaskStarted
 from ucontact_appliance.install.job import Job
@@ -15,9 +20,13 @@ from ucontact_appliance.install.phases import Phase, Unpredictable
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.planning.components import components
 from ucontact_appliance.planning.model import Role
+from ucontact_appliance.printable import printable
+from ucontact_appliance.upgrading.environment import command_in, environment_of, variables
 from ucontact_appliance.upgrading.packages import PhaseUpdates, replace_packages
 
 _TRIES = 4
+_DOCTOR_SECONDS = 900.0
+_SAID = 4000
 _PAUSE_SECONDS = 5.0  # a service that was just restarted may take that long until it answers
 
 
@@ -142,8 +151,18 @@ def demand_healthy(job: Job, subjects: Sequence[str]) -> None:
     demand(findings, _("the checks of this phase fail after the upgrade"))
 
 
-def demand_healthy_site(job: Job, what: str, *, tries: int = 1) -> tuple[Finding, ...]:
-    """Return the findings of all checks, a real call among them. Raises PhaseFailedError."""
+def demand_healthy_site(
+    job: Job, what: str, *, tries: int = 1, appliance: str = __version__
+) -> None:
+    """Raise PhaseFailedError unless all checks pass, a real call among them.
+
+    `appliance` is the version that installed the site: its own checks judge it, where it is kept on
+    this machine. A newer version demands what only its own installation brings.
+    """
+    kept = environment_of(appliance) if appliance != __version__ else None
+    if kept is not None:
+        _demand_healthy_by(kept, job, what, tries)
+        return
     findings = examined(job, Calls.ECHO, lambda facts: None)
     for _again in range(tries - 1):
         if not _fails(findings):
@@ -151,7 +170,54 @@ def demand_healthy_site(job: Job, what: str, *, tries: int = 1) -> tuple[Finding
         time.sleep(_PAUSE_SECONDS)
         findings = examined(job, Calls.ECHO, lambda facts: None)
     demand(findings, what)
-    return findings
+
+
+def _demand_healthy_by(kept: Path, job: Job, what: str, tries: int) -> None:
+    """Run the doctor of another version with its real calls. Raises PhaseFailedError."""
+    job.observer(TaskStarted(_("Health checks of the version that installed the site")))
+    words = command_in(kept, "doctor", "--deep", "--json", "--site", str(job.site_file))
+    for left in reversed(range(tries)):
+        evidence = _doctor(words)
+        if evidence is None:
+            return
+        if left:
+            time.sleep(_PAUSE_SECONDS)
+    raise PhaseFailedError(
+        what, evidence=evidence or "", helps=f"ucontact doctor --deep --site {job.site_file}"
+    )
+
+
+def _doctor(words: Sequence[str]) -> str | None:
+    """Run the doctor; return None if the site is healthy, else what failed."""
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=variables(),
+            timeout=_DOCTOR_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return None
+    return printable(_failures(done.stdout) or done.stderr.strip()[-_SAID:])
+
+
+def _failures(document: str) -> str:
+    """Return a line for each failed finding of `doctor --json`; "" where it is none."""
+    try:
+        rows = json.loads(document)["findings"]
+        return "\n".join(
+            f"{row['host']}: {row['id']}: {row['observed']}"
+            for row in rows
+            if row["verdict"] in (Verdict.FAIL.value, Verdict.ERROR.value)
+        )
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _fails(findings: Sequence[Finding]) -> bool:

@@ -33,7 +33,8 @@ KEPT_POINTS = 2
 
 
 class RestorePoint(BaseModel):
-    """A site before an upgrade. `release` is the key in site.yml as written, None if it had none.
+    """A site before an upgrade. `appliance` is the version that had installed it, `release` the
+    key in site.yml as written, None if it had none.
 
     `title` is the release that the site had, `goal` what the upgrade was to install, `databases`
     those whose schemas it changed.

@@ -45,7 +45,12 @@ def go_back(job: Job, journal: UpgradeJournal, point: RestorePoint) -> None:
         restore_state(job.paths, point)
         set_release(job.site_file, point.release)
         save_upgrade(job.paths.upgrade, journal.at(UpgradeStage.RETURNED))
-        demand_healthy_site(within, _("the site is back, but not healthy"), tries=_TRIES)
+        demand_healthy_site(
+            within,
+            _("the site is back, but not healthy"),
+            tries=_TRIES,
+            appliance=point.appliance,
+        )
 
 
 def set_release(site_file: Path, release: str | None) -> None:

@@ -14,6 +14,7 @@ from ucontact_appliance.install.events import Observer, Warned, in_language
 from ucontact_appliance.install.job import Job
 from ucontact_appliance.install.launcher import Launcher
 from ucontact_appliance.install.log import run_log
+from ucontact_appliance.install.managed import load_record
 from ucontact_appliance.install.phases import INSTALL, Phase
 from ucontact_appliance.install.run import (
     InstallResult,
@@ -157,13 +158,15 @@ def upgrade(
         site_session(seen, site_file, observer) as session,
         upgrade_job(session, seen, site_file, release, observer) as job,
     ):
-        demand_installed(job)
+        appliance = demand_installed(job).appliance or __version__
         changes = upgrade_changes(job, packages=order.packages, refresh=False)
         with step(job, "before", _("Health checks before the upgrade"), 1, 2) as within:
             demand_healthy_site(
-                within, _("the site is not healthy before the upgrade; nothing was changed")
+                within,
+                _("the site is not healthy before the upgrade; nothing was changed"),
+                appliance=appliance,
             )
-        journal, point = _kept(job, changes, order)
+        journal, point = _kept(job, changes, order, appliance)
         refusal = Refusal()
         with watching(seen.site, seen.plan, changes.after.health) as interruption:
             try:
@@ -190,14 +193,14 @@ def upgrade(
 
 
 def _kept(
-    job: Job, changes: UpgradeChanges, order: UpgradeOrder
+    job: Job, changes: UpgradeChanges, order: UpgradeOrder, appliance: str
 ) -> tuple[UpgradeJournal, RestorePoint]:
     """Make the restore point. Raises PhaseFailedError; nothing was changed then."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
     point = RestorePoint(
         id=new_id(now),
         created=now,
-        appliance=__version__,
+        appliance=appliance,
         release=release_key(job.site_file),
         title=changes.before.title if changes.before else "",
         goal=changes.after.title,
@@ -214,7 +217,9 @@ def _kept(
     save_upgrade(job.paths.upgrade, journal)
     with step(job, "restore-point", _("Restore point"), 2, 2):
         try:
-            keep_servers(job.site, job.plan, point.id, job.ssh)
+            keep_servers(
+                job.site, job.plan, point.id, job.ssh, load_record(job.paths, job.site_file).hosts
+            )
             keep_packages(
                 job,
                 point.id,

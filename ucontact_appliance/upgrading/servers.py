@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
@@ -25,11 +26,15 @@ _RELEASE_COPIES = (
     "/var/cache/integraserver-release.manifest.json",
 )
 
+_UNITS = Path("/etc/systemd/system")
 _VENDOR_PIN = "/etc/apt/preferences.d/ucontact-asterisk.pref"  # role packages
 
 
-def kept_items(host: PlannedHost) -> tuple[str, ...]:
-    """Return the lines for keep.sh: each file with the units that read it, then the units."""
+def kept_items(host: PlannedHost, written: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the lines for keep.sh: each file with the units that read it, then the units.
+
+    `written` are the files of the newest installation: an older appliance may have had others.
+    """
     found = components_of(EVERY, *host.roles)
     paths = [
         " ".join(("path", path, *_running(one)))
@@ -40,7 +45,13 @@ def kept_items(host: PlannedHost) -> tuple[str, ...]:
         paths += [f"path {path}" for path in _RELEASE_COPIES]
     if Role.TELEPHONY in host.roles:
         paths.append(f"path {_VENDOR_PIN}")
+    known = {path for one in found for path in (*one.managed, *one.originals)}
+    former = [path for path in written if path not in known]
+    paths += [f"path {path}" for path in former]
     units = dict.fromkeys(unit for one in found for unit in one.units)
+    units |= dict.fromkeys(
+        path.name for path in map(Path, former) if path.parent == _UNITS and "@" not in path.name
+    )
     return (*paths, *(f"unit {unit}" for unit in units))
 
 
@@ -51,14 +62,23 @@ def _running(one: Component) -> tuple[str, ...]:
     )
 
 
-def keep_servers(site: Site, plan: Plan, point: str, ssh: SshSettings) -> None:
-    """Make the restore point on every server. Raises PhaseFailedError; nothing was changed then."""
+def keep_servers(
+    site: Site,
+    plan: Plan,
+    point: str,
+    ssh: SshSettings,
+    written: Mapping[str, Collection[str]],
+) -> None:
+    """Make the restore point on every server. Raises PhaseFailedError; nothing was changed then.
+
+    `written` are the files that the newest installation wrote, by host.
+    """
     root = str(load_data("tree")["root"])
 
     def keep(host: Host, runner: Runner) -> None:
         planned = plan.host(host.name)
         words = (point, root if Role.BACKEND in planned.roles else "")
-        items = "\n".join(kept_items(planned)) + "\n"
+        items = "\n".join(kept_items(planned, written.get(host.name, ()))) + "\n"
         done = script(runner, "keep.sh", *words, stdin=items)
         if done.status:
             raise PhaseFailedError(

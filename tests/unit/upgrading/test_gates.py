@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,13 @@ from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.install.phases import INSTALL
 from ucontact_appliance.language.messages import verbatim
 from ucontact_appliance.upgrading import gates
-from ucontact_appliance.upgrading.gates import GatedPhase, Updates, gated, subjects_of
+from ucontact_appliance.upgrading.gates import (
+    GatedPhase,
+    Updates,
+    demand_healthy_site,
+    gated,
+    subjects_of,
+)
 
 
 def finding(verdict: Verdict) -> Finding:
@@ -83,3 +91,67 @@ def test_a_phase_without_a_service_is_not_judged(monkeypatch: pytest.MonkeyPatch
     asked = judging([], monkeypatch)
     GatedPhase(Recorded("base", []), (), Updates()).run(job_of(lambda event: None))
     assert asked == []
+
+
+def kept(folder: Path, *statuses: int) -> Path:
+    """An environment whose doctor ends with these statuses, one after the other; it notes runs."""
+    rows = [
+        {"host": "one", "id": "web.up", "verdict": "fail", "observed": "it is down"},
+        {"host": "one", "id": "web.tls", "verdict": "pass", "observed": "it is well"},
+    ]
+    (folder / "answer").write_text(json.dumps({"findings": rows}))
+    (folder / "statuses").write_text("".join(f"{status}\n" for status in statuses))
+    (folder / "bin").mkdir()
+    python = folder / "bin/python"
+    python.write_text(
+        f'#!/bin/bash\ncd {folder}; echo "$*" >>ran; read -r status <statuses; '
+        "sed -i 1d statuses; cat answer; exit $status\n"
+    )
+    python.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(("statuses", "good"), [((0,), True), ((1, 0), True), ((1, 3), False)])
+def test_the_version_that_installed_the_site_judges_it(
+    statuses: tuple[int, ...], good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = kept(tmp_path, *statuses)
+    asked: list[str] = []
+
+    def environment_of(version: str) -> Path:
+        asked.append(version)
+        return prefix
+
+    monkeypatch.setattr(gates, "environment_of", environment_of)
+    monkeypatch.setattr(gates, "examined", lambda *words: pytest.fail("own checks"))
+    monkeypatch.setattr(gates, "_PAUSE_SECONDS", 0.0)
+    job = job_of(lambda event: None)
+    if good:
+        demand_healthy_site(job, "it is sick", tries=2, appliance="1.1.0")
+    else:
+        with pytest.raises(PhaseFailedError, match="it is sick") as caught:
+            demand_healthy_site(job, "it is sick", tries=2, appliance="1.1.0")
+        assert caught.value.evidence == "one: web.up: it is down"
+    assert asked == ["1.1.0"]
+    ran = (tmp_path / "ran").read_text().splitlines()
+    assert ran == [f"{prefix}/bin/ucontact doctor --deep --json --site {job.site_file}"] * len(
+        statuses
+    )
+
+
+def test_where_that_version_is_not_kept_own_checks_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "environment_of", lambda version: None)
+    monkeypatch.setattr(gates, "_PAUSE_SECONDS", 0.0)
+    left = [Verdict.FAIL, Verdict.PASS]
+    monkeypatch.setattr(gates, "examined", lambda *words: (finding(left.pop(0)),))
+    demand_healthy_site(job_of(lambda event: None), "it is sick", tries=2, appliance="1.1.0")
+    assert left == []
+
+
+def test_a_doctor_that_does_not_start_finds_nobody_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "environment_of", lambda version: tmp_path)
+    with pytest.raises(PhaseFailedError) as caught:
+        demand_healthy_site(job_of(lambda event: None), "it is sick", appliance="1.1.0")
+    assert "No such file" in caught.value.evidence

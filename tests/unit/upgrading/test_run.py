@@ -12,12 +12,13 @@ import pytest
 
 from tests.unit.install.phases import RELEASE, Recorded, Unheld, fail, seen
 from tests.unit.release.samples import manifest_of
+from ucontact_appliance import __version__
 from ucontact_appliance.errors import PhaseFailedError, UsageError
 from ucontact_appliance.install import run as install_run
 from ucontact_appliance.install import session
 from ucontact_appliance.install.events import nobody
 from ucontact_appliance.install.job import Job
-from ucontact_appliance.install.journal import load_journal
+from ucontact_appliance.install.journal import load_journal, save_journal
 from ucontact_appliance.install.phases import Phase
 from ucontact_appliance.install.run import install
 from ucontact_appliance.install.upgrade_journal import (
@@ -51,6 +52,7 @@ class World:
     phases: tuple[Phase, ...] = ()
     done: list[str] = field(default_factory=list)
     sick: list[str] = field(default_factory=list)  # what the health checks say, one after the other
+    judges: list[str] = field(default_factory=list)  # whose checks were asked
     broken: list[str] = field(default_factory=list)  # what goes wrong on the servers
 
     @property
@@ -91,11 +93,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     def watching(*words: object) -> Iterator[Callable[[], Interruption]]:
         yield lambda: Interruption(3.0, None)
 
-    def healthy(job: Job, what: str, *, tries: int = 1) -> tuple[()]:
+    def healthy(job: Job, what: str, *, tries: int = 1, appliance: str) -> None:
         made.done.append("judge")
         if made.sick and made.sick.pop(0):
             raise PhaseFailedError(what, evidence="a check")
-        return ()
+        made.judges.append(appliance)
 
     monkeypatch.setattr(session, "hold_servers", hold)
     for module in (run, returning):
@@ -109,7 +111,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     for module in (run, rollback):
         monkeypatch.setattr(module, "drop_servers", lambda hosts, points, ssh: None)
     monkeypatch.setattr(run, "watching", watching)
-    monkeypatch.setattr(run, "demand_installed", lambda job: None)
+    monkeypatch.setattr(run, "demand_installed", lambda job: load_journal(made.paths.journal))
     monkeypatch.setattr(run, "upgrade_changes", lambda job, **options: UpgradeChanges(OLD, NEW, ()))
     monkeypatch.setattr(gates, "subjects_of", lambda phase: ())
     made.phases = (
@@ -250,6 +252,24 @@ def test_back_by_hand(world: World) -> None:
     # Later changes of site.yml stay; `ucontact apply` installs them.
     assert world.site_file.read_text() == TEXT.replace("agents: 10", "agents: 11")
     assert world.stage is UpgradeStage.RETURNED
+
+
+def test_a_newer_appliance_leaves_the_judgement_to_the_one_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter(("20261130T204500Z", "20261130T204501Z"))
+    monkeypatch.setattr(run, "new_id", lambda now: next(names))
+    journal = load_journal(world.paths.journal)
+    before = journal.model_copy(update={"inputs": {**journal.inputs, "appliance": "0.0.9"}})
+    save_journal(world.paths.journal, before)
+    world.upgrade(None)
+    assert load_journal(world.paths.journal).appliance == __version__
+    world.upgrade(None)
+    newest, first = load_points(world.paths)
+    assert (newest.appliance, first.appliance) == (__version__, "0.0.9")
+    roll_back(seen(), world.site_file, first.id, nobody)
+    assert world.judges == ["0.0.9", __version__, "0.0.9"]
+    assert load_journal(world.paths.journal) == before
 
 
 def test_two_restore_points_are_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

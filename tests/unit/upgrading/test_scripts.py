@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.install.phases import seen
 from ucontact_appliance.resources import INSTALLER
-from ucontact_appliance.upgrading.servers import POINTS
+from ucontact_appliance.upgrading.servers import POINTS, kept_items
 
 POINT = "20261130T204500Z"
 # Units are files: NAME with the words "LOAD ACTIVE ENABLED".
@@ -227,3 +228,15 @@ def test_an_incomplete_point_is_refused(server: Server) -> None:
     assert done.returncode == 1
     assert "no complete restore point" in done.stderr
     assert (server.etc / "a.conf").read_text() == "after\n"
+
+
+def test_files_of_an_older_appliance_are_kept_too() -> None:
+    written = ("/etc/nginx/nginx.conf", "/etc/ucontact-old.conf", "/etc/systemd/system/old.timer")
+    templates = ("/etc/systemd/system/old@.service", "/etc/systemd/system/old.service.d/a.conf")
+    host = seen().plan.host("one")
+    lines, before = kept_items(host, (*written, *templates)), kept_items(host)
+    assert set(before) < set(lines)
+    assert set(lines) - set(before) == {
+        *(f"path {path}" for path in (*written[1:], *templates)),
+        "unit old.timer",
+    }

@@ -32,6 +32,7 @@ _LONGEST_FIRST = (
     "test_deep_call",
     "test_crowds",
     "test_upgrade",
+    "test_upgrade_failures",
     "test_appliance_upgrade",
     "test_report",  # last of them: it leaves the site in pieces
     "test_recordings",  # of those that call on another small site the first: its index is fresh

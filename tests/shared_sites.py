@@ -19,6 +19,7 @@ _SHARED = {
             "test_report",
             "test_unchanged",
             "test_upgrade",
+            "test_upgrade_failures",
         )
     },
     **{

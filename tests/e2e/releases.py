@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -24,7 +25,11 @@ class Publisher:
         self.folder, self.files = folder, files
 
     def release(
-        self, version: str, changed: Mapping[str, bytes] | None = None, sql: str = ""
+        self,
+        version: str,
+        changed: Mapping[str, bytes] | None = None,
+        sql: str = "",
+        database: Literal["ccrepo", "ccdata"] = "ccrepo",
     ) -> Path:
         """A signed release with that version, in a folder: `changed` files, and a migration."""
         target = self.folder / version
@@ -33,7 +38,7 @@ class Publisher:
         if sql:
             name = f"server/migrations/{version}.sql"
             files[name] = sql.encode()
-            migrations = (Migration(version=version, file=name),)
+            migrations = (Migration(version=version, file=name, database=database),)
         manifest = manifest_of(files, version=version, migrations=migrations)
         content = {MANIFEST: manifest.document(), **files}
         for name, data in content.items():

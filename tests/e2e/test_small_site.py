@@ -157,7 +157,7 @@ def few_and_logged_in(log: str, most: int) -> None:
 
 
 def test_an_installation_opens_few_connections_and_logs_in_on_each(small_site: Snapshot) -> None:
-    # One for all, and one for Ansible if that is lost; it ran while one without a login locks out.
+    # One for the survey and all phases, and one more; it ran while one without a login locks out.
     few_and_logged_in(small_site.sshd_log.read_text(encoding="utf-8"), 2)
 
 

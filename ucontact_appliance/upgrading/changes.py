@@ -66,7 +66,7 @@ def upgrade_changes(job: Job, *, packages: bool = False, refresh: bool = True) -
     if (
         before is not None
         and (before.name, before.version) == (after.name, after.version)
-        and before.document() != after.document()
+        and before.signed_bytes() != after.signed_bytes()
     ):
         raise UsageError(
             _("the release {title} is installed, with other content", title=after.title),

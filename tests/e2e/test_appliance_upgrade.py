@@ -60,7 +60,9 @@ class Appliance:
     def version(self) -> str:
         """What the environment in use calls itself."""
         words = [str(self.prefix / "bin/ucontact"), "--version"]
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            words, env=self.site.environment, capture_output=True, text=True, check=True
+        )
         return done.stdout.split()[-1]
 
     @property
@@ -119,8 +121,12 @@ def appliance(
         for name, value in installed.environment.items()
         if name not in ("PYTHONPATH", "VIRTUAL_ENV")
     }
+    made_here = Appliance(prefix, folder, replace(installed, environment=elsewhere))
     try:
-        yield Appliance(prefix, folder, replace(installed, environment=elsewhere))
+        # A checkout's evaluation release has another signature: now the site has the wheel's.
+        first = made_here.run("install", "--yes")
+        assert first.returncode == 0, first.stdout + first.stderr
+        yield made_here
     finally:
         key.unlink()
         small_site.restore()

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ucontact_appliance.errors import UnreachableError
-from ucontact_appliance.lab import images, network, processes
+from ucontact_appliance.lab import images, isolation, network, processes
 from ucontact_appliance.lab.addresses import namesake
 from ucontact_appliance.lab.commands import run
 from ucontact_appliance.lab.records import MachineSpec, ssh_command
@@ -49,6 +49,7 @@ def boot(folder: Path, spec: MachineSpec, layers: Sequence[Path], address: str) 
             images.pretend_ubuntu(root, spec.ubuntu)
         images.personalise(root, spec.name, address)
     network.forget_neighbour(address)
+    isolation.apply(folder)
     _wait_for_ssh(folder, address, processes.spawn(spec.name, root, folder / "console.log"))
 
 
@@ -84,6 +85,7 @@ def _wait_for_ssh(folder: Path, address: str, boot: subprocess.Popen[bytes]) -> 
 def remove(folder: Path) -> None:
     """Stop the machine and delete its folder."""
     halt(folder)
+    isolation.lift(folder)
     if folder.exists():
         shutil.rmtree(folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ucontact_appliance import __version__
 from ucontact_appliance.damage import Damage, why
 from ucontact_appliance.errors import UnreachableError, UsageError
 from ucontact_appliance.evidence.gathering import Evidence
@@ -18,9 +20,15 @@ from ucontact_appliance.language.choice import Language
 from ucontact_appliance.language.messages import _, concatenated, with_note
 from ucontact_appliance.planning.model import Plan
 from ucontact_appliance.report.compose import compose
-from ucontact_appliance.report.manifest import MANIFEST, PreviousReport, sha256
+from ucontact_appliance.report.manifest import (
+    MANIFEST,
+    PreviousReport,
+    ReportManifest,
+    digests,
+    sha256,
+)
 from ucontact_appliance.report.signing import fingerprint, generate, public_half
-from ucontact_appliance.report.write import forms, write_report
+from ucontact_appliance.report.write import DRILL, forms, write_report, write_signed
 from ucontact_appliance.resources import load_data
 from ucontact_appliance.site.files import write_private
 from ucontact_appliance.site.model import Site
@@ -35,6 +43,11 @@ class ReportChain(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     reports: tuple[PreviousReport, ...] = ()
+
+    @property
+    def newest(self) -> PreviousReport | None:
+        """The last one, which the next names."""
+        return self.reports[-1] if self.reports else None
 
 
 def new_folder(reports: Path) -> Path:
@@ -61,15 +74,39 @@ def file_report(
         vulnerabilities=evidence.vulnerabilities,
     )
     chain = load_chain(paths)
-    previous = chain.reports[-1] if chain.reports else None
     files = forms(report, language)
-    manifest = write_report(report, files, folder, signing_key(paths), previous)
+    manifest = write_report(report, files, folder, signing_key(paths), chain.newest)
+    _chain(chain, manifest, folder, paths)
+    _forget(paths.reports, time)
+
+
+def file_drill(
+    site: Site, document: Mapping[str, object], *, folder: Path, paths: StatePaths
+) -> None:
+    """Write the result of a drill as a signed folder, and add it to the chain of reports."""
+    time = datetime.now(timezone.utc)
+    chain, key = load_chain(paths), signing_key(paths)
+    files = {DRILL: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()}
+    manifest = ReportManifest(
+        kind="drill",
+        site=site.site,
+        appliance=__version__,
+        time=time.isoformat(timespec="seconds"),
+        key=fingerprint(public_half(key)),
+        previous=chain.newest,
+        sha256=digests(files),
+    )
+    write_signed(manifest, files, folder, key)
+    _chain(chain, manifest, folder, paths)
+    _forget(paths.reports, time)
+
+
+def _chain(chain: ReportChain, manifest: ReportManifest, folder: Path, paths: StatePaths) -> None:
     made = PreviousReport(
         folder=folder.name, time=manifest.time, sha256=sha256(manifest.to_bytes())
     )
     kept = ReportChain(reports=(*chain.reports, made))
     write_private(paths.chain, kept.model_dump_json(indent=1) + "\n")
-    _forget(paths.reports, time)
 
 
 def load_chain(paths: StatePaths) -> ReportChain:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 
+FolderKind = Literal["report", "drill"]
+
 
 class PreviousReport(BaseModel):
     """The previous report: its folder's name, its time, and the SHA-256 of its manifest."""
@@ -24,11 +26,15 @@ class PreviousReport(BaseModel):
 
 
 class ReportManifest(BaseModel):
-    """The content of `manifest.json`. `time` is the report's, ISO 8601 in UTC."""
+    """The content of `manifest.json`. `time` is the report's, ISO 8601 in UTC.
+
+    `kind` says which files the folder must have; the one of a compliance report is not written.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[2] = 2
+    kind: FolderKind = "report"
     site: str
     appliance: str
     time: str
@@ -38,7 +44,9 @@ class ReportManifest(BaseModel):
 
     def to_bytes(self) -> bytes:
         """Return the exact octets that are signed."""
-        return (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode()
+        unwritten = {"kind"} if self.kind == "report" else set()
+        document = self.model_dump(mode="json", exclude=unwritten)
+        return (json.dumps(document, indent=2) + "\n").encode()
 
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ucontact_appliance.report.exhibits import digest
 from ucontact_appliance.report.folder import ReportFolder, opened
 from ucontact_appliance.report.manifest import MANIFEST, SIGNATURE, ReportManifest
 from ucontact_appliance.report.signing import fingerprint, holds
-from ucontact_appliance.report.write import EVIDENCE, FILES
+from ucontact_appliance.report.write import EVIDENCE, FILES_OF
 
 _OWN = (MANIFEST, SIGNATURE)
 
@@ -86,7 +86,7 @@ def verify(folder: Path, public: bytes | None) -> Verification:
             return Verification((), (), (), SignatureStatus.UNCHECKED, "", refused)
         manifest, data = _manifest(here)
         # A report's own files count as missing if the manifest leaves them out.
-        expected = dict.fromkeys(FILES, "") | manifest.sha256
+        expected = dict.fromkeys(FILES_OF[manifest.kind], "") | manifest.sha256
         known = {*expected, *_OWN, *refused}
         return Verification(
             altered=tuple(

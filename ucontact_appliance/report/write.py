@@ -16,6 +16,7 @@ from ucontact_appliance.report.junit import report_to_junit
 from ucontact_appliance.report.manifest import (
     MANIFEST,
     SIGNATURE,
+    FolderKind,
     PreviousReport,
     ReportManifest,
     digests,
@@ -35,6 +36,9 @@ OSCAL = "oscal.json"
 PAPER = "report.pdf"
 SBOM = "sbom.json"
 FILES = (PAGE, PAPER, DOCUMENT, EVIDENCE, OSCAL, JUNIT, SBOM)
+DRILL = "drill.json"
+# The files that a folder of each kind must have.
+FILES_OF: Mapping[FolderKind, tuple[str, ...]] = {"report": FILES, "drill": (DRILL,)}
 
 
 def forms(report: Report, language: Language = Language.EN) -> dict[str, bytes]:
@@ -81,6 +85,22 @@ def write_report(
     key: bytes,
     previous: PreviousReport | None = None,
 ) -> ReportManifest:
+    """Write a report's folder as `write_signed` does."""
+    manifest = ReportManifest(
+        site=report.site,
+        appliance=report.appliance,
+        time=report.time,
+        key=fingerprint(public_half(key)),
+        previous=previous,
+        sha256=digests(files),
+    )
+    write_signed(manifest, files, folder, key)
+    return manifest
+
+
+def write_signed(
+    manifest: ReportManifest, files: Mapping[str, bytes], folder: Path, key: bytes
+) -> None:
     """Write the folder (0700) and its files (0600), each file atomically.
 
     The manifest and its signature come last: a folder without them is no report. `key` is the
@@ -91,16 +111,7 @@ def write_report(
         (folder / name).unlink(missing_ok=True)
     for name, data in files.items():
         write_private(folder / name, data)
-    manifest = ReportManifest(
-        site=report.site,
-        appliance=report.appliance,
-        time=report.time,
-        key=fingerprint(public_half(key)),
-        previous=previous,
-        sha256=digests(files),
-    )
     data = manifest.to_bytes()
     # Raw bytes: in a text encoding, different bytes could mean the same signature.
     write_private(folder / SIGNATURE, sign(key, data).value)
     write_private(folder / MANIFEST, data)
-    return manifest

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,31 +79,57 @@ def install_timer(watch: TimerSettings, site_file: Path, path: Path, units: Path
     texts = render_units(watch, site_file, path)
     _verify(texts)
     write_private(path, watch.model_dump_json(indent=2) + "\n")
-    for name, text in texts.items():
-        write_atomic(units / name, text)
-    timer = f"{unit_name(watch.site)}.timer"
+    return _start(unit_name(watch.site), texts, units)
+
+
+def install_units(name: str, texts: Mapping[str, str], units: Path = UNITS) -> Timer:
+    """Install a service and its timer, verified before they replace anything, and start it.
+
+    `texts` has the text of NAME.service and NAME.timer. Raises as `install_timer`.
+    """
+    _demand_systemd()
+    _demand_importable()
+    _verify(texts)
+    return _start(name, texts, units)
+
+
+def _start(name: str, texts: Mapping[str, str], units: Path) -> Timer:
+    for file, text in texts.items():
+        write_atomic(units / file, text)
+    timer = f"{name}.timer"
     _systemctl("daemon-reload")
     _systemctl("enable", timer)
     _systemctl("restart", timer)  # so that a running timer takes the new time
-    return find_timer(watch.site)
+    return timer_of(name)
 
 
 def find_timer(site: str) -> Timer:
     """Return the site's timer and its next run. Raises UnreachableError if systemctl fails."""
-    timer = f"{unit_name(site)}.timer"
+    return timer_of(unit_name(site))
+
+
+def timer_of(name: str) -> Timer:
+    """Return the timer of that unit and its next run. Raises UnreachableError."""
+    timer = f"{name}.timer"
     shown = _systemctl("show", timer, "--property=NextElapseUSecRealtime", "--value")
     return Timer(timer, shown.strip())
 
 
 def remove_timer(site: str, path: Path, units: Path = UNITS) -> bool:
     """Stop the timer and remove its files; return whether there was one."""
+    found = remove_units(unit_name(site), units)
+    path.unlink(missing_ok=True)
+    return found
+
+
+def remove_units(name: str, units: Path = UNITS) -> bool:
+    """Stop the timer of that unit and remove both files; return whether there was one."""
     _demand_systemd()
-    name = unit_name(site)
     files = [units / f"{name}.timer", units / f"{name}.service"]
     found = any(file.exists() for file in files)
     if files[0].exists():
         _systemctl("disable", "--now", files[0].name)
-    for file in (*files, path):
+    for file in files:
         file.unlink(missing_ok=True)
     if found:
         _systemctl("daemon-reload")
@@ -177,21 +203,26 @@ def destinations(watch: TimerSettings) -> str:
 
 def render_units(watch: TimerSettings, site_file: Path, path: Path) -> dict[str, str]:
     """Return the text of the service and the timer, by file name."""
-    jinja = environment("etc/systemd/system")  # words pass through `_quoted`
-    words = (sys.executable, "-m", "ucontact_appliance", "doctor")
     deep = ("--deep",) if watch.deep else ()
-    options = (*deep, "--site", str(site_file), "--notify", str(path))
+    words = ("doctor", *deep, "--site", str(site_file), "--notify", str(path))
+    values = {"site": watch.site, "at": watch.at}
+    return units_of(unit_name(watch.site), "ucontact-doctor", words, values)
+
+
+def units_of(
+    name: str, template: str, words: Sequence[str], values: Mapping[str, str]
+) -> dict[str, str]:
+    """Return NAME.service and NAME.timer of the template, to run `ucontact` with these words."""
+    jinja = environment("etc/systemd/system")  # words pass through `_quoted`
+    command = (sys.executable, "-m", "ucontact_appliance", *words)
     moved = [f"{key}={os.environ[key]}" for key in _ROOTS if key in os.environ]
-    values = {
-        "site": watch.site,
-        "at": watch.at,
-        "command": " ".join(_quoted(word).replace("$", "$$") for word in (*words, *options)),
+    every = {
+        **values,
+        "command": " ".join(_quoted(word).replace("$", "$$") for word in command),
         "environment": [_quoted(line) for line in moved],
     }
     return {
-        f"{unit_name(watch.site)}.{kind}": jinja.get_template(f"ucontact-doctor.{kind}.j2").render(
-            **values
-        )
+        f"{name}.{kind}": jinja.get_template(f"{template}.{kind}.j2").render(**every)
         for kind in ("service", "timer")
     }
 
@@ -246,7 +277,7 @@ def _demand_importable() -> None:
         )
 
 
-def _verify(texts: dict[str, str]) -> None:
+def _verify(texts: Mapping[str, str]) -> None:
     """Verify the units by systemd-analyze before they replace anything."""
     program = shutil.which("systemd-analyze")
     if program is None:

@@ -75,6 +75,16 @@ class StatePaths:
         return self.var / "restore.json"
 
     @property
+    def drill(self) -> Path:
+        """The state of the site's copy during a drill; away when it has ended."""
+        return self.var / "drill"
+
+    @property
+    def drills(self) -> Path:
+        """What came of the newest drills of a backup."""
+        return self.var / "drills.json"
+
+    @property
     def sealed(self) -> Path:
         """The record of the state that the servers keep sealed."""
         return self.var / "sealed.json"

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from rich.markup import escape
 
+from ucontact_appliance.cli import backup_drill
 from ucontact_appliance.cli.console import err, out, show_json, show_text, table, translated
 from ucontact_appliance.cli.options import (
     JsonOption,
@@ -42,7 +43,7 @@ from ucontact_appliance.state import state_paths
 
 app = typer.Typer(
     add_completion=False,
-    help="""Make, list, verify and remove backups of the site.
+    help="""Make, list, verify and remove backups of the site, and restore them in drills.
 
     Examples:
 
@@ -52,6 +53,7 @@ app = typer.Typer(
     """,
     no_args_is_help=True,
 )
+app.add_typer(backup_drill.app, name="drill")
 
 
 @app.command()

@@ -86,6 +86,14 @@ def restore(
             help="Use this ssh private key for an sftp repository. Default: the agent's keys.",
         ),
     ] = None,
+    hashes: Annotated[
+        bool,
+        typer.Option(
+            "--hashes",
+            help="Compare the SHA-256 of every restored file with the backup. Default: numbers and "
+            "sizes of files.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the first change.")] = False,
 ) -> None:
     """Restore a site from its backup: install it, load its data, and prove it by a real call.
@@ -110,7 +118,7 @@ def restore(
     address = _address(source)
     recovery = asked_key()
     repository = Repository(address, repository_password(recovery), _absolute(repository_key))
-    found = find_restore(repository, until, _say)
+    found = find_restore(repository, until, _say).model_copy(update={"hashes": hashes})
     prepared = prepare_restore(repository, found, recovery, path, _absolute(key))
     _show(prepared, found)
     if not yes:

@@ -44,7 +44,7 @@ HELP = {
     "release": "Manage release archives.",
     "secrets": "Show, set and rotate the site's secrets (root only).",
     "recovery": "Show the recovery key, with which another machine can continue the site.",
-    "backup": "Make, list, verify and remove backups of the site.",
+    "backup": "Make, list, verify and remove backups of the site, and restore them in drills.",
     "restore": (
         "Restore a site from its backup: install it, load its data, and prove it by a real call."
     ),

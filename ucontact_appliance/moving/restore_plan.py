@@ -30,7 +30,7 @@ class Restore(BaseModel):
     """A restore under way: from where, up to when (None: all there is), and what is done.
 
     `manifests` are the runs that each role's data comes from; `logs` are the binary logs to replay
-    after the dump, in their order.
+    after the dump, in their order. With `hashes`, every file is compared by its SHA-256 too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +41,7 @@ class Restore(BaseModel):
     manifests: dict[Role, Manifest]
     logs: tuple[LogFile, ...] = ()
     done: tuple[Role, ...] = ()
+    hashes: bool = False
 
 
 def plan_restore(manifests: Iterable[Manifest], until: datetime | None) -> dict[Role, Manifest]:

@@ -22,6 +22,7 @@ from ucontact_appliance.errors import PhaseFailedError
 from ucontact_appliance.facts.backup_runs import StoredDatabase, StoredPart
 from ucontact_appliance.facts.runner import Completed, Runner, SshSettings, runner_for
 from ucontact_appliance.language.messages import _
+from ucontact_appliance.moving.file_hashes import FileHashes
 from ucontact_appliance.moving.restore_plan import LogFile, Restore
 from ucontact_appliance.moving.stores import Store
 from ucontact_appliance.planning.model import Role
@@ -73,7 +74,8 @@ def restore_role(
         else:
             part = _part(restore, store)
             if part is not None:
-                _restore_files(target, repository, store, part, tell)
+                hashes = FileHashes() if restore.hashes else None
+                _restore_files(target, repository, store, part, tell, hashes=hashes)
     return f"{store.title}: restored from the backup {manifest.run} of {manifest.host}"
 
 
@@ -155,7 +157,13 @@ def _utc(moment: datetime) -> str:
 
 
 def _restore_files(
-    target: Runner, repository: Repository, store: Store, part: StoredPart, tell: Tell
+    target: Runner,
+    repository: Repository,
+    store: Store,
+    part: StoredPart,
+    tell: Tell,
+    *,
+    hashes: FileHashes | None = None,
 ) -> None:
     assert part.snapshot is not None
     title = _(
@@ -173,6 +181,7 @@ def _restore_files(
         target,
         take,
         StreamProgress(tell, title, part.octets),
+        hashes=hashes,
     )
     tell(_("Compare the files with the backup"))
     count = f"find {' '.join(map(shlex.quote, part.paths))} -type f -printf '%s\\n'"
@@ -189,6 +198,22 @@ def _restore_files(
                 octets=octets,
                 stored_octets=part.octets,
             ),
+        )
+    if hashes is not None:
+        _demand_hashes(target, store, hashes)
+
+
+def _demand_hashes(target: Runner, store: Store, hashes: FileHashes) -> None:
+    """Require every file on the server to have the SHA-256 that it has in the backup."""
+    sums = hashes.sums()
+    if not sums:
+        return
+    check = "cd / && LC_ALL=C sha256sum --check --quiet --strict 2>&1"
+    done = target.run(_words(check), stdin=sums, timeout=_LONG)
+    if done.status:
+        raise PhaseFailedError(
+            _("{title} on the server differ from the backup", title=store.title),
+            evidence=done.stdout.strip()[:_SAID] or done.evidence[-_SAID:],
         )
 
 
@@ -224,8 +249,10 @@ def _stream(
     target: Runner,
     take: str,
     progress: StreamProgress | None,
+    *,
+    hashes: FileHashes | None = None,
 ) -> None:
-    """Pass what restic prints here to a command there."""
+    """Pass what restic prints here to a command there, and what passes to `hashes`."""
     with tempfile.TemporaryFile() as sent, tempfile.TemporaryFile() as said:
         source = subprocess.Popen(
             [*_DYING, *repository.command(*words)],
@@ -241,7 +268,7 @@ def _stream(
             stderr=said,
         )
         try:
-            _pumped(source, taking, progress)
+            _pumped(source, taking, progress, hashes)
             status = source.wait(), taking.wait()
         except BaseException:
             for process in (source, taking):
@@ -260,11 +287,15 @@ def _stream(
             )
 
 
-def _pumped(source: Any, taking: Any, progress: StreamProgress | None) -> None:
+def _pumped(
+    source: Any, taking: Any, progress: StreamProgress | None, hashes: FileHashes | None
+) -> None:
     passed = 0
     try:
         while piece := source.stdout.read(_PIECE):
             taking.stdin.write(piece)
+            if hashes:
+                hashes.feed(piece)
             passed += len(piece)
             if progress:
                 progress.passed(passed)

@@ -38,6 +38,7 @@ _SECONDS = 60.0
 # What runs write and can be done without: logs, reports, the doctor's runs, locks and sockets.
 _VAR_FILES = (
     "capacity.json",
+    "drills.json",
     "journal.json",
     "managed.json",
     "places.json",
@@ -65,7 +66,7 @@ def collect_state(site: Site, site_file: Path, paths: StatePaths) -> SiteState:
     try:
         text = site_file.read_text(encoding="utf-8")
         # As written in site.yml, and where they are on this machine.
-        named = zip(_named_files(parse_site(text)), _named_files(site), strict=True)
+        named = zip(named_files(parse_site(text)), named_files(site), strict=True)
         return SiteState(
             site=site.site,
             appliance=__version__,
@@ -185,7 +186,7 @@ def _beside(state: SiteState, folder: Path) -> Iterator[tuple[Path, SealedFile]]
         yield folder / Path(name).expanduser(), file
 
 
-def _named_files(site: Site) -> Iterator[Path]:
+def named_files(site: Site) -> Iterator[Path]:
     """Yield the files that site.yml names, but for the release, packages and ssh keys."""
     given, archive = site.certificate, site.telephony.archive
     signed = None if archive is None else archive.key

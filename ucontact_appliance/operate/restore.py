@@ -10,7 +10,7 @@ from ucontact_appliance.errors import UsageError
 from ucontact_appliance.language.messages import _
 from ucontact_appliance.moving.restore_plan import Restore, load_restore, save_restore
 from ucontact_appliance.moving.restore_source import release_archive, sealed_state
-from ucontact_appliance.operate.recovery import refuse_to_overwrite, write_state
+from ucontact_appliance.operate.recovery import named_files, refuse_to_overwrite, write_state
 from ucontact_appliance.site.editing import with_host_keys
 from ucontact_appliance.site.files import private_dir, write_atomic
 from ucontact_appliance.site.loader import parse_site
@@ -20,7 +20,7 @@ from ucontact_appliance.site.sealed_state import SiteState, unseal
 from ucontact_appliance.state import StatePaths, state_paths
 
 # The others are about servers that are gone: their host keys, where data was, what was installed.
-_KEPT_VAR = ("reports.json",)
+_KEPT_VAR = ("drills.json", "reports.json")
 _LEFT_ETC = ("known_hosts",)
 
 
@@ -57,6 +57,7 @@ def prepare_restore(
     if ssh_key is not None and not given:
         text = with_host_keys(text, str(ssh_key))
     site = parse_site(text, str(site_file))
+    named = {str(path) for path in named_files(parse_site(text))}
     if site.site != saved.site:
         raise UsageError(
             _("{path} is the file of another site", path=site_file),
@@ -70,6 +71,7 @@ def prepare_restore(
             "site_yml": text,
             "etc": {name: file for name, file in saved.etc.items() if name not in _LEFT_ETC},
             "var": {name: file for name, file in saved.var.items() if name in _KEPT_VAR},
+            "beside": {name: file for name, file in saved.beside.items() if name in named},
         }
     )
     return Prepared(site, text, state, restore)

@@ -103,6 +103,21 @@ class Keep(SiteModel):
     )
 
 
+NEVER = "never"
+# systemd.time(7); `ucontact backup drill timer set` has systemd check it.
+_Every = Annotated[str, Field(pattern=r"^[A-Za-z0-9*][A-Za-z0-9*:,./~ -]{0,99}$")]
+
+
+class Drill(SiteModel):
+    """How often a backup is restored into a throw-away machine, which proves it."""
+
+    every: _Every = Field(
+        NEVER,
+        description="'monthly', 'weekly', 'never', or a calendar event of systemd.time(7); "
+        "doctor then wants drills that often, and `ucontact backup drill timer set` runs them",
+    )
+
+
 class Backup(SiteModel):
     """Where backups go, when they are made, and how long they are kept."""
 
@@ -124,6 +139,7 @@ class Backup(SiteModel):
         "02:30", description="time of the daily backup, in 'telephony.time_zone' if that is set"
     )
     keep: Keep = Field(default_factory=Keep)
+    drill: Drill = Field(default_factory=Drill)
 
     @property
     def kind(self) -> RepositoryKind:

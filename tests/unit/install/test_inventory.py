@@ -326,6 +326,7 @@ WHOLE: dict[str, Any] = {
         "user": "AKIA",
         "at": "03:00",
         "keep": {"daily": 7, "weekly": 5, "monthly": 12},
+        "drill": {"every": "monthly"},
     },
     "recordings": {
         "retention_days": 90,

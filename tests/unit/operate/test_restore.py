@@ -15,7 +15,7 @@ from ucontact_appliance.operate.recovery import collect_state
 from ucontact_appliance.site.files import private_dir
 from ucontact_appliance.site.loader import load_site
 from ucontact_appliance.site.recovery_key import RecoveryKey, generate_recovery_key
-from ucontact_appliance.site.sealed_state import seal
+from ucontact_appliance.site.sealed_state import seal, sealed_file, unseal
 from ucontact_appliance.state import state_paths
 
 SITE = """\
@@ -119,3 +119,18 @@ def test_a_missing_release_comes_from_the_backup(
     assert written == tmp_path / "r/vendor.tar.gz"
     assert written.read_bytes() == b"archive"
     assert work.bring_release(REPOSITORY, prepared, path) is None
+
+
+def test_files_that_a_given_site_file_does_not_name_are_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: RecoveryKey
+) -> None:
+    path = tmp_path / "new.yml"
+    sound = {"sounds/closed.wav": sealed_file(b"RIFF", 0o644)}
+    lost = unseal(work.sealed_state(REPOSITORY, RESTORE), key)
+    sealed = seal(lost.model_copy(update={"beside": sound}), key)
+    monkeypatch.setattr(work, "sealed_state", lambda repository, restore: sealed)
+    path.write_text(SITE)
+    assert work.prepare_restore(REPOSITORY, RESTORE, key, path, None).state.beside == {}
+    named = "telephony: {announcements: [{name: closed, file: sounds/closed.wav}]}\n"
+    path.write_text(SITE + named)
+    assert work.prepare_restore(REPOSITORY, RESTORE, key, path, None).state.beside == sound

@@ -40,9 +40,7 @@ def demand_environment() -> Path:
         raise UsageError(
             _("this ucontact runs from a checkout, which no wheel replaces"),
             evidence=str(ROOT),
-            helps=with_note(
-                f"git -C {ROOT} pull", _("then: ucontact upgrade, which brings the site up to it")
-            ),
+            helps=with_note(f"git -C {ROOT} pull", _("then upgrade the site with it")),
         )
     if sys.prefix == sys.base_prefix:
         raise UsageError(

@@ -56,6 +56,13 @@ _BRINGS_DATA = (phases.MoveDataPhase, phases.RestoreDataPhase)
 _OTHERWISE = (phases.Backend, *_BRINGS_DATA, phases.VerifyPhase)
 
 
+@pytest.fixture(autouse=True)
+def _no_site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No site is installed from here, whatever sites this machine has."""
+    monkeypatch.setenv("UCONTACT_ETC", str(tmp_path / "etc"))
+    monkeypatch.setenv("UCONTACT_VAR", str(tmp_path / "var"))
+
+
 def a_job(observer: Observer) -> Job:
     site = small_site()
     name = site.hosts[0].name

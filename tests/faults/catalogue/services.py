@@ -148,7 +148,6 @@ FAULTS = (
         Kind.HUNG,
         ids("backend.health"),
         inject="systemctl kill -s STOP integraserver",
-        fast=True,
     ),
     _delayed("database", 3306, "mysql.answers"),
     _delayed("backend", 8080, "backend.health"),
